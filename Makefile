@@ -1,0 +1,78 @@
+# Everything is set up on first use: system packages (Debian, Ubuntu), a virtual environment in .venv, the library.
+# PYTHON=... chooses the interpreter. Pip's own settings apply: PIP_EXTRA_INDEX_URL, say, for another build of PyTorch.
+
+PYTHON ?= $(shell for p in python3.11 python3; do \
+    if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$p"; break; fi; done)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+LIBRARY := j2klearn/libj2kl.$(if $(filter Darwin,$(shell uname)),dylib,so)
+NATIVE := CMakeLists.txt $(shell find native -type f)
+
+# $(call cmake,FOLDER,OPTIONS): configure and build in build/FOLDER.
+cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
+    cmake --build build/$(1) --parallel $(JOBS)
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format native native-test sanitize wheel setup clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## compress and read back a picture, into demo/
+	$(BIN)/python -m j2klearn.demo
+
+test: setup native-test ## run all tests, the native ones first
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: setup ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## put the Python sources into their standard form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+native: $(LIBRARY) ## build the native library into j2klearn/
+
+native-test: $(STAMPS)/system ## build and run the native library's tests
+	@mkdir -p build
+	@$(call cmake,test,-DCMAKE_BUILD_TYPE=Release -DJ2KL_TESTS=ON)
+	ctest --test-dir build/test --output-on-failure --no-tests=error
+
+sanitize: $(STAMPS)/system ## run them under the address and undefined behaviour sanitizers
+	@mkdir -p build
+	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON))
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    ctest --test-dir build/sanitize --output-on-failure --no-tests=error
+
+wheel: setup ## build a wheel into dist/
+	rm -rf build/lib* build/bdist*
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+setup: $(STAMPS)/python $(LIBRARY) ## make .venv with all that development needs
+
+clean: ## remove what was built, but not .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f j2klearn/libj2kl.* j2klearn/j2kl.h
+	find j2klearn tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMPS)/system: scripts/setup-system.sh
+	@sh scripts/setup-system.sh $(PYTHON)
+	@mkdir -p $(@D)
+	@touch $@
+
+$(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# After $(STAMPS)/python, which builds the library once, so that the two never write it at the same time.
+$(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
+	@mkdir -p build
+	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release)
+	@cmake --install build/native --prefix j2klearn
+	@touch $@

@@ -1,0 +1,58 @@
+"""Build the native library with CMake and put it, with its header, into the package; all else is in pyproject.toml."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+PACKAGES = "on Debian and Ubuntu: apt-get install cmake g++ pkg-config libopenjp2-7-dev"
+
+
+class BuildNative(build_ext):
+    """Configure, build and install CMakeLists.txt: into the wheel, or for an editable install into j2klearn/."""
+
+    @property
+    def in_source(self) -> bool:
+        return bool(self.inplace or self.editable_mode)
+
+    def run(self) -> None:
+        cmake = shutil.which("cmake")
+        if cmake is None:
+            raise SystemExit(f"j2klearn: CMake is needed to build the native library ({PACKAGES}).")
+        build = Path(self.build_temp, "native").resolve()
+        package = ROOT / "j2klearn" if self.in_source else Path(self.build_lib, "j2klearn").resolve()
+        options = ["-DCMAKE_BUILD_TYPE=Release", *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
+        if subprocess.run([cmake, "-S", ROOT, "-B", build, *options]).returncode:
+            raise SystemExit(
+                "j2klearn: CMake found no C++ compiler or no OpenJPEG 2.5 with its headers, as it says above "
+                f"({PACKAGES})."
+            )
+        jobs = str(self.parallel or os.cpu_count() or 1)
+        for step in (["--build", build, "--parallel", jobs], ["--install", build, "--prefix", package]):
+            if subprocess.run([cmake, *step]).returncode:
+                raise SystemExit("j2klearn: the native library could not be built: see the message above.")
+
+    def get_outputs(self) -> list[str]:
+        return [] if self.in_source else [str(f) for f in Path(self.build_lib, "j2klearn").glob("*j2kl.*")]
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {}
+
+
+class PlatformWheel(bdist_wheel):
+    """A wheel for one platform and any Python 3: the library knows nothing of Python."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+setup(
+    ext_modules=[Extension("j2klearn.libj2kl", sources=[])],  # says that the package is not pure Python
+    cmdclass={"build_ext": BuildNative, "bdist_wheel": PlatformWheel},
+)
