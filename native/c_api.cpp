@@ -1,0 +1,257 @@
+// The C boundary: handles are C++ objects, exceptions become codes and texts.
+#include "decoder.hpp"
+#include "encoder.hpp"
+#include "failure.hpp"
+#include "j2kl.h"
+#include "wavelet.hpp"
+
+#include <exception>
+#include <memory>
+#include <new>
+
+struct j2kl_encoder : j2kl::Encoder {
+    using Encoder::Encoder;
+};
+
+struct j2kl_decoder : j2kl::Decoder {
+    using Decoder::Decoder;
+};
+
+namespace {
+
+using j2kl::Failure;
+using j2kl::Reporter;
+
+constexpr std::uint32_t abi_version = 1;
+
+template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
+{
+    int code = J2KL_OK;
+    const char *text = "";
+    try {
+        try {
+            body();
+            return J2KL_OK;
+        } catch (const Failure &failure) {
+            code = failure.code();
+            text = failure.what();
+            if (reporter != nullptr) {
+                reporter->error(text); // here, while the text lives
+            }
+            return code;
+        }
+    } catch (const std::bad_alloc &) {
+        code = J2KL_ERROR_MEMORY;
+        text = "memory ran out";
+    } catch (const std::length_error &) { // a vector larger than its largest size
+        code = J2KL_ERROR_MEMORY;
+        text = "memory ran out";
+    } catch (...) {
+        code = J2KL_ERROR_OPENJPEG;
+        text = "an unexpected error occurred";
+    }
+    if (reporter != nullptr) {
+        try {
+            reporter->error(text);
+        } catch (...) { // a mutex that cannot be locked: the code has to do
+        }
+    }
+    return code;
+}
+
+template <class Handle, class Body> int on(Handle *handle, const Body &body) noexcept
+{
+    if (handle == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    handle->reporter().forget_errors();
+    return guarded(&handle->reporter(), body);
+}
+
+template <class Handle, class... Arguments>
+int create(Handle **handle, j2kl_report *report, const Arguments &...arguments) noexcept
+{
+    *handle = nullptr;
+    if (report != nullptr) {
+        *report = j2kl_report{};
+    }
+    Reporter reporter(report);
+    return guarded(&reporter, [&] { *handle = std::make_unique<Handle>(arguments..., report).release(); });
+}
+
+template <class T>
+int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
+                  std::uint32_t x0, std::uint32_t y0, T *ll, T *hl, T *lh, T *hh,
+                  std::uint32_t threads) noexcept
+{
+    return guarded(nullptr, [&] {
+        const j2kl::Rect area = {x0, y0, x0 + width, y0 + height};
+        j2kl::require(area.x1 >= x0 && area.y1 >= y0 && stride >= width, "");
+        const auto band = [&](T *data, j2kl::Band name) {
+            const j2kl::Rect part = area.subband(name, 1);
+            j2kl::require(data != nullptr || part.empty(), "");
+            return j2kl::Plane<T>{data, part.width()};
+        };
+        const j2kl::Bands<T> bands = {band(ll, j2kl::Band::LL), band(hl, j2kl::Band::HL),
+                                      band(lh, j2kl::Band::LH), band(hh, j2kl::Band::HH)};
+        j2kl::require(plane != nullptr || area.empty(), "");
+        j2kl::analyse(j2kl::Plane<const T>{plane, stride}, area, bands, threads);
+    });
+}
+
+template <class T>
+int synthesise_level(const T *ll, const T *hl, const T *lh, const T *hh, std::uint32_t width,
+                     std::uint32_t height, std::uint32_t x0, std::uint32_t y0, T *plane, std::size_t stride,
+                     std::uint32_t threads) noexcept
+{
+    return guarded(nullptr, [&] {
+        const j2kl::Rect area = {x0, y0, x0 + width, y0 + height};
+        j2kl::require(area.x1 >= x0 && area.y1 >= y0 && stride >= width, "");
+        const auto band = [&](const T *data, j2kl::Band name) {
+            const j2kl::Rect part = area.subband(name, 1);
+            j2kl::require(data != nullptr || part.empty(), "");
+            return j2kl::Plane<const T>{data, part.width()};
+        };
+        const j2kl::Bands<const T> bands = {band(ll, j2kl::Band::LL), band(hl, j2kl::Band::HL),
+                                            band(lh, j2kl::Band::LH), band(hh, j2kl::Band::HH)};
+        j2kl::require(plane != nullptr || area.empty(), "");
+        j2kl::synthesise(bands, area, j2kl::Plane<T>{plane, stride}, threads);
+    });
+}
+
+} // namespace
+
+std::uint32_t j2kl_abi_version(void)
+{
+    return abi_version;
+}
+
+const char *j2kl_openjpeg_version(void)
+{
+    return opj_version();
+}
+
+std::size_t j2kl_sizeof_parameters(void)
+{
+    return sizeof(j2kl_parameters);
+}
+
+std::size_t j2kl_sizeof_request(void)
+{
+    return sizeof(j2kl_request);
+}
+
+int j2kl_encoder_create(const j2kl_parameters *parameters, j2kl_report *report, j2kl_encoder **encoder)
+{
+    if (parameters == nullptr || encoder == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return create(encoder, report, *parameters);
+}
+
+int j2kl_encoder_put_subbands(j2kl_encoder *encoder, std::uint32_t component, const void *subbands)
+{
+    return on(encoder, [&] { encoder->put_subbands(component, subbands); });
+}
+
+int j2kl_encoder_put_samples(j2kl_encoder *encoder, std::uint32_t component, const std::int32_t *samples)
+{
+    return on(encoder, [&] { encoder->put_samples(component, samples); });
+}
+
+int j2kl_encoder_finish(j2kl_encoder *encoder, const std::uint8_t **codestream, std::size_t *size)
+{
+    return on(encoder, [&] {
+        j2kl::require(codestream != nullptr && size != nullptr, "there is no place for the codestream");
+        const std::vector<std::uint8_t> &bytes = encoder->finish();
+        *codestream = bytes.data();
+        *size = bytes.size();
+    });
+}
+
+void j2kl_encoder_free(j2kl_encoder *encoder)
+{
+    delete encoder;
+}
+
+int j2kl_decoder_open(const std::uint8_t *data, std::size_t size, const j2kl_limits *limits,
+                      j2kl_report *report, j2kl_decoder **decoder)
+{
+    if (data == nullptr || decoder == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return create(decoder, report, data, size, limits != nullptr ? *limits : j2kl_limits{});
+}
+
+int j2kl_decoder_header(const j2kl_decoder *decoder, j2kl_header *header)
+{
+    return on(decoder, [&] {
+        j2kl::require(header != nullptr, "there is no place for the header");
+        *header = decoder->header();
+    });
+}
+
+int j2kl_decoder_decode(j2kl_decoder *decoder, const j2kl_request *request)
+{
+    return on(decoder, [&] { decoder->decode(request != nullptr ? *request : j2kl_request{}); });
+}
+
+int j2kl_decoder_component_count(const j2kl_decoder *decoder, std::uint32_t *count)
+{
+    return on(decoder, [&] {
+        j2kl::require(count != nullptr, "there is no place for the number of components");
+        *count = decoder->component_count();
+    });
+}
+
+int j2kl_decoder_component(const j2kl_decoder *decoder, std::uint32_t index, j2kl_component *component)
+{
+    return on(decoder, [&] {
+        j2kl::require(component != nullptr, "there is no place for the component");
+        *component = decoder->component(index);
+    });
+}
+
+int j2kl_decoder_get_samples(j2kl_decoder *decoder, std::uint32_t index, std::int32_t *samples)
+{
+    return on(decoder, [&] { decoder->get_samples(index, samples); });
+}
+
+int j2kl_decoder_get_subbands(j2kl_decoder *decoder, std::uint32_t index, std::uint32_t levels,
+                              void *subbands)
+{
+    return on(decoder, [&] { decoder->get_subbands(index, levels, subbands); });
+}
+
+void j2kl_decoder_free(j2kl_decoder *decoder)
+{
+    delete decoder;
+}
+
+int j2kl_analyse_97(const float *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
+                    std::uint32_t x0, std::uint32_t y0, float *ll, float *hl, float *lh, float *hh,
+                    std::uint32_t threads)
+{
+    return analyse_level(plane, stride, width, height, x0, y0, ll, hl, lh, hh, threads);
+}
+
+int j2kl_synthesise_97(const float *ll, const float *hl, const float *lh, const float *hh,
+                       std::uint32_t width, std::uint32_t height, std::uint32_t x0, std::uint32_t y0,
+                       float *plane, std::size_t stride, std::uint32_t threads)
+{
+    return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads);
+}
+
+int j2kl_analyse_53(const std::int32_t *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
+                    std::uint32_t x0, std::uint32_t y0, std::int32_t *ll, std::int32_t *hl, std::int32_t *lh,
+                    std::int32_t *hh, std::uint32_t threads)
+{
+    return analyse_level(plane, stride, width, height, x0, y0, ll, hl, lh, hh, threads);
+}
+
+int j2kl_synthesise_53(const std::int32_t *ll, const std::int32_t *hl, const std::int32_t *lh,
+                       const std::int32_t *hh, std::uint32_t width, std::uint32_t height, std::uint32_t x0,
+                       std::uint32_t y0, std::int32_t *plane, std::size_t stride, std::uint32_t threads)
+{
+    return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads);
+}

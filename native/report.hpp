@@ -1,0 +1,89 @@
+// Writes texts into the caller's j2kl_report.
+#pragma once
+
+#include "j2kl.h"
+
+#include <cstddef>
+#include <cstring>
+#include <mutex>
+#include <string_view>
+
+namespace j2kl {
+
+// OpenJPEG reports from its worker threads as well, hence the mutex.
+class Reporter {
+public:
+    explicit Reporter(j2kl_report *report) : report_(report) {}
+    Reporter(const Reporter &) = delete;
+    Reporter &operator=(const Reporter &) = delete;
+
+    void error(std::string_view text)
+    {
+        if (report_ != nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            ++report_->errors;
+            append(report_->error, sizeof report_->error, text);
+        }
+    }
+
+    void warning(std::string_view text)
+    {
+        if (report_ != nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            ++report_->warnings;
+            append(report_->warning, sizeof report_->warning, text);
+        }
+    }
+
+    // A call that fails says why it failed, not what went wrong before.
+    void forget_errors()
+    {
+        if (report_ != nullptr) {
+            report_->error[0] = '\0';
+        }
+    }
+
+    bool has_error() const { return report_ != nullptr && report_->error[0] != '\0'; }
+
+    static void on_error(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->error(text); }
+    static void on_warning(const char *text, void *reporter)
+    {
+        static_cast<Reporter *>(reporter)->warning(text);
+    }
+    static void on_info(const char *, void *) {}
+
+private:
+    // Joins texts with "; ". A text said already is not said again (one bad packet is often followed by
+    // hundreds); one that does not fit is cut, never inside a UTF-8 character.
+    static void append(char *target, std::size_t capacity, std::string_view text)
+    {
+        while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
+            text.remove_suffix(1);
+        }
+        std::size_t used = std::strlen(target);
+        if (text.empty() || std::string_view(target, used).find(text) != std::string_view::npos) {
+            return;
+        }
+        const std::string_view separator = used > 0 ? "; " : "";
+        if (used + separator.size() + 1 >= capacity) {
+            return;
+        }
+        const std::size_t room = capacity - 1 - used - separator.size();
+        std::size_t length = text.size();
+        if (length > room) {
+            length = room;
+            while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) {
+                --length;
+            }
+        }
+        std::memcpy(target + used, separator.data(), separator.size());
+        used += separator.size();
+        std::memcpy(target + used, text.data(), length);
+        target[used + length] = '\0';
+    }
+
+    j2kl_report *report_;
+    std::mutex mutex_;
+};
+
+} // namespace j2kl

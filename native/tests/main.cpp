@@ -1,0 +1,21 @@
+#include "check.hpp"
+
+#include <cstdio>
+
+void check::report(bool success, const char *expression, const char *file, int line,
+                   const std::string &context)
+{
+    ++(success ? passed : failed);
+    if (!success && failed <= 20) {
+        std::printf("%s:%d: %s [%s]\n", file, line, expression, context.c_str());
+    }
+}
+
+int main()
+{
+    wavelet_tests();
+    transport_tests();
+    reading_tests();
+    std::printf("%d passed, %d failed\n", check::passed, check::failed);
+    return check::failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,149 @@
+// One level forth and back, over sizes, parities, strides and numbers of threads.
+#include "check.hpp"
+#include "geometry.hpp"
+#include "j2kl.h"
+
+#include <cmath>
+#include <vector>
+
+namespace {
+
+using j2kl::Band;
+using j2kl::Rect;
+
+template <class T> struct Level {
+    std::vector<T> ll, hl, lh, hh;
+};
+
+template <class T> Level<T> make_level(const Rect &area)
+{
+    const auto size = [&](Band band) { return static_cast<std::size_t>(area.subband(band, 1).size()); };
+    return {std::vector<T>(size(Band::LL)), std::vector<T>(size(Band::HL)), std::vector<T>(size(Band::LH)),
+            std::vector<T>(size(Band::HH))};
+}
+
+int analyse(const std::vector<float> &plane, std::size_t stride, const Rect &a, Level<float> &l,
+            unsigned threads)
+{
+    return j2kl_analyse_97(plane.data(), stride, a.width(), a.height(), a.x0, a.y0, l.ll.data(), l.hl.data(),
+                           l.lh.data(), l.hh.data(), threads);
+}
+
+int analyse(const std::vector<std::int32_t> &plane, std::size_t stride, const Rect &a, Level<std::int32_t> &l,
+            unsigned threads)
+{
+    return j2kl_analyse_53(plane.data(), stride, a.width(), a.height(), a.x0, a.y0, l.ll.data(), l.hl.data(),
+                           l.lh.data(), l.hh.data(), threads);
+}
+
+int synthesise(const Level<float> &l, const Rect &a, std::vector<float> &plane, std::size_t stride,
+               unsigned threads)
+{
+    return j2kl_synthesise_97(l.ll.data(), l.hl.data(), l.lh.data(), l.hh.data(), a.width(), a.height(), a.x0,
+                              a.y0, plane.data(), stride, threads);
+}
+
+int synthesise(const Level<std::int32_t> &l, const Rect &a, std::vector<std::int32_t> &plane,
+               std::size_t stride, unsigned threads)
+{
+    return j2kl_synthesise_53(l.ll.data(), l.hl.data(), l.lh.data(), l.hh.data(), a.width(), a.height(), a.x0,
+                              a.y0, plane.data(), stride, threads);
+}
+
+bool close(float a, float b)
+{
+    return std::fabs(a - b) < 1e-3F;
+}
+
+bool close(std::int32_t a, std::int32_t b)
+{
+    return a == b;
+}
+
+void fill(std::vector<float> &plane, check::Random &random)
+{
+    for (float &value : plane) {
+        value = random.real(255);
+    }
+}
+
+void fill(std::vector<std::int32_t> &plane, check::Random &random)
+{
+    for (std::int32_t &value : plane) {
+        value = random.integer(-100000, 100000);
+    }
+}
+
+template <class T> void round_trip(const Rect &area, std::size_t gap, check::Random &random)
+{
+    const std::string context = std::to_string(area.width()) + "x" + std::to_string(area.height()) + " at " +
+                                std::to_string(area.x0) + "," + std::to_string(area.y0);
+    const std::size_t stride = area.width() + gap;
+    std::vector<T> plane(stride * area.height()), back(plane.size(), T{77});
+    fill(plane, random);
+    Level<T> level = make_level<T>(area), threaded = level;
+    CHECK(analyse(plane, stride, area, level, 1) == J2KL_OK, context);
+    CHECK(analyse(plane, stride, area, threaded, 3) == J2KL_OK, context);
+    CHECK(level.ll == threaded.ll && level.hl == threaded.hl && level.lh == threaded.lh &&
+              level.hh == threaded.hh,
+          context);
+    for (const unsigned threads : {1U, 4U}) {
+        CHECK(synthesise(level, area, back, stride, threads) == J2KL_OK, context);
+        bool same = true, gap_untouched = true;
+        for (std::size_t i = 0; i < plane.size(); ++i) {
+            if (i % stride < area.width()) {
+                same = same && close(plane[i], back[i]);
+            } else {
+                gap_untouched = gap_untouched && close(back[i], T{77});
+            }
+        }
+        CHECK(same, context);
+        CHECK(gap_untouched, context);
+    }
+}
+
+// A constant is all low-pass, with gain 1 (T.800's normalisation).
+void constant()
+{
+    const Rect area = {3, 2, 40, 33};
+    std::vector<float> plane(static_cast<std::size_t>(area.size()), 100.0F);
+    Level<float> level = make_level<float>(area);
+    CHECK(analyse(plane, area.width(), area, level, 1) == J2KL_OK, "constant");
+    bool good = true;
+    for (const float value : level.ll) {
+        good = good && close(value, 100.0F);
+    }
+    for (const std::vector<float> *band : {&level.hl, &level.lh, &level.hh}) {
+        for (const float value : *band) {
+            good = good && close(value, 0.0F);
+        }
+    }
+    CHECK(good, "constant");
+}
+
+} // namespace
+
+void wavelet_tests()
+{
+    check::Random random(1);
+    for (const std::uint32_t height : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 17U, 131U, 260U}) {
+        for (const std::uint32_t width : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 9U, 16U, 33U, 70U}) {
+            for (const std::uint32_t origin : {0U, 1U, 2U, 3U}) {
+                const std::uint32_t x0 = (origin & 1) + 6, y0 = (origin >> 1) + (origin == 2 ? 0 : 4);
+                const Rect area = {x0, y0, x0 + width, y0 + height};
+                round_trip<float>(area, origin, random);
+                round_trip<std::int32_t>(area, origin, random);
+            }
+        }
+    }
+    constant();
+    float value = 1;
+    CHECK(j2kl_analyse_97(&value, 1, 2, 1, 0, 0, &value, &value, &value, &value, 1) == J2KL_ERROR_ARGUMENT,
+          "stride");
+    CHECK(j2kl_analyse_97(nullptr, 1, 1, 1, 0, 0, &value, &value, &value, &value, 1) == J2KL_ERROR_ARGUMENT,
+          "null");
+    CHECK(j2kl_analyse_97(&value, 2, 2, 1, UINT32_MAX, 0, &value, &value, &value, &value, 1) ==
+              J2KL_ERROR_ARGUMENT,
+          "overflow");
+    CHECK(j2kl_analyse_97(nullptr, 0, 0, 0, 0, 0, nullptr, nullptr, nullptr, nullptr, 1) == J2KL_OK, "empty");
+}
