@@ -1,0 +1,37 @@
+"""JPEG 2000 with a learned wavelet transform.
+
+`encode` writes a picture, `decode` reads one, `info` says what a file is. Files open in every JPEG 2000 reader;
+read with j2klearn they have the same quality for fewer bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .decoder import decode
+    from .describe import info
+    from .encoder import encode
+
+__all__ = ["__version__", "decode", "encode", "errors", "info"]
+
+__version__ = "0.1.0"
+
+from . import errors
+
+_HOMES = {"encode": "encoder", "decode": "decoder", "info": "describe"}
+
+
+def __getattr__(name: str) -> object:
+    # PyTorch and glymur take seconds to import: they wait until they are needed.
+    if name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,607 @@
+"""The native library: subband transport over OpenJPEG (``native/j2kl.h``), loaded through cffi.
+
+Nothing here knows about learned transforms. Arrays go in and come out; the interpreter lock is released during every
+call.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CodestreamError, InputError, LimitError, NativeLibraryError, OptionError
+from .geometry import Rect
+
+__all__ = [
+    "Component",
+    "Decoder",
+    "Encoder",
+    "Header",
+    "Parameters",
+    "analyse",
+    "openjpeg_version",
+    "synthesise",
+]
+
+_ABI_VERSION = 1
+_HOW_TO_BUILD = (
+    "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
+    "with 'pip install .' or 'pip install -e .'"
+)
+
+
+#: What each code of j2kl.h is raised as.
+_EXCEPTIONS: dict[int, type[Exception]] = {
+    1: OptionError,
+    2: MemoryError,
+    3: CodestreamError,
+    4: LimitError,
+    5: InputError,
+    6: RuntimeError,
+}
+
+
+def _library_path() -> Path:
+    name = {"win32": "j2kl.dll", "darwin": "libj2kl.dylib"}.get(sys.platform, "libj2kl.so")
+    return Path(__file__).with_name(name)
+
+
+@functools.cache
+def _load() -> tuple[Any, Any]:
+    """Return cffi's ``ffi`` and the library; both are loaded on the first call."""
+    import cffi  # late, so that importing j2klearn stays quick
+
+    path = _library_path()
+    header = path.with_name("j2kl.h")
+    if not path.exists() or not header.exists():
+        raise NativeLibraryError(f"the native library {path.name} is not beside the package: {_HOW_TO_BUILD}")
+    declarations = header.read_text("utf-8").partition("[cffi begin] */")[2].partition("/* [cffi end]")[0]
+    ffi = cffi.FFI()
+    ffi.cdef(declarations)
+    try:
+        library = ffi.dlopen(str(path))
+        version = library.j2kl_abi_version()
+        sizes = library.j2kl_sizeof_parameters(), library.j2kl_sizeof_request()
+    except (OSError, AttributeError) as error:
+        raise NativeLibraryError(
+            f"the native library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}"
+        ) from error
+    if version != _ABI_VERSION or sizes != (ffi.sizeof("j2kl_parameters"), ffi.sizeof("j2kl_request")):
+        raise NativeLibraryError(
+            f"the native library {path} is of another version than j2klearn: {_HOW_TO_BUILD}"
+        )
+    return ffi, library
+
+
+def openjpeg_version() -> str:
+    """Return the version of the OpenJPEG library in use."""
+    ffi, library = _load()
+    return str(ffi.string(library.j2kl_openjpeg_version()).decode())
+
+
+def _raise(code: int, text: str) -> NoReturn:
+    raise _EXCEPTIONS.get(code, RuntimeError)(text or f"the native library failed with code {code}")
+
+
+class _Report:
+    """The texts that OpenJPEG and the library leave behind."""
+
+    def __init__(self, ffi: Any) -> None:
+        self._ffi = ffi
+        self.pointer = ffi.new("j2kl_report *")
+
+    def _text(self, field: Any) -> str:
+        return str(self._ffi.string(field).decode("utf-8", "replace"))
+
+    @property
+    def warnings(self) -> list[str]:
+        text = self._text(self.pointer.warning)
+        return text.split("; ") if text else []
+
+    def check(self, code: int) -> None:
+        if code != 0:
+            _raise(code, self._text(self.pointer.error))
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a codestream is written; ``j2kl_parameters`` of the native library.
+
+    Attributes
+    ----------
+    area : Rect
+        Image area on the reference grid.
+    components : int
+        Number of components, all of one size.
+    precision : int
+        Bits per sample.
+    signed : bool
+        Whether samples are signed; unsigned ones get the level shift.
+    levels : int
+        Decomposition levels.
+    reversible : bool
+        5/3 and reversible component transform, or else 9/7 and irreversible component transform.
+    component_transform : bool
+        Whether the first three components go through the component transform.
+    tile_origin : (int, int)
+        ``(y0, x0)`` of the tile grid.
+    tile_shape : (int, int), optional
+        ``(height, width)`` of a tile; one tile without it.
+    codeblock : (int, int)
+        ``(height, width)`` of a code-block.
+    precincts : tuple of (int, int)
+        ``(height, width)`` from the finest resolution on; the largest where empty.
+    progression : int
+        0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL.
+    layer_bytes : tuple of float
+        Size of the codestream at the end of each quality layer; 0 for everything (the last layer only).
+    mode_switches : int
+        Code-block style, T.800 Table A.19.
+    sop, eph, plt, tlm : bool
+        Marker segments to write.
+    fraction_bits : int
+        A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+    threads : int
+        Threads to use.
+    """
+
+    area: Rect
+    components: int = 1
+    precision: int = 8
+    signed: bool = False
+    levels: int = 5
+    reversible: bool = False
+    component_transform: bool = False
+    tile_origin: tuple[int, int] = (0, 0)
+    tile_shape: tuple[int, int] | None = None
+    codeblock: tuple[int, int] = (64, 64)
+    precincts: tuple[tuple[int, int], ...] = ()
+    progression: int = 0
+    layer_bytes: tuple[float, ...] = (0.0,)
+    mode_switches: int = 0
+    sop: bool = False
+    eph: bool = False
+    plt: bool = False
+    tlm: bool = False
+    fraction_bits: int = 0
+    threads: int = 1
+
+    def _to_native(self, ffi: Any) -> Any:
+        native = ffi.new("j2kl_parameters *")
+        if len(self.precincts) > len(native.precinct_width):
+            raise OptionError("there may be at most 33 precinct sizes")
+        if not 1 <= len(self.layer_bytes) <= len(native.layer_bytes):
+            raise OptionError("the number of layers has to be from 1 to 100")
+        tile_shape = self.tile_shape or (0, 0)
+        values = {
+            "x0": self.area.x0,
+            "y0": self.area.y0,
+            "x1": self.area.x1,
+            "y1": self.area.y1,
+            "tile_x0": self.tile_origin[1],
+            "tile_y0": self.tile_origin[0],
+            "tile_width": tile_shape[1],
+            "tile_height": tile_shape[0],
+            "components": self.components,
+            "precision": self.precision,
+            "is_signed": int(self.signed),
+            "levels": self.levels,
+            "reversible": int(self.reversible),
+            "component_transform": int(self.component_transform),
+            "codeblock_width": self.codeblock[1],
+            "codeblock_height": self.codeblock[0],
+            "precinct_count": len(self.precincts),
+            "progression": self.progression,
+            "layers": len(self.layer_bytes),
+            "mode_switches": self.mode_switches,
+            "sop": int(self.sop),
+            "eph": int(self.eph),
+            "plt": int(self.plt),
+            "tlm": int(self.tlm),
+            "fraction_bits": self.fraction_bits,
+            "threads": self.threads,
+        }
+        try:
+            for name, value in values.items():
+                setattr(native, name, value)
+            for index, (height, width) in enumerate(self.precincts):
+                native.precinct_height[index] = height
+                native.precinct_width[index] = width
+            for index, size in enumerate(self.layer_bytes):
+                native.layer_bytes[index] = size
+        except OverflowError as error:
+            raise OptionError(f"a parameter is out of range: {error}") from error
+        return native
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a codestream says of itself.
+
+    Attributes
+    ----------
+    area : Rect
+        Image area on the reference grid.
+    tile_origin, tile_shape : (int, int)
+        ``(y0, x0)`` of the tile grid and ``(height, width)`` of a tile.
+    tiles : (int, int)
+        Number of tiles ``(down, across)``.
+    components, levels, layers : int
+        Number of components, decomposition levels (of the first component), and quality layers.
+    reversible, component_transform : bool
+        5/3 instead of 9/7; whether the first three components went through the component transform.
+    """
+
+    area: Rect
+    tile_origin: tuple[int, int]
+    tile_shape: tuple[int, int]
+    tiles: tuple[int, int]
+    components: int
+    levels: int
+    layers: int
+    reversible: bool
+    component_transform: bool
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component as decoded.
+
+    Attributes
+    ----------
+    area : Rect
+        Where its samples lie, in the coordinates of the decoded resolution.
+    subsampling : (int, int)
+        ``(vertical, horizontal)``: YRsiz and XRsiz.
+    precision : int
+        Bits per sample.
+    signed : bool
+        Whether samples are signed.
+    alpha : bool
+        Whether a JP2 channel definition calls it opacity.
+    """
+
+    area: Rect
+    subsampling: tuple[int, int]
+    precision: int
+    signed: bool
+    alpha: bool
+
+
+def _array(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...], what: str) -> NDArray[Any]:
+    """Return `array` contiguous, having checked that it is what the native library will take it for."""
+    if array.dtype != dtype or array.shape != shape:
+        raise InputError(
+            f"{what} have to be {np.dtype(dtype)} of shape {shape}, not {array.dtype} of shape {array.shape}"
+        )
+    return np.ascontiguousarray(array)
+
+
+class Encoder:
+    """Writes one codestream. Put every component once, then `finish`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        How to write it.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._handle: Any = None
+        self._ffi, self._library = _load()
+        self._parameters = parameters
+        self._report = _Report(self._ffi)
+        handle = self._ffi.new("j2kl_encoder **")
+        native = parameters._to_native(self._ffi)
+        self._report.check(self._library.j2kl_encoder_create(native, self._report.pointer, handle))
+        self._handle = handle[0]
+
+    def _open(self) -> Any:
+        if self._handle is None:
+            raise RuntimeError("the encoder is closed")
+        return self._handle
+
+    def put_subbands(self, component: int, subbands: NDArray[Any]) -> None:
+        """Hand in the subbands of a component.
+
+        Parameters
+        ----------
+        component : int
+            Index of the component.
+        subbands : ndarray
+            One-dimensional, float32 for the 9/7 and int32 for the 5/3: LL, then HL, LH, HH from the coarsest to the
+            finest level, each row by row.
+        """
+        dtype = np.int32 if self._parameters.reversible else np.float32
+        subbands = _array(subbands, dtype, (self._parameters.area.size,), "subbands")
+        pointer = self._ffi.from_buffer(subbands)
+        self._report.check(self._library.j2kl_encoder_put_subbands(self._open(), component, pointer))
+
+    def put_samples(self, component: int, samples: NDArray[np.int32]) -> None:
+        """Hand in the samples of a component, within the range of the declared precision."""
+        samples = _array(samples, np.int32, self._parameters.area.shape, "samples")
+        pointer = self._ffi.from_buffer("int32_t[]", samples)
+        self._report.check(self._library.j2kl_encoder_put_samples(self._open(), component, pointer))
+
+    def finish(self) -> bytes:
+        """Return the codestream."""
+        codestream = self._ffi.new("const uint8_t **")
+        size = self._ffi.new("size_t *")
+        self._report.check(self._library.j2kl_encoder_finish(self._open(), codestream, size))
+        return bytes(self._ffi.buffer(codestream[0], size[0]))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What OpenJPEG warned of."""
+        return self._report.warnings
+
+    def close(self) -> None:
+        """Free the native memory."""
+        if self._handle is not None:
+            self._library.j2kl_encoder_free(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+
+class Decoder:
+    """Reads one codestream or JP2 file: `decode` once, then take components out of it.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The file. It is not copied, and must not change while the decoder is open.
+    max_samples : int, optional
+        Most samples (of all components) that may be decoded; no limit without it.
+    max_tiles : int, optional
+        Most tiles that the codestream may have; no limit without it.
+    """
+
+    def __init__(
+        self,
+        data: bytes | bytearray | memoryview,
+        max_samples: int | None = None,
+        max_tiles: int | None = None,
+    ) -> None:
+        self._handle: Any = None
+        self._ffi, self._library = _load()
+        self._report = _Report(self._ffi)
+        self._buffer = self._ffi.from_buffer("uint8_t[]", data)  # keeps the memory alive
+        self._reversible = False
+        limits = self._ffi.new(
+            "j2kl_limits *", {"max_samples": max_samples or 0, "max_tiles": min(max_tiles or 0, 2**32 - 1)}
+        )
+        handle = self._ffi.new("j2kl_decoder **")
+        self._report.check(
+            self._library.j2kl_decoder_open(
+                self._buffer, len(self._buffer), limits, self._report.pointer, handle
+            )
+        )
+        self._handle = handle[0]
+        self.header = self._read_header()
+
+    def _open(self) -> Any:
+        if self._handle is None:
+            raise RuntimeError("the decoder is closed")
+        return self._handle
+
+    def _read_header(self) -> Header:
+        native = self._ffi.new("j2kl_header *")
+        self._report.check(self._library.j2kl_decoder_header(self._open(), native))
+        return Header(
+            area=Rect(native.y0, native.x0, native.y1, native.x1),
+            tile_origin=(native.tile_y0, native.tile_x0),
+            tile_shape=(native.tile_height, native.tile_width),
+            tiles=(native.tiles_down, native.tiles_across),
+            components=native.components,
+            levels=native.levels,
+            layers=native.layers,
+            reversible=bool(native.reversible),
+            component_transform=bool(native.component_transform),
+        )
+
+    def decode(
+        self,
+        reduce: int = 0,
+        layers: int = 0,
+        area: Rect | None = None,
+        fraction_bits: int = 0,
+        components: list[int] | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Decode.
+
+        Parameters
+        ----------
+        reduce : int
+            Highest resolutions to leave out.
+        layers : int
+            Quality layers to decode; 0 for all.
+        area : Rect, optional
+            Area on the reference grid; the whole image without it.
+        fraction_bits : int
+            A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+        components : list of int, optional
+            These alone, without undoing the component transform; all, with the transform undone, without it.
+        threads : int
+            Threads to use.
+        """
+        request = self._ffi.new("j2kl_request *")
+        try:
+            request.reduce, request.layers = reduce, layers
+            request.fraction_bits, request.threads = fraction_bits, threads
+            if area is not None:
+                if area.size == 0:
+                    raise OptionError("the area asked for is empty")
+                request.x0, request.y0, request.x1, request.y1 = area.x0, area.y0, area.x1, area.y1
+            if components is not None:
+                if not components:
+                    raise OptionError("the list of components is empty")
+                chosen = self._ffi.new("uint32_t[]", components)
+                request.component_list, request.component_count = chosen, len(components)
+        except OverflowError as error:
+            raise OptionError(f"an option is out of range: {error}") from error
+        self._report.check(self._library.j2kl_decoder_decode(self._open(), request))
+
+    @property
+    def components(self) -> list[Component]:
+        """The decoded components."""
+        count = self._ffi.new("uint32_t *")
+        self._report.check(self._library.j2kl_decoder_component_count(self._open(), count))
+        return [self._component(index) for index in range(count[0])]
+
+    def _component(self, index: int) -> Component:
+        native = self._ffi.new("j2kl_component *")
+        self._report.check(self._library.j2kl_decoder_component(self._open(), index, native))
+        return Component(
+            area=Rect(native.y0, native.x0, native.y0 + native.height, native.x0 + native.width),
+            subsampling=(native.dy, native.dx),
+            precision=native.precision,
+            signed=bool(native.is_signed),
+            alpha=bool(native.is_alpha),
+        )
+
+    def samples(self, index: int) -> NDArray[np.int32]:
+        """Return the samples of a decoded component, shape ``(height, width)``."""
+        samples = np.empty(self._component(index).area.shape, np.int32)
+        pointer = self._ffi.from_buffer("int32_t[]", samples)
+        self._report.check(self._library.j2kl_decoder_get_samples(self._open(), index, pointer))
+        return samples
+
+    def subbands(self, index: int, levels: int) -> NDArray[Any]:
+        """Return `levels` decompositions of a decoded component in the order that `Encoder.put_subbands` takes.
+
+        After the first call samples can no longer be taken where there is a component transform.
+        """
+        dtype = np.int32 if self.header.reversible else np.float32
+        subbands: NDArray[Any] = np.empty(self._component(index).area.size, dtype)
+        pointer = self._ffi.from_buffer(subbands)
+        self._report.check(self._library.j2kl_decoder_get_subbands(self._open(), index, levels, pointer))
+        return subbands
+
+    @property
+    def warnings(self) -> list[str]:
+        """What OpenJPEG warned of: damage, or a codestream that ends early."""
+        return self._report.warnings
+
+    def close(self) -> None:
+        """Free the native memory and let go of the data."""
+        if self._handle is not None:
+            self._library.j2kl_decoder_free(self._handle)
+            self._handle = None
+            self._buffer = None
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+
+def _level_rects(area: Rect) -> tuple[Rect, Rect, Rect, Rect]:
+    return area.resolution(1), area.subband("HL"), area.subband("LH"), area.subband("HH")
+
+
+def _check_level(code: int) -> None:
+    if code != 0:
+        _raise(code, "memory ran out" if code == 2 else "the area of the plane is out of range")
+
+
+def _names(dtype: np.dtype[Any]) -> tuple[str, str]:
+    """Return the C type and the suffix of the functions that take `dtype`."""
+    if dtype == np.float32:
+        return "float[]", "97"
+    if dtype == np.int32:
+        return "int32_t[]", "53"
+    raise InputError(f"a plane has to be float32 (9/7) or int32 (5/3), not {dtype}")
+
+
+def analyse(
+    plane: NDArray[Any], origin: tuple[int, int] = (0, 0), threads: int = 1
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split a plane into LL, HL, LH and HH: one level of the 9/7 (float32) or the 5/3 (int32).
+
+    Parameters
+    ----------
+    plane : ndarray, shape (H, W)
+        Samples.
+    origin : (int, int)
+        Grid position ``(y0, x0)`` of the first sample; its parity decides the phases.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    ll, hl, lh, hh : ndarray
+        The subbands, of the sizes of T.800 equation B-15.
+    """
+    ctype, suffix = _names(plane.dtype)
+    ffi, library = _load()
+    if plane.ndim != 2:
+        raise InputError(f"a plane has two dimensions, not {plane.ndim}")
+    plane = np.ascontiguousarray(plane)
+    height, width = plane.shape
+    y0, x0 = origin
+    area = Rect(y0, x0, y0 + height, x0 + width)
+    ll, hl, lh, hh = (np.empty(rect.shape, plane.dtype) for rect in _level_rects(area))
+    pointers = [ffi.from_buffer(ctype, band) for band in (ll, hl, lh, hh)]
+    function = getattr(library, f"j2kl_analyse_{suffix}")
+    _check_level(function(ffi.from_buffer(ctype, plane), width, width, height, x0, y0, *pointers, threads))
+    return ll, hl, lh, hh
+
+
+def synthesise(
+    ll: NDArray[Any], hl: NDArray[Any], lh: NDArray[Any], hh: NDArray[Any], area: Rect, threads: int = 1
+) -> NDArray[Any]:
+    """Put LL, HL, LH and HH together again; the inverse of `analyse`.
+
+    Parameters
+    ----------
+    ll, hl, lh, hh : ndarray
+        The subbands, float32 (9/7) or int32 (5/3).
+    area : Rect
+        Where the plane lies.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    plane : ndarray
+        Of the shape of `area`.
+    """
+    ctype, suffix = _names(ll.dtype)
+    ffi, library = _load()
+    dtype = np.int32 if suffix == "53" else np.float32
+    bands = [
+        _array(band, dtype, rect.shape, "subbands")
+        for band, rect in zip((ll, hl, lh, hh), _level_rects(area), strict=True)
+    ]
+    pointers = [ffi.from_buffer(ctype, band) for band in bands]
+    plane: NDArray[Any] = np.empty(area.shape, dtype)
+    function = getattr(library, f"j2kl_synthesise_{suffix}")
+    place = ffi.from_buffer(ctype, plane)
+    _check_level(function(*pointers, area.width, area.height, area.x0, area.y0, place, area.width, threads))
+    return plane
