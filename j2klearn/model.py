@@ -1,0 +1,174 @@
+"""Models: the configuration and the weights of a learned transform, in one safetensors file.
+
+This module needs numpy alone; the network is built, with PyTorch, when it is first used.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from .errors import ModelError
+from .limits import MAX_MODEL_BYTES
+
+if TYPE_CHECKING:
+    from .structures import Structure
+
+__all__ = ["Model"]
+
+_MAX_CHANNELS = 64
+_MAX_BLOCKS = 16
+_CONFIG_KEYS = {"structure", "base", "operator", "h2l", "l2h"}
+_OPERATOR_KEYS = {"proposals": int, "width": int, "blocks": int, "first_kernel": int, "zero_dc": bool}
+
+
+def _check_operator(name: str, options: object) -> None:
+    if not isinstance(options, Mapping) or set(options) != set(_OPERATOR_KEYS):
+        raise ModelError(f"the model's {name} has to give exactly {', '.join(_OPERATOR_KEYS)}")
+    for key, kind in _OPERATOR_KEYS.items():
+        if type(options[key]) is not kind:
+            raise ModelError(f"the model's {name}.{key} has to be of type {kind.__name__}")
+    if not (1 <= options["proposals"] <= _MAX_CHANNELS and 1 <= options["width"] <= _MAX_CHANNELS):
+        raise ModelError(f"the model's {name} has fewer than 1 or more than {_MAX_CHANNELS} channels")
+    if not 0 <= options["blocks"] <= _MAX_BLOCKS or options["first_kernel"] not in (1, 3):
+        raise ModelError(f"the model's {name} has an impossible number of blocks or first kernel")
+
+
+def _check_config(config: object) -> dict[str, Any]:
+    if not isinstance(config, dict) or set(config) != _CONFIG_KEYS:
+        raise ModelError(f"a model's configuration has to give exactly {', '.join(sorted(_CONFIG_KEYS))}")
+    for key in ("structure", "base", "operator"):
+        if not isinstance(config[key], str):
+            raise ModelError(f"the model's {key} has to be a name")
+    _check_operator("h2l", config["h2l"])
+    _check_operator("l2h", config["l2h"])
+    return config
+
+
+class Model:
+    """A learned transform: what it is, its weights, and the id by which files refer to it.
+
+    Parameters
+    ----------
+    config : dict
+        ``structure``, ``base``, ``operator``, and the options of the operators ``h2l`` and ``l2h``.
+    tensors : mapping of str to ndarray
+        The weights by name, float32.
+    card : dict, optional
+        Name, data, steps, seed, scores: whatever a person wants to know. It does not enter the id.
+
+    Raises
+    ------
+    ModelError
+        If the configuration is not one that can be, or weights are not finite float32.
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        tensors: Mapping[str, NDArray[np.float32]],
+        card: dict[str, Any] | None = None,
+    ) -> None:
+        self.config = _check_config(config)
+        self.card = dict(card or {})
+        for key, tensor in tensors.items():
+            if tensor.dtype != np.float32:
+                raise ModelError(f"the model's weights {key} are not float32")
+            if not np.isfinite(tensor).all():
+                raise ModelError(f"the model's weights {key} are not finite")
+        self._tensors = {key: tensors[key] for key in sorted(tensors)}
+
+    @property
+    def name(self) -> str:
+        return str(self.card.get("name", "unnamed"))
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.size for tensor in self._tensors.values())
+
+    @functools.cached_property
+    def id(self) -> bytes:
+        """SHA-256 over the configuration and the weights, 32 bytes."""
+        digest = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode())
+        for key, tensor in self._tensors.items():
+            digest.update(f"{key}{tensor.shape}".encode())
+            digest.update(tensor.astype("<f4").tobytes())
+        return digest.digest()
+
+    def to_bytes(self) -> bytes:
+        """Return the model as a safetensors file."""
+        metadata = {"config": json.dumps(self.config, sort_keys=True), "card": json.dumps(self.card)}
+        return safetensors.numpy.save(self._tensors, metadata)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Model:
+        """Read a model file; nothing in `data` is trusted before it is checked.
+
+        Raises
+        ------
+        ModelError
+            If `data` is no safetensors file of ours, or is larger than `MAX_MODEL_BYTES`.
+        """
+        if len(data) > MAX_MODEL_BYTES:
+            raise ModelError(f"a model file of more than {MAX_MODEL_BYTES} bytes is not accepted")
+        try:
+            tensors = safetensors.numpy.load(data)
+            header = int.from_bytes(data[:8], "little")
+            metadata = json.loads(data[8 : 8 + header])["__metadata__"]
+            config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
+        except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+            raise ModelError("this is not a j2klearn model file") from None
+        return cls(config, tensors, card if isinstance(card, dict) else {})
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """Read a model file; see `from_bytes`."""
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(MAX_MODEL_BYTES + 1)
+        except OSError as error:
+            raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
+        return cls.from_bytes(data)
+
+    @classmethod
+    def of(cls, structure: Structure, config: dict[str, Any], card: dict[str, Any] | None = None) -> Model:
+        """Return the model of a network as it is now."""
+        state = structure.state_dict()
+        tensors = {key: value.detach().cpu().contiguous().numpy().copy() for key, value in state.items()}
+        return cls(config, tensors, card)
+
+    def build(self) -> Structure:
+        """Return a new network with these weights, in evaluation mode.
+
+        Raises
+        ------
+        ModelError
+            If this version does not know the structure, or the weights are not those that it needs.
+        """
+        import torch
+
+        from .structures import build
+
+        structure = build(self.config)
+        expected = structure.state_dict()
+        shapes = {key: tuple(value.shape) for key, value in expected.items()}
+        if shapes != {key: tensor.shape for key, tensor in self._tensors.items()}:
+            raise ModelError("the model's weights are not those that its configuration asks for")
+        state = {key: torch.from_numpy(tensor.copy()) for key, tensor in self._tensors.items()}
+        structure.load_state_dict(state)
+        return structure.eval().requires_grad_(False)
+
+    @functools.cached_property
+    def structure(self) -> Structure:
+        """The network, built once; not to be changed."""
+        return self.build()

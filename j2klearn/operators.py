@@ -1,0 +1,125 @@
+"""Learned operators: the networks that predict one group of subbands from another inside a lifting step.
+
+An operator maps ``(N, inputs, H + 2R, W + 2R)`` to ``(N, outputs, H, W)``, R being its half-width `radius`: it pads
+nothing itself, so a plane may be worked on in blocks, in any order, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["OPERATORS", "Operator", "ProposalOpacity"]
+
+
+class Operator(nn.Module):
+    """What every operator has: its numbers of maps and its half-width in samples of the subband grid."""
+
+    inputs: int
+    outputs: int
+    radius: int
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions without biases around a skip, ReLU after each (P1, Fig. 7)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, bias=False)
+        self.second = nn.Conv2d(width, width, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.second(F.relu(self.first(x))) + x[..., 2:-2, 2:-2])
+
+
+class Opacity(nn.Module):
+    """The network that blends the proposals: non-negative maps that sum to one (P1, Fig. 6b and equation 5)."""
+
+    OFFSET = 0.01
+
+    def __init__(self, inputs: int, proposals: int, width: int, blocks: int, first_kernel: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, width, first_kernel, bias=False)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.last = nn.Conv2d(width, proposals, 3, bias=False)
+        self.radius = first_kernel // 2 + 2 * blocks + 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        likelihood = F.relu(self.last(self.blocks(F.relu(self.first(x))))) + self.OFFSET
+        # a convolution by ones sums channels twice as fast as a reduction does
+        ones = likelihood.new_ones(likelihood.shape[1], likelihood.shape[1], 1, 1)
+        return likelihood / F.conv2d(likelihood, ones)
+
+
+class ProposalOpacity(Operator):
+    """Linear proposals blended by data-dependent opacities (P1, Fig. 5, 7 and 8).
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Maps read and maps predicted. Every output has proposals of its own; one set of opacities serves all.
+    proposals : int
+        Proposals per output, N in the paper.
+    width : int
+        Channels in the trunk of the opacity network.
+    blocks : int
+        Residual blocks in the opacity network.
+    first_kernel : {1, 3}
+        Kernel of the opacity network's first convolution; with `blocks` it sets the half-width, which the
+        proposals share.
+    zero_dc : bool
+        Take the mean off every proposal, so that a constant input predicts exactly zero.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        proposals: int,
+        width: int,
+        blocks: int,
+        first_kernel: int,
+        zero_dc: bool,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.outputs, self.count = inputs, outputs, proposals
+        self.zero_dc = zero_dc
+        self.opacity = Opacity(inputs, proposals, width, blocks, first_kernel)
+        self.radius = self.opacity.radius
+        self.proposal = nn.Conv2d(inputs, outputs * proposals, 2 * self.radius + 1, bias=False)
+        # Near zero: the transform starts at its base wavelet.
+        nn.init.normal_(self.proposal.weight, std=1e-4)
+
+    def forward(self, x: Tensor, opacity_dtype: torch.dtype = torch.float32) -> Tensor:
+        """Predict `outputs` maps; `opacity_dtype` bfloat16 runs the opacity network alone in that precision.
+
+        The opacities only weigh the proposals, so their rounding costs a small fraction of the prediction; the
+        proposals carry amplitudes and stay in float32.
+        """
+        proposals = self._propose(x)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=opacity_dtype == torch.bfloat16):
+            opacities = self.opacity(x)
+        opacities = opacities.float()
+        blended = [(part * opacities).sum(1, keepdim=True) for part in proposals.split(self.count, 1)]
+        return torch.cat(blended, 1) if self.outputs > 1 else blended[0]
+
+    def _propose(self, x: Tensor) -> Tensor:
+        weight = self.proposal.weight
+        if self.zero_dc:
+            weight = weight - weight.mean((2, 3), keepdim=True)
+        if self.inputs > 1:
+            return F.conv2d(x, weight)
+        # A one-channel convolution leaves vector units idle: its columns stacked as channels run three times faster.
+        side = 2 * self.radius + 1
+        width = x.shape[-1] - side + 1
+        columns = torch.cat([x[..., i : i + width] for i in range(side)], 1)
+        columns = columns.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(columns, weight.permute(0, 3, 2, 1).contiguous())
+
+
+#: Operator classes by the name used in model configurations.
+OPERATORS: dict[str, Callable[..., Operator]] = {"proposal-opacity": ProposalOpacity}

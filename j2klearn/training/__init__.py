@@ -1,0 +1,1 @@
+"""Training of learned lifting structures: data, quantiser, rate proxy and the loop."""

@@ -1,0 +1,70 @@
+"""Training pictures: luma patches from folders and tar shards, cropped and turned at random."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from ..errors import InputError
+
+__all__ = ["Patches"]
+
+_SUFFIXES = {".webp", ".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # T.800 equation G-9
+
+
+def _files(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".tar":
+            with tarfile.open(path) as shard:
+                for member in shard:
+                    stream = shard.extractfile(member)
+                    if stream is not None and Path(member.name).suffix.lower() in _SUFFIXES:
+                        yield stream.read()
+        elif path.suffix.lower() in _SUFFIXES:
+            yield path.read_bytes()
+
+
+class Patches:
+    """Luma patches of one size held in memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds pictures, or tar files of pictures; each is cut into patches of `size` pixels.
+    size : int
+        Side of a patch in pixels.
+    """
+
+    def __init__(self, folder: Path, size: int = 256) -> None:
+        patches: list[NDArray[np.uint8]] = []
+        for data in tqdm(_files(folder), desc="reading pictures", unit=" files"):
+            with Image.open(io.BytesIO(data)) as picture:
+                rgb = np.asarray(picture.convert("RGB"), np.float32)
+            luma = np.rint(rgb @ _LUMA).astype(np.uint8)
+            for y in range(0, luma.shape[0] - size + 1, size):
+                for x in range(0, luma.shape[1] - size + 1, size):
+                    patches.append(luma[y : y + size, x : x + size])
+        if not patches:
+            raise InputError(f"no training pictures of at least {size}x{size} pixels in {folder}")
+        self.patches = np.stack(patches)
+
+    def batch(self, count: int, crop: int, generator: np.random.Generator) -> Tensor:
+        """Return `count` random crops as float32 (count, 1, crop, crop), level shifted to -128..127."""
+        out = np.empty((count, 1, crop, crop), np.float32)
+        room = self.patches.shape[1] - crop
+        for i in range(count):
+            y, x = generator.integers(0, room + 1, 2)
+            piece = self.patches[generator.integers(len(self.patches)), y : y + crop, x : x + crop]
+            piece = np.rot90(piece, int(generator.integers(4)))
+            out[i, 0] = piece if generator.integers(2) else piece[::-1]
+        return torch.from_numpy(out - 128)
