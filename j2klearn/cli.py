@@ -1,0 +1,269 @@
+"""The command line: ``j2klearn encode | decode | info | models``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from . import __version__
+from .errors import J2KError, OptionError, TruncatedWarning
+from .limits import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tqdm import tqdm
+
+__all__ = ["main"]
+
+# Work that is over sooner than this shows no progress bar.
+_PATIENCE = 1.0
+
+
+class _Bar:
+    """A progress bar on standard error, from the second second on and on a terminal alone."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._bar: tqdm[NoReturn] | None = None
+
+    def __call__(self, share: float, stage: str) -> None:
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _PATIENCE:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=100, bar_format="{desc:<10} {bar} {n:.0f}% {elapsed}", leave=False)
+        if self._bar is not None:
+            self._bar.set_description_str(stage, refresh=False)
+            self._bar.update(100 * share - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number, or numbers with commas between them"
+        ) from None
+
+
+def _region(text: str) -> tuple[int, int, int, int]:
+    try:
+        y0, x0, y1, x1 = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not Y0,X0,Y1,X1") from None
+    return y0, x0, y1, x1
+
+
+def _pixel_limit(text: str) -> int | None:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels") from None
+    return value or None
+
+
+def _single(values: list[float] | None) -> float | list[float] | None:
+    return values[0] if values is not None and len(values) == 1 else values
+
+
+def _encode(options: argparse.Namespace) -> None:
+    from .encoder import encode
+    from .pictures import read_picture, write_whole
+
+    image = read_picture(options.input)
+    bar = _Bar()
+    try:
+        data = encode(
+            image,
+            bpp=_single(options.bpp),
+            ratio=_single(options.ratio),
+            psnr=_single(options.psnr),
+            lossless=options.lossless,
+            layers=options.layers,
+            model=None if options.model == "none" else options.model,
+            embed_model=options.embed_model,
+            bit_depth=options.bit_depth,
+            levels=options.levels,
+            tile_size=options.tile,
+            progression=options.progression,
+            plt=options.plt,
+            tlm=options.tlm,
+            jp2=options.output.suffix.lower() not in (".j2k", ".j2c", ".jpc"),
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            progress=bar,
+        )
+    finally:
+        bar.close()
+    write_whole(options.output, data)
+    height, width = image.shape[:2]
+    print(f"{options.output}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp")
+
+
+def _decode(options: argparse.Namespace) -> None:
+    from .decoder import decode
+    from .pictures import write_picture
+
+    bar = _Bar()
+    try:
+        image = decode(
+            options.input,
+            reduce=options.reduce,
+            layers=options.layers,
+            region=options.region,
+            model=options.model,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            progress=bar,
+        )
+    finally:
+        bar.close()
+    write_picture(options.output, image)
+    print(f"{options.output}: {image.shape[1]} x {image.shape[0]}")
+
+
+def _info(options: argparse.Namespace) -> None:
+    from .describe import info
+
+    print(info(options.input))
+
+
+def _models(options: argparse.Namespace) -> None:
+    from .encoder import DEFAULT_MODEL
+    from .registry import shipped
+
+    for name, model in shipped().items():
+        default = ", the default" if name == DEFAULT_MODEL else ""
+        print(f"{name}{default}: {model.parameters} weights on the {model.config['base']}")
+        print(f"    id {model.id.hex()}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from .encoder import DEFAULT_MODEL, PROGRESSIONS
+    from .targets import DEFAULT_RATIO
+
+    parser = argparse.ArgumentParser(
+        prog="j2klearn",
+        description="JPEG 2000 with a learned wavelet: files open in every JPEG 2000 reader, and read with j2klearn "
+        "they have the same quality for fewer bits.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    limits = argparse.ArgumentParser(add_help=False)
+    limits.add_argument("--threads", type=int, metavar="N", help="threads (default: all processors)")
+    limits.add_argument(
+        "--max-pixels",
+        type=_pixel_limit,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="refuse pictures of more pixels (default: %(default)s; 0: no limit)",
+    )
+
+    encode = commands.add_parser(
+        "encode",
+        parents=[limits],
+        help="write a picture as JPEG 2000",
+        description="Write a picture (any format that Pillow reads, grey or RGB, 8 or 16 bits) as JPEG 2000 with a "
+        "learned wavelet. Suffix .j2k, .j2c or .jpc writes the bare codestream, any other a JP2 file.",
+        epilog="examples:  j2klearn encode photo.png photo.jp2 --bpp 1    "
+        "j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6    "
+        "j2klearn encode scan.tif scan.jp2 --lossless --model none",
+    )
+    encode.add_argument("input", type=Path, metavar="IN", help="picture")
+    encode.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    rate = encode.add_mutually_exclusive_group()
+    several = "; several, with commas, give one per layer"
+    rate.add_argument("--bpp", type=_numbers, metavar="B", help="bits per pixel of the whole file" + several)
+    rate.add_argument(
+        "--ratio", type=_numbers, metavar="R", help=f"compression ratio (default: {DEFAULT_RATIO:g}){several}"
+    )
+    rate.add_argument("--psnr", type=_numbers, metavar="DB", help="PSNR in dB" + several)
+    rate.add_argument("--lossless", action="store_true", help="without loss; with --model none for now")
+    encode.add_argument("--layers", type=int, default=1, metavar="N", help="quality layers (default: 1)")
+    encode.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME|FILE",
+        help="learned transform: a name that `j2klearn models` prints, a model file, or none for ordinary JPEG 2000 "
+        "(default: %(default)s)",
+    )
+    encode.add_argument("--embed-model", action="store_true", help="put the weights into the file")
+    encode.add_argument(
+        "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
+    )
+    encode.add_argument(
+        "--levels", type=int, metavar="N", help="decomposition levels (default: 5, or what fits)"
+    )
+    encode.add_argument("--tile", type=int, metavar="N", help="side of tiles (default: one tile)")
+    encode.add_argument(
+        "--progression", type=str.upper, choices=PROGRESSIONS, default="LRCP", help="packet order"
+    )
+    encode.add_argument("--plt", action="store_true", help="write PLT marker segments")
+    encode.add_argument("--tlm", action="store_true", help="write TLM marker segments")
+    encode.set_defaults(run=_encode)
+
+    decode = commands.add_parser(
+        "decode",
+        parents=[limits],
+        help="read a JPEG 2000 file",
+        description="Read a JPEG 2000 file, learned or ordinary, and write it in the format of OUT's suffix.",
+        epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
+    )
+    decode.add_argument("input", type=Path, metavar="IN", help="JPEG 2000 file")
+    decode.add_argument("output", type=Path, metavar="OUT", help="picture to write")
+    decode.add_argument(
+        "--reduce", type=int, default=0, metavar="N", help="leave out the N highest resolutions"
+    )
+    decode.add_argument("--layers", type=int, default=0, metavar="N", help="decode N quality layers (0: all)")
+    decode.add_argument(
+        "--region", type=_region, metavar="Y0,X0,Y1,X1", help="part to decode, in full-resolution pixels"
+    )
+    decode.add_argument(
+        "--model", metavar="NAME|FILE", help="model to read the file with, if it is not installed"
+    )
+    decode.set_defaults(run=_decode)
+
+    info = commands.add_parser("info", help="say what a JPEG 2000 file is")
+    info.add_argument("input", type=Path, metavar="FILE")
+    info.set_defaults(run=_info)
+
+    models = commands.add_parser("models", help="list the installed models")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TruncatedWarning)
+        warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
+        try:
+            run(options)
+        except OptionError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except J2KError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("error: interrupted", file=sys.stderr)
+            return 1
+        except MemoryError:
+            print("error: there is not enough memory for this picture", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,354 @@
+"""Reading: a file through boxes, codestream, transport, learned lifting and colour, whole or a region of it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _native, boxes
+from .codestream import HEADROOM, MainHeader, read_main_header, to_wide
+from .colour import pixels
+from .encoder import default_threads
+from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
+from .geometry import Rect
+from .limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .segment import Colour, Descriptor, Transport, read_comments
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = ["decode", "read_bytes"]
+
+#: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
+#: rounding where a picture is nearly flat, and a region has to come out like the whole.
+_CARRIER_BITS = 24
+
+Progress = Callable[[float, str], None]
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
+
+
+def read_bytes(source: Source) -> bytes:
+    """Return the bytes of a file given as bytes, path or file object.
+
+    Raises
+    ------
+    CodestreamError
+        If the file cannot be read.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return Path(source).read_bytes()
+        except OSError as error:
+            raise CodestreamError(f"cannot read {os.fspath(source)}: {error.strerror}") from None
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise CodestreamError("the file object has to be open for reading bytes")
+    return data
+
+
+def decode(
+    data: Source,
+    *,
+    reduce: int = 0,
+    layers: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    model: str | Path | Model | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    progress: Progress | None = None,
+) -> NDArray[Any]:
+    """Read a picture, learned or ordinary JPEG 2000.
+
+    Parameters
+    ----------
+    data : bytes, path or binary file object
+        A JP2 file or a codestream.
+    reduce : int
+        Highest resolutions to leave out: the sides shrink by ``2 ** reduce``, rounded up.
+    layers : int
+        Quality layers to decode; 0, or more than there are, for all.
+    region : (y0, x0, y1, x1), optional
+        Rectangle to decode, in pixels of the full resolution; parts outside the picture are cut off. With `reduce`
+        the result has the samples that the whole picture has there at that resolution.
+    model : str, Path or None
+        A model to read the file with, beside the shipped ones and the one that the file may carry; only the one
+        that the file was made with is ever used.
+    threads : int, optional
+        Threads of the base wavelet and of OpenJPEG; all processors if not given.
+    max_pixels : int or None
+        Limit of the pixels decoded.
+    progress : callable, optional
+        Called with the share of the work done, 0 to 1, and the name of the stage.
+
+    Returns
+    -------
+    ndarray, shape (h, w) or (h, w, C)
+        uint8 up to 8 bits per sample, else uint16; int8 or int16 for ordinary files with signed samples.
+
+    Raises
+    ------
+    CodestreamError
+        If `data` cannot be read; `SegmentError` and `UnsupportedError` are kinds of it.
+    ModelNotFoundError
+        If the file needs a model that is not installed.
+    OptionError
+        If `reduce`, `layers` or `region` cannot be met.
+    LimitError
+        If there are more than `max_pixels` pixels to decode.
+
+    Warns
+    -----
+    TruncatedWarning
+        If the codestream ends early; what was there has been decoded.
+    """
+    data = read_bytes(data)
+    codestream = boxes.find_codestream(data)
+    header = read_main_header(codestream)
+    if not isinstance(reduce, int) or not 0 <= reduce <= header.levels:
+        raise OptionError(
+            f"reduce is 0 to {header.levels}, the number of levels in this file, not {reduce!r}"
+        )
+    if not isinstance(layers, int) or layers < 0:
+        raise OptionError(f"layers is 0 (all) or a number of quality layers, not {layers!r}")
+    area = header.area if region is None else _area(region, header)
+    wanted = area.resolution(reduce)
+    check_pixels(wanted.height, wanted.width, max_pixels)
+    if not wanted.size:
+        raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
+    threads = default_threads() if threads is None else threads
+    layers = min(layers, header.layers)
+    report = progress or _silent
+    descriptor, weights = read_comments(header.binary_comments)
+    if descriptor is None:
+        out = _decode_ordinary(data, header, area, reduce, layers, threads, max_pixels)
+    else:
+        _check(descriptor, header)
+        reader = _LearnedReader(codestream, header, descriptor, layers, threads, report)
+        reader.model = _find_model(descriptor, weights, model)
+        out = reader.whole(reduce) if area == header.area else reader.region(wanted, reduce)
+    report(1.0, "done")
+    return out
+
+
+def _silent(share: float, stage: str) -> None:
+    pass
+
+
+def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
+    """Return a region as an area on the reference grid, cut to the picture."""
+    try:
+        y0, x0, y1, x1 = (int(v) for v in region)
+    except (TypeError, ValueError):
+        raise OptionError(f"a region is (y0, x0, y1, x1), not {region!r}") from None
+    if y0 >= y1 or x0 >= x1:
+        raise OptionError(f"the region {region!r} is empty: it is (y0, x0, y1, x1) with y0 < y1 and x0 < x1")
+    top, left = header.area.origin
+    inside = Rect(top + y0, left + x0, top + y1, left + x1).intersection(header.area)
+    if not inside.size:
+        raise OptionError(f"the region {region!r} lies outside the picture of {header.area.shape}")
+    return inside
+
+
+def _warn_if_truncated(decoder: _native.Decoder) -> None:
+    if decoder.warnings:
+        warnings.warn(
+            f"the codestream is damaged or ends early, what was there is decoded: {decoder.warnings[0]}",
+            TruncatedWarning,
+            stacklevel=4,
+        )
+
+
+def _decode_ordinary(
+    data: bytes,
+    header: MainHeader,
+    area: Rect,
+    reduce: int,
+    layers: int,
+    threads: int,
+    max_pixels: int | None,
+) -> NDArray[Any]:
+    most = 0 if max_pixels is None else max_pixels * header.components
+    with _native.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
+        decoder.decode(reduce=reduce, layers=layers, area=area, threads=threads)
+        _warn_if_truncated(decoder)
+        parts = decoder.components
+        if len({part.area.shape for part in parts}) > 1:
+            raise UnsupportedError(
+                "the components of this picture differ in size: j2klearn does not resample them"
+            )
+        deepest = max(part.precision for part in parts)
+        if deepest > 16:
+            raise UnsupportedError(f"the samples have {deepest} bits, and j2klearn reads up to 16")
+        signed = any(part.signed for part in parts)
+        kind = ("i" if signed else "u") + ("1" if deepest <= 8 else "2")
+        out = np.stack([decoder.samples(index) for index in range(len(parts))], axis=-1).astype(kind)
+    return out[:, :, 0] if len(parts) == 1 else out
+
+
+def _check(descriptor: Descriptor, header: MainHeader) -> None:
+    """Hold the segment against the header: the two have to speak of the same picture."""
+    declared = {(precision, sign) for precision, sign in zip(header.precisions, header.signed, strict=True)}
+    plain = all(size == (1, 1) for size in header.subsampling)
+    if declared != {(descriptor.precision, False)} or not plain or header.levels != descriptor.levels:
+        raise SegmentError("the learned-transform segment contradicts the main header")
+    if len(descriptor.first_levels) != header.components:
+        raise SegmentError("the learned-transform segment contradicts the number of components")
+    if (descriptor.colour == Colour.ICT) != header.component_transform:
+        raise SegmentError("the learned-transform segment contradicts the component transform")
+    if descriptor.transport != Transport.IRREVERSIBLE or header.reversible or descriptor.colour == Colour.RCT:
+        raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
+
+
+def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | None) -> Model:
+    from .model import Model
+    from .registry import find, resolve
+
+    extra = [] if model is None else [resolve(model)]
+    if weights is not None:
+        extra.append(Model.from_bytes(weights))
+    return find(descriptor.model_id, extra)
+
+
+class _LearnedReader:
+    """Decodes a learned codestream, in its wide form."""
+
+    model: Model
+
+    def __init__(
+        self,
+        codestream: bytes,
+        header: MainHeader,
+        descriptor: Descriptor,
+        layers: int,
+        threads: int,
+        progress: Progress,
+    ) -> None:
+        self.header, self.descriptor = header, descriptor
+        self.layers, self.threads, self.progress = layers, threads, progress
+        self.codestream = to_wide(codestream, header, _CARRIER_BITS)
+        # the coefficients are in units of 8-bit grey levels
+        self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
+        self.warned = False
+
+    def _decoder(self, reduce: int, area: Rect | None) -> _native.Decoder:
+        decoder = _native.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
+        try:
+            decoder.decode(
+                reduce=reduce,
+                layers=self.layers,
+                area=area,
+                fraction_bits=self.fraction_bits,
+                threads=self.threads,
+            )
+            if not self.warned:
+                self.warned = bool(decoder.warnings)
+                _warn_if_truncated(decoder)
+        except BaseException:
+            decoder.close()
+            raise
+        return decoder
+
+    def _first_level(self, component: int, reduce: int) -> int:
+        """Return the finest level that is learned, counted from the resolution `reduce`."""
+        return max(1, self.descriptor.first_levels[component] - reduce)
+
+    def _pixels(self, planes: list[NDArray[np.float32]]) -> NDArray[Any]:
+        return pixels(planes, self.descriptor.precision, ict=self.descriptor.colour == Colour.ICT)
+
+    def whole(self, reduce: int) -> NDArray[Any]:
+        """Return the whole picture at a resolution."""
+        from .subbands import Subbands
+        from .transform import synthesise
+
+        area = self.header.area.resolution(reduce)
+        levels = self.descriptor.levels - reduce
+        self.progress(0.0, "decoding")
+        planes = []
+        weights = [1.0 if self._first_level(c, reduce) == 1 else 0.25 for c in range(self.header.components)]
+        done = 0.1
+
+        def advance(share: float) -> None:
+            nonlocal done
+            done += 0.85 * share * weights[index] / sum(weights)
+            self.progress(min(done, 0.95), "lifting")
+
+        with self._decoder(reduce, None) as decoder:
+            # all components leave the decoder before the networks run: its memory is the largest
+            flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
+        for index in range(self.header.components):
+            scales = self.descriptor.scales[: 3 * levels + 1]
+            bands = Subbands.from_flat(flats.pop(0), area, levels, scales)
+            first = self._first_level(index, reduce)
+            planes.append(synthesise(bands, self.model, first, self.threads, advance))
+            del bands
+        return self._pixels(planes)
+
+    def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
+        """Return part of a resolution, decoding at every level only what the synthesis reads there.
+
+        The synthesis of one level reads a margin around its area, narrow in samples of that level. So the areas are
+        laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
+        carrier of the area alone, from which one analysis returns that level's details.
+        """
+        from .subbands import Subbands
+        from .transform import reach, synthesise
+
+        margin = reach(self.model)
+        grid = self.header.area
+        levels = self.descriptor.levels
+        areas = {reduce: wanted}
+        for at in range(reduce, levels):
+            areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
+            areas[at + 1] = areas[at].resolution(1)
+        components = range(self.header.components)
+        planes: list[NDArray[np.float32]] = []
+        for at in range(levels - 1, reduce - 1, -1):
+            area = areas[at]
+            # near the cut the analysis of the carrier knows nothing of what lies beyond
+            cut = area.grown(2 * margin).intersection(grid.resolution(at))
+            decoded, flats = self._level(at, cut, 1)
+            for index in components:
+                bands = Subbands.from_flat(flats[index], decoded, 1, self._level_scales(at + 1))
+                hl, lh, hh = (
+                    band[area.subband(name).slices_in(decoded.subband(name))]
+                    for name, band in zip(("HL", "LH", "HH"), bands.details[0], strict=True)
+                )
+                if at == levels - 1:
+                    low = bands.ll[area.resolution(1).slices_in(decoded.resolution(1))]
+                else:
+                    low = planes[index][area.resolution(1).slices_in(areas[at + 1])]
+                first = self._first_level(index, at)
+                level = Subbands(area, low, [(hl, lh, hh)])
+                planes[index : index + 1] = [synthesise(level, self.model, first, self.threads)]
+            self.progress((levels - at) / (levels - reduce + 1), "lifting")
+        if reduce == levels:
+            decoded, planes = self._level(reduce, wanted, 0)
+            planes = [flat.reshape(decoded.shape) for flat in planes]
+            areas[reduce] = decoded
+        rows, columns = wanted.slices_in(areas[reduce])
+        return self._pixels([plane[rows, columns] for plane in planes])
+
+    def _level_scales(self, level: int) -> tuple[float, ...]:
+        """Return the scales of one level as those of a single decomposition."""
+        scales = self.descriptor.scales
+        if not scales:
+            return ()
+        at = 1 + 3 * (self.descriptor.levels - level)
+        return (scales[0] if level == self.descriptor.levels else 1.0, *scales[at : at + 3])
+
+    def _level(self, reduce: int, area: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
+        """Decode an area of a resolution; return what it covers, at least `area`, and its subbands."""
+        scale = 1 << reduce
+        grid = Rect(area.y0 * scale, area.x0 * scale, area.y1 * scale, area.x1 * scale)
+        request = grid.intersection(self.header.area)
+        with self._decoder(reduce, request) as decoder:
+            flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
+        return request.resolution(reduce), flats

@@ -1,0 +1,147 @@
+"""What a file is: `info`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from . import boxes
+from .codestream import read_main_header
+from .decoder import Source, read_bytes
+from .encoder import PROGRESSIONS
+from .errors import ModelNotFoundError
+from .segment import Transport, read_comments
+
+__all__ = ["Info", "info"]
+
+
+@dataclass(frozen=True)
+class Info:
+    """Facts of a JPEG 2000 file.
+
+    Attributes
+    ----------
+    height, width, components : int
+        Size in pixels, and number of components.
+    precision : int
+        Bits per sample, of the deepest component.
+    bytes : int
+        Size of the file.
+    jp2 : bool
+        It is a JP2 file, not a bare codestream.
+    levels, layers, tiles : int
+        Decomposition levels, quality layers, tiles.
+    tile_size : (int, int)
+        Height and width of a tile.
+    progression : str
+        Order of the packets.
+    wavelet : str
+        What other readers undo: ``"9-7"`` or ``"5-3"``.
+    learned : bool
+        The file has a learned-transform segment.
+    model, model_id : str or None
+        Name and id (hexadecimal) of the model; the name is None where the model is not installed.
+    model_embedded : bool
+        The file carries the weights.
+    transport : str or None
+        ``"irreversible"`` or ``"reversible"``.
+    """
+
+    height: int
+    width: int
+    components: int
+    precision: int
+    bytes: int
+    jp2: bool
+    levels: int
+    layers: int
+    tiles: int
+    tile_size: tuple[int, int]
+    progression: str
+    wavelet: str
+    learned: bool
+    model: str | None = None
+    model_id: str | None = None
+    model_embedded: bool = False
+    transport: str | None = None
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return 8 * self.bytes / (self.height * self.width)
+
+    @property
+    def other_readers(self) -> str:
+        """What a reader sees that knows nothing of the learned transform."""
+        if self.learned:
+            return "an approximation: the picture before the learned lifting steps are undone"
+        return "the same picture: this is ordinary JPEG 2000"
+
+    def __str__(self) -> str:
+        if not self.learned:
+            model = "none (ordinary JPEG 2000)"
+        else:
+            origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
+            model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
+        rows = {
+            "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
+            "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+            "levels": str(self.levels),
+            "layers": str(self.layers),
+            "tiles": f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}" if self.tiles > 1 else "1",
+            "progression": self.progression,
+            "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
+            "model": model,
+            "transport": self.transport or "none",
+            "other readers": f"see {self.other_readers}",
+        }
+        return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
+
+
+def info(data: Source) -> Info:
+    """Say what a JPEG 2000 file is, without decoding it.
+
+    Parameters
+    ----------
+    data : bytes, path or binary file object
+        A JP2 file or a codestream.
+
+    Raises
+    ------
+    CodestreamError
+        If it is neither, or damaged.
+    """
+    data = read_bytes(data)
+    header = read_main_header(boxes.find_codestream(data))
+    descriptor, weights = read_comments(header.binary_comments)
+    facts = Info(
+        height=header.area.height,
+        width=header.area.width,
+        components=header.components,
+        precision=max(header.precisions),
+        bytes=len(data),
+        jp2=boxes.is_jp2(data),
+        levels=header.levels,
+        layers=header.layers,
+        tiles=header.tiles,
+        tile_size=header.tile_size,
+        progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
+        wavelet="5-3" if header.reversible else "9-7",
+        learned=descriptor is not None,
+    )
+    if descriptor is None:
+        return facts
+    from .model import Model
+    from .registry import find
+
+    try:
+        extra = [Model.from_bytes(weights)] if weights else []
+        name = find(descriptor.model_id, extra).name
+    except ModelNotFoundError:
+        name = None
+    return replace(
+        facts,
+        model=name,
+        model_id=descriptor.model_id.hex(),
+        model_embedded=weights is not None,
+        transport=Transport(descriptor.transport).name.lower(),
+    )

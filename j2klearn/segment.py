@@ -1,0 +1,188 @@
+"""The learned-transform segment: what a codestream says of the transform behind it.
+
+It travels in COM marker segments with Rcom = 0 (binary), which every JPEG 2000 reader skips: the descriptor as the
+last segment of the main header, before it, on request, the weights in parts. The layout is written down byte by byte
+in ``docs/format.md``.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import SegmentError, UnsupportedError
+from .limits import MAX_COMPONENTS, MAX_MODEL_BYTES
+
+__all__ = ["Colour", "Descriptor", "Transport", "join_weights", "read_comments", "split_weights"]
+
+MAGIC = b"J2KL"
+VERSION = 1
+
+_KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
+_FIXED = struct.Struct(">4sBBBBbBBBB32s")
+_WEIGHTS = struct.Struct(">4sBBBB")
+_PART = 65_000  # bytes of weights per segment; Lcom ends at 65,535
+
+MAX_LEVELS = 32
+
+
+class Transport(enum.IntEnum):
+    """How the subbands reach tier-1: through which wavelet of T.800."""
+
+    IRREVERSIBLE = 0
+    REVERSIBLE = 1
+
+
+class Colour(enum.IntEnum):
+    """The component transform of T.800 Annex G that the samples went through."""
+
+    NONE = 0
+    ICT = 1
+    RCT = 2
+
+
+def _sealed(payload: bytes) -> bytes:
+    return payload + struct.pack(">I", zlib.crc32(payload))
+
+
+def _unsealed(data: bytes) -> bytes:
+    if len(data) < 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+        raise SegmentError("the learned-transform segment is damaged: its checksum does not fit")
+    return data[:-4]
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """The descriptor of a learned codestream.
+
+    Attributes
+    ----------
+    transport : Transport
+        Kind of subband transport.
+    precision : int
+        Bits per sample that the header declares, 1 to 16.
+    fraction_bits : int
+        Fractional bits of the carrier when it was coded; for information, a reader takes its own.
+    levels : int
+        Decomposition levels of the learned transform.
+    colour : Colour
+        Component transform.
+    first_levels : tuple of int
+        For each component the finest level that the learned steps work on; finer levels are the base wavelet alone.
+    model_id : bytes
+        SHA-256 that names the model, 32 bytes.
+    scales : tuple of float
+        Factor of each subband before the transport, LL first, then HL, LH, HH from coarse to fine; empty: all one.
+    """
+
+    transport: Transport
+    precision: int
+    fraction_bits: int
+    levels: int
+    colour: Colour
+    first_levels: tuple[int, ...]
+    model_id: bytes
+    scales: tuple[float, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the payload of the COM marker segment (after Rcom)."""
+        fixed = _FIXED.pack(
+            MAGIC,
+            VERSION,
+            _KIND_DESCRIPTOR,
+            self.transport,
+            self.precision,
+            self.fraction_bits,
+            self.levels,
+            self.colour,
+            len(self.first_levels),
+            len(self.scales),
+            self.model_id,
+        )
+        return _sealed(fixed + bytes(self.first_levels) + struct.pack(f">{len(self.scales)}f", *self.scales))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Descriptor:
+        """Read a payload.
+
+        Raises
+        ------
+        SegmentError
+            If the checksum does not fit or a field is out of range.
+        UnsupportedError
+            If the segment is of a later version.
+        """
+        payload = _unsealed(data)
+        if len(payload) < _FIXED.size:
+            raise SegmentError("the learned-transform segment is too short")
+        fields = _FIXED.unpack_from(payload)
+        _, version, _, transport, precision, fraction, levels, colour, components, count, model_id = fields
+        if version != VERSION:
+            raise UnsupportedError(
+                f"the learned-transform segment is of version {version}, this reads {VERSION}"
+            )
+        if len(payload) != _FIXED.size + components + 4 * count:
+            raise SegmentError("the learned-transform segment has the wrong length")
+        first = tuple(payload[_FIXED.size : _FIXED.size + components])
+        scales = struct.unpack_from(f">{count}f", payload, _FIXED.size + components)
+        if transport not in iter(Transport) or colour not in iter(Colour):
+            raise SegmentError("the learned-transform segment names an unknown transport or colour handling")
+        if not (
+            1 <= precision <= 16 and levels <= MAX_LEVELS and 1 <= components <= MAX_COMPONENTS and all(first)
+        ):
+            raise SegmentError(
+                "the learned-transform segment has a precision, level or component out of range"
+            )
+        if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
+            raise SegmentError("the learned-transform segment has impossible subband scales")
+        return cls(
+            Transport(transport), precision, fraction, levels, Colour(colour), first, model_id, tuple(scales)
+        )
+
+
+def split_weights(weights: bytes) -> list[bytes]:
+    """Cut a model file into payloads of COM marker segments."""
+    parts = [weights[i : i + _PART] for i in range(0, len(weights), _PART)]
+    return [
+        _sealed(_WEIGHTS.pack(MAGIC, VERSION, _KIND_WEIGHTS, index, len(parts)) + part)
+        for index, part in enumerate(parts)
+    ]
+
+
+def join_weights(payloads: Iterable[bytes]) -> bytes | None:
+    """Put the parts of an embedded model file together; None where there are none."""
+    parts: dict[int, bytes] = {}
+    expected = 0
+    for data in payloads:
+        payload = _unsealed(data)
+        if len(payload) < _WEIGHTS.size:
+            raise SegmentError("a part of the embedded model is too short")
+        _, _, _, index, expected = _WEIGHTS.unpack_from(payload)
+        parts[index] = payload[_WEIGHTS.size :]
+    if not parts:
+        return None
+    if sorted(parts) != list(range(expected)):
+        raise SegmentError("parts of the embedded model are missing")
+    weights = b"".join(parts[index] for index in range(expected))
+    if len(weights) > MAX_MODEL_BYTES:
+        raise SegmentError(f"the embedded model is larger than {MAX_MODEL_BYTES} bytes")
+    return weights
+
+
+def read_comments(comments: Iterable[bytes]) -> tuple[Descriptor | None, bytes | None]:
+    """Find the descriptor and the embedded model file among the binary comments of a main header."""
+    descriptors: list[bytes] = []
+    parts: list[bytes] = []
+    for data in comments:
+        if data.startswith(MAGIC) and len(data) > len(MAGIC) + 1:
+            kind = data[len(MAGIC) + 1]
+            (descriptors if kind == _KIND_DESCRIPTOR else parts).append(data)
+    if not descriptors:
+        return None, None
+    if len(descriptors) > 1:
+        raise SegmentError("the codestream has more than one learned-transform segment")
+    return Descriptor.from_bytes(descriptors[0]), join_weights(parts)

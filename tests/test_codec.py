@@ -1,0 +1,372 @@
+"""`encode` and `decode` end to end: one learned file serves every resolution, quality and region."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import j2klearn
+from j2klearn.errors import (
+    CodestreamError,
+    InputError,
+    LimitError,
+    ModelNotFoundError,
+    OptionError,
+    TruncatedWarning,
+)
+from j2klearn.geometry import ceil_div
+from j2klearn.model import Model
+from j2klearn.registry import resolve
+
+from .conftest import psnr
+
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "tiled": {"tile_size": 100},
+    "offset": {"offset": (3, 5), "tile_size": (96, 130), "tile_offset": (1, 2)},
+    "precincts": {"precincts": [(128, 128), (64, 64)], "progression": "RPCL", "sop": True, "eph": True},
+    "markers": {"plt": True, "tlm": True, "progression": "CPRL", "codeblock_size": (32, 32)},
+    "levels 2": {"levels": 2},
+    "levels 0": {"levels": 0},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def file(kind: str, rgb: NDArray[np.uint8]) -> bytes:
+    return j2klearn.encode(rgb, bpp=[0.5, 1.0, 2.0], **KINDS[kind])
+
+
+def test_sizes_at_reduced_resolutions(kind: str, file: bytes, rgb: NDArray[np.uint8]) -> None:
+    y0, x0 = KINDS[kind].get("offset", (0, 0))
+    for reduce in range(j2klearn.info(file).levels + 1):
+        shape = j2klearn.decode(file, reduce=reduce).shape
+        scale = 1 << reduce
+        assert shape == (
+            ceil_div(y0 + rgb.shape[0], scale) - ceil_div(y0, scale),
+            ceil_div(x0 + rgb.shape[1], scale) - ceil_div(x0, scale),
+            3,
+        )
+
+
+def test_quality_rises_with_the_layers(file: bytes, rgb: NDArray[np.uint8]) -> None:
+    values = [psnr(rgb, j2klearn.decode(file, layers=layers)) for layers in (1, 2, 3)]
+    assert values == sorted(values)
+    assert values[-1] > values[0] + 3
+    assert np.array_equal(j2klearn.decode(file, layers=99), j2klearn.decode(file))
+
+
+@pytest.mark.parametrize(
+    "region", [(100, 120, 164, 200), (0, 0, 33, 31), (200, 301, 257, 383), (128, 7, 129, 8)]
+)
+def test_a_region_is_the_crop_of_the_whole(
+    file: bytes, rgb: NDArray[np.uint8], region: tuple[int, ...]
+) -> None:
+    whole = j2klearn.decode(file).astype(int)
+    part = j2klearn.decode(file, region=region)
+    y0, x0, y1, x1 = region
+    assert part.shape == (y1 - y0, x1 - x0, 3)
+    assert np.abs(part - whole[y0:y1, x0:x1]).max() <= 1
+
+
+def test_a_region_at_a_reduced_resolution(layered: bytes) -> None:
+    for reduce, region in itertools.product(range(6), [(64, 96, 160, 320), (11, 13, 257, 383)]):
+        whole = j2klearn.decode(layered, reduce=reduce).astype(int)
+        y0, x0, y1, x1 = (ceil_div(v, 1 << reduce) for v in region)
+        part = j2klearn.decode(layered, reduce=reduce, region=region)
+        assert np.abs(part - whole[y0:y1, x0:x1]).max() <= 1
+
+
+def test_a_region_past_the_edge_is_cut_off(layered: bytes) -> None:
+    assert j2klearn.decode(layered, region=(-10, 380, 12, 900)).shape == (12, 3, 3)
+
+
+def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uint8]) -> None:
+    data = j2klearn.encode(photograph, bpp=0.5)
+
+    def seconds(**how: Any) -> float:
+        start = time.perf_counter()
+        j2klearn.decode(data, **how)
+        return time.perf_counter() - start
+
+    ratios = [seconds(region=(700, 1200, 828, 1328)) / seconds() for _ in range(3)]
+    assert min(ratios) < 0.5
+
+
+@pytest.mark.parametrize("bpp", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("model", ["hybrid97-9c-compact", None])
+def test_bpp_counts_the_whole_file(rgb: NDArray[np.uint8], bpp: float, model: str | None) -> None:
+    size = len(j2klearn.encode(rgb, bpp=bpp, model=model))
+    wanted = bpp * rgb.shape[0] * rgb.shape[1] / 8
+    assert 0.97 * wanted - 50 <= size <= wanted
+
+
+def test_ratio_is_that_of_the_samples(grey16: NDArray[np.uint16]) -> None:
+    assert len(j2klearn.encode(grey16, ratio=16)) == pytest.approx(grey16.nbytes / 16, rel=0.02)
+    assert len(j2klearn.encode(grey16)) == pytest.approx(grey16.nbytes / 20, rel=0.02)
+
+
+@pytest.mark.parametrize("model", ["hybrid97-9c-compact", None])
+def test_psnr_is_met(rgb: NDArray[np.uint8], grey16: NDArray[np.uint16], model: str | None) -> None:
+    for wanted in (32, 45):
+        reached = psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, psnr=wanted, model=model)))
+        assert reached == pytest.approx(wanted, abs=0.1)
+    data = j2klearn.encode(grey16, psnr=[35, 40], model=model)
+    for layer, wanted in ((1, 35), (2, 40)):
+        assert psnr(grey16, j2klearn.decode(data, layers=layer), 65535) == pytest.approx(wanted, abs=0.1)
+
+
+def test_learned_beats_the_9_7_on_a_photograph() -> None:
+    from skimage import data
+
+    image = data.astronaut()
+    values = [
+        psnr(image, j2klearn.decode(j2klearn.encode(image, bpp=0.5, model=m)))
+        for m in ("hybrid97-9c-compact", None)
+    ]
+    assert values[0] > values[1] + 0.1
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+def test_bit_depths(rgb: NDArray[np.uint8], depth: int) -> None:
+    image = rgb.astype(np.uint16) << (depth - 8) if depth > 8 else rgb
+    data = j2klearn.encode(image, bpp=4, bit_depth=depth)
+    back = j2klearn.decode(data)
+    assert back.dtype == image.dtype
+    assert j2klearn.info(data).precision == depth
+    peak = (1 << depth) - 1
+    assert psnr(image, back, peak) > 38
+    # the same picture in more bits is coded as well
+    assert psnr(image, back, peak) == pytest.approx(
+        psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, bpp=4))), abs=0.5
+    )
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([(), (3,)]), st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_tiny_pictures(height: int, width: int, channels: tuple[int, ...], seed: int) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, *channels)).astype(np.uint8)
+    back = j2klearn.decode(j2klearn.encode(image, ratio=0.2))
+    assert back.shape == image.shape
+    assert psnr(image, back) > 40
+
+
+def test_constant_pictures() -> None:
+    for value in (0, 100, 255):
+        image = np.full((50, 60, 3), value, np.uint8)
+        assert np.array_equal(j2klearn.decode(j2klearn.encode(image, bpp=0.5)), image)
+
+
+def test_lossless_without_a_model(rgb: NDArray[np.uint8], grey16: NDArray[np.uint16]) -> None:
+    for image in (rgb, grey16, rgb[:1, :1], rgb[:3, :3]):
+        data = j2klearn.encode(image, lossless=True, model=None, layers=3)
+        assert np.array_equal(j2klearn.decode(data), image)
+        assert not j2klearn.info(data).learned
+
+
+def test_sources(tmp_path: Path, layered: bytes) -> None:
+    path = tmp_path / "picture.jp2"
+    path.write_bytes(layered)
+    whole = j2klearn.decode(layered)
+    for source in (path, str(path), io.BytesIO(layered), bytearray(layered), memoryview(layered)):
+        assert np.array_equal(j2klearn.decode(source), whole)
+    with pytest.raises(CodestreamError, match="No such file"):
+        j2klearn.decode(tmp_path / "missing.jp2")
+    with pytest.raises(CodestreamError, match="bytes"):
+        j2klearn.decode(io.StringIO("text"))
+
+
+def test_bare_codestream(rgb: NDArray[np.uint8]) -> None:
+    data = j2klearn.encode(rgb, bpp=1, jp2=False)
+    assert data[:4] == b"\xff\x4f\xff\x51"
+    assert not j2klearn.info(data).jp2
+    assert psnr(rgb, j2klearn.decode(data)) > 25
+
+
+def test_same_bytes_from_any_number_of_threads(grey: NDArray[np.uint8]) -> None:
+    assert j2klearn.encode(grey, bpp=1, threads=1) == j2klearn.encode(grey, bpp=1, threads=3)
+
+
+def test_concurrent_use(layered: bytes) -> None:
+    regions = [(y, x, y + 40, x + 50) for y in (0, 90, 200) for x in (0, 150, 300)] * 3
+    serial = [j2klearn.decode(layered, region=region) for region in regions]
+    with ThreadPoolExecutor(8) as pool:
+        parallel = list(pool.map(lambda region: j2klearn.decode(layered, region=region), regions))
+    assert all(np.array_equal(a, b) for a, b in zip(serial, parallel, strict=True))
+
+
+def test_progress_rises_to_one(rgb: NDArray[np.uint8]) -> None:
+    seen: list[float] = []
+    data = j2klearn.encode(rgb, bpp=1, progress=lambda share, stage: seen.append(share))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+    seen.clear()
+    j2klearn.decode(data, progress=lambda share, stage: seen.append(share))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+class TestModels:
+    """Files made with models that are not the shipped ones."""
+
+    @pytest.fixture
+    def private(self) -> Model:
+        shipped = resolve("hybrid97-9c-compact")
+        network = shipped.build()
+        network.h2l.proposal.weight.mul_(0.5)
+        return Model.of(network, shipped.config, {"name": "private"})
+
+    def test_embedded_model_opens_anywhere(self, rgb: NDArray[np.uint8], private: Model) -> None:
+        data = j2klearn.encode(rgb, bpp=6, model=private, embed_model=True)
+        without = j2klearn.encode(rgb, bpp=6 - 8 * len(private.to_bytes()) / rgb[:, :, 0].size, model=private)
+        assert psnr(rgb, j2klearn.decode(data)) == pytest.approx(
+            psnr(rgb, j2klearn.decode(without, model=private)), abs=0.2
+        )
+        facts = j2klearn.info(data)
+        assert (facts.model, facts.model_embedded, facts.model_id) == ("private", True, private.id.hex())
+
+    def test_missing_model_is_named(self, rgb: NDArray[np.uint8], private: Model, tmp_path: Path) -> None:
+        data = j2klearn.encode(rgb, bpp=1, model=private)
+        with pytest.raises(ModelNotFoundError, match=private.id.hex()):
+            j2klearn.decode(data)
+        assert "NOT installed" in str(j2klearn.info(data))
+        path = tmp_path / "private.safetensors"
+        path.write_bytes(private.to_bytes())
+        assert psnr(rgb, j2klearn.decode(data, model=path)) > 25
+
+    def test_unknown_name(self, rgb: NDArray[np.uint8]) -> None:
+        with pytest.raises(ModelNotFoundError, match="hybrid97-9c-compact"):
+            j2klearn.encode(rgb, model="no-such-model")
+
+
+class TestRefusals:
+    """Bad input and options: a typed exception with one sentence."""
+
+    @pytest.mark.parametrize(
+        ("error", "options"),
+        [
+            (OptionError, {"lossless": True}),
+            (OptionError, {"bpp": 1, "psnr": 40}),
+            (OptionError, {"model": None, "embed_model": True}),
+            (OptionError, {"progression": "ABCD"}),
+            (OptionError, {"levels": 33}),
+            (OptionError, {"levels": -1}),
+            (OptionError, {"levels": 2.5}),
+            (OptionError, {"tile_size": 0}),
+            (OptionError, {"tile_size": (1, 2, 3)}),
+            (OptionError, {"tile_size": "512"}),
+            (OptionError, {"codeblock_size": (48, 64)}),
+            (OptionError, {"offset": (-1, 0)}),
+            (OptionError, {"tile_offset": (5, 5), "tile_size": 64}),
+            (OptionError, {"mode_switches": 64}),
+            (OptionError, {"threads": -1}),
+            (LimitError, {"max_pixels": 1000}),
+        ],
+    )
+    def test_encode(self, grey: NDArray[np.uint8], error: type[Exception], options: dict[str, Any]) -> None:
+        with pytest.raises(error) as caught:
+            j2klearn.encode(grey, **options)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "image", [np.zeros((4, 4, 2), np.uint8), np.zeros((0, 3), np.uint8), np.full((4, 4), np.nan)]
+    )
+    def test_pictures(self, image: NDArray[Any]) -> None:
+        with pytest.raises(InputError):
+            j2klearn.encode(image, bpp=1)
+
+    @pytest.mark.parametrize(
+        ("error", "options"),
+        [
+            (OptionError, {"reduce": 6}),
+            (OptionError, {"reduce": -1}),
+            (OptionError, {"layers": -1}),
+            (OptionError, {"region": (0, 0, 0, 10)}),
+            (OptionError, {"region": (10, 10, 5, 20)}),
+            (OptionError, {"region": (1000, 1000, 1010, 1010)}),
+            (OptionError, {"region": (1, 2, 3)}),
+            (OptionError, {"region": "all"}),
+            (OptionError, {"region": (65, 65, 66, 66), "reduce": 3}),
+            (LimitError, {"max_pixels": 1000}),
+        ],
+    )
+    def test_decode(self, layered: bytes, error: type[Exception], options: dict[str, Any]) -> None:
+        with pytest.raises(error):
+            j2klearn.decode(layered, **options)
+
+    def test_limit_is_that_of_what_is_decoded(self, layered: bytes) -> None:
+        assert j2klearn.decode(layered, reduce=3, max_pixels=5000).shape == (33, 48, 3)
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"x", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"PNG" * 99]
+    )
+    def test_no_picture(self, data: bytes) -> None:
+        with pytest.raises(CodestreamError):
+            j2klearn.decode(data)
+        with pytest.raises(CodestreamError):
+            j2klearn.info(data)
+
+
+def test_truncated_files_decode_to_what_is_there(layered: bytes, rgb: NDArray[np.uint8]) -> None:
+    previous = 0.0
+    for share in (0.3, 0.6, 0.9):
+        with pytest.warns(TruncatedWarning):
+            value = psnr(rgb, j2klearn.decode(layered[: int(share * len(layered))]))
+        assert value > previous + 0.5
+        previous = value
+
+
+def test_every_cut_of_the_header_is_an_error(rgb: NDArray[np.uint8]) -> None:
+    data = j2klearn.encode(rgb[:32, :32], bpp=2)
+    start_of_tile = data.index(b"\xff\x90")
+    for end in range(start_of_tile):
+        with pytest.raises(CodestreamError):
+            j2klearn.decode(data[:end])
+
+
+def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:
+    """Flipped bits anywhere in a file: typed errors, or a picture with or without a warning."""
+    data = j2klearn.encode(rgb[:64, :64], bpp=3)
+    generator = np.random.default_rng(5)
+    errors = 0
+    for _ in range(150):
+        broken = bytearray(data)
+        # the header half of the time, where it matters most
+        end = 250 if generator.integers(2) else len(data)
+        broken[generator.integers(end)] ^= 1 << generator.integers(8)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                j2klearn.decode(bytes(broken), max_pixels=100_000)
+        except j2klearn.errors.J2KError:
+            errors += 1
+    assert errors > 20
+
+
+def test_import_is_quick() -> None:
+    code = (
+        "import sys, time; t = time.perf_counter(); import j2klearn; t = time.perf_counter() - t; "
+        "assert 'torch' not in sys.modules and 'glymur' not in sys.modules; print(t)"
+    )
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(times) < 0.5

@@ -1,0 +1,133 @@
+"""The main header: what is read from it, and the dual-precision rewriting."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import glymur
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import j2klearn
+from j2klearn import boxes
+from j2klearn.codestream import HEADROOM, insert_comments, read_main_header, to_wide
+from j2klearn.errors import CodestreamError, LimitError, SegmentError
+from j2klearn.geometry import Rect
+
+
+@pytest.fixture(scope="module")
+def stream(rgb: NDArray[np.uint8]) -> bytes:
+    return j2klearn.encode(rgb, bpp=1, jp2=False, tile_size=(100, 128), offset=(3, 5), layers=2)
+
+
+def test_facts(stream: bytes) -> None:
+    header = read_main_header(stream)
+    assert header.area == Rect(3, 5, 260, 388)
+    assert header.tile_size == (100, 128)
+    assert header.tiles == 12
+    assert header.precisions == (8, 8, 8)
+    assert header.signed == (False,) * 3
+    assert (header.levels, header.layers, header.reversible, header.component_transform) == (
+        5,
+        2,
+        False,
+        True,
+    )
+    assert len(header.comments) == 1
+    assert header.comments[0].data.startswith(b"J2KL")
+    assert stream[header.end : header.end + 2] == b"\xff\x90"
+
+
+def test_the_segment_is_the_last_of_the_main_header(stream: bytes) -> None:
+    header = read_main_header(stream)
+    assert header.comments[0].offset + header.comments[0].length == header.end
+
+
+def test_wide_form_differs_in_precision_alone(stream: bytes) -> None:
+    header = read_main_header(stream)
+    wide = to_wide(stream, header, 24)
+    changed = read_main_header(wide)
+    assert changed.precisions == (24, 24, 24)
+    assert changed.signed == (True,) * 3
+    assert len(wide) == len(stream)
+    (start, end), (_, _) = header.quantisation[0], changed.quantisation[0]
+    assert wide[start] >> 5 == (stream[start] >> 5) - HEADROOM
+    assert all(
+        (w >> 3) - (s >> 3) == HEADROOM
+        for w, s in zip(wide[start + 1 : end : 2], stream[start + 1 : end : 2], strict=True)
+    )
+    assert wide[header.end :] == stream[header.end :]
+
+
+def test_number_of_bit_planes_is_kept(stream: bytes) -> None:
+    """Guard bits plus exponent minus one (T.800 equation E-2) is what tier-1 coded."""
+    header = read_main_header(stream)
+    wide = to_wide(stream, header, 24)
+    start, end = header.quantisation[0]
+    for at in range(start + 1, end, 2):
+        assert (stream[start] >> 5) + (stream[at] >> 3) == (wide[start] >> 5) + (wide[at] >> 3)
+
+
+def test_an_ordinary_codestream_has_no_wide_form(rgb: NDArray[np.uint8]) -> None:
+    stream = j2klearn.encode(rgb, lossless=True, model=None, jp2=False)
+    with pytest.raises(SegmentError):
+        to_wide(stream, read_main_header(stream), 24)
+
+
+def test_comments_come_last(stream: bytes) -> None:
+    longer = insert_comments(stream, [b"one", b"two"])
+    assert [c.data for c in read_main_header(longer).comments[1:]] == [b"one", b"two"]
+    assert np.array_equal(j2klearn.decode(longer), j2klearn.decode(stream))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "error"),
+    [
+        (8, b"\x00\x00\x00\x00", CodestreamError),  # Xsiz
+        (24, b"\x00\x00\x00\x00", CodestreamError),  # XTsiz
+        (24, b"\x00\x00\x00\x01\x00\x00\x00\x01", LimitError),  # tiles of one pixel
+        (40, b"\x00\x00", CodestreamError),  # Csiz
+        (40, b"\xff\xff", CodestreamError),
+        (32, b"\x7f\xff\xff\xff", CodestreamError),  # XTOsiz
+    ],
+)
+def test_impossible_sizes(stream: bytes, offset: int, value: bytes, error: type[Exception]) -> None:
+    assert stream[2:4] == b"\xff\x51"
+    broken = stream[:offset] + value + stream[offset + len(value) :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # glymur's
+        with pytest.raises(error):
+            read_main_header(broken)
+
+
+class TestBoxes:
+    """The JP2 file around the codestream."""
+
+    def test_wrapped_is_found(self, stream: bytes) -> None:
+        assert boxes.find_codestream(boxes.wrap(stream, 257, 383, 3, 8)) == stream
+        assert boxes.find_codestream(stream) == stream
+
+    def test_other_boxes_and_lengths(self, stream: bytes) -> None:
+        file = boxes.wrap(stream, 257, 383, 3, 8)
+        at = file.index(b"jp2c") - 4
+        extra = (20).to_bytes(4, "big") + b"xml " + b"<a></a>     "
+        assert boxes.find_codestream(file[:at] + extra + file[at:]) == stream
+        to_the_end = file[:at] + b"\x00\x00\x00\x00jp2c" + stream
+        assert boxes.find_codestream(to_the_end) == stream
+        long = file[:at] + b"\x00\x00\x00\x01jp2c" + (len(stream) + 16).to_bytes(8, "big") + stream
+        assert boxes.find_codestream(long) == stream
+
+    @pytest.mark.parametrize("length", [2, 7, 10**6])
+    def test_damaged_lengths(self, stream: bytes, length: int) -> None:
+        file = boxes.wrap(stream, 257, 383, 3, 8)
+        at = file.index(b"jp2h") - 4
+        with pytest.raises(CodestreamError):
+            boxes.find_codestream(file[:at] + length.to_bytes(4, "big") + file[at + 4 :])
+
+    def test_glymur_reads_them(self, layered: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "a.jp2"
+        path.write_bytes(layered)
+        ids = [box.box_id for box in glymur.Jp2k(path).box]
+        assert ids == ["jP  ", "ftyp", "jp2h", "jp2c"]

@@ -1,0 +1,96 @@
+"""The learned-transform segment: what is written is read, and nothing else is believed."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from j2klearn.errors import SegmentError, UnsupportedError
+from j2klearn.segment import Colour, Descriptor, Transport, join_weights, read_comments, split_weights
+
+DESCRIPTOR = Descriptor(
+    transport=Transport.IRREVERSIBLE,
+    precision=8,
+    fraction_bits=1,
+    levels=5,
+    colour=Colour.ICT,
+    first_levels=(1, 2, 2),
+    model_id=bytes(range(32)),
+)
+
+
+def test_layout_is_the_documented_one() -> None:
+    data = DESCRIPTOR.to_bytes()
+    assert data[:4] == b"J2KL"
+    assert list(data[4:13]) == [1, 0, 0, 8, 1, 5, 1, 3, 0]
+    assert data[13:45] == bytes(range(32))
+    assert list(data[45:48]) == [1, 2, 2]
+    assert struct.unpack(">I", data[48:]) == (zlib.crc32(data[:48]),)
+
+
+@given(st.integers(0, 10), st.lists(st.integers(1, 255), min_size=1, max_size=255), st.booleans())
+def test_round_trip(levels: int, first: list[int], scaled: bool) -> None:
+    scales = tuple(1.0 + i / 4 for i in range(3 * levels + 1)) if scaled else ()
+    made = dataclasses.replace(DESCRIPTOR, levels=levels, first_levels=tuple(first), scales=scales)
+    assert Descriptor.from_bytes(made.to_bytes()) == made
+
+
+@given(st.integers(0, 10_000))
+def test_every_flipped_bit_is_noticed(bit: int) -> None:
+    data = bytearray(DESCRIPTOR.to_bytes())
+    bit %= 8 * len(data)
+    data[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(SegmentError, match="damaged"):
+        Descriptor.from_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "error"),
+    [
+        (4, 2, UnsupportedError),  # version
+        (6, 7, SegmentError),  # transport
+        (7, 0, SegmentError),  # precision
+        (7, 17, SegmentError),
+        (9, 33, SegmentError),  # levels
+        (10, 9, SegmentError),  # colour
+        (11, 2, SegmentError),  # number of components
+        (12, 1, SegmentError),  # number of scales
+        (45, 0, SegmentError),  # first learned level
+    ],
+)
+def test_fields_out_of_range(offset: int, value: int, error: type[Exception]) -> None:
+    payload = bytearray(DESCRIPTOR.to_bytes()[:-4])
+    payload[offset] = value
+    with pytest.raises(error):
+        Descriptor.from_bytes(bytes(payload) + struct.pack(">I", zlib.crc32(payload)))
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), 0.0, -1.0, 1e9])
+def test_impossible_scales(scale: float) -> None:
+    made = dataclasses.replace(DESCRIPTOR, levels=0, scales=(scale,))
+    with pytest.raises(SegmentError, match="scales"):
+        Descriptor.from_bytes(made.to_bytes())
+
+
+def test_weights_travel_in_parts() -> None:
+    weights = bytes(i % 251 for i in range(200_000))
+    parts = split_weights(weights)
+    assert all(len(part) + 4 <= 65_535 for part in parts)
+    assert join_weights(parts) == weights
+    assert join_weights(parts[::-1]) == weights
+    with pytest.raises(SegmentError, match="missing"):
+        join_weights(parts[:-1])
+    with pytest.raises(SegmentError, match="damaged"):
+        join_weights([parts[0][:-1]])
+
+
+def test_comments_of_others_are_passed_over() -> None:
+    assert read_comments([b"", b"J2K", b"J2KL", b"\x00" * 100]) == (None, None)
+    assert read_comments([b"whatever", DESCRIPTOR.to_bytes()]) == (DESCRIPTOR, None)
+    with pytest.raises(SegmentError, match="more than one"):
+        read_comments([DESCRIPTOR.to_bytes()] * 2)
