@@ -103,7 +103,7 @@ class ProposalOpacity(Operator):
         proposals = self._propose(x)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=opacity_dtype == torch.bfloat16):
             opacities = self.opacity(x)
-        opacities = opacities.float()
+        opacities = opacities.to(proposals.dtype)
         blended = [(part * opacities).sum(1, keepdim=True) for part in proposals.split(self.count, 1)]
         return torch.cat(blended, 1) if self.outputs > 1 else blended[0]
 

@@ -66,7 +66,8 @@ class Descriptor:
     precision : int
         Bits per sample that the header declares, 1 to 16.
     fraction_bits : int
-        Fractional bits of the carrier when it was coded; for information, a reader takes its own.
+        Fractional bits of the carrier when it was coded, negative where it was coarser than the samples; for
+        information, a reader takes its own.
     levels : int
         Decomposition levels of the learned transform.
     colour : Colour

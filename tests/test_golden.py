@@ -1,0 +1,99 @@
+"""Golden files: what an older version wrote decodes for ever, to the same picture.
+
+The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.test_golden` writes them; it
+is to be run for a new version of the format alone, and adds files rather than replacing any.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import j2klearn
+
+FOLDER = Path(__file__).parent / "golden"
+VERSION = 1
+
+KINDS: dict[str, dict[str, Any]] = {
+    "grey": {},
+    "rgb": {},
+    "rgb16": {},
+    "grey12": {"bit_depth": 12},
+    "tiles": {"tile_size": (40, 48), "layers": 2},
+    "offset": {"offset": (3, 5), "tile_size": 64, "tile_offset": (1, 1), "levels": 2},
+    "markers": {
+        "progression": "RPCL",
+        "sop": True,
+        "eph": True,
+        "plt": True,
+        "precincts": [(64, 64), (32, 32)],
+    },
+    "codestream": {"jp2": False},
+}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.j*")), ids=lambda path: path.stem)
+def test_old_files_decode_to_the_same_picture(path: Path) -> None:
+    expected = np.load(path.with_suffix(".npy"))
+    facts = j2klearn.info(path)
+    assert facts.learned
+    assert facts.model_embedded
+    decoded = j2klearn.decode(path)
+    assert decoded.dtype == expected.dtype
+    # float32 networks may differ in their last bits from machine to machine
+    step = 1 if decoded.dtype == np.uint8 else (1 << facts.precision - 8)
+    assert np.abs(decoded.astype(np.int64) - expected).max() <= step
+
+
+def test_all_kinds_are_there() -> None:
+    assert {path.stem for path in FOLDER.glob("*.j*")} >= {f"v1-{kind}" for kind in KINDS}
+
+
+def _picture(kind: str) -> NDArray[Any]:
+    y, x = np.mgrid[:83, :101]
+    waves = [
+        128 + 100 * np.sin((x * np.cos(a) + y * np.sin(a)) / 5) * np.exp(-(x + y) / 150)
+        for a in (0.3, 1.0, 2.0)
+    ]
+    image = np.stack(waves, axis=-1)
+    if "grey" in kind:
+        image = image[:, :, 0]
+    if "16" in kind:
+        return (image * 257).astype(np.uint16)
+    return (image * 16).astype(np.uint16) if "12" in kind else image.astype(np.uint8)
+
+
+def _write() -> None:
+    import torch
+
+    from j2klearn.model import Model
+    from j2klearn.structures import build
+
+    operator = {"proposals": 2, "width": 4, "blocks": 1, "zero_dc": True}
+    config = {
+        "structure": "hybrid",
+        "base": "9-7",
+        "operator": "proposal-opacity",
+        "h2l": {**operator, "first_kernel": 3},
+        "l2h": {**operator, "first_kernel": 1},
+    }
+    torch.manual_seed(1)
+    network = build(config).requires_grad_(False)
+    for operator_of in (network.h2l, network.l2h):
+        torch.nn.init.normal_(operator_of.proposal.weight, std=0.01)
+    model = Model.of(network, config, {"name": "golden"})
+    FOLDER.mkdir(exist_ok=True)
+    for kind, options in KINDS.items():
+        path = FOLDER / f"v{VERSION}-{kind}.{'jp2' if options.get('jp2', True) else 'j2k'}"
+        image = _picture(kind)
+        data = j2klearn.encode(image, bpp=24, model=model, embed_model=True, **options)
+        path.write_bytes(data)
+        np.save(path.with_suffix(".npy"), j2klearn.decode(data))
+
+
+if __name__ == "__main__":
+    _write()
