@@ -521,10 +521,6 @@ class Decoder:
             self.close()
 
 
-def _level_rects(area: Rect) -> tuple[Rect, Rect, Rect, Rect]:
-    return area.resolution(1), area.subband("HL"), area.subband("LH"), area.subband("HH")
-
-
 def _check_level(code: int) -> None:
     if code != 0:
         _raise(code, "memory ran out" if code == 2 else "the area of the plane is out of range")
@@ -566,7 +562,7 @@ def analyse(
     height, width = plane.shape
     y0, x0 = origin
     area = Rect(y0, x0, y0 + height, x0 + width)
-    ll, hl, lh, hh = (np.empty(rect.shape, plane.dtype) for rect in _level_rects(area))
+    ll, hl, lh, hh = (np.empty(rect.shape, plane.dtype) for rect in area.decomposed())
     pointers = [ffi.from_buffer(ctype, band) for band in (ll, hl, lh, hh)]
     function = getattr(library, f"j2kl_analyse_{suffix}")
     _check_level(function(ffi.from_buffer(ctype, plane), width, width, height, x0, y0, *pointers, threads))
@@ -597,7 +593,7 @@ def synthesise(
     dtype = np.int32 if suffix == "53" else np.float32
     bands = [
         _array(band, dtype, rect.shape, "subbands")
-        for band, rect in zip((ll, hl, lh, hh), _level_rects(area), strict=True)
+        for band, rect in zip((ll, hl, lh, hh), area.decomposed(), strict=True)
     ]
     pointers = [ffi.from_buffer(ctype, band) for band in bands]
     plane: NDArray[Any] = np.empty(area.shape, dtype)

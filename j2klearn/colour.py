@@ -5,7 +5,6 @@ Components are float32 planes in units of 8-bit grey levels whatever the bit dep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 
-__all__ = ["Picture", "component", "pixels"]
+__all__ = ["Picture", "pixels", "planes"]
 
 # T.800 equations G-9 to G-11, and G-12 to G-14
 _FORWARD = (
@@ -28,7 +27,7 @@ _INVERSE = (
 )
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
-Plane = NDArray[np.float32]
+Planes = NDArray[np.float32]
 
 _STRIP = 1 << 20  # samples worked on at once
 
@@ -85,43 +84,41 @@ class Picture:
         return self.samples.shape[2] if self.samples.ndim == 3 else 1
 
 
-def component(picture: Picture, index: int) -> Plane:
-    """Return one component as (H, W) float32, level shifted; of a colour picture Y, Cb or Cr."""
-    scale, shift = 2.0 ** (8 - picture.bit_depth), 128.0
-    samples = picture.samples
-    out = np.empty(samples.shape[:2], np.float32)
+def planes(picture: Picture) -> Planes:
+    """Return the components of a picture as (C, H, W) float32, level shifted; of a colour picture Y, Cb and Cr."""
+    scale = np.float32(2.0 ** (8 - picture.bit_depth))
+    samples = picture.samples.reshape(picture.height, picture.width, -1)
+    weights = np.array(_FORWARD if picture.components == 3 else [[1.0]], np.float32) * scale
+    out = np.empty((picture.components, picture.height, picture.width), np.float32)
     rows = max(1, _STRIP // picture.width)
     for top in range(0, picture.height, rows):
         strip = samples[top : top + rows].astype(np.float32)
-        if samples.ndim == 3:
-            weights = np.array(_FORWARD[index], np.float32) * np.float32(scale)
-            strip = strip @ weights
-        else:
-            strip *= scale
-        out[top : top + rows] = strip - shift if index == 0 else strip
+        for index, row in enumerate(weights):
+            out[index, top : top + rows] = strip @ row
+        out[0, top : top + rows] -= np.float32(128)
     return out
 
 
-def pixels(planes: Sequence[Plane], bit_depth: int, *, ict: bool) -> Samples:
-    """Return the picture of component planes, rounded and clipped; the inverse of `component`.
+def pixels(components: Planes, bit_depth: int, *, ict: bool) -> Samples:
+    """Return the picture of component planes, rounded and clipped; the inverse of `planes`.
 
     Parameters
     ----------
-    planes : sequence of ndarray
-        (H, W) float32 each.
+    components : ndarray, shape (C, H, W), float32
+        The planes.
     bit_depth : int
         Bits per sample of the result: up to 8 gives uint8, more uint16.
     ict : bool
         The planes are Y, Cb and Cr.
     """
-    height, width = planes[0].shape
+    count, height, width = components.shape
     dtype = np.uint8 if bit_depth <= 8 else np.uint16
-    scale, top_value = np.float32(2.0 ** (bit_depth - 8)), np.float32((1 << bit_depth) - 1)
-    out = np.empty((height, width, len(planes)), dtype)
+    scale, most = np.float32(2.0 ** (bit_depth - 8)), np.float32((1 << bit_depth) - 1)
+    out = np.empty((height, width, count), dtype)
     rows = max(1, _STRIP // max(1, width))
     for top in range(0, height, rows):
-        strips = [plane[top : top + rows] for plane in planes]
-        for index in range(len(planes)):
+        strips = components[:, top : top + rows]
+        for index in range(count):
             if ict:
                 value = strips[0].copy()
                 for weight, strip in zip(_INVERSE[index][1:], strips[1:], strict=True):
@@ -132,6 +129,6 @@ def pixels(planes: Sequence[Plane], bit_depth: int, *, ict: bool) -> Samples:
                 value = strips[index] + np.float32(128)
             value *= scale
             np.rint(value, out=value)
-            np.clip(value, 0, top_value, out=value)
+            np.clip(value, 0, most, out=value)
             out[top : top + rows, :, index] = value
-    return out[:, :, 0] if len(planes) == 1 else out
+    return out[:, :, 0] if count == 1 else out

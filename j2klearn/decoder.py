@@ -18,7 +18,7 @@ from .encoder import default_threads
 from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
-from .segment import Colour, Descriptor, Transport, read_comments
+from .segment import Colour, Descriptor, Opacities, Transport, read_comments
 
 if TYPE_CHECKING:
     from .model import Model
@@ -28,6 +28,9 @@ __all__ = ["decode", "read_bytes"]
 #: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
 #: rounding where a picture is nearly flat, and a region has to come out like the whole.
 _CARRIER_BITS = 24
+
+#: Samples by which an area is decoded beyond what is wanted of its details: half the 9/7 and a little more.
+_CUT = 8
 
 Progress = Callable[[float, str], None]
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
@@ -199,12 +202,14 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
     plain = all(size == (1, 1) for size in header.subsampling)
     if declared != {(descriptor.precision, False)} or not plain or header.levels != descriptor.levels:
         raise SegmentError("the learned-transform segment contradicts the main header")
-    if len(descriptor.first_levels) != header.components:
+    if descriptor.components != header.components:
         raise SegmentError("the learned-transform segment contradicts the number of components")
     if (descriptor.colour == Colour.ICT) != header.component_transform:
         raise SegmentError("the learned-transform segment contradicts the component transform")
     if descriptor.transport != Transport.IRREVERSIBLE or header.reversible or descriptor.colour == Colour.RCT:
         raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
+    if descriptor.opacities != Opacities.FIRST:
+        raise UnsupportedError("components with opacities of their own need a later version of j2klearn")
 
 
 def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | None) -> Model:
@@ -256,11 +261,7 @@ class _LearnedReader:
             raise
         return decoder
 
-    def _first_level(self, component: int, reduce: int) -> int:
-        """Return the finest level that is learned, counted from the resolution `reduce`."""
-        return max(1, self.descriptor.first_levels[component] - reduce)
-
-    def _pixels(self, planes: list[NDArray[np.float32]]) -> NDArray[Any]:
+    def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
         return pixels(planes, self.descriptor.precision, ict=self.descriptor.colour == Colour.ICT)
 
     def whole(self, reduce: int) -> NDArray[Any]:
@@ -268,28 +269,21 @@ class _LearnedReader:
         from .subbands import Subbands
         from .transform import synthesise
 
-        area = self.header.area.resolution(reduce)
-        levels = self.descriptor.levels - reduce
-        self.progress(0.0, "decoding")
-        planes = []
-        weights = [1.0 if self._first_level(c, reduce) == 1 else 0.25 for c in range(self.header.components)]
         done = 0.1
 
         def advance(share: float) -> None:
             nonlocal done
-            done += 0.85 * share * weights[index] / sum(weights)
+            done += 0.85 * share
             self.progress(min(done, 0.95), "lifting")
 
+        self.progress(0.0, "decoding")
+        area, levels = self.header.area.resolution(reduce), self.descriptor.levels - reduce
+        scales = self.descriptor.scales[: 3 * levels + 1]
         with self._decoder(reduce, None) as decoder:
-            # all components leave the decoder before the networks run: its memory is the largest
             flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
-        for index in range(self.header.components):
-            scales = self.descriptor.scales[: 3 * levels + 1]
-            bands = Subbands.from_flat(flats.pop(0), area, levels, scales)
-            first = self._first_level(index, reduce)
-            planes.append(synthesise(bands, self.model, first, self.threads, advance))
-            del bands
-        return self._pixels(planes)
+        components = [Subbands.from_flat(flat, area, levels, scales) for flat in flats]
+        del flats
+        return self._pixels(synthesise(components, self.model, self.threads, advance))
 
     def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
         """Return part of a resolution, decoding at every level only what the synthesis reads there.
@@ -301,40 +295,29 @@ class _LearnedReader:
         from .subbands import Subbands
         from .transform import reach, synthesise
 
-        margin = reach(self.model)
-        grid = self.header.area
-        levels = self.descriptor.levels
+        grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
         areas = {reduce: wanted}
         for at in range(reduce, levels):
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
             areas[at + 1] = areas[at].resolution(1)
-        components = range(self.header.components)
-        planes: list[NDArray[np.float32]] = []
+        if reduce == levels:
+            areas[reduce], flats = self._level(reduce, wanted, 0)
+            planes = np.stack([flat.reshape(areas[reduce].shape) for flat in flats])
         for at in range(levels - 1, reduce - 1, -1):
             area = areas[at]
             # near the cut the analysis of the carrier knows nothing of what lies beyond
-            cut = area.grown(2 * margin).intersection(grid.resolution(at))
-            decoded, flats = self._level(at, cut, 1)
-            for index in components:
-                bands = Subbands.from_flat(flats[index], decoded, 1, self._level_scales(at + 1))
-                hl, lh, hh = (
-                    band[area.subband(name).slices_in(decoded.subband(name))]
-                    for name, band in zip(("HL", "LH", "HH"), bands.details[0], strict=True)
-                )
-                if at == levels - 1:
-                    low = bands.ll[area.resolution(1).slices_in(decoded.resolution(1))]
-                else:
-                    low = planes[index][area.resolution(1).slices_in(areas[at + 1])]
-                first = self._first_level(index, at)
-                level = Subbands(area, low, [(hl, lh, hh)])
-                planes[index : index + 1] = [synthesise(level, self.model, first, self.threads)]
+            decoded, flats = self._level(at, area.grown(_CUT).intersection(grid.resolution(at)), 1)
+            components = []
+            for index, flat in enumerate(flats):
+                bands = Subbands.from_flat(flat, decoded, 1, self._level_scales(at + 1))
+                parts = zip(bands.bands(), area.decomposed(), decoded.decomposed(), strict=True)
+                ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
+                if at < levels - 1:
+                    ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
+                components.append(Subbands(area, ll, [(hl, lh, hh)]))
+            planes = synthesise(components, self.model, self.threads)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
-        if reduce == levels:
-            decoded, planes = self._level(reduce, wanted, 0)
-            planes = [flat.reshape(decoded.shape) for flat in planes]
-            areas[reduce] = decoded
-        rows, columns = wanted.slices_in(areas[reduce])
-        return self._pixels([plane[rows, columns] for plane in planes])
+        return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
 
     def _level_scales(self, level: int) -> tuple[float, ...]:
         """Return the scales of one level as those of a single decomposition."""

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _native, boxes
 from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
-from .colour import Picture, component
+from .colour import Picture, planes
 from .errors import OptionError
 from .geometry import Rect, ceil_div
 from .limits import MAX_PIXELS, check_pixels
-from .segment import Colour, Descriptor, Transport, split_weights
+from .segment import Colour, Descriptor, Opacities, Transport, split_weights
 from .targets import Number, Targets, read_targets
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ DEFAULT_LEVELS = 5
 
 #: OpenJPEG's tiles have to be two to this power wide and high.
 MAX_LEVELS = 14
-
-#: Chroma of photographs has little at its finest level that a network could predict, and that level costs three
-#: quarters of the work.
-_FIRST_CHROMA_LEVEL = 2
 
 #: OpenJPEG takes samples of 24 bits: eight, `HEADROOM`, and these.
 _MAX_FRACTION_BITS = 14
@@ -453,7 +449,8 @@ class _LearnedCoder(_Coder):
             fraction_bits=self.fraction_bits,
             levels=self.layout.levels,
             colour=Colour.ICT if components == 3 else Colour.NONE,
-            first_levels=tuple(_FIRST_CHROMA_LEVEL if index else 1 for index in range(components)),
+            components=components,
+            opacities=Opacities.FIRST,
             model_id=self.model.id,
         )
 
@@ -470,21 +467,18 @@ class _LearnedCoder(_Coder):
         """Yield the coefficients of every component in the transport's order."""
         from .transform import analyse
 
-        area = self.layout.area(self.picture)
-        weights = [1.0] + [0.25] * (self.picture.components - 1)
         done = 0.0
 
         def advance(share: float) -> None:
             nonlocal done
-            done += 0.8 * share * weights[index] / sum(weights)
+            done += 0.8 * share
             self.progress(done, "lifting")
 
-        first_levels = self.descriptor.first_levels
-        for index, first in enumerate(first_levels):
-            plane = component(self.picture, index)
-            bands = analyse(plane, area, self.layout.levels, self.model, first, self.layout.threads, advance)
-            del plane
-            yield bands.to_flat()
+        layout = self.layout
+        area = layout.area(self.picture)
+        components = analyse(planes(self.picture), area, layout.levels, self.model, layout.threads, advance)
+        while components:
+            yield components.pop(0).to_flat()
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         parameters = self.layout.parameters(

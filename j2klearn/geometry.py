@@ -68,6 +68,10 @@ class Rect:
             ceil_div(self.x1 - half * xob, scale),
         )
 
+    def decomposed(self) -> tuple[Rect, Rect, Rect, Rect]:
+        """Return the areas of LL, HL, LH and HH of one decomposition of this area."""
+        return self.resolution(1), self.subband("HL"), self.subband("LH"), self.subband("HH")
+
     def grown(self, margin: int) -> Rect:
         """Return the rectangle with `margin` positions added on every side."""
         return Rect(self.y0 - margin, self.x0 - margin, self.y1 + margin, self.x1 + margin)

@@ -94,15 +94,22 @@ class ProposalOpacity(Operator):
         # Near zero: the transform starts at its base wavelet.
         nn.init.normal_(self.proposal.weight, std=1e-4)
 
-    def forward(self, x: Tensor, opacity_dtype: torch.dtype = torch.float32) -> Tensor:
-        """Predict `outputs` maps; `opacity_dtype` bfloat16 runs the opacity network alone in that precision.
+    def forward(self, x: Tensor, guide: Tensor | None = None, *, fast: bool = False) -> Tensor:
+        """Predict `outputs` maps.
 
-        The opacities only weigh the proposals, so their rounding costs a small fraction of the prediction; the
-        proposals carry amplitudes and stay in float32.
+        Parameters
+        ----------
+        x : Tensor, shape (N, inputs, H + 2R, W + 2R)
+            What to predict from.
+        guide : Tensor, shape (1, inputs, H + 2R, W + 2R), optional
+            What the opacities are computed from, for all of `x`; from each of `x` if not given.
+        fast : bool
+            Run the opacity network in bfloat16. Opacities weigh the proposals, so that their rounding costs a small
+            fraction of the prediction; the proposals carry amplitudes and stay as they are.
         """
         proposals = self._propose(x)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=opacity_dtype == torch.bfloat16):
-            opacities = self.opacity(x)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
+            opacities = self.opacity(x if guide is None else guide)
         opacities = opacities.to(proposals.dtype)
         blended = [(part * opacities).sum(1, keepdim=True) for part in proposals.split(self.count, 1)]
         return torch.cat(blended, 1) if self.outputs > 1 else blended[0]

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from .errors import SegmentError, UnsupportedError
 from .limits import MAX_COMPONENTS, MAX_MODEL_BYTES
 
-__all__ = ["Colour", "Descriptor", "Transport", "join_weights", "read_comments", "split_weights"]
+__all__ = ["Colour", "Descriptor", "Opacities", "Transport", "join_weights", "read_comments", "split_weights"]
 
 MAGIC = b"J2KL"
 VERSION = 1
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
-_FIXED = struct.Struct(">4sBBBBbBBBB32s")
+_FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART = 65_000  # bytes of weights per segment; Lcom ends at 65,535
 
@@ -35,6 +35,13 @@ class Transport(enum.IntEnum):
 
     IRREVERSIBLE = 0
     REVERSIBLE = 1
+
+
+class Opacities(enum.IntEnum):
+    """Whose opacities weigh the proposals of a component."""
+
+    OWN = 0
+    FIRST = 1
 
 
 class Colour(enum.IntEnum):
@@ -72,8 +79,10 @@ class Descriptor:
         Decomposition levels of the learned transform.
     colour : Colour
         Component transform.
-    first_levels : tuple of int
-        For each component the finest level that the learned steps work on; finer levels are the base wavelet alone.
+    components : int
+        Number of components.
+    opacities : Opacities
+        Whose opacities weigh the proposals of a component.
     model_id : bytes
         SHA-256 that names the model, 32 bytes.
     scales : tuple of float
@@ -85,7 +94,8 @@ class Descriptor:
     fraction_bits: int
     levels: int
     colour: Colour
-    first_levels: tuple[int, ...]
+    components: int
+    opacities: Opacities
     model_id: bytes
     scales: tuple[float, ...] = ()
 
@@ -100,11 +110,12 @@ class Descriptor:
             self.fraction_bits,
             self.levels,
             self.colour,
-            len(self.first_levels),
+            self.components,
+            self.opacities,
             len(self.scales),
             self.model_id,
         )
-        return _sealed(fixed + bytes(self.first_levels) + struct.pack(f">{len(self.scales)}f", *self.scales))
+        return _sealed(fixed + struct.pack(f">{len(self.scales)}f", *self.scales))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Descriptor:
@@ -121,27 +132,36 @@ class Descriptor:
         if len(payload) < _FIXED.size:
             raise SegmentError("the learned-transform segment is too short")
         fields = _FIXED.unpack_from(payload)
-        _, version, _, transport, precision, fraction, levels, colour, components, count, model_id = fields
+        _, version, _, transport, precision, fraction, levels, colour, components, source, count, model_id = (
+            fields
+        )
         if version != VERSION:
             raise UnsupportedError(
                 f"the learned-transform segment is of version {version}, this reads {VERSION}"
             )
-        if len(payload) != _FIXED.size + components + 4 * count:
+        if len(payload) != _FIXED.size + 4 * count:
             raise SegmentError("the learned-transform segment has the wrong length")
-        first = tuple(payload[_FIXED.size : _FIXED.size + components])
-        scales = struct.unpack_from(f">{count}f", payload, _FIXED.size + components)
-        if transport not in iter(Transport) or colour not in iter(Colour):
-            raise SegmentError("the learned-transform segment names an unknown transport or colour handling")
-        if not (
-            1 <= precision <= 16 and levels <= MAX_LEVELS and 1 <= components <= MAX_COMPONENTS and all(first)
-        ):
+        scales = struct.unpack_from(f">{count}f", payload, _FIXED.size)
+        if transport not in iter(Transport) or colour not in iter(Colour) or source not in iter(Opacities):
+            raise SegmentError(
+                "the learned-transform segment names an unknown transport, colour or opacities"
+            )
+        if not (1 <= precision <= 16 and levels <= MAX_LEVELS and 1 <= components <= MAX_COMPONENTS):
             raise SegmentError(
                 "the learned-transform segment has a precision, level or component out of range"
             )
         if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
             raise SegmentError("the learned-transform segment has impossible subband scales")
         return cls(
-            Transport(transport), precision, fraction, levels, Colour(colour), first, model_id, tuple(scales)
+            transport=Transport(transport),
+            precision=precision,
+            fraction_bits=fraction,
+            levels=levels,
+            colour=Colour(colour),
+            components=components,
+            opacities=Opacities(source),
+            model_id=model_id,
+            scales=tuple(scales),
         )
 
 

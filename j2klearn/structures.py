@@ -6,7 +6,7 @@ inverse is exact up to rounding: every step adds to one group of samples a funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from .errors import ModelError
 from .geometry import Rect
 from .operators import OPERATORS, Operator
-from .wavelet import WAVELETS, level_rects
+from .wavelet import WAVELETS
 
 __all__ = ["STRUCTURES", "Bands", "BaseWavelet", "Hybrid", "Structure", "build"]
 
-#: LL, HL, LH and HH of one level, each (N, 1, h, w).
+#: LL, HL, LH and HH of one level, each (C, 1, h, w) for C components.
 Bands = tuple[Tensor, Tensor, Tensor, Tensor]
 
 # Planes are worked on in blocks of this many samples a side: their activations stay in the second-level cache, and
@@ -47,58 +47,51 @@ class Structure(nn.Module):
         Name of the base wavelet.
     radius : int
         How far the learned steps of one level reach on the subband grid.
-    opacity_dtype : torch.dtype
-        Precision of the opacity networks; bfloat16 where the processor has it.
+    shared : bool
+        The first component's opacities serve all components, which are those of one picture; else every component
+        stands for itself.
+    fast : bool
+        Run opacity networks in bfloat16.
     """
 
     base: str
     radius: int
-    opacity_dtype: torch.dtype = torch.float32
+    shared: bool = False
+    fast: bool = False
 
     def analyse(self, x: Tensor, origin: tuple[int, int], wavelet: BaseWavelet) -> Bands:
-        """Split `x`, shape (N, 1, H, W) and first sample at `origin` on the grid, into subbands."""
+        """Split `x`, shape (C, 1, H, W) and first sample at `origin` on the grid, into subbands."""
         raise NotImplementedError
 
     def synthesise(self, bands: Bands, area: Rect, wavelet: BaseWavelet) -> Tensor:
-        """Put the subbands of `area` together again; the inverse of `analyse`."""
+        """Put the subbands of `area` together again; the inverse of `analyse`.
+
+        With gradients off, `bands` may be overwritten.
+        """
         raise NotImplementedError
 
 
-def _extend(band: Tensor, rect: Rect, grid: Rect, margin: int) -> Tensor:
-    """Lay a subband on the common grid of its level and repeat its border samples `margin` further.
+def _window(band: Tensor, rect: Rect, window: Rect) -> Tensor:
+    """Cut a window of the common grid out of a subband that covers `rect`, repeating its border samples beyond.
 
     Subbands of one level differ in size by a row or a column where the plane's borders are odd.
     """
     if rect.size == 0:
-        return band.new_zeros(*band.shape[:2], grid.height + 2 * margin, grid.width + 2 * margin)
+        return band.new_zeros(*band.shape[:2], *window.shape)
+    inside = window.intersection(rect)
     pads = (
-        rect.x0 - grid.x0 + margin,
-        grid.x1 - rect.x1 + margin,
-        rect.y0 - grid.y0 + margin,
-        grid.y1 - rect.y1 + margin,
+        inside.x0 - window.x0,
+        window.x1 - inside.x1,
+        inside.y0 - window.y0,
+        window.y1 - inside.y1,
     )
-    return F.pad(band, pads, mode="replicate")
+    return F.pad(band[(..., *inside.slices_in(rect))], pads, mode="replicate")
 
 
-def _predict(
-    operator: Operator, sources: list[tuple[Tensor, Rect]], grid: Rect, dtype: torch.dtype
-) -> Tensor:
-    """Run `operator` over the whole grid; in blocks, skipping silent ones, unless gradients are wanted."""
-    radius = operator.radius
-    x = torch.cat([_extend(band, rect, grid, radius) for band, rect in sources], 1)
-    x = x.contiguous(memory_format=torch.channels_last)
-    if torch.is_grad_enabled():
-        predicted: Tensor = operator(x, dtype)
-        return predicted
-    out = x.new_zeros(x.shape[0], operator.outputs, grid.height, grid.width)
-    for y in range(0, grid.height, _BLOCK):
-        for x0 in range(0, grid.width, _BLOCK):
-            y1, x1 = min(y + _BLOCK, grid.height), min(x0 + _BLOCK, grid.width)
-            block = x[:, :, y : y1 + 2 * radius, x0 : x1 + 2 * radius]
-            # Proposals are linear: where the sources are zero, so is the prediction, exactly.
-            if block.any():
-                out[:, :, y:y1, x0:x1] = operator(block, dtype)
-    return out
+def _blocks(grid: Rect) -> Iterator[Rect]:
+    for y in range(grid.y0, grid.y1, _BLOCK):
+        for x in range(grid.x0, grid.x1, _BLOCK):
+            yield Rect(y, x, y + _BLOCK, x + _BLOCK).intersection(grid)
 
 
 class Hybrid(Structure):
@@ -116,30 +109,67 @@ class Hybrid(Structure):
         self.l2h = OPERATORS[operator](1, 3, **l2h)
         self.radius = self.h2l.radius + self.l2h.radius
 
+    def _add(
+        self,
+        operator: Operator,
+        sources: list[tuple[Tensor, Rect]],
+        targets: list[tuple[Tensor, Rect]],
+        sign: int,
+    ) -> list[Tensor]:
+        """Return the targets with the operator's predictions from the sources added, or taken off."""
+        grid = Rect(
+            min(rect.y0 for _, rect in sources + targets),
+            min(rect.x0 for _, rect in sources + targets),
+            max(rect.y1 for _, rect in sources + targets),
+            max(rect.x1 for _, rect in sources + targets),
+        )
+        if torch.is_grad_enabled():
+            step = self._predict(operator, sources, grid)
+            return [
+                band + sign * step[(slice(None), slice(i, i + 1), *rect.slices_in(grid))]
+                for i, (band, rect) in enumerate(targets)
+            ]
+        for block in _blocks(grid):
+            step = self._predict(operator, sources, block)
+            for i, (band, rect) in enumerate(targets):
+                part = block.intersection(rect)
+                prediction = step[(slice(None), slice(i, i + 1), *part.slices_in(block))]
+                band[(..., *part.slices_in(rect))].add_(prediction, alpha=sign)
+        return [band for band, _ in targets]
+
+    def _predict(self, operator: Operator, sources: list[tuple[Tensor, Rect]], block: Rect) -> Tensor:
+        window = block.grown(operator.radius)
+        x = torch.cat([_window(band, rect, window) for band, rect in sources], 1)
+        x = x.contiguous(memory_format=torch.channels_last)
+        guide = x[:1] if self.shared else None
+        predicted: Tensor
+        if torch.is_grad_enabled():
+            predicted = operator(x, guide, fast=self.fast)
+            return predicted
+        # Proposals are linear: where the sources of a component are zero, so is its prediction, exactly.
+        loud = x.abs().amax((1, 2, 3)) > 0
+        predicted = x.new_zeros(x.shape[0], operator.outputs, *block.shape)
+        if loud.any():
+            predicted[loud] = operator(x[loud], guide, fast=self.fast)
+        return predicted
+
     def _steps(self, bands: Bands, area: Rect, *, inverse: bool) -> Bands:
-        rects = level_rects(area)
-        grid = Rect(area.y0 // 2, area.x0 // 2, rects[0].y1, rects[0].x1)
+        rects = area.decomposed()
         ll, *details = bands
         sign = 1 if inverse else -1
 
-        def cleaned(ll: Tensor, details: list[Tensor]) -> Tensor:
-            sources = list(zip(details, rects[1:], strict=True))
-            step = _predict(self.h2l, sources, grid, self.opacity_dtype)
-            return ll + sign * step[(..., *rects[0].slices_in(grid))]
+        def clean() -> Tensor:
+            return self._add(self.h2l, list(zip(details, rects[1:], strict=True)), [(ll, rects[0])], sign)[0]
 
-        def compacted(ll: Tensor, details: list[Tensor]) -> list[Tensor]:
-            step = _predict(self.l2h, [(ll, rects[0])], grid, self.opacity_dtype)
-            return [
-                band + sign * step[(slice(None), slice(i, i + 1), *rect.slices_in(grid))]
-                for i, (band, rect) in enumerate(zip(details, rects[1:], strict=True))
-            ]
+        def compact() -> list[Tensor]:
+            return self._add(self.l2h, [(ll, rects[0])], list(zip(details, rects[1:], strict=True)), sign)
 
         if inverse:
-            details = compacted(ll, details)
-            ll = cleaned(ll, details)
+            details = compact()
+            ll = clean()
         else:
-            ll = cleaned(ll, details)
-            details = compacted(ll, details)
+            ll = clean()
+            details = compact()
         return ll, details[0], details[1], details[2]
 
     def analyse(self, x: Tensor, origin: tuple[int, int], wavelet: BaseWavelet) -> Bands:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["analyse", "reach", "synthesise"]
 
-Plane = NDArray[np.float32]
+Planes = NDArray[np.float32]
 
 #: Rows and columns that one level of the 9/7 synthesis reaches beyond a sample, in samples of the finer level.
 _BASE_REACH = 8
 
 
-def _tensor(plane: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(plane)[None, None]
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    return np.ascontiguousarray(tensor[0, 0].numpy())
+def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Return planes of one size as one tensor (C, 1, H, W)."""
+    if len(planes) == 1:
+        return torch.from_numpy(planes[0])[None, None]
+    out = torch.empty(len(planes), 1, *planes[0].shape)
+    for part, plane in zip(out, planes, strict=True):
+        part[0].numpy()[...] = plane
+    return out
 
 
 class _NativeWavelet:
@@ -42,16 +44,26 @@ class _NativeWavelet:
         self.threads = threads
 
     def analyse(self, x: Tensor, origin: tuple[int, int] = (0, 0)) -> Bands:
-        ll, hl, lh, hh = _native.analyse(_array(x), origin, self.threads)
-        return _tensor(ll), _tensor(hl), _tensor(lh), _tensor(hh)
+        area = Rect(*origin, origin[0] + x.shape[-2], origin[1] + x.shape[-1])
+        out = tuple(torch.empty(x.shape[0], 1, *rect.shape) for rect in area.decomposed())
+        for component, plane in enumerate(x):
+            bands = _native.analyse(plane[0].numpy(), origin, self.threads)
+            for tensor, band in zip(out, bands, strict=True):
+                tensor[component, 0].numpy()[...] = band
+        return out[0], out[1], out[2], out[3]
 
     def synthesise(
         self, ll: Tensor, hl: Tensor, lh: Tensor, hh: Tensor, origin: tuple[int, int] = (0, 0)
     ) -> Tensor:
         height, width = ll.shape[-2] + lh.shape[-2], ll.shape[-1] + hl.shape[-1]
         area = Rect(*origin, origin[0] + height, origin[1] + width)
-        bands = (_array(ll), _array(hl), _array(lh), _array(hh))
-        return _tensor(_native.synthesise(*bands, area, self.threads))
+        out = torch.empty(ll.shape[0], 1, height, width)
+        for component, plane in enumerate(out):
+            low, horizontal, vertical, diagonal = (band[component, 0].numpy() for band in (ll, hl, lh, hh))
+            plane[0].numpy()[...] = _native.synthesise(
+                low, horizontal, vertical, diagonal, area, self.threads
+            )
+        return out
 
 
 @cache
@@ -68,7 +80,7 @@ def _fast_bfloat16() -> bool:
 
 def _ready(model: Model) -> Structure:
     structure = model.structure
-    structure.opacity_dtype = torch.bfloat16 if _fast_bfloat16() else torch.float32
+    structure.shared, structure.fast = True, _fast_bfloat16()
     return structure
 
 
@@ -78,71 +90,75 @@ def reach(model: Model) -> int:
 
 
 def analyse(
-    plane: Plane,
+    planes: Planes,
     area: Rect,
     levels: int,
     model: Model,
-    first_level: int = 1,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
-) -> Subbands:
-    """Decompose a component.
+) -> list[Subbands]:
+    """Decompose the components of a picture.
 
     Parameters
     ----------
-    plane : ndarray
-        Samples of `area`, float32, in units of 8-bit grey levels, level shifted.
+    planes : ndarray, shape (C, H, W), float32
+        Samples of `area`, in units of 8-bit grey levels, level shifted.
     area : Rect
-        What the plane covers on its grid.
+        What the planes cover on their grid.
     levels : int
         Number of decompositions.
     model : Model
-        The learned transform.
-    first_level : int
-        The finest level on which the learned steps act; finer ones are the base wavelet alone.
+        The learned transform. The first component's opacities serve all.
     threads : int
         Threads of the base wavelet.
     progress : callable, optional
         Called with the share of the work that each level done was.
     """
     structure, wavelet = _ready(model), _NativeWavelet(threads)
-    details = []
-    x = _tensor(plane)
+    x = torch.from_numpy(planes)[:, None]
+    del planes  # at the size of a picture every copy counts
+    samples = x.numel()
+    details: list[Bands] = []
     with torch.inference_mode():
-        for level in range(1, levels + 1):
-            origin = area.resolution(level - 1).origin
-            step = structure.analyse if level >= first_level else None
-            ll, hl, lh, hh = step(x, origin, wavelet) if step else wavelet.analyse(x, origin)
-            details.append((_array(hl), _array(lh), _array(hh)))
+        for level in range(levels):
+            bands = structure.analyse(x, area.resolution(level).origin, wavelet)
+            details.append(bands)
             if progress:
-                progress((x.numel() - ll.numel()) / plane.size)
-            x = ll
-    return Subbands(area, _array(x), details)
+                progress((x.numel() - bands[0].numel()) / samples)
+            x = bands[0]
+    return [
+        Subbands(
+            area,
+            x[component, 0].numpy(),
+            [
+                (hl[component, 0].numpy(), lh[component, 0].numpy(), hh[component, 0].numpy())
+                for _, hl, lh, hh in details
+            ],
+        )
+        for component in range(x.shape[0])
+    ]
 
 
 def synthesise(
-    subbands: Subbands,
+    components: list[Subbands],
     model: Model,
-    first_level: int = 1,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
-) -> Plane:
-    """Put a component together again; the inverse of `analyse`, with the same `first_level`.
+) -> Planes:
+    """Put the components of a picture together again; the inverse of `analyse`.
 
-    The levels are those of `subbands`; where the finest resolutions were left out, `first_level` counts from the
-    finest one that is there.
+    The subbands may be those of lower resolutions alone; the list is emptied.
     """
     structure, wavelet = _ready(model), _NativeWavelet(threads)
-    x = _tensor(subbands.ll)
+    area, levels = components[0].area, components[0].levels
+    x = _batch([bands.ll for bands in components])
     with torch.inference_mode():
-        for level in range(subbands.levels, 0, -1):
-            hl, lh, hh = map(_tensor, subbands.details[level - 1])
-            area = subbands.area.resolution(level - 1)
+        for level in range(levels, 0, -1):
+            hl, lh, hh = (_batch([bands.details[level - 1][i] for bands in components]) for i in range(3))
+            if level == 1:
+                components.clear()
             low = x.numel()
-            if level >= first_level:
-                x = structure.synthesise((x, hl, lh, hh), area, wavelet)
-            else:
-                x = wavelet.synthesise(x, hl, lh, hh, area.origin)
+            x = structure.synthesise((x, hl, lh, hh), area.resolution(level - 1), wavelet)
             if progress:
-                progress((x.numel() - low) / subbands.area.size)
-    return _array(x)
+                progress((x.numel() - low) / (len(x) * area.size))
+    return x[:, 0].numpy()

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from .errors import OptionError
-from .geometry import Rect
 
 __all__ = ["NORMS_97", "WAVELETS", "Wavelet"]
 
@@ -170,8 +169,3 @@ _FILTERS = {"9-7": (_analyse_97, _synthesise_97), "5-3": (_analyse_53, _synthesi
 
 #: The base wavelets by name.
 WAVELETS = {name: Wavelet(name) for name in _FILTERS}
-
-
-def level_rects(area: Rect) -> tuple[Rect, Rect, Rect, Rect]:
-    """Return the areas of LL, HL, LH and HH of one decomposition of `area`."""
-    return area.resolution(1), area.subband("HL"), area.subband("LH"), area.subband("HH")

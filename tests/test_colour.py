@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, component, pixels
+from j2klearn.colour import Picture, pixels, planes
 from j2klearn.errors import InputError
 
 
@@ -17,8 +17,7 @@ def test_round_trip_is_exact(dtype: type, depth: int, channels: tuple[int, ...])
     generator = np.random.default_rng(depth)
     image = generator.integers(0, 1 << depth, (37, 23, *channels)).astype(dtype)
     picture = Picture(image, depth)
-    planes = [component(picture, index) for index in range(picture.components)]
-    back = pixels(planes, depth, ict=picture.components == 3)
+    back = pixels(planes(picture), depth, ict=picture.components == 3)
     assert back.dtype == dtype
     difference = np.abs(back.astype(np.int64) - image.reshape(back.shape))
     assert difference.max() <= (0 if depth < 16 else 1)  # float32 has 24 bits for what takes 16 and the ICT
@@ -26,13 +25,13 @@ def test_round_trip_is_exact(dtype: type, depth: int, channels: tuple[int, ...])
 
 def test_components_are_in_8_bit_grey_levels() -> None:
     white = np.full((2, 2, 3), 65535, np.uint16)
-    luma, cb = (component(Picture(white), index) for index in (0, 1))
+    luma, cb, _ = planes(Picture(white))
     assert np.allclose(luma, 127.996, atol=1e-3)
     assert np.allclose(cb, 0, atol=1e-3)
 
 
 def test_overshoot_is_clipped() -> None:
-    assert pixels([np.array([[-200.0, 200.0]], np.float32)], 8, ict=False).tolist() == [[0, 255]]
+    assert pixels(np.array([[[-200.0, 200.0]]], np.float32), 8, ict=False).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize(

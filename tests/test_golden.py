@@ -1,7 +1,7 @@
 """Golden files: what an older version wrote decodes for ever, to the same picture.
 
-The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.test_golden` writes them; it
-is to be run for a new version of the format alone, and adds files rather than replacing any.
+The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.test_golden` writes them;
+it is to be run for a new version of the format alone, and adds files rather than replacing any.
 """
 
 from __future__ import annotations

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from j2klearn.errors import SegmentError, UnsupportedError
-from j2klearn.segment import Colour, Descriptor, Transport, join_weights, read_comments, split_weights
+from j2klearn.segment import (
+    Colour,
+    Descriptor,
+    Opacities,
+    Transport,
+    join_weights,
+    read_comments,
+    split_weights,
+)
 
 DESCRIPTOR = Descriptor(
     transport=Transport.IRREVERSIBLE,
@@ -19,7 +27,8 @@ DESCRIPTOR = Descriptor(
     fraction_bits=1,
     levels=5,
     colour=Colour.ICT,
-    first_levels=(1, 2, 2),
+    components=3,
+    opacities=Opacities.FIRST,
     model_id=bytes(range(32)),
 )
 
@@ -27,16 +36,17 @@ DESCRIPTOR = Descriptor(
 def test_layout_is_the_documented_one() -> None:
     data = DESCRIPTOR.to_bytes()
     assert data[:4] == b"J2KL"
-    assert list(data[4:13]) == [1, 0, 0, 8, 1, 5, 1, 3, 0]
-    assert data[13:45] == bytes(range(32))
-    assert list(data[45:48]) == [1, 2, 2]
-    assert struct.unpack(">I", data[48:]) == (zlib.crc32(data[:48]),)
+    assert list(data[4:14]) == [1, 0, 0, 8, 1, 5, 1, 3, 1, 0]
+    assert data[14:46] == bytes(range(32))
+    assert struct.unpack(">I", data[46:]) == (zlib.crc32(data[:46]),)
 
 
-@given(st.integers(0, 10), st.lists(st.integers(1, 255), min_size=1, max_size=255), st.booleans())
-def test_round_trip(levels: int, first: list[int], scaled: bool) -> None:
+@given(st.integers(0, 10), st.integers(1, 255), st.integers(-14, 14), st.booleans())
+def test_round_trip(levels: int, components: int, fraction_bits: int, scaled: bool) -> None:
     scales = tuple(1.0 + i / 4 for i in range(3 * levels + 1)) if scaled else ()
-    made = dataclasses.replace(DESCRIPTOR, levels=levels, first_levels=tuple(first), scales=scales)
+    made = dataclasses.replace(
+        DESCRIPTOR, levels=levels, components=components, fraction_bits=fraction_bits, scales=scales
+    )
     assert Descriptor.from_bytes(made.to_bytes()) == made
 
 
@@ -58,9 +68,9 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
         (7, 17, SegmentError),
         (9, 33, SegmentError),  # levels
         (10, 9, SegmentError),  # colour
-        (11, 2, SegmentError),  # number of components
-        (12, 1, SegmentError),  # number of scales
-        (45, 0, SegmentError),  # first learned level
+        (11, 0, SegmentError),  # number of components
+        (12, 2, SegmentError),  # opacities
+        (13, 1, SegmentError),  # number of scales
     ],
 )
 def test_fields_out_of_range(offset: int, value: int, error: type[Exception]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from j2klearn import _native
 from j2klearn.geometry import Rect
-from j2klearn.wavelet import NORMS_97, WAVELETS, level_rects
+from j2klearn.wavelet import NORMS_97, WAVELETS
 
 planes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3), st.integers(0, 3))
 
@@ -28,7 +28,7 @@ def test_round_trip_and_sizes(name: str, geometry: tuple[int, int, int, int]) ->
     height, width, y0, x0 = geometry
     x = _plane(name, height, width)
     bands = WAVELETS[name].analyse(x, (y0, x0))
-    rects = level_rects(Rect(y0, x0, y0 + height, x0 + width))
+    rects = Rect(y0, x0, y0 + height, x0 + width).decomposed()
     assert [tuple(band.shape) for band in bands] == [rect.shape for rect in rects]
     back = WAVELETS[name].synthesise(*bands, (y0, x0))
     if name == "5-3":
@@ -56,7 +56,7 @@ def test_same_coefficients_as_the_native_library(name: str, geometry: tuple[int,
 def test_norms_are_those_of_the_synthesis(orientation: str, band: int, level: int) -> None:
     wavelet, side = WAVELETS["9-7"], 512
     area = Rect(0, 0, side >> (level - 1), side >> (level - 1))
-    bands = [torch.zeros(rect.shape, dtype=torch.float64) for rect in level_rects(area)]
+    bands = [torch.zeros(rect.shape, dtype=torch.float64) for rect in area.decomposed()]
     bands[band][bands[band].shape[0] // 2, bands[band].shape[1] // 2] = 1
     x = wavelet.synthesise(*bands)
     for _ in range(level - 1):

@@ -98,8 +98,7 @@ class Trainer:
         self.generator = np.random.default_rng(self.settings.seed)
         self.config = model_config
         self.structure = structure = build(model_config).train()
-        if self.settings.bfloat16:
-            structure.opacity_dtype = torch.bfloat16
+        structure.fast = self.settings.bfloat16
         self.wavelet = WAVELETS[structure.base]
         self.proxy = RateProxy()
         self.average = copy.deepcopy(structure).requires_grad_(False)
