@@ -196,14 +196,12 @@ def join_weights(payloads: Iterable[bytes]) -> bytes | None:
 
 def read_comments(comments: Iterable[bytes]) -> tuple[Descriptor | None, bytes | None]:
     """Find the descriptor and the embedded model file among the binary comments of a main header."""
-    descriptors: list[bytes] = []
-    parts: list[bytes] = []
-    for data in comments:
-        if data.startswith(MAGIC) and len(data) > len(MAGIC) + 1:
-            kind = data[len(MAGIC) + 1]
-            (descriptors if kind == _KIND_DESCRIPTOR else parts).append(data)
-    if not descriptors:
+    ours = [data for data in comments if data.startswith(MAGIC) and len(data) > len(MAGIC) + 1]
+    by_kind: dict[int, list[bytes]] = {_KIND_DESCRIPTOR: [], _KIND_WEIGHTS: []}
+    for data in ours:
+        by_kind.setdefault(data[len(MAGIC) + 1], []).append(data)
+    if not ours:
         return None, None
-    if len(descriptors) > 1:
-        raise SegmentError("the codestream has more than one learned-transform segment")
-    return Descriptor.from_bytes(descriptors[0]), join_weights(parts)
+    if len(by_kind) > 2 or len(by_kind[_KIND_DESCRIPTOR]) != 1:
+        raise SegmentError("the codestream does not have exactly one sound learned-transform segment")
+    return Descriptor.from_bytes(by_kind[_KIND_DESCRIPTOR][0]), join_weights(by_kind[_KIND_WEIGHTS])

@@ -25,6 +25,7 @@ from j2klearn.errors import (
     LimitError,
     ModelNotFoundError,
     OptionError,
+    SegmentError,
     TruncatedWarning,
 )
 from j2klearn.geometry import ceil_div
@@ -365,6 +366,45 @@ def test_every_cut_of_the_header_is_an_error(rgb: NDArray[np.uint8]) -> None:
     for end in range(start_of_tile):
         with pytest.raises(CodestreamError):
             j2klearn.decode(data[:end])
+
+
+def test_a_damaged_segment_is_an_error(rgb: NDArray[np.uint8]) -> None:
+    data = j2klearn.encode(rgb[:32, :32], bpp=2)
+    at = data.index(b"J2KL")
+    for offset in range(4, 50):
+        broken = bytearray(data)
+        broken[at + offset] ^= 0x10
+        with pytest.raises(SegmentError):
+            j2klearn.decode(bytes(broken))
+
+
+def test_a_segment_that_contradicts_the_header_is_an_error(
+    rgb: NDArray[np.uint8], grey: NDArray[np.uint8]
+) -> None:
+    """The segment of one file in another."""
+    first, second = (j2klearn.encode(image[:32, :32], bpp=4, jp2=False) for image in (rgb, grey))
+    segments = [data[data.index(b"J2KL") : data.index(b"\xff\x90")] for data in (first, second)]
+    assert len(segments[0]) == len(segments[1])
+    with pytest.raises(SegmentError, match="contradicts"):
+        j2klearn.decode(second.replace(segments[1], segments[0]))
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="reads the memory in use from Linux's /proc"
+)
+def test_memory_does_not_grow(rgb: NDArray[np.uint8]) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    image = rgb[:48, :48]
+    sizes = []
+    for _ in range(4):
+        for _ in range(40):
+            data = j2klearn.encode(image, bpp=2, threads=1)
+            j2klearn.decode(data, threads=1)
+            j2klearn.decode(data, region=(3, 3, 20, 20), threads=1)
+        sizes.append(resident())
+    assert sizes[-1] - sizes[1] < 2 << 20
 
 
 def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:

@@ -102,5 +102,6 @@ def test_weights_travel_in_parts() -> None:
 def test_comments_of_others_are_passed_over() -> None:
     assert read_comments([b"", b"J2K", b"J2KL", b"\x00" * 100]) == (None, None)
     assert read_comments([b"whatever", DESCRIPTOR.to_bytes()]) == (DESCRIPTOR, None)
-    with pytest.raises(SegmentError, match="more than one"):
-        read_comments([DESCRIPTOR.to_bytes()] * 2)
+    for payloads in ([DESCRIPTOR.to_bytes()] * 2, [b"J2KL\x01\x07 of another kind"], split_weights(b"alone")):
+        with pytest.raises(SegmentError, match="exactly one"):
+            read_comments(payloads)
