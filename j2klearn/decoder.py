@@ -163,7 +163,7 @@ def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
 def _warn_if_truncated(decoder: _native.Decoder) -> None:
     if decoder.warnings:
         warnings.warn(
-            f"the codestream is damaged or ends early, what was there is decoded: {decoder.warnings[0]}",
+            f"{decoder.warnings[0]}; what was there has been decoded",
             TruncatedWarning,
             stacklevel=4,
         )

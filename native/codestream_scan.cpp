@@ -1,9 +1,9 @@
 #include "codestream_scan.hpp"
 
+#include "bytes.hpp"
 #include "failure.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace j2kl {
 
@@ -11,19 +11,6 @@ namespace {
 
 constexpr std::uint8_t jp2_signature[12] = {0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20, 0x0d, 0x0a, 0x87, 0x0a};
 constexpr std::uint8_t soc_and_siz[4] = {0xff, 0x4f, 0xff, 0x51};
-
-struct Bytes {
-    const std::uint8_t *data;
-    std::size_t size;
-
-    bool starts_with(const std::uint8_t *prefix, std::size_t length) const
-    {
-        return size >= length && std::memcmp(data, prefix, length) == 0;
-    }
-    std::uint32_t u16(std::size_t at) const { return (std::uint32_t{data[at]} << 8) | data[at + 1]; }
-    std::uint32_t u32(std::size_t at) const { return (u16(at) << 16) | u16(at + 2); }
-    Bytes from(std::size_t at, std::size_t length) const { return {data + at, std::min(length, size - at)}; }
-};
 
 constexpr std::uint32_t box(const char (&name)[5])
 {
@@ -34,8 +21,8 @@ constexpr std::uint32_t box(const char (&name)[5])
     return value;
 }
 
-// Calls visit(type, content) for every box until it returns false (T.800 I.4). Stops where lengths make no
-// sense.
+// Calls visit(type, content, size of the box header) for every box until it returns false (T.800 I.4). Stops
+// where lengths make no sense.
 template <class Visit> void for_boxes(Bytes bytes, const Visit &visit)
 {
     while (bytes.size >= 8) {
@@ -54,7 +41,7 @@ template <class Visit> void for_boxes(Bytes bytes, const Visit &visit)
             return;
         }
         const auto available = static_cast<std::size_t>(std::min<std::uint64_t>(length, bytes.size));
-        if (!visit(bytes.u32(4), bytes.from(header, available - header))) {
+        if (!visit(bytes.u32(4), bytes.from(header, available - header), header)) {
             return;
         }
         bytes = bytes.from(available, bytes.size);
@@ -63,7 +50,7 @@ template <class Visit> void for_boxes(Bytes bytes, const Visit &visit)
 
 void scan_header_box(const Bytes &header, CodestreamScan &result)
 {
-    for_boxes(header, [&](std::uint32_t type, const Bytes &content) {
+    for_boxes(header, [&](std::uint32_t type, const Bytes &content, std::size_t) {
         if (type == box("cmap")) {
             result.channels = std::max(result.channels, static_cast<std::uint32_t>(content.size / 4));
         }
@@ -104,17 +91,21 @@ CodestreamScan scan(const std::uint8_t *data, std::size_t size)
     CodestreamScan result;
     if (bytes.starts_with(jp2_signature, sizeof jp2_signature)) {
         result.is_jp2 = true;
-        for_boxes(bytes, [&](std::uint32_t type, const Bytes &content) {
+        for_boxes(bytes, [&](std::uint32_t type, const Bytes &content, std::size_t header) {
             if (type == box("jp2h")) {
                 scan_header_box(content, result);
             } else if (type == box("jp2c")) {
                 scan_siz(content, result);
+                result.begin = static_cast<std::size_t>(content.data - data);
+                result.end = result.begin + content.size;
+                result.box = result.begin - header;
                 return false;
             }
             return true;
         });
     } else if (bytes.starts_with(soc_and_siz, sizeof soc_and_siz)) {
         scan_siz(bytes, result);
+        result.end = size;
     } else {
         throw Failure(J2KL_ERROR_OPENJPEG, "this is neither a JPEG 2000 codestream nor a JP2 file");
     }

@@ -13,7 +13,9 @@ struct CodestreamScan {
     bool has_size = false; // SIZ was found; else what follows means nothing
     TileGrid tiles;        // with the image area
     std::uint32_t components = 0;
-    std::uint32_t channels = 0; // of a JP2 palette, which multiplies the components; 0: none
+    std::uint32_t channels = 0;     // of a JP2 palette, which multiplies the components; 0: none
+    std::size_t begin = 0, end = 0; // the codestream
+    std::size_t box = 0;            // of JP2: the box that it is in
 };
 
 // Throws Failure where the bytes are no JPEG 2000 at all, or SIZ contradicts itself.

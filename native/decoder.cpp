@@ -15,8 +15,7 @@ namespace j2kl {
 
 namespace {
 
-Codec make_codec(const CodestreamScan &scan, const j2kl_request &request, bool skips_packets,
-                 Reporter &reporter)
+Codec make_codec(const CodestreamScan &scan, const j2kl_request &request, bool strict, Reporter &reporter)
 {
     Codec codec(opj_create_decompress(scan.is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), reporter);
     opj_dparameters_t settings;
@@ -25,10 +24,7 @@ Codec make_codec(const CodestreamScan &scan, const j2kl_request &request, bool s
     settings.cp_layer = request.layers;
     require_openjpeg(opj_setup_decoder(codec.get(), &settings) != OPJ_FALSE, reporter,
                      "OpenJPEG could not be set up to decode");
-    // Not being strict decodes what there is of a truncated file. But OpenJPEG (2.5.0 at least) then reads
-    // outside its memory where packets that were not asked for are to be skipped, so it has to be strict
-    // wherever it skips.
-    opj_decoder_set_strict_mode(codec.get(), skips_packets ? OPJ_TRUE : OPJ_FALSE);
+    opj_decoder_set_strict_mode(codec.get(), strict ? OPJ_TRUE : OPJ_FALSE);
     codec.set_threads(request.threads);
     return codec;
 }
@@ -55,6 +51,11 @@ Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &
     : data_(data), size_(size), limits_(limits), reporter_(report), scan_(scan(data, size))
 {
     check_tiles();
+    repaired_ = repair(data, size, scan_);
+    if (repaired_) {
+        data_ = repaired_->bytes.data();
+        size_ = repaired_->bytes.size();
+    }
     read_header();
 }
 
@@ -75,7 +76,7 @@ void Decoder::check_tiles() const
 void Decoder::read_header()
 {
     const InputStream stream(data_, size_);
-    const Codec codec = make_codec(scan_, {}, false, reporter_);
+    const Codec codec = make_codec(scan_, {}, true, reporter_);
     const Image image = read_header_of(codec, stream, reporter_);
     const CodestreamInfo info(opj_get_cstr_info(codec.get()));
     require_openjpeg(info && info->nbcomps > 0 && info->m_default_tile_info.tccp_info != nullptr, reporter_,
@@ -177,11 +178,41 @@ void Decoder::decode(const j2kl_request &request)
     request_ = request;
     request_.component_list = nullptr; // the caller's, for the time of this call alone
 
-    const bool whole = area_ == Rect{header_.x0, header_.y0, header_.x1, header_.y1};
-    const bool skips_packets =
-        request.reduce > 0 || request.layers > 0 || request.component_count > 0 || !whole;
+    if (repaired_) {
+        reporter_.warning(repaired_->warning);
+    }
+    try {
+        image_ = run(request, true);
+    } catch (const Failure &failure) {
+        // Not being strict decodes what there is of a damaged file. But OpenJPEG (2.5.0 at least) then reads
+        // outside its memory where packets that were not asked for are to be skipped.
+        if (request.reduce > 0 || request.layers > 0 || request.component_count > 0 || !is_whole()) {
+            throw;
+        }
+        reporter_.error(failure.what());
+        reporter_.demote_errors();
+        image_ = run(request, false);
+    }
+    check_decoded();
+    transform_in_force_ = header_.component_transform != 0 && request.component_count == 0 &&
+                          image_->numcomps == header_.components && image_->numcomps >= 3;
+    for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
+        const opj_image_comp_t &first = image_->comps[0], &other = image_->comps[i];
+        // OpenJPEG leaves components of several sizes alone.
+        transform_in_force_ =
+            first.dx == other.dx && first.dy == other.dy && first.w == other.w && first.h == other.h;
+    }
+}
+
+bool Decoder::is_whole() const
+{
+    return area_ == Rect{header_.x0, header_.y0, header_.x1, header_.y1};
+}
+
+Image Decoder::run(const j2kl_request &request, bool strict)
+{
     const InputStream stream(data_, size_);
-    const Codec codec = make_codec(scan_, request, skips_packets, reporter_);
+    const Codec codec = make_codec(scan_, request, strict, reporter_);
     Image image = read_header_of(codec, stream, reporter_);
     const auto need = [&](bool success) {
         require_openjpeg(success, reporter_, "OpenJPEG could not decode the codestream");
@@ -192,6 +223,7 @@ void Decoder::decode(const j2kl_request &request)
     }
     // Four zeros are the whole image. Said even then: the size of reduced components is right only after this
     // call.
+    const bool whole = is_whole();
     const auto bound = [&](std::uint32_t value) { return whole ? 0 : static_cast<OPJ_INT32>(value); };
     need(opj_set_decode_area(codec.get(), image.get(), bound(area_.x0), bound(area_.y0), bound(area_.x1),
                              bound(area_.y1)) != OPJ_FALSE);
@@ -208,16 +240,7 @@ void Decoder::decode(const j2kl_request &request)
         opj_set_error_handler(codec.get(), Reporter::on_error, &reporter_);
     }
 
-    image_ = std::move(image);
-    check_decoded();
-    transform_in_force_ = header_.component_transform != 0 && request.component_count == 0 &&
-                          image_->numcomps == header_.components && image_->numcomps >= 3;
-    for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
-        const opj_image_comp_t &first = image_->comps[0], &other = image_->comps[i];
-        // OpenJPEG leaves components of several sizes alone.
-        transform_in_force_ =
-            first.dx == other.dx && first.dy == other.dy && first.w == other.w && first.h == other.h;
-    }
+    return image;
 }
 
 // Nothing below may rely on what OpenJPEG was asked for where it did something else.

@@ -6,9 +6,11 @@
 #include "j2kl.h"
 #include "openjpeg.hpp"
 #include "planes.hpp"
+#include "repair.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace j2kl {
@@ -37,6 +39,8 @@ private:
     Rect requested_area(const j2kl_request &request) const;
     void check_request(const j2kl_request &request) const;
     void check_size(const j2kl_request &request) const;
+    bool is_whole() const;
+    Image run(const j2kl_request &request, bool strict);
     void check_decoded() const;
     const opj_image_comp_t &decoded(std::uint32_t index) const;
     Rect area_of(const opj_image_comp_t &component, const Rect &on_grid) const;
@@ -46,11 +50,12 @@ private:
     void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
                            T *subbands);
 
-    const std::uint8_t *data_;
+    const std::uint8_t *data_; // the caller's, or the repaired
     std::size_t size_;
     j2kl_limits limits_;
     mutable Reporter reporter_;
-    CodestreamScan scan_;
+    CodestreamScan scan_; // of the caller's
+    std::optional<Repaired> repaired_;
     j2kl_header header_{};
     std::vector<Source> sources_;
 

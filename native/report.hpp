@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 namespace j2kl {
@@ -40,6 +41,16 @@ public:
     {
         if (report_ != nullptr) {
             report_->error[0] = '\0';
+        }
+    }
+
+    // What failed has been got around.
+    void demote_errors()
+    {
+        if (report_ != nullptr) {
+            const std::string text = report_->error;
+            forget_errors();
+            warning(text);
         }
     }
 

@@ -37,3 +37,4 @@ private:
 void wavelet_tests();
 void transport_tests();
 void reading_tests();
+void packets_tests();

@@ -16,6 +16,7 @@ int main()
     wavelet_tests();
     transport_tests();
     reading_tests();
+    packets_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

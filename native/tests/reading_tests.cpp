@@ -19,8 +19,8 @@ Encoded sample_stream(bool tiles, bool jp2_like_offsets = true)
     p.layers = 2;
     p.layer_bytes[0] = 4000;
     if (tiles) {
-        p.tile_width = 53;
-        p.tile_height = 47;
+        p.tile_width = jp2_like_offsets ? 53 : 40;
+        p.tile_height = jp2_like_offsets ? 47 : 32;
     }
     Planes<std::int32_t> planes(3, std::vector<std::int32_t>(sample_count(p)));
     check::Random random(3);

@@ -42,6 +42,20 @@ bool has_lone_high_pass(const j2kl_parameters &p)
     return false;
 }
 
+// Where a level has no rows or columns left to decompose, OpenJPEG writes outside its memory.
+bool has_nothing_to_decompose(const j2kl_parameters &p)
+{
+    const j2kl::TileGrid grid = tile_grid(p);
+    for (std::uint64_t i = 0; i < grid.count(); ++i) {
+        for (std::uint32_t level = 0; level < p.levels; ++level) {
+            if (grid.tile(i).resolution(level).empty()) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void reversible(const j2kl_parameters &p, check::Random &random)
 {
     const std::string context = describe(p);
@@ -53,6 +67,10 @@ void reversible(const j2kl_parameters &p, check::Random &random)
         }
     }
     const Encoded encoded = encode(p, planes);
+    if (has_nothing_to_decompose(p)) {
+        CHECK(encoded.code == J2KL_ERROR_ARGUMENT, context + encoded.error);
+        return;
+    }
     if (factor > 1 && encoded.code == J2KL_OK) {
         // Multiples of 4 survive one lone sample; several in a row may leave an odd one, so this only has to
         // decode.
