@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import bjontegaard
@@ -26,10 +28,32 @@ from tqdm import tqdm
 
 import j2klearn
 from j2klearn import boxes
+from j2klearn._native import openjpeg_version
 from j2klearn.encoder import DEFAULT_MODEL
 
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp")
+
+
+def find_pictures(paths: list[Path]) -> list[Path]:
+    """Return picture files, those in folders included."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+    return files
+
+
+def provenance() -> dict[str, str]:
+    """Return what a result has to be seen with: command (folders by their names alone), versions, machine."""
+    words = [Path(word).name if Path(word).exists() else word for word in sys.argv[1:]]
+    return {
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words]),
+        "j2klearn": j2klearn.__version__,
+        "openjpeg": openjpeg_version(),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+    }
 
 
 def read(path: Path, *, rgb: bool) -> NDArray[np.uint8]:
@@ -85,9 +109,7 @@ def main() -> int:
     parser.add_argument("--rgb", action="store_true", help="code RGB and measure PSNR over RGB; else luma")
     parser.add_argument("--json", type=Path, help="write the curves to this file")
     options = parser.parse_args()
-    files: list[Path] = []
-    for path in options.pictures:
-        files += sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+    files = find_pictures(options.pictures)
     curves: dict[str, list[tuple[list[float], list[float]]]] = {"learned": [], "9-7": []}
     for path in tqdm(files, unit=" pictures"):
         image = read(path, rgb=options.rgb)
@@ -111,11 +133,9 @@ def main() -> int:
     )
     if options.json:
         result = {
-            "command": " ".join(["python", "benchmarks/rate_distortion.py", *sys.argv[1:]]),
+            **provenance(),
             "model": options.model,
             "channels": "rgb" if options.rgb else "luma",
-            "machine": f"{platform.machine()}, Python {platform.python_version()}",
-            "version": j2klearn.__version__,
             "pictures": [path.name for path in files],
             "bd_rate": total,
             "bd_rate_per_picture": each,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ from pathlib import Path
 import glymur
 import numpy as np
 from numpy.typing import NDArray
+from rate_distortion import provenance
 
 import j2klearn
 from j2klearn.encoder import DEFAULT_MODEL
@@ -97,7 +97,7 @@ def main() -> int:
                 timed(lambda name=name: j2klearn.decode(files[name]))
             )
     float32 = image.size * 4
-    result = {"pixels": SIZE[0] * SIZE[1], "bpp": 1, "model": model, "machine": platform.machine()}
+    result = {**provenance(), "pixels": SIZE[0] * SIZE[1], "bpp": 1, "model": model}
     for direction in ("encode", "decode"):
         ours, theirs = times[direction, model], times[direction, None]
         ratio = statistics.median(ours) / statistics.median(theirs)
