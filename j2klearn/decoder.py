@@ -17,8 +17,10 @@ from .colour import pixels
 from .encoder import default_threads
 from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
+from .lattice import read_lattice, snap
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .segment import Colour, Descriptor, Opacities, Transport, read_comments
+from .subbands import Subbands
 
 if TYPE_CHECKING:
     from .model import Model
@@ -238,6 +240,7 @@ class _LearnedReader:
     ) -> None:
         self.header, self.descriptor = header, descriptor
         self.layers, self.threads, self.progress = layers, threads, progress
+        self.lattice = read_lattice(codestream, header)
         self.codestream = to_wide(codestream, header, _CARRIER_BITS)
         # the coefficients are in units of 8-bit grey levels
         self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
@@ -266,7 +269,6 @@ class _LearnedReader:
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Return the whole picture at a resolution."""
-        from .subbands import Subbands
         from .transform import synthesise
 
         done = 0.1
@@ -278,12 +280,21 @@ class _LearnedReader:
 
         self.progress(0.0, "decoding")
         area, levels = self.header.area.resolution(reduce), self.descriptor.levels - reduce
-        scales = self.descriptor.scales[: 3 * levels + 1]
         with self._decoder(reduce, None) as decoder:
-            flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
-        components = [Subbands.from_flat(flat, area, levels, scales) for flat in flats]
-        del flats
+            flats = (decoder.subbands(index, levels) for index in range(self.header.components))
+            components = [self._subbands(flat, area, levels, reduce) for flat in flats]
         return self._pixels(synthesise(components, self.model, self.threads, advance))
+
+    def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
+        """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
+        bands = Subbands.from_flat(flat, area, levels)
+        snap(bands, self.lattice, reduce + 1)
+        if self.descriptor.scales:
+            deepest = self.descriptor.levels - reduce
+            low, *details = self.descriptor.scales
+            details = details[3 * (deepest - levels) : 3 * deepest]
+            bands.divide([low if levels == deepest else 1.0, *details])
+        return bands
 
     def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
         """Return part of a resolution, decoding at every level only what the synthesis reads there.
@@ -292,7 +303,6 @@ class _LearnedReader:
         laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
         carrier of the area alone, from which one analysis returns that level's details.
         """
-        from .subbands import Subbands
         from .transform import reach, synthesise
 
         grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
@@ -302,14 +312,14 @@ class _LearnedReader:
             areas[at + 1] = areas[at].resolution(1)
         if reduce == levels:
             areas[reduce], flats = self._level(reduce, wanted, 0)
-            planes = np.stack([flat.reshape(areas[reduce].shape) for flat in flats])
+            planes = np.stack([self._subbands(flat, areas[reduce], 0, reduce).ll for flat in flats])
         for at in range(levels - 1, reduce - 1, -1):
             area = areas[at]
             # near the cut the analysis of the carrier knows nothing of what lies beyond
             decoded, flats = self._level(at, area.grown(_CUT).intersection(grid.resolution(at)), 1)
             components = []
             for index, flat in enumerate(flats):
-                bands = Subbands.from_flat(flat, decoded, 1, self._level_scales(at + 1))
+                bands = self._subbands(flat, decoded, 1, at)
                 parts = zip(bands.bands(), area.decomposed(), decoded.decomposed(), strict=True)
                 ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
                 if at < levels - 1:
@@ -318,14 +328,6 @@ class _LearnedReader:
             planes = synthesise(components, self.model, self.threads)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
-
-    def _level_scales(self, level: int) -> tuple[float, ...]:
-        """Return the scales of one level as those of a single decomposition."""
-        scales = self.descriptor.scales
-        if not scales:
-            return ()
-        at = 1 + 3 * (self.descriptor.levels - level)
-        return (scales[0] if level == self.descriptor.levels else 1.0, *scales[at : at + 3])
 
     def _level(self, reduce: int, area: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
         """Decode an area of a resolution; return what it covers, at least `area`, and its subbands."""

@@ -104,15 +104,20 @@ class ProposalOpacity(Operator):
         guide : Tensor, shape (1, inputs, H + 2R, W + 2R), optional
             What the opacities are computed from, for all of `x`; from each of `x` if not given.
         fast : bool
-            Run the opacity network in bfloat16. Opacities weigh the proposals, so that their rounding costs a small
-            fraction of the prediction; the proposals carry amplitudes and stay as they are.
+            Convolve in bfloat16, and blend in float32: it costs a small fraction of the prediction.
         """
-        proposals = self._propose(x)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
+            proposals = self._propose(x)
             opacities = self.opacity(x if guide is None else guide)
-        opacities = opacities.to(proposals.dtype)
-        blended = [(part * opacities).sum(1, keepdim=True) for part in proposals.split(self.count, 1)]
-        return torch.cat(blended, 1) if self.outputs > 1 else blended[0]
+        return self._blend(proposals.to(x.dtype), opacities.to(x.dtype))
+
+    def _blend(self, proposals: Tensor, opacities: Tensor) -> Tensor:
+        """Weigh the proposals by the opacities and add them up: at every sample a small product of matrices."""
+        number, _, height, width = proposals.shape
+        rows = proposals.permute(0, 2, 3, 1).reshape(number, -1, self.outputs, self.count)
+        column = opacities.permute(0, 2, 3, 1).reshape(len(opacities), -1, self.count, 1)
+        blended = torch.matmul(rows, column)
+        return blended.reshape(number, height, width, self.outputs).permute(0, 3, 1, 2)
 
     def _propose(self, x: Tensor) -> Tensor:
         weight = self.proposal.weight

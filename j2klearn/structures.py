@@ -51,7 +51,7 @@ class Structure(nn.Module):
         The first component's opacities serve all components, which are those of one picture; else every component
         stands for itself.
     fast : bool
-        Run opacity networks in bfloat16.
+        Convolve in bfloat16.
     """
 
     base: str

@@ -50,27 +50,22 @@ class Subbands:
         """Return the subbands in the transport's order."""
         return [self.ll, *(band for level in reversed(self.details) for band in level)]
 
-    def to_flat(self, scales: Sequence[float] = ()) -> Band:
-        """Return all coefficients as one array, each subband times its factor in `scales` if there are any."""
-        bands = self.bands()
-        flat = np.empty(self.area.size, bands[0].dtype)
-        at = 0
-        for index, band in enumerate(bands):
-            part = flat[at : at + band.size].reshape(band.shape)
-            np.multiply(band, scales[index], out=part) if scales else np.copyto(part, band)
-            at += band.size
-        return flat
+    def to_flat(self) -> Band:
+        """Return all coefficients as one array."""
+        return np.concatenate([band.ravel() for band in self.bands()])
+
+    def divide(self, factors: Sequence[float]) -> None:
+        """Divide every subband in place by its factor, given in the transport's order."""
+        for band, factor in zip(self.bands(), factors, strict=True):
+            band /= factor
 
     @classmethod
-    def from_flat(cls, flat: Band, area: Rect, levels: int, scales: Sequence[float] = ()) -> Subbands:
-        """Cut the transport's array into subbands; they are views of it, divided in place by `scales`."""
+    def from_flat(cls, flat: Band, area: Rect, levels: int) -> Subbands:
+        """Cut the transport's array into subbands, which are views of it."""
         bands = []
         at = 0
-        for index, (_, _, rect) in enumerate(subband_rects(area, levels)):
-            band = flat[at : at + rect.size].reshape(rect.shape)
-            if scales:
-                band /= scales[index]
-            bands.append(band)
+        for _, _, rect in subband_rects(area, levels):
+            bands.append(flat[at : at + rect.size].reshape(rect.shape))
             at += rect.size
         groups = [(bands[i], bands[i + 1], bands[i + 2]) for i in range(1, len(bands), 3)]
         return cls(area, bands[0], groups[::-1])

@@ -1,0 +1,70 @@
+"""The lattice on which tier-1 reconstructs coefficients, to which a decoded carrier's subbands are rounded.
+
+The carrier comes back with rounding errors of its own, other ones for a region than for the whole picture. But what
+tier-1 decodes are multiples of half a quantiser step, whatever the layer (T.800 E.1 with mid-points): rounded to
+these, the coefficients are those that were decoded, exactly, on every way to them. So the networks see the same
+numbers, and a region comes out like the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .codestream import MainHeader
+from .errors import SegmentError
+from .geometry import ORIENTATIONS
+from .subbands import Subbands
+
+__all__ = ["Lattice", "read_lattice", "snap"]
+
+#: Half the quantiser step by (orientation, level), in units of 8-bit grey levels.
+Lattice = Mapping[tuple[str, int], float]
+
+_GAIN = {"LL": 0, "HL": 1, "LH": 1, "HH": 2}  # log2 of T.800 Table E.1
+
+#: OpenJPEG's inverse 9/7 scales high-pass samples by 1.625732422, which is not quite 2 / K.
+_OPENJPEG = 1.625732422 * 1.230174104914001 / 2
+
+
+def read_lattice(codestream: bytes, header: MainHeader) -> Lattice:
+    """Read the lattice of a learned codestream (T.800 equation E-3), as its header declares it.
+
+    Empty where components differ in their quantisation, which no writer of learned files does.
+
+    Raises
+    ------
+    SegmentError
+        If the header does not give a step for every subband.
+    """
+    if len(header.quantisation) != 1:
+        return {}
+    start, end = header.quantisation[0]
+    values = [codestream[at] << 8 | codestream[at + 1] for at in range(start + 1, end - 1, 2)]
+    names = [("LL", header.levels)]
+    names += [(name, level) for level in range(header.levels, 0, -1) for name in ORIENTATIONS]
+    if len(values) != len(names):
+        raise SegmentError("the codestream does not have a quantiser step for every subband")
+    lattice = {}
+    for (name, level), value in zip(names, values, strict=True):
+        exponent, mantissa = value >> 11, value & 0x7FF
+        step = 2.0 ** (8 + _GAIN[name] - exponent) * (1 + mantissa / 2048)
+        lattice[name, level] = step / 2
+    return lattice
+
+
+def snap(bands: Subbands, lattice: Lattice, finest: int = 1) -> None:
+    """Round subbands in place; their finest level is level `finest` of the codestream.
+
+    A low-pass subband that the lattice does not know is none that was coded, and stays as it is.
+    """
+    known = [(("LL", finest + bands.levels - 1), bands.ll)]
+    for offset, level in enumerate(bands.details):
+        known += [((name, finest + offset), band) for name, band in zip(ORIENTATIONS, level, strict=True)]
+    for key, band in known:
+        if key in lattice:
+            spacing = lattice[key]
+            band *= np.float32(1 / (spacing * _OPENJPEG ** _GAIN[key[0]]))
+            np.rint(band, out=band)
+            band *= np.float32(spacing)
