@@ -27,6 +27,7 @@ __all__ = [
     "Parameters",
     "analyse",
     "openjpeg_version",
+    "reconstruct",
     "synthesise",
 ]
 
@@ -601,3 +602,29 @@ def synthesise(
     place = ffi.from_buffer(ctype, plane)
     _check_level(function(*pointers, area.width, area.height, area.x0, area.y0, place, area.width, threads))
     return plane
+
+
+def reconstruct(
+    band: NDArray[np.float32], factor: float, spacing: float, bias: float, threads: int = 1
+) -> None:
+    """Round decoded coefficients in place to where tier-1 reconstructs them, moved a little towards zero.
+
+    Parameters
+    ----------
+    band : ndarray, float32, contiguous
+        Coefficients.
+    factor : float
+        What they are multiplied by to count in half quantiser steps.
+    spacing : float
+        Half the quantiser step, in units of the result.
+    bias : float
+        Share of the interval by which the point of the first interval moves; those of the n-th from zero move by
+        ``bias / (1 + (n - 1) / 4)`` (T.800 equation E-6 with r below one half).
+    threads : int
+        Threads to use.
+    """
+    ffi, library = _load()
+    if band.dtype != np.float32 or not band.flags.c_contiguous:
+        raise InputError("coefficients to reconstruct have to be contiguous float32")
+    place = ffi.from_buffer("float[]", band, require_writable=True)
+    _check_level(library.j2kl_reconstruct(place, band.size, factor, spacing, bias, threads))

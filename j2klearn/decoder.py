@@ -17,7 +17,7 @@ from .colour import pixels
 from .encoder import default_threads
 from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
-from .lattice import read_lattice, snap
+from .lattice import read_lattice, reconstruct
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .segment import Colour, Descriptor, Opacities, Transport, read_comments
 from .subbands import Subbands
@@ -194,7 +194,9 @@ def _decode_ordinary(
             raise UnsupportedError(f"the samples have {deepest} bits, and j2klearn reads up to 16")
         signed = any(part.signed for part in parts)
         kind = ("i" if signed else "u") + ("1" if deepest <= 8 else "2")
-        out = np.stack([decoder.samples(index) for index in range(len(parts))], axis=-1).astype(kind)
+        out = np.empty((*parts[0].area.shape, len(parts)), kind)
+        for index in range(len(parts)):
+            out[:, :, index] = decoder.samples(index)
     return out[:, :, 0] if len(parts) == 1 else out
 
 
@@ -288,7 +290,7 @@ class _LearnedReader:
     def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
         """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
         bands = Subbands.from_flat(flat, area, levels)
-        snap(bands, self.lattice, reduce + 1)
+        reconstruct(bands, self.lattice, reduce + 1, self.threads)
         if self.descriptor.scales:
             deepest = self.descriptor.levels - reduce
             low, *details = self.descriptor.scales

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
+from . import _native
 from .codestream import MainHeader
 from .errors import SegmentError
 from .geometry import ORIENTATIONS
 from .subbands import Subbands
 
-__all__ = ["Lattice", "read_lattice", "snap"]
+__all__ = ["Lattice", "read_lattice", "reconstruct"]
 
 #: Half the quantiser step by (orientation, level), in units of 8-bit grey levels.
 Lattice = Mapping[tuple[str, int], float]
 
 _GAIN = {"LL": 0, "HL": 1, "LH": 1, "HH": 2}  # log2 of T.800 Table E.1
+
+#: How far the points of details lie below the middle of their interval, as its share: measured on training pictures
+#: at 0.2 to 1 bpp as 0.42 to 0.39 of the interval at the finest level, and closer to its middle at each coarser one.
+_BIAS = 0.09
+_BIAS_PER_LEVEL = 0.75
 
 #: OpenJPEG's inverse 9/7 scales high-pass samples by 1.625732422, which is not quite 2 / K.
 _OPENJPEG = 1.625732422 * 1.230174104914001 / 2
@@ -54,17 +58,27 @@ def read_lattice(codestream: bytes, header: MainHeader) -> Lattice:
     return lattice
 
 
-def snap(bands: Subbands, lattice: Lattice, finest: int = 1) -> None:
-    """Round subbands in place; their finest level is level `finest` of the codestream.
+def reconstruct(bands: Subbands, lattice: Lattice, finest: int = 1, threads: int = 1) -> None:
+    """Round subbands in place to the points of the lattice, and those of details a little towards zero.
 
-    A low-pass subband that the lattice does not know is none that was coded, and stays as it is.
+    Parameters
+    ----------
+    bands : Subbands
+        Decoded coefficients. A low-pass subband that the lattice does not know is none that was coded, and stays as it
+        is.
+    lattice : Lattice
+        Half the quantiser steps.
+    finest : int
+        The level of the codestream that is the finest of `bands`.
+    threads : int
+        Threads to use.
     """
     known = [(("LL", finest + bands.levels - 1), bands.ll)]
-    for offset, level in enumerate(bands.details):
-        known += [((name, finest + offset), band) for name, band in zip(ORIENTATIONS, level, strict=True)]
-    for key, band in known:
-        if key in lattice:
-            spacing = lattice[key]
-            band *= np.float32(1 / (spacing * _OPENJPEG ** _GAIN[key[0]]))
-            np.rint(band, out=band)
-            band *= np.float32(spacing)
+    for offset, details in enumerate(bands.details):
+        known += [((name, finest + offset), band) for name, band in zip(ORIENTATIONS, details, strict=True)]
+    for (name, level), band in known:
+        if (name, level) in lattice:
+            spacing = lattice[name, level]
+            factor = 1 / (spacing * _OPENJPEG ** _GAIN[name])
+            bias = 0.0 if name == "LL" else _BIAS * _BIAS_PER_LEVEL ** (level - 1)
+            _native.reconstruct(band, factor, spacing, bias, threads)

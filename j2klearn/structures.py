@@ -147,9 +147,11 @@ class Hybrid(Structure):
             predicted = operator(x, guide, fast=self.fast)
             return predicted
         # Proposals are linear: where the sources of a component are zero, so is its prediction, exactly.
-        loud = x.abs().amax((1, 2, 3)) > 0
-        predicted = x.new_zeros(x.shape[0], operator.outputs, *block.shape)
-        if loud.any():
+        loud = [component for component in range(len(x)) if x[component].any()]
+        if len(loud) == len(x):
+            return operator(x, guide, fast=self.fast)  # type: ignore[no-any-return]
+        predicted = x.new_zeros(len(x), operator.outputs, *block.shape)
+        if loud:
             predicted[loud] = operator(x[loud], guide, fast=self.fast)
         return predicted
 

@@ -3,8 +3,11 @@
 #include "encoder.hpp"
 #include "failure.hpp"
 #include "j2kl.h"
+#include "kernels.hpp"
+#include "parallel.hpp"
 #include "wavelet.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <new>
@@ -254,4 +257,18 @@ int j2kl_synthesise_53(const std::int32_t *ll, const std::int32_t *hl, const std
                        std::uint32_t y0, std::int32_t *plane, std::size_t stride, std::uint32_t threads)
 {
     return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads);
+}
+
+int j2kl_reconstruct(float *coefficients, std::size_t count, float factor, float spacing, float bias,
+                     std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(coefficients != nullptr || count == 0, "");
+        constexpr std::size_t block = 1U << 18;
+        j2kl::parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
+            const std::size_t first = index * block;
+            j2kl::kernels::reconstruct(coefficients + first, factor, spacing, bias,
+                                       std::min(block, count - first));
+        });
+    });
 }

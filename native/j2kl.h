@@ -152,6 +152,13 @@ int j2kl_analyse_53(const int32_t *plane, size_t stride, uint32_t width, uint32_
 int j2kl_synthesise_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, const int32_t *hh, uint32_t width,
                        uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane, size_t stride, uint32_t threads);
 
+/* Round decoded coefficients, in place, to where tier-1 reconstructs them, and from the middle of their interval a
+ * little towards zero, where more of a peaked distribution lies (T.800 equation E-6 with r below one half).
+ * `spacing` is half the quantiser step, `factor` what the coefficients are multiplied by to count in it; `bias` is
+ * the share of the interval that the first interval's point moves by. Points of the n-th interval from zero move by
+ * bias / (1 + (n - 1) / 4). */
+int j2kl_reconstruct(float *coefficients, size_t count, float factor, float spacing, float bias, uint32_t threads);
+
 /* [cffi end] */
 
 #if defined(__GNUC__)

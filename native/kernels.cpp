@@ -246,6 +246,24 @@ void dequantise(const std::int32_t *samples, float *values, float factor, std::i
 }
 
 J2KL_CLONES
+void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count)
+{
+    constexpr float largest = 1e9F; // keeps wild values within 32 bits
+    for (std::size_t i = 0; i < count; ++i) {
+        const float value = values[i];
+        const float magnitude = std::fabs(value * factor);
+        const auto steps = static_cast<std::int32_t>((magnitude < largest ? magnitude : largest) + 0.5F);
+        // The middle of an interval of 2^p quantiser steps is an odd multiple of 2^p half steps.
+        const std::int32_t lowest_bit = steps & -steps;
+        const float unit = static_cast<float>(lowest_bit > 0 ? lowest_bit : 1);
+        const float interval = (static_cast<float>(steps) / unit - 1.0F) * 0.5F;
+        const float moved = static_cast<float>(steps) - 2.0F * bias * unit / (0.75F + 0.25F * interval);
+        const float result = steps > 0 ? moved * spacing : 0.0F;
+        values[i] = std::copysign(result, value);
+    }
+}
+
+J2KL_CLONES
 void shift(std::int32_t *target, const std::int32_t *source, std::int32_t offset, std::size_t count)
 {
     J2KL_INDEPENDENT

@@ -44,6 +44,8 @@ void quantise(const float *values, std::int32_t *samples, float factor, float lo
 // (sample - offset) * factor
 void dequantise(const std::int32_t *samples, float *values, float factor, std::int32_t offset,
                 std::size_t count);
+// See j2kl_reconstruct.
+void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count);
 // sample + offset, wrapping around
 void shift(std::int32_t *target, const std::int32_t *source, std::int32_t offset, std::size_t count);
 bool all_within(const std::int32_t *samples, std::int32_t low, std::int32_t high, std::size_t count);

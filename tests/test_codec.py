@@ -120,8 +120,8 @@ def test_bpp_counts_the_whole_file(rgb: NDArray[np.uint8], bpp: float, model: st
 
 
 def test_ratio_is_that_of_the_samples(grey16: NDArray[np.uint16]) -> None:
-    assert len(j2klearn.encode(grey16, ratio=16)) == pytest.approx(grey16.nbytes / 16, rel=0.02)
-    assert len(j2klearn.encode(grey16)) == pytest.approx(grey16.nbytes / 20, rel=0.02)
+    assert len(j2klearn.encode(grey16, ratio=16)) == pytest.approx(grey16.nbytes / 16, rel=0.04)
+    assert len(j2klearn.encode(grey16)) == pytest.approx(grey16.nbytes / 20, rel=0.04)
 
 
 @pytest.mark.parametrize("model", ["hybrid97-9c-compact", None])
