@@ -49,7 +49,7 @@ class Opacity(nn.Module):
         self.radius = first_kernel // 2 + 2 * blocks + 1
 
     def forward(self, x: Tensor) -> Tensor:
-        likelihood = F.relu_(self.last(self.blocks(F.relu_(self.first(x))))).add_(self.OFFSET)
+        likelihood = F.relu_(self.last(self.blocks(F.relu_(self.first(x))))) + self.OFFSET
         # a convolution by ones sums channels twice as fast as a reduction does
         ones = likelihood.new_ones(likelihood.shape[1], likelihood.shape[1], 1, 1)
         return likelihood / F.conv2d(likelihood, ones)
