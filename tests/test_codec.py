@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.codestream import insert_comments, read_main_header
 from j2klearn.errors import (
     CodestreamError,
     InputError,
@@ -31,6 +33,7 @@ from j2klearn.errors import (
 from j2klearn.geometry import ceil_div
 from j2klearn.model import Model
 from j2klearn.registry import resolve
+from j2klearn.segment import Descriptor
 
 from .conftest import psnr
 
@@ -405,6 +408,27 @@ def test_memory_does_not_grow(rgb: NDArray[np.uint8]) -> None:
             j2klearn.decode(data, region=(3, 3, 20, 20), threads=1)
         sizes.append(resident())
     assert sizes[-1] - sizes[1] < 2 << 20
+
+
+def test_subband_scales_of_a_segment_are_undone(rgb: NDArray[np.uint8]) -> None:
+    """No writer has them yet, but version 1 of the format does."""
+    stream = j2klearn.encode(rgb, bpp=2, jp2=False)
+    comment = read_main_header(stream).comments[0]
+    bare = stream[: comment.offset] + stream[comment.offset + comment.length :]
+    descriptor = Descriptor.from_bytes(comment.data)
+
+    def scaled(factor: float) -> bytes:
+        return insert_comments(bare, [replace(descriptor, scales=(factor,) * 16).to_bytes()])
+
+    whole = j2klearn.decode(stream)
+    assert np.array_equal(j2klearn.decode(scaled(1.0)), whole)
+    halved = j2klearn.decode(scaled(2.0))
+    luma, faint = (picture.astype(float) @ np.array([0.299, 0.587, 0.114]) for picture in (whole, halved))
+    assert np.abs(faint - (128 + (luma - 128) / 2)).mean() < 1
+    for reduce in range(6):
+        part = j2klearn.decode(scaled(2.0), region=(64, 96, 128, 192), reduce=reduce).astype(int)
+        y0, x0, y1, x1 = (ceil_div(v, 1 << reduce) for v in (64, 96, 128, 192))
+        assert np.abs(part - j2klearn.decode(scaled(2.0), reduce=reduce)[y0:y1, x0:x1]).max() <= 1
 
 
 def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:
