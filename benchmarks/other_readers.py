@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rate_distortion import find_pictures, provenance, psnr, read
+from rate_distortion import find_pictures, provenance, read
 from tqdm import tqdm
 
 import j2klearn
 from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.quality import psnr
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ import j2klearn
 from j2klearn import boxes
 from j2klearn._native import openjpeg_version
 from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.quality import psnr
 
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -84,11 +85,6 @@ def layer_sizes(data: bytes) -> list[int]:
     whole = len(data) - sum(segment.length + 2 for segment in plts)
     per_layer = len(lengths) // layers
     return [whole - sum(lengths[per_layer * layer :]) for layer in range(1, layers + 1)]
-
-
-def psnr(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    error = np.mean((original.astype(np.float64) - decoded) ** 2)
-    return 10 * np.log10(255**2 / error) if error else 99.0
 
 
 def curve(image: NDArray[np.uint8], model: str | None) -> tuple[list[float], list[float]]:

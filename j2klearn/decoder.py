@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning
 from .geometry import Rect
 from .lattice import read_lattice, reconstruct
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .progress import Progress, silent
 from .segment import Colour, Descriptor, Opacities, Transport, read_comments
 from .subbands import Subbands
 
@@ -34,7 +34,6 @@ _CARRIER_BITS = 24
 #: Samples by which an area is decoded beyond what is wanted of its details: half the 9/7 and a little more.
 _CUT = 8
 
-Progress = Callable[[float, str], None]
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
 
@@ -130,21 +129,17 @@ def decode(
         raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
     threads = default_threads() if threads is None else threads
     layers = min(layers, header.layers)
-    report = progress or _silent
+    report = progress or silent
     descriptor, weights = read_comments(header.binary_comments)
     if descriptor is None:
         out = _decode_ordinary(data, header, area, reduce, layers, threads, max_pixels)
     else:
         _check(descriptor, header)
-        reader = _LearnedReader(codestream, header, descriptor, layers, threads, report)
-        reader.model = _find_model(descriptor, weights, model)
+        found = _find_model(descriptor, weights, model)
+        reader = _LearnedReader(codestream, header, descriptor, found, layers, threads, report)
         out = reader.whole(reduce) if area == header.area else reader.region(wanted, reduce)
     report(1.0, "done")
     return out
-
-
-def _silent(share: float, stage: str) -> None:
-    pass
 
 
 def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
@@ -229,18 +224,17 @@ def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path
 class _LearnedReader:
     """Decodes a learned codestream, in its wide form."""
 
-    model: Model
-
     def __init__(
         self,
         codestream: bytes,
         header: MainHeader,
         descriptor: Descriptor,
+        model: Model,
         layers: int,
         threads: int,
         progress: Progress,
     ) -> None:
-        self.header, self.descriptor = header, descriptor
+        self.header, self.descriptor, self.model = header, descriptor, model
         self.layers, self.threads, self.progress = layers, threads, progress
         self.lattice = read_lattice(codestream, header)
         self.codestream = to_wide(codestream, header, _CARRIER_BITS)

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from . import decode, encode, info
 from .encoder import DEFAULT_MODEL
+from .quality import psnr
 
 __all__ = ["main"]
 
@@ -34,11 +35,6 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
     start = time.perf_counter()
     result = work()
     return result, time.perf_counter() - start
-
-
-def _psnr(original: Samples, decoded: Samples) -> float:
-    error = float(np.mean((original.astype(np.float64) - decoded) ** 2))
-    return 10 * np.log10(255**2 / error) if error else 99.0
 
 
 def _plain_reader(data: bytes, reduce: int = 0) -> Samples:
@@ -142,8 +138,8 @@ def main(arguments: list[str] | None = None) -> int:
             (
                 name,
                 f"{LAYERS[layer - 1]:g}",
-                f"{_psnr(reference, ours):.2f}",
-                f"{_psnr(reference, theirs):.2f}",
+                f"{psnr(reference, ours):.2f}",
+                f"{psnr(reference, theirs):.2f}",
                 f"{t_ours:.2f}",
                 f"{t_theirs:.2f}",
             )
@@ -161,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
             ("OpenJPEG 9/7", str(len(ordinary)), f"{8 * len(ordinary) / pixels:.4f}", f"{t_ordinary:.2f}"),
         ]
     )
-    print(f"\nAn ordinary JPEG 2000 reader (Pillow) sees the j2klearn file at {_psnr(image, seen):.2f} dB.")
+    print(f"\nAn ordinary JPEG 2000 reader (Pillow) sees the j2klearn file at {psnr(image, seen):.2f} dB.")
     print("The half resolution is compared with the photograph halved by Pillow (Lanczos).\n")
     print(info(learned))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from .colour import Picture, planes
 from .errors import OptionError
 from .geometry import Rect, ceil_div
 from .limits import MAX_PIXELS, check_pixels
+from .progress import Progress, silent
+from .quality import psnr
 from .segment import Colour, Descriptor, Opacities, Transport, split_weights
 from .targets import Number, Targets, read_targets
 
@@ -47,8 +49,6 @@ _PSNR_STEP = 5e-4
 
 #: SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
 _TILE_MARKERS = 14
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -278,20 +278,17 @@ def encode(
         from .registry import resolve
 
         coder = _LearnedCoder(picture, layout, resolve(model), targets, jp2=jp2, embed_model=embed_model)
-    coder.progress = progress or _silent
+    coder.progress = progress or silent
     data = coder.at_size(targets.values) if targets.kind == "bytes" else coder.at_psnr(targets.values)
     coder.progress(1.0, "done")
     return data
 
 
-def _silent(share: float, stage: str) -> None:
-    pass
-
-
 class _Coder:
     """Codes one picture, at one size or several times until a PSNR is met."""
 
-    progress: Progress = staticmethod(_silent)
+    model: Model | None = None
+    progress: Progress = staticmethod(silent)
 
     def __init__(self, picture: Picture, layout: _Layout, *, jp2: bool) -> None:
         self.picture, self.layout, self.jp2 = picture, layout, jp2
@@ -300,11 +297,12 @@ class _Coder:
         """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
         raise NotImplementedError
 
-    def read(self, data: bytes, layers: int) -> NDArray[Any]:
-        """Return the picture that a reader gets from the first `layers` layers."""
+    def reached(self, data: bytes, layers: int) -> float:
+        """Return the PSNR in dB that a reader gets from the first `layers` layers."""
         from .decoder import decode
 
-        return decode(data, layers=layers, threads=self.layout.threads, max_pixels=None)
+        decoded = decode(data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.model)
+        return psnr(self.picture.samples, decoded, self.picture.bit_depth)
 
     def wrapped(self, codestream: bytes) -> bytes:
         if not self.jp2:
@@ -351,7 +349,7 @@ class _Coder:
         for round_ in range(_PSNR_ROUNDS):
             self.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
             data = self.code(sizes, again=True)
-            reached = [self.psnr(self.read(data, layer)) for layer in range(1, len(wanted) + 1)]
+            reached = [self.reached(data, layer) for layer in range(1, len(wanted) + 1)]
             misses = [abs(db - goal) for db, goal in zip(reached, wanted, strict=True)]
             if max(misses) < best_miss:
                 best, best_miss = data, max(misses)
@@ -369,17 +367,6 @@ class _Coder:
                 break  # the layers of a small picture come in steps: there is nothing between the last two tries
             sizes = following
         return best
-
-    def psnr(self, decoded: NDArray[Any]) -> float:
-        """Return the PSNR of a decoded picture against the original, in dB; 99 where they are equal."""
-        total, rows = 0.0, max(1, (1 << 20) // self.picture.width)
-        for top in range(0, self.picture.height, rows):
-            original = self.picture.samples[top : top + rows].astype(np.float32)
-            total += float(np.square(original - decoded[top : top + rows]).sum(dtype=np.float64))
-        if total == 0:
-            return 99.0
-        peak = (1 << self.picture.bit_depth) - 1
-        return 10 * math.log10(peak**2 * self.picture.samples.size / total)
 
 
 def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: float) -> float:
@@ -434,7 +421,8 @@ class _LearnedCoder(_Coder):
         embed_model: bool,
     ) -> None:
         super().__init__(picture, layout, jp2=jp2)
-        self.model, self.embed_model = model, embed_model
+        self.model: Model = model
+        self.embed_model = embed_model
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.scale_bits = _fraction_bits(picture, targets)
         self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
@@ -500,11 +488,6 @@ class _LearnedCoder(_Coder):
             codestream = encoder.finish()
         codestream = to_declared(codestream, read_main_header(codestream), self.picture.bit_depth)
         return self.wrapped(insert_comments(codestream, self.payloads()))
-
-    def read(self, data: bytes, layers: int) -> NDArray[Any]:
-        from .decoder import decode
-
-        return decode(data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.model)
 
 
 def _fraction_bits(picture: Picture, targets: Targets) -> int:

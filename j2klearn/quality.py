@@ -1,0 +1,33 @@
+"""How good a decoded picture is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["psnr"]
+
+_STRIP = 1 << 20  # pixels worked on at once
+
+
+def psnr(original: NDArray[Any], decoded: NDArray[Any], bit_depth: int = 8) -> float:
+    """Return the PSNR over all samples in dB; 99 where the two are equal.
+
+    Parameters
+    ----------
+    original, decoded : ndarray, shape (H, W) or (H, W, C)
+        Samples of the same picture.
+    bit_depth : int
+        Bits per sample, which set the peak.
+    """
+    total, rows = 0.0, max(1, _STRIP // original.shape[1])
+    for top in range(0, original.shape[0], rows):
+        strip = original[top : top + rows].astype(np.float32)
+        total += float(np.square(strip - decoded[top : top + rows]).sum(dtype=np.float64))
+    if total == 0:
+        return 99.0
+    peak = (1 << bit_depth) - 1
+    return 10 * math.log10(peak**2 * original.size / total)
