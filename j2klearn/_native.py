@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -285,7 +285,46 @@ def _array(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...],
     return np.ascontiguousarray(array)
 
 
-class Encoder:
+class _Handle:
+    """A native object: closed once, at the latest when it is forgotten."""
+
+    _library: Any
+    _report: _Report
+    _handle: Any = None
+    _buffer: Any = None  # memory that the object looks into
+
+    def _free(self, handle: Any) -> None:
+        raise NotImplementedError
+
+    def _open(self) -> Any:
+        if self._handle is None:
+            raise RuntimeError(f"the {type(self).__name__.lower()} is closed")
+        return self._handle
+
+    @property
+    def warnings(self) -> list[str]:
+        """What OpenJPEG warned of: damage, or a codestream that ends early."""
+        return self._report.warnings
+
+    def close(self) -> None:
+        """Free the native memory and let go of the data."""
+        if self._handle is not None:
+            self._free(self._handle)
+            self._handle = self._buffer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Encoder(_Handle):
     """Writes one codestream. Put every component once, then `finish`.
 
     Parameters
@@ -295,7 +334,6 @@ class Encoder:
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        self._handle: Any = None
         self._ffi, self._library = _load()
         self._parameters = parameters
         self._report = _Report(self._ffi)
@@ -304,10 +342,8 @@ class Encoder:
         self._report.check(self._library.j2kl_encoder_create(native, self._report.pointer, handle))
         self._handle = handle[0]
 
-    def _open(self) -> Any:
-        if self._handle is None:
-            raise RuntimeError("the encoder is closed")
-        return self._handle
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_encoder_free(handle)
 
     def put_subbands(self, component: int, subbands: NDArray[Any]) -> None:
         """Hand in the subbands of a component.
@@ -338,31 +374,8 @@ class Encoder:
         self._report.check(self._library.j2kl_encoder_finish(self._open(), codestream, size))
         return bytes(self._ffi.buffer(codestream[0], size[0]))
 
-    @property
-    def warnings(self) -> list[str]:
-        """What OpenJPEG warned of."""
-        return self._report.warnings
 
-    def close(self) -> None:
-        """Free the native memory."""
-        if self._handle is not None:
-            self._library.j2kl_encoder_free(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> Encoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None:
-            self.close()
-
-
-class Decoder:
+class Decoder(_Handle):
     """Reads one codestream or JP2 file: `decode` once, then take components out of it.
 
     Parameters
@@ -381,7 +394,6 @@ class Decoder:
         max_samples: int | None = None,
         max_tiles: int | None = None,
     ) -> None:
-        self._handle: Any = None
         self._ffi, self._library = _load()
         self._report = _Report(self._ffi)
         self._buffer = self._ffi.from_buffer("uint8_t[]", data)  # keeps the memory alive
@@ -398,10 +410,8 @@ class Decoder:
         self._handle = handle[0]
         self.header = self._read_header()
 
-    def _open(self) -> Any:
-        if self._handle is None:
-            raise RuntimeError("the decoder is closed")
-        return self._handle
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_decoder_free(handle)
 
     def _read_header(self) -> Header:
         native = self._ffi.new("j2kl_header *")
@@ -496,30 +506,6 @@ class Decoder:
         pointer = self._ffi.from_buffer(subbands)
         self._report.check(self._library.j2kl_decoder_get_subbands(self._open(), index, levels, pointer))
         return subbands
-
-    @property
-    def warnings(self) -> list[str]:
-        """What OpenJPEG warned of: damage, or a codestream that ends early."""
-        return self._report.warnings
-
-    def close(self) -> None:
-        """Free the native memory and let go of the data."""
-        if self._handle is not None:
-            self._library.j2kl_decoder_free(self._handle)
-            self._handle = None
-            self._buffer = None
-
-    def __enter__(self) -> Decoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None:
-            self.close()
 
 
 def _check_level(code: int) -> None:
