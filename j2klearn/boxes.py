@@ -7,7 +7,7 @@ import struct
 
 from .errors import CodestreamError
 
-__all__ = ["find_codestream", "is_jp2", "wrap"]
+__all__ = ["find_codestream", "is_jp2", "replace_codestream", "wrap"]
 
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC = b"\xff\x4f\xff\x51"
@@ -19,16 +19,10 @@ def is_jp2(data: bytes) -> bool:
     return data[: len(_SIGNATURE)] == _SIGNATURE
 
 
-def find_codestream(data: bytes) -> bytes:
-    """Return the codestream in a JP2 file, or `data` itself where it is one; a truncated one is returned as it is.
-
-    Raises
-    ------
-    CodestreamError
-        If `data` is neither, or holds no codestream.
-    """
+def _locate(data: bytes) -> tuple[int, int, int]:
+    """Return where the contiguous codestream box starts, where its contents do, and where it ends."""
     if data[:4] == _SOC:
-        return data
+        return 0, 0, len(data)
     if not is_jp2(data):
         raise CodestreamError("this is not a JPEG 2000 file")
     at = 0
@@ -44,11 +38,43 @@ def find_codestream(data: bytes) -> bytes:
             header = 16
         end = len(data) if length == 0 else at + length
         if kind == b"jp2c":
-            return data[at + header : end]
+            return at, at + header, end
         if end < at + header:
             break
         at = end
     raise CodestreamError("the JP2 file holds no codestream")
+
+
+def find_codestream(data: bytes) -> bytes:
+    """Return the codestream in a JP2 file, or `data` itself where it is one; a truncated one is returned as it is.
+
+    Raises
+    ------
+    CodestreamError
+        If `data` is neither, or holds no codestream.
+    """
+    _, start, end = _locate(data)
+    return data[start:end] if start else data
+
+
+def replace_codestream(data: bytes, codestream: bytes) -> bytes:
+    """Return a file with another codestream in the place of its own, all other boxes as they are.
+
+    Raises
+    ------
+    CodestreamError
+        If `data` is not JPEG 2000, or holds no codestream.
+    """
+    box, start, end = _locate(data)
+    return data[:box] + _box_header(codestream) + codestream + data[end:] if start else codestream
+
+
+def _box_header(codestream: bytes) -> bytes:
+    """Return the header of the contiguous codestream box."""
+    length = len(codestream) + 8
+    if length < 1 << 32:
+        return struct.pack(">I4s", length, b"jp2c")
+    return struct.pack(">I4sQ", 1, b"jp2c", length + 8)
 
 
 def wrap(codestream: bytes, height: int, width: int, components: int, precision: int) -> bytes:
@@ -67,10 +93,6 @@ def wrap(codestream: bytes, height: int, width: int, components: int, precision:
     out = io.BytesIO()
     for box in (jp2box.JPEG2000SignatureBox(), jp2box.FileTypeBox(), jp2box.JP2HeaderBox(box=boxes)):
         box.write(out)
-    length = len(codestream) + 8
-    if length < 1 << 32:
-        out.write(struct.pack(">I4s", length, b"jp2c"))
-    else:
-        out.write(struct.pack(">I4sQ", 1, b"jp2c", length + 8))
+    out.write(_box_header(codestream))
     out.write(codestream)
     return out.getvalue()

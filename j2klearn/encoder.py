@@ -145,6 +145,7 @@ def encode(
     lossless: bool = False,
     layers: int = 1,
     model: str | Path | Model | None = DEFAULT_MODEL,
+    wavelet: str | None = None,
     embed_model: bool = False,
     bit_depth: int | None = None,
     levels: int | None = None,
@@ -185,6 +186,8 @@ def encode(
     model : str, Path or None
         Learned transform: the name of a shipped model or the path of a model file. None writes ordinary JPEG 2000
         (the 9/7, or the 5/3 if lossless).
+    wavelet : {"9-7", "5-3"}, optional
+        The wavelet of ordinary JPEG 2000; with a model there is nothing to choose.
     embed_model : bool
         Put the weights into the file, so that it can be read where the model is not installed.
     bit_depth : int, optional
@@ -269,8 +272,14 @@ def encode(
     if model is None:
         if embed_model:
             raise OptionError("embed_model needs a model, and model is None")
-        coder = _OrdinaryCoder(picture, layout, jp2=jp2, lossless=lossless)
+        if wavelet not in (None, "9-7", "5-3"):
+            raise OptionError(f"the wavelet is 9-7 or 5-3, not {wavelet!r}")
+        if lossless and wavelet == "9-7":
+            raise OptionError("the 9-7 is not lossless: the 5-3 is")
+        coder = _OrdinaryCoder(picture, layout, jp2=jp2, reversible=lossless or wavelet == "5-3")
     else:
+        if wavelet is not None:
+            raise OptionError("wavelet needs model=None: a model has its own")
         if lossless:
             raise OptionError(
                 "lossless coding with a learned model is not there yet: use model=None (the 5/3)"
@@ -387,16 +396,16 @@ def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: fl
 class _OrdinaryCoder(_Coder):
     """JPEG 2000 as OpenJPEG writes it."""
 
-    def __init__(self, picture: Picture, layout: _Layout, *, jp2: bool, lossless: bool) -> None:
+    def __init__(self, picture: Picture, layout: _Layout, *, jp2: bool, reversible: bool) -> None:
         super().__init__(picture, layout, jp2=jp2)
-        self.lossless = lossless
+        self.reversible = reversible
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         parameters = self.layout.parameters(
             self.picture,
             precision=self.picture.bit_depth,
             signed=False,
-            reversible=self.lossless,
+            reversible=self.reversible,
             layer_bytes=self.budget(layer_bytes),
         )
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)

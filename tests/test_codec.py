@@ -460,3 +460,16 @@ def test_import_is_quick() -> None:
         for _ in range(3)
     ]
     assert min(times) < 0.5
+
+
+def test_ordinary_files_take_either_wavelet(grey):
+    by_wavelet = {name: j2klearn.encode(grey, bpp=1.0, model=None, wavelet=name) for name in ("9-7", "5-3")}
+    for name, data in by_wavelet.items():
+        assert j2klearn.info(data).wavelet == name
+        assert len(data) * 8 <= grey.size
+    assert j2klearn.encode(grey, bpp=1.0, model=None) == by_wavelet["9-7"]
+    for wrong in ({"model": None, "wavelet": "haar"}, {"wavelet": "9-7"}):
+        with pytest.raises(OptionError, match="wavelet"):
+            j2klearn.encode(grey, bpp=1.0, **wrong)
+    with pytest.raises(OptionError, match="lossless"):
+        j2klearn.encode(grey, lossless=True, model=None, wavelet="9-7")
