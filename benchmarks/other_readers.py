@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rate_distortion import find_pictures, provenance, read
 from tqdm import tqdm
 
 import j2klearn
+from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.run import find_pictures
 from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.pictures import read_picture
 from j2klearn.quality import psnr
 
 
@@ -33,19 +35,28 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     files = find_pictures(options.pictures)
-    values = []
+    values = {}
     for path in tqdm(files, unit=" pictures"):
-        image = read(path, rgb=True)
+        image = read_picture(path)
         data = j2klearn.encode(image, bpp=options.bpp, model=options.model)
         with Image.open(io.BytesIO(data)) as seen:
-            values.append(psnr(image, np.asarray(seen)))
-    worst = int(np.argmin(values))
+            values[path.name] = psnr(image, np.asarray(seen))
+    mean, worst = float(np.mean(list(values.values()))), min(values, key=values.__getitem__)
     print(
-        f"an ordinary reader sees {np.mean(values):.1f} dB on average at {options.bpp:g} bpp, "
-        f"{values[worst]:.1f} dB at worst ({files[worst].name})"
+        f"an ordinary reader sees {mean:.1f} dB on average at {options.bpp:g} bpp, {values[worst]:.1f} dB at worst "
+        f"({worst})"
     )
     if options.json:
-        result = {**provenance(), "pictures": [path.name for path in files], "psnr": values}
+        result = {
+            "command": f"python benchmarks/other_readers.py PICTURES --bpp {options.bpp:g}",
+            "versions": versions(),
+            "machine": machine(),
+            "model": options.model,
+            "bpp": options.bpp,
+            "mean_psnr": mean,
+            "worst_psnr": values[worst],
+            "psnr": values,
+        }
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     return 0
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .errors import CodestreamError, InputError, LimitError, NativeLibraryError, OptionError
 from .geometry import Rect
+from .stages import stage
 
 __all__ = [
     "Component",
@@ -345,6 +346,7 @@ class Encoder(_Handle):
     def _free(self, handle: Any) -> None:
         self._library.j2kl_encoder_free(handle)
 
+    @stage("transport")
     def put_subbands(self, component: int, subbands: NDArray[Any]) -> None:
         """Hand in the subbands of a component.
 
@@ -361,12 +363,14 @@ class Encoder(_Handle):
         pointer = self._ffi.from_buffer(subbands)
         self._report.check(self._library.j2kl_encoder_put_subbands(self._open(), component, pointer))
 
+    @stage("transport")
     def put_samples(self, component: int, samples: NDArray[np.int32]) -> None:
         """Hand in the samples of a component, within the range of the declared precision."""
         samples = _array(samples, np.int32, self._parameters.area.shape, "samples")
         pointer = self._ffi.from_buffer("int32_t[]", samples)
         self._report.check(self._library.j2kl_encoder_put_samples(self._open(), component, pointer))
 
+    @stage("tier-1/2")
     def finish(self) -> bytes:
         """Return the codestream."""
         codestream = self._ffi.new("const uint8_t **")
@@ -428,6 +432,7 @@ class Decoder(_Handle):
             component_transform=bool(native.component_transform),
         )
 
+    @stage("tier-1/2")
     def decode(
         self,
         reduce: int = 0,
@@ -489,6 +494,7 @@ class Decoder(_Handle):
             alpha=bool(native.is_alpha),
         )
 
+    @stage("transport")
     def samples(self, index: int) -> NDArray[np.int32]:
         """Return the samples of a decoded component, shape ``(height, width)``."""
         samples = np.empty(self._component(index).area.shape, np.int32)
@@ -496,6 +502,7 @@ class Decoder(_Handle):
         self._report.check(self._library.j2kl_decoder_get_samples(self._open(), index, pointer))
         return samples
 
+    @stage("transport")
     def subbands(self, index: int, levels: int) -> NDArray[Any]:
         """Return `levels` decompositions of a decoded component in the order that `Encoder.put_subbands` takes.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
+from .benchmark.command import add_parser as add_benchmark
 from .errors import J2KError, OptionError, TruncatedWarning
 from .limits import MAX_PIXELS
 
@@ -236,6 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("input", type=Path, metavar="FILE")
     info.set_defaults(run=_info)
 
+    add_benchmark(commands)
+
     models = commands.add_parser("models", help="list the installed models")
     models.set_defaults(run=_models)
     return parser
@@ -244,12 +247,12 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = options.run
+    run: Callable[[argparse.Namespace], int | None] = options.run
     with warnings.catch_warnings():
         warnings.simplefilter("always", TruncatedWarning)
         warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
         try:
-            run(options)
+            return run(options) or 0
         except OptionError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -262,7 +265,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except MemoryError:
             print("error: there is not enough memory for this picture", file=sys.stderr)
             return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .stages import stage
 
 __all__ = ["Picture", "pixels", "planes"]
 
@@ -84,6 +85,7 @@ class Picture:
         return self.samples.shape[2] if self.samples.ndim == 3 else 1
 
 
+@stage("colour")
 def planes(picture: Picture) -> Planes:
     """Return the components of a picture as (C, H, W) float32, level shifted; of a colour picture Y, Cb and Cr."""
     scale = np.float32(2.0 ** (8 - picture.bit_depth))
@@ -99,6 +101,7 @@ def planes(picture: Picture) -> Planes:
     return out
 
 
+@stage("colour")
 def pixels(components: Planes, bit_depth: int, *, ict: bool) -> Samples:
     """Return the picture of component planes, rounded and clipped; the inverse of `planes`.
 

@@ -6,7 +6,7 @@ import argparse
 import io
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from . import decode, encode, info
 from .encoder import DEFAULT_MODEL
 from .quality import psnr
+from .text_table import text_table
 
 __all__ = ["main"]
 
@@ -65,17 +66,6 @@ def _side_by_side(panels: list[tuple[str, Samples]]) -> Image.Image:
         sheet.paste(Image.fromarray(crop).resize((side, side), Image.Resampling.NEAREST), (x, caption))
         draw.text((x + 4, 6), title, fill="black", font=font)
     return sheet
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = [row[0].ljust(widths[0])] + [
-            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
-        ]
-        print("  ".join(cells).rstrip())
-        if number == 0:
-            print("  ".join("-" * width for width in widths))
 
 
 def _photograph() -> tuple[str, Samples]:
@@ -146,16 +136,23 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if "layers" in how:
             shown = {"learned": ours, "ordinary": theirs}
-    _print_table(rows)
+    print(text_table(rows))
 
     seen = _plain_reader(learned)
     print()
-    _print_table(
-        [
-            ("file", "bytes", "bpp", "encoded in s"),
-            ("j2klearn", str(len(learned)), f"{8 * len(learned) / pixels:.4f}", f"{t_learned:.2f}"),
-            ("OpenJPEG 9/7", str(len(ordinary)), f"{8 * len(ordinary) / pixels:.4f}", f"{t_ordinary:.2f}"),
-        ]
+    print(
+        text_table(
+            [
+                ("file", "bytes", "bpp", "encoded in s"),
+                ("j2klearn", str(len(learned)), f"{8 * len(learned) / pixels:.4f}", f"{t_learned:.2f}"),
+                (
+                    "OpenJPEG 9/7",
+                    str(len(ordinary)),
+                    f"{8 * len(ordinary) / pixels:.4f}",
+                    f"{t_ordinary:.2f}",
+                ),
+            ]
+        )
     )
     print(f"\nAn ordinary JPEG 2000 reader (Pillow) sees the j2klearn file at {psnr(image, seen):.2f} dB.")
     print("The half resolution is compared with the photograph halved by Pillow (Lanczos).\n")

@@ -14,6 +14,7 @@ from . import _native
 from .codestream import MainHeader
 from .errors import SegmentError
 from .geometry import ORIENTATIONS
+from .stages import stage
 from .subbands import Subbands
 
 __all__ = ["Lattice", "read_lattice", "reconstruct"]
@@ -58,6 +59,7 @@ def read_lattice(codestream: bytes, header: MainHeader) -> Lattice:
     return lattice
 
 
+@stage("transport")
 def reconstruct(bands: Subbands, lattice: Lattice, finest: int = 1, threads: int = 1) -> None:
     """Round subbands in place to the points of the lattice, and those of details a little towards zero.
 

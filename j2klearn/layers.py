@@ -52,7 +52,8 @@ def _segments(codestream: bytes) -> list[Any]:
 
 def _tile_parts(codestream: bytes, segments: list[Any]) -> list[_TilePart]:
     parts: list[_TilePart] = []
-    header, lengths, tile = b"", [], -1
+    header, tile = b"", -1
+    lengths: list[int] = []
     for segment in segments:
         kind, start = segment.marker_id, segment.offset
         if kind == "SOT":

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from . import _native
 from .geometry import Rect
+from .stages import stage
 from .structures import Bands, Structure
 from .subbands import Subbands
 
@@ -119,7 +120,7 @@ def analyse(
     del planes  # at the size of a picture every copy counts
     samples = x.numel()
     details: list[Bands] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), stage("analysis"):
         for level in range(levels):
             bands = structure.analyse(x, area.resolution(level).origin, wavelet)
             details.append(bands)
@@ -152,7 +153,7 @@ def synthesise(
     structure, wavelet = _ready(model), _NativeWavelet(threads)
     area, levels = components[0].area, components[0].levels
     x = _batch([bands.ll for bands in components])
-    with torch.inference_mode():
+    with torch.inference_mode(), stage("synthesis"):
         for level in range(levels, 0, -1):
             hl, lh, hh = (_batch([bands.details[level - 1][i] for bands in components]) for i in range(3))
             if level == 1:

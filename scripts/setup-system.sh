@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install the system packages that j2klearn needs and that are missing: setup-system.sh PYTHON
 # Uses apt-get as root, or through sudo where sudo asks for no password; else says what to type.
+# A browser is wanted too, but only for one test, which is skipped without it: nothing fails for want of it.
 set -eu
 
 python=${1:-}
@@ -10,8 +11,13 @@ if [ -z "$python" ]; then
 fi
 
 missing=
+wanted=
 have() { command -v "$1" >/dev/null 2>&1; }
 need() { missing="$missing $1"; }
+without_browser() {
+    echo "j2klearn: the test of the benchmark's report will be skipped; to run it, install $wanted" >&2
+}
+unless_only_wanted() { [ -n "$missing" ] || { without_browser; exit 0; }; }
 
 have cmake || need cmake
 have make || need make
@@ -22,9 +28,13 @@ have opj_compress || need libopenjp2-tools
 "$python" -c 'import ensurepip' 2>/dev/null ||
     need "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 
-[ -n "$missing" ] || exit 0
+{ have chromium || have chromium-browser || have google-chrome; } && have chromedriver ||
+    wanted="chromium chromium-driver"
+
+[ -n "$missing$wanted" ] || exit 0
 
 if ! have apt-get; then
+    unless_only_wanted
     echo "j2klearn: install what these Debian packages hold, then run make again:$missing" >&2
     exit 1
 fi
@@ -33,12 +43,19 @@ if [ "$(id -u)" -eq 0 ]; then
 elif sudo -n true 2>/dev/null; then
     sudo="sudo -n"
 else
+    unless_only_wanted
     echo "j2klearn: system packages are missing; type this, then run make again:" >&2
     echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
     exit 1
 fi
 
-echo "Installing system packages:$missing"
+install() {
+    echo "Installing system packages: $*"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
 $sudo apt-get update -qq || true  # a broken list of another source need not matter
-# shellcheck disable=SC2086  # a list of words
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+# shellcheck disable=SC2086  # lists of words
+{
+    [ -z "$missing" ] || install $missing
+    [ -z "$wanted" ] || install $wanted || without_browser
+}

@@ -1,0 +1,138 @@
+"""The suites behind every figure in the README, each one command.
+
+    python benchmarks/suites.py SUITE [PICTURES] [--out DIR]
+
+PICTURES is the folder of the suite's pictures, which are not in this repository: the 24 Kodak images
+(https://r0k.us/graphics/kodak), the 40 validation images of CID22, a folder of screenshots. A suite runs
+``j2klearn benchmark`` with fixed options, leaves its report in DIR (benchmarks/reports/SUITE if not given), and what it
+found, with the command, the versions and the machine, in benchmarks/results/SUITE.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import glymur
+import numpy as np
+
+from j2klearn.benchmark.run import find_pictures
+from j2klearn.cli import main as j2klearn
+from j2klearn.pictures import read_picture, write_picture
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+
+def as_they_are(source: Path | None, folder: Path) -> Path:
+    if source is None:
+        raise SystemExit("this suite needs the folder of its pictures")
+    return source
+
+
+def sixteen_bits(source: Path | None, folder: Path) -> Path:
+    """Make pictures with something in all 16 bits: mean values of 2 x 2 pixels, at half the size."""
+    source = as_they_are(source, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in find_pictures([source]):
+        image = read_picture(path)
+        height, width = (size // 2 * 2 for size in image.shape[:2])
+        blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).astype(np.float64)
+        mean = blocks.mean(axis=(1, 3)).squeeze()
+        write_picture(folder / f"{path.stem}.png", np.rint(mean * 257).astype(np.uint16))
+    return folder
+
+
+def nemo(source: Path | None, folder: Path) -> Path:
+    """Return the photograph that glymur ships, decoded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_picture(folder / "nemo.png", np.asarray(glymur.Jp2k(glymur.data.nemo())[:]))
+    return folder
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is measured, on which pictures, and with which options of ``j2klearn benchmark``."""
+
+    text: str
+    options: tuple[str, ...]
+    prepare: Callable[[Path | None, Path], Path] = as_they_are
+
+
+_TRIO = ("--codecs", "default,9-7,5-3")
+_OPENJPEG = "9-7,5-3,opj-9-7,opj-5-3,pillow"
+
+SUITES = {
+    "kodak-luma": Suite("Kodak, luma", _TRIO),
+    "kodak-rgb": Suite("Kodak, RGB", (*_TRIO, "--channels", "rgb")),
+    "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
+    "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
+    "screenshots-luma": Suite("Screenshots, luma", _TRIO),
+    "kodak-16-bit": Suite(
+        "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), sixteen_bits
+    ),
+    "peers": Suite(
+        "Kodak, RGB, other formats",
+        ("--channels", "rgb", "--codecs", "default,9-7,jxl,avif,webp,jpeg"),
+    ),
+    "openjpeg": Suite(
+        "Kodak, luma, one OpenJPEG by three ways",
+        ("--codecs", _OPENJPEG, "--metrics", "psnr", "--crops", "0"),
+    ),
+    "speed": Suite(
+        "12 megapixels RGB at 1 bpp, sizes and threads",
+        (
+            *("--codecs", "default,9-7", "--channels", "rgb", "--rates", "0.25,0.5,1,2", "--metrics", "psnr"),
+            *("--crops", "0", "--speed", "--speed-sizes", "0.25,1,4,12,64", "--speed-threads", "1,2"),
+        ),
+        nemo,
+    ),
+}
+
+
+def condensed(name: str, document: dict) -> dict:
+    """Return what is kept of a run: all but the points of single pictures."""
+    kept = ("created", "versions", "machine", "protocol", "codecs", "curves", "deltas", "skipped", "speed")
+    command = f"python benchmarks/suites.py {name} PICTURES"
+    if SUITES[name].prepare is nemo:
+        command = f"python benchmarks/suites.py {name}"
+    pictures = [picture["name"] for picture in document["pictures"]]
+    return {"suite": SUITES[name].text, "command": command, "pictures": pictures} | {
+        key: document[key] for key in kept
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"{name:<22} {suite.text}" for name, suite in SUITES.items()),
+    )
+    parser.add_argument("suite", choices=SUITES, metavar="SUITE", help="see below")
+    parser.add_argument("pictures", type=Path, nargs="?", help="folder of the suite's pictures")
+    parser.add_argument("--out", type=Path, help="folder of the report")
+    parser.add_argument("--published", type=Path, help="published curves, for the suite peers")
+    parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
+    options = parser.parse_args()
+    suite = SUITES[options.suite]
+    out = options.out or HERE / "reports" / options.suite
+    pictures = suite.prepare(options.pictures, out.parent / f"{out.name}-pictures")
+    words = ["benchmark", str(pictures), "--out", str(out), *suite.options]
+    if options.published:
+        words += ["--published", str(options.published)]
+    status = j2klearn(words + ["--fresh"] * options.fresh)
+    if status == 0:
+        document = json.loads((out / "results.json").read_text())
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{options.suite}.json").write_text(
+            json.dumps(condensed(options.suite, document), indent=1) + "\n"
+        )
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

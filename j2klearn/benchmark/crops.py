@@ -1,0 +1,126 @@
+"""Details of a few pictures as the codecs leave them at equal bytes, for people who would rather look."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from ..errors import J2KError
+from ..pictures import read_picture
+from ..quality import psnr
+from .codecs import Codec
+from .measure import bits_of, prepare
+from .protocol import Protocol
+from .run import Picture, Run
+from .store import Store
+
+__all__ = ["choose", "cut"]
+
+#: Sides of a crop in pixels, where the picture has as many.
+_HEIGHT, _WIDTH = 240, 320
+
+Samples = NDArray[Any]
+
+
+def choose(results: dict[str, Any], count: int) -> list[str]:
+    """Return the pictures to show: from the one that gains most to the one that gains least, evenly spread."""
+    gains: dict[str, float | None] = next(
+        (delta["per_picture"] for delta in results["deltas"] if delta["metric"] == "psnr"), {}
+    )
+    names = [picture["name"] for picture in results["pictures"]]
+    known = sorted((n for n in names if gains.get(n) is not None), key=lambda n: gains[n] or 0.0) or names
+    places = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+    return [known[place] for place in places]
+
+
+def _busiest(image: Samples) -> tuple[int, int]:
+    """Return the corner of the crop with most detail."""
+    grey = image.mean(axis=2) if image.ndim == 3 else image.astype(np.float64)
+    detail = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    sums = np.zeros((detail.shape[0] + 1, detail.shape[1] + 1))
+    sums[1:, 1:] = detail.cumsum(axis=0).cumsum(axis=1)
+    high, wide = min(_HEIGHT, detail.shape[0]), min(_WIDTH, detail.shape[1])
+    windows = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    y, x = np.unravel_index(int(np.argmax(windows[::8, ::8])), windows[::8, ::8].shape)
+    return 8 * int(y), 8 * int(x)
+
+
+def _png(samples: Samples, bits: int) -> bytes:
+    """Return a crop as a browser shows it, 8 bits a sample."""
+    if samples.dtype.itemsize > 1:
+        samples = (samples >> (bits - 8)).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(samples)).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _one(
+    picture: Picture, codecs: Sequence[Codec], protocol: Protocol, rate: float, store: Store
+) -> dict[str, Any]:
+    image = prepare(read_picture(picture.path), protocol)
+    depth = bits_of(image, protocol)
+    y, x = _busiest(image)
+    window = (slice(y, min(y + _HEIGHT, image.shape[0])), slice(x, min(x + _WIDTH, image.shape[1])))
+    stem = f"crops/{picture.digest[:12]}"
+    store.write(f"{stem}-original.png", _png(image[window], depth))
+    shown: dict[str, Any] = {}
+    for codec in codecs:
+        (data,) = codec.single(image, [rate], depth)
+        decoded = codec.decode(data)
+        name = f"{stem}-{codec.name}.png"
+        store.write(name, _png(decoded[window], depth))
+        shown[codec.name] = {"file": name, "bytes": len(data), "psnr": psnr(image, decoded, depth)}
+    return {
+        "picture": picture.name,
+        "bpp": rate,
+        "box": [window[0].start, window[1].start, window[0].stop, window[1].stop],
+        "original": f"{stem}-original.png",
+        "codecs": shown,
+    }
+
+
+def cut(
+    run: Run, names: Sequence[str], protocol: Protocol, rate: float, store: Store
+) -> list[dict[str, Any]]:
+    """Code pictures at one rate with every codec of JPEG 2000 and keep the same detail of each.
+
+    Parameters
+    ----------
+    run : Run
+        Pictures and codecs.
+    names : sequence of str
+        Which pictures; see `choose`.
+    protocol : Protocol
+        For the channels.
+    rate : float
+        Bits per pixel of the complete files.
+    store : Store
+        Takes the crops as PNG files.
+    """
+    codecs = [codec for codec in run.codecs if codec.kind != "peer"]
+    pictures = [picture for picture in run.pictures if picture.name in names]
+    crops = []
+    for picture in tqdm(pictures, desc="crops", unit="", leave=False, disable=None):
+        try:
+            crops.append(_one(picture, codecs, protocol, rate, store))
+        except J2KError:
+            continue  # it has been named among the skipped already
+    return crops
+
+
+def default_rate(protocol: Protocol) -> float:
+    """Return the rate at which differences are easily seen: a quarter of a bit, or what is nearest."""
+    return min(protocol.rates, key=lambda rate: abs(rate - 0.25))
+
+
+def remove(store: Store) -> None:
+    """Throw crops of an earlier run away."""
+    for path in Path(store.folder, "crops").glob("*.png"):
+        path.unlink(missing_ok=True)

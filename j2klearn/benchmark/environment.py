@@ -1,0 +1,47 @@
+"""What a result has to be seen with: versions and machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .. import __version__
+from .._native import openjpeg_version
+from ..encoder import default_threads
+
+__all__ = ["machine", "versions"]
+
+_PACKAGES = ("torch", "numpy", "pillow", "glymur", "pytorch-msssim", "bjontegaard", "imagecodecs")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what measures and of what is measured."""
+    found = {"j2klearn": __version__, "openjpeg": openjpeg_version(), "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def machine() -> dict[str, str | int | float]:
+    """Return what it ran on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": _processor(),
+        "cores": default_threads(),
+        "memory_gib": round(memory, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }

@@ -1,0 +1,163 @@
+"""Results: what a run measured as one document, and as the files that others read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from . import metrics
+from .deltas import METHOD, Curve, average, compare
+from .environment import machine, versions
+from .protocol import Protocol
+from .published import Published
+from .run import Run
+
+__all__ = ["FORMAT", "csv_table", "document", "interchange"]
+
+FORMAT = "j2klearn-benchmark-1"
+
+
+def _curves(run: Run, codec: str, metric: str) -> dict[str, Curve]:
+    """Return a codec's curves by picture, of those pictures that have the metric at every point."""
+    found = {}
+    for picture in run.pictures:
+        values = run.values[codec].get(picture.name)
+        if values and metric in values and None not in values[metric]:
+            found[picture.name] = Curve.of([v or 0.0 for v in values["bpp"]], values[metric])
+    return found
+
+
+def _own_rates(run: Run) -> set[str]:
+    """Return the codecs whose points lie at rates of their own."""
+    return {codec.name for codec in run.codecs if codec.kind == "peer"}
+
+
+def _averages(run: Run, codec: str, protocol: Protocol) -> dict[str, list[float]]:
+    out: dict[str, list[float]] = {}
+    for metric in protocol.metrics:
+        curves = list(_curves(run, codec, metric).values())
+        if codec in _own_rates(run):
+            curves = [curve.at(protocol.rates) for curve in curves]
+        mean = average(curves) if curves else None
+        # a metric that lacks more points than the first would need rates of its own
+        if mean is not None and len(mean.rate) == len(out.setdefault("bpp", mean.rate.tolist())):
+            out[metric] = mean.quality.tolist()
+    return out
+
+
+def _deltas(run: Run, protocol: Protocol, anchor: str) -> list[dict[str, Any]]:
+    deltas = []
+    for codec in run.values:
+        rates = protocol.rates if codec in _own_rates(run) else None
+        for metric in protocol.metrics if codec != anchor else ():
+            compared = compare(_curves(run, anchor, metric), _curves(run, codec, metric), rates)
+            deltas.append({"codec": codec, "anchor": anchor, "metric": metric, **compared})
+    return deltas
+
+
+def _against_published(curves: dict[str, Any], anchor: str, published: Sequence[Published]) -> list[Any]:
+    """Compare published averages with the anchor's: there are no curves of single pictures."""
+    if "psnr" not in curves.get(anchor, {}):
+        return []
+    base = Curve.of(curves[anchor]["bpp"], curves[anchor]["psnr"])
+    deltas = []
+    for codec in published:
+        compared = compare({"mean": base}, {"mean": Curve.of(codec.bpp, codec.psnr)})
+        compared |= {"per_picture": {}, "worst": [], "least_gain": None, "better_on": None, "of": None}
+        deltas.append({"codec": codec.name, "anchor": anchor, "metric": "psnr", **compared})
+    return deltas
+
+
+def document(
+    run: Run,
+    protocol: Protocol,
+    anchor: str,
+    command: str,
+    *,
+    published: Sequence[Published] = (),
+    speed: dict[str, Any] | None = None,
+    crops: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return all that is known after a run, as plain JSON.
+
+    Parameters
+    ----------
+    run : Run
+        The measurements.
+    protocol : Protocol
+        How they were made.
+    anchor : str
+        The codec that the others are compared with.
+    command : str
+        What makes them again.
+    published : sequence of Published
+        Curves of others on the same pictures, PSNR over RGB.
+    speed, crops
+        From `speed.measure` and `crops.cut`.
+    """
+    codecs = [{"name": c.name, "title": c.title, "kind": c.kind, "identity": c.identity} for c in run.codecs]
+    averages = {codec.name: _averages(run, codec.name, protocol) for codec in run.codecs}
+    curves: dict[str, Any] = {name: curve for name, curve in averages.items() if curve}
+    deltas = _deltas(run, protocol, anchor) if anchor in run.values else []
+    deltas += _against_published(curves, anchor, published)
+    for other in published:
+        codecs.append(
+            {"name": other.name, "title": other.title, "kind": "published", "identity": other.source}
+        )
+        curves[other.name] = {"bpp": list(other.bpp), "psnr": list(other.psnr)}
+    return {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": versions(),
+        "machine": machine(),
+        "protocol": {
+            **protocol.to_dict(),
+            "text": protocol.text,
+            "anchor": anchor,
+            "metric_library": metrics.library(),
+            "bd_method": METHOD,
+        },
+        "pictures": [
+            {"name": p.name, "width": p.width, "height": p.height, "bits": p.bits, "sha256": p.digest}
+            for p in run.pictures
+        ],
+        "codecs": codecs,
+        "measurements": run.values,
+        "curves": curves,
+        "deltas": deltas,
+        "skipped": run.skipped,
+        "missing_codecs": run.missing,
+        "speed": speed,
+        "crops": list(crops),
+    }
+
+
+def csv_table(results: dict[str, Any]) -> bytes:
+    """Return every operating point of every picture as a line."""
+    columns = ["bytes", "bpp", *results["protocol"]["metrics"]]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["codec", "picture", "point", *columns])
+    for codec, pictures in results["measurements"].items():
+        for picture, values in pictures.items():
+            for point in range(len(values["bytes"])):
+                cells = [values[column][point] if column in values else "" for column in columns]
+                writer.writerow([codec, picture, point + 1, *cells])
+    return out.getvalue().encode()
+
+
+def interchange(results: dict[str, Any], codec: str) -> dict[str, Any]:
+    """Return a codec's averaged curve in the schema of CompressAI's result files."""
+    title = next(entry["title"] for entry in results["codecs"] if entry["name"] == codec)
+    channels = results["protocol"]["channels"]
+    curve = results["curves"][codec]
+    return {
+        "name": title,
+        "description": results["protocol"]["text"],
+        "meta": {"versions": results["versions"], "pictures": len(results["pictures"])},
+        "results": {key if key == "bpp" else f"{key}-{channels}": values for key, values in curve.items()},
+    }

@@ -1,0 +1,164 @@
+"""Running a benchmark: pictures looked at, measurements made in parallel and kept, results put together."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ..encoder import default_threads
+from ..errors import InputError, J2KError
+from ..pictures import read_picture
+from .codecs import Codec, find_codec
+from .measure import Task, bits_of, start_worker
+from .protocol import Protocol
+from .store import Store, Values
+
+__all__ = ["Picture", "Run", "find_pictures", "measure_all"]
+
+#: What counts as a picture in a folder.
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the benchmark: name (unique in the run), file, size in pixels, bits per sample, and a digest."""
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    bits: int
+    digest: str
+
+
+@dataclass
+class Run:
+    """What a benchmark has measured: values by codec and picture, and what it could not."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    codecs: list[Codec] = field(default_factory=list)
+    values: dict[str, dict[str, Values]] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    missing: list[dict[str, str]] = field(default_factory=list)
+
+
+def find_pictures(paths: Sequence[Path]) -> list[Path]:
+    """Return picture files: those named, and those in folders named.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        inside = path.is_dir()
+        files += sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES) if inside else [path]
+    if not files:
+        raise InputError("there are no pictures in " + ", ".join(str(path) for path in paths))
+    return files
+
+
+def _look_at(files: Sequence[Path], protocol: Protocol, run: Run) -> None:
+    """Read every picture once, so that what cannot be read is known before hours of work."""
+    for path in tqdm(files, desc="pictures", unit="", leave=False, disable=None):
+        try:
+            image = read_picture(path)
+        except InputError as error:
+            run.skipped.append({"picture": path.name, "reason": str(error)})
+            continue
+        name, again = path.name, 2
+        while any(picture.name == name for picture in run.pictures):
+            name, again = f"{path.stem} ({again}){path.suffix}", again + 1
+        digest = hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
+        bits = bits_of(image, protocol)
+        run.pictures.append(Picture(name, path, image.shape[1], image.shape[0], bits, digest))
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # spawned, not forked: PyTorch's threads do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def measure_all(
+    files: Sequence[Path],
+    codecs: Sequence[str],
+    protocol: Protocol,
+    store: Store,
+    *,
+    workers: int | None = None,
+) -> Run:
+    """Measure every codec on every picture, except what the store has already.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Pictures; those that cannot be read, or that a codec refuses, are skipped and named.
+    codecs : sequence of str
+        As for `find_codec`; those that are not installed are left out and named.
+    protocol : Protocol
+        How they are measured.
+    store : Store
+        Has what was measured before, and keeps what is measured now, as soon as it is there.
+    workers : int, optional
+        Processes; as many as processors if not given.
+
+    Returns
+    -------
+    Run
+        The measurements.
+    """
+    run = Run()
+    tasks: list[tuple[Codec, Picture, Task]] = []
+    _look_at(files, protocol, run)
+    for name in dict.fromkeys(codecs):
+        codec = find_codec(name)
+        if codec.missing:
+            run.missing.append({"codec": codec.name, "reason": codec.missing})
+            continue
+        run.codecs.append(codec)
+        measured = run.values.setdefault(codec.name, {})
+        for picture in run.pictures:
+            values = store.get(codec.name, codec.identity, picture.name, picture.digest)
+            if values is None:
+                tasks.append((codec, picture, Task(name, picture.path, protocol)))
+            else:
+                measured[picture.name] = values
+    if tasks:
+        _measure(tasks, run, store, min(workers or default_threads(), len(tasks)))
+    return run
+
+
+def _measure(tasks: Sequence[tuple[Codec, Picture, Task]], run: Run, store: Store, workers: int) -> None:
+    done = tqdm(total=len(tasks), desc="measuring", unit=" curves", disable=None)
+    with _pool(workers) as pool, done:
+        waiting: dict[Future[Values], tuple[Codec, Picture]] = {
+            pool.submit(task.run): (codec, picture) for codec, picture, task in tasks
+        }
+        for future in as_completed(waiting):
+            codec, picture = waiting[future]
+            try:
+                values = future.result()
+            except BrokenProcessPool:
+                raise J2KError("a process of the benchmark was killed, for want of memory perhaps") from None
+            except J2KError as error:
+                run.skipped.append({"picture": f"{picture.name} ({codec.name})", "reason": str(error)})
+            else:
+                store.put(codec.name, codec.identity, picture.name, picture.digest, values)
+                run.values[codec.name][picture.name] = values
+            done.update()
