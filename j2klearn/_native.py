@@ -7,6 +7,7 @@ call.
 from __future__ import annotations
 
 import functools
+import mmap
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ __all__ = [
     "synthesise",
 ]
 
-_ABI_VERSION = 1
+_ABI_VERSION = 2
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -105,6 +106,11 @@ class _Report:
     @property
     def warnings(self) -> list[str]:
         text = self._text(self.pointer.warning)
+        return text.split("; ") if text else []
+
+    @property
+    def messages(self) -> list[str]:
+        text = self._text(self.pointer.info)
         return text.split("; ") if text else []
 
     def check(self, code: int) -> None:
@@ -307,6 +313,11 @@ class _Handle:
         """What OpenJPEG warned of: damage, or a codestream that ends early."""
         return self._report.warnings
 
+    @property
+    def messages(self) -> list[str]:
+        """What else OpenJPEG said."""
+        return self._report.messages
+
     def close(self) -> None:
         """Free the native memory and let go of the data."""
         if self._handle is not None:
@@ -394,7 +405,7 @@ class Decoder(_Handle):
 
     def __init__(
         self,
-        data: bytes | bytearray | memoryview,
+        data: bytes | bytearray | memoryview | mmap.mmap,
         max_samples: int | None = None,
         max_tiles: int | None = None,
     ) -> None:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
+from typing import Any
 
 from .errors import CodestreamError
 
-__all__ = ["find_codestream", "is_jp2", "replace_codestream", "wrap"]
+__all__ = [
+    "add_to_header",
+    "channel_definition",
+    "codestream_header",
+    "find_codestream",
+    "is_jp2",
+    "replace_codestream",
+    "wrap",
+]
 
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC = b"\xff\x4f\xff\x51"
 _MAX_BOXES = 10_000
+
+# T.800 Tables I.16 and I.17
+_COLOUR, _OPACITY, _UNSPECIFIED, _WHOLE_PICTURE = 0, 1, 65535, 0
 
 
 def is_jp2(data: bytes) -> bool:
@@ -66,33 +79,78 @@ def replace_codestream(data: bytes, codestream: bytes) -> bytes:
         If `data` is not JPEG 2000, or holds no codestream.
     """
     box, start, end = _locate(data)
-    return data[:box] + _box_header(codestream) + codestream + data[end:] if start else codestream
+    return data[:box] + codestream_header(len(codestream)) + codestream + data[end:] if start else codestream
 
 
-def _box_header(codestream: bytes) -> bytes:
-    """Return the header of the contiguous codestream box."""
-    length = len(codestream) + 8
-    if length < 1 << 32:
-        return struct.pack(">I4s", length, b"jp2c")
-    return struct.pack(">I4sQ", 1, b"jp2c", length + 8)
+def add_to_header(path: Path, box: bytes) -> None:
+    """Add a box at the end of the JP2 header box of a file."""
+    data = path.read_bytes()
+    at = len(_SIGNATURE)
+    while data[at + 4 : at + 8] != b"jp2h":
+        at += int.from_bytes(data[at : at + 4], "big")
+    length = int.from_bytes(data[at : at + 4], "big")
+    with path.open("wb") as stream:
+        stream.write(data[:at])
+        stream.write(struct.pack(">I", length + len(box)))
+        stream.write(data[at + 4 : at + length])
+        stream.write(box)
+        stream.write(data[at + length :])
 
 
-def wrap(codestream: bytes, height: int, width: int, components: int, precision: int) -> bytes:
+def codestream_header(size: int) -> bytes:
+    """Return the header of the box of a codestream of `size` bytes."""
+    if size + 8 < 1 << 32:
+        return struct.pack(">I4s", size + 8, b"jp2c")
+    return struct.pack(">I4sQ", 1, b"jp2c", size + 16)
+
+
+def wrap(
+    codestream: bytes,
+    height: int,
+    width: int,
+    components: int,
+    precision: int,
+    *,
+    signed: bool = False,
+    colours: int | None = None,
+    alpha: bool = False,
+) -> bytes:
     """Return a JP2 file: signature, file type, header, codestream.
 
-    One or two components are marked as greyscale, three or four as sRGB.
+    One colour is marked as greyscale, three as sRGB (if not given one of up to two components, else three). Where
+    there are more components, a channel-definition box (T.800 I.5.3.6) says which are colours, which is the opacity
+    (with `alpha` the first after the colours), and which are neither.
     """
     from glymur import jp2box
     from glymur.core import GREYSCALE, SRGB
 
-    colour = GREYSCALE if components < 3 else SRGB
-    boxes = [
-        jp2box.ImageHeaderBox(height, width, num_components=components, bits_per_component=precision),
-        jp2box.ColourSpecificationBox(colorspace=colour),
+    colours = colours or (1 if components < 3 else 3)
+    header = [
+        jp2box.ImageHeaderBox(
+            height, width, num_components=components, bits_per_component=precision, signed=signed
+        ),
+        jp2box.ColourSpecificationBox(colorspace=GREYSCALE if colours == 1 else SRGB),
     ]
+    definition = channel_definition(components, colours, alpha)
+    if definition is not None:
+        header.append(definition)
     out = io.BytesIO()
-    for box in (jp2box.JPEG2000SignatureBox(), jp2box.FileTypeBox(), jp2box.JP2HeaderBox(box=boxes)):
+    for box in (jp2box.JPEG2000SignatureBox(), jp2box.FileTypeBox(), jp2box.JP2HeaderBox(box=header)):
         box.write(out)
-    out.write(_box_header(codestream))
+    out.write(codestream_header(len(codestream)))
     out.write(codestream)
     return out.getvalue()
+
+
+def channel_definition(components: int, colours: int, alpha: bool) -> Any:
+    """Return glymur's box for components beyond the colours; None where there are none."""
+    from glymur.jp2box import ChannelDefinitionBox
+
+    extra = components - colours
+    if not extra:
+        return None
+    kinds = [_COLOUR] * colours + [_UNSPECIFIED] * extra
+    association = [*range(1, colours + 1), *[_UNSPECIFIED] * extra]
+    if alpha:
+        kinds[colours], association[colours] = _OPACITY, _WHOLE_PICTURE
+    return ChannelDefinitionBox(channel_type=kinds, association=association)

@@ -14,6 +14,8 @@ from . import __version__
 from .benchmark.command import add_parser as add_benchmark
 from .errors import J2KError, OptionError, TruncatedWarning
 from .limits import MAX_PIXELS
+from .structures_command import add_parser as add_structures
+from .training.command import add_parser as add_train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,6 +240,8 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
 
     add_benchmark(commands)
+    add_structures(commands)
+    add_train(commands)
 
     models = commands.add_parser("models", help="list the installed models")
     models.set_defaults(run=_models)

@@ -159,12 +159,12 @@ def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) ->
     return out
 
 
-def to_declared(codestream: bytes, header: MainHeader, precision: int) -> bytes:
-    """Rewrite a freshly coded carrier so that it declares unsigned samples of `precision` bits.
+def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
+    """Rewrite a freshly coded carrier so that it declares samples of `precision` bits.
 
     OpenJPEG's own comment makes room for the learned-transform segment.
     """
-    out = _rewrite(codestream, header, precision - 1, -HEADROOM)
+    out = _rewrite(codestream, header, (precision - 1) | (_SIGNED if signed else 0), -HEADROOM)
     for comment in reversed(header.comments):
         del out[comment.offset : comment.offset + comment.length]
     return bytes(out)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, OptionError
+from .limits import MAX_COMPONENTS
 from .stages import stage
 
-__all__ = ["Picture", "pixels", "planes"]
+__all__ = ["Picture", "pixels", "planes", "sample_range"]
 
 # T.800 equations G-9 to G-11, and G-12 to G-14
 _FORWARD = (
@@ -27,8 +28,10 @@ _INVERSE = (
     (1.0, 1.772, 0.0),
 )
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Samples = NDArray[Any]
 Planes = NDArray[np.float32]
+
+_DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
 
 _STRIP = 1 << 20  # samples worked on at once
 
@@ -39,38 +42,77 @@ class Picture:
     Parameters
     ----------
     image : array_like
-        (H, W) or (H, W, C) with C of 1 or 3, uint8 or uint16.
+        (H, W) or (H, W, C) with C of 1 to 255; uint8, uint16, int8 or int16.
     bit_depth : int, optional
-        Bits per sample in use: 8 to 16, 8 for uint8 and 16 for uint16 if not given.
+        Bits per sample in use, 1 to 16; all those of the dtype if not given.
+    colorspace : {"rgb", "grey"}, optional
+        What the first three or the first component are; RGB from three components on, if not given.
+    alpha : bool, optional
+        The component after the colours is the opacity. If not given it is where it is the only one there.
+    component_transform : bool, optional
+        RGB goes through the component transform; it does if not given.
 
     Raises
     ------
     InputError
-        If it is anything else, empty, or holds samples above the bit depth.
+        If it is anything else, empty, or holds samples beyond the bit depth.
+    OptionError
+        If the components do not fit `colorspace`, `alpha` or `component_transform`.
     """
 
-    def __init__(self, image: object, bit_depth: int | None = None) -> None:
+    def __init__(
+        self,
+        image: object,
+        bit_depth: int | None = None,
+        *,
+        colorspace: str | None = None,
+        alpha: bool | None = None,
+        component_transform: bool | None = None,
+    ) -> None:
         samples: NDArray[Any] = np.asarray(image)
         if samples.ndim == 3 and samples.shape[2] == 1:
             samples = samples[:, :, 0]
-        if samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] != 3):
-            raise InputError(f"a picture has the shape (H, W), (H, W, 1) or (H, W, 3), not {samples.shape}")
+        if samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] > MAX_COMPONENTS):
+            raise InputError(
+                f"a picture has the shape (H, W) or (H, W, C), C up to {MAX_COMPONENTS}, not {samples.shape}"
+            )
         if samples.size == 0:
             raise InputError(f"the picture is empty: its shape is {samples.shape}")
+        names = "uint8, uint16, int8 or int16"
         if samples.dtype.kind == "f" and np.isnan(samples).any():
-            raise InputError("the picture holds NaN, and its dtype has to be uint8 or uint16")
-        if samples.dtype not in (np.uint8, np.uint16):
-            raise InputError(f"the dtype of a picture is uint8 or uint16, not {samples.dtype}")
+            raise InputError(f"the picture holds NaN, and its dtype has to be {names}")
+        if samples.dtype not in _DTYPES:
+            raise InputError(f"the dtype of a picture is {names}, not {samples.dtype}")
         widest = 8 * samples.dtype.itemsize
         depth = widest if bit_depth is None else bit_depth
-        if not isinstance(depth, int) or not 8 <= depth <= widest:
-            raise InputError(f"the bit depth of {samples.dtype} samples is 8 to {widest}, not {bit_depth!r}")
-        if depth < widest and int(samples.max()) >= 1 << depth:
-            raise InputError(
-                f"the picture holds the sample {int(samples.max())}, which needs more than {depth} bits"
-            )
+        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= widest:
+            raise InputError(f"the bit depth of {samples.dtype} samples is 1 to {widest}, not {bit_depth!r}")
+        self.signed = samples.dtype.kind == "i"
+        if depth < widest:
+            low, high = sample_range(depth, signed=self.signed)
+            for sample in (int(samples.min()), int(samples.max())):
+                if not low <= sample <= high:
+                    raise InputError(
+                        f"the picture holds the sample {sample}, which needs more than {depth} bits"
+                    )
         self.samples: Samples = samples
         self.bit_depth = depth
+        self._set_colours(colorspace, alpha, component_transform)
+
+    def _set_colours(self, colorspace: str | None, alpha: bool | None, transform: bool | None) -> None:
+        if colorspace not in (None, "rgb", "grey"):
+            raise OptionError(f"the colorspace is 'rgb' or 'grey', not {colorspace!r}")
+        rgb = self.components >= 3 if colorspace is None else colorspace == "rgb"
+        self.colours = 3 if rgb else 1
+        extra = self.components - self.colours
+        if extra < 0:
+            raise OptionError(f"RGB has three components, and the picture has {self.components}")
+        if alpha and not extra:
+            raise OptionError(f"a picture of {self.components} component(s) has none left for alpha")
+        if transform and not rgb:
+            raise OptionError("the component transform is for RGB")
+        self.alpha = extra == 1 if alpha is None else alpha
+        self.ict = rgb if transform is None else transform
 
     @property
     def height(self) -> int:
@@ -82,27 +124,38 @@ class Picture:
 
     @property
     def components(self) -> int:
-        return self.samples.shape[2] if self.samples.ndim == 3 else 1
+        return int(self.samples.shape[2]) if self.samples.ndim == 3 else 1
+
+
+def sample_range(bit_depth: int, *, signed: bool) -> tuple[int, int]:
+    """Return the lowest and the highest sample of `bit_depth` bits."""
+    half = 1 << (bit_depth - 1)
+    return (-half, half - 1) if signed else (0, 2 * half - 1)
 
 
 @stage("colour")
 def planes(picture: Picture) -> Planes:
-    """Return the components of a picture as (C, H, W) float32, level shifted; of a colour picture Y, Cb and Cr."""
+    """Return the components of a picture as (C, H, W) float32, level shifted if unsigned; of RGB Y, Cb and Cr."""
     scale = np.float32(2.0 ** (8 - picture.bit_depth))
+    shift = np.float32(0 if picture.signed else 128)
     samples = picture.samples.reshape(picture.height, picture.width, -1)
-    weights = np.array(_FORWARD if picture.components == 3 else [[1.0]], np.float32) * scale
+    weights = np.array(_FORWARD, np.float32) * scale
     out = np.empty((picture.components, picture.height, picture.width), np.float32)
     rows = max(1, _STRIP // picture.width)
     for top in range(0, picture.height, rows):
         strip = samples[top : top + rows].astype(np.float32)
-        for index, row in enumerate(weights):
-            out[index, top : top + rows] = strip @ row
-        out[0, top : top + rows] -= np.float32(128)
+        for index, plane in enumerate(out[:, top : top + rows]):
+            if picture.ict and index < 3:
+                np.matmul(strip[..., :3], weights[index], out=plane)
+            else:
+                np.multiply(strip[..., index], scale, out=plane)
+            if index == 0 or not (picture.ict and index < 3):
+                plane -= shift
     return out
 
 
 @stage("colour")
-def pixels(components: Planes, bit_depth: int, *, ict: bool) -> Samples:
+def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = False) -> Samples:
     """Return the picture of component planes, rounded and clipped; the inverse of `planes`.
 
     Parameters
@@ -110,28 +163,31 @@ def pixels(components: Planes, bit_depth: int, *, ict: bool) -> Samples:
     components : ndarray, shape (C, H, W), float32
         The planes.
     bit_depth : int
-        Bits per sample of the result: up to 8 gives uint8, more uint16.
+        Bits per sample of the result: up to 8 gives uint8 or int8, more uint16 or int16.
     ict : bool
-        The planes are Y, Cb and Cr.
+        The first three planes are Y, Cb and Cr.
+    signed : bool
+        The samples are signed.
     """
     count, height, width = components.shape
-    dtype = np.uint8 if bit_depth <= 8 else np.uint16
-    scale, most = np.float32(2.0 ** (bit_depth - 8)), np.float32((1 << bit_depth) - 1)
+    dtype = np.dtype(("i" if signed else "u") + ("1" if bit_depth <= 8 else "2"))
+    scale, shift = np.float32(2.0 ** (bit_depth - 8)), np.float32(0 if signed else 128)
+    least, most = (np.float32(bound) for bound in sample_range(bit_depth, signed=signed))
     out = np.empty((height, width, count), dtype)
     rows = max(1, _STRIP // max(1, width))
     for top in range(0, height, rows):
         strips = components[:, top : top + rows]
         for index in range(count):
-            if ict:
+            if ict and index < 3:
                 value = strips[0].copy()
-                for weight, strip in zip(_INVERSE[index][1:], strips[1:], strict=True):
+                for weight, strip in zip(_INVERSE[index][1:], strips[1:3], strict=True):
                     if weight:
                         value += np.float32(weight) * strip
-                value += np.float32(128)
+                value += shift
             else:
-                value = strips[index] + np.float32(128)
+                value = strips[index] + shift
             value *= scale
             np.rint(value, out=value)
-            np.clip(value, 0, most, out=value)
+            np.clip(value, least, most, out=value)
             out[top : top + rows, :, index] = value
     return out[:, :, 0] if count == 1 else out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,16 +18,16 @@ from .colour import pixels
 from .encoder import default_threads
 from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
-from .lattice import read_lattice, reconstruct
+from .lattice import Lattice, read_lattice, reconstruct
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .progress import Progress, silent
-from .segment import Colour, Descriptor, Opacities, Transport, read_comments
+from .segment import Colour, Descriptor, Transport, read_comments
 from .subbands import Subbands
 
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["decode", "read_bytes"]
+__all__ = ["LearnedFile", "decode", "read_bytes"]
 
 #: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
 #: rounding where a picture is nearly flat, and a region has to come out like the whole.
@@ -65,6 +67,7 @@ def decode(
     layers: int = 0,
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | None = None,
+    components: Sequence[int] | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     progress: Progress | None = None,
@@ -85,6 +88,8 @@ def decode(
     model : str, Path or None
         A model to read the file with, beside the shipped ones and the one that the file may carry; only the one
         that the file was made with is ever used.
+    components : sequence of int, optional
+        These components alone, as they are coded: without undoing the component transform.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG; all processors if not given.
     max_pixels : int or None
@@ -95,7 +100,7 @@ def decode(
     Returns
     -------
     ndarray, shape (h, w) or (h, w, C)
-        uint8 up to 8 bits per sample, else uint16; int8 or int16 for ordinary files with signed samples.
+        uint8 up to 8 bits per sample, else uint16; int8 or int16 where samples are signed.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def decode(
     ModelNotFoundError
         If the file needs a model that is not installed.
     OptionError
-        If `reduce`, `layers` or `region` cannot be met.
+        If `reduce`, `layers`, `region` or `components` cannot be met.
     LimitError
         If there are more than `max_pixels` pixels to decode.
 
@@ -127,19 +132,28 @@ def decode(
     check_pixels(wanted.height, wanted.width, max_pixels)
     if not wanted.size:
         raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
+    if components is not None:
+        components = _chosen(components, header)
     threads = default_threads() if threads is None else threads
     layers = min(layers, header.layers)
     report = progress or silent
-    descriptor, weights = read_comments(header.binary_comments)
-    if descriptor is None:
-        out = _decode_ordinary(data, header, area, reduce, layers, threads, max_pixels)
+    learned = LearnedFile.open(codestream, header, model)
+    if learned is None:
+        out = _decode_ordinary(data, header, area, reduce, layers, components, threads, max_pixels)
     else:
-        _check(descriptor, header)
-        found = _find_model(descriptor, weights, model)
-        reader = _LearnedReader(codestream, header, descriptor, found, layers, threads, report)
-        out = reader.whole(reduce) if area == header.area else reader.region(wanted, reduce)
+        out = learned.read(area, reduce, layers, components, threads, report)
     report(1.0, "done")
     return out
+
+
+def _chosen(components: Sequence[int], header: MainHeader) -> list[int]:
+    chosen = list(components)
+    inside = all(isinstance(index, int) and 0 <= index < header.components for index in chosen)
+    if not chosen or not inside or len(set(chosen)) < len(chosen):
+        raise OptionError(
+            f"components are different numbers from 0 to {header.components - 1}, not {components!r}"
+        )
+    return chosen
 
 
 def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
@@ -172,12 +186,13 @@ def _decode_ordinary(
     area: Rect,
     reduce: int,
     layers: int,
+    components: list[int] | None,
     threads: int,
     max_pixels: int | None,
 ) -> NDArray[Any]:
     most = 0 if max_pixels is None else max_pixels * header.components
     with _native.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
-        decoder.decode(reduce=reduce, layers=layers, area=area, threads=threads)
+        decoder.decode(reduce=reduce, layers=layers, area=area, components=components, threads=threads)
         _warn_if_truncated(decoder)
         parts = decoder.components
         if len({part.area.shape for part in parts}) > 1:
@@ -199,7 +214,9 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
     """Hold the segment against the header: the two have to speak of the same picture."""
     declared = {(precision, sign) for precision, sign in zip(header.precisions, header.signed, strict=True)}
     plain = all(size == (1, 1) for size in header.subsampling)
-    if declared != {(descriptor.precision, False)} or not plain or header.levels != descriptor.levels:
+    if declared not in ({(descriptor.precision, False)}, {(descriptor.precision, True)}) or not plain:
+        raise SegmentError("the learned-transform segment contradicts the main header")
+    if header.levels != descriptor.levels:
         raise SegmentError("the learned-transform segment contradicts the main header")
     if descriptor.components != header.components:
         raise SegmentError("the learned-transform segment contradicts the number of components")
@@ -207,8 +224,6 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
         raise SegmentError("the learned-transform segment contradicts the component transform")
     if descriptor.transport != Transport.IRREVERSIBLE or header.reversible or descriptor.colour == Colour.RCT:
         raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
-    if descriptor.opacities != Opacities.FIRST:
-        raise UnsupportedError("components with opacities of their own need a later version of j2klearn")
 
 
 def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | None) -> Model:
@@ -221,23 +236,58 @@ def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path
     return find(descriptor.model_id, extra)
 
 
+@dataclass(frozen=True)
+class LearnedFile:
+    """A learned codestream in its wide form, ready to be read any number of times, by several threads at once."""
+
+    header: MainHeader
+    descriptor: Descriptor
+    model: Model
+    lattice: Lattice
+    codestream: bytes
+
+    @classmethod
+    def open(
+        cls, codestream: bytes, header: MainHeader, model: str | Path | Model | None = None
+    ) -> LearnedFile | None:
+        """Return what a codestream holds; None where it has no learned-transform segment."""
+        descriptor, weights = read_comments(header.binary_comments)
+        if descriptor is None:
+            return None
+        _check(descriptor, header)
+        return cls(
+            header,
+            descriptor,
+            _find_model(descriptor, weights, model),
+            read_lattice(codestream, header),
+            to_wide(codestream, header, _CARRIER_BITS),
+        )
+
+    def read(
+        self,
+        area: Rect,
+        reduce: int = 0,
+        layers: int = 0,
+        components: list[int] | None = None,
+        threads: int = 1,
+        progress: Progress = silent,
+    ) -> NDArray[Any]:
+        """Decode an area of the reference grid, which lies in the picture; the rest is as in `decode`."""
+        reader = _LearnedReader(self, layers, components, threads, progress)
+        if area == self.header.area:
+            return reader.whole(reduce)
+        return reader.region(area.resolution(reduce), reduce)
+
+
 class _LearnedReader:
-    """Decodes a learned codestream, in its wide form."""
+    """Decodes a learned file once."""
 
     def __init__(
-        self,
-        codestream: bytes,
-        header: MainHeader,
-        descriptor: Descriptor,
-        model: Model,
-        layers: int,
-        threads: int,
-        progress: Progress,
+        self, file: LearnedFile, layers: int, components: list[int] | None, threads: int, progress: Progress
     ) -> None:
-        self.header, self.descriptor, self.model = header, descriptor, model
-        self.layers, self.threads, self.progress = layers, threads, progress
-        self.lattice = read_lattice(codestream, header)
-        self.codestream = to_wide(codestream, header, _CARRIER_BITS)
+        self.codestream, self.lattice = file.codestream, file.lattice
+        self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
+        self.layers, self.components, self.threads, self.progress = layers, components, threads, progress
         # the coefficients are in units of 8-bit grey levels
         self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
         self.warned = False
@@ -261,12 +311,29 @@ class _LearnedReader:
         return decoder
 
     def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
-        return pixels(planes, self.descriptor.precision, ict=self.descriptor.colour == Colour.ICT)
+        ict = self.descriptor.colour == Colour.ICT
+        if self.components is not None:
+            planes, ict = planes[self.components], False
+        return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
+
+    def _synthesise(
+        self, components: list[Subbands], advance: Callable[[float], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Put components together again, those that share opacities at once; the list is emptied."""
+        from .transform import synthesise
+
+        groups = [components[group] for group in self.descriptor.groups]
+        components.clear()
+        count = self.header.components
+        planes = []
+        while groups:
+            share = len(groups[0]) / count
+            scaled = (lambda part, share=share: advance(part * share)) if advance else None
+            planes.append(synthesise(groups.pop(0), self.model, self.threads, scaled))
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Return the whole picture at a resolution."""
-        from .transform import synthesise
-
         done = 0.1
 
         def advance(share: float) -> None:
@@ -279,7 +346,7 @@ class _LearnedReader:
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(flat, area, levels, reduce) for flat in flats]
-        return self._pixels(synthesise(components, self.model, self.threads, advance))
+        return self._pixels(self._synthesise(components, advance))
 
     def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
         """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
@@ -299,7 +366,7 @@ class _LearnedReader:
         laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
         carrier of the area alone, from which one analysis returns that level's details.
         """
-        from .transform import reach, synthesise
+        from .transform import reach
 
         grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
         areas = {reduce: wanted}
@@ -321,7 +388,7 @@ class _LearnedReader:
                 if at < levels - 1:
                     ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
                 components.append(Subbands(area, ll, [(hl, lh, hh)]))
-            planes = synthesise(components, self.model, self.threads)
+            planes = self._synthesise(components)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
 

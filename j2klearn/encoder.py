@@ -27,7 +27,7 @@ from .targets import Number, Targets, read_targets
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["DEFAULT_MODEL", "PROGRESSIONS", "encode"]
+__all__ = ["DEFAULT_MODEL", "PROGRESSIONS", "default_levels", "encode", "levels_fit"]
 
 DEFAULT_MODEL = "hybrid97-9c-compact"
 
@@ -79,7 +79,7 @@ class _Layout:
             tile_origin=self.tile_offset,
             tile_shape=self.tile_size,
             components=picture.components,
-            component_transform=picture.components == 3,
+            component_transform=picture.ict,
             levels=self.levels,
             codeblock=self.codeblock_size,
             precincts=self.precincts,
@@ -94,28 +94,38 @@ class _Layout:
         )
 
 
-def _fits(start: int, end: int, origin: int, tile: int, levels: int) -> bool:
-    """Tell whether tiles along one direction have room for `levels` decompositions, and OpenJPEG's 9/7 can do them."""
+def _fits(start: int, end: int, origin: int, tile: int, levels: int, *, reversible: bool = False) -> bool:
+    """Tell whether tiles along one direction have room for `levels` decompositions, and OpenJPEG can do them."""
     if tile < 1 << levels:
         return False
     edges = [start, *range(origin + tile * ((start - origin) // tile + 1), end, tile), end]
     for first, last in itertools.pairwise(edges):
         for level in range(levels):
             low, high = ceil_div(first, 1 << level), ceil_div(last, 1 << level)
-            if low >= high or (high - low == 1 and low % 2):
+            if low >= high or (high - low == 1 and low % 2 and not reversible):
                 return False
     return True
 
 
-def _default_levels(picture: Picture, layout: _Layout) -> int:
+def levels_fit(
+    area: Rect,
+    tile_offset: tuple[int, int],
+    tile_size: tuple[int, int] | None,
+    levels: int,
+    *,
+    reversible: bool = False,
+) -> bool:
+    """Tell whether every tile has room for `levels` decompositions, and OpenJPEG can do them."""
+    height, width = tile_size or (area.y1 - tile_offset[0], area.x1 - tile_offset[1])
+    return _fits(area.y0, area.y1, tile_offset[0], height, levels, reversible=reversible) and _fits(
+        area.x0, area.x1, tile_offset[1], width, levels, reversible=reversible
+    )
+
+
+def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None) -> int:
     """Five, or as many as leave a sample in every direction of every tile."""
-    area, size = layout.area(picture), layout.tile_size
-    height, width = size or (area.y1 - layout.tile_offset[0], area.x1 - layout.tile_offset[1])
-    levels = min(DEFAULT_LEVELS, int(math.log2(min(picture.height, picture.width))))
-    while levels and not (
-        _fits(area.y0, area.y1, layout.tile_offset[0], height, levels)
-        and _fits(area.x0, area.x1, layout.tile_offset[1], width, levels)
-    ):
+    levels = min(DEFAULT_LEVELS, int(math.log2(min(area.shape))))
+    while levels and not levels_fit(area, tile_offset, tile_size, levels):
         levels -= 1
     return levels
 
@@ -148,6 +158,9 @@ def encode(
     wavelet: str | None = None,
     embed_model: bool = False,
     bit_depth: int | None = None,
+    colorspace: str | None = None,
+    alpha: bool | None = None,
+    component_transform: bool | None = None,
     levels: int | None = None,
     tile_size: int | tuple[int, int] | None = None,
     offset: tuple[int, int] = (0, 0),
@@ -169,8 +182,8 @@ def encode(
 
     Parameters
     ----------
-    image : array_like, shape (H, W), (H, W, 1) or (H, W, 3)
-        Samples, uint8 or uint16; three components are RGB.
+    image : array_like, shape (H, W) or (H, W, C)
+        Samples, uint8, uint16, int8 or int16; C up to 255.
     bpp : float or sequence of float, optional
         Bits per pixel of the whole file, headers included; a sequence gives every quality layer its own. Very small
         pictures come out larger: the headers take some 200 bytes.
@@ -191,7 +204,14 @@ def encode(
     embed_model : bool
         Put the weights into the file, so that it can be read where the model is not installed.
     bit_depth : int, optional
-        Bits in use of uint16 samples, 8 to 16.
+        Bits in use of the samples, 1 to 16; all those of the dtype if not given.
+    colorspace : {"rgb", "grey"}, optional
+        What the first three components, or the first one, are; RGB from three components on, if not given.
+    alpha : bool, optional
+        The component after the colours is their opacity; if not given it is where it is the only one there. A JP2
+        file says what each component is.
+    component_transform : bool, optional
+        RGB goes through the ICT (lossless: the RCT), T.800 Annex G; it does if not given.
     levels : int, optional
         Decomposition levels, 0 to 14, as many as a tile has room for; if not given five, or what fits. Tiles that
         begin at multiples of ``2 ** levels`` (powers of two, say) have room on every picture.
@@ -235,7 +255,9 @@ def encode(
     LimitError
         If the picture has more than `max_pixels` pixels.
     """
-    picture = Picture(image, bit_depth)
+    picture = Picture(
+        image, bit_depth, colorspace=colorspace, alpha=alpha, component_transform=component_transform
+    )
     check_pixels(picture.height, picture.width, max_pixels)
     if progression.upper() not in PROGRESSIONS:
         raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
@@ -258,7 +280,8 @@ def encode(
         threads=default_threads() if threads is None else threads,
     )
     if levels is None:
-        layout = replace(layout, levels=_default_levels(picture, layout))
+        best = default_levels(layout.area(picture), layout.tile_offset, layout.tile_size)
+        layout = replace(layout, levels=best)
     targets = read_targets(
         pixels=picture.height * picture.width,
         raw_bytes=picture.samples.size * picture.bit_depth / 8,
@@ -317,7 +340,16 @@ class _Coder:
         if not self.jp2:
             return codestream
         picture = self.picture
-        return boxes.wrap(codestream, picture.height, picture.width, picture.components, picture.bit_depth)
+        return boxes.wrap(
+            codestream,
+            picture.height,
+            picture.width,
+            picture.components,
+            picture.bit_depth,
+            signed=picture.signed,
+            colours=picture.colours,
+            alpha=picture.alpha,
+        )
 
     def overhead(self) -> int:
         """Bytes of the file that OpenJPEG's rate control does not count."""
@@ -429,8 +461,11 @@ class _LearnedCoder(_Coder):
         jp2: bool,
         embed_model: bool,
     ) -> None:
+        from .gains import transport_scales
+
         super().__init__(picture, layout, jp2=jp2)
         self.model: Model = model
+        self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.scale_bits = _fraction_bits(picture, targets)
@@ -439,16 +474,20 @@ class _LearnedCoder(_Coder):
 
     @property
     def descriptor(self) -> Descriptor:
-        components = self.picture.components
+        picture = self.picture
+        shared = Opacities.FIRST if picture.components == 3 else Opacities.COLOUR
+        if not picture.ict:
+            shared = Opacities.FIRST if picture.components == 1 else Opacities.OWN
         return Descriptor(
             transport=Transport.IRREVERSIBLE,
-            precision=self.picture.bit_depth,
+            precision=picture.bit_depth,
             fraction_bits=self.fraction_bits,
             levels=self.layout.levels,
-            colour=Colour.ICT if components == 3 else Colour.NONE,
-            components=components,
-            opacities=Opacities.FIRST,
+            colour=Colour.ICT if picture.ict else Colour.NONE,
+            components=picture.components,
+            opacities=shared,
             model_id=self.model.id,
+            scales=self.scales,
         )
 
     def payloads(self) -> list[bytes]:
@@ -465,17 +504,26 @@ class _LearnedCoder(_Coder):
         from .transform import analyse
 
         done = 0.0
+        size = 0  # components worked on together
 
         def advance(share: float) -> None:
             nonlocal done
-            done += 0.8 * share
+            done += 0.8 * share * size / self.picture.components
             self.progress(done, "lifting")
 
         layout = self.layout
         area = layout.area(self.picture)
-        components = analyse(planes(self.picture), area, layout.levels, self.model, layout.threads, advance)
-        while components:
-            yield components.pop(0).to_flat()
+        whole = planes(self.picture)
+        groups = [whole[group] for group in self.descriptor.groups]
+        del whole  # at the size of a picture every copy counts
+        while groups:
+            size = len(groups[0])
+            components = analyse(groups.pop(0), area, layout.levels, self.model, layout.threads, advance)
+            while components:
+                bands = components.pop(0)
+                if self.scales:
+                    bands.multiply(self.scales)
+                yield bands.to_flat()
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         parameters = self.layout.parameters(
@@ -495,7 +543,8 @@ class _LearnedCoder(_Coder):
             if not again:
                 self.progress(0.8, "coding")
             codestream = encoder.finish()
-        codestream = to_declared(codestream, read_main_header(codestream), self.picture.bit_depth)
+        picture = self.picture
+        codestream = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
         return self.wrapped(insert_comments(codestream, self.payloads()))
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "SegmentError",
     "TruncatedWarning",
     "UnsupportedError",
+    "WriteError",
 ]
 
 
@@ -27,6 +28,10 @@ class J2KError(Exception):
 
 class InputError(J2KError, ValueError):
     """The picture handed in cannot be coded: dtype, rank, shape, NaN or emptiness."""
+
+
+class WriteError(InputError, OSError):
+    """A file cannot be written."""
 
 
 class OptionError(J2KError, ValueError):

@@ -17,7 +17,7 @@ from .geometry import ORIENTATIONS
 from .stages import stage
 from .subbands import Subbands
 
-__all__ = ["Lattice", "read_lattice", "reconstruct"]
+__all__ = ["Lattice", "bias_of", "read_lattice", "reconstruct"]
 
 #: Half the quantiser step by (orientation, level), in units of 8-bit grey levels.
 Lattice = Mapping[tuple[str, int], float]
@@ -31,6 +31,11 @@ _BIAS_PER_LEVEL = 0.75
 
 #: OpenJPEG's inverse 9/7 scales high-pass samples by 1.625732422, which is not quite 2 / K.
 _OPENJPEG = 1.625732422 * 1.230174104914001 / 2
+
+
+def bias_of(orientation: str, level: int) -> float:
+    """Return how far below the middle of its interval a coefficient is reconstructed, as a share of the interval."""
+    return 0.0 if orientation == "LL" else _BIAS * _BIAS_PER_LEVEL ** (level - 1)
 
 
 def read_lattice(codestream: bytes, header: MainHeader) -> Lattice:
@@ -82,5 +87,4 @@ def reconstruct(bands: Subbands, lattice: Lattice, finest: int = 1, threads: int
         if (name, level) in lattice:
             spacing = lattice[name, level]
             factor = 1 / (spacing * _OPENJPEG ** _GAIN[name])
-            bias = 0.0 if name == "LL" else _BIAS * _BIAS_PER_LEVEL ** (level - 1)
-            _native.reconstruct(band, factor, spacing, bias, threads)
+            _native.reconstruct(band, factor, spacing, bias_of(name, level), threads)

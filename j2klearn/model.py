@@ -17,6 +17,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from .configuration import check_config
 from .errors import ModelError
 from .limits import MAX_MODEL_BYTES
 
@@ -25,34 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
-_MAX_CHANNELS = 64
-_MAX_BLOCKS = 16
-_CONFIG_KEYS = {"structure", "base", "operator", "h2l", "l2h"}
-_OPERATOR_KEYS = {"proposals": int, "width": int, "blocks": int, "first_kernel": int, "zero_dc": bool}
-
-
-def _check_operator(name: str, options: object) -> None:
-    if not isinstance(options, Mapping) or set(options) != set(_OPERATOR_KEYS):
-        raise ModelError(f"the model's {name} has to give exactly {', '.join(_OPERATOR_KEYS)}")
-    for key, kind in _OPERATOR_KEYS.items():
-        if type(options[key]) is not kind:
-            raise ModelError(f"the model's {name}.{key} has to be of type {kind.__name__}")
-    if not (1 <= options["proposals"] <= _MAX_CHANNELS and 1 <= options["width"] <= _MAX_CHANNELS):
-        raise ModelError(f"the model's {name} has fewer than 1 or more than {_MAX_CHANNELS} channels")
-    if not 0 <= options["blocks"] <= _MAX_BLOCKS or options["first_kernel"] not in (1, 3):
-        raise ModelError(f"the model's {name} has an impossible number of blocks or first kernel")
-
-
-def _check_config(config: object) -> dict[str, Any]:
-    if not isinstance(config, dict) or set(config) != _CONFIG_KEYS:
-        raise ModelError(f"a model's configuration has to give exactly {', '.join(sorted(_CONFIG_KEYS))}")
-    for key in ("structure", "base", "operator"):
-        if not isinstance(config[key], str):
-            raise ModelError(f"the model's {key} has to be a name")
-    _check_operator("h2l", config["h2l"])
-    _check_operator("l2h", config["l2h"])
-    return config
-
 
 class Model:
     """A learned transform: what it is, its weights, and the id by which files refer to it.
@@ -60,7 +33,7 @@ class Model:
     Parameters
     ----------
     config : dict
-        ``structure``, ``base``, ``operator``, and the options of the operators ``h2l`` and ``l2h``.
+        What the network is; see `j2klearn.configuration`.
     tensors : mapping of str to ndarray
         The weights by name, float32.
     card : dict, optional
@@ -78,7 +51,7 @@ class Model:
         tensors: Mapping[str, NDArray[np.float32]],
         card: dict[str, Any] | None = None,
     ) -> None:
-        self.config = _check_config(config)
+        self.config = check_config(config)
         self.card = dict(card or {})
         for key, tensor in tensors.items():
             if tensor.dtype != np.float32:
@@ -153,7 +126,7 @@ class Model:
         Raises
         ------
         ModelError
-            If this version does not know the structure, or the weights are not those that it needs.
+            If the weights are not those that the configuration asks for, or make steps that cannot be undone.
         """
         import torch
 
@@ -166,6 +139,7 @@ class Model:
             raise ModelError("the model's weights are not those that its configuration asks for")
         state = {key: torch.from_numpy(tensor.copy()) for key, tensor in self._tensors.items()}
         structure.load_state_dict(state)
+        structure.check()
         return structure.eval().requires_grad_(False)
 
     @functools.cached_property

@@ -6,21 +6,114 @@ nothing itself, so a plane may be worked on in blocks, in any order, with the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["OPERATORS", "Operator", "ProposalOpacity"]
+__all__ = ["OPERATORS", "Fixed", "IWave", "IWavePlusPlus", "Operator", "ProposalOpacity", "Tap"]
+
+
+class Tap(NamedTuple):
+    """One coefficient of the fixed filter inside an operator: the map and the neighbour read, and the weight."""
+
+    source: int
+    dy: int
+    dx: int
+    weight: float
 
 
 class Operator(nn.Module):
-    """What every operator has: its numbers of maps and its half-width in samples of the subband grid."""
+    """What all operators are: a fixed filter, where the base wavelet has one in this step, and a learned part.
 
-    inputs: int
-    outputs: int
-    radius: int
+    Parameters
+    ----------
+    inputs, outputs : int
+        Maps read and maps predicted.
+    radius : int
+        Half-width in samples of the subband grid, of the learned part and of the taps.
+    taps : sequence of Tap
+        The fixed filter, which predicts the first output.
+
+    Attributes
+    ----------
+    quiet : bool
+        Where all that is read is zero the prediction is zero.
+    """
+
+    quiet = True
+
+    def __init__(self, inputs: int, outputs: int, radius: int, taps: Sequence[Tap] = ()) -> None:
+        super().__init__()
+        self.inputs, self.outputs, self.radius, self.taps = inputs, outputs, radius, tuple(taps)
+
+    @property
+    def learned(self) -> bool:
+        """Whether there is anything to learn."""
+        return any(True for _ in self.parameters())
+
+    def forward(
+        self,
+        x: Tensor,
+        guide: Tensor | None = None,
+        *,
+        fast: bool = False,
+        opacities: Tensor | None = None,
+    ) -> Tensor:
+        """Predict `outputs` maps.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, inputs, H + 2R, W + 2R)
+            What to predict from.
+        guide : Tensor, shape (1, inputs, H + 2R, W + 2R), optional
+            What opacities are computed from, for all of `x`; from each of `x` if not given. Operators without opacities
+            pay no heed to it.
+        fast : bool
+            Compute the learned part in bfloat16: it is a small fraction of the samples.
+        opacities : Tensor, shape (N, proposals, H, W), optional
+            Opacities to take instead of the operator's own.
+
+        Returns
+        -------
+        Tensor, shape (N, outputs, H, W)
+            In the dtype of `x`.
+        """
+        predicted = self.predict(x, guide, fast, opacities)
+        if not self.taps:
+            return predicted
+        fixed = self.filtered(x)
+        if self.outputs == 1:
+            return predicted + fixed
+        return torch.cat([predicted[:, :1] + fixed, predicted[:, 1:]], 1)
+
+    def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
+        """Return the prediction of the learned part; see `forward`."""
+        raise NotImplementedError
+
+    def filtered(self, x: Tensor, margin: int = 0) -> Tensor:
+        """Return the fixed filter's output, shape (N, 1, H + 2 margin, W + 2 margin); all zero without taps."""
+        inset = self.radius - margin
+        height, width = x.shape[-2] - 2 * inset, x.shape[-1] - 2 * inset
+        out = x.new_zeros(x.shape[0], 1, height, width)
+        for source, dy, dx, weight in self.taps:
+            top, left = inset + dy, inset + dx
+            part = x[:, source : source + 1, top : top + height, left : left + width]
+            out = out + weight * part
+        return out
+
+
+class Fixed(Operator):
+    """The fixed filter of a base wavelet's step and nothing else."""
+
+    def __init__(self, taps: Sequence[Tap]) -> None:
+        super().__init__(1, 1, 1, taps)
+
+    def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
+        return x.new_zeros(x.shape[0], 1, x.shape[-2] - 2, x.shape[-1] - 2)
 
 
 class ResidualBlock(nn.Module):
@@ -37,19 +130,41 @@ class ResidualBlock(nn.Module):
 
 
 class Opacity(nn.Module):
-    """The network that blends the proposals: non-negative maps that sum to one (P1, Fig. 6b and equation 5)."""
+    """The network that blends the proposals by non-negative maps (P1, Fig. 6).
+
+    Parameters
+    ----------
+    inputs, proposals, width, blocks, first_kernel, last_kernel : int
+        See `ProposalOpacity`.
+    normalisation : {"sum", "log"}
+        "sum": the maps sum to one, whatever the contrast (Fig. 6b, equation 5). "log": a log-like activation (Fig. 6a),
+        here ``log(1 + x)``: contrast is compressed, and all maps may vanish.
+    """
 
     OFFSET = 0.01
 
-    def __init__(self, inputs: int, proposals: int, width: int, blocks: int, first_kernel: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        proposals: int,
+        width: int,
+        blocks: int,
+        first_kernel: int,
+        last_kernel: int = 3,
+        normalisation: str = "sum",
+    ) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, width, first_kernel, bias=False)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.last = nn.Conv2d(width, proposals, 3, bias=False)
-        self.radius = first_kernel // 2 + 2 * blocks + 1
+        self.last = nn.Conv2d(width, proposals, last_kernel, bias=False)
+        self.radius = first_kernel // 2 + 2 * blocks + last_kernel // 2
+        self.normalisation = normalisation
 
     def forward(self, x: Tensor) -> Tensor:
-        likelihood = F.relu_(self.last(self.blocks(F.relu_(self.first(x))))) + self.OFFSET
+        likelihood = F.relu_(self.last(self.blocks(F.relu_(self.first(x)))))
+        if self.normalisation == "log":
+            return torch.log1p(likelihood)
+        likelihood = likelihood + self.OFFSET
         # a convolution by ones sums channels twice as fast as a reduction does
         ones = likelihood.new_ones(likelihood.shape[1], likelihood.shape[1], 1, 1)
         return likelihood / F.conv2d(likelihood, ones)
@@ -68,48 +183,44 @@ class ProposalOpacity(Operator):
         Channels in the trunk of the opacity network.
     blocks : int
         Residual blocks in the opacity network.
-    first_kernel : {1, 3}
-        Kernel of the opacity network's first convolution; with `blocks` it sets the half-width, which the
-        proposals share.
+    first_kernel, last_kernel : {1, 3, 5, 7}
+        Kernels of the opacity network's first and last convolution; with `blocks` they set the half-width, which
+        the proposals share.
     zero_dc : bool
         Take the mean off every proposal, so that a constant input predicts exactly zero.
+    normalisation : {"sum", "log"}
+        How likelihoods become opacities (P1, Fig. 6b and 6a); see `Opacity`.
+    taps : sequence of Tap
+        The fixed filter, to which the proposals add. As opacities sum to one, that is the same as to add it to every
+        proposal: one that is zero is the paper's proposal that equals the base filter.
     """
 
     def __init__(
         self,
         inputs: int,
         outputs: int,
+        taps: Sequence[Tap] = (),
         *,
         proposals: int,
         width: int,
         blocks: int,
         first_kernel: int,
         zero_dc: bool,
+        last_kernel: int = 3,
+        normalisation: str = "sum",
     ) -> None:
-        super().__init__()
-        self.inputs, self.outputs, self.count = inputs, outputs, proposals
-        self.zero_dc = zero_dc
-        self.opacity = Opacity(inputs, proposals, width, blocks, first_kernel)
-        self.radius = self.opacity.radius
+        opacity = Opacity(inputs, proposals, width, blocks, first_kernel, last_kernel, normalisation)
+        super().__init__(inputs, outputs, opacity.radius, taps)
+        self.count, self.zero_dc, self.opacity = proposals, zero_dc, opacity
         self.proposal = nn.Conv2d(inputs, outputs * proposals, 2 * self.radius + 1, bias=False)
         # Near zero: the transform starts at its base wavelet.
         nn.init.normal_(self.proposal.weight, std=1e-4)
 
-    def forward(self, x: Tensor, guide: Tensor | None = None, *, fast: bool = False) -> Tensor:
-        """Predict `outputs` maps.
-
-        Parameters
-        ----------
-        x : Tensor, shape (N, inputs, H + 2R, W + 2R)
-            What to predict from.
-        guide : Tensor, shape (1, inputs, H + 2R, W + 2R), optional
-            What the opacities are computed from, for all of `x`; from each of `x` if not given.
-        fast : bool
-            Compute in bfloat16: it costs a small fraction of the prediction.
-        """
+    def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             source = x.bfloat16() if fast else x
-            opacities = self.opacity(source if guide is None else guide)
+            if opacities is None:
+                opacities = self.opacity(source if guide is None else guide)
             return self._blend(self._propose(source), opacities).to(x.dtype)
 
     def _blend(self, proposals: Tensor, opacities: Tensor) -> Tensor:
@@ -134,5 +245,93 @@ class ProposalOpacity(Operator):
         return F.conv2d(columns, weight.permute(0, 3, 2, 1).contiguous())
 
 
+#: What networks without proposals see is divided by this, and what they say multiplied: about one then.
+_RANGE = 256.0
+
+#: They start slowly: a tenth of what they say counts (P2's networks do the same).
+_SHARE = 0.1
+
+
+class IWave(Operator):
+    """A plain network: 3x3 convolutions without biases with ReLU between (after the iWave of P1's reference 5).
+
+    Parameters
+    ----------
+    inputs, outputs, taps
+        See `Operator`.
+    width : int
+        Channels.
+    layers : int
+        Convolutions, which is also the half-width; at least two.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, taps: Sequence[Tap] = (), *, width: int, layers: int
+    ) -> None:
+        super().__init__(inputs, outputs, layers, taps)
+        widths = [inputs, *[width] * (layers - 1), outputs]
+        convolutions = [nn.Conv2d(a, b, 3, bias=False) for a, b in itertools.pairwise(widths)]
+        nn.init.zeros_(convolutions[-1].weight)  # the transform starts at its base wavelet
+        self.layers = nn.ModuleList(convolutions)
+
+    def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
+            y = (x / _RANGE).bfloat16() if fast else x / _RANGE
+            for layer in self.layers[:-1]:
+                y = F.relu_(layer(y))
+            said: Tensor = self.layers[-1](y).to(x.dtype)
+        return said * (_SHARE * _RANGE)
+
+
+class IWavePlusPlus(Operator):
+    """A trainable filter and a network that corrects what it says (P2, Fig. 3).
+
+    Parameters
+    ----------
+    inputs, outputs, taps
+        See `Operator`. The trainable filter starts at the taps; it is 3x1 where these lie in one column, else 3x3.
+    width : int
+        Channels of the network, 16 in P2.
+    """
+
+    quiet = False  # the network has biases
+
+    def __init__(self, inputs: int, outputs: int, taps: Sequence[Tap] = (), *, width: int) -> None:
+        super().__init__(inputs, outputs, 5, taps)
+        column = bool(taps) and all(tap.dx == 0 for tap in taps)
+        self.column = column
+        self.skip = nn.Conv2d(inputs, outputs, (3, 1) if column else 3, bias=False)
+        nn.init.zeros_(self.skip.weight)  # what is learned is added to the taps
+        self.first = nn.Conv2d(outputs, width, 3)
+        self.second = nn.Conv2d(width, width, 3)
+        self.third = nn.Conv2d(width, width, 3)
+        self.last = nn.Conv2d(width, outputs, 3)
+        for weight in self.last.parameters():
+            nn.init.zeros_(weight)
+
+    def forward(
+        self,
+        x: Tensor,
+        guide: Tensor | None = None,
+        *,
+        fast: bool = False,
+        opacities: Tensor | None = None,
+    ) -> Tensor:
+        # the network sees what the whole filter says, the taps included
+        skip = self.skip(x[..., 1:-1] if self.column else x)
+        if self.taps:
+            fixed = self.filtered(x, 4)
+            skip = skip + (fixed if self.outputs == 1 else F.pad(fixed, (0, 0, 0, 0, 0, self.outputs - 1)))
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
+            first = self.first((skip / _RANGE).bfloat16() if fast else skip / _RANGE)
+            y = self.third(torch.tanh(self.second(torch.tanh(first)))) + first[..., 2:-2, 2:-2]
+            said: Tensor = self.last(y).to(x.dtype)
+        return torch.add(skip[..., 4:-4, 4:-4], said, alpha=_SHARE * _RANGE)
+
+
 #: Operator classes by the name used in model configurations.
-OPERATORS: dict[str, Callable[..., Operator]] = {"proposal-opacity": ProposalOpacity}
+OPERATORS: dict[str, Callable[..., Operator]] = {
+    "proposal-opacity": ProposalOpacity,
+    "iwave": IWave,
+    "iwave++": IWavePlusPlus,
+}

@@ -1,7 +1,7 @@
 """Picture files other than JPEG 2000, and writing files whole or not at all.
 
-Pillow reads and writes them, but for RGB of 16 bits a sample, which Pillow would cut to 8: those go through tifffile
-and pypng.
+Pillow reads and writes them, but for what it would cut down or has no mode for: colours of 16 bits a sample go through
+tifffile and pypng, signed samples and more than four components through tifffile.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from .errors import InputError, OptionError
+from .errors import InputError, OptionError, WriteError
 
-__all__ = ["read_picture", "write_picture", "write_whole"]
+__all__ = [
+    "read_picture",
+    "take_place",
+    "temporary_beside",
+    "write_by",
+    "write_picture",
+    "write_whole",
+]
 
 _BITS_PER_SAMPLE = 258  # TIFF tag
-_PLAIN_MODES = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB", "YCbCr": "RGB"}
+_TIFF = (".tif", ".tiff")
+_PLAIN_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
 
 
-def _depth_of_rgb(picture: Image.Image, path: Path) -> int:
-    """Return the bits per sample of a picture that Pillow opens as RGB."""
+def _depth(picture: Image.Image, path: Path) -> int:
+    """Return the bits per sample of a picture that Pillow opens as RGB, RGBA or LA."""
     if picture.format == "TIFF":
         return int(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
     if picture.format == "PNG":
@@ -34,11 +43,23 @@ def _depth_of_rgb(picture: Image.Image, path: Path) -> int:
     return 8
 
 
-def _read_rgb16(path: Path, kind: str | None) -> NDArray[Any]:
-    if kind == "TIFF":
-        import tifffile
+def _read_tiff(path: Path) -> NDArray[Any]:
+    import tifffile
 
-        return np.asarray(tifffile.imread(path))
+    with tifffile.TiffFile(path) as file:
+        series = file.series[0]
+        samples = np.asarray(series.asarray())
+        axes = series.axes
+    if axes in ("SYX", "CYX", "IYX", "QYX"):  # a plane per component
+        samples = np.moveaxis(samples, 0, -1)
+    elif axes not in ("YX", "YXS", "YXC"):
+        raise InputError(f"{path} is a TIFF file of several pictures, or of an unusual layout ({axes})")
+    return samples
+
+
+def _read_deep(path: Path, kind: str | None) -> NDArray[Any]:
+    if kind == "TIFF":
+        return _read_tiff(path)
     import png
 
     width, height, rows, _ = png.Reader(bytes=path.read_bytes()).asDirect()
@@ -46,29 +67,39 @@ def _read_rgb16(path: Path, kind: str | None) -> NDArray[Any]:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    with Image.open(path) as picture:
+    try:
+        opened = Image.open(path)
+    except UnidentifiedImageError:
+        if path.suffix.lower() in _TIFF:
+            return _read_tiff(path)  # Pillow has no mode for five components, say
+        raise
+    with opened as picture:
         mode = picture.mode
-        if mode == "RGB" and _depth_of_rgb(picture, path) > 8:
-            return _read_rgb16(path, picture.format)
+        if mode in ("RGB", "RGBA", "LA") and _depth(picture, path) > 8:
+            return _read_deep(path, picture.format)
         if mode == "I" or mode.startswith("I;16"):
             samples = np.asarray(picture)
-            if samples.size and (samples.min() < 0 or samples.max() > 0xFFFF):
-                raise InputError(f"{path} has samples of more than 16 bits")
-            return samples.astype(np.uint16)
-        if mode not in _PLAIN_MODES or "transparency" in picture.info:
+            for kind in (np.uint16, np.int16):
+                limits = np.iinfo(kind)
+                if not samples.size or (samples.min() >= limits.min and samples.max() <= limits.max):
+                    return samples.astype(kind)
+            raise InputError(f"{path} has samples of more than 16 bits")
+        if mode not in _PLAIN_MODES and mode != "PA":
             raise InputError(
-                f"{path} is a picture of mode {mode}, and only grey and RGB without alpha are coded"
+                f"{path} is a picture of mode {mode}, and only grey and RGB, with or without alpha, are coded"
             )
+        if mode == "PA" or "transparency" in picture.info:
+            return np.asarray(picture.convert("LA" if mode == "L" else "RGBA"))
         return np.asarray(picture.convert(_PLAIN_MODES[mode]))
 
 
 def read_picture(path: Path) -> NDArray[Any]:
-    """Read a picture file as uint8 or uint16 samples, (H, W) or (H, W, 3).
+    """Read a picture file as samples, (H, W) or (H, W, C): uint8, uint16 or (TIFF) int8, int16.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is neither grey nor RGB.
+        If it cannot be read, or is of a kind that is not coded.
     """
     try:
         return _read(path)
@@ -78,7 +109,7 @@ def read_picture(path: Path) -> NDArray[Any]:
         raise InputError(f"{path} is larger than Pillow allows") from None
     except InputError:
         raise
-    except (OSError, ValueError, SyntaxError, zlib.error) as error:
+    except (OSError, ValueError, SyntaxError, LookupError, RuntimeError, zlib.error) as error:
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
@@ -93,50 +124,82 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
     suffix = path.suffix.lower()
     if suffix not in Image.registered_extensions():
         raise OptionError(f"no picture format has the suffix {path.suffix!r}")
-    wide = samples.dtype.itemsize > 1
-    if samples.dtype.kind == "i":
-        raise OptionError("a picture of signed samples cannot be written to a picture file")
-    if wide and suffix not in (".png", ".tif", ".tiff"):
+    components = 1 if samples.ndim == 2 else samples.shape[2]
+    wide, signed = samples.dtype.itemsize > 1, samples.dtype.kind == "i"
+    if (signed or components > 4) and suffix not in _TIFF:
+        raise OptionError(
+            f"signed samples, and more than four components, are written to TIFF, not to {path.suffix}"
+        )
+    if wide and suffix not in (".png", *_TIFF):
         raise OptionError(f"samples of more than 8 bits are written to PNG or TIFF, not to {path.suffix}")
 
     def write(temporary: Path) -> None:
-        if wide and samples.ndim == 3 and suffix == ".png":
+        if suffix in _TIFF and (signed or components > 4 or (wide and components > 1)):
+            import tifffile
+
+            colour = components in (3, 4)
+            tifffile.imwrite(
+                temporary,
+                samples,
+                photometric="rgb" if colour else "minisblack",
+                planarconfig="contig" if components > 1 else None,
+                extrasamples=["unassalpha"] if components in (2, 4) else None,
+            )
+        elif wide and components > 1:
             import png
 
             height, width, _ = samples.shape
             with temporary.open("wb") as stream:
-                writer = png.Writer(width, height, greyscale=False, bitdepth=16)
+                writer = png.Writer(
+                    width, height, greyscale=components < 3, alpha=components in (2, 4), bitdepth=16
+                )
                 writer.write_array(stream, samples.reshape(-1).tolist())
-        elif wide and samples.ndim == 3:
-            import tifffile
-
-            tifffile.imwrite(temporary, samples, photometric="rgb")
         else:
             Image.fromarray(samples).save(temporary, format=Image.registered_extensions()[suffix])
 
-    _replace(path, write)
+    write_by(path, write)
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file by way of a temporary one beside it, so that it is there whole or not at all."""
-    _replace(path, lambda temporary: temporary.write_bytes(data))
+    write_by(path, lambda temporary: temporary.write_bytes(data))
 
 
-def _replace(path: Path, write: Any) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent or Path(), prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    temporary = Path(name)
+def write_by(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file by way of a temporary one beside it, which `write` fills: it is there whole or not at all.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written. What `write` raises of its own passes through.
+    """
+    temporary = temporary_beside(path)
     try:
         write(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        take_place(temporary, path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+        if error.errno is None:
+            raise  # not of the operating system
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Make an empty file that `take_place` can put in the place of `path`."""
+    path = path.resolve()  # a link stays a link
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror}") from None
+    return Path(name)
+
+
+def take_place(temporary: Path, path: Path) -> None:
+    """Put a file in the place of another at one stroke."""
+    temporary.chmod(0o666 & ~_umask())
+    os.replace(temporary, path.resolve())
 
 
 def _umask() -> int:

@@ -42,6 +42,7 @@ class Opacities(enum.IntEnum):
 
     OWN = 0
     FIRST = 1
+    COLOUR = 2  # the first component's for the first three, each other one's own
 
 
 class Colour(enum.IntEnum):
@@ -98,6 +99,13 @@ class Descriptor:
     opacities: Opacities
     model_id: bytes
     scales: tuple[float, ...] = ()
+
+    @property
+    def groups(self) -> list[slice]:
+        """The components that share the opacities of the first of them."""
+        shared = {Opacities.OWN: 1, Opacities.FIRST: self.components, Opacities.COLOUR: 3}[self.opacities]
+        first = min(shared, self.components)
+        return [slice(0, first), *(slice(at, at + 1) for at in range(first, self.components))]
 
     def to_bytes(self) -> bytes:
         """Return the payload of the COM marker segment (after Rcom)."""

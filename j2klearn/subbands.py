@@ -54,6 +54,11 @@ class Subbands:
         """Return all coefficients as one array."""
         return np.concatenate([band.ravel() for band in self.bands()])
 
+    def multiply(self, factors: Sequence[float]) -> None:
+        """Multiply every subband in place by its factor, given in the transport's order."""
+        for band, factor in zip(self.bands(), factors, strict=True):
+            band *= factor
+
     def divide(self, factors: Sequence[float]) -> None:
         """Divide every subband in place by its factor, given in the transport's order."""
         for band, factor in zip(self.bands(), factors, strict=True):

@@ -1,4 +1,4 @@
-"""The learned transform over all levels of a component, for coding: native base wavelet, networks in PyTorch."""
+"""The learned transform over all levels of a component, for coding: native 9/7, all else in PyTorch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from torch import Tensor
 from . import _native
 from .geometry import Rect
 from .stages import stage
-from .structures import Bands, Structure
+from .structures import Bands, BaseWavelet, Structure
 from .subbands import Subbands
+from .wavelet import WAVELETS
 
 if TYPE_CHECKING:
     from .model import Model
@@ -24,7 +25,8 @@ __all__ = ["analyse", "reach", "synthesise"]
 
 Planes = NDArray[np.float32]
 
-#: Rows and columns that one level of the 9/7 synthesis reaches beyond a sample, in samples of the finer level.
+#: Rows and columns that one level of the 9/7 synthesis, the longest of a base wavelet, reaches beyond a sample, in
+#: samples of the finer level.
 _BASE_REACH = 8
 
 
@@ -39,7 +41,7 @@ def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
 
 
 class _NativeWavelet:
-    """The base wavelet of the native library, behind the interface of `j2klearn.wavelet.Wavelet`."""
+    """The 9/7 of the native library, behind the interface of `j2klearn.wavelet.Wavelet`."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -79,10 +81,10 @@ def _fast_bfloat16() -> bool:
         return False
 
 
-def _ready(model: Model) -> Structure:
+def _ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
     structure = model.structure
     structure.shared, structure.fast = True, _fast_bfloat16()
-    return structure
+    return structure, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 
 def reach(model: Model) -> int:
@@ -115,7 +117,7 @@ def analyse(
     progress : callable, optional
         Called with the share of the work that each level done was.
     """
-    structure, wavelet = _ready(model), _NativeWavelet(threads)
+    structure, wavelet = _ready(model, threads)
     x = torch.from_numpy(planes)[:, None]
     del planes  # at the size of a picture every copy counts
     samples = x.numel()
@@ -150,7 +152,7 @@ def synthesise(
 
     The subbands may be those of lower resolutions alone; the list is emptied.
     """
-    structure, wavelet = _ready(model), _NativeWavelet(threads)
+    structure, wavelet = _ready(model, threads)
     area, levels = components[0].area, components[0].levels
     x = _batch([bands.ll for bands in components])
     with torch.inference_mode(), stage("synthesis"):

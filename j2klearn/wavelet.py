@@ -1,18 +1,21 @@
-"""The base wavelets of T.800 Annex F in PyTorch: the irreversible 9/7 and the reversible 5/3, one level at a time.
+"""The base wavelets in PyTorch, one level at a time: the 9/7 and the 5/3 of T.800 Annex F, and the 1/3.
 
 Both work on any size from 1x1 and on any origin: the parity of the origin decides which samples are low-pass, and
-borders are extended by whole-sample symmetry (T.800 F.4). They are differentiable (the 9/7) and used for training;
-the native library has the same transforms for coding, and the tests hold the two against each other.
+borders are extended by whole-sample symmetry (T.800 F.4). On floating point they are linear and differentiable. The
+native library has the 9/7 and the reversible 5/3 too, and the tests hold the two against each other.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .errors import OptionError
 
-__all__ = ["NORMS_97", "WAVELETS", "Wavelet"]
+__all__ = ["LIFTINGS", "NORMS_97", "WAVELETS", "Lifting", "LiftingStep", "Wavelet"]
 
 _ALPHA = -1.586134342059924
 _BETA = -0.052980118572961
@@ -30,19 +33,63 @@ NORMS_97 = {
 }
 
 
-def _neighbours(samples: Tensor, count: int, before: int, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the left and right neighbour of each of `count` samples of the other phase, mirrored at the borders.
+@dataclass(frozen=True)
+class LiftingStep:
+    """One lifting step of a base wavelet in one direction.
 
-    `before` is 1 where the first sample of the other phase lies before the first of `samples`.
+    Attributes
+    ----------
+    predict : bool
+        Whether the high-pass samples are predicted from the low-pass ones; else the low-pass ones are updated.
+    taps : (float, float, float)
+        In analysis, what is added to a sample of cell k of the samples of the other phase in cells k-1, k and k+1. Cell
+        k holds the grid positions 2k (low-pass) and 2k+1 (high-pass).
+    """
+
+    predict: bool
+    taps: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Lifting:
+    """A base wavelet in one direction: gains of the low-pass and high-pass samples, steps, and gains again."""
+
+    steps: tuple[LiftingStep, ...]
+    before: tuple[float, float] = (1.0, 1.0)
+    after: tuple[float, float] = (1.0, 1.0)
+
+
+#: The base wavelets by name: the 9/7 (T.800 F.4.8.2) and the 5/3 (F.4.8.1, P1 equations 1 and 2), and the 1/3 as
+#: update and predict: the average of two samples, and what a parabola through three averages predicts (P1, Fig. 2).
+LIFTINGS = {
+    "9-7": Lifting(
+        (
+            LiftingStep(True, (0.0, _ALPHA, _ALPHA)),
+            LiftingStep(False, (_BETA, _BETA, 0.0)),
+            LiftingStep(True, (0.0, _GAMMA, _GAMMA)),
+            LiftingStep(False, (_DELTA, _DELTA, 0.0)),
+        ),
+        after=(1 / _K, _K),
+    ),
+    "5-3": Lifting((LiftingStep(True, (0.0, -0.5, -0.5)), LiftingStep(False, (0.25, 0.25, 0.0)))),
+    "1-3": Lifting(
+        (LiftingStep(False, (0.0, 0.5, 0.0)), LiftingStep(True, (0.125, -1.0, -0.125))), before=(0.5, 1.0)
+    ),
+}
+
+
+def _shifted(samples: Tensor, first: int, count: int, offsets: Sequence[int], dim: int) -> tuple[Tensor, ...]:
+    """Return `count` samples from index `first` plus each offset on, the border samples repeated beyond.
+
+    Of one phase that is the whole-sample symmetric extension of the signal (T.800 F.4.5).
     """
     length = samples.shape[dim]
-    parts = [samples]
-    if before:
-        parts.insert(0, samples.narrow(dim, 0, 1))
-    if count + 1 > length + before:
-        parts.append(samples.narrow(dim, length - 1, 1))
-    extended = torch.cat(parts, dim) if len(parts) > 1 else samples
-    return extended.narrow(dim, 0, count), extended.narrow(dim, 1, count)
+    before = max(0, -(first + min(offsets)))
+    after = max(0, first + max(offsets) + count - length)
+    if before or after:
+        ends = (samples.narrow(dim, 0, 1), samples.narrow(dim, length - 1, 1))
+        samples = torch.cat([ends[0]] * before + [samples] + [ends[1]] * after, dim)
+    return tuple(samples.narrow(dim, first + offset + before, count) for offset in offsets)
 
 
 def _split(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
@@ -67,44 +114,56 @@ def _merge(low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
     return out
 
 
-def _lift(target: Tensor, source: Tensor, weight: float, before: int, dim: int) -> Tensor:
-    left, right = _neighbours(source, target.shape[dim], before, dim)
-    return target + weight * (left + right)
+def _lift(
+    low: Tensor, high: Tensor, step: LiftingStep, sign: int, dim: int, odd: int
+) -> tuple[Tensor, Tensor]:
+    # the first low-pass sample lies in cell `odd`, the first high-pass one in cell 0
+    target, source, first = (high, low, -odd) if step.predict else (low, high, odd)
+    weights: dict[float, list[int]] = {}
+    for offset, weight in zip((-1, 0, 1), step.taps, strict=True):
+        if weight:
+            weights.setdefault(weight, []).append(offset)
+    for weight, offsets in weights.items():
+        parts = _shifted(source, first, target.shape[dim], offsets, dim)
+        target = target + sign * weight * (parts[0] + parts[1] if len(parts) == 2 else parts[0])
+    return (low, target) if step.predict else (target, high)
 
 
-def _analyse_97(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
+def _scaled(low: Tensor, high: Tensor, gains: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    return (low, high) if gains == (1.0, 1.0) else (low * gains[0], high * gains[1])
+
+
+def _analyse(x: Tensor, dim: int, odd: int, lifting: Lifting) -> tuple[Tensor, Tensor]:
     low, high = _split(x, dim, odd)
     if x.shape[dim] == 1:  # T.800 F.4.6: a lone sample is kept, doubled where it is a high-pass one
-        return low, high * 2
-    high = _lift(high, low, _ALPHA, odd, dim)
-    low = _lift(low, high, _BETA, 1 - odd, dim)
-    high = _lift(high, low, _GAMMA, odd, dim)
-    low = _lift(low, high, _DELTA, 1 - odd, dim)
-    return low * (1 / _K), high * _K
+        return low.clone(), high * 2
+    low, high = _scaled(low, high, lifting.before)
+    for step in lifting.steps:
+        low, high = _lift(low, high, step, 1, dim, odd)
+    return _scaled(low, high, lifting.after)
 
 
-def _synthesise_97(low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
+def _synthesise(low: Tensor, high: Tensor, dim: int, odd: int, lifting: Lifting) -> Tensor:
     if low.shape[dim] + high.shape[dim] == 1:
         return _merge(low, high / 2, dim, odd)
-    low, high = low * _K, high * (1 / _K)
-    low = _lift(low, high, -_DELTA, 1 - odd, dim)
-    high = _lift(high, low, -_GAMMA, odd, dim)
-    low = _lift(low, high, -_BETA, 1 - odd, dim)
-    high = _lift(high, low, -_ALPHA, odd, dim)
+    low, high = _scaled(low, high, (1 / lifting.after[0], 1 / lifting.after[1]))
+    for step in reversed(lifting.steps):
+        low, high = _lift(low, high, step, -1, dim, odd)
+    low, high = _scaled(low, high, (1 / lifting.before[0], 1 / lifting.before[1]))
     return _merge(low, high, dim, odd)
 
 
 def _predict_53(low: Tensor, count: int, odd: int, dim: int) -> Tensor:
-    left, right = _neighbours(low, count, odd, dim)
+    left, right = _shifted(low, -odd, count, (0, 1), dim)
     return (left + right) >> 1
 
 
 def _update_53(high: Tensor, count: int, odd: int, dim: int) -> Tensor:
-    left, right = _neighbours(high, count, 1 - odd, dim)
+    left, right = _shifted(high, odd, count, (-1, 0), dim)
     return (left + right + 2) >> 2
 
 
-def _analyse_53(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
+def _analyse_reversible(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
     low, high = _split(x, dim, odd)
     if x.shape[dim] == 1:
         return low, high * 2
@@ -112,7 +171,7 @@ def _analyse_53(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
     return low + _update_53(high, low.shape[dim], odd, dim), high
 
 
-def _synthesise_53(low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
+def _synthesise_reversible(low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
     if low.shape[dim] + high.shape[dim] == 1:
         return _merge(low, high >> 1, dim, odd)
     low = low - _update_53(high, low.shape[dim], odd, dim)
@@ -120,19 +179,23 @@ def _synthesise_53(low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
 
 
 class Wavelet:
-    """One base wavelet of T.800: ``analyse`` and ``synthesise`` a single level of a two-dimensional plane.
+    """One base wavelet: ``analyse`` and ``synthesise`` a single level of a two-dimensional plane.
 
     Parameters
     ----------
-    name : {"9-7", "5-3"}
-        The irreversible 9/7 (floating point, T.800 F.4.8.2) or the reversible 5/3 (integers, F.4.8.1).
+    name : {"9-7", "5-3", "1-3"}
+        A key of `LIFTINGS`. The 5/3 is reversible on planes of integers (T.800 F.4.8.1) and linear on others.
+
+    Raises
+    ------
+    OptionError
+        If there is no such wavelet.
     """
 
     def __init__(self, name: str) -> None:
-        if name not in _FILTERS:
-            raise OptionError(f"unknown base wavelet {name!r}: it is one of {', '.join(_FILTERS)}")
+        if name not in LIFTINGS:
+            raise OptionError(f"unknown base wavelet {name!r}: it is one of {', '.join(LIFTINGS)}")
         self.name = name
-        self._analyse, self._synthesise = _FILTERS[name]
 
     def analyse(self, x: Tensor, origin: tuple[int, int] = (0, 0)) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Split a plane into LL, HL, LH and HH.
@@ -140,7 +203,7 @@ class Wavelet:
         Parameters
         ----------
         x : Tensor, shape (..., H, W)
-            Samples; floating point for the 9/7, an integer dtype for the 5/3.
+            Samples; floating point, or of an integer dtype for the reversible 5/3.
         origin : (int, int)
             Grid position ``(y0, x0)`` of the first sample; its parity decides the phases.
 
@@ -150,9 +213,9 @@ class Wavelet:
             Subbands of the sizes of T.800 equation B-15; a side may be empty.
         """
         row, column = origin[0] & 1, origin[1] & 1
-        low, high = self._analyse(x, -2, row)  # vertical first, T.800 F.4.2
-        ll, hl = self._analyse(low, -1, column)
-        lh, hh = self._analyse(high, -1, column)
+        low, high = self._forward(x, -2, row)  # vertical first, T.800 F.4.2
+        ll, hl = self._forward(low, -1, column)
+        lh, hh = self._forward(high, -1, column)
         return ll, hl, lh, hh
 
     def synthesise(
@@ -160,12 +223,20 @@ class Wavelet:
     ) -> Tensor:
         """Put LL, HL, LH and HH together again; the inverse of `analyse`, with the same `origin`."""
         row, column = origin[0] & 1, origin[1] & 1
-        low = self._synthesise(ll, hl, -1, column)
-        high = self._synthesise(lh, hh, -1, column)
-        return self._synthesise(low, high, -2, row)
+        low = self._backward(ll, hl, -1, column)
+        high = self._backward(lh, hh, -1, column)
+        return self._backward(low, high, -2, row)
 
+    def _forward(self, x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
+        if self.name == "5-3" and not x.is_floating_point():
+            return _analyse_reversible(x, dim, odd)
+        return _analyse(x, dim, odd, LIFTINGS[self.name])
 
-_FILTERS = {"9-7": (_analyse_97, _synthesise_97), "5-3": (_analyse_53, _synthesise_53)}
+    def _backward(self, low: Tensor, high: Tensor, dim: int, odd: int) -> Tensor:
+        if self.name == "5-3" and not low.is_floating_point():
+            return _synthesise_reversible(low, high, dim, odd)
+        return _synthesise(low, high, dim, odd, LIFTINGS[self.name])
+
 
 #: The base wavelets by name.
-WAVELETS = {name: Wavelet(name) for name in _FILTERS}
+WAVELETS = {name: Wavelet(name) for name in LIFTINGS}

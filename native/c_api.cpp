@@ -25,7 +25,7 @@ namespace {
 using j2kl::Failure;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 1;
+constexpr std::uint32_t abi_version = 2;
 
 template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
 {

@@ -46,6 +46,7 @@ enum {
 typedef struct j2kl_report {
     char error[1024];
     char warning[1024];
+    char info[4096];                    /* what it said beside */
     uint32_t errors;
     uint32_t warnings;
 } j2kl_report;

@@ -32,7 +32,7 @@ public:
         if (!codec_) {
             throw std::bad_alloc();
         }
-        opj_set_info_handler(codec, Reporter::on_info, nullptr);
+        opj_set_info_handler(codec, Reporter::on_info, &reporter);
         opj_set_warning_handler(codec, Reporter::on_warning, &reporter);
         opj_set_error_handler(codec, Reporter::on_error, &reporter);
     }

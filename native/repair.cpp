@@ -60,6 +60,9 @@ public:
                 return false;
             }
         }
+        if (!changed_ && parts_.ended) {
+            return false; // what is missing are tiles without a sample, which OpenJPEG wants left out
+        }
         return write(out);
     }
 
@@ -146,8 +149,11 @@ private:
         if (!packets || !walk) {
             return false;
         }
+        if (parts.empty() && *packets == 0) {
+            return true; // a tile without a sample, between those of a subsampled component
+        }
         Plan &result = plans_[tile];
-        result.changed = true;
+        result.changed = changed_ = true;
         if (walk->packets >= *packets || (walk->damaged && !cut)) {
             keep(parts, cut ? walk->size : SIZE_MAX, result); // nothing is missing, or not because of a cut
             return true;
@@ -198,7 +204,7 @@ private:
             }
         }
         for (std::uint32_t tile = 0; tile < plans_.size(); ++tile) {
-            if (parts_.of_tile[tile].empty()) {
+            if (parts_.of_tile[tile].empty() && plans_[tile].changed) {
                 append_u16(out, marker::sot);
                 append_u16(out, 10);
                 append_u16(out, tile);
@@ -264,6 +270,7 @@ private:
     std::vector<Plan> plans_;
     Effort effort_;
     std::uint64_t added_ = 0, incomplete_ = 0;
+    bool changed_ = false;
 };
 
 } // namespace

@@ -36,6 +36,14 @@ public:
         }
     }
 
+    void info(std::string_view text)
+    {
+        if (report_ != nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            append(report_->info, sizeof report_->info, text);
+        }
+    }
+
     // A call that fails says why it failed, not what went wrong before.
     void forget_errors()
     {
@@ -61,7 +69,7 @@ public:
     {
         static_cast<Reporter *>(reporter)->warning(text);
     }
-    static void on_info(const char *, void *) {}
+    static void on_info(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->info(text); }
 
 private:
     // Joins texts with "; ". A text said already is not said again (one bad packet is often followed by

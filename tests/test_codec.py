@@ -316,7 +316,7 @@ class TestRefusals:
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
-        "image", [np.zeros((4, 4, 2), np.uint8), np.zeros((0, 3), np.uint8), np.full((4, 4), np.nan)]
+        "image", [np.zeros((4, 4, 256), np.uint8), np.zeros((0, 3), np.uint8), np.full((4, 4), np.nan)]
     )
     def test_pictures(self, image: NDArray[Any]) -> None:
         with pytest.raises(InputError):

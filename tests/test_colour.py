@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, pixels, planes
-from j2klearn.errors import InputError
+from j2klearn.colour import Picture, pixels, planes, sample_range
+from j2klearn.errors import InputError, OptionError
 
 
 @pytest.mark.parametrize(
@@ -39,16 +41,17 @@ def test_overshoot_is_clipped() -> None:
     [
         (np.zeros((4, 4), np.float32), None),
         (np.full((4, 4), np.nan), None),
-        (np.zeros((4, 4), np.int16), None),
+        (np.zeros((4, 4), np.int32), None),
         (np.zeros((4, 4), bool), None),
         (np.zeros(4, np.uint8), None),
-        (np.zeros((4, 4, 2), np.uint8), None),
-        (np.zeros((4, 4, 4), np.uint8), None),
+        (np.zeros((4, 4, 256), np.uint8), None),
         (np.zeros((2, 4, 4, 3), np.uint8), None),
         (np.zeros((0, 4), np.uint8), None),
         (np.zeros((4, 0, 3), np.uint8), None),
         (np.zeros((4, 4), np.uint8), 12),
-        (np.zeros((4, 4), np.uint16), 7),
+        (np.zeros((4, 4), np.uint16), 0),
+        (np.zeros((4, 4), np.uint16), 17),
+        (np.full((4, 4), -9, np.int8), 4),
         (np.zeros((4, 4), np.uint16), 12.0),
         (np.full((4, 4), 4096, np.uint16), 12),
         ("picture", None),
@@ -58,3 +61,39 @@ def test_overshoot_is_clipped() -> None:
 def test_refused(image: object, depth: int | None) -> None:
     with pytest.raises(InputError):
         Picture(image, depth)
+
+
+@pytest.mark.parametrize("components", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize(("dtype", "depth"), [(np.uint8, 8), (np.int8, 5), (np.uint16, 12), (np.int16, 16)])
+def test_components_and_signs_come_back(components: int, dtype: type, depth: int) -> None:
+    low, high = sample_range(depth, signed=np.dtype(dtype).kind == "i")
+    image = np.random.default_rng(4).integers(low, high + 1, (7, 9, components)).astype(dtype)
+    picture = Picture(image, depth)
+    back = pixels(planes(picture), depth, ict=picture.ict, signed=picture.signed)
+    assert back.dtype == dtype
+    # the ICT in single precision costs the sixteenth bit
+    assert np.abs(back.astype(int) - image.reshape(back.shape)).max() <= (1 if depth == 16 else 0)
+
+
+def test_what_the_components_are() -> None:
+    def facts(components: int, **options: Any) -> tuple[int, bool, bool]:
+        picture = Picture(np.zeros((2, 2, components), np.uint8), **options)
+        return picture.colours, picture.alpha, picture.ict
+
+    assert facts(1) == (1, False, False)
+    assert facts(2) == (1, True, False)
+    assert facts(3) == (3, False, True)
+    assert facts(4) == (3, True, True)
+    assert facts(5) == (3, False, True)
+    assert facts(5, alpha=True) == (3, True, True)
+    assert facts(4, alpha=False, component_transform=False) == (3, False, False)
+    assert facts(4, colorspace="grey") == (1, False, False)
+    for options in (
+        {"colorspace": "cmyk"},
+        {"alpha": True},
+        {"colorspace": "grey", "component_transform": True},
+    ):
+        with pytest.raises(OptionError):
+            facts(3, **options)
+    with pytest.raises(OptionError):
+        facts(2, colorspace="rgb")

@@ -69,7 +69,7 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
         (9, 33, SegmentError),  # levels
         (10, 9, SegmentError),  # colour
         (11, 0, SegmentError),  # number of components
-        (12, 2, SegmentError),  # opacities
+        (12, 3, SegmentError),  # opacities
         (13, 1, SegmentError),  # number of scales
     ],
 )
@@ -78,6 +78,17 @@ def test_fields_out_of_range(offset: int, value: int, error: type[Exception]) ->
     payload[offset] = value
     with pytest.raises(error):
         Descriptor.from_bytes(bytes(payload) + struct.pack(">I", zlib.crc32(payload)))
+
+
+def test_components_that_share_opacities() -> None:
+    def groups(opacities: Opacities, components: int) -> list[list[int]]:
+        made = dataclasses.replace(DESCRIPTOR, opacities=opacities, components=components)
+        return [list(range(components))[group] for group in made.groups]
+
+    assert groups(Opacities.FIRST, 5) == [[0, 1, 2, 3, 4]]
+    assert groups(Opacities.OWN, 3) == [[0], [1], [2]]
+    assert groups(Opacities.COLOUR, 5) == [[0, 1, 2], [3], [4]]
+    assert groups(Opacities.COLOUR, 3) == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("scale", [float("nan"), float("inf"), 0.0, -1.0, 1e9])

@@ -51,4 +51,6 @@ def test_coding_names_its_stages_and_they_make_up_the_time(rgb, model):
     assert sum(encoding.seconds.values()) <= taken
     with StageClock() as decoding:
         j2klearn.decode(data)
-    assert set(decoding.seconds) == {"transport", "tier-1/2"} | ({"colour", "synthesis"} if learned else set())
+    assert set(decoding.seconds) == {"transport", "tier-1/2"} | (
+        {"colour", "synthesis"} if learned else set()
+    )

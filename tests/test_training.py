@@ -1,138 +1,217 @@
-"""Training: it learns, it resumes as if it had not stopped, and its quantiser is the real one."""
+"""Training: it learns, it resumes as if it had not stopped, and several processes are one with a larger batch."""
 
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from j2klearn import registry
+from j2klearn.cli import main
 from j2klearn.errors import InputError, OptionError
 from j2klearn.model import Model
-from j2klearn.training.__main__ import main
 from j2klearn.training.data import Patches
-from j2klearn.training.objective import RateProxy, dead_zone
-from j2klearn.training.trainer import Trainer, read_config
+from j2klearn.training.trainer import Trainer
 
-CONFIG = """
-[model]
-structure = "hybrid"
-base = "9-7"
-operator = "proposal-opacity"
-h2l = { proposals = 4, width = 8, blocks = 1, first_kernel = 3, zero_dc = false }
-l2h = { proposals = 4, width = 8, blocks = 1, first_kernel = 1, zero_dc = true }
-
-[training]
-levels = 2
-crop = 32
-batch = 2
-steps = %d
-learning_rate = 3e-3
-proposal_rate = 0.1
-step_range = [8.0, 16.0]
-rate_weight = 0.15
-average = 0.99
-seed = 3
-"""
+from .small_models import OPERATORS, STRUCTURES, configuration
+from .training_pictures import write_config, write_pictures
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Slanted edges: what a separable wavelet is bad at, so that there is something to learn in a minute."""
     folder = tmp_path_factory.mktemp("pictures")
-    y, x = np.mgrid[:256, :512]
-    for index in range(4):
-        waves = np.sin((x * np.cos(0.4 + 0.2 * index) + y * np.sin(0.4 + 0.2 * index)) / (3 + index))
-        Image.fromarray((128 + 90 * np.tanh(4 * waves)).astype(np.uint8)).save(folder / f"{index}.png")
+    write_pictures(folder)
     return folder
 
 
-def config(tmp_path: Path, steps: int) -> Path:
-    path = tmp_path / f"small{steps}.toml"
-    path.write_text(CONFIG % steps)
-    return path
+@pytest.fixture(scope="module")
+def patches(pictures: Path) -> Patches:
+    return Patches(pictures, 64, quiet=True)
 
 
-def test_it_learns(tmp_path: Path, pictures: Path) -> None:
-    trainer = Trainer(config(tmp_path, 150), Patches(pictures, 64), tmp_path / "out")
-    trainer.run(save_every=1000)
-    with (tmp_path / "out" / "log.csv").open() as stream:
-        ratios = [float(row[1]) / float(row[2]) for row in csv.reader(stream)]
-    assert np.mean(ratios[-4:]) < 0.995
-    assert np.mean(ratios[-4:]) < np.mean(ratios[:4])
+def rows(path: Path) -> list[list[str]]:
+    with path.open() as stream:
+        return list(csv.reader(stream))[1:]
+
+
+@pytest.mark.parametrize("quantiser", ["annealed", "straight-through", "noise", "mixed"])
+def test_it_learns(tmp_path: Path, patches: Patches, quantiser: str) -> None:
+    config = write_config(tmp_path / "small.toml", steps=45, quantiser=quantiser)
+    Trainer(config, patches, tmp_path / "out").run()
+    ratios = [float(row[2]) / float(row[3]) for row in rows(tmp_path / "out" / "log.csv")]
+    assert np.mean(ratios[-3:]) < 0.997
+    assert np.mean(ratios[-3:]) < ratios[0]
     model = Model.load(tmp_path / "out" / "model.safetensors")
-    assert model.card["steps_done"] == 150
+    assert model.card["steps_done"] == 45
     model.build()
 
 
-def test_a_resumed_run_is_the_same_run(tmp_path: Path, pictures: Path) -> None:
-    patches = Patches(pictures, 64)
-    path = config(tmp_path, 12)
-    whole = Trainer(path, patches, tmp_path / "whole")
-    whole.run(save_every=100)
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, operator: str) -> None:
+    config = write_config(tmp_path / "c.toml", configuration(name, operator), steps=2, batch=1)
+    trainer = Trainer(config, patches, tmp_path / "out")
+    before = {key: value.clone() for key, value in trainer.structure.state_dict().items()}
+    for _ in range(2):
+        trainer.train_step()
+    after = trainer.structure.state_dict()
+    # all weights take part but those behind a last layer that starts at zero
+    moved = sum(not torch.equal(before[key], after[key]) for key in before)
+    assert moved == len(before)
+    assert all(torch.isfinite(value).all() for value in after.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("hybrid97", {}),
+        (
+            "custom4s",
+            {"pretraining": "progressive", "pretraining_steps": 4, "gains_every": 5, "quantiser": "mixed"},
+        ),
+        ("custom5s", {"pretraining": "oracle", "pretraining_steps": 3}),
+    ],
+)
+def test_a_resumed_run_is_the_same_run(tmp_path: Path, patches: Patches, name: str, settings: dict) -> None:
+    path = write_config(tmp_path / "small.toml", configuration(name), save_every=7, **settings)
+    Trainer(path, patches, tmp_path / "whole").run()
     first = Trainer(path, patches, tmp_path / "parts")
-    for _ in range(7):
-        first._train_step()
-    first.save()
+    step = first.train_step
+
+    def stop_later() -> tuple[float, float, float]:
+        if first.step == 11:
+            raise KeyboardInterrupt
+        return step()
+
+    first.train_step = stop_later  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
     second = Trainer(path, patches, tmp_path / "parts")
     second.resume()
-    second.run(save_every=100)
-    for a, b in zip(whole.structure.parameters(), second.structure.parameters(), strict=True):
-        assert torch.equal(a, b)
-    a, b = (Model.load(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert second.step == 7
+    second.run()
+    a, b = (Model.load(tmp_path / folder / "model.safetensors") for folder in ("whole", "parts"))
     assert a.id == b.id
+    assert rows(tmp_path / "whole" / "log.csv") == rows(tmp_path / "parts" / "log.csv")
 
 
-def test_dead_zone_is_the_quantiser_of_the_standard() -> None:
-    x = torch.tensor([-9.0, -4.1, -3.9, -0.1, 0.0, 3.9, 4.0, 7.9, 8.0], requires_grad=True)
-    y = dead_zone(x, torch.tensor(4.0))
-    assert y.tolist() == [-10.0, -6.0, 0.0, 0.0, 0.0, 0.0, 6.0, 6.0, 10.0]
-    y.sum().backward()
-    assert x.grad.tolist() == [1.0] * 9
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, patches: Patches) -> None:
+    config = write_config(tmp_path / "a.toml")
+    trainer = Trainer(config, patches, tmp_path / "out")
+    with pytest.raises(OptionError, match="no checkpoint"):
+        trainer.resume()
+    trainer.save()
+    other = Trainer(write_config(tmp_path / "b.toml", seed=4), patches, tmp_path / "out")
+    with pytest.raises(OptionError, match="another configuration"):
+        other.resume()
 
 
-def test_rate_proxy_is_a_code_length() -> None:
-    """Probabilities of all indices add up to one, and busy surroundings make large indices cheap."""
-    proxy = RateProxy()
-    quiet, busy = torch.zeros(1, 1, 5, 5), torch.full((1, 1, 5, 5), 6.0)
-    for surroundings in (quiet, busy):
-        total = 0.0
-        for value in range(-80, 81):
-            surroundings[0, 0, 2, 2] = value
-            total += (2.0 ** -proxy(surroundings, "HL")[0, 0, 2, 2]).item()
-        assert total == pytest.approx(1, abs=0.01)
-    quiet[0, 0, 2, 2] = busy[0, 0, 2, 2] = 6
-    assert proxy(busy, "HL")[0, 0, 2, 2] < proxy(quiet, "HL")[0, 0, 2, 2]
+def test_a_warm_start(tmp_path: Path, patches: Patches) -> None:
+    config = write_config(tmp_path / "a.toml", steps=3)
+    first = Trainer(config, patches, tmp_path / "out")
+    first.run()
+    model = Model.load(tmp_path / "out" / "model.safetensors")
+    second = Trainer(config, patches, tmp_path / "again", start=model)
+    assert second.model().id == model.id
+    assert second.model().card["started_from"] == model.id.hex()
+    with pytest.raises(OptionError, match="another network"):
+        Trainer(config, patches, tmp_path / "no", start=registry.resolve("hybrid97-9c-compact"))
 
 
-def test_rate_proxy_is_finite_with_finite_gradients() -> None:
-    index = (torch.randn(2, 1, 16, 16) * torch.logspace(-6, 4, 16)).requires_grad_()
-    bits = RateProxy()(index, "HH")
-    bits.sum().backward()
-    assert torch.isfinite(bits).all()
-    assert torch.isfinite(index.grad).all()
+WORKER = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from j2klearn.training.data import Patches
+from j2klearn.training.processes import started
+from j2klearn.training.trainer import Trainer
+config, pictures, out = map(Path, sys.argv[1:])
+with started("cpu") as processes:
+    assert processes.count == 2
+    trainer = Trainer(config, Patches(pictures, 64, quiet=True), out, processes=processes)
+    trainer.run()
+    torch.save(trainer.structure.state_dict(), out / f"rank{processes.rank}.pt")
+"""
 
 
-def test_shipped_configuration() -> None:
-    from j2klearn import registry, training
+def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, pictures: Path, patches: Patches) -> None:
+    settings = {
+        "pretraining": "oracle",
+        "pretraining_steps": 2,
+        "quantiser": "annealed",
+    }  # nothing random but batches
+    config = write_config(tmp_path / "c.toml", steps=3, batch=1, **settings)
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    out = tmp_path / "two"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(
+        [*command, str(worker), str(config), str(pictures), str(out)],
+        check=True,
+        env=environment,
+        capture_output=True,
+        timeout=300,
+    )
+    ranks = [torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    assert all(torch.equal(ranks[0][key], ranks[1][key]) for key in ranks[0])
 
-    folder = Path(training.__file__).parent / "configs"
-    for path in folder.glob("*.toml"):
-        model, settings = read_config(path)
-        assert settings.steps > 0
-        assert registry.resolve(path.stem).config == model
+    one = Trainer(config, patches, tmp_path / "one")
+    single = one.batch
+    one.batch = lambda rank: torch.cat([single(0), single(1)])  # type: ignore[method-assign]
+    one.run()
+    for key, value in one.structure.state_dict().items():
+        torch.testing.assert_close(ranks[0][key], value, rtol=1e-3, atol=2e-5)
+    both, alone = rows(out / "log.csv"), rows(tmp_path / "one" / "log.csv")
+    assert [float(v) for v in both[0][2:]] == pytest.approx([float(v) for v in alone[0][2:]], rel=1e-4)
 
 
-def test_bad_input(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no training pictures"):
-        Patches(tmp_path / "empty")
+def test_validation_keeps_the_best(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture) -> None:
+    config = write_config(tmp_path / "c.toml", levels=3, steps=4, validate_every=2)
+    out = tmp_path / "out"
+    command = ["train", str(config), "--data", str(pictures), "--out", str(out), "--threads", "1"]
+    assert main([*command, "--device", "cpu", "--validation", str(pictures), "--pictures", "1"]) == 0
+    assert "patches/s" in capsys.readouterr().out
+    validated = rows(out / "validation.csv")
+    assert [int(step) for step, _ in validated] == [2, 4]
+    best = Model.load(out / "best.safetensors")
+    assert best.card["bd_rate"] == pytest.approx(min(float(rate) for _, rate in validated), abs=1e-3)
+    assert abs(best.card["bd_rate"]) < 20
+
+
+def test_the_command(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture) -> None:
+    config = write_config(tmp_path / "c.toml", steps=2)
+    command = [
+        "train",
+        str(config),
+        "--data",
+        str(pictures),
+        "--out",
+        str(tmp_path / "out"),
+        "--threads",
+        "1",
+    ]
+    assert main([*command, "--resume"]) == 2
+    assert "no checkpoint" in capsys.readouterr().err
+    assert main(command) == 0
+    assert main([*command, "--resume"]) == 0
+    assert main([*command, "--start", str(tmp_path / "out" / "model.safetensors")]) == 0
     broken = tmp_path / "broken.toml"
     broken.write_text("[model]\n")
-    with pytest.raises(OptionError):
-        read_config(broken)
-    assert main([str(broken), "--data", str(pictures), "--out", str(tmp_path / "o"), "--threads", "1"]) == 1
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+    assert main(["train", str(broken), *command[2:]]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_bad_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training pictures"):
+        Patches(tmp_path, quiet=True)
+    with pytest.raises(InputError, match="not a folder"):
+        Patches(tmp_path / "none", quiet=True)

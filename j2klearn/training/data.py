@@ -43,11 +43,21 @@ class Patches:
         Holds pictures, or tar files of pictures; each is cut into patches of `size` pixels.
     size : int
         Side of a patch in pixels.
+    quiet : bool
+        Show no progress bar.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read, or has no picture that is large enough.
     """
 
-    def __init__(self, folder: Path, size: int = 256) -> None:
+    def __init__(self, folder: Path, size: int = 256, *, quiet: bool = False) -> None:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder of training pictures")
         patches: list[NDArray[np.uint8]] = []
-        for data in tqdm(_files(folder), desc="reading pictures", unit=" files"):
+        silent = True if quiet else None
+        for data in tqdm(_files(folder), desc="reading pictures", unit=" files", disable=silent, leave=False):
             with Image.open(io.BytesIO(data)) as picture:
                 rgb = np.asarray(picture.convert("RGB"), np.float32)
             luma = np.rint(rgb @ _LUMA).astype(np.uint8)

@@ -1,72 +1,169 @@
-"""The rate-distortion objective: a dead-zone quantiser one can differentiate through, and a proxy for tier-1's bits.
+"""The rate-distortion objective of P1, equation 6, over a batch: distortion, coded length, aliasing.
 
-The distortion is measured behind the real dead-zone quantiser with mid-point reconstruction, whose gradient is taken
-as one (straight-through). The rate is the code length of noisy indices under a Laplacian whose scale follows the
-magnitudes around each coefficient, as EBCOT's contexts do; the few weights of that model are trained along.
+    J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2      per pixel
+
+Divided by the square of the quantiser step, so that all rates weigh alike: lambda_1 is ``rate_weight * step^2``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..wavelet import NORMS_97
+from ..geometry import ORIENTATIONS
+from ..lattice import bias_of
+from ..structures import BaseWavelet, Structure
+from ..wavelet import NORMS_97, WAVELETS
+from .oracle import OrientedOpacities
+from .pretraining import progressive
+from .pyramid import Pyramid, analyse, synthesise
+from .quantisers import quantise
+from .rate import RateProxy
+from .settings import Settings
 
-__all__ = ["Pyramid", "RateProxy", "dead_zone", "steps_of"]
-
-#: LL of the coarsest level, and (HL, LH, HH) per level, finest first.
-Pyramid = tuple[Tensor, list[tuple[Tensor, Tensor, Tensor]]]
-
-_LN2 = math.log(2.0)
-
-
-def steps_of(step: Tensor, level: int, orientation: str) -> Tensor:
-    """Quantiser step of a subband: `step` in units of the picture, divided by the 9/7 norm."""
-    return step / NORMS_97[orientation][level - 1]
-
-
-def dead_zone(x: Tensor, step: Tensor) -> Tensor:
-    """Quantise with a zero bin of twice `step` and reconstruct at mid-points (T.800 E.1); gradient one."""
-    with torch.no_grad():
-        index = torch.floor(x.abs() / step)
-        value = torch.sign(x) * (index + 0.5) * step * (index > 0)
-    return x + (value - x).detach()
+__all__ = ["Objective", "aliasing_target"]
 
 
-class RateProxy(nn.Module):
-    """Bits per coefficient of quantised subbands, estimated as adaptive Laplacian code lengths.
+def _half_band(device: torch.device) -> Tensor:
+    """Return a half-band low-pass filter of 31 taps: a sinc under a Hann window."""
+    at = torch.arange(-15, 16, dtype=torch.float32)
+    taps = torch.where(at == 0, 0.5, torch.sin(math.pi * at / 2) / (math.pi * at))
+    taps = taps * torch.hann_window(33, periodic=False)[1:-1]
+    return (taps / taps.sum()).to(device)
 
-    The scale of the Laplacian at a coefficient is a positive combination of a constant and of the mean magnitudes in
-    the 3x3 and 5x5 windows around it (itself left out), with weights per orientation.
+
+def aliasing_target(wavelet: BaseWavelet, x: Tensor) -> Tensor:
+    """Return what of a plane's LL is aliasing: the LL of that part of the plane which LL cannot hold.
+
+    That part is what a half-band filter takes off in either direction. (The target of P1's reference 11 is not
+    published in P1; this is its plain meaning.)
+
+    Parameters
+    ----------
+    wavelet : BaseWavelet
+        The base wavelet.
+    x : Tensor, shape (N, 1, H, W)
+        The plane that one level decomposes.
+    """
+    taps = _half_band(x.device).to(x.dtype)
+    mode = "reflect" if min(x.shape[-2:]) > 15 else "replicate"
+    low = F.conv2d(F.pad(x, (0, 0, 15, 15), mode=mode), taps.reshape(1, 1, -1, 1))
+    low = F.conv2d(F.pad(low, (15, 15, 0, 0), mode=mode), taps.reshape(1, 1, 1, -1))
+    return wavelet.analyse(x - low)[0]
+
+
+class Objective(nn.Module):
+    """Costs of batches under a structure; a module, so that several processes can share its gradients.
+
+    Parameters
+    ----------
+    structure : Structure
+        What is trained.
+    settings : Settings
+        How.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, structure: Structure, settings: Settings) -> None:
         super().__init__()
-        start = torch.tensor([0.12, 0.6, 0.25])
-        self.weights = nn.ParameterDict({band: torch.log(start.clone()) for band in NORMS_97})
+        self.structure, self.settings = structure, settings
+        self.wavelet = WAVELETS[structure.base]
+        self.proxy = RateProxy()
 
-    @staticmethod
-    def _surroundings(magnitude: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean magnitudes of the eight nearest and of the sixteen next coefficients around each."""
-        x = F.pad(magnitude, (2, 2, 2, 2), mode="replicate")
-        height = magnitude.shape[-2]
-        triple = x[..., 1:-3] + x[..., 2:-2] + x[..., 3:-1]
-        quintuple = triple + x[..., :-4] + x[..., 4:]
-        inner = torch.stack([triple[..., i : i + height, :] for i in (1, 2, 3)]).sum(0)
-        outer = torch.stack([quintuple[..., i : i + height, :] for i in range(5)]).sum(0)
-        return (inner - magnitude) / 8, (outer - inner) / 16
+    def forward(
+        self,
+        x: Tensor,
+        step: Tensor,
+        stage: str,
+        width: float,
+        ratios: Sequence[float],
+        seed: int,
+        base: bool = False,
+    ) -> Tensor:
+        """Return the cost of a batch, a scalar.
 
-    def forward(self, index: Tensor, orientation: str) -> Tensor:
-        """Return the bits of each (noisy, real-valued) index; both are (N, 1, h, w)."""
-        near, far = self._surroundings(index.abs())
-        constant, w_near, w_far = self.weights[orientation].exp()
-        scale = constant + w_near * near + w_far * far
-        # P(|x| in the bin) of a Laplacian, in a form that neither overflows nor underflows
-        t = index.abs()
-        inside = 1 - torch.exp(-0.5 / scale) * torch.cosh((t / scale).clamp(max=0.5 / scale))
-        outside = (0.5 - t) / scale + torch.log(0.5 * (1 - torch.exp(-1 / scale)))
-        log_p = torch.where(t < 0.5, torch.log(inside.clamp_min(1e-9)), outside)
-        return -log_p / _LN2
+        Parameters
+        ----------
+        x : Tensor, shape (N, 1, H, W)
+            Level-shifted luma in grey levels.
+        step : Tensor
+            Quantiser step in grey levels, a scalar.
+        stage : str
+            One of `Settings.stages`.
+        width : float
+            Of annealed kernels; see `j2klearn.training.quantisers`.
+        ratios : sequence of float
+            Gains of the subbands over the 9/7's norms, in the transport's order.
+        seed : int
+            Of noise, where noise stands for the quantiser.
+        base : bool
+            Of the base wavelet in place of the structure.
+        """
+        structure = None if base else self.structure
+        if stage == "progressive":
+            part = x[: max(1, len(x) // 4)]
+            scale = progressive(None, self.wavelet, part, self.settings.levels).detach()
+            return progressive(structure, self.wavelet, part, self.settings.levels) / scale
+        if structure is not None:
+            structure.oracle = OrientedOpacities(x) if stage == "proposals" else None
+        return self._cost(structure, x, step, width, ratios, seed)
+
+    def _cost(
+        self,
+        structure: Structure | None,
+        x: Tensor,
+        step: Tensor,
+        width: float,
+        ratios: Sequence[float],
+        seed: int,
+    ) -> Tensor:
+        levels, kind = self.settings.levels, self.settings.quantiser
+        pyramid = analyse(structure, self.wavelet, x, levels)
+        generator = torch.Generator(x.device).manual_seed(seed)
+        bits = x.new_zeros(())
+
+        def coded(band: Tensor, level: int, orientation: str, ratio: float) -> Tensor:
+            nonlocal bits
+            noise = None
+            if kind in ("noise", "mixed"):
+                noise = torch.rand(band.shape, generator=generator, device=x.device)
+            delta = step / (NORMS_97[orientation][level - 1] * ratio)
+            done = quantise(band, delta, kind, width=width, bias=bias_of(orientation, level), noise=noise)
+            costs = self.proxy.costs(done.magnitude, orientation)
+            if done.jump is None:
+                bits = bits + self.proxy.bits_of(done.magnitude, costs).sum()
+            else:
+                # forwards the true length; backwards its jump at the threshold next to the coefficient
+                whole = done.magnitude.detach()
+                with torch.no_grad():
+                    height = self.proxy.bits_of(done.jump + 1, costs) - self.proxy.bits_of(done.jump, costs)
+                length = self.proxy.bits_of(whole, costs) + height * (done.magnitude - whole)
+                bits = bits + length.sum()
+            return done.value
+
+        low, *details = ratios
+        decoded: list[tuple[Tensor, Tensor, Tensor]] = []
+        for level, bands in enumerate(pyramid[1], 1):
+            first = 3 * (levels - level)
+            named = zip(bands, ORIENTATIONS, details[first : first + 3], strict=True)
+            hl, lh, hh = (coded(band, level, orientation, ratio) for band, orientation, ratio in named)
+            decoded.append((hl, lh, hh))
+        ll = coded(pyramid[0], levels, "LL", low)
+        out = synthesise(structure, self.wavelet, (ll, decoded))
+        distortion = (out - x).square().sum()
+        if self.settings.aliasing_weight and structure is not None:
+            distortion = distortion + self.settings.aliasing_weight * self._aliasing(structure, x, pyramid)
+        return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
+
+    def _aliasing(self, structure: Structure, x: Tensor, pyramid: Pyramid) -> Tensor:
+        """Return the aliasing term: over the levels, what a level takes off LL against what of LL is aliasing."""
+        total = x.new_zeros(())
+        for level in range(1, self.settings.levels + 1):
+            taken = self.wavelet.analyse(x)[0]
+            target = aliasing_target(self.wavelet, x)
+            x = structure.analyse(x, (0, 0), self.wavelet)[0] if level < self.settings.levels else pyramid[0]
+            total = total + (taken - x - target).square().sum()
+        return total

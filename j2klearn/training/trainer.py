@@ -5,81 +5,43 @@ from __future__ import annotations
 import copy
 import csv
 import dataclasses
+import json
 import math
 import os
-import tomllib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ..errors import OptionError
-from ..geometry import Rect
+from ..gains import MEASURED_LEVELS, extended, measure
 from ..model import Model
-from ..structures import BaseWavelet, Structure, build
-from ..wavelet import WAVELETS
+from ..structures import build
 from .data import Patches
-from .objective import Pyramid, RateProxy, dead_zone, steps_of
+from .objective import Objective
+from .pretraining import freeze, hold_base_proposals, randomise
+from .processes import Processes
+from .settings import read_config
+from .validation import Validation
 
-__all__ = ["Settings", "Trainer", "read_config"]
+__all__ = ["Trainer"]
 
+#: J of the base wavelet is measured, and the log written, at every so many steps.
+_LOG_EVERY = 10
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The ``[training]`` table of a configuration; see the shipped one for what each entry means."""
-
-    levels: int
-    crop: int
-    batch: int
-    steps: int
-    learning_rate: float
-    proposal_rate: float
-    step_range: tuple[float, float]
-    rate_weight: float
-    average: float
-    seed: int
-    bfloat16: bool = True
-
-
-def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
-    """Read a training configuration: the model's part and the training settings."""
-    try:
-        config = tomllib.loads(path.read_text())
-        return config["model"], Settings(**config["training"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise OptionError(f"{path} is not a training configuration: {error}") from None
-
-
-def analyse(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Pyramid:
-    """Decompose `x` by `structure`, or by the base wavelet alone."""
-    details = []
-    for _ in range(levels):
-        if structure is None:
-            x, *bands = wavelet.analyse(x)
-        else:
-            x, *bands = structure.analyse(x, (0, 0), wavelet)
-        details.append((bands[0], bands[1], bands[2]))
-    return x, details
-
-
-def synthesise(structure: Structure | None, wavelet: BaseWavelet, pyramid: Pyramid) -> Tensor:
-    """Put a pyramid together again."""
-    x, details = pyramid
-    for hl, lh, hh in reversed(details):
-        if structure is None:
-            x = wavelet.synthesise(x, hl, lh, hh)
-        else:
-            area = Rect(0, 0, x.shape[-2] + lh.shape[-2], x.shape[-1] + hl.shape[-1])
-            x = structure.synthesise((x, hl, lh, hh), area, wavelet)
-    return x
+_LOG = ("step", "stage", "J", "J(base)", "quantiser step")
 
 
 class Trainer:
     """Trains one model; the whole state can be written and read back, so that a resumed run is the same run.
+
+    All that is random follows from the seed, the step and the process.
 
     Parameters
     ----------
@@ -88,139 +50,264 @@ class Trainer:
     patches : Patches
         Training pictures.
     folder : Path
-        Receives ``checkpoint.pt`` (the state), ``log.csv`` and ``model.safetensors`` (the averaged weights).
+        Receives ``checkpoint.pt`` (the state), ``log.csv``, ``model.safetensors`` (the averaged weights), and with
+        validation ``validation.csv`` and ``best.safetensors``.
+    processes : Processes, optional
+        The processes that train together; this one alone if not given.
+    start : Model, optional
+        Whose weights to start from.
+    validation : Validation, optional
+        Pictures to validate on, in the first process.
+
+    Raises
+    ------
+    OptionError
+        If the configuration cannot be, or `start` is another network.
     """
 
-    def __init__(self, config: Path, patches: Patches, folder: Path) -> None:
-        model_config, self.settings = read_config(config)
-        self.name, self.patches, self.folder = config.stem, patches, folder
+    def __init__(
+        self,
+        config: Path,
+        patches: Patches,
+        folder: Path,
+        *,
+        processes: Processes | None = None,
+        start: Model | None = None,
+        validation: Validation | None = None,
+    ) -> None:
+        self.config, self.settings = read_config(config)
+        self.name, self.patches, self.folder, self.validation = config.stem, patches, folder, validation
+        self.processes = processes or Processes(0, 1, torch.device("cpu"))
         torch.manual_seed(self.settings.seed)
-        self.generator = np.random.default_rng(self.settings.seed)
-        self.config = model_config
-        self.structure = structure = build(model_config).train()
-        structure.fast = self.settings.bfloat16
-        self.wavelet = WAVELETS[structure.base]
-        self.proxy = RateProxy()
+        structure = build(self.config).train()
+        self.started_from = ""
+        if self.settings.initial == "random":
+            randomise(structure)
+        if start is not None:
+            if start.config != self.config:
+                raise OptionError(f"the model to start from is another network than that of {config}")
+            structure.load_state_dict(start.build().state_dict())
+            self.started_from = start.id.hex()
+        structure.to(self.processes.device).fast = self.settings.bfloat16
+        self.structure = structure
         self.average = copy.deepcopy(structure).requires_grad_(False)
-        rate, slow = self.settings.learning_rate, self.settings.proposal_rate
-        proposals = [p for name, p in structure.named_parameters() if "proposal" in name]
-        others = [p for name, p in structure.named_parameters() if "proposal" not in name]
-        self.optimiser = torch.optim.Adam(
-            [
-                {"params": others, "lr": rate},
-                {"params": proposals, "lr": rate * slow},
-                {"params": self.proxy.parameters(), "lr": rate},
-            ]
-        )
-        decay = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
-        self.schedule, self.step = decay, 0
-        folder.mkdir(parents=True, exist_ok=True)
+        self.objective = Objective(structure, self.settings).to(self.processes.device)
+        slow = [p for name, p in structure.named_parameters() if "proposal" in name]
+        fast = [p for name, p in structure.named_parameters() if "proposal" not in name]
+        rate = self.settings.learning_rate
+        groups = [
+            {"params": fast, "lr": rate},
+            {"params": slow, "lr": rate * self.settings.proposal_rate},
+        ]
+        self.optimiser = torch.optim.Adam([group for group in groups if group["params"]])
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
+        self.step, self.best = 0, math.inf
+        self.ratios = [1.0] * (3 * MEASURED_LEVELS + 1)
+        self._stage, self._trained = "", nn.Module()
+        if self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _place(self, step: int) -> tuple[str, int, int]:
+        """Return the stage of a step, the step within the stage, and the stage's steps."""
+        for name, steps in self.settings.stages:
+            if step < steps:
+                return name, step, steps
+            step -= steps
+        return name, steps, steps
 
     def _decay(self, step: int) -> float:
-        warm = min(1.0, (step + 1) / max(1, min(200, self.settings.steps // 20)))
-        return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+        _, within, steps = self._place(step)
+        warm = min(1.0, (within + 1) / max(1, min(200, steps // 20)))
+        return warm * 0.5 * (1 + math.cos(math.pi * within / max(1, steps)))
 
-    def _cost(self, structure: Structure | None, x: Tensor, step: Tensor, noise: Tensor) -> Tensor:
-        """Return J of a batch, per pixel; `noise` of the picture's shape is shared by all that are compared."""
-        ll, details = analyse(structure, self.wavelet, x, self.settings.levels)
-        bits = x.new_zeros(())
-        offset = 0
+    def _enter(self, stage: str) -> None:
+        """Let train what a stage trains, across all processes."""
+        self._stage = stage
+        freeze(self.structure, stage)
+        if stage == "proposals":
+            hold_base_proposals(self.structure)
+        self._trained = self.objective
+        if self.processes.count > 1:
+            for weight in self.structure.parameters():
+                if weight.shape[1:2] == (1,):  # of one channel: the strides that its gradient will have
+                    weight.data = weight.detach().flatten().view(weight.shape)
+            places = [self.processes.device] if self.processes.device.type == "cuda" else None
+            self._trained = DistributedDataParallel(self.objective, device_ids=places)
 
-        def coded(band: Tensor, level: int, orientation: str) -> Tensor:
-            nonlocal bits, offset
-            delta = steps_of(step, level, orientation)
-            count = band.shape[-2] * band.shape[-1]
-            jitter = noise[:, offset : offset + count].reshape(band.shape)
-            offset += count
-            bits = bits + self.proxy(band / delta + jitter, orientation).sum()
-            return dead_zone(band, delta)
-
-        decoded = [
-            (coded(hl, level, "HL"), coded(lh, level, "LH"), coded(hh, level, "HH"))
-            for level, (hl, lh, hh) in enumerate(details, 1)
-        ]
-        out = synthesise(structure, self.wavelet, (coded(ll, self.settings.levels, "LL"), decoded))
-        distortion = (out - x).square().sum()
-        return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
-
-    def _train_step(self) -> tuple[float, float, float]:
+    def batch(self, rank: int) -> Tensor:
+        """Return the batch of a process at this step."""
         s = self.settings
-        x = self.patches.batch(s.batch, s.crop, self.generator)
-        low, high = np.log(s.step_range)
-        step = torch.tensor(float(np.exp(self.generator.uniform(low, high))))
-        noise = torch.rand(s.batch, s.crop * s.crop) - 0.5
+        x = self.patches.batch(s.batch, s.crop, np.random.default_rng([s.seed, self.step, rank]))
+        return x.to(self.processes.device, non_blocking=True)
+
+    def train_step(self) -> tuple[float, float, float]:
+        """Take one step.
+
+        Returns
+        -------
+        cost, base, quantiser : float
+            J of the batch before the step, J of the base wavelet at the steps that are logged (else NaN), and the
+            quantiser step in grey levels.
+        """
+        s, device = self.settings, self.processes.device
+        stage, within, steps = self._place(self.step)
+        if stage != self._stage:
+            self._enter(stage)
+        if not self.structure.matched and self.step % s.gains_every == 0:
+            self.ratios = measure(self.structure)
+        common = np.random.default_rng([s.seed, self.step])
+        quantiser = float(np.exp(common.uniform(*np.log(s.step_range))))
+        start, end = s.annealing
+        width = start * (end / start) ** (within / max(1, steps)) if stage == "end-to-end" else start
+        x, delta = self.batch(self.processes.rank), torch.tensor(quantiser, device=device)
+        noise = int(common.integers(2**31)) + self.processes.rank
+        arguments = (x, delta, stage, width, extended(self.ratios, s.levels), noise)
         self.optimiser.zero_grad(set_to_none=True)
-        cost = self._cost(self.structure, x, step, noise)
+        cost = self._trained(*arguments)
         cost.backward()
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        if stage == "proposals":
+            hold_base_proposals(self.structure)
+        torch.nn.utils.clip_grad_norm_(self.structure.parameters(), 1.0)
         self.optimiser.step()
         self.schedule.step()
         # The average starts short, so that the first checkpoints are not ruled by the start.
-        keep = min(s.average, (self.step + 1) / (self.step + 10))
+        keep = min(s.average, (within + 1) / (within + 10))
+        logged = self.step % _LOG_EVERY == 0
         with torch.no_grad():
             for mean, weight in zip(self.average.parameters(), self.structure.parameters(), strict=True):
                 mean.lerp_(weight, 1 - keep)
-            base = self._cost(None, x, step, noise) if self.step % 10 == 0 else cost
+            if logged:
+                base = self.objective(*arguments, base=True)
+                cost, base = self.processes.mean(torch.stack([cost.detach(), base])).tolist()
         self.step += 1
-        return cost.item(), base.item(), step.item()
+        return (cost, base, quantiser) if logged else (math.nan, math.nan, quantiser)
 
-    def run(self, save_every: int = 500) -> None:
-        """Train to the last step, saving the state every `save_every` steps."""
+    def run(self) -> None:
+        """Train to the last step, validating and saving the state on the way."""
         ratios: list[float] = []
-        with (
-            (self.folder / "log.csv").open("a", newline="") as stream,
-            tqdm(total=self.settings.steps, initial=self.step, desc=self.name, unit=" steps") as progress,
-        ):
-            log = csv.writer(stream)
-            while self.step < self.settings.steps:
-                measured = self.step % 10 == 0
-                cost, base, quantiser = self._train_step()
-                if measured:
+        begun, first = time.monotonic(), self.step
+        total, batch = self.settings.total, self.settings.batch * self.processes.count
+        quiet = not self.processes.first
+        with tqdm(
+            total=total, initial=first, desc=self.name, unit=" steps", disable=True if quiet else None
+        ) as bar:
+            while self.step < total:
+                at, stage = self.step, self._place(self.step)[0]
+                cost, base, quantiser = self.train_step()
+                if at % _LOG_EVERY == 0 and not quiet:
                     ratios.append(cost / base)
-                    log.writerow([self.step, f"{cost:.6f}", f"{base:.6f}", f"{quantiser:.3f}"])
-                    progress.set_postfix_str(f"J/J(base) {np.mean(ratios[-50:]):.4f}", refresh=False)
-                progress.update()
-                if self.step % save_every == 0 or self.step == self.settings.steps:
+                    self._log("log.csv", _LOG, [at, stage, f"{cost:.6f}", f"{base:.6f}", f"{quantiser:.3f}"])
+                    speed = batch * (self.step - first) / (time.monotonic() - begun)
+                    told = f"{stage}, J/J(base) {np.mean(ratios[-50:]):.4f}, {speed:.1f} patches/s"
+                    bar.set_postfix_str(told, refresh=False)
+                bar.update()
+                every, last = self.settings.validate_every, self.step == total
+                if self.validation is not None and (last or (every and self.step % every == 0)):
+                    self._validate()
+                if self.step % self.settings.save_every == 0 or last:
                     self.save()
-                    stream.flush()
+                    self.processes.wait()
+        if not quiet and self.step > first:
+            speed = batch * (self.step - first) / (time.monotonic() - begun)
+            print(f"{self.name}: {self.step - first} steps, {speed:.1f} patches/s")
+
+    def _log(self, name: str, header: tuple[str, ...], row: list[Any]) -> None:
+        path = self.folder / name
+        new = not path.exists()
+        with path.open("a", newline="") as stream:
+            writer = csv.writer(stream)
+            if new:
+                writer.writerow(header)
+            writer.writerow(row)
+
+    def model(self) -> Model:
+        """Return the model of the averaged weights as they are now."""
+        return Model.of(self.average, self.config, self._card())
+
+    def _validate(self) -> None:
+        """Measure the averaged weights on real codestreams; keep them if they are the best so far."""
+        if not self.processes.first or self.validation is None:
+            return
+        model = self.model()
+        rate = self.validation.bd_rate(model)
+        self._log("validation.csv", ("step", "BD-rate against the 9/7 in %"), [self.step, rate])
+        if rate is not None and rate < self.best:
+            self.best = rate
+            model.card["bd_rate"] = round(rate, 3)
+            self._write("best.safetensors", model.to_bytes())
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Write a file of the folder; a stop in the middle leaves the old one whole."""
+        temporary = self.folder / f"{name}.tmp"
+        temporary.write_bytes(data)
+        os.replace(temporary, self.folder / name)
+
+    def _identity(self) -> str:
+        """Return what a checkpoint has to have in common with this run."""
+        told = {"model": self.config, "training": dataclasses.asdict(self.settings)}
+        return json.dumps({**told, "processes": self.processes.count}, sort_keys=True)
 
     def save(self) -> None:
-        """Write the state and the averaged model; a stop in the middle leaves the old ones whole."""
+        """Write the state and the averaged model, in the first process."""
+        if not self.processes.first:
+            return
         state = {
+            "identity": self._identity(),
             "step": self.step,
+            "best": self.best,
+            "started_from": self.started_from,
+            "ratios": self.ratios,
             "structure": self.structure.state_dict(),
             "average": self.average.state_dict(),
-            "proxy": self.proxy.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "torch": torch.get_rng_state(),
-            "numpy": self.generator.bit_generator.state,
         }
         temporary = self.folder / "checkpoint.tmp"
         torch.save(state, temporary)
         os.replace(temporary, self.folder / "checkpoint.pt")
-        temporary = self.folder / "model.tmp"
-        temporary.write_bytes(Model.of(self.average, self.config, self._card()).to_bytes())
-        os.replace(temporary, self.folder / "model.safetensors")
+        self._write("model.safetensors", self.model().to_bytes())
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint."""
-        state: Mapping[str, Any] = torch.load(self.folder / "checkpoint.pt", weights_only=True)
-        self.step = state["step"]
+        """Go on from the folder's checkpoint.
+
+        Raises
+        ------
+        OptionError
+            If there is none, or it is one of another configuration.
+        """
+        path = self.folder / "checkpoint.pt"
+        try:
+            state: Mapping[str, Any] = torch.load(path, map_location=self.processes.device, weights_only=True)
+        except OSError as error:
+            raise OptionError(f"there is no checkpoint to go on from: {error}") from None
+        if state.get("identity") != self._identity():
+            raise OptionError(f"{path} is a checkpoint of another configuration, or of other processes")
+        self.step, self.best, self.ratios = state["step"], state["best"], state["ratios"]
+        self.started_from = state["started_from"]
         self.structure.load_state_dict(state["structure"])
         self.average.load_state_dict(state["average"])
-        self.proxy.load_state_dict(state["proxy"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["torch"])
-        self.generator.bit_generator.state = state["numpy"]
+        self._stage = ""
+        if self.processes.first:
+            for name in ("log.csv", "validation.csv"):
+                self._cut_log(self.folder / name)
+
+    def _cut_log(self, path: Path) -> None:
+        """Take the rows off a log that come after the checkpoint: they will be written again."""
+        if path.exists():
+            with path.open(newline="") as stream:
+                header, *rows = csv.reader(stream)
+            kept = [row for row in rows if int(row[0]) < self.step + (path.stem == "validation")]
+            with path.open("w", newline="") as stream:
+                csv.writer(stream).writerows([header, *kept])
 
     def _card(self) -> dict[str, Any]:
-        s = dataclasses.asdict(self.settings)
-        return {
+        card: dict[str, Any] = {
             "name": self.name,
             "steps_done": self.step,
             "patches": len(self.patches.patches),
-            "training": s,
+            "processes": self.processes.count,
+            "training": dataclasses.asdict(self.settings),
         }
+        return {**card, "started_from": self.started_from} if self.started_from else card

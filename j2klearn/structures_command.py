@@ -1,0 +1,75 @@
+"""``j2klearn structures``: what every configuration costs, beside the figures of P1, Table III."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import OptionError
+
+if TYPE_CHECKING:
+    from .complexity import Cost, Published
+
+__all__ = ["add_parser", "configurations", "row"]
+
+_HEADER = (
+    f"{'configuration':<25} {'weights':>8} {'paper':>6}   "
+    f"{'support':>9} {'paper':>9}   {'reads':>9} {'kMAC/pixel':>11}"
+)
+
+
+def configurations() -> dict[str, dict[str, Any]]:
+    """Return the model configurations that come with the package, by name."""
+    folder = resources.files("j2klearn") / "training" / "configs"
+    files = sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name
+    )
+    return {
+        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))["model"]
+        for entry in files
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(tomllib.loads(path.read_text(encoding="utf-8"))["model"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OptionError(f"{path} is not a training configuration: {error}") from None
+
+
+def row(name: str, cost: Cost, published: Published | None) -> str:
+    """Return a line of the table."""
+    weights = f"{published.parameters}K" if published else ""
+    support = f"{published.support}x{published.support}" if published else ""
+    return (
+        f"{name:<25} {cost.parameters:>8,} {weights:>6}   {f'{cost.support}x{cost.support}':>9} {support:>9}   "
+        f"{'{}x{}'.format(*cost.reads):>9} {cost.macs / 1000:>11.1f}"
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    from .complexity import PAPER, cost
+
+    configs = {path.stem: _read(path) for path in options.configs} or configurations()
+    print(_HEADER)
+    for name in sorted(configs, key=lambda name: (list(PAPER).index(name) if name in PAPER else 99, name)):
+        print(row(name, cost(configs[name]), PAPER.get(name)))
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "structures",
+        help="list the learned structures and what they cost",
+        description="Print what every training configuration costs: weights; the region of support as Table III of the "
+        "paper counts it, with the paper's figures beside; the rows and columns of the picture in which one sample "
+        "reads subbands through one level, measured by back-propagation; and thousands of multiply-accumulates per "
+        "pixel over the whole pyramid.",
+    )
+    parser.add_argument(
+        "configs", type=Path, nargs="*", metavar="CONFIG", help="TOML files (default: those of the package)"
+    )
+    parser.set_defaults(run=_run)

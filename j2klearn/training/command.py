@@ -1,0 +1,85 @@
+"""``j2klearn train``: train a model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import OptionError
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "train",
+        help="train a learned transform",
+        description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
+        "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
+        "(validation.csv).",
+        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
+    )
+    parser.add_argument(
+        "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of pictures, or of tar files of pictures",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    parser.add_argument("--start", metavar="NAME|FILE", help="model to start from, of the same configuration")
+    parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of pictures to validate on")
+    parser.add_argument(
+        "--pictures", type=int, default=8, metavar="N", help="how many of these (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="", help="default: CUDA where there is one"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
+    parser.set_defaults(run=_run)
+
+
+def _config(name: str) -> Path:
+    path = Path(name)
+    shipped = Path(__file__).parent / "configs" / f"{name}.toml"
+    return shipped if not path.is_file() and shipped.is_file() else path
+
+
+def _run(options: argparse.Namespace) -> None:
+    import torch
+
+    from ..registry import resolve
+    from .data import Patches
+    from .processes import started
+    from .settings import read_config
+    from .trainer import Trainer
+    from .validation import Validation
+
+    if options.threads is not None:
+        if options.threads < 1:
+            raise OptionError(f"the number of threads is at least 1, not {options.threads}")
+        torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    config = _config(options.config)
+    read_config(config)  # what is wrong with it is told before pictures are read
+    start = resolve(options.start) if options.start else None
+    with started(options.device) as processes:
+        validation = None
+        if options.validation is not None and processes.first:
+            validation = Validation(options.validation, options.pictures)
+        trainer = Trainer(
+            config,
+            Patches(options.data, quiet=not processes.first),
+            options.out,
+            processes=processes,
+            start=start,
+            validation=validation,
+        )
+        if options.resume:
+            trainer.resume()
+        trainer.run()

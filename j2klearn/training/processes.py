@@ -1,0 +1,73 @@
+"""Several processes that train one model, as ``torchrun`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+__all__ = ["Processes", "started"]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """One process among those that train together.
+
+    Attributes
+    ----------
+    rank, count : int
+        Which it is, and how many there are.
+    device : torch.device
+        Where it computes.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and talks."""
+        return self.rank == 0
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the mean of a value over all processes."""
+        if self.count > 1:
+            value = value.detach().clone()
+            dist.all_reduce(value)
+            value /= self.count
+        return value
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.count > 1:
+            dist.barrier()
+
+
+@contextmanager
+def started(device: str = "") -> Iterator[Processes]:
+    """Join the processes that ``torchrun`` started, or stand alone.
+
+    Parameters
+    ----------
+    device : str
+        "cpu" or "cuda"; if not given CUDA where there is one.
+    """
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    place = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
+    if kind == "cuda":
+        torch.cuda.set_device(place)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    if count == 1:
+        yield Processes(0, 1, place)
+        return
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    try:
+        yield Processes(dist.get_rank(), count, place)
+    finally:
+        dist.destroy_process_group()

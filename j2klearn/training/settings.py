@@ -1,0 +1,159 @@
+"""Training configurations: TOML files that say which model is trained, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ..configuration import check_config
+from ..errors import ModelError, OptionError
+
+__all__ = ["INITIAL", "PRETRAINING", "QUANTISERS", "Settings", "read_config"]
+
+QUANTISERS = ("annealed", "straight-through", "noise", "mixed")
+INITIAL = ("base", "random")
+PRETRAINING = ("none", "oracle", "progressive")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The ``[training]`` table of a configuration; every entry may be left out.
+
+    Attributes
+    ----------
+    levels : int
+        Decomposition levels.
+    crop, batch : int
+        Side of the crops in pixels, a multiple of ``2 ** levels``, and their number per step and process.
+    steps : int
+        Steps of end-to-end optimisation (P1, Section IV-A), those of pre-training not counted.
+    learning_rate : float
+        Of Adam; it rises over the first steps and falls to zero on a half cosine.
+    proposal_rate : float
+        Learning rate of proposals relative to that of the other weights: they act on raw amplitudes.
+    step_range : (float, float)
+        Quantiser steps in grey levels, of which one is drawn log-uniformly per batch.
+    rate_weight : float
+        lambda_1 of P1, equation 6, over the square of the quantiser step.
+    aliasing_weight : float
+        lambda_2, likewise.
+    quantiser : {"mixed", "annealed", "straight-through", "noise"}
+        What stands for the quantiser backwards; see `j2klearn.training.quantisers`.
+    annealing : (float, float)
+        Widths of the annealed kernels at the start and at the end, in quantiser steps.
+    pretraining : {"none", "oracle", "progressive"}
+        What comes before end-to-end optimisation; see `j2klearn.training.pretraining`.
+    pretraining_steps : int
+        Steps of pre-training; with "oracle" of each of its first two stages.
+    initial : {"base", "random"}
+        What the steps are at first: those of the base wavelet, or random filters in their place, as in the first curve
+        of P1, Fig. 10b; for proposal-opacity operators.
+    average : float
+        Decay of the moving average of the weights that is kept.
+    seed : int
+        Of everything random.
+    bfloat16 : bool
+        Compute the networks in bfloat16.
+    gains_every : int
+        Steps after which the synthesis gains of a structure are measured anew, where they are not those of the 9/7.
+    validate_every : int
+        Steps between validations; 0 for one at the end alone.
+    save_every : int
+        Steps between checkpoints.
+    """
+
+    levels: int = 5
+    crop: int = 192
+    batch: int = 4
+    steps: int = 16000
+    learning_rate: float = 1e-3
+    proposal_rate: float = 0.1
+    step_range: tuple[float, float] = (4.0, 80.0)
+    rate_weight: float = 0.15
+    aliasing_weight: float = 0.0
+    quantiser: str = "mixed"
+    annealing: tuple[float, float] = (1.0, 0.5)
+    pretraining: str = "none"
+    pretraining_steps: int = 0
+    initial: str = "base"
+    average: float = 0.999
+    seed: int = 1
+    bfloat16: bool = True
+    gains_every: int = 500
+    validate_every: int = 2000
+    save_every: int = 500
+
+    def __post_init__(self) -> None:
+        for ok, why in (
+            (min(self.levels, self.batch, self.crop, self.save_every, self.gains_every) >= 1, "below one"),
+            (min(self.steps, self.pretraining_steps, self.validate_every, self.seed) >= 0, "below zero"),
+            (self.crop % (1 << self.levels) == 0, "a crop that is no multiple of 2 ** levels"),
+            (0 < self.step_range[0] <= self.step_range[1], "an impossible step_range"),
+            (min(self.annealing) > 0 and max(self.annealing) <= 1, "annealing outside of 0 to 1"),
+            (self.quantiser in QUANTISERS, f"a quantiser other than {', '.join(QUANTISERS)}"),
+            (self.pretraining in PRETRAINING, f"a pretraining other than {', '.join(PRETRAINING)}"),
+            (self.initial in INITIAL, f"an initial other than {', '.join(INITIAL)}"),
+            (0 <= self.average < 1, "an average outside of 0 to 1"),
+        ):
+            if not ok:
+                raise OptionError(f"the training configuration has {why}")
+
+    @property
+    def stages(self) -> list[tuple[str, int]]:
+        """Stages of training and their steps: "proposals", "opacities", "progressive", "end-to-end"."""
+        first = {"none": [], "oracle": ["proposals", "opacities"], "progressive": ["progressive"]}
+        early = [(name, self.pretraining_steps) for name in first[self.pretraining]]
+        return [*early, ("end-to-end", self.steps)]
+
+    @property
+    def total(self) -> int:
+        """Steps of all stages."""
+        return sum(steps for _, steps in self.stages)
+
+
+def _converted(key: str, value: Any, kind: Any) -> Any:
+    """Return a TOML value as what `Settings` declares, numbers for floats and arrays for tuples."""
+    if get_origin(kind) is tuple and isinstance(value, list):
+        kinds = get_args(kind)
+        if len(kinds) == len(value):
+            return tuple(_converted(key, v, k) for v, k in zip(value, kinds, strict=True))
+    elif kind is float and type(value) in (int, float):
+        return float(value)
+    elif isinstance(kind, type) and type(value) is kind:
+        return value
+    name = kind.__name__ if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else kind
+    raise OptionError(f"{key} in the training configuration has to be of type {name}, not {value!r}")
+
+
+def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
+    """Read a training configuration: the model's part and the training settings.
+
+    Raises
+    ------
+    OptionError
+        If the file is not a TOML file of ours, or asks for what there is not.
+    """
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path} is not a training configuration: {error}") from None
+    if set(config) != {"model", "training"} or not isinstance(config["training"], dict):
+        raise OptionError(f"{path} is not a training configuration: it has to have [model] and [training]")
+    kinds = get_type_hints(Settings)
+    unknown = sorted(set(config["training"]) - set(kinds))
+    if unknown:
+        raise OptionError(f"{path} has unknown training settings: {', '.join(unknown)}")
+    settings = Settings(
+        **{key: _converted(key, value, kinds[key]) for key, value in config["training"].items()}
+    )
+    try:
+        model = check_config(config["model"])
+    except ModelError as error:
+        raise OptionError(f"{path}: {error}") from None
+    needs_proposals = settings.pretraining == "oracle" or settings.initial == "random"
+    if needs_proposals and model["operator"] != "proposal-opacity":
+        raise OptionError(f"{path}: oracle opacities and random filters are for proposal-opacity operators")
+    return model, settings

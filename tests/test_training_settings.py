@@ -1,0 +1,67 @@
+"""Training configurations: the shipped ones, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from j2klearn import registry, training
+from j2klearn.errors import OptionError
+from j2klearn.training.settings import Settings, read_config
+
+from .small_models import configuration
+from .training_pictures import write_config
+
+CONFIGS = sorted((Path(training.__file__).parent / "configs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations(path: Path) -> None:
+    model, settings = read_config(path)
+    assert settings.total >= settings.steps > 0
+    if path.stem in registry.shipped():
+        assert registry.shipped()[path.stem].config == model
+
+
+def test_stages() -> None:
+    assert Settings().stages == [("end-to-end", 16000)]
+    oracle = Settings(pretraining="oracle", pretraining_steps=5, steps=7)
+    assert oracle.stages == [("proposals", 5), ("opacities", 5), ("end-to-end", 7)]
+    assert oracle.total == 17
+    assert Settings(pretraining="progressive", pretraining_steps=5).stages[0] == ("progressive", 5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"crop": 30}, "multiple"),
+        ({"batch": 0}, "below one"),
+        ({"steps": -1}, "below zero"),
+        ({"step_range": [8.0, 4.0]}, "step_range"),
+        ({"step_range": [8.0]}, "type"),
+        ({"annealing": [2.0, 1.0]}, "annealing"),
+        ({"quantiser": "none"}, "quantiser"),
+        ({"pretraining": "some"}, "pretraining"),
+        ({"average": 1.0}, "average"),
+        ({"batch": 1.5}, "type int"),
+        ({"bfloat16": 1}, "type bool"),
+        ({"more": 1}, "unknown"),
+    ],
+)
+def test_settings_that_are_refused(tmp_path: Path, settings: dict[str, Any], why: str) -> None:
+    with pytest.raises(OptionError, match=why):
+        read_config(write_config(tmp_path / "c.toml", **settings))
+
+
+def test_files_that_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    for text in ("[model]\n", "not toml", "[model]\n[training]\n", "model = 1\ntraining = 2\n"):
+        path.write_text(text)
+        with pytest.raises(OptionError):
+            read_config(path)
+    with pytest.raises(OptionError):
+        read_config(tmp_path / "none.toml")
+    with pytest.raises(OptionError, match="proposal-opacity"):
+        read_config(write_config(path, configuration("custom4s", "iwave"), pretraining="oracle"))
