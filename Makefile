@@ -16,7 +16,7 @@ cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).l
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format native native-test sanitize wheel setup clean
+.PHONY: help demo test glymur-suite lint format native native-test sanitize wheel setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: setup ## compress and read back a picture, into demo/
 
 test: setup native-test ## run all tests, the native ones first
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
+	$(BIN)/python -m tests.glymur_suite
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

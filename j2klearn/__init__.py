@@ -12,14 +12,24 @@ if TYPE_CHECKING:
     from .decoder import decode
     from .describe import info
     from .encoder import encode
+    from .jp2k import Jp2k
+    from .jp2kr import Jp2kr
+    from .pillow import register_pillow
 
-__all__ = ["__version__", "decode", "encode", "errors", "info"]
+__all__ = ["Jp2k", "Jp2kr", "__version__", "decode", "encode", "errors", "info", "register_pillow"]
 
 __version__ = "0.1.0"
 
 from . import errors
 
-_HOMES = {"encode": "encoder", "decode": "decoder", "info": "describe"}
+_HOMES = {
+    "Jp2k": "jp2k",
+    "Jp2kr": "jp2kr",
+    "decode": "decoder",
+    "encode": "encoder",
+    "info": "describe",
+    "register_pillow": "pillow",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The command line: ``j2klearn encode | decode | info | models``."""
+"""The command line: ``j2klearn encode | convert | decode | info | models``, and more from modules of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
 from .benchmark.command import add_parser as add_benchmark
+from .convert import add_parser as add_convert
 from .errors import J2KError, OptionError, TruncatedWarning
 from .limits import MAX_PIXELS
 from .structures_command import add_parser as add_structures
@@ -78,6 +79,27 @@ def _single(values: list[float] | None) -> float | list[float] | None:
     return values[0] if values is not None and len(values) == 1 else values
 
 
+def _coding(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of `encode` that the options are."""
+    return {
+        "bpp": _single(options.bpp),
+        "ratio": _single(options.ratio),
+        "psnr": _single(options.psnr),
+        "lossless": options.lossless,
+        "layers": options.layers,
+        "model": None if options.model == "none" else options.model,
+        "embed_model": options.embed_model,
+        "bit_depth": options.bit_depth,
+        "levels": options.levels,
+        "tile_size": options.tile,
+        "progression": options.progression,
+        "plt": options.plt,
+        "tlm": options.tlm,
+        "threads": options.threads,
+        "max_pixels": options.max_pixels,
+    }
+
+
 def _encode(options: argparse.Namespace) -> None:
     from .encoder import encode
     from .pictures import read_picture, write_whole
@@ -87,22 +109,8 @@ def _encode(options: argparse.Namespace) -> None:
     try:
         data = encode(
             image,
-            bpp=_single(options.bpp),
-            ratio=_single(options.ratio),
-            psnr=_single(options.psnr),
-            lossless=options.lossless,
-            layers=options.layers,
-            model=None if options.model == "none" else options.model,
-            embed_model=options.embed_model,
-            bit_depth=options.bit_depth,
-            levels=options.levels,
-            tile_size=options.tile,
-            progression=options.progression,
-            plt=options.plt,
-            tlm=options.tlm,
+            **_coding(options),
             jp2=options.output.suffix.lower() not in (".j2k", ".j2c", ".jpc"),
-            threads=options.threads,
-            max_pixels=options.max_pixels,
             progress=bar,
         )
     finally:
@@ -135,9 +143,9 @@ def _decode(options: argparse.Namespace) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
-    from .describe import info
+    from .outline import outline
 
-    print(info(options.input))
+    print(outline(options.input, full=options.full))
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -150,10 +158,45 @@ def _models(options: argparse.Namespace) -> None:
         print(f"    id {model.id.hex()}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _coding_parser() -> argparse.ArgumentParser:
+    """Return the options of all commands that code."""
     from .encoder import DEFAULT_MODEL, PROGRESSIONS
     from .targets import DEFAULT_RATIO
 
+    coding = argparse.ArgumentParser(add_help=False)
+    rate = coding.add_mutually_exclusive_group()
+    several = "; several, with commas, give one per layer"
+    rate.add_argument("--bpp", type=_numbers, metavar="B", help="bits per pixel of the whole file" + several)
+    rate.add_argument(
+        "--ratio", type=_numbers, metavar="R", help=f"compression ratio (default: {DEFAULT_RATIO:g}){several}"
+    )
+    rate.add_argument("--psnr", type=_numbers, metavar="DB", help="PSNR in dB" + several)
+    rate.add_argument("--lossless", action="store_true", help="without loss; with --model none for now")
+    coding.add_argument("--layers", type=int, default=1, metavar="N", help="quality layers (default: 1)")
+    coding.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME|FILE",
+        help="learned transform: a name that `j2klearn models` prints, a model file, or none for ordinary JPEG 2000 "
+        "(default: %(default)s)",
+    )
+    coding.add_argument("--embed-model", action="store_true", help="put the weights into the file")
+    coding.add_argument(
+        "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
+    )
+    coding.add_argument(
+        "--levels", type=int, metavar="N", help="decomposition levels (default: 5, or what fits)"
+    )
+    coding.add_argument("--tile", type=int, metavar="N", help="side of tiles (default: one tile)")
+    coding.add_argument(
+        "--progression", type=str.upper, choices=PROGRESSIONS, default="LRCP", help="packet order"
+    )
+    coding.add_argument("--plt", action="store_true", help="write PLT marker segments")
+    coding.add_argument("--tlm", action="store_true", help="write TLM marker segments")
+    return coding
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="j2klearn",
         description="JPEG 2000 with a learned wavelet: files open in every JPEG 2000 reader, and read with j2klearn "
@@ -171,11 +214,12 @@ def _parser() -> argparse.ArgumentParser:
         help="refuse pictures of more pixels (default: %(default)s; 0: no limit)",
     )
 
+    coding = _coding_parser()
     encode = commands.add_parser(
         "encode",
-        parents=[limits],
+        parents=[limits, coding],
         help="write a picture as JPEG 2000",
-        description="Write a picture (any format that Pillow reads, grey or RGB, 8 or 16 bits) as JPEG 2000 with a "
+        description="Write a picture (any format that Pillow reads, and TIFF of more components) as JPEG 2000 with a "
         "learned wavelet. Suffix .j2k, .j2c or .jpc writes the bare codestream, any other a JP2 file.",
         epilog="examples:  j2klearn encode photo.png photo.jp2 --bpp 1    "
         "j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6    "
@@ -183,36 +227,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     encode.add_argument("input", type=Path, metavar="IN", help="picture")
     encode.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
-    rate = encode.add_mutually_exclusive_group()
-    several = "; several, with commas, give one per layer"
-    rate.add_argument("--bpp", type=_numbers, metavar="B", help="bits per pixel of the whole file" + several)
-    rate.add_argument(
-        "--ratio", type=_numbers, metavar="R", help=f"compression ratio (default: {DEFAULT_RATIO:g}){several}"
-    )
-    rate.add_argument("--psnr", type=_numbers, metavar="DB", help="PSNR in dB" + several)
-    rate.add_argument("--lossless", action="store_true", help="without loss; with --model none for now")
-    encode.add_argument("--layers", type=int, default=1, metavar="N", help="quality layers (default: 1)")
-    encode.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        metavar="NAME|FILE",
-        help="learned transform: a name that `j2klearn models` prints, a model file, or none for ordinary JPEG 2000 "
-        "(default: %(default)s)",
-    )
-    encode.add_argument("--embed-model", action="store_true", help="put the weights into the file")
-    encode.add_argument(
-        "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
-    )
-    encode.add_argument(
-        "--levels", type=int, metavar="N", help="decomposition levels (default: 5, or what fits)"
-    )
-    encode.add_argument("--tile", type=int, metavar="N", help="side of tiles (default: one tile)")
-    encode.add_argument(
-        "--progression", type=str.upper, choices=PROGRESSIONS, default="LRCP", help="packet order"
-    )
-    encode.add_argument("--plt", action="store_true", help="write PLT marker segments")
-    encode.add_argument("--tlm", action="store_true", help="write TLM marker segments")
     encode.set_defaults(run=_encode)
+    add_convert(commands, [limits, coding], _coding)
 
     decode = commands.add_parser(
         "decode",
@@ -237,14 +253,17 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="say what a JPEG 2000 file is")
     info.add_argument("input", type=Path, metavar="FILE")
+    info.add_argument(
+        "--full", action="store_true", help="print all that boxes and main header hold, as jp2dump does"
+    )
     info.set_defaults(run=_info)
 
     add_benchmark(commands)
-    add_structures(commands)
-    add_train(commands)
 
     models = commands.add_parser("models", help="list the installed models")
     models.set_defaults(run=_models)
+    add_structures(commands)
+    add_train(commands)
     return parser
 
 

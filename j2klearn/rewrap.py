@@ -1,0 +1,110 @@
+"""Boxes that pass through byte for byte.
+
+glymur writes a box anew from what it has parsed; XML comes out in another form, and some boxes cannot be written at
+all. So a box keeps the bytes that it was parsed from, and as long as nobody has changed it these are written.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import struct
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from glymur.jp2box import Jp2kBox
+
+__all__ = ["remember", "with_new_definition", "write_box"]
+
+_SOURCE = "_j2klearn_source"
+
+#: Boxes that hold nothing but boxes.
+_SUPERBOXES = ("jp2h", "res ", "asoc", "uinf", "jpch", "jplh", "ftbl", "cgrp")
+
+#: Boxes of data rather than metadata.
+_DATA = ("jp2c", "mdat")
+
+
+class _Named(io.BytesIO):
+    name = ""  # glymur's parser asks for one
+
+
+def remember(boxes: Iterable[Any], path: Path) -> None:
+    """Let every box of a file, codestreams apart, keep the bytes that it was parsed from."""
+    with path.open("rb") as stream:
+        for box in boxes:
+            if box.box_id not in _DATA and box.length >= 8:
+                stream.seek(box.offset)
+                _keep(box, stream.read(box.length), box.offset)
+
+
+def _keep(box: Any, source: bytes, start: int) -> None:
+    if len(source) != box.length:
+        return  # it claims to be longer than the file
+    if source[:4] == bytes(4):  # up to the end of the file, where it may not be any more
+        source = struct.pack(">I", len(source)) + source[4:]
+    setattr(box, _SOURCE, source)
+    for child in getattr(box, "box", []):
+        if getattr(child, "length", 0) >= 8 and child.offset >= start:
+            at = child.offset - start
+            _keep(child, source[at : at + child.length], child.offset)
+
+
+def _parsed(source: bytes) -> Any:
+    holder = Jp2kBox(offset=0, length=len(source))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return holder.parse_superbox(_Named(source))[0]
+
+
+def _content(box: Any) -> object:
+    """Return something that is equal for equal boxes."""
+    out = io.BytesIO()
+    try:
+        box.write(out)
+    except Exception:  # glymur does not write it, or finds it invalid
+        hidden = ("offset", "length", "_filename", _SOURCE)
+        return repr(sorted((name, value) for name, value in vars(box).items() if name not in hidden))
+    return out.getvalue()
+
+
+def _came_from_file(box: Any) -> bool:
+    return hasattr(box, _SOURCE) or any(_came_from_file(child) for child in getattr(box, "box", []))
+
+
+def with_new_definition(box: Any) -> Any:
+    """Return a JP2 header box in which a new channel definition takes the place of the file's own.
+
+    Files get one where components are not all colours; scripts written for glymur, which adds none, append theirs.
+    """
+    definitions = [child for child in box.box if child.box_id == "cdef"]
+    old = [child for child in definitions if hasattr(child, _SOURCE)]
+    if not old or len(old) == len(definitions):
+        return box
+    result = copy.copy(box)
+    result.box = [child for child in box.box if child not in old]
+    return result
+
+
+def write_box(box: Any, out: BinaryIO) -> None:
+    """Write a box: as it was read if nobody has changed it, else as glymur writes it.
+
+    Raises
+    ------
+    NotImplementedError
+        If glymur does not write boxes of this kind.
+    """
+    source = getattr(box, _SOURCE, None)
+    if source is not None and _content(_parsed(source)) == _content(box):
+        out.write(source)
+    elif box.box_id in _SUPERBOXES and any(_came_from_file(child) for child in box.box):
+        getattr(box, "_write_validate", lambda: None)()
+        content = io.BytesIO()
+        for child in box.box:
+            write_box(child, content)
+        out.write(struct.pack(">I4s", content.tell() + 8, box.box_id.encode("latin-1")))
+        out.write(content.getvalue())
+    else:
+        box.write(out)
