@@ -94,16 +94,11 @@ SUITES = {
 }
 
 
-def condensed(name: str, document: dict) -> dict:
+def condense(text: str, command: str, document: dict) -> dict:
     """Return what is kept of a run: all but the points of single pictures."""
     kept = ("created", "versions", "machine", "protocol", "codecs", "curves", "deltas", "skipped", "speed")
-    command = f"python benchmarks/suites.py {name} PICTURES"
-    if SUITES[name].prepare is nemo:
-        command = f"python benchmarks/suites.py {name}"
     pictures = [picture["name"] for picture in document["pictures"]]
-    return {"suite": SUITES[name].text, "command": command, "pictures": pictures} | {
-        key: document[key] for key in kept
-    }
+    return {"suite": text, "command": command, "pictures": pictures} | {key: document[key] for key in kept}
 
 
 def main() -> int:
@@ -117,6 +112,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of the report")
     parser.add_argument("--published", type=Path, help="published curves, for the suite peers")
     parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
+    parser.add_argument("--json", type=Path, help="results (default: benchmarks/results/SUITE.json)")
     options = parser.parse_args()
     suite = SUITES[options.suite]
     out = options.out or HERE / "reports" / options.suite
@@ -127,10 +123,9 @@ def main() -> int:
     status = j2klearn(words + ["--fresh"] * options.fresh)
     if status == 0:
         document = json.loads((out / "results.json").read_text())
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{options.suite}.json").write_text(
-            json.dumps(condensed(options.suite, document), indent=1) + "\n"
-        )
+        command = f"python benchmarks/suites.py {options.suite}" + " PICTURES" * (suite.prepare is not nemo)
+        found = condense(suite.text, command, document)
+        (options.json or RESULTS / f"{options.suite}.json").write_text(json.dumps(found, indent=1) + "\n")
     return status
 
 

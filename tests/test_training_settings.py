@@ -65,3 +65,15 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml")
     with pytest.raises(OptionError, match="proposal-opacity"):
         read_config(write_config(path, configuration("custom4s", "iwave"), pretraining="oracle"))
+
+
+def test_a_run_of_other_length_keeps_the_proportions_of_its_stages() -> None:
+    oracle = Settings(steps=16000, pretraining="oracle", pretraining_steps=2000).in_steps(100)
+    assert oracle.stages == [("proposals", 10), ("opacities", 10), ("end-to-end", 80)]
+    assert Settings(steps=16000).in_steps(100).stages == [("end-to-end", 100)]
+    assert Settings(steps=900, pretraining="progressive", pretraining_steps=100).in_steps(2000).total == 2000
+    for settings in (Settings(), Settings(pretraining="oracle", pretraining_steps=2000)):
+        with pytest.raises(OptionError, match="too few"):
+            settings.in_steps(0)
+    with pytest.raises(OptionError, match="too few"):
+        Settings(pretraining="oracle", pretraining_steps=100).in_steps(20)

@@ -33,6 +33,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     parser.add_argument("--start", metavar="NAME|FILE", help="model to start from, of the same configuration")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="steps of all stages together (default: as the configuration says)",
+    )
     parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of pictures to validate on")
     parser.add_argument(
         "--pictures", type=int, default=8, metavar="N", help="how many of these (default: %(default)s)"
@@ -66,7 +72,9 @@ def _run(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     config = _config(options.config)
-    read_config(config)  # what is wrong with it is told before pictures are read
+    _, settings = read_config(config)  # what is wrong with it is told before pictures are read
+    if options.steps is not None:
+        settings.in_steps(options.steps)
     start = resolve(options.start) if options.start else None
     with started(options.device) as processes:
         validation = None
@@ -79,6 +87,7 @@ def _run(options: argparse.Namespace) -> None:
             processes=processes,
             start=start,
             validation=validation,
+            steps=options.steps,
         )
         if options.resume:
             trainer.resume()

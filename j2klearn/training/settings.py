@@ -113,6 +113,20 @@ class Settings:
         """Steps of all stages."""
         return sum(steps for _, steps in self.stages)
 
+    def in_steps(self, total: int) -> Settings:
+        """Return the settings of a run of `total` steps, which its stages share as they share those of this one.
+
+        Raises
+        ------
+        OptionError
+            If that leaves a stage without a step.
+        """
+        early = len(self.stages) - 1
+        share = round(total * self.pretraining_steps / self.total) if early else 0
+        if total - early * share < 1 or (early and share < 1):
+            raise OptionError(f"{total} steps are too few for the {early + 1} stages of this training")
+        return dataclasses.replace(self, steps=total - early * share, pretraining_steps=share)
+
 
 def _converted(key: str, value: Any, kind: Any) -> Any:
     """Return a TOML value as what `Settings` declares, numbers for floats and arrays for tuples."""

@@ -58,6 +58,8 @@ class Trainer:
         Whose weights to start from.
     validation : Validation, optional
         Pictures to validate on, in the first process.
+    steps : int, optional
+        Steps of all stages together, in the place of the configuration's.
 
     Raises
     ------
@@ -74,8 +76,11 @@ class Trainer:
         processes: Processes | None = None,
         start: Model | None = None,
         validation: Validation | None = None,
+        steps: int | None = None,
     ) -> None:
         self.config, self.settings = read_config(config)
+        if steps is not None:
+            self.settings = self.settings.in_steps(steps)
         self.name, self.patches, self.folder, self.validation = config.stem, patches, folder, validation
         self.processes = processes or Processes(0, 1, torch.device("cpu"))
         torch.manual_seed(self.settings.seed)

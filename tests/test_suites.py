@@ -1,0 +1,69 @@
+"""The project's own benchmarks run: on two small pictures, so that only their working is tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from j2klearn.encoder import DEFAULT_MODEL
+
+from .training_pictures import write_pictures
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def run(script: str, *words: object) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, photograph):
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, y in (("first", 500), ("second", 800)):
+        Image.fromarray(photograph[y : y + 192, 900:1156]).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.mark.parametrize("suite", ["kodak-luma", "kodak-16-bit"])
+def test_suites(suite, pictures, tmp_path):
+    json_file = tmp_path / "result.json"
+    run("suites.py", suite, pictures, "--out", tmp_path / "out", "--json", json_file)
+    found = json.loads(json_file.read_text())
+    assert {delta["codec"] for delta in found["deltas"]} == {DEFAULT_MODEL, "5-3"}
+    assert found["command"] == f"python benchmarks/suites.py {suite} PICTURES"
+    assert found["pictures"] == ["first.png", "second.png"]
+    document = json.loads((tmp_path / "out" / "results.json").read_text())
+    shape = (8, 256) if suite == "kodak-luma" else (16, 128)
+    assert {(picture["bits"], picture["width"]) for picture in document["pictures"]} == {shape}
+    table = run("paper_table.py", json_file)
+    assert "P1: Tecnick-Cat1" in table
+    assert "-15.5" in table
+    assert found["suite"] in table
+
+
+def test_ablation(pictures, tmp_path):
+    training = tmp_path / "training"
+    training.mkdir()
+    write_pictures(training)
+    words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
+    words += ["--configs", "update-predict-iwave,hybrid97-5c", "--json", tmp_path / "ablation.json"]
+    shown = run("ablation.py", *words)
+    found = json.loads((tmp_path / "ablation.json").read_text())
+    assert {"update-predict-iwave", "hybrid97-5c"} <= {codec["name"] for codec in found["codecs"]}
+    assert found["steps"] == 20
+    assert "update-predict-iwave" in shown
+
+
+def test_other_readers(pictures, tmp_path):
+    run("other_readers.py", pictures, "--json", tmp_path / "readers.json")
+    found = json.loads((tmp_path / "readers.json").read_text())
+    assert found["worst_psnr"] <= found["mean_psnr"]
+    assert set(found["psnr"]) == {"first.png", "second.png"}
