@@ -88,6 +88,7 @@ SUITES = {
         (
             *("--codecs", "default,9-7", "--channels", "rgb", "--rates", "0.25,0.5,1,2", "--metrics", "psnr"),
             *("--crops", "0", "--speed", "--speed-sizes", "0.25,1,4,12,64", "--speed-threads", "1,2"),
+            *("--rounds", "3"),
         ),
         nemo,
     ),

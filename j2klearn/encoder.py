@@ -18,6 +18,7 @@ from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
 from .colour import Picture, planes
 from .errors import OptionError
 from .geometry import Rect, ceil_div
+from .layers import plt_bytes
 from .limits import MAX_PIXELS, check_pixels
 from .progress import Progress, silent
 from .quality import psnr
@@ -369,11 +370,11 @@ class _Coder:
         return tuple(max(1.0, size - overhead) if size else 0.0 for size in layer_bytes)
 
     def at_size(self, layer_bytes: Sequence[float]) -> bytes:
-        # the size of PLT is known once it is written
         data = self.code(layer_bytes, again=self.layout.plt)
-        excess = len(data) - layer_bytes[-1]
-        if self.layout.plt and layer_bytes[-1] and excess > 0:
-            return self.code([max(1.0, size - excess) for size in layer_bytes], again=False)
+        if self.layout.plt and layer_bytes[-1] and len(data) > layer_bytes[-1]:
+            # its size is known once it is written; the highest layer makes room, for files of fewer go without it
+            most = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(data)))
+            return self.code([min(size, most) for size in layer_bytes], again=False)
         return data
 
     def at_psnr(self, wanted: Sequence[float]) -> bytes:

@@ -11,7 +11,7 @@ from . import boxes
 from .codestream import read_main_header
 from .errors import CodestreamError, OptionError, UnsupportedError
 
-__all__ = ["keep_layers"]
+__all__ = ["keep_layers", "plt_bytes"]
 
 _EOC = b"\xff\xd9"
 _LRCP = 0
@@ -48,6 +48,17 @@ def _segments(codestream: bytes) -> list[Any]:
     except (struct.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         raise CodestreamError("the codestream is damaged or cut off") from error
     return list(parsed.segment)
+
+
+def plt_bytes(codestream: bytes) -> int:
+    """Return how many bytes of a codestream are PLT marker segments.
+
+    Raises
+    ------
+    CodestreamError
+        If it is damaged or truncated.
+    """
+    return sum(segment.length + 2 for segment in _segments(codestream) if segment.marker_id == "PLT")
 
 
 def _tile_parts(codestream: bytes, segments: list[Any]) -> list[_TilePart]:

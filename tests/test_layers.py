@@ -87,3 +87,14 @@ def test_what_cannot_be_done_is_said(grey):
         keep_layers(data[: len(data) // 2], 2)
     with pytest.raises(CodestreamError):
         keep_layers(b"nothing", 1)
+
+
+@pytest.mark.parametrize("model", ["learned", None])
+def test_plt_takes_nothing_from_the_lower_layers(grey, model):
+    choice = {"model": None} if model is None else {}
+    rates = [0.5, 1.0, 2.0]
+    plain = j2klearn.encode(grey, bpp=rates, **choice)
+    packed = j2klearn.encode(grey, bpp=rates, plt=True, **choice)
+    assert 8 * len(packed) <= 2.0 * grey.size
+    for layer in (1, 2):
+        assert np.array_equal(j2klearn.decode(plain, layers=layer), j2klearn.decode(packed, layers=layer))

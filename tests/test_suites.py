@@ -49,6 +49,7 @@ def test_suites(suite, pictures, tmp_path):
     assert found["suite"] in table
 
 
+@pytest.mark.slow
 def test_ablation(pictures, tmp_path):
     training = tmp_path / "training"
     training.mkdir()

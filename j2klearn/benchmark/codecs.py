@@ -21,9 +21,10 @@ from PIL import Image, features
 
 from .. import __version__, decode, encode
 from .._native import openjpeg_version
+from ..boxes import find_codestream
 from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
-from ..layers import keep_layers
+from ..layers import keep_layers, plt_bytes
 from ..pictures import read_picture, write_picture
 from ..registry import resolve, shipped
 
@@ -93,9 +94,8 @@ class _Shim:
     def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
         data = self._encode(image, bit_depth, bpp=list(rates), plt=True)
         # PLT counts as part of the file, but goes with the layers: the highest one may have its bytes
-        spare = len(data) - len(keep_layers(data, len(rates)))
-        highest = rates[-1] + 8 * spare / (image.shape[0] * image.shape[1])
-        data = self._encode(image, bit_depth, bpp=[*rates[:-1], highest], plt=True)
+        spare = 8 * plt_bytes(find_codestream(data)) / (image.shape[0] * image.shape[1])
+        data = self._encode(image, bit_depth, bpp=[*rates[:-1], rates[-1] + spare], plt=True)
         return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
 
     def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
