@@ -192,15 +192,27 @@ def test_wrong_options(pictures, tmp_path, words, said, capsys):
 
 
 def test_published_curves_stand_beside_ours(pictures, tmp_path):
+    """Even beside one of the same name."""
     curve = {"bpp": [0.2, 0.4, 0.8, 1.6], "psnr-rgb": [24.0, 27.0, 31.0, 36.0]}
     file = tmp_path / "published.json"
-    file.write_text(json.dumps({"hm": {"name": "HM", **curve}, "vtm": {"name": "VTM", **curve}}))
-    words = ["--out", str(tmp_path / "out"), "--channels", "rgb", "--codecs", "9-7", "--crops", "0", *OPTIONS]
-    words += ["--metrics", "psnr", "--published", str(file), "--published-codecs", "hm"]
+    file.write_text(json.dumps({"jpeg": {"name": "JPEG", **curve}, "vtm": {"name": "VTM", **curve}}))
+    words = [
+        "--out",
+        str(tmp_path / "out"),
+        "--channels",
+        "rgb",
+        "--codecs",
+        "9-7,jpeg",
+        "--crops",
+        "0",
+        *OPTIONS,
+    ]
+    words += ["--metrics", "psnr", "--published", str(file), "--published-codecs", "jpeg"]
     assert main(["benchmark", str(pictures), *words]) == 0
     document = results(tmp_path / "out")
-    assert document["curves"]["hm"]["psnr"] == curve["psnr-rgb"]
-    assert [delta["codec"] for delta in document["deltas"]] == ["hm"]
+    assert document["curves"]["published-jpeg"]["psnr"] == curve["psnr-rgb"]
+    assert document["curves"]["jpeg"]["psnr"] != curve["psnr-rgb"]
+    assert [delta["codec"] for delta in document["deltas"]] == ["jpeg", "published-jpeg"]
     ours = published.read_published(tmp_path / "out" / "curves" / "9-7.json")[0]
     assert list(ours.bpp) == document["curves"]["9-7"]["bpp"]
 

@@ -35,8 +35,8 @@ def test_the_shapes_it_comes_in(tmp_path, content):
 
 def test_a_choice_of_several(tmp_path):
     path = written(tmp_path, {"hm": {"name": "HM", **CURVE}, "vtm": {"name": "VTM", **CURVE}})
-    assert [curve.name for curve in read_published(path)] == ["hm", "vtm"]
-    assert [curve.name for curve in read_published(path, ["vtm"])] == ["vtm"]
+    assert [curve.name for curve in read_published(path)] == ["published-hm", "published-vtm"]
+    assert [curve.name for curve in read_published(path, ["vtm"])] == ["published-vtm"]
     with pytest.raises(InputError, match="no curve 'av1'"):
         read_published(path, ["av1"])
 

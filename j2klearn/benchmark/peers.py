@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,11 @@ class _Peer(ABC):
 
     @property
     @abstractmethod
-    def identity(self) -> str: ...
+    def version(self) -> str: ...
+
+    @property
+    def identity(self) -> str:
+        return f"{self.version}, qualities {', '.join(map(str, self.settings))}"
 
     @property
     @abstractmethod
@@ -60,7 +64,7 @@ class _PillowPeer(_Peer):
     feature: str
 
     @property
-    def identity(self) -> str:
+    def version(self) -> str:
         return f"Pillow {PIL.__version__}, {self.feature} {features.version(self.feature)}"
 
     @property
@@ -83,7 +87,7 @@ class _PillowPeer(_Peer):
 
 class Jpeg(_PillowPeer):
     name, title, format, feature = "jpeg", "JPEG (4:2:0)", "JPEG", "jpg"
-    settings = (3, 5, 8, 12, 17, 24, 34, 48, 65, 80)
+    settings = (2, 4, 8, 12, 17, 24, 34, 48, 65, 80, 90)
 
     def options(self, *, grey: bool) -> dict[str, Any]:
         return {"optimize": True}
@@ -91,7 +95,7 @@ class Jpeg(_PillowPeer):
 
 class WebP(_PillowPeer):
     name, title, format, feature = "webp", "WebP", "WEBP", "webp"
-    settings = (0, 3, 8, 16, 28, 42, 58, 74, 84, 90)
+    settings = (0, 3, 8, 16, 28, 42, 58, 74, 84, 90, 95)
 
     def options(self, *, grey: bool) -> dict[str, Any]:
         return {"method": 6}
@@ -99,7 +103,7 @@ class WebP(_PillowPeer):
 
 class Avif(_PillowPeer):
     name, title, format, feature = "avif", "AVIF (4:4:4)", "AVIF", "avif"
-    settings = (3, 8, 14, 20, 28, 36, 46, 56, 66, 74)
+    settings = (3, 8, 14, 20, 28, 36, 46, 56, 66, 76, 86)
 
     def options(self, *, grey: bool) -> dict[str, Any]:
         return {"speed": 6, "subsampling": "4:0:0" if grey else "4:4:4"}
@@ -107,19 +111,19 @@ class Avif(_PillowPeer):
 
 class JpegXl(_Peer):
     name, title = "jxl", "JPEG XL"
-    settings = (25, 20, 15, 11, 8, 6, 4.5, 3.3, 2.4, 1.7)
+    settings = (25, 20, 15, 11, 8, 6, 4.5, 3.3, 2.4, 1.7, 1.0)
 
     @property
-    def identity(self) -> str:
+    def version(self) -> str:
         import imagecodecs
 
-        return f"imagecodecs {version('imagecodecs')}, {imagecodecs.jpegxl_version()}"
+        return f"imagecodecs {metadata.version('imagecodecs')}, {imagecodecs.jpegxl_version()}"
 
     @property
     def missing(self) -> str | None:
         try:
-            version("imagecodecs")
-        except PackageNotFoundError:
+            metadata.version("imagecodecs")
+        except metadata.PackageNotFoundError:
             return "imagecodecs is not installed: pip install 'j2klearn[peers]'"
         return None
 

@@ -16,7 +16,10 @@ __all__ = ["Published", "read_published"]
 
 @dataclass(frozen=True)
 class Published:
-    """A curve that others measured: averages over the same pictures, PSNR over RGB in dB against bits per pixel."""
+    """A curve that others measured: averages over the same pictures, PSNR over RGB in dB against bits per pixel.
+
+    Its name says so too, for there may be a codec of that name that is measured here.
+    """
 
     name: str
     title: str
@@ -36,7 +39,7 @@ def _one(name: str, entry: Any, path: Path) -> Published:
         raise InputError(f"{path} has no curve in CompressAI's schema under {name!r}") from None
     if not bpp or len(bpp) != len(psnr) or not all(math.isfinite(v) for v in bpp + psnr) or min(bpp) <= 0:
         raise InputError(f"the curve {name!r} in {path} is damaged")
-    return Published(name, f"{title} (published)", path.name, tuple(bpp), tuple(psnr))
+    return Published(f"published-{name}", f"{title} (published)", path.name, tuple(bpp), tuple(psnr))
 
 
 def read_published(path: Path, names: Sequence[str] = ()) -> list[Published]:
