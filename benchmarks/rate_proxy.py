@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from j2klearn._native import openjpeg_version
+from j2klearn.benchmark.environment import machine, versions
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.model import Model
 from j2klearn.registry import resolve
@@ -95,7 +95,8 @@ def main() -> int:
     words = [Path(word).name for word in sys.argv[1:]]  # of folders and files the names alone
     made = {
         "command": " ".join(["python", "benchmarks/rate_proxy.py", *words]),
-        "openjpeg": openjpeg_version(),
+        "versions": versions(),
+        "machine": machine(),
     }
     if options.command == "fit":
         proxy = RateProxy({})
