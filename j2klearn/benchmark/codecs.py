@@ -168,7 +168,22 @@ def _ratios(image: Samples, rates: Sequence[float], bit_depth: int) -> list[floa
     return [raw / max(1.0, rate * pixels / 8 - _UNCOUNTED) for rate in rates]
 
 
-class OpenJpegTools:
+class _Other:
+    """JPEG 2000 by other programs, which write PLT too; it is there for the measurement alone, and taken out again."""
+
+    def _encode(self, image: Samples, rates: Sequence[float], bit_depth: int) -> bytes:
+        """Return a file of one layer per rate, with PLT marker segments."""
+        raise NotImplementedError
+
+    def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
+        data = self._encode(image, rates, bit_depth)
+        return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
+
+    def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
+        return [keep_layers(self._encode(image, [rate], bit_depth), 1) for rate in rates]
+
+
+class OpenJpegTools(_Other):
     """OpenJPEG's own programs, opj_compress and opj_decompress."""
 
     kind: Kind = "jpeg2000"
@@ -214,14 +229,6 @@ class OpenJpegTools:
             self._run("opj_compress", "-i", str(source), "-o", str(target), "-r", ratios, "-PLT", *wavelet)
             return target.read_bytes()
 
-    def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        data = self._encode(image, rates, bit_depth)
-        return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
-
-    def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        # PLT, which is there for the measurement alone, is taken out again
-        return [keep_layers(self._encode(image, [rate], bit_depth), 1) for rate in rates]
-
     def decode(self, data: bytes) -> Samples:
         with tempfile.TemporaryDirectory() as name:
             source, target = Path(name, "picture.jp2"), Path(name, "picture.png")
@@ -230,7 +237,7 @@ class OpenJpegTools:
             return read_picture(target)
 
 
-class Pillow:
+class Pillow(_Other):
     """JPEG 2000 as Pillow writes and reads it: OpenJPEG's 9/7."""
 
     name = "pillow"
@@ -259,13 +266,6 @@ class Pillow:
             plt=True,
         )
         return out.getvalue()
-
-    def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        data = self._encode(image, rates, bit_depth)
-        return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
-
-    def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        return [keep_layers(self._encode(image, [rate], bit_depth), 1) for rate in rates]
 
     def decode(self, data: bytes) -> Samples:
         with Image.open(io.BytesIO(data)) as picture:
