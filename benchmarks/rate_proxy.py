@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.run import find_pictures
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.model import Model
 from j2klearn.registry import resolve
@@ -31,7 +32,6 @@ from j2klearn.training.rate import RateProxy
 
 RATES = (0.1, 2.0)
 _STEPS = np.geomspace(5, 120, 8).tolist()
-_SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
 def luma(path: Path) -> NDArray[np.float32]:
@@ -108,9 +108,7 @@ def main() -> int:
         fit(proxy, taken, options.epochs, options.rate, options.seed, tell)
         result = {**made, "constants": proxy.constants()}
     else:
-        files: list[Path] = []
-        for path in options.pictures:
-            files += sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+        files = find_pictures(options.pictures)
         result = {**made, "learned": report(files, model, RateProxy())} if model else {**made}
         result["9-7"] = report(files, None, RateProxy())
     if options.json:

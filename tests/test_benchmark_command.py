@@ -86,6 +86,14 @@ def test_crops_are_there_at_equal_bytes(finished):
             assert picture.size == (x1 - x0, y1 - y0)
 
 
+def test_a_picture_of_one_row_has_a_crop_too(tmp_path):
+    source = tmp_path / "line.png"
+    Image.fromarray(np.arange(200, dtype=np.uint8)[None]).save(source)
+    words = ["--codecs", "9-7", "--metrics", "psnr", "--rates", "8,16", "--workers", "1"]
+    assert main(["benchmark", str(source), "--out", str(tmp_path / "out"), *words]) == 0
+    assert results(tmp_path / "out")["crops"][0]["box"] == [0, 0, 1, 200]
+
+
 def test_a_stopped_run_goes_on(finished, pictures, monkeypatch, capsys):
     """Nothing that is there is measured again; what was lost is."""
     lost, *kept = sorted((finished / "measurements" / "9-7").iterdir())

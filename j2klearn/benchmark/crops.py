@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,8 @@ def choose(results: dict[str, Any], count: int) -> list[str]:
 
 def _busiest(image: Samples) -> tuple[int, int]:
     """Return the corner of the crop with most detail."""
+    if min(image.shape[:2]) < 2:
+        return 0, 0
     grey = image.mean(axis=2) if image.ndim == 3 else image.astype(np.float64)
     detail = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
     sums = np.zeros((detail.shape[0] + 1, detail.shape[1] + 1))
@@ -122,5 +123,5 @@ def default_rate(protocol: Protocol) -> float:
 
 def remove(store: Store) -> None:
     """Throw crops of an earlier run away."""
-    for path in Path(store.folder, "crops").glob("*.png"):
+    for path in (store.folder / "crops").glob("*.png"):
         path.unlink(missing_ok=True)
