@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ __all__ = [
     "codestream_header",
     "find_codestream",
     "is_jp2",
+    "locate",
     "replace_codestream",
+    "resized",
     "wrap",
 ]
 
@@ -32,30 +35,49 @@ def is_jp2(data: bytes) -> bool:
     return data[: len(_SIGNATURE)] == _SIGNATURE
 
 
-def _locate(data: bytes) -> tuple[int, int, int]:
-    """Return where the contiguous codestream box starts, where its contents do, and where it ends."""
-    if data[:4] == _SOC:
-        return 0, 0, len(data)
-    if not is_jp2(data):
+def locate(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int, int]:
+    """Return where the contiguous codestream box starts, where its contents do, and where it ends.
+
+    Parameters
+    ----------
+    peek : callable
+        Returns so many bytes from an offset on, fewer at the end of the file.
+    size : int
+        Bytes of the file.
+
+    Raises
+    ------
+    CodestreamError
+        If it is neither a JP2 file nor a codestream, or holds no codestream.
+    """
+    start = peek(0, len(_SIGNATURE))
+    if start[:4] == _SOC:
+        return 0, 0, size
+    if not is_jp2(start):
         raise CodestreamError("this is not a JPEG 2000 file")
     at = 0
     for _ in range(_MAX_BOXES):
-        if at + 8 > len(data):
+        head = peek(at, 16)
+        if len(head) < 8:
             break
-        length, kind = struct.unpack_from(">I4s", data, at)
+        length, kind = struct.unpack_from(">I4s", head)
         header = 8
         if length == 1:
-            if at + 16 > len(data):
+            if len(head) < 16:
                 break
-            (length,) = struct.unpack_from(">Q", data, at + 8)
+            (length,) = struct.unpack_from(">Q", head, 8)
             header = 16
-        end = len(data) if length == 0 else at + length
+        end = size if length == 0 else at + length
         if kind == b"jp2c":
             return at, at + header, end
         if end < at + header:
             break
         at = end
     raise CodestreamError("the JP2 file holds no codestream")
+
+
+def _locate(data: bytes) -> tuple[int, int, int]:
+    return locate(lambda at, size: data[at : at + size], len(data))
 
 
 def find_codestream(data: bytes) -> bytes:
@@ -80,6 +102,24 @@ def replace_codestream(data: bytes, codestream: bytes) -> bytes:
     """
     box, start, end = _locate(data)
     return data[:box] + codestream_header(len(codestream)) + codestream + data[end:] if start else codestream
+
+
+def resized(data: bytes, height: int, width: int) -> bytes:
+    """Return the boxes of a JP2 file up to the codestream with another size in the image header (T.800 I.5.3.1)."""
+    out = bytearray(data)
+    at, end = 0, len(out)
+    while at + 8 <= end:
+        length, kind = struct.unpack_from(">I4s", out, at)
+        header = 8
+        if length == 1 and at + 16 <= end:
+            (length,) = struct.unpack_from(">Q", out, at + 8)
+            header = 16
+        if kind == b"ihdr" and at + header + 8 <= end:
+            struct.pack_into(">II", out, at + header, height, width)
+            break
+        # the image header is the first box in the header box
+        at += header if kind == b"jp2h" else max(header, length)
+    return bytes(out)
 
 
 def add_to_header(path: Path, box: bytes) -> None:

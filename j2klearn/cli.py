@@ -93,8 +93,8 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
         "levels": options.levels,
         "tile_size": options.tile,
         "progression": options.progression,
-        "plt": options.plt,
-        "tlm": options.tlm,
+        "plt": options.plt or None,
+        "tlm": options.tlm or None,
         "threads": options.threads,
         "max_pixels": options.max_pixels,
     }
@@ -160,7 +160,8 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
-    from .encoder import DEFAULT_MODEL, PROGRESSIONS
+    from .encoder import DEFAULT_MODEL
+    from .layout import PROGRESSIONS
     from .targets import DEFAULT_RATIO
 
     coding = argparse.ArgumentParser(add_help=False)
@@ -189,10 +190,15 @@ def _coding_parser() -> argparse.ArgumentParser:
     )
     coding.add_argument("--tile", type=int, metavar="N", help="side of tiles (default: one tile)")
     coding.add_argument(
-        "--progression", type=str.upper, choices=PROGRESSIONS, default="LRCP", help="packet order"
+        "--progression",
+        type=str.upper,
+        choices=PROGRESSIONS,
+        help="packet order (default: RPCL with tiles, else LRCP)",
     )
-    coding.add_argument("--plt", action="store_true", help="write PLT marker segments")
-    coding.add_argument("--tlm", action="store_true", help="write TLM marker segments")
+    coding.add_argument(
+        "--plt", action="store_true", help="write PLT marker segments (with tiles they are written anyway)"
+    )
+    coding.add_argument("--tlm", action="store_true", help="write TLM marker segments (likewise)")
     return coding
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,25 @@ from .errors import CodestreamError, LimitError, SegmentError
 from .geometry import Rect, ceil_div
 from .limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
 
-__all__ = ["HEADROOM", "MainHeader", "insert_comments", "read_main_header", "to_declared", "to_wide"]
+__all__ = [
+    "HEADROOM",
+    "MainHeader",
+    "insert_comments",
+    "main_header_end",
+    "read_main_header",
+    "to_declared",
+    "to_wide",
+]
 
 #: Bits that a carrier has beside those of the picture and its fraction: the sign, and one for overshoot. At the corner
 #: of a tile, where the subbands of the whole picture meet the wavelet of the tile, it exceeds the range of the samples.
 HEADROOM = 2
 
-_COM = 0xFF64
+_COM, _SOT = 0xFF64, 0xFF90
+_LEAST_MARKER = 0xFF4F
 _SIGNED = 0x80
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
+_IRREGULAR = {"COC", "POC", "PPM"}
 _EXPOUNDED = 2  # Sqcd, T.800 Table A.28: a step for every subband
 
 #: glymur's parser keeps the number of components on the class.
@@ -50,6 +60,7 @@ class MainHeader:
     """What the main header says, in T.800's terms."""
 
     area: Rect
+    tile_origin: tuple[int, int]
     tile_size: tuple[int, int]
     tiles: int
     precisions: tuple[int, ...]
@@ -58,6 +69,11 @@ class MainHeader:
     levels: int
     layers: int
     progression: int
+    precincts: tuple[tuple[int, int], ...]  # (PPy, PPx), lowest resolution first
+    sop: bool
+    eph: bool
+    packed: bool  # packet headers are in the main header (PPM)
+    uniform: bool  # all components and tiles are coded as COD says, in its order of packets
     reversible: bool
     component_transform: bool
     comments: tuple[Comment, ...]
@@ -70,8 +86,49 @@ class MainHeader:
         return len(self.precisions)
 
     @property
+    def tile_grid(self) -> tuple[int, int]:
+        """Number of tiles (down, across)."""
+        (y0, x0), (height, width) = self.tile_origin, self.tile_size
+        return ceil_div(self.area.y1 - y0, height), ceil_div(self.area.x1 - x0, width)
+
+    def tile_area(self, tile: int) -> Rect:
+        """Return what a tile covers on the reference grid (T.800 B.3)."""
+        row, column = divmod(tile, self.tile_grid[1])
+        (y0, x0), (height, width) = self.tile_origin, self.tile_size
+        y0, x0 = y0 + row * height, x0 + column * width
+        return Rect(y0, x0, y0 + height, x0 + width).intersection(self.area)
+
+    @property
     def binary_comments(self) -> list[bytes]:
         return [comment.data for comment in self.comments if comment.binary]
+
+
+def main_header_end(peek: Callable[[int, int], bytes], size: int) -> int:
+    """Return where the main header ends.
+
+    Parameters
+    ----------
+    peek : callable
+        Returns so many bytes of the codestream from an offset on.
+    size : int
+        Bytes of the codestream.
+
+    Raises
+    ------
+    CodestreamError
+        If it is no codestream, or its header is damaged or cut off.
+    """
+    if peek(0, 4) != b"\xff\x4f\xff\x51":
+        raise CodestreamError("this is not a JPEG 2000 codestream")
+    at = 2
+    while at + 4 <= size:
+        marker, length = struct.unpack(">HH", peek(at, 4))
+        if marker == _SOT:
+            return at
+        if marker < _LEAST_MARKER or length < 2:
+            break
+        at += 2 + length
+    raise CodestreamError("the main header of the codestream is damaged or cut off")
 
 
 def read_main_header(codestream: bytes) -> MainHeader:
@@ -124,6 +181,7 @@ def _digest(parsed: Any, codestream: bytes) -> MainHeader:
     quantisation += [(q.offset + 4 + wide, q.offset + 2 + q.length) for q in by_id.get("QCC", [])]
     return MainHeader(
         area=area,
+        tile_origin=(siz.ytosiz, siz.xtosiz),
         tile_size=(siz.ytsiz, siz.xtsiz),
         tiles=across * down,
         precisions=tuple(siz.bitdepth),
@@ -132,6 +190,11 @@ def _digest(parsed: Any, codestream: bytes) -> MainHeader:
         levels=cod.num_res,
         layers=cod.layers,
         progression=cod.prog_order,
+        precincts=_precincts(codestream, cod),
+        sop=bool(codestream[cod.offset + 4] & 2),
+        eph=bool(codestream[cod.offset + 4] & 4),
+        packed="PPM" in by_id,
+        uniform=all(size == 1 for size in (*siz.xrsiz, *siz.yrsiz)) and not _IRREGULAR & set(by_id),
         reversible=cod.xform == 1,
         component_transform=bool(cod.mct & 1),
         comments=tuple(Comment(c.offset, c.length + 2, c.rcme == 0, c.ccme) for c in by_id.get("CME", [])),
@@ -139,6 +202,16 @@ def _digest(parsed: Any, codestream: bytes) -> MainHeader:
         siz=siz.offset,
         end=end,
     )
+
+
+def _precincts(codestream: bytes, cod: Any) -> tuple[tuple[int, int], ...]:
+    """Return the exponents of the precincts of every resolution (T.800 Table A.21)."""
+    if not codestream[cod.offset + 4] & 1:
+        return ((15, 15),) * (int(cod.num_res) + 1)
+    sizes: bytes = codestream[cod.offset + 14 : cod.offset + 2 + cod.length]
+    if len(sizes) != cod.num_res + 1:
+        raise CodestreamError("the codestream does not have precinct sizes for every resolution")
+    return tuple((size >> 4, size & 15) for size in sizes)
 
 
 def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) -> bytearray:

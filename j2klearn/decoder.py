@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _native, boxes
-from .codestream import HEADROOM, MainHeader, read_main_header, to_wide
+from .access.parts import PartialCodestream
+from .access.sources import Source, open_source
+from .codestream import HEADROOM, MainHeader, to_wide
 from .colour import pixels
-from .encoder import default_threads
-from .errors import CodestreamError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
+from .errors import OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
 from .lattice import Lattice, read_lattice, reconstruct
+from .layout import default_threads
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .progress import Progress, silent
 from .segment import Colour, Descriptor, Transport, read_comments
@@ -27,7 +28,7 @@ from .subbands import Subbands
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["LearnedFile", "decode", "read_bytes"]
+__all__ = ["LearnedFile", "decode", "part_of_file", "read"]
 
 #: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
 #: rounding where a picture is nearly flat, and a region has to come out like the whole.
@@ -36,28 +37,7 @@ _CARRIER_BITS = 24
 #: Samples by which an area is decoded beyond what is wanted of its details: half the 9/7 and a little more.
 _CUT = 8
 
-Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
-
-
-def read_bytes(source: Source) -> bytes:
-    """Return the bytes of a file given as bytes, path or file object.
-
-    Raises
-    ------
-    CodestreamError
-        If the file cannot be read.
-    """
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source)
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            return Path(source).read_bytes()
-        except OSError as error:
-            raise CodestreamError(f"cannot read {os.fspath(source)}: {error.strerror}") from None
-    data = source.read()
-    if not isinstance(data, bytes):
-        raise CodestreamError("the file object has to be open for reading bytes")
-    return data
+_TRUNCATED = "the codestream is truncated"
 
 
 def decode(
@@ -70,14 +50,16 @@ def decode(
     components: Sequence[int] | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
+    storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any]:
     """Read a picture, learned or ordinary JPEG 2000.
 
     Parameters
     ----------
-    data : bytes, path or binary file object
-        A JP2 file or a codestream.
+    data : bytes, path, binary file object or URL
+        A JP2 file or a codestream. Of a file that can seek, and at a URL that fsspec reads (``https://``, ``s3://``),
+        only those bytes are read that are needed: files with TLM and PLT marker segments tell where they are.
     reduce : int
         Highest resolutions to leave out: the sides shrink by ``2 ** reduce``, rounded up.
     layers : int
@@ -94,6 +76,8 @@ def decode(
         Threads of the base wavelet and of OpenJPEG; all processors if not given.
     max_pixels : int or None
         Limit of the pixels decoded.
+    storage_options : dict, optional
+        Options of fsspec's file system, for a URL.
     progress : callable, optional
         Called with the share of the work done, 0 to 1, and the name of the stage.
 
@@ -118,9 +102,34 @@ def decode(
     TruncatedWarning
         If the codestream ends early; what was there has been decoded.
     """
-    data = read_bytes(data)
-    codestream = boxes.find_codestream(data)
-    header = read_main_header(codestream)
+    codestream = PartialCodestream(open_source(data, storage_options))
+    return read(
+        codestream,
+        LearnedFile.open(codestream, model),
+        reduce=reduce,
+        layers=layers,
+        region=region,
+        components=components,
+        threads=threads,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
+
+
+def read(
+    codestream: PartialCodestream,
+    learned: LearnedFile | None,
+    *,
+    reduce: int,
+    layers: int,
+    region: tuple[int, int, int, int] | None,
+    components: Sequence[int] | None,
+    threads: int | None,
+    max_pixels: int | None,
+    progress: Progress | None,
+) -> NDArray[Any]:
+    """Decode what `decode` is asked for of a file that is open; `learned` is what it holds if it is a learned one."""
+    header = codestream.header
     if not isinstance(reduce, int) or not 0 <= reduce <= header.levels:
         raise OptionError(
             f"reduce is 0 to {header.levels}, the number of levels in this file, not {reduce!r}"
@@ -137,9 +146,8 @@ def decode(
     threads = default_threads() if threads is None else threads
     layers = min(layers, header.layers)
     report = progress or silent
-    learned = LearnedFile.open(codestream, header, model)
     if learned is None:
-        out = _decode_ordinary(data, header, area, reduce, layers, components, threads, max_pixels)
+        out = _decode_ordinary(codestream, area, reduce, layers, components, threads, max_pixels)
     else:
         out = learned.read(area, reduce, layers, components, threads, report)
     report(1.0, "done")
@@ -171,18 +179,31 @@ def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
     return inside
 
 
+def _warn(message: str) -> None:
+    warnings.warn(f"{message}; what was there has been decoded", TruncatedWarning, stacklevel=5)
+
+
 def _warn_if_truncated(decoder: _native.Decoder) -> None:
     if decoder.warnings:
-        warnings.warn(
-            f"{decoder.warnings[0]}; what was there has been decoded",
-            TruncatedWarning,
-            stacklevel=4,
-        )
+        _warn(decoder.warnings[0])
+
+
+def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers: int) -> tuple[bytes, bool]:
+    """Return a file from which an area of the reference grid can be decoded, and whether bytes of it are missing."""
+    header = codestream.header
+    if area != header.area or reduce or 0 < layers < header.layers:
+        part = codestream.extract([(area, reduce)], layers or header.layers)
+        if part is not None:
+            data = part.codestream
+            if codestream.jp2:
+                before = boxes.resized(codestream.boxes_before(), *part.area.shape)
+                data = before + boxes.codestream_header(len(data)) + data
+            return data, part.truncated
+    return codestream.source.whole(), False
 
 
 def _decode_ordinary(
-    data: bytes,
-    header: MainHeader,
+    codestream: PartialCodestream,
     area: Rect,
     reduce: int,
     layers: int,
@@ -190,10 +211,14 @@ def _decode_ordinary(
     threads: int,
     max_pixels: int | None,
 ) -> NDArray[Any]:
-    most = 0 if max_pixels is None else max_pixels * header.components
+    most = 0 if max_pixels is None else max_pixels * codestream.header.components
+    data, truncated = part_of_file(codestream, area, reduce, layers)
+    if truncated:
+        _warn(_TRUNCATED)
     with _native.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
         decoder.decode(reduce=reduce, layers=layers, area=area, components=components, threads=threads)
-        _warn_if_truncated(decoder)
+        if not truncated:
+            _warn_if_truncated(decoder)
         parts = decoder.components
         if len({part.area.shape for part in parts}) > 1:
             raise UnsupportedError(
@@ -238,30 +263,33 @@ def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path
 
 @dataclass(frozen=True)
 class LearnedFile:
-    """A learned codestream in its wide form, ready to be read any number of times, by several threads at once."""
+    """A learned file, ready to be read any number of times, by several threads at once."""
 
-    header: MainHeader
+    codestream: PartialCodestream
     descriptor: Descriptor
     model: Model
     lattice: Lattice
-    codestream: bytes
 
     @classmethod
     def open(
-        cls, codestream: bytes, header: MainHeader, model: str | Path | Model | None = None
+        cls, codestream: PartialCodestream, model: str | Path | Model | None = None
     ) -> LearnedFile | None:
         """Return what a codestream holds; None where it has no learned-transform segment."""
+        header = codestream.header
         descriptor, weights = read_comments(header.binary_comments)
         if descriptor is None:
             return None
         _check(descriptor, header)
         return cls(
-            header,
+            codestream,
             descriptor,
             _find_model(descriptor, weights, model),
-            read_lattice(codestream, header),
-            to_wide(codestream, header, _CARRIER_BITS),
+            read_lattice(codestream.head, header),
         )
+
+    @property
+    def header(self) -> MainHeader:
+        return self.codestream.header
 
     def read(
         self,
@@ -285,12 +313,27 @@ class _LearnedReader:
     def __init__(
         self, file: LearnedFile, layers: int, components: list[int] | None, threads: int, progress: Progress
     ) -> None:
-        self.codestream, self.lattice = file.codestream, file.lattice
+        self.source, self.lattice = file.codestream, file.lattice
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components, self.threads, self.progress = layers, components, threads, progress
         # the coefficients are in units of 8-bit grey levels
         self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
         self.warned = False
+        self.codestream = b""
+
+    def _load(self, requests: Sequence[tuple[Rect, int]]) -> None:
+        """Read what the decoding of some areas, each at its resolution, needs of the file."""
+        part = None
+        if requests != [(self.header.area, 0)] or 0 < self.layers < self.header.layers:
+            head = to_wide(self.source.head, self.header, _CARRIER_BITS)
+            part = self.source.extract(requests, self.layers or self.header.layers, head)
+        if part is None:
+            self.codestream = to_wide(self.source.whole(), self.header, _CARRIER_BITS)
+            return
+        self.codestream = part.codestream
+        if part.truncated:
+            self.warned = True
+            _warn(_TRUNCATED)
 
     def _decoder(self, reduce: int, area: Rect | None) -> _native.Decoder:
         decoder = _native.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
@@ -343,6 +386,7 @@ class _LearnedReader:
 
         self.progress(0.0, "decoding")
         area, levels = self.header.area.resolution(reduce), self.descriptor.levels - reduce
+        self._load([(self.header.area, reduce)])
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(flat, area, levels, reduce) for flat in flats]
@@ -373,13 +417,17 @@ class _LearnedReader:
         for at in range(reduce, levels):
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
             areas[at + 1] = areas[at].resolution(1)
+        coarsest = [reduce] if reduce == levels else range(reduce, levels)
+        # near the cut the analysis of the carrier knows nothing of what lies beyond
+        cut = 0 if reduce == levels else _CUT
+        requests = {at: self._request(at, areas[at].grown(cut)) for at in coarsest}
+        self._load([(request, at) for at, request in requests.items()])
         if reduce == levels:
-            areas[reduce], flats = self._level(reduce, wanted, 0)
+            areas[reduce], flats = self._level(reduce, requests[reduce], 0)
             planes = np.stack([self._subbands(flat, areas[reduce], 0, reduce).ll for flat in flats])
         for at in range(levels - 1, reduce - 1, -1):
             area = areas[at]
-            # near the cut the analysis of the carrier knows nothing of what lies beyond
-            decoded, flats = self._level(at, area.grown(_CUT).intersection(grid.resolution(at)), 1)
+            decoded, flats = self._level(at, requests[at], 1)
             components = []
             for index, flat in enumerate(flats):
                 bands = self._subbands(flat, decoded, 1, at)
@@ -392,11 +440,14 @@ class _LearnedReader:
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
 
-    def _level(self, reduce: int, area: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
-        """Decode an area of a resolution; return what it covers, at least `area`, and its subbands."""
+    def _request(self, reduce: int, area: Rect) -> Rect:
+        """Return the area of the reference grid that has at least an area of a resolution."""
         scale = 1 << reduce
         grid = Rect(area.y0 * scale, area.x0 * scale, area.y1 * scale, area.x1 * scale)
-        request = grid.intersection(self.header.area)
+        return grid.intersection(self.header.area)
+
+    def _level(self, reduce: int, request: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
+        """Decode an area of the reference grid; return what it covers at a resolution, and its subbands."""
         with self._decoder(reduce, request) as decoder:
             flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
         return request.resolution(reduce), flats

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from . import boxes
-from .codestream import read_main_header
-from .decoder import Source, read_bytes
-from .encoder import PROGRESSIONS
+from .access.parts import PartialCodestream
+from .access.sources import Source, open_source
 from .errors import ModelNotFoundError
+from .layout import PROGRESSIONS
 from .segment import Transport, read_comments
 
 __all__ = ["Info", "info"]
@@ -102,7 +101,7 @@ def info(data: Source) -> Info:
 
     Parameters
     ----------
-    data : bytes, path or binary file object
+    data : bytes, path, binary file object or URL
         A JP2 file or a codestream.
 
     Raises
@@ -110,16 +109,16 @@ def info(data: Source) -> Info:
     CodestreamError
         If it is neither, or damaged.
     """
-    data = read_bytes(data)
-    header = read_main_header(boxes.find_codestream(data))
+    codestream = PartialCodestream(open_source(data))
+    header = codestream.header
     descriptor, weights = read_comments(header.binary_comments)
     facts = Info(
         height=header.area.height,
         width=header.area.width,
         components=header.components,
         precision=max(header.precisions),
-        bytes=len(data),
-        jp2=boxes.is_jp2(data),
+        bytes=codestream.source.size,
+        jp2=codestream.jp2,
         levels=header.levels,
         layers=header.layers,
         tiles=header.tiles,

@@ -2,149 +2,38 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import _native, boxes
-from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
-from .colour import Picture, planes
+from .coders import Coder, LearnedCoder, OrdinaryCoder
+from .codestream import insert_comments
+from .colour import Picture
 from .errors import OptionError
-from .geometry import Rect, ceil_div
 from .layers import plt_bytes
+from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
 from .limits import MAX_PIXELS, check_pixels
 from .progress import Progress, silent
 from .quality import psnr
-from .segment import Colour, Descriptor, Opacities, Transport, split_weights
-from .targets import Number, Targets, read_targets
+from .targets import Number, read_targets
+from .tileparts import EOC, arrange
 
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["DEFAULT_MODEL", "PROGRESSIONS", "default_levels", "encode", "levels_fit"]
+__all__ = ["DEFAULT_MODEL", "encode", "header_overhead", "read_layout", "read_transform", "wrapped"]
 
 DEFAULT_MODEL = "hybrid97-9c-compact"
-
-PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
-
-#: Default number of decomposition levels; small pictures get fewer.
-DEFAULT_LEVELS = 5
-
-#: OpenJPEG's tiles have to be two to this power wide and high.
-MAX_LEVELS = 14
-
-#: OpenJPEG takes samples of 24 bits: eight, `HEADROOM`, and these.
-_MAX_FRACTION_BITS = 14
 
 #: A file for `psnr` is right within this many dB.
 _PSNR_TOLERANCE = 0.05
 _PSNR_ROUNDS = 12
 _PSNR_STEP = 5e-4
-
-#: SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
-_TILE_MARKERS = 14
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """How the codestream is laid out, whatever the transform."""
-
-    levels: int
-    codeblock_size: tuple[int, int]
-    precincts: tuple[tuple[int, int], ...]
-    progression: str
-    tile_size: tuple[int, int] | None
-    offset: tuple[int, int]
-    tile_offset: tuple[int, int]
-    mode_switches: int
-    sop: bool
-    eph: bool
-    plt: bool
-    tlm: bool
-    threads: int
-
-    def area(self, picture: Picture) -> Rect:
-        y0, x0 = self.offset
-        return Rect(y0, x0, y0 + picture.height, x0 + picture.width)
-
-    def parameters(self, picture: Picture, **special: Any) -> _native.Parameters:
-        return _native.Parameters(
-            area=self.area(picture),
-            tile_origin=self.tile_offset,
-            tile_shape=self.tile_size,
-            components=picture.components,
-            component_transform=picture.ict,
-            levels=self.levels,
-            codeblock=self.codeblock_size,
-            precincts=self.precincts,
-            progression=PROGRESSIONS.index(self.progression),
-            mode_switches=self.mode_switches,
-            sop=self.sop,
-            eph=self.eph,
-            plt=self.plt,
-            tlm=self.tlm,
-            threads=self.threads,
-            **special,
-        )
-
-
-def _fits(start: int, end: int, origin: int, tile: int, levels: int, *, reversible: bool = False) -> bool:
-    """Tell whether tiles along one direction have room for `levels` decompositions, and OpenJPEG can do them."""
-    if tile < 1 << levels:
-        return False
-    edges = [start, *range(origin + tile * ((start - origin) // tile + 1), end, tile), end]
-    for first, last in itertools.pairwise(edges):
-        for level in range(levels):
-            low, high = ceil_div(first, 1 << level), ceil_div(last, 1 << level)
-            if low >= high or (high - low == 1 and low % 2 and not reversible):
-                return False
-    return True
-
-
-def levels_fit(
-    area: Rect,
-    tile_offset: tuple[int, int],
-    tile_size: tuple[int, int] | None,
-    levels: int,
-    *,
-    reversible: bool = False,
-) -> bool:
-    """Tell whether every tile has room for `levels` decompositions, and OpenJPEG can do them."""
-    height, width = tile_size or (area.y1 - tile_offset[0], area.x1 - tile_offset[1])
-    return _fits(area.y0, area.y1, tile_offset[0], height, levels, reversible=reversible) and _fits(
-        area.x0, area.x1, tile_offset[1], width, levels, reversible=reversible
-    )
-
-
-def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None) -> int:
-    """Five, or as many as leave a sample in every direction of every tile."""
-    levels = min(DEFAULT_LEVELS, int(math.log2(min(area.shape))))
-    while levels and not levels_fit(area, tile_offset, tile_size, levels):
-        levels -= 1
-    return levels
-
-
-def _pair(name: str, value: object, low: int, high: int) -> tuple[int, int]:
-    values = (value, value) if isinstance(value, int) else value
-    if (
-        not isinstance(values, Sequence)
-        or len(values) != 2
-        or not all(isinstance(v, (int, np.integer)) and low <= v <= high for v in values)
-    ):
-        raise OptionError(f"{name} is a pair of integers from {low} to {high}, not {value!r}")
-    return int(values[0]), int(values[1])
-
-
-def default_threads() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def encode(
@@ -168,12 +57,12 @@ def encode(
     tile_offset: tuple[int, int] = (0, 0),
     codeblock_size: tuple[int, int] = (64, 64),
     precincts: Sequence[tuple[int, int]] = (),
-    progression: str = "LRCP",
+    progression: str | None = None,
     mode_switches: int = 0,
     sop: bool = False,
     eph: bool = False,
-    plt: bool = False,
-    tlm: bool = False,
+    plt: bool | None = None,
+    tlm: bool | None = None,
     jp2: bool = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -224,13 +113,15 @@ def encode(
         Height and width of code-blocks: powers of two from 4 to 1024, area at most 4096.
     precincts : sequence of (int, int)
         Heights and widths of precincts, powers of two, finest resolution first; the last one goes for the rest.
-    progression : {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"}
-        Order of the packets.
+    progression : {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"}, optional
+        Order of the packets; if not given RPCL with `tile_size`, else LRCP. In RPCL the tile-parts of all tiles lie
+        one resolution after the other, in RLCP one resolution and layer after the other, so that readers of
+        remote files need few stretches of them.
     mode_switches : int
         Code-block style (T.800 Table A.19): 1 bypass, 2 reset, 4 termall, 8 vertically causal, 16 predictable
         termination, 32 segmentation symbols.
     sop, eph, plt, tlm : bool
-        Marker segments to write.
+        Marker segments to write; PLT and TLM are written with `tile_size` if nothing is said.
     jp2 : bool
         Write a JP2 file; else the bare codestream.
     threads : int, optional
@@ -260,29 +151,23 @@ def encode(
         image, bit_depth, colorspace=colorspace, alpha=alpha, component_transform=component_transform
     )
     check_pixels(picture.height, picture.width, max_pixels)
-    if progression.upper() not in PROGRESSIONS:
-        raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
-    if levels is not None and (not isinstance(levels, int) or not 0 <= levels <= MAX_LEVELS):
-        raise OptionError(f"the number of levels is 0 to {MAX_LEVELS}, not {levels!r}")
-    tiles = None if tile_size is None else _pair("tile_size", tile_size, 1, 2**31 - 1)
-    layout = _Layout(
-        levels=levels or 0,
-        codeblock_size=_pair("codeblock_size", codeblock_size, 4, 1024),
-        precincts=tuple(_pair("precincts", size, 1, 32768) for size in precincts),
-        progression=progression.upper(),
-        tile_size=tiles,
-        offset=_pair("offset", offset, 0, 2**31 - 1),
-        tile_offset=_pair("tile_offset", tile_offset, 0, 2**31 - 1),
+    layout = read_layout(
+        picture.height,
+        picture.width,
+        levels=levels,
+        tile_size=tile_size,
+        offset=offset,
+        tile_offset=tile_offset,
+        codeblock_size=codeblock_size,
+        precincts=precincts,
+        progression=progression,
         mode_switches=mode_switches,
         sop=sop,
         eph=eph,
         plt=plt,
         tlm=tlm,
-        threads=default_threads() if threads is None else threads,
+        threads=threads,
     )
-    if levels is None:
-        best = default_levels(layout.area(picture), layout.tile_offset, layout.tile_size)
-        layout = replace(layout, levels=best)
     targets = read_targets(
         pixels=picture.height * picture.width,
         raw_bytes=picture.samples.size * picture.bit_depth / 8,
@@ -292,7 +177,84 @@ def encode(
         lossless=lossless,
         layers=layers,
     )
-    coder: _Coder
+    chosen = read_transform(model, wavelet, lossless=lossless, embed_model=embed_model)
+    coder: Coder
+    if isinstance(chosen, str):
+        coder = OrdinaryCoder(picture, layout, reversible=chosen == "5-3")
+    else:
+        coder = LearnedCoder(picture, layout, chosen, targets, embed_model=embed_model)
+    report = progress or silent
+    file = _File(coder, jp2=jp2, progress=report)
+    data = file.at_size(targets.values) if targets.kind == "bytes" else file.at_psnr(targets.values)
+    report(1.0, "done")
+    return data
+
+
+def read_layout(
+    height: int,
+    width: int,
+    *,
+    levels: int | None,
+    tile_size: int | tuple[int, int] | None,
+    offset: tuple[int, int],
+    tile_offset: tuple[int, int],
+    codeblock_size: tuple[int, int],
+    precincts: Sequence[tuple[int, int]],
+    progression: str | None,
+    mode_switches: int,
+    sop: bool,
+    eph: bool,
+    plt: bool | None,
+    tlm: bool | None,
+    threads: int | None,
+) -> Layout:
+    """Check the options of `encode` that lay out the codestream, and fill in what is not given.
+
+    Raises
+    ------
+    OptionError
+        If one is out of range.
+    """
+    tiles = None if tile_size is None else pair("tile_size", tile_size, 1, 2**31 - 1)
+    if progression is None:
+        progression = "LRCP" if tiles is None else "RPCL"
+    if progression.upper() not in PROGRESSIONS:
+        raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
+    if levels is not None and (not isinstance(levels, int) or not 0 <= levels <= MAX_LEVELS):
+        raise OptionError(f"the number of levels is 0 to {MAX_LEVELS}, not {levels!r}")
+    layout = Layout(
+        levels=levels or 0,
+        codeblock_size=pair("codeblock_size", codeblock_size, 4, 1024),
+        precincts=tuple(pair("precincts", size, 1, 32768) for size in precincts),
+        progression=progression.upper(),
+        tile_size=tiles,
+        offset=pair("offset", offset, 0, 2**31 - 1),
+        tile_offset=pair("tile_offset", tile_offset, 0, 2**31 - 1),
+        mode_switches=mode_switches,
+        sop=sop,
+        eph=eph,
+        plt=tiles is not None if plt is None else plt,
+        tlm=tiles is not None if tlm is None else tlm,
+        threads=default_threads() if threads is None else threads,
+    )
+    if levels is None:
+        best = default_levels(layout.area(height, width), layout.tile_offset, layout.tile_size)
+        layout = replace(layout, levels=best)
+    return layout
+
+
+def read_transform(
+    model: str | Path | Model | None, wavelet: str | None, *, lossless: bool, embed_model: bool
+) -> Model | str:
+    """Return the model that `encode` is asked to use, or the name of the wavelet of T.800.
+
+    Raises
+    ------
+    OptionError
+        If the options contradict each other.
+    ModelError
+        If the model is not installed, or its file is damaged.
+    """
     if model is None:
         if embed_model:
             raise OptionError("embed_model needs a model, and model is None")
@@ -300,78 +262,56 @@ def encode(
             raise OptionError(f"the wavelet is 9-7 or 5-3, not {wavelet!r}")
         if lossless and wavelet == "9-7":
             raise OptionError("the 9-7 is not lossless: the 5-3 is")
-        coder = _OrdinaryCoder(picture, layout, jp2=jp2, reversible=lossless or wavelet == "5-3")
-    else:
-        if wavelet is not None:
-            raise OptionError("wavelet needs model=None: a model has its own")
-        if lossless:
-            raise OptionError(
-                "lossless coding with a learned model is not there yet: use model=None (the 5/3)"
-            )
-        from .registry import resolve
+        return "5-3" if lossless or wavelet == "5-3" else "9-7"
+    if wavelet is not None:
+        raise OptionError("wavelet needs model=None: a model has its own")
+    if lossless:
+        raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
+    from .registry import resolve
 
-        coder = _LearnedCoder(picture, layout, resolve(model), targets, jp2=jp2, embed_model=embed_model)
-    coder.progress = progress or silent
-    data = coder.at_size(targets.values) if targets.kind == "bytes" else coder.at_psnr(targets.values)
-    coder.progress(1.0, "done")
-    return data
+    return resolve(model)
 
 
-class _Coder:
-    """Codes one picture, at one size or several times until a PSNR is met."""
+class _File:
+    """Makes files of what a coder codes: of one size, or tried until a PSNR is met."""
 
-    model: Model | None = None
-    progress: Progress = staticmethod(silent)
+    def __init__(self, coder: Coder, *, jp2: bool, progress: Progress) -> None:
+        self.coder, self.jp2, self.progress = coder, jp2, progress
+        self.picture, self.layout = coder.picture, coder.layout
+        self.area = self.layout.area(self.picture.height, self.picture.width)
+        coder.progress = progress
 
-    def __init__(self, picture: Picture, layout: _Layout, *, jp2: bool) -> None:
-        self.picture, self.layout, self.jp2 = picture, layout, jp2
+    def finished(self, codestream: bytes) -> bytes:
+        if self.layout.divided:
+            codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
+        codestream = insert_comments(codestream, self.coder.payloads())
+        return wrapped(codestream, self.picture) if self.jp2 else codestream
+
+    def overhead(self, layers: int, size: float) -> int:
+        """Bytes of a file of about `size` bytes that OpenJPEG's rate control does not count."""
+        head = len(wrapped(b"", self.picture)) if self.jp2 else 0
+        parts = self.layout.overhead(self.area, self.picture.components, layers, size)
+        return head + header_overhead(self.coder) + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
-        raise NotImplementedError
+        overhead = self.overhead(len(layer_bytes), layer_bytes[-1])
+        budget = [max(1.0, size - overhead) if size else 0.0 for size in layer_bytes]
+        return self.finished(self.coder.code(budget, again=again))
 
     def reached(self, data: bytes, layers: int) -> float:
         """Return the PSNR in dB that a reader gets from the first `layers` layers."""
         from .decoder import decode
 
-        decoded = decode(data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.model)
+        decoded = decode(
+            data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.coder.model
+        )
         return psnr(self.picture.samples, decoded, self.picture.bit_depth)
 
-    def wrapped(self, codestream: bytes) -> bytes:
-        if not self.jp2:
-            return codestream
-        picture = self.picture
-        return boxes.wrap(
-            codestream,
-            picture.height,
-            picture.width,
-            picture.components,
-            picture.bit_depth,
-            signed=picture.signed,
-            colours=picture.colours,
-            alpha=picture.alpha,
-        )
-
-    def overhead(self) -> int:
-        """Bytes of the file that OpenJPEG's rate control does not count."""
-        layout = self.layout
-        area = layout.area(self.picture)
-        tiles = 1
-        if layout.tile_size:
-            ends, starts = (area.y1, area.x1), layout.tile_offset
-            tiles = math.prod(
-                ceil_div(e - s, t) for e, s, t in zip(ends, starts, layout.tile_size, strict=True)
-            )
-        return len(self.wrapped(b"")) + _TILE_MARKERS * tiles + 2  # and the end-of-codestream marker
-
-    def budget(self, layer_bytes: Sequence[float]) -> tuple[float, ...]:
-        """Return what OpenJPEG may spend up to each layer; 0, everything, stays 0."""
-        overhead = self.overhead()
-        return tuple(max(1.0, size - overhead) if size else 0.0 for size in layer_bytes)
-
     def at_size(self, layer_bytes: Sequence[float]) -> bytes:
-        data = self.code(layer_bytes, again=self.layout.plt)
-        if self.layout.plt and layer_bytes[-1] and len(data) > layer_bytes[-1]:
+        again = self.layout.plt and not self.layout.divided
+        data = self.code(layer_bytes, again=again)
+        if again and layer_bytes[-1] and len(data) > layer_bytes[-1]:
             # its size is known once it is written; the highest layer makes room, for files of fewer go without it
             most = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(data)))
             return self.code([min(size, most) for size in layer_bytes], again=False)
@@ -384,7 +324,7 @@ class _Coder:
         its two best tries.
         """
         raw = self.picture.samples.size * self.picture.bit_depth / 8
-        smallest, largest = float(self.overhead() + 200), 2.0 * raw
+        smallest, largest = float(self.overhead(len(wanted), 0.0) + 200), 2.0 * raw
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
         best, best_miss = b"", math.inf
@@ -411,6 +351,29 @@ class _Coder:
         return best
 
 
+def wrapped(codestream: bytes, picture: Picture) -> bytes:
+    """Return a codestream in the boxes of a JP2 file."""
+    return boxes.wrap(
+        codestream,
+        picture.height,
+        picture.width,
+        picture.components,
+        picture.bit_depth,
+        signed=picture.signed,
+        colours=picture.colours,
+        alpha=picture.alpha,
+    )
+
+
+def header_overhead(coder: Coder) -> int:
+    """Return by how much the main header and the end of the codestream exceed what OpenJPEG counts."""
+    payloads = coder.payloads()
+    if not payloads:
+        return len(EOC)
+    comment = 6 + len("Created by OpenJPEG version ") + len(_native.openjpeg_version())
+    return sum(len(payload) + 6 for payload in payloads) - comment + len(EOC)
+
+
 def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: float) -> float:
     """Return the next log2(size) to try for `goal` dB, from the (log2(size), dB) tried so far."""
     below = [t for t in tries if t[1] <= goal]
@@ -424,142 +387,3 @@ def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: fl
     step = (goal - y) / 3.0
     step = math.copysign(max(abs(step), 0.05), step)
     return min(high, max(low, x + step))
-
-
-class _OrdinaryCoder(_Coder):
-    """JPEG 2000 as OpenJPEG writes it."""
-
-    def __init__(self, picture: Picture, layout: _Layout, *, jp2: bool, reversible: bool) -> None:
-        super().__init__(picture, layout, jp2=jp2)
-        self.reversible = reversible
-
-    def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
-        parameters = self.layout.parameters(
-            self.picture,
-            precision=self.picture.bit_depth,
-            signed=False,
-            reversible=self.reversible,
-            layer_bytes=self.budget(layer_bytes),
-        )
-        samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
-        with _native.Encoder(parameters) as encoder:
-            for index in range(self.picture.components):
-                encoder.put_samples(index, np.ascontiguousarray(samples[:, :, index], np.int32))
-            self.progress(0.1, "coding")
-            return self.wrapped(encoder.finish())
-
-
-class _LearnedCoder(_Coder):
-    """Learned lifting, and its subbands through the irreversible transport."""
-
-    def __init__(
-        self,
-        picture: Picture,
-        layout: _Layout,
-        model: Model,
-        targets: Targets,
-        *,
-        jp2: bool,
-        embed_model: bool,
-    ) -> None:
-        from .gains import transport_scales
-
-        super().__init__(picture, layout, jp2=jp2)
-        self.model: Model = model
-        self.scales = transport_scales(model, layout.levels)
-        self.embed_model = embed_model
-        # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
-        self.scale_bits = _fraction_bits(picture, targets)
-        self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
-        self.kept: list[NDArray[np.float32]] = []
-
-    @property
-    def descriptor(self) -> Descriptor:
-        picture = self.picture
-        shared = Opacities.FIRST if picture.components == 3 else Opacities.COLOUR
-        if not picture.ict:
-            shared = Opacities.FIRST if picture.components == 1 else Opacities.OWN
-        return Descriptor(
-            transport=Transport.IRREVERSIBLE,
-            precision=picture.bit_depth,
-            fraction_bits=self.fraction_bits,
-            levels=self.layout.levels,
-            colour=Colour.ICT if picture.ict else Colour.NONE,
-            components=picture.components,
-            opacities=shared,
-            model_id=self.model.id,
-            scales=self.scales,
-        )
-
-    def payloads(self) -> list[bytes]:
-        weights = split_weights(self.model.to_bytes()) if self.embed_model else []
-        return [*weights, self.descriptor.to_bytes()]
-
-    def overhead(self) -> int:
-        segments = sum(len(payload) + 6 for payload in self.payloads())
-        comment = 6 + len("Created by OpenJPEG version ") + len(_native.openjpeg_version())
-        return super().overhead() + segments - comment
-
-    def subbands(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the coefficients of every component in the transport's order."""
-        from .transform import analyse
-
-        done = 0.0
-        size = 0  # components worked on together
-
-        def advance(share: float) -> None:
-            nonlocal done
-            done += 0.8 * share * size / self.picture.components
-            self.progress(done, "lifting")
-
-        layout = self.layout
-        area = layout.area(self.picture)
-        whole = planes(self.picture)
-        groups = [whole[group] for group in self.descriptor.groups]
-        del whole  # at the size of a picture every copy counts
-        while groups:
-            size = len(groups[0])
-            components = analyse(groups.pop(0), area, layout.levels, self.model, layout.threads, advance)
-            while components:
-                bands = components.pop(0)
-                if self.scales:
-                    bands.multiply(self.scales)
-                yield bands.to_flat()
-
-    def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
-        parameters = self.layout.parameters(
-            self.picture,
-            precision=self.picture.bit_depth + self.fraction_bits + HEADROOM,
-            signed=True,
-            reversible=False,
-            layer_bytes=self.budget(layer_bytes),
-            fraction_bits=self.scale_bits,
-        )
-        if again and not self.kept:
-            self.kept = list(self.subbands())
-        source: Iterable[NDArray[np.float32]] = self.kept or self.subbands()
-        with _native.Encoder(parameters) as encoder:
-            for index, flat in enumerate(source):
-                encoder.put_subbands(index, flat)
-            if not again:
-                self.progress(0.8, "coding")
-            codestream = encoder.finish()
-        picture = self.picture
-        codestream = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
-        return self.wrapped(insert_comments(codestream, self.payloads()))
-
-
-def _fraction_bits(picture: Picture, targets: Targets) -> int:
-    """Choose how finely the carrier is rounded, in binary digits of an 8-bit grey level.
-
-    Tier-1 codes every bit-plane before it truncates, so each costs time. Rounding to whole levels leaves a PSNR of
-    58.9 dB and every digit adds 6 dB; 22 dB above the PSNR of the picture it costs 0.03 dB of that.
-    """
-    if targets.kind == "psnr":
-        wanted = max(targets.values)
-    else:
-        bits = max(targets.values) * 8 / picture.samples.size
-        wanted = 30 + 6 * bits if bits > 0.25 else 0.0  # of an easy picture rather than of a hard one
-        wanted += 6
-    digits = math.ceil((wanted + 22 - 58.9) / 6.02)
-    return max(0, min(_MAX_FRACTION_BITS, digits))

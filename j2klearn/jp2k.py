@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from . import boxes as jp2_boxes
 from .colour import Picture
-from .encoder import DEFAULT_LEVELS, DEFAULT_MODEL, default_levels, encode, levels_fit
+from .encoder import DEFAULT_MODEL, encode
 from .geometry import Rect
 from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
+from .layout import DEFAULT_LEVELS, default_levels, levels_fit
 from .limits import MAX_COMPONENTS, MAX_PIXELS
 from .pictures import write_by
 from .registry import resolve

@@ -17,7 +17,8 @@ from glymur.jp2box import InvalidJp2kError
 from numpy.typing import DTypeLike, NDArray
 
 from . import _native, boxes
-from .codestream import read_main_header
+from .access.parts import PartialCodestream
+from .access.sources import open_source
 from .decoder import LearnedFile
 from .errors import J2KError, OptionError, TruncatedWarning
 from .geometry import Rect
@@ -344,8 +345,7 @@ class Jp2kr(glymur.Jp2kr):
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._learned is not None and self._learned[0] == stamp:
             return self._learned[1]
-        codestream = boxes.find_codestream(self.path.read_bytes())
-        file = LearnedFile.open(codestream, read_main_header(codestream), self._model)
+        file = LearnedFile.open(PartialCodestream(open_source(self.path)), self._model)
         if file is not None:
             self._original._learned = (stamp, file)
         return file

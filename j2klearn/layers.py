@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from . import boxes
-from .codestream import read_main_header
+from .codestream import MainHeader, read_main_header
 from .errors import CodestreamError, OptionError, UnsupportedError
+from .packets import packet_order
+from .tileparts import EOC, TilePartHeader, read_tile_part_header, tile_part
 
 __all__ = ["keep_layers", "plt_bytes"]
 
-_EOC = b"\xff\xd9"
-_LRCP = 0
-_PSOT = 6  # offset of Psot within the SOT marker segment, marker included (T.800 A.4.2)
+_COD, _TLM = 0xFF52, 0xFF55
+_SOT_AND_SOD = 14
 _SGCOD = 6  # offset of the number of layers within the COD marker segment, marker included (T.800 A.6.1)
 
 
 @dataclass(frozen=True)
 class _TilePart:
-    """One tile-part: its header without PLT, where its packets lie, and how long each is."""
+    """One tile-part: its header without PLT, and where its packets lie."""
 
-    tile: int
-    header: bytes
+    header: TilePartHeader
     start: int
-    packets: list[int]
 
 
-def packet_lengths(iplt: bytes) -> list[int]:
-    """Return the packet lengths in a PLT marker segment (T.800 Table A.36): seven bits a byte, high ones first."""
-    lengths, value = [], 0
-    for byte in iplt:
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            lengths.append(value)
-            value = 0
-    return lengths
-
-
-def _segments(codestream: bytes) -> list[Any]:
-    from glymur.codestream import Codestream
-
-    try:
-        parsed = Codestream(io.BytesIO(codestream), len(codestream), header_only=False)
-    except (struct.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-        raise CodestreamError("the codestream is damaged or cut off") from error
-    return list(parsed.segment)
+def _tile_parts(codestream: bytes) -> Iterator[_TilePart]:
+    at = read_main_header(codestream).end
+    while codestream[at : at + 2] != EOC:
+        header = read_tile_part_header(codestream, at)
+        if header is None:
+            raise CodestreamError("the codestream is cut off")
+        yield _TilePart(header, at + header.size)
+        if not header.length:
+            break
+        at += header.length
 
 
 def plt_bytes(codestream: bytes) -> int:
@@ -58,30 +50,8 @@ def plt_bytes(codestream: bytes) -> int:
     CodestreamError
         If it is damaged or truncated.
     """
-    return sum(segment.length + 2 for segment in _segments(codestream) if segment.marker_id == "PLT")
-
-
-def _tile_parts(codestream: bytes, segments: list[Any]) -> list[_TilePart]:
-    parts: list[_TilePart] = []
-    header, tile = b"", -1
-    lengths: list[int] = []
-    for segment in segments:
-        kind, start = segment.marker_id, segment.offset
-        if kind == "SOT":
-            header, lengths, tile = b"", [], segment.isot
-        if tile < 0:
-            continue
-        if kind == "SOD":
-            if not lengths:
-                raise OptionError("layers are dropped by the packet lengths in PLT: encode with plt=True")
-            parts.append(_TilePart(tile, header + codestream[start : start + 2], start + 2, lengths))
-            tile = -1
-        elif kind == "PLT":
-            # glymur 0.14.8 adds the bytes of a length up in eight bits under numpy 2: read them here
-            lengths = lengths + packet_lengths(codestream[start + 5 : start + 2 + segment.length])
-        else:
-            header += codestream[start : start + 2 + segment.length]
-    return parts
+    beside = _SOT_AND_SOD
+    return sum(part.header.size - len(part.header.segments) - beside for part in _tile_parts(codestream))
 
 
 def keep_layers(data: bytes, layers: int) -> bytes:
@@ -93,7 +63,8 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     Parameters
     ----------
     data : bytes
-        A JP2 file or a codestream in the progression LRCP with PLT marker segments, ``encode(..., plt=True)``.
+        A JP2 file or a codestream in the progression LRCP, RLCP or RPCL, with PLT marker segments:
+        ``encode(..., plt=True)``.
     layers : int
         How many of the layers to keep, 1 to as many as there are.
 
@@ -115,28 +86,41 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     main = read_main_header(codestream)
     if not 1 <= layers <= main.layers:
         raise OptionError(f"layers is 1 to {main.layers}, the number in this file, not {layers!r}")
-    if main.progression != _LRCP:
-        raise UnsupportedError("layers can be dropped from files in the progression LRCP alone")
-    segments = _segments(codestream)
     out = bytearray(codestream[:2])
-    for segment in segments:
-        if 2 <= segment.offset < main.end and segment.marker_id != "TLM":
-            start = len(out)
-            out += codestream[segment.offset : segment.offset + 2 + segment.length]
-            if segment.marker_id == "COD":
-                struct.pack_into(">H", out, start + _SGCOD, layers)
-    parts = _tile_parts(codestream, segments)
-    packets: dict[int, int] = {}
-    for part in parts:
-        packets[part.tile] = packets.get(part.tile, 0) + len(part.packets)
-    left = {tile: count * layers // main.layers for tile, count in packets.items()}
-    for part in parts:
-        kept = part.packets[: left[part.tile]]
-        left[part.tile] -= len(kept)
-        body = codestream[part.start : part.start + sum(kept)]
-        if len(body) != sum(kept):
+    for marker, start, end in _main_segments(codestream, main):
+        if marker != _TLM:
+            at = len(out)
+            out += codestream[start:end]
+            if marker == _COD:
+                struct.pack_into(">H", out, at + _SGCOD, layers)
+    orders: dict[int, NDArray[np.int64]] = {}
+    for part in _tile_parts(codestream):
+        header = part.header
+        if header.packets is None:
+            raise OptionError("layers are dropped by the packet lengths in PLT: encode with plt=True")
+        if header.tile not in orders:
+            order = packet_order(main, main.tile_area(header.tile))
+            if order is None or not header.regular:
+                raise UnsupportedError("layers can be dropped in the progressions LRCP, RLCP and RPCL alone")
+            orders[header.tile] = order.layer
+        these, orders[header.tile] = np.split(orders[header.tile], [len(header.packets)])
+        if len(these) != len(header.packets):
+            raise CodestreamError(f"tile {header.tile} has more packets than it should have")
+        body, at = bytearray(), part.start
+        for layer, length in zip(these, header.packets, strict=True):
+            if layer < layers:
+                body += codestream[at : at + length]
+            at += length
+        if at > len(codestream):
             raise CodestreamError("the codestream is cut off")
-        start = len(out)
-        out += part.header + body
-        struct.pack_into(">I", out, start + _PSOT, len(part.header) + len(body))
-    return boxes.replace_codestream(data, bytes(out) + _EOC)
+        out += tile_part(header.tile, header.index, header.count, bytes(body), header.segments)
+    return boxes.replace_codestream(data, bytes(out) + EOC)
+
+
+def _main_segments(codestream: bytes, main: MainHeader) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of each marker segment of the main header."""
+    at = 2
+    while at < main.end:
+        marker, length = struct.unpack_from(">HH", codestream, at)
+        yield marker, at, at + 2 + length
+        at += 2 + length

@@ -32,7 +32,7 @@ def test_there_and_back(
 ) -> None:
     file, out = tmp_path / "a.jp2", tmp_path / "out.png"
     assert main(["encode", str(picture), str(file), "--bpp", "0.5,1,2", "--tile", "128"]) == 0
-    assert re.search(r"\d+ bytes, (2\.000|1\.9\d\d) bpp", capsys.readouterr().out)
+    assert re.search(r"\d+ bytes, (2\.0[01]\d|1\.9\d\d) bpp", capsys.readouterr().out)
     assert main(["decode", str(file), str(out)]) == 0
     assert np.array_equal(read_picture(out), j2klearn.decode(file))
     assert main(["decode", str(file), str(out), "--reduce", "2"]) == 0

@@ -13,7 +13,8 @@ import j2klearn
 from j2klearn import boxes
 from j2klearn.codestream import read_main_header
 from j2klearn.errors import CodestreamError, OptionError, UnsupportedError
-from j2klearn.layers import keep_layers, packet_lengths
+from j2klearn.layers import keep_layers
+from j2klearn.tileparts import packet_lengths
 
 RATES = [0.25, 0.5, 1.0, 2.0]
 
@@ -82,7 +83,7 @@ def test_what_cannot_be_done_is_said(grey):
     with pytest.raises(OptionError, match="plt=True"):
         keep_layers(j2klearn.encode(grey, bpp=[0.5, 1]), 1)
     with pytest.raises(UnsupportedError, match="LRCP"):
-        keep_layers(j2klearn.encode(grey, bpp=[0.5, 1], plt=True, progression="RPCL"), 1)
+        keep_layers(j2klearn.encode(grey, bpp=[0.5, 1], plt=True, progression="PCRL"), 1)
     with pytest.raises(CodestreamError):
         keep_layers(data[: len(data) // 2], 2)
     with pytest.raises(CodestreamError):

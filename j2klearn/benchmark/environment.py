@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from .._native import openjpeg_version
-from ..encoder import default_threads
+from ..layout import default_threads
 
 __all__ = ["machine", "versions"]
 

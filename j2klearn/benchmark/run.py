@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..encoder import default_threads
 from ..errors import InputError, J2KError
+from ..layout import default_threads
 from ..pictures import read_picture
 from .codecs import Codec, find_codec
 from .measure import Task, bits_of, start_worker

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..encoder import default_threads
+from ..layout import default_threads
 from ..stages import StageClock
 from .codecs import Codec, OpenJpegTools, find_codec
 
