@@ -1,6 +1,7 @@
 """JPEG 2000 with a learned wavelet transform.
 
-`encode` writes a picture, `decode` reads one, `info` says what a file is. Files open in every JPEG 2000 reader;
+`encode` writes a picture, `decode` reads one, `info` says what a file is; `encode_file` and `open` are for pictures
+that do not fit into memory. Files open in every JPEG 2000 reader;
 read with j2klearn they have the same quality for fewer bits.
 """
 
@@ -9,14 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .access.picture import PictureFile, open
     from .decoder import decode
     from .describe import info
     from .encoder import encode
     from .jp2k import Jp2k
     from .jp2kr import Jp2kr
+    from .large import encode_file
     from .pillow import register_pillow
 
-__all__ = ["Jp2k", "Jp2kr", "__version__", "decode", "encode", "errors", "info", "register_pillow"]
+__all__ = [
+    "Jp2k",
+    "Jp2kr",
+    "PictureFile",
+    "__version__",
+    "decode",
+    "encode",
+    "encode_file",
+    "errors",
+    "info",
+    "open",
+    "register_pillow",
+]
 
 __version__ = "0.1.0"
 
@@ -25,9 +40,12 @@ from . import errors
 _HOMES = {
     "Jp2k": "jp2k",
     "Jp2kr": "jp2kr",
+    "PictureFile": "access.picture",
     "decode": "decoder",
     "encode": "encoder",
+    "encode_file": "large",
     "info": "describe",
+    "open": "access.picture",
     "register_pillow": "pillow",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 import warnings
@@ -101,16 +102,21 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _encode(options: argparse.Namespace) -> None:
+    from . import rows
     from .encoder import encode
     from .pictures import read_picture, write_whole
 
+    large = rows.open_array(options.input)
+    if large is not None and math.prod(large.shape[:2]) >= rows.LARGE and options.psnr is None:
+        _encode_large(options, large)
+        return
     image = read_picture(options.input)
     bar = _Bar()
     try:
         data = encode(
             image,
             **_coding(options),
-            jp2=options.output.suffix.lower() not in (".j2k", ".j2c", ".jpc"),
+            jp2=not _is_raw(options.output),
             progress=bar,
         )
     finally:
@@ -120,26 +126,59 @@ def _encode(options: argparse.Namespace) -> None:
     print(f"{options.output}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp")
 
 
+def _encode_large(options: argparse.Namespace, image: Any) -> None:
+    from .large import DEFAULT_TILE, encode_file
+
+    coding = _coding(options)
+    for name in ("psnr", "max_pixels", "plt", "tlm"):
+        del coding[name]
+    coding["tile_size"] = coding["tile_size"] or DEFAULT_TILE
+    bar = _Bar()
+    try:
+        size = encode_file(image, options.output, **coding, jp2=not _is_raw(options.output), progress=bar)
+    finally:
+        bar.close()
+    print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
+
+
+def _is_raw(path: Path) -> bool:
+    return path.suffix.lower() in (".j2k", ".j2c", ".jpc")
+
+
+def _source(text: str) -> str | Path:
+    return text if "://" in text else Path(text)
+
+
 def _decode(options: argparse.Namespace) -> None:
-    from .decoder import decode
-    from .pictures import write_picture
+    from . import rows
+    from .access.picture import open as open_picture
+    from .limits import check_pixels
+    from .pictures import write_by, write_picture
 
     bar = _Bar()
     try:
-        image = decode(
-            options.input,
-            reduce=options.reduce,
-            layers=options.layers,
-            region=options.region,
-            model=options.model,
-            threads=options.threads,
-            max_pixels=options.max_pixels,
-            progress=bar,
+        picture = open_picture(
+            options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
         )
+        reduce = min(options.reduce, picture.levels)
+        height, width = (-(-side >> reduce) for side in picture.shape[:2])
+        if options.region is None and height * width >= rows.LARGE:
+            check_pixels(height, width, options.max_pixels)
+            shape = (height, width, *picture.shape[2:])
+
+            def write(path: Path) -> None:
+                out = rows.make_array(path, options.output.suffix, shape, picture.dtype)
+                picture.copy_to(out, reduce=options.reduce, layers=options.layers, progress=bar)
+                out.flush()
+
+            write_by(options.output, write)
+        else:
+            image = picture.read(options.region, reduce=options.reduce, layers=options.layers, progress=bar)
+            height, width = image.shape[:2]
+            write_picture(options.output, image)
     finally:
         bar.close()
-    write_picture(options.output, image)
-    print(f"{options.output}: {image.shape[1]} x {image.shape[0]}")
+    print(f"{options.output}: {width} x {height}")
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -210,15 +249,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    limits = argparse.ArgumentParser(add_help=False)
-    limits.add_argument("--threads", type=int, metavar="N", help="threads (default: all processors)")
-    limits.add_argument(
+    pixels = argparse.ArgumentParser(add_help=False)
+    pixels.add_argument(
         "--max-pixels",
         type=_pixel_limit,
         default=MAX_PIXELS,
         metavar="N",
         help="refuse pictures of more pixels (default: %(default)s; 0: no limit)",
     )
+    limits = argparse.ArgumentParser(add_help=False, parents=[pixels])
+    limits.add_argument("--threads", type=int, metavar="N", help="threads (default: all processors)")
 
     coding = _coding_parser()
     encode = commands.add_parser(
@@ -243,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Read a JPEG 2000 file, learned or ordinary, and write it in the format of OUT's suffix.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
-    decode.add_argument("input", type=Path, metavar="IN", help="JPEG 2000 file")
+    decode.add_argument("input", type=_source, metavar="IN", help="JPEG 2000 file, or URL of one")
     decode.add_argument("output", type=Path, metavar="OUT", help="picture to write")
     decode.add_argument(
         "--reduce", type=int, default=0, metavar="N", help="leave out the N highest resolutions"
@@ -258,7 +298,7 @@ def _parser() -> argparse.ArgumentParser:
     decode.set_defaults(run=_decode)
 
     info = commands.add_parser("info", help="say what a JPEG 2000 file is")
-    info.add_argument("input", type=Path, metavar="FILE")
+    info.add_argument("input", type=_source, metavar="FILE", help="JPEG 2000 file, or URL of one")
     info.add_argument(
         "--full", action="store_true", help="print all that boxes and main header hold, as jp2dump does"
     )

@@ -15,6 +15,7 @@ from .colour import Picture, planes
 from .layout import Layout
 from .progress import Progress, silent
 from .segment import Colour, Descriptor, Opacities, Transport, split_weights
+from .subbands import Subbands
 from .targets import Targets
 
 if TYPE_CHECKING:
@@ -136,10 +137,16 @@ class LearnedCoder(Coder):
             size = len(groups[0])
             components = analyse(groups.pop(0), area, layout.levels, self.model, layout.threads, advance)
             while components:
-                bands = components.pop(0)
-                if self.scales:
-                    bands.multiply(self.scales)
-                yield bands.to_flat()
+                yield self._flat(components.pop(0))
+
+    def _flat(self, bands: Subbands) -> NDArray[np.float32]:
+        if self.scales:
+            bands.multiply(self.scales)
+        return bands.to_flat()
+
+    def use(self, components: Sequence[Subbands]) -> None:
+        """Take the subbands of every component from elsewhere; the samples are not looked at."""
+        self.kept = [self._flat(bands) for bands in components]
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
         parameters = self.layout.parameters(

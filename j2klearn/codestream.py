@@ -23,6 +23,7 @@ from .limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
 __all__ = [
     "HEADROOM",
     "MainHeader",
+    "comment_segments",
     "insert_comments",
     "main_header_end",
     "read_main_header",
@@ -37,6 +38,8 @@ HEADROOM = 2
 _COM, _SOT = 0xFF64, 0xFF90
 _LEAST_MARKER = 0xFF4F
 _SIGNED = 0x80
+_TILE_ORIGIN = 32  # offset of XTOsiz in a codestream
+_EMPTY_PART = b"\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x0e\x00\x01\xff\x93"  # SOT, SOD
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
 _IRREGULAR = {"COC", "POC", "PPM"}
 _EXPOUNDED = 2  # Sqcd, T.800 Table A.28: a step for every subband
@@ -121,8 +124,8 @@ def main_header_end(peek: Callable[[int, int], bytes], size: int) -> int:
     if peek(0, 4) != b"\xff\x4f\xff\x51":
         raise CodestreamError("this is not a JPEG 2000 codestream")
     at = 2
-    while at + 4 <= size:
-        marker, length = struct.unpack(">HH", peek(at, 4))
+    while at + 2 <= size:
+        marker, length = struct.unpack(">HH", peek(at, 4).ljust(4, b"\x00"))
         if marker == _SOT:
             return at
         if marker < _LEAST_MARKER or length < 2:
@@ -144,36 +147,43 @@ def read_main_header(codestream: bytes) -> MainHeader:
     # imported late: it is slow, and `import j2klearn` shall not be
     from glymur.codestream import Codestream
 
-    if codestream[:4] != b"\xff\x4f\xff\x51":
-        raise CodestreamError("this is not a JPEG 2000 codestream")
+    end = main_header_end(lambda at, size: codestream[at : at + size], len(codestream))
+    head = bytearray(codestream[:end])
+    if len(head) < _TILE_ORIGIN + 8:
+        raise CodestreamError("the main header of the codestream is damaged or cut off")
+    origin = struct.unpack_from(">II", head, _TILE_ORIGIN)
+    head[_TILE_ORIGIN : _TILE_ORIGIN + 8] = bytes(
+        8
+    )  # glymur 0.14.8 divides by its distance from the tile's size
+    head += _EMPTY_PART  # its parser stops at a tile-part
     try:
         with _GLYMUR:
-            parsed = Codestream(io.BytesIO(codestream), len(codestream), header_only=True)
-        return _digest(parsed, codestream)
+            parsed = Codestream(io.BytesIO(head), len(head), header_only=True)
+        return _digest(parsed, bytes(head), origin, end)
     except (struct.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, LimitError):
             raise
         raise CodestreamError("the main header of the codestream is damaged or cut off") from error
 
 
-def _digest(parsed: Any, codestream: bytes) -> MainHeader:
+def _digest(parsed: Any, codestream: bytes, origin: tuple[int, int], end: int) -> MainHeader:
     segments = parsed.segment
     by_id: dict[str, list[Any]] = {}
     for segment in segments:
         by_id.setdefault(segment.marker_id, []).append(segment)
     siz, cod, qcd = by_id["SIZ"][0], by_id["COD"][0], by_id["QCD"][0]
-    end = max(segment.offset + 2 + segment.length for segment in segments)
-    if end > len(codestream) or siz.length != 38 + 3 * siz.Csiz:
+    xtosiz, ytosiz = origin
+    if siz.length != 38 + 3 * siz.Csiz:
         raise CodestreamError("the main header of the codestream is cut off")
     area = Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
     if not area.size or not siz.Csiz or not all(siz.xrsiz) or not all(siz.yrsiz):
         raise CodestreamError("the codestream declares an empty picture")
     if siz.Csiz > MAX_COMPONENTS_ORDINARY:
         raise LimitError(f"the codestream declares {siz.Csiz} components, more than the standard allows")
-    if not siz.xtsiz or not siz.ytsiz or siz.xtosiz > siz.xosiz or siz.ytosiz > siz.yosiz:
+    if not siz.xtsiz or not siz.ytsiz or xtosiz > siz.xosiz or ytosiz > siz.yosiz:
         raise CodestreamError("the codestream declares an impossible tile grid")
-    across = ceil_div(siz.xsiz - siz.xtosiz, siz.xtsiz)
-    down = ceil_div(siz.ysiz - siz.ytosiz, siz.ytsiz)
+    across = ceil_div(siz.xsiz - xtosiz, siz.xtsiz)
+    down = ceil_div(siz.ysiz - ytosiz, siz.ytsiz)
     if across * down > MAX_TILES:
         raise LimitError(f"the codestream declares {across * down} tiles, more than the standard allows")
     wide = 2 if siz.Csiz > 256 else 1
@@ -181,7 +191,7 @@ def _digest(parsed: Any, codestream: bytes) -> MainHeader:
     quantisation += [(q.offset + 4 + wide, q.offset + 2 + q.length) for q in by_id.get("QCC", [])]
     return MainHeader(
         area=area,
-        tile_origin=(siz.ytosiz, siz.xtosiz),
+        tile_origin=(ytosiz, xtosiz),
         tile_size=(siz.ytsiz, siz.xtsiz),
         tiles=across * down,
         precisions=tuple(siz.bitdepth),
@@ -251,5 +261,9 @@ def to_wide(codestream: bytes, header: MainHeader, precision: int) -> bytes:
 def insert_comments(codestream: bytes, payloads: Sequence[bytes]) -> bytes:
     """Put binary COM marker segments at the end of the main header."""
     end = read_main_header(codestream).end
-    segments = b"".join(struct.pack(">HHH", _COM, len(payload) + 4, 0) + payload for payload in payloads)
-    return codestream[:end] + segments + codestream[end:]
+    return codestream[:end] + comment_segments(payloads) + codestream[end:]
+
+
+def comment_segments(payloads: Sequence[bytes]) -> bytes:
+    """Return binary COM marker segments (T.800 A.9.2)."""
+    return b"".join(struct.pack(">HHH", _COM, len(payload) + 4, 0) + payload for payload in payloads)

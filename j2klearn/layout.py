@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class Layout:
             for y in range(top + (area.y0 - top) // height * height, area.y1, height)
             for x in range(left + (area.x0 - left) // width * width, area.x1, width)
         ]
+
+    def at(self, origin: tuple[int, int]) -> Layout:
+        """Return the layout of a part of the picture that begins at the corner of a tile."""
+        return replace(self, offset=origin, tile_offset=origin, plt=True)
 
     @property
     def divided(self) -> bool:

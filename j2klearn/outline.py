@@ -16,13 +16,13 @@ __all__ = ["outline"]
 _INDENT = "    "
 
 
-def outline(path: Path, *, full: bool = False) -> str:
+def outline(path: str | Path, *, full: bool = False) -> str:
     """Describe a file: its facts, and its boxes and the marker segments of its main header, a line each.
 
     Parameters
     ----------
-    path : Path
-        A JP2 file or a codestream.
+    path : str or Path
+        A JP2 file or a codestream; of a URL the facts are told alone.
     full : bool
         Print all that boxes and segments hold, as glymur's jp2dump does.
 
@@ -32,6 +32,8 @@ def outline(path: Path, *, full: bool = False) -> str:
         If it is neither, or damaged.
     """
     facts = str(info(path))
+    if isinstance(path, str) and "://" in path:
+        return facts
     from .jp2kr import Jp2kr
 
     with warnings.catch_warnings(record=True) as caught:

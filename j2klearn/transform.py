@@ -21,7 +21,7 @@ from .wavelet import WAVELETS
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["analyse", "reach", "synthesise"]
+__all__ = ["analyse", "reach", "ready", "synthesise"]
 
 Planes = NDArray[np.float32]
 
@@ -81,7 +81,8 @@ def _fast_bfloat16() -> bool:
         return False
 
 
-def _ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
+def ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
+    """Return the structure of a model, set up for coding, and its base wavelet."""
     structure = model.structure
     structure.shared, structure.fast = True, _fast_bfloat16()
     return structure, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
@@ -117,7 +118,7 @@ def analyse(
     progress : callable, optional
         Called with the share of the work that each level done was.
     """
-    structure, wavelet = _ready(model, threads)
+    structure, wavelet = ready(model, threads)
     x = torch.from_numpy(planes)[:, None]
     del planes  # at the size of a picture every copy counts
     samples = x.numel()
@@ -152,7 +153,7 @@ def synthesise(
 
     The subbands may be those of lower resolutions alone; the list is emptied.
     """
-    structure, wavelet = _ready(model, threads)
+    structure, wavelet = ready(model, threads)
     area, levels = components[0].area, components[0].levels
     x = _batch([bands.ll for bands in components])
     with torch.inference_mode(), stage("synthesis"):

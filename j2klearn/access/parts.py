@@ -117,8 +117,7 @@ class PartialCodestream:
         self.end = min(self.end, source.size)
         end = main_header_end(lambda at, size: self._peek(self.start + at, size), self.end - self.start)
         self.head = self._peek(self.start, end)
-        # glymur's parser stops at a tile-part
-        self.header: MainHeader = read_main_header(self.head + tile_part(0, 0, 1, b""))
+        self.header: MainHeader = read_main_header(self.head + self._peek(self.start + end, 2))
         self._index: TileParts | None = None
         self._walked = False
 
