@@ -18,6 +18,7 @@ from .errors import J2KError, OptionError, TruncatedWarning
 from .limits import MAX_PIXELS
 from .structures_command import add_parser as add_structures
 from .training.command import add_parser as add_train
+from .training.dequantiser_command import add_parser as add_train_dequantiser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,6 +311,7 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
     add_structures(commands)
     add_train(commands)
+    add_train_dequantiser(commands)
     return parser
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _native
-from .codestream import HEADROOM, read_main_header, to_declared
+from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
 from .colour import Picture, planes
 from .layout import Layout
+from .noise import NoiseTable, measure
 from .progress import Progress, silent
-from .segment import Colour, Descriptor, Opacities, Transport, split_weights
+from .segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 from .subbands import Subbands
 from .targets import Targets
 
@@ -36,7 +38,14 @@ class Coder:
     def __init__(self, picture: Picture, layout: Layout) -> None:
         self.picture, self.layout = picture, layout
 
-    def payloads(self) -> list[bytes]:
+    def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
+        """Measure the quantisation noise in a codestream that `code` has returned; None where nobody asks for it.
+
+        Returns codes of shape (components, layers, tiles), see `j2klearn.noise`.
+        """
+        return None
+
+    def payloads(self, noise: NDArray[np.uint8] | None = None) -> list[bytes]:
         """Return what the comments of the codestream have to hold."""
         return []
 
@@ -112,9 +121,32 @@ class LearnedCoder(Coder):
             scales=self.scales,
         )
 
-    def payloads(self) -> list[bytes]:
+    def payloads(self, noise: NDArray[np.uint8] | None = None) -> list[bytes]:
         weights = split_weights(self.model.to_bytes()) if self.embed_model else []
-        return [*weights, self.descriptor.to_bytes()]
+        descriptor = self.descriptor
+        if noise is not None and self.model.dequantises and noise_fits(*noise.shape):
+            descriptor = replace(descriptor, noise=NoiseTable(noise))
+        return [*weights, descriptor.to_bytes()]
+
+    def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
+        # levels 2 to 4 tell of it
+        if not self.model.dequantises or self.layout.levels < 2:
+            return None
+        from .access.parts import PartialCodestream
+        from .access.sources import open_source
+        from .decoder import LearnedFile
+
+        whole = insert_comments(codestream, [self.descriptor.to_bytes()])
+        file = LearnedFile.open(PartialCodestream(open_source(whole)), self.model)
+        assert file is not None
+        header = file.header
+        tiles = [header.tile_area(tile) for tile in range(header.tiles)]
+        layers = [file.coarse(layer, self.layout.threads) for layer in range(1, header.layers + 1)]
+        codes = [
+            [measure(bands[component], header.area, tiles) for bands in layers]
+            for component in range(header.components)
+        ]
+        return np.array(codes, np.uint8)
 
     def subbands(self) -> Iterator[NDArray[np.float32]]:
         """Yield the coefficients of every component in the transport's order."""

@@ -88,6 +88,9 @@ _STRUCTURES = {
 }
 
 
+_DEQUANTISER = _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {})
+
+
 def _named(config: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any:
     name = config.get(key)
     if not isinstance(name, str) or name not in known:
@@ -116,7 +119,9 @@ def check_config(config: object) -> dict[str, Any]:
     steps = (structure.steps | structure.further) & set(config)
     if not structure.steps <= steps:
         raise ModelError(f"the model lacks one of its steps, {', '.join(sorted(structure.steps))}")
-    structure.options.check("the model", config, frozenset({"structure", "operator", *steps}))
+    structure.options.check("the model", config, frozenset({"structure", "operator", "dequantiser", *steps}))
+    if "dequantiser" in config:
+        _DEQUANTISER.check("the model's dequantiser", config["dequantiser"])
     for step in sorted(steps):
         operator.check(f"the model's {step}", config[step])
         if config["operator"] == "proposal-opacity" and _half_width(config[step]) < 1:

@@ -21,6 +21,7 @@ from .geometry import Rect
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .noise import REACH
 from .progress import Progress, silent
 from .segment import Colour, Descriptor, Transport, read_comments
 from .subbands import Subbands
@@ -243,6 +244,8 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
         raise SegmentError("the learned-transform segment contradicts the main header")
     if header.levels != descriptor.levels:
         raise SegmentError("the learned-transform segment contradicts the main header")
+    if descriptor.noise is not None and descriptor.noise.codes.shape[2] != header.tiles:
+        raise SegmentError("the learned-transform segment contradicts the number of tiles")
     if descriptor.components != header.components:
         raise SegmentError("the learned-transform segment contradicts the number of components")
     if (descriptor.colour == Colour.ICT) != header.component_transform:
@@ -305,6 +308,14 @@ class LearnedFile:
         if area == self.header.area:
             return reader.whole(reduce)
         return reader.region(area.resolution(reduce), reduce)
+
+    def synthesised(self, layers: int, threads: int = 1) -> NDArray[np.float32]:
+        """Return the components before de-quantisation: (C, H, W) in 8-bit grey levels, level shifted."""
+        return _LearnedReader(self, layers, None, threads, silent).synthesised(0)
+
+    def coarse(self, layers: int, threads: int = 1) -> list[Subbands]:
+        """Return the coefficients of every component but those of the finest level, as they are decoded."""
+        return _LearnedReader(self, layers, None, threads, silent).coarse()
 
 
 class _LearnedReader:
@@ -375,8 +386,34 @@ class _LearnedReader:
             planes.append(synthesise(groups.pop(0), self.model, self.threads, scaled))
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
+    def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
+        """Take the quantisation noise off components at full resolution, in place."""
+        table = self.descriptor.noise
+        if table is None or not self.model.dequantises:
+            return
+        from .dequantise import NoiseMap, dequantise
+
+        header = self.header
+        down, across = header.tile_grid
+        tiles = [header.tile_area(row * across) for row in range(down)]
+        rows = np.array([(tile.y0 + tile.y1) / 2 for tile in tiles])
+        tiles = [header.tile_area(column) for column in range(across)]
+        columns = np.array([(tile.x0 + tile.x1) / 2 for tile in tiles])
+        for index, plane in enumerate(planes):
+            noise = table.log2(index, self.layers or header.layers)
+            if noise is not None:
+                levels = NoiseMap(noise.reshape(down, across), rows, columns)
+                dequantise(plane, area, self.model.dequantiser, levels)
+
     def whole(self, reduce: int) -> NDArray[Any]:
         """Return the whole picture at a resolution."""
+        planes = self.synthesised(reduce)
+        if not reduce:
+            self._dequantise(planes, self.header.area)
+        return self._pixels(planes)
+
+    def synthesised(self, reduce: int) -> NDArray[np.float32]:
+        """Return the components of the whole picture at a resolution, as the synthesis leaves them."""
         done = 0.1
 
         def advance(share: float) -> None:
@@ -390,7 +427,15 @@ class _LearnedReader:
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(flat, area, levels, reduce) for flat in flats]
-        return self._pixels(self._synthesise(components, advance))
+        return self._synthesise(components, advance)
+
+    def coarse(self) -> list[Subbands]:
+        """Return the coefficients of every component but those of the finest level, as they were decoded."""
+        self._load([(self.header.area, 1)])
+        area, levels = self.header.area.resolution(1), self.descriptor.levels - 1
+        with self._decoder(1, None) as decoder:
+            flats = (decoder.subbands(index, levels) for index in range(self.header.components))
+            return [self._subbands(flat, area, levels, 1) for flat in flats]
 
     def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
         """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
@@ -414,6 +459,8 @@ class _LearnedReader:
 
         grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
         areas = {reduce: wanted}
+        if not reduce and self.descriptor.noise is not None and self.model.dequantises:
+            areas[reduce] = wanted.grown(REACH).intersection(grid)
         for at in range(reduce, levels):
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
             areas[at + 1] = areas[at].resolution(1)
@@ -438,6 +485,8 @@ class _LearnedReader:
                 components.append(Subbands(area, ll, [(hl, lh, hh)]))
             planes = self._synthesise(components)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
+        if not reduce:
+            self._dequantise(planes, areas[reduce])
         return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
 
     def _request(self, reduce: int, area: Rect) -> Rect:

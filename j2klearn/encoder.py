@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _native, boxes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MODEL", "encode", "header_overhead", "read_layout", "read_transform", "wrapped"]
 
-DEFAULT_MODEL = "hybrid97-9c-compact"
+DEFAULT_MODEL = "hybrid97-9c-compact-dq"
 
 #: A file for `psnr` is right within this many dB.
 _PSNR_TOLERANCE = 0.05
@@ -282,16 +283,18 @@ class _File:
         coder.progress = progress
 
     def finished(self, codestream: bytes) -> bytes:
+        payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
-        codestream = insert_comments(codestream, self.coder.payloads())
+        codestream = insert_comments(codestream, payloads)
         return wrapped(codestream, self.picture) if self.jp2 else codestream
 
     def overhead(self, layers: int, size: float) -> int:
         """Bytes of a file of about `size` bytes that OpenJPEG's rate control does not count."""
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
-        return head + header_overhead(self.coder) + parts
+        tiles = len(self.layout.tiles(self.area))
+        return head + header_overhead(self.coder, layers, tiles) + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
@@ -365,9 +368,9 @@ def wrapped(codestream: bytes, picture: Picture) -> bytes:
     )
 
 
-def header_overhead(coder: Coder) -> int:
+def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
     """Return by how much the main header and the end of the codestream exceed what OpenJPEG counts."""
-    payloads = coder.payloads()
+    payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
     if not payloads:
         return len(EOC)
     comment = 6 + len("Created by OpenJPEG version ") + len(_native.openjpeg_version())

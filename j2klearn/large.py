@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
@@ -190,13 +191,15 @@ class _Job:
     def write(self, path: Path, sample: Picture, *, jp2: bool, learned: bool) -> int:
         """Code everything and write the file; return its size."""
         head = b""
-        payloads: list[bytes] = []
+        noises: list[NDArray[np.uint8] | None] = []
+        coder: Coder | None = None
         writer: TilePartWriter | None = None
         try:
             for number, (coder, strip) in enumerate(self._strips(learned=learned)):
                 codestream = coder.code(self._budget(coder, strip, jp2=jp2))
+                noises.append(coder.noise(codestream))
                 if writer is None:
-                    head, payloads = self._main_header(codestream), coder.payloads()
+                    head = self._main_header(codestream)
                     header = read_main_header(head + codestream[len(head) : len(head) + 2])
 
                     def spool() -> BinaryIO:
@@ -207,6 +210,9 @@ class _Job:
                 writer.add(codestream, lambda tile, start=start: tile + start)  # type: ignore[misc]
                 self.progress((strip.y1 - self.area.y0) / self.area.height, "coding")
             assert writer is not None
+            assert coder is not None
+            measured = [noise for noise in noises if noise is not None]
+            payloads = coder.payloads(np.concatenate(measured, 2) if measured else None)
             head += writer.tlm_segments() + comment_segments(payloads)
             size = len(head) + writer.size() + len(EOC)
             with path.open("wb") as out:
@@ -226,7 +232,8 @@ class _Job:
         layers = len(self.targets.values)
         share = strip.size / self.area.size
         components = coder.picture.components
-        once = header_overhead(coder) + (len(wrapped(b"", coder.picture)) if jp2 else 0)
+        tiles = len(self.layout.tiles(self.area))
+        once = header_overhead(coder, layers, tiles) + (len(wrapped(b"", coder.picture)) if jp2 else 0)
         parts = self.layout.overhead(strip, components, layers, share * self.targets.values[-1])
         return [max(1.0, share * (size - once) - parts) if size else 0.0 for size in self.targets.values]
 

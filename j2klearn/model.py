@@ -22,9 +22,23 @@ from .errors import ModelError
 from .limits import MAX_MODEL_BYTES
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from .dequantise import Dequantiser
     from .structures import Structure
 
 __all__ = ["Model"]
+
+_DEQUANTISER = "dequantiser."
+
+
+def _load(network: nn.Module, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+    import torch
+
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    if shapes != {key: tensor.shape for key, tensor in tensors.items()}:
+        raise ModelError("the model's weights are not those that its configuration asks for")
+    network.load_state_dict({key: torch.from_numpy(tensor.copy()) for key, tensor in tensors.items()})
 
 
 class Model:
@@ -58,7 +72,10 @@ class Model:
                 raise ModelError(f"the model's weights {key} are not float32")
             if not np.isfinite(tensor).all():
                 raise ModelError(f"the model's weights {key} are not finite")
-        self._tensors = {key: tensors[key] for key in sorted(tensors)}
+        if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
+            raise ModelError("the model's weights are not those that its configuration asks for")
+        # safetensors writes memory as it lies
+        self._tensors = {key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}
 
     @property
     def name(self) -> str:
@@ -68,6 +85,11 @@ class Model:
     def parameters(self) -> int:
         """Number of weights."""
         return sum(tensor.size for tensor in self._tensors.values())
+
+    @property
+    def tensors(self) -> Mapping[str, NDArray[np.float32]]:
+        """The weights by name; not to be changed."""
+        return self._tensors
 
     @functools.cached_property
     def id(self) -> bytes:
@@ -128,19 +150,33 @@ class Model:
         ModelError
             If the weights are not those that the configuration asks for, or make steps that cannot be undone.
         """
-        import torch
-
         from .structures import build
 
-        structure = build(self.config)
-        expected = structure.state_dict()
-        shapes = {key: tuple(value.shape) for key, value in expected.items()}
-        if shapes != {key: tensor.shape for key, tensor in self._tensors.items()}:
-            raise ModelError("the model's weights are not those that its configuration asks for")
-        state = {key: torch.from_numpy(tensor.copy()) for key, tensor in self._tensors.items()}
-        structure.load_state_dict(state)
+        structure = build({key: value for key, value in self.config.items() if key != "dequantiser"})
+        own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
+        _load(structure, own)
         structure.check()
         return structure.eval().requires_grad_(False)
+
+    @property
+    def dequantises(self) -> bool:
+        """The model has a network for learned de-quantisation."""
+        return "dequantiser" in self.config
+
+    @functools.cached_property
+    def dequantiser(self) -> Dequantiser:
+        """The network for learned de-quantisation, built once; not to be changed."""
+        import torch
+
+        from .dequantise import Dequantiser
+        from .transform import fast_bfloat16
+
+        network = Dequantiser(**self.config["dequantiser"])
+        tensors = self._tensors.items()
+        _load(network, {k.removeprefix(_DEQUANTISER): v for k, v in tensors if k.startswith(_DEQUANTISER)})
+        if fast_bfloat16():
+            network.to(torch.bfloat16)
+        return network.eval().requires_grad_(False)
 
     @functools.cached_property
     def structure(self) -> Structure:

@@ -14,16 +14,30 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from .errors import SegmentError, UnsupportedError
 from .limits import MAX_COMPONENTS, MAX_MODEL_BYTES
+from .noise import NoiseTable
 
-__all__ = ["Colour", "Descriptor", "Opacities", "Transport", "join_weights", "read_comments", "split_weights"]
+__all__ = [
+    "Colour",
+    "Descriptor",
+    "Opacities",
+    "Transport",
+    "join_weights",
+    "noise_fits",
+    "read_comments",
+    "split_weights",
+]
 
 MAGIC = b"J2KL"
-VERSION = 1
+VERSION = 2  # with a noise table; without one the segment is of version 1
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
+_NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
+_MOST_NOISE = 60_000  # bytes of it; Lcom ends at 65,535
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART = 65_000  # bytes of weights per segment; Lcom ends at 65,535
 
@@ -88,6 +102,8 @@ class Descriptor:
         SHA-256 that names the model, 32 bytes.
     scales : tuple of float
         Factor of each subband before the transport, LL first, then HL, LH, HH from coarse to fine; empty: all one.
+    noise : NoiseTable, optional
+        What learned de-quantisation goes by; none is done without it.
     """
 
     transport: Transport
@@ -99,6 +115,7 @@ class Descriptor:
     opacities: Opacities
     model_id: bytes
     scales: tuple[float, ...] = ()
+    noise: NoiseTable | None = None
 
     @property
     def groups(self) -> list[slice]:
@@ -109,9 +126,13 @@ class Descriptor:
 
     def to_bytes(self) -> bytes:
         """Return the payload of the COM marker segment (after Rcom)."""
+        noise = b""
+        if self.noise is not None:
+            _, layers, tiles = self.noise.codes.shape
+            noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
         fixed = _FIXED.pack(
             MAGIC,
-            VERSION,
+            VERSION if noise else 1,
             _KIND_DESCRIPTOR,
             self.transport,
             self.precision,
@@ -123,7 +144,7 @@ class Descriptor:
             len(self.scales),
             self.model_id,
         )
-        return _sealed(fixed + struct.pack(f">{len(self.scales)}f", *self.scales))
+        return _sealed(fixed + struct.pack(f">{len(self.scales)}f", *self.scales) + noise)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Descriptor:
@@ -143,11 +164,13 @@ class Descriptor:
         _, version, _, transport, precision, fraction, levels, colour, components, source, count, model_id = (
             fields
         )
-        if version != VERSION:
+        if version not in (1, VERSION):
             raise UnsupportedError(
-                f"the learned-transform segment is of version {version}, this reads {VERSION}"
+                f"the learned-transform segment is of version {version}, this reads versions up to {VERSION}"
             )
-        if len(payload) != _FIXED.size + 4 * count:
+        size = _FIXED.size + 4 * count
+        noise = _read_noise(payload[size:], components) if version == VERSION else None
+        if len(payload) < size or (noise is None and len(payload) != size):
             raise SegmentError("the learned-transform segment has the wrong length")
         scales = struct.unpack_from(f">{count}f", payload, _FIXED.size)
         if transport not in iter(Transport) or colour not in iter(Colour) or source not in iter(Opacities):
@@ -170,14 +193,30 @@ class Descriptor:
             opacities=Opacities(source),
             model_id=model_id,
             scales=tuple(scales),
+            noise=noise,
         )
+
+
+def _read_noise(data: bytes, components: int) -> NoiseTable:
+    if len(data) < _NOISE.size:
+        raise SegmentError("the learned-transform segment has the wrong length")
+    layers, tiles = _NOISE.unpack_from(data)
+    if not layers or not tiles or len(data) != _NOISE.size + components * layers * tiles:
+        raise SegmentError("the learned-transform segment has the wrong length")
+    codes = np.frombuffer(data, np.uint8, offset=_NOISE.size)
+    return NoiseTable(codes.reshape(components, layers, tiles))
+
+
+def noise_fits(components: int, layers: int, tiles: int) -> bool:
+    """Tell whether a noise table of that size has room in the segment."""
+    return layers <= 255 and components * layers * tiles <= _MOST_NOISE
 
 
 def split_weights(weights: bytes) -> list[bytes]:
     """Cut a model file into payloads of COM marker segments."""
     parts = [weights[i : i + _PART] for i in range(0, len(weights), _PART)]
     return [
-        _sealed(_WEIGHTS.pack(MAGIC, VERSION, _KIND_WEIGHTS, index, len(parts)) + part)
+        _sealed(_WEIGHTS.pack(MAGIC, 1, _KIND_WEIGHTS, index, len(parts)) + part)
         for index, part in enumerate(parts)
     ]
 

@@ -21,7 +21,7 @@ from .wavelet import WAVELETS
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["analyse", "reach", "ready", "synthesise"]
+__all__ = ["analyse", "fast_bfloat16", "reach", "ready", "synthesise"]
 
 Planes = NDArray[np.float32]
 
@@ -70,7 +70,7 @@ class _NativeWavelet:
 
 
 @cache
-def _fast_bfloat16() -> bool:
+def fast_bfloat16() -> bool:
     """Tell whether this processor multiplies bfloat16 natively; emulated it would be slower than float32."""
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         return False
@@ -84,7 +84,7 @@ def _fast_bfloat16() -> bool:
 def ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
     """Return the structure of a model, set up for coding, and its base wavelet."""
     structure = model.structure
-    structure.shared, structure.fast = True, _fast_bfloat16()
+    structure.shared, structure.fast = True, fast_bfloat16()
     return structure, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 

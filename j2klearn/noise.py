@@ -1,0 +1,91 @@
+"""How large the quantisation noise of a file is, which learned de-quantisation goes by.
+
+A file tells it in a byte for every component, layer and tile, so that every reader, of the whole or of a region,
+goes by the same figure. The encoder measures it in what it has coded: the smallest magnitudes that are there (their
+tenth percentile) of the subbands of levels 2 to 4, times the norms of their basis vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import ORIENTATIONS, Rect
+from .subbands import Subbands
+from .wavelet import NORMS_97
+
+__all__ = ["REACH", "NoiseTable", "measure"]
+
+#: Samples beyond an area that de-quantisation reads: four pairs of convolutions, two more, and half the window of the
+#: mean, at half resolution.
+REACH = 32
+
+#: Levels that tell of the noise; the finest one has often nothing left, and the coarsest ones are few samples.
+_LEVELS = (2, 3, 4)
+
+_QUANTILE = 0.1
+_PER_OCTAVE = 8
+_ONE = 80  # the code of a noise of one grey level
+_UNKNOWN = 64.0  # where no detail is left at all
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class NoiseTable:
+    """The noise of components, layers and tiles as codes of a byte: 0 where nothing is to be done.
+
+    Attributes
+    ----------
+    codes : ndarray, shape (components, layers, tiles), uint8
+        1 to 255: eight times log2 of the noise in 8-bit grey levels, plus 80.
+    """
+
+    codes: NDArray[np.uint8]
+
+    def log2(self, component: int, layer: int) -> NDArray[np.float32] | None:
+        """Return log2 of the noise in each tile; None where nothing is to be done."""
+        codes = self.codes[component, min(layer, self.codes.shape[1]) - 1]
+        return None if (codes == 0).any() else (codes.astype(np.float32) - _ONE) / _PER_OCTAVE
+
+
+def measure(bands: Subbands, area: Rect, tiles: Sequence[Rect]) -> NDArray[np.uint8]:
+    """Return the codes of a component's tiles.
+
+    Parameters
+    ----------
+    bands : Subbands
+        As decoded, all levels but the finest.
+    area : Rect
+        What the component covers, in samples of the finest level.
+    tiles : sequence of Rect
+        What its tiles cover.
+    """
+    levels = []
+    for level in _LEVELS:
+        if level - 2 < bands.levels:
+            norms = {name: NORMS_97[name][level - 1] for name in ORIENTATIONS}
+            named = dict(zip(ORIENTATIONS, bands.details[level - 2], strict=True))
+            levels.append((level, norms, named))
+    noises = [_noise(levels, area, tile) for tile in tiles]
+    codes = np.rint(_ONE + _PER_OCTAVE * np.log2(noises))
+    out: NDArray[np.uint8] = np.clip(codes, 1, 255).astype(np.uint8)
+    return out
+
+
+def _noise(
+    levels: list[tuple[int, dict[str, float], dict[str, NDArray[np.float32]]]], area: Rect, tile: Rect
+) -> float:
+    found = []
+    for level, norms, named in levels:
+        least = np.inf
+        for name, band in named.items():
+            part = np.abs(band[tile.subband(name, level).slices_in(area.subband(name, level))])
+            there = part[part > _SMALLEST]
+            if there.size:
+                least = min(least, float(np.quantile(there, _QUANTILE)) * norms[name])
+        if np.isfinite(least):
+            found.append(np.log(least))
+    return float(np.exp(np.median(found))) if found else _UNKNOWN

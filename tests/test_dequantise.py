@@ -1,0 +1,248 @@
+"""Learned de-quantisation: what the file tells, what the decoder makes of it, and how its network is trained."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from skimage import data as photographs
+
+import j2klearn
+from j2klearn.access.parts import PartialCodestream
+from j2klearn.access.sources import open_source
+from j2klearn.cli import main
+from j2klearn.decoder import LearnedFile
+from j2klearn.dequantise import Dequantiser, NoiseMap, dequantise
+from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.errors import ModelError, SegmentError
+from j2klearn.geometry import Rect
+from j2klearn.layers import keep_layers
+from j2klearn.model import Model
+from j2klearn.noise import NoiseTable, measure
+from j2klearn.quality import psnr
+from j2klearn.registry import resolve
+from j2klearn.segment import Descriptor, noise_fits
+from j2klearn.subbands import Subbands
+
+RATES = [0.2, 0.5, 1.0]
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return photographs.camera()
+
+
+def opened(data: bytes) -> LearnedFile:
+    file = LearnedFile.open(PartialCodestream(open_source(data)))
+    assert file is not None
+    return file
+
+
+def test_it_pays_at_every_layer(picture):
+    data = j2klearn.encode(picture, bpp=RATES)
+    file = opened(data)
+    gains = []
+    for layer in (1, 2, 3):
+        before = np.clip(np.rint(file.synthesised(layer)[0] + 128), 0, 255).astype(np.uint8)
+        gains.append(psnr(picture, j2klearn.decode(data, layers=layer), 8) - psnr(picture, before, 8))
+    assert min(gains) > 0.1
+    assert psnr(picture, j2klearn.decode(data), 8) == psnr(picture, j2klearn.decode(data, layers=3), 8)
+
+
+def test_colours_too():
+    picture = photographs.astronaut()[:300, 50:401]
+    model = resolve(DEFAULT_MODEL)
+    data = j2klearn.encode(picture, bpp=1)
+    table = opened(data).descriptor.noise
+    assert table is not None
+    assert table.codes.shape == (3, 1, 1)
+    plain = Model(
+        {key: value for key, value in model.config.items() if key != "dequantiser"},
+        {key: value for key, value in model.tensors.items() if not key.startswith("dequantiser.")},
+    )
+    without = j2klearn.decode(j2klearn.encode(picture, bpp=1, model=plain), model=plain)
+    assert psnr(picture, j2klearn.decode(data), 8) > psnr(picture, without, 8) + 0.1
+
+
+def test_noise_falls_with_the_rate(picture):
+    table = opened(j2klearn.encode(picture, bpp=RATES)).descriptor.noise
+    assert table is not None
+    levels = [table.log2(0, layer) for layer in (1, 2, 3, 9)]
+    assert levels[0] > levels[1] > levels[2] == levels[3]
+
+
+@pytest.mark.parametrize("tile_size", [None, 128])
+def test_regions_come_out_like_the_whole(picture, tile_size):
+    data = j2klearn.encode(picture, bpp=0.4, tile_size=tile_size, offset=(3, 5))
+    whole = j2klearn.decode(data).astype(int)
+    for y0, x0, y1, x1 in ((0, 0, 60, 61), (101, 77, 230, 132), (449, 460, 512, 512), (7, 0, 8, 512)):
+        part = j2klearn.decode(data, region=(y0, x0, y1, x1))
+        assert np.abs(part - whole[y0:y1, x0:x1]).max() <= 1
+
+
+def test_fewer_layers_in_a_file_of_their_own(picture):
+    data = j2klearn.encode(picture, bpp=RATES, plt=True)
+    assert np.array_equal(j2klearn.decode(keep_layers(data, 2)), j2klearn.decode(data, layers=2))
+
+
+def test_strips_tell_the_noise_of_their_tiles(picture, tmp_path):
+    j2klearn.encode_file(picture, tmp_path / "a.jp2", bpp=0.5, tile_size=128, layers=2)
+    table = opened((tmp_path / "a.jp2").read_bytes()).descriptor.noise
+    assert table is not None
+    assert table.codes.shape == (1, 2, 16)
+    assert len(np.unique(table.codes)) > 4
+
+
+def test_lower_resolutions_and_flat_pictures(picture):
+    data = j2klearn.encode(picture, bpp=0.5)
+    file = opened(data)
+    half = np.clip(np.rint(LearnedFile.read(file, file.header.area, 1)), 0, 255).astype(np.uint8)
+    assert np.array_equal(j2klearn.decode(data, reduce=1), half)
+    for value in (0, 77, 255):
+        flat = np.full((100, 90), value, np.uint8)
+        assert np.abs(j2klearn.decode(j2klearn.encode(flat, bpp=1)).astype(int) - value).max() <= 1
+    for shape in ((1, 1), (1, 9), (5, 5), (4, 40)):
+        small = np.full(shape, 90, np.uint8)
+        assert j2klearn.decode(j2klearn.encode(small, bpp=8)).shape == shape
+
+
+def test_the_segment():
+    descriptor = opened(j2klearn.encode(np.zeros((64, 64), np.uint8), bpp=1)).descriptor
+    codes = np.arange(1, 13, dtype=np.uint8).reshape(1, 3, 4)
+    payload = replace(descriptor, noise=NoiseTable(codes)).to_bytes()
+    assert payload[4] == 2
+    read = Descriptor.from_bytes(payload)
+    assert read.noise is not None
+    assert np.array_equal(read.noise.codes, codes)
+    assert replace(descriptor, noise=None).to_bytes()[4] == 1
+
+    def sealed(data: bytes) -> bytes:
+        return data + struct.pack(">I", zlib.crc32(data))
+
+    for wrong in (payload[:-5], payload[:-4] + b"\x00", payload[:-16], payload[:-17]):
+        with pytest.raises(SegmentError, match="length"):
+            Descriptor.from_bytes(sealed(wrong))
+    assert noise_fits(3, 10, 1000)
+    assert not noise_fits(3, 100, 1000)
+    assert not noise_fits(1, 256, 1)
+
+
+def test_a_table_for_other_tiles_is_an_error(picture):
+    data = j2klearn.encode(picture[:128, :128], bpp=1, jp2=False)
+    descriptor = opened(data).descriptor
+    old = descriptor.to_bytes()
+    new = replace(descriptor, noise=NoiseTable(np.ones((1, 1, 2), np.uint8))).to_bytes()
+    at = data.index(old)
+    length = struct.pack(">H", len(new) + 4)
+    with pytest.raises(SegmentError, match="number of tiles"):
+        j2klearn.decode(data[: at - 4] + length + data[at - 2 : at] + new + data[at + len(old) :])
+
+
+def test_measured_noise():
+    area = Rect(0, 0, 256, 256)
+    bands = Subbands(
+        area.resolution(1),
+        np.zeros((16, 16), np.float32),
+        [tuple(np.full((256 >> level,) * 2, 4.0, np.float32) for _ in range(3)) for level in (2, 3, 4)],
+    )
+    # the least of the norms of a level is that of HH; the middle of three levels is level 3
+    (code,) = measure(bands, area, [area])
+    (told,) = NoiseTable(np.array([[[code]]], np.uint8)).log2(0, 1)
+    assert abs(2.0**told / (4.0 * 2.0793) - 1) < 0.06
+    for level in bands.details:
+        for band in level:
+            band[:] = 0
+    (code,) = measure(bands, area, [area])
+    assert (code - 80) / 8 == 6  # where nothing is left
+    assert NoiseTable(np.zeros((1, 1, 1), np.uint8)).log2(0, 1) is None
+
+
+def test_noise_between_tiles():
+    levels = np.array([[1.0, 3.0], [1.0, 3.0]], np.float32)
+    noise = NoiseMap(levels, np.array([50.0, 150.0]), np.array([50.0, 150.0])).of(Rect(0, 0, 200, 200))[0, 0]
+    assert noise.shape == (100, 100)
+    assert torch.allclose(noise[:, :24], torch.tensor(1.0))
+    assert torch.allclose(noise[:, 76:], torch.tensor(3.0))
+    assert abs(noise[40, 50].item() - 2) < 0.03
+
+
+def test_blocks_are_not_seen(monkeypatch, picture):
+    torch.manual_seed(0)
+    network = Dequantiser(8, 2).eval()
+    torch.nn.init.normal_(network.tail.weight, std=0.3)
+    plane = picture[:301, :255].astype(np.float32) - 128
+    noise = NoiseMap(np.array([[2.0]], np.float32), np.array([0.0]), np.array([0.0]))
+    once, blocks = plane.copy(), plane.copy()
+    dequantise(once, Rect(5, 7, 306, 262), network, noise)
+    monkeypatch.setattr("j2klearn.dequantise._BLOCK", 64)
+    dequantise(blocks, Rect(5, 7, 306, 262), network, noise)
+    assert np.abs(once - plane).max() > 1
+    assert np.abs(once - blocks).max() < 1e-3
+
+
+def test_a_new_network_changes_nothing(picture):
+    plane = picture.astype(np.float32)
+    before = plane.copy()
+    dequantise(
+        plane,
+        Rect(0, 0, 512, 512),
+        Dequantiser(8, 1),
+        NoiseMap(np.zeros((1, 1), np.float32), *(np.zeros(1),) * 2),
+    )
+    assert np.array_equal(plane, before)
+
+
+def test_models_are_checked():
+    model = resolve(DEFAULT_MODEL)
+    assert model.dequantises
+    assert Model.from_bytes(model.to_bytes()).id == model.id
+    with pytest.raises(ModelError, match="dequantiser"):
+        Model({**model.config, "dequantiser": {"width": 1000, "pairs": 1}}, model.tensors)
+    with pytest.raises(ModelError, match="weights"):
+        _ = Model({**model.config, "dequantiser": {"width": 8, "pairs": 1}}, model.tensors).dequantiser
+    with pytest.raises(ModelError, match="weights"):
+        Model({key: value for key, value in model.config.items() if key != "dequantiser"}, model.tensors)
+
+
+def test_memory_in_another_order_is_written_right(tmp_path):
+    model = resolve(DEFAULT_MODEL)
+    strided = {key: np.asfortranarray(value) for key, value in model.tensors.items()}
+    again = Model.from_bytes(Model(model.config, strided).to_bytes())
+    assert again.id == model.id
+
+
+def test_training(tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    from PIL import Image
+
+    for at in range(4):
+        Image.fromarray(photographs.astronaut()[:256, 60 * at : 60 * at + 256]).save(folder / f"{at}.png")
+    out = tmp_path / "model.safetensors"
+    argv = [
+        "train-dequantiser",
+        "hybrid97-9c-compact",
+        "--data",
+        str(folder),
+        "--out",
+        str(out),
+        "--threads",
+        "1",
+    ]
+    assert main([*argv, "--steps", "2"]) == 2  # a batch takes more
+    assert "a batch takes 16" in capsys.readouterr().err
+    for at in range(4, 8):
+        Image.fromarray(photographs.coffee()[:256, 40 * at - 160 : 40 * at + 96]).save(folder / f"{at}.png")
+    assert main([*argv, "--steps", "3"]) == 0
+    model = Model.load(out)
+    assert model.dequantises
+    assert model.name == "hybrid97-9c-compact-dq"
+    assert model.card["dequantiser"]["steps"] == 3
+    first = out.read_bytes()
+    assert main([*argv, "--steps", "3"]) == 0
+    assert Model.from_bytes(first).id == Model.load(out).id
+    assert main([*argv, "--steps", "0"]) == 2
