@@ -91,6 +91,7 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
         "layers": options.layers,
         "model": None if options.model == "none" else options.model,
         "embed_model": options.embed_model,
+        "fallback": not options.no_fallback,
         "bit_depth": options.bit_depth,
         "levels": options.levels,
         "tile_size": options.tile,
@@ -131,7 +132,7 @@ def _encode_large(options: argparse.Namespace, image: Any) -> None:
     from .large import DEFAULT_TILE, encode_file
 
     coding = _coding(options)
-    for name in ("psnr", "max_pixels", "plt", "tlm"):
+    for name in ("psnr", "max_pixels", "plt", "tlm", "fallback"):
         del coding[name]
     coding["tile_size"] = coding["tile_size"] or DEFAULT_TILE
     bar = _Bar()
@@ -222,6 +223,9 @@ def _coding_parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     coding.add_argument("--embed-model", action="store_true", help="put the weights into the file")
+    coding.add_argument(
+        "--no-fallback", action="store_true", help="keep the model for drawings too, without measuring"
+    )
     coding.add_argument(
         "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
     )

@@ -258,12 +258,13 @@ def to_wide(codestream: bytes, header: MainHeader, precision: int) -> bytes:
     return bytes(_rewrite(codestream, header, (precision - 1) | _SIGNED, HEADROOM))
 
 
-def insert_comments(codestream: bytes, payloads: Sequence[bytes]) -> bytes:
-    """Put binary COM marker segments at the end of the main header."""
+def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = "") -> bytes:
+    """Put COM marker segments at the end of the main header: a note for people, and binary ones."""
     end = read_main_header(codestream).end
-    return codestream[:end] + comment_segments(payloads) + codestream[end:]
+    return codestream[:end] + comment_segments(payloads, note) + codestream[end:]
 
 
-def comment_segments(payloads: Sequence[bytes]) -> bytes:
-    """Return binary COM marker segments (T.800 A.9.2)."""
-    return b"".join(struct.pack(">HHH", _COM, len(payload) + 4, 0) + payload for payload in payloads)
+def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:
+    """Return COM marker segments (T.800 A.9.2): of Latin text where there is a note, and binary ones."""
+    every = [(1, note.encode("latin-1"))] * bool(note) + [(0, payload) for payload in payloads]
+    return b"".join(struct.pack(">HHH", _COM, len(data) + 4, kind) + data for kind, data in every)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from .access.parts import PartialCodestream
 from .access.sources import Source, open_source
+from .choice import NOTE
+from .codestream import Comment
 from .errors import ModelNotFoundError
 from .layout import PROGRESSIONS
 from .segment import Transport, read_comments
@@ -43,6 +45,8 @@ class Info:
         The file carries the weights.
     transport : str or None
         ``"irreversible"`` or ``"reversible"``.
+    measured : bool
+        The encoder measured, and the learned transform was not the best.
     """
 
     height: int
@@ -62,6 +66,7 @@ class Info:
     model_id: str | None = None
     model_embedded: bool = False
     transport: str | None = None
+    measured: bool = False
 
     @property
     def bpp(self) -> float:
@@ -78,6 +83,8 @@ class Info:
     def __str__(self) -> str:
         if not self.learned:
             model = "none (ordinary JPEG 2000)"
+            if self.measured:
+                model = f"none: the encoder measured, and the {self.wavelet} was better than its model"
         else:
             origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
             model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
@@ -94,6 +101,10 @@ class Info:
             "other readers": f"see {self.other_readers}",
         }
         return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
+
+
+def _text(comment: Comment) -> str:
+    return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
 
 
 def info(data: Source) -> Info:
@@ -126,6 +137,7 @@ def info(data: Source) -> Info:
         progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,
+        measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
     )
     if descriptor is None:
         return facts

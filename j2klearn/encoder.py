@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _native, boxes
+from .choice import NOTE, best, looks_drawn
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream import insert_comments
 from .colour import Picture
@@ -21,7 +22,7 @@ from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_th
 from .limits import MAX_PIXELS, check_pixels
 from .progress import Progress, silent
 from .quality import psnr
-from .targets import Number, read_targets
+from .targets import Number, Targets, read_targets
 from .tileparts import EOC, arrange
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def encode(
     model: str | Path | Model | None = DEFAULT_MODEL,
     wavelet: str | None = None,
     embed_model: bool = False,
+    fallback: bool = True,
     bit_depth: int | None = None,
     colorspace: str | None = None,
     alpha: bool | None = None,
@@ -94,6 +96,10 @@ def encode(
         The wavelet of ordinary JPEG 2000; with a model there is nothing to choose.
     embed_model : bool
         Put the weights into the file, so that it can be read where the model is not installed.
+    fallback : bool
+        Code a picture that looks drawn (screens, graphics, large flat areas) with the 9/7 and the 5/3 as well, and
+        keep what decodes best at these sizes, or is smallest at these PSNRs. A comment in the file, and `info`, say
+        where that is not the learned transform.
     bit_depth : int, optional
         Bits in use of the samples, 1 to 16; all those of the dtype if not given.
     colorspace : {"rgb", "grey"}, optional
@@ -185,10 +191,27 @@ def encode(
     else:
         coder = LearnedCoder(picture, layout, chosen, targets, embed_model=embed_model)
     report = progress or silent
-    file = _File(coder, jp2=jp2, progress=report)
-    data = file.at_size(targets.values) if targets.kind == "bytes" else file.at_psnr(targets.values)
+    data = _File(coder, jp2=jp2, progress=report).made(targets)
+    if coder.model is not None and fallback and not picture.signed and looks_drawn(picture.samples):
+        data = _measured(data, coder, targets, jp2=jp2, progress=report)
     report(1.0, "done")
     return data
+
+
+def _measured(learned: bytes, coder: Coder, targets: Targets, *, jp2: bool, progress: Progress) -> bytes:
+    """Return the best of a learned file and of those with the wavelets of T.800."""
+    files = {"learned": (_File(coder, jp2=jp2, progress=progress), learned)}
+    for name in ("9-7", "5-3"):
+        other = OrdinaryCoder(coder.picture, coder.layout, reversible=name == "5-3")
+        file = _File(other, jp2=jp2, progress=progress, note=f"{NOTE}: {name}")
+        files[name] = file, file.made(targets)
+    if targets.kind == "psnr":
+        return min((data for _, data in files.values()), key=len)
+    layers = range(1, len(targets.values) + 1)
+    chosen = best(
+        {name: [file.reached(data, layer) for layer in layers] for name, (file, data) in files.items()}
+    )
+    return files[chosen][1]
 
 
 def read_layout(
@@ -276,8 +299,8 @@ def read_transform(
 class _File:
     """Makes files of what a coder codes: of one size, or tried until a PSNR is met."""
 
-    def __init__(self, coder: Coder, *, jp2: bool, progress: Progress) -> None:
-        self.coder, self.jp2, self.progress = coder, jp2, progress
+    def __init__(self, coder: Coder, *, jp2: bool, progress: Progress, note: str = "") -> None:
+        self.coder, self.jp2, self.progress, self.note = coder, jp2, progress, note
         self.picture, self.layout = coder.picture, coder.layout
         self.area = self.layout.area(self.picture.height, self.picture.width)
         coder.progress = progress
@@ -286,7 +309,7 @@ class _File:
         payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
-        codestream = insert_comments(codestream, payloads)
+        codestream = insert_comments(codestream, payloads, self.note)
         return wrapped(codestream, self.picture) if self.jp2 else codestream
 
     def overhead(self, layers: int, size: float) -> int:
@@ -294,7 +317,8 @@ class _File:
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
         tiles = len(self.layout.tiles(self.area))
-        return head + header_overhead(self.coder, layers, tiles) + parts
+        note = len(self.note) + 6 if self.note else 0
+        return head + header_overhead(self.coder, layers, tiles) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
         """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
@@ -310,6 +334,10 @@ class _File:
             data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.coder.model
         )
         return psnr(self.picture.samples, decoded, self.picture.bit_depth)
+
+    def made(self, targets: Targets) -> bytes:
+        """Return a file that meets the targets."""
+        return self.at_size(targets.values) if targets.kind == "bytes" else self.at_psnr(targets.values)
 
     def at_size(self, layer_bytes: Sequence[float]) -> bytes:
         again = self.layout.plt and not self.layout.divided

@@ -207,6 +207,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             psnr=None if self._psnr is None else [float(value) for value in self._psnr],
             model=model,
             embed_model=self._embed_model,
+            fallback=self._model is None,
             bit_depth=self._bit_depth,
             colorspace="rgb" if picture.colours == 3 else "grey",
             alpha=self._alpha,

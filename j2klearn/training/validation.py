@@ -55,7 +55,7 @@ class Validation:
 
         points = np.zeros((len(_RATES), 2))
         for image in self.pictures:
-            data = encode(image, bpp=_RATES, model=model, plt=True)
+            data = encode(image, bpp=_RATES, model=model, fallback=False, plt=True)
             for layer in range(1, len(_RATES) + 1):
                 part = keep_layers(data, layer)
                 decoded = decode(part, model=model)
