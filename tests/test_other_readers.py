@@ -46,7 +46,7 @@ def case(
         depth = int(request.param.removeprefix("grey").strip() or 8)
         image = image if depth == 8 else image.astype(np.uint16) << (depth - 8)
     if options.get("embed_model"):
-        bpp += 4  # the weights are not the picture's
+        bpp += 7  # the weights are not the picture's
     return request.param, image, j2klearn.encode(image, bpp=bpp, **options)
 
 

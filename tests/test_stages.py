@@ -52,5 +52,5 @@ def test_coding_names_its_stages_and_they_make_up_the_time(rgb, model):
     with StageClock() as decoding:
         j2klearn.decode(data)
     assert set(decoding.seconds) == {"transport", "tier-1/2"} | (
-        {"colour", "synthesis"} if learned else set()
+        {"colour", "synthesis", "de-quantisation"} if learned else set()
     )
