@@ -24,7 +24,6 @@ _TABLE = (
     "kodak-single-rate",
     "cid22-validation-luma",
     "kodak-16-bit",
-    "screenshots-luma",
 )
 
 

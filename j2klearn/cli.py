@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
+from .batch.command import add_parser as add_batch
 from .benchmark.command import add_parser as add_benchmark
 from .convert import add_parser as add_convert
 from .errors import J2KError, OptionError, TruncatedWarning
@@ -280,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
     encode.set_defaults(run=_encode)
     add_convert(commands, [limits, coding], _coding)
+    add_batch(commands, [pixels, coding], _coding)
 
     decode = commands.add_parser(
         "decode",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import J2KError, OptionError
 from .metadata import Metadata, add_metadata
 
-__all__ = ["add_parser", "convert", "picture_metadata"]
+__all__ = ["SUFFIXES", "Converted", "add_parser", "convert", "picture_metadata", "pictures_in"]
 
 #: Files that are converted where a folder is given.
 SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
@@ -73,8 +74,15 @@ def _geotiff(path: Path) -> bytes | None:
     return out.getvalue()
 
 
-def convert(source: Path, target: Path, **options: Any) -> int:
-    """Convert one picture file, with its metadata; return the number of bytes written.
+class Converted(NamedTuple):
+    """What `convert` has written: the number of bytes, and that of pixels."""
+
+    bytes: int
+    pixels: int
+
+
+def convert(source: Path, target: Path, **options: Any) -> Converted:
+    """Convert one picture file, with its metadata; return how much was written.
 
     Parameters
     ----------
@@ -94,35 +102,48 @@ def convert(source: Path, target: Path, **options: Any) -> int:
     image = read_picture(source)
     data = add_metadata(encode(image, **options), picture_metadata(source))
     write_whole(target, data)
-    return len(data)
+    return Converted(len(data), image.shape[0] * image.shape[1])
 
 
-def _jobs(inputs: Sequence[Path], output: Path) -> Iterator[tuple[Path, Path]]:
+def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
+    """Return the picture files below a folder, sorted; `refused` is told of folders that cannot be listed."""
+    found = []
+    for parent, _, names in os.walk(folder, onerror=refused):
+        paths = [Path(parent, name) for name in names]
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(found)
+
+
+def _jobs(
+    inputs: Sequence[Path], output: Path, refused: Callable[[OSError], object]
+) -> Iterator[tuple[Path, Path]]:
     """Yield what becomes of what."""
     if len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir():
         yield inputs[0], output
         return
     for path in inputs:
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.suffix.lower() in SUFFIXES and file.is_file():
-                    yield file, output / file.relative_to(path).with_suffix(".jp2")
+            for file in pictures_in(path, refused):
+                yield file, output / file.relative_to(path).with_suffix(".jp2")
         else:
             yield path, output / path.with_suffix(".jp2").name
 
 
 def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dict[str, Any]]) -> int:
-    jobs = list(_jobs(options.inputs, options.output))
+    refusals: list[OSError] = []
+    jobs = list(_jobs(options.inputs, options.output, refusals.append))
+    for refusal in refusals:
+        print(f"error: {refusal.filename}: {refusal.strerror}", file=sys.stderr)
     if not jobs:
         raise OptionError(f"there is no {', '.join(SUFFIXES)} file to convert")
     targets = [target for _, target in jobs]
     if len(set(targets)) < len(targets):
         raise OptionError("two pictures would become one file: convert them one by one")
-    failed = 0
+    failed = len(refusals)
     for source, target in jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, **coding(options))
+            size = convert(source, target, **coding(options)).bytes
         except (J2KError, OSError) as error:
             print(f"error: {source}: {error}", file=sys.stderr)
             failed += 1

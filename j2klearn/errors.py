@@ -7,7 +7,9 @@ enough; the subclasses also derive from the built-in type that a Python programm
 from __future__ import annotations
 
 __all__ = [
+    "ClusterError",
     "CodestreamError",
+    "DiskFullError",
     "InputError",
     "J2KError",
     "LimitError",
@@ -32,6 +34,14 @@ class InputError(J2KError, ValueError):
 
 class WriteError(InputError, OSError):
     """A file cannot be written."""
+
+
+class DiskFullError(WriteError):
+    """A file cannot be written, for there is no room for it."""
+
+
+class ClusterError(J2KError, ConnectionError):
+    """A cluster cannot be reached, or its workers cannot do the work."""
 
 
 class OptionError(J2KError, ValueError):

@@ -6,10 +6,15 @@ tifffile and pypng, signed samples and more than four components through tifffil
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import tempfile
+import threading
 import zlib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from .errors import InputError, OptionError, WriteError
+from .errors import DiskFullError, InputError, OptionError, WriteError
 
 __all__ = [
+    "cannot_write",
     "read_picture",
+    "remove_left_overs",
     "take_place",
     "temporary_beside",
     "write_by",
@@ -30,6 +37,11 @@ __all__ = [
 
 _BITS_PER_SAMPLE = 258  # TIFF tag
 _TIFF = (".tif", ".tiff")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MASK = threading.Lock()
+
+#: What `temporary_beside` makes.
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
 _PLAIN_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
 
 
@@ -171,7 +183,8 @@ def write_by(path: Path, write: Callable[[Path], object]) -> None:
     Raises
     ------
     WriteError
-        If the file cannot be written. What `write` raises of its own passes through.
+        If the file cannot be written; `DiskFullError` where there is no room for it. What `write` raises of its own
+        passes through.
     """
     temporary = temporary_beside(path)
     try:
@@ -180,7 +193,7 @@ def write_by(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         if error.errno is None:
             raise  # not of the operating system
-        raise WriteError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -192,17 +205,39 @@ def temporary_beside(path: Path) -> Path:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(handle)
     except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror}") from None
+        raise cannot_write(path, error) from None
     return Path(name)
 
 
+def cannot_write(path: Path, error: OSError) -> WriteError:
+    """Return the error to raise where the operating system refuses to write a file."""
+    kind = DiskFullError if error.errno in _FULL else WriteError
+    return kind(f"cannot write {path}: {error.strerror or error}")
+
+
+def remove_left_overs(paths: Iterable[Path]) -> None:
+    """Remove the temporary files that killed processes have left beside the files that they were to write."""
+    names = defaultdict(set)
+    for path in paths:
+        names[path.parent].add(path.name)
+    for folder, known in names.items():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                match = _TEMPORARY.fullmatch(entry.name)
+                if match is not None and match[1] in known:
+                    Path(entry.path).unlink(missing_ok=True)
+
+
 def take_place(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another at one stroke."""
+    """Put a file in the place of another at one stroke, once the disk has all of it."""
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
     temporary.chmod(0o666 & ~_umask())
     os.replace(temporary, path.resolve())
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with _MASK:  # it is the whole process's, and can only be read by setting it
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

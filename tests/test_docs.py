@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["glymur.md", "pillow.md"])
+@pytest.mark.parametrize("page", ["arrays.md", "glymur.md", "pillow.md"])
 def test_snippets_run(page: str, tmp_path: Path) -> None:
     snippets = re.findall(
         r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL

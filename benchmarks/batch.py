@@ -1,0 +1,179 @@
+"""How a collection scales, and whether a worker that is killed matters.
+
+    python benchmarks/batch.py [--pictures 60] [--rounds 3] [--json FILE]
+
+Codes photographs of 768 x 512 (pieces of the one that glymur ships, mirrored for more) one after the other in this
+process, then with `encode_batch` by one and by two processes in turn, and on a Dask cluster of two local workers of
+which one is killed when a third is done. Times are of whole runs, the start of the processes included. Every run has to leave
+the same files, each written once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import glymur
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from j2klearn.batch import Summary, encode_batch
+from j2klearn.batch.jobs import find_jobs
+from j2klearn.batch.journal import JOURNAL
+from j2klearn.batch.work import use_one_thread
+from j2klearn.benchmark.environment import machine, versions
+from j2klearn.convert import convert
+
+HEIGHT, WIDTH = 512, 768
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    photograph = np.asarray(glymur.Jp2k(glymur.data.nemo())[:])
+    rows, columns = photograph.shape[0] - HEIGHT, photograph.shape[1] - WIDTH
+    for index in range(count):
+        y, x = index * 397 % rows, index * 631 % columns
+        piece = photograph[y : y + HEIGHT, x : x + WIDTH]
+        path = folder / f"{index % 4}" / f"{index:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(piece[:, ::-1] if index % 2 else piece).save(path)
+
+
+def one_by_one(source: Path, target: Path, bpp: float) -> float:
+    use_one_thread()
+    start = time.perf_counter()
+    for job in tqdm(find_jobs(source, target).jobs, desc="one by one", leave=False, disable=None):
+        Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+        convert(Path(job.source), Path(job.target), bpp=bpp, threads=1)
+    return time.perf_counter() - start
+
+
+def in_processes(source: Path, target: Path, bpp: float, processes: int) -> float:
+    start = time.perf_counter()
+    encode_batch(source, target, processes=processes, bpp=bpp)
+    return time.perf_counter() - start
+
+
+class LocalCluster:
+    """A Dask scheduler and two workers on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "scheduler.json"
+        common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+        self.log = (folder / "cluster.log").open("wb")
+        self.scheduler = self._start("scheduler", "--port", "0", "--dashboard-address", ":0", *common)
+        while not file.exists() or not file.read_text().endswith("}"):
+            time.sleep(0.05)
+        self.address = json.loads(file.read_text())["address"]
+        self.workers = [self._start("worker", "--nthreads", "1", "--no-nanny", *common) for _ in range(2)]
+
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "dask", *words]
+        return subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
+
+    def __enter__(self) -> LocalCluster:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in (self.scheduler, *self.workers):
+            process.kill()
+            process.wait()
+        self.log.close()
+
+
+def on_a_cluster(source: Path, target: Path, bpp: float, folder: Path) -> tuple[float, Summary]:
+    with LocalCluster(folder) as cluster:
+
+        def kill_one(summary: Summary) -> None:
+            if summary.done == summary.total // 3:
+                cluster.workers[0].kill()
+
+        start = time.perf_counter()
+        summary = encode_batch(source, target, scheduler=cluster.address, progress=kill_one, bpp=bpp)
+        return time.perf_counter() - start, summary
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if name != JOURNAL}
+
+
+def once_each(folder: Path) -> bool:
+    """Tell whether the journal has one line for each file that is there."""
+    lines = (folder / JOURNAL).read_text().splitlines()
+    return sorted(json.loads(line)["output"] for line in lines) == sorted(files(folder))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=60, help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="of one and two processes (default: %(default)s)"
+    )
+    parser.add_argument("--bpp", type=float, default=1.0, help="bits per pixel (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "pictures"
+        write_pictures(source, options.pictures)
+        alone = one_by_one(source, folder / "sequential", options.bpp)
+        expected = files(folder / "sequential")
+        times: dict[int, list[float]] = {1: [], 2: []}
+        equal, once = [], []
+        for turn in range(options.rounds):
+            for processes in (
+                (1, 2) if turn % 2 == 0 else (2, 1)
+            ):  # whoever comes second finds files in memory
+                out = folder / f"{processes}-{turn}"
+                times[processes].append(in_processes(source, out, options.bpp, processes))
+                equal.append(files(out) == expected)
+                once.append(once_each(out))
+        out = folder / "cluster"
+        clustered, summary = on_a_cluster(source, out, options.bpp, folder)
+        equal.append(files(out) == expected)
+        once.append(once_each(out))
+    ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
+    megapixels = options.pictures * HEIGHT * WIDTH / 1e6
+    result = {
+        "command": f"python benchmarks/batch.py --pictures {options.pictures} --rounds {options.rounds}",
+        "versions": versions(),
+        "machine": machine(),
+        "load": load,
+        "pictures": options.pictures,
+        "megapixels": megapixels,
+        "bpp": options.bpp,
+        "sequential_s": alone,
+        "processes_s": times,
+        "scaling": median(ratios),
+        "cluster_s": clustered,
+        "cluster_written": summary.written,
+        "equal": all(equal),
+        "once": all(once),
+    }
+    print(f"{options.pictures} pictures, {megapixels:.1f} MP; load before the run {load:.1f}")
+    print(f"one by one in one process  {alone:6.1f} s  {megapixels / alone:.2f} MP/s")
+    for processes, seconds in times.items():
+        typical = median(seconds)
+        print(f"encode_batch, processes={processes}  {typical:6.1f} s  {megapixels / typical:.2f} MP/s")
+    print(f"two Dask workers, one killed  {clustered:6.1f} s, {summary}")
+    print(f"from 1 to 2 processes: {median(ratios):.2f} x (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
+    print(f"all files equal to those one by one: {all(equal)}; each written once: {all(once)}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    return 0 if all(equal) and all(once) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

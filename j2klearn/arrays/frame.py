@@ -1,0 +1,130 @@
+"""The bytes of a chunk: JPEG 2000 codestreams, and after them a footer that says what array they make.
+
+A chunk begins with a codestream, and readers of JPEG 2000 stop at its end: any of them shows the (first) picture of a
+chunk. The footer tells the rest, and has a checksum, for damage inside a codestream would go unseen.
+
+All numbers are big-endian, as in the codestreams: ``version`` (1 byte), ``flags`` (1; bit 0: elements are given back
+in Fortran's order), ``dtype`` (3, as numpy writes it: ``|u1``, ``<u2``), ``ndim``, ``y``, ``x``, ``channel`` (1 each;
+255 for no channel axis), ``shape`` (4 each), ``count`` of codestreams (4), their lengths (8 each), CRC-32 of all
+before it (4), bytes from ``version`` to the CRC (4), and ``J2KA``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import CodestreamError, UnsupportedError
+from .axes import Axes
+
+__all__ = ["Frame", "pack", "unpack"]
+
+_MAGIC = b"J2KA"
+_VERSION = 1
+_FORTRAN = 1
+_NO_CHANNEL = 255
+_HEAD = struct.Struct(">BB3sBBBB")
+_TAIL = struct.Struct(">II4s")
+
+_DAMAGED = "the chunk is damaged"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the footer of a chunk says.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : dtype
+        Its dtype, in the byte order that it had.
+    fortran : bool
+        Its elements lay in Fortran's order.
+    axes : Axes
+        The roles of its axes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    axes: Axes
+
+
+def pack(frame: Frame, codestreams: Sequence[bytes]) -> bytes:
+    """Return the bytes of a chunk."""
+    axes = frame.axes
+    channel = _NO_CHANNEL if axes.channel is None else axes.channel
+    footer = b"".join(
+        [
+            _HEAD.pack(
+                _VERSION,
+                _FORTRAN * frame.fortran,
+                frame.dtype.str.encode("ascii"),
+                axes.ndim,
+                axes.y,
+                axes.x,
+                channel,
+            ),
+            struct.pack(f">{axes.ndim}I", *frame.shape),
+            struct.pack(f">I{len(codestreams)}Q", len(codestreams), *map(len, codestreams)),
+        ]
+    )
+    body = b"".join([*codestreams, footer])
+    return body + _TAIL.pack(zlib.crc32(body), len(footer), _MAGIC)
+
+
+def unpack(chunk: bytes) -> tuple[Frame, list[bytes]]:
+    """Return what a chunk says of itself, and its codestreams.
+
+    Raises
+    ------
+    CodestreamError
+        If it is no chunk of this codec, or damaged, or cut off.
+    UnsupportedError
+        If it was written by a later version.
+    """
+    end = len(chunk) - _TAIL.size
+    if end < 0 or chunk[-len(_MAGIC) :] != _MAGIC:
+        raise CodestreamError("the chunk is cut off, or was not written by this codec")
+    checksum, size, _ = _TAIL.unpack_from(chunk, end)
+    if zlib.crc32(memoryview(chunk)[:end]) != checksum:
+        raise CodestreamError(f"{_DAMAGED}: its bytes do not have its checksum")
+    start = end - size
+    if start < 0:
+        raise CodestreamError(_DAMAGED)
+    if size and chunk[start] != _VERSION:
+        raise UnsupportedError(
+            f"the chunk has version {chunk[start]}, which needs a later version of j2klearn"
+        )
+    try:
+        return _read(chunk, start, end)
+    except (struct.error, TypeError, ValueError) as error:
+        raise CodestreamError(_DAMAGED) from error
+
+
+def _read(chunk: bytes, start: int, end: int) -> tuple[Frame, list[bytes]]:
+    _, flags, name, ndim, y, x, channel = _HEAD.unpack_from(chunk, start)
+    at = start + _HEAD.size
+    shape = struct.unpack_from(f">{ndim}I", chunk, at)
+    (count,) = struct.unpack_from(">I", chunk, at + 4 * ndim)
+    at += 4 * ndim + 4
+    if at + 8 * count != end:
+        raise ValueError("the footer has another size")
+    lengths = struct.unpack_from(f">{count}Q", chunk, at)
+    edges = [0, *np.cumsum(lengths, dtype=object)]
+    if edges[-1] != start or not math.prod(shape):
+        raise ValueError("the codestreams have another size")
+    axes = Axes.of(ndim, (y, x), None if channel == _NO_CHANNEL else channel)
+    dtype = np.dtype(name.decode("ascii"))
+    if dtype.kind not in "iu" or dtype.itemsize > 2:
+        raise ValueError("there is no such dtype")
+    codestreams = [chunk[first:last] for first, last in itertools.pairwise(edges)]
+    return Frame(shape, dtype, bool(flags & _FORTRAN), axes), codestreams

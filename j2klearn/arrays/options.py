@@ -1,0 +1,236 @@
+"""The options of the codecs of chunks, checked, and their JSON."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..encoder import DEFAULT_MODEL, read_transform
+from ..errors import InputError, OptionError
+from ..geometry import Rect
+from ..layout import MAX_LEVELS, levels_fit
+from ..model import Model
+from ..targets import DEFAULT_RATIO, read_targets
+from .axes import Axes
+
+__all__ = ["Options", "check_dtype"]
+
+_DTYPES = ("u1", "u2", "i1", "i2")
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return the dtype of an array, in any byte order; raise `InputError` where it cannot be coded."""
+    found = np.dtype(dtype)
+    if found.kind + str(found.itemsize) not in _DTYPES:
+        raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, not {found}")
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _from_text(weights: str) -> Model:
+    try:
+        data = base64.b64decode(weights, validate=True)
+    except ValueError:
+        raise OptionError("weights are a model file in base64") from None
+    return Model.from_bytes(data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How chunks are coded; without loss if nothing is asked for.
+
+    Parameters
+    ----------
+    lossless : bool, optional
+        Code without loss, with the 5/3. If not given it is so unless `ratio`, `bpp` or `psnr` is.
+    ratio : float, optional
+        Size of the samples over that of the codestreams; 20 with ``lossless=False`` alone.
+    bpp : float, optional
+        Bits per pixel of every picture in the chunk.
+    psnr : float, optional
+        PSNR in dB of the pictures, with the largest sample of `bit_depth` bits as the peak.
+    model : str or Path, optional
+        The learned transform of lossy chunks: the name of a shipped model or the path of a model file; if not given
+        (``"auto"``) the default model. None is the 9/7.
+    embed_model : bool
+        Put the weights into the array's metadata (some 160 KB, once), so that it can be read and written where the
+        model is not installed.
+    levels : int, optional
+        Decomposition levels; five, or what fits, if not given.
+    bit_depth : int, optional
+        Bits in use of the samples; all those of the dtype if not given.
+    component_transform : bool, optional
+        The first three channels are RGB and go through a colour transform; so it is with 3 or 4 channels, if not given.
+    axes : (int, int), optional
+        The axes of rows and columns, negative ones counting from the end; the last two beside `channel_axis`, if not
+        given.
+    channel_axis : int, optional
+        The axis of colours or bands of a picture, -1 for arrays (..., H, W, C). If not given there is none: an array
+        (H, W, 3) is then a stack of H pictures.
+    weights : str, optional
+        The model file, in base64, as `embed_model` put it into metadata; `model` is then its name and nothing more.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range, or options contradict each other.
+    ModelError
+        If the model is not installed, or its file is damaged.
+    """
+
+    lossless: bool | None = None
+    ratio: float | None = None
+    bpp: float | None = None
+    psnr: float | None = None
+    model: str | Path | None = "auto"
+    embed_model: bool = False
+    levels: int | None = None
+    bit_depth: int | None = None
+    component_transform: bool | None = None
+    axes: Sequence[int] | None = None
+    channel_axis: int | None = None
+    weights: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("lossless", "component_transform", "embed_model"):
+            value = getattr(self, name)
+            if not (isinstance(value, bool) or (value is None and name != "embed_model")):
+                raise OptionError(f"{name} is true or false, not {value!r}")
+        self._set_rate()
+        self._set_model()
+        self._check_integer("levels", 0, MAX_LEVELS)
+        self._check_integer("bit_depth", 1, 16)
+        self._check_integer("channel_axis", -(2**31), 2**31)
+        if self.axes is not None:
+            self._set_axes(self.axes)
+        if self.component_transform and self.channel_axis is None:
+            raise OptionError("component_transform needs channel_axis: it is for the colours of a picture")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # the instance is frozen, and it is not there yet
+
+    def _set_rate(self) -> None:
+        given = [name for name in ("ratio", "bpp", "psnr") if getattr(self, name) is not None]
+        for name in given:
+            value = getattr(self, name)
+            if isinstance(value, (bool, str)) or not np.isscalar(value):
+                raise OptionError(f"{name} is a number, not {value!r}")
+            self._set(name, value.item() if isinstance(value, np.generic) else value)
+        if self.lossless is None:
+            self._set("lossless", not given)
+        if not self.lossless and not given:
+            self._set("ratio", DEFAULT_RATIO)
+        read_targets(
+            pixels=1,
+            raw_bytes=1,
+            bpp=self.bpp,
+            ratio=self.ratio,
+            psnr=self.psnr,
+            lossless=bool(self.lossless),
+            layers=1,
+        )
+
+    def _set_model(self) -> None:
+        if not isinstance(self.model, (str, Path, type(None))):
+            raise OptionError(f"model is a name or a path, which metadata can hold, not {self.model!r}")
+        if self.model == "auto":
+            self._set("model", None if self.lossless else DEFAULT_MODEL)
+        elif isinstance(self.model, Path):
+            self._set("model", str(self.model))
+        lossless = bool(self.lossless)
+        if self.weights is None:
+            found = read_transform(self.model, None, lossless=lossless, embed_model=self.embed_model)
+            if self.embed_model and isinstance(found, Model):
+                self._set("weights", base64.b64encode(found.to_bytes()).decode("ascii"))
+            return
+        if not isinstance(self.weights, str) or not self.embed_model:
+            raise OptionError("weights are a model file in base64, and go with embed_model")
+        read_transform(_from_text(self.weights), None, lossless=lossless, embed_model=True)
+
+    @property
+    def transform(self) -> str | Path | Model | None:
+        """The learned transform: its weights where they are here, else its name or path; None for the 9/7 or 5/3."""
+        return self.model if self.weights is None else _from_text(self.weights)
+
+    def _check_integer(self, name: str, low: int, high: int) -> None:
+        value = getattr(self, name)
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+            raise OptionError(f"{name} is an integer from {low} to {high}, not {value!r}")
+        self._set(name, int(value))
+
+    def _set_axes(self, axes: Sequence[int]) -> None:
+        if isinstance(axes, (str, bytes)) or not isinstance(axes, Sequence) or len(axes) != 2:
+            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
+        if not all(isinstance(axis, (int, np.integer)) and not isinstance(axis, bool) for axis in axes):
+            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
+        self._set("axes", tuple(int(axis) for axis in axes))
+
+    # JSON
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the options as JSON, those that were left to their defaults as what they became."""
+        found: dict[str, Any] = {"lossless": self.lossless}
+        if not self.lossless:
+            found["model"] = self.model
+        for option in dataclasses.fields(Options):
+            value = getattr(self, option.name)
+            if option.name not in ("lossless", "model") and value != option.default:
+                found[option.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    @classmethod
+    def from_configuration(cls, configuration: Mapping[str, Any]) -> Self:
+        """Return the options of some JSON.
+
+        Raises
+        ------
+        OptionError
+            If it is no object, names an option that there is not, or one is out of range.
+        """
+        if not isinstance(configuration, Mapping):
+            raise OptionError(f"the configuration of the codec is an object, not {configuration!r}")
+        known = [option.name for option in dataclasses.fields(Options)]
+        unknown = [str(name) for name in configuration if name not in known]
+        if unknown:
+            raise OptionError(f"the codec has no option {unknown[0]!r}: it has {', '.join(known)}")
+        return cls(**configuration)
+
+    # What they say of an array
+
+    def axes_of(self, shape: Sequence[int]) -> Axes:
+        """Return the roles of the axes of chunks.
+
+        Raises
+        ------
+        InputError, OptionError
+            If chunks of this shape cannot be coded with these options.
+        """
+        axes = Axes.of(len(shape), self.axes, self.channel_axis)
+        axes.check(shape)
+        if self.component_transform and axes.channel is not None and shape[axes.channel] < 3:
+            raise OptionError(
+                f"component_transform needs three channels, and the chunk has {shape[axes.channel]}"
+            )
+        area = Rect(0, 0, shape[axes.y], shape[axes.x])
+        if self.levels and not levels_fit(area, (0, 0), None, self.levels, reversible=bool(self.lossless)):
+            raise OptionError(
+                f"pictures of {area.height} x {area.width} have no room for {self.levels} levels"
+            )
+        return axes
+
+    def check_array(self, shape: Sequence[int], dtype: DTypeLike) -> None:
+        """Raise `InputError` or `OptionError` where chunks of this shape and dtype cannot be coded."""
+        widest = 8 * check_dtype(dtype).itemsize
+        if self.bit_depth is not None and self.bit_depth > widest:
+            raise OptionError(f"bit_depth={self.bit_depth} does not fit samples of {widest} bits")
+        self.axes_of(shape)

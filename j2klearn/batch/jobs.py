@@ -1,0 +1,127 @@
+"""What becomes of what: pictures of a folder or a list, and the files that they are coded into."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..convert import SUFFIXES, pictures_in
+from ..errors import InputError, OptionError
+from .summary import Failure
+
+__all__ = ["Collection", "Job", "find_jobs", "read_list"]
+
+Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A picture, and the file that it is coded into: absolute paths, as strings, for there may be very many."""
+
+    source: str
+    target: str
+
+
+@dataclass
+class Collection:
+    """The jobs of a collection, and the folders in it that cannot be listed."""
+
+    jobs: list[Job] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def read_list(data: bytes, name: str) -> list[str]:
+    """Return the paths of a list, one a line.
+
+    Raises
+    ------
+    InputError
+        If it is no text.
+    """
+    if b"\0" in data:
+        raise InputError(f"{name} is neither a folder nor a text file of paths, one a line")
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")  # some editors begin a text with a mark
+    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
+
+
+def _listed(source: Path) -> list[str]:
+    try:
+        return read_list(source.read_bytes(), str(source))
+    except FileNotFoundError:
+        raise InputError(f"there is no folder and no list {source}") from None
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror or error}") from None
+
+
+def _names(paths: Iterable[str | os.PathLike[str]], root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the paths of a list, and what they are called: with their folders below `root`, else by name alone."""
+    for path in paths:
+        source = Path(os.path.abspath(path))
+        inside = root in source.parents
+        yield str(source), source.relative_to(root) if inside else Path(source.name or "root")
+
+
+def find_jobs(
+    sources: Sources,
+    target: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    keep_suffix: bool = False,
+) -> Collection:
+    """Return what there is to do, whether it has been done or not.
+
+    Parameters
+    ----------
+    sources : path, or iterable of paths
+        A folder, a text file of paths, or the paths themselves.
+    target : path
+        Folder for the files.
+    root : path, optional
+        Pictures of a list keep the folders that they have below this one; below the current folder if not given.
+    keep_suffix : bool
+        Call files ``photo.tif.jp2``, not ``photo.jp2``.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or list.
+    OptionError
+        If there are no pictures, or if two would become one file, or one the place of another.
+    """
+    found = Collection()
+    named: Iterable[tuple[str, Path]]
+    if isinstance(sources, str | os.PathLike) and Path(sources).is_dir():
+        if root is not None:
+            raise OptionError("a folder is its own root: root goes with a list")
+        folder = Path(os.path.abspath(sources))
+        files = pictures_in(folder, lambda error: found.failures.append(_unlisted(error)))
+        named = ((str(path), path.relative_to(folder)) for path in files)
+    else:
+        paths = _listed(Path(sources)) if isinstance(sources, str | os.PathLike) else sources
+        named = _names(paths, Path(os.path.abspath(root or os.curdir)))
+    out = Path(os.path.abspath(target))
+    becomes: dict[str, str] = {}
+    for source, name in named:
+        file = str(out / (name.with_name(name.name + ".jp2") if keep_suffix else name.with_suffix(".jp2")))
+        other = becomes.setdefault(file, source)
+        if other != source:
+            raise OptionError(
+                f"{other} and {source} would both become {file}: keep their suffixes (--keep-suffix), or their "
+                "folders (--root)"
+            )
+    if not becomes and not found.failures:
+        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to code")
+    pictures = set(becomes.values())
+    for file, source in becomes.items():
+        if file in pictures:
+            raise OptionError(f"{source} would be written over {file}: choose another folder")
+    found.jobs = [Job(source, file) for file, source in becomes.items()]
+    return found
+
+
+def _unlisted(error: OSError) -> Failure:
+    return Failure(Path(error.filename), f"cannot list the folder: {error.strerror}")
