@@ -4,8 +4,8 @@
 
 Codes photographs of 768 x 512 (pieces of the one that glymur ships, mirrored for more) one after the other in this
 process, then with `encode_batch` by one and by two processes in turn, and on a Dask cluster of two local workers of
-which one is killed when a third is done. Times are of whole runs, the start of the processes included. Every run has to leave
-the same files, each written once.
+which one is killed when a third is done. Times are of whole runs, the start of the processes included. Every run has
+to leave the same files, each written once.
 """
 
 from __future__ import annotations
