@@ -111,7 +111,7 @@ def test_lower_resolutions_and_flat_pictures(picture):
 
 
 def test_the_segment():
-    descriptor = opened(j2klearn.encode(np.zeros((64, 64), np.uint8), bpp=1)).descriptor
+    descriptor = opened(j2klearn.encode(np.zeros((64, 64), np.uint8), bpp=1, fallback=False)).descriptor
     codes = np.arange(1, 13, dtype=np.uint8).reshape(1, 3, 4)
     payload = replace(descriptor, noise=NoiseTable(codes)).to_bytes()
     assert payload[4] == 2
@@ -132,7 +132,7 @@ def test_the_segment():
 
 
 def test_a_table_for_other_tiles_is_an_error(picture):
-    data = j2klearn.encode(picture[:128, :128], bpp=1, jp2=False)
+    data = j2klearn.encode(picture[:128, :128], bpp=1, jp2=False, fallback=False)
     descriptor = opened(data).descriptor
     old = descriptor.to_bytes()
     new = replace(descriptor, noise=NoiseTable(np.ones((1, 1, 2), np.uint8))).to_bytes()
