@@ -3,6 +3,7 @@
 python benchmarks/access.py bytes                 # of an 8192 x 8192 picture: a region, an overview, a layer
 python benchmarks/access.py regions --plot FILE   # time against the size of a region
 python benchmarks/access.py large --side 32768    # a picture of a gigapixel, written and read in bounded memory
+python benchmarks/access.py borders               # squared error near the borders of tiles, and elsewhere
 
 The pictures are photographs that scikit-image ships, mirrored side by side.
 """
@@ -240,6 +241,56 @@ def _large(side: int) -> dict[str, Any]:
     return found
 
 
+def _at_borders(error: NDArray[np.float32], tile: int, reach: int = 8) -> float:
+    """Return the mean over tiles of the error within `reach` pixels of their borders over that inside, in dB."""
+    down, across = (side // tile for side in error.shape)
+    tiles = error.reshape(down, tile, across, tile).swapaxes(1, 2)[1:-1, 1:-1]
+    at = np.arange(tile)
+    near = np.minimum(at, tile - 1 - at) < reach
+    near = near[:, None] | near
+    borders, inside = (tiles[:, :, where].mean(axis=2, dtype=np.float64) for where in (near, ~near))
+    return float((10 * np.log10(borders / inside)).mean())
+
+
+def borders(side: int) -> dict[str, Any]:
+    """Return the squared error near the borders of tiles over that inside, in dB.
+
+    What a picture has near the borders is not what it has elsewhere: the same pixels of the same picture, coded without
+    tiles, say how much of it is the picture's. Ratios are within tiles, for each has its own rate.
+    """
+    picture = Mosaic(side)[:side]
+    found: dict[str, Any] = {"side": side, "cases": []}
+    kinds: dict[str, dict[str, Any]] = {"learned": {}, "ordinary 9/7": {"model": None}}
+    for tile in (256, TILE):
+        for bpp in LAYERS:
+            for kind, options in kinds.items():
+                decibels = []
+                for tiling in ({"tile_size": tile}, {}):
+                    coded = j2klearn.encode(picture, bpp=bpp, **options, **tiling)
+                    error = np.square(j2klearn.decode(coded).astype(np.float32) - picture)
+                    decibels.append(_at_borders(error, tile))
+                tiled, untiled = decibels
+                found["cases"].append(
+                    {"kind": kind, "tile": tile, "bpp": bpp, "tiled_db": tiled, "untiled_db": untiled}
+                )
+    return found
+
+
+def _print_borders(found: dict[str, Any]) -> None:
+    rows = [
+        [
+            case["kind"],
+            str(case["tile"]),
+            f"{case['bpp']:g}",
+            f"{case['tiled_db']:+.2f} dB",
+            f"{case['untiled_db']:+.2f} dB",
+            f"{case['tiled_db'] - case['untiled_db']:+.2f} dB",
+        ]
+        for case in found["cases"]
+    ]
+    print(text_table([["file", "tile", "bpp", "with tiles", "without", "difference"], *rows]))
+
+
 def _print_large(found: dict[str, Any]) -> None:
     rows = [
         [
@@ -258,8 +309,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("bytes", "regions", "large", "one"), help="see above")
-    parser.add_argument("--side", type=int, help="side of the picture (default: 8192; large: 32768)")
+    parser.add_argument("what", choices=("bytes", "regions", "large", "borders", "one"), help="see above")
+    parser.add_argument(
+        "--side", type=int, help="side of the picture (default: 8192; large: 32768; borders: 4096)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--plot", type=Path, metavar="FILE")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -275,6 +328,9 @@ def main() -> int:
         _print_times(found)
         if options.plot:
             _plot(found, options.plot)
+    elif options.what == "borders":
+        found = borders(options.side or 4096)
+        _print_borders(found)
     else:
         found = _large(options.side or 32768)
         _print_large(found)

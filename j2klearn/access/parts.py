@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..boxes import locate
 from ..codestream import MainHeader, main_header_end, read_main_header
@@ -58,6 +59,7 @@ class _Part:
 
     start: int
     end: int
+    whole: bool = False  # all of it is wanted
     data: bytes = b""
     header: TilePartHeader | None = None
 
@@ -81,9 +83,9 @@ class _Tile:
     finest: int
     order: PacketOrder | None
     parts: list[_Part]
-    spans: list[
-        tuple[int, int]
-    ]  # first and last packet of each part (half-open), where that follows from the layout
+    wanted: NDArray[np.bool_]  # of each packet
+    # the half-open range of packets of each part, where that follows from the layout
+    spans: list[tuple[int, int]] = field(default_factory=list)
     raw: bool = False  # taken as it is
 
 
@@ -214,11 +216,11 @@ class PartialCodestream:
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
-        truncated = self._read_headers(tiles, all_layers=layers >= self.header.layers)
+        truncated = self._read_headers(tiles)
         if truncated and any(tile.raw for tile in tiles):
             return None
         out = bytearray(self._main_header(head, bounds))
-        kept = [self._kept(tile, needs, layers) for tile in tiles]
+        kept = [self._kept(tile) for tile in tiles]
         bodies = iter(self._bodies(tiles, kept))
         for number, (tile, spans) in enumerate(zip(tiles, kept, strict=True)):
             if tile.raw:
@@ -243,9 +245,9 @@ class PartialCodestream:
         area = header.tile_area(number)
         order = packet_order(header, area)
         if order is None:
-            return _Tile(number, area, header.levels, None, self._parts(number), [], raw=True)
+            return _Tile(number, area, header.levels, None, self._parts(number), np.empty(0, bool), raw=True)
         finest = needs.finest_of(area)
-        tile = _Tile(number, area, finest, order, [], [])
+        tile = _Tile(number, area, finest, order, [], self._wanted(order, area, finest, needs, layers))
         if finest < 0:
             return tile
         parts = self._parts(number)
@@ -260,14 +262,28 @@ class PartialCodestream:
             if resolution <= finest and layer < layers:
                 count = (starts[resolution + 1] - starts[resolution]) // groups
                 first = starts[resolution] + layer * count
+                part.whole = bool(tile.wanted[first : first + count].all())
                 tile.parts.append(part)
                 tile.spans.append((first, first + count))
         return tile
 
+    def _wanted(
+        self, order: PacketOrder, area: Rect, finest: int, needs: Needs, layers: int
+    ) -> NDArray[np.bool_]:
+        """Tell of each packet of a tile whether it is needed."""
+        wanted = (order.layer < layers) & (order.resolution <= finest)
+        for resolution in range(finest + 1):
+            precincts = precincts_of(self.header, area, resolution)
+            if len(precincts) > 1:
+                useful = np.array([needs.wants(resolution, precinct) for precinct in precincts])
+                here = order.resolution == resolution
+                wanted[here] &= useful[order.precinct[here]]
+        return wanted
+
     def _parts(self, number: int) -> list[_Part]:
         return [_Part(start, end) for start, end in self.index.of(number)]
 
-    def _read_headers(self, tiles: list[_Tile], *, all_layers: bool) -> bool:
+    def _read_headers(self, tiles: list[_Tile]) -> bool:
         """Read the headers of the tile-parts, or all of those of which all is wanted.
 
         Return whether something is beyond the end of the file.
@@ -284,7 +300,7 @@ class PartialCodestream:
             wanted += [(tile, part) for part in there]
         guesses = []
         for tile, part in wanted:
-            whole = tile.raw or (all_layers and bool(tile.spans) and self._undivided(tile))
+            whole = tile.raw or part.whole
             guesses.append(min(part.end, size, part.end if whole else part.start + self._guess(tile, part)))
         heads = self._read([(part.start, end) for (_, part), end in zip(wanted, guesses, strict=True)])
         again = []
@@ -303,11 +319,6 @@ class PartialCodestream:
             if tile.raw and tile.spans:  # not what it looked like
                 tile.parts, tile.spans = self._parts(tile.index), []
         return truncated
-
-    def _undivided(self, tile: _Tile) -> bool:
-        """Tell whether every resolution of a tile is one precinct."""
-        assert tile.order is not None
-        return not tile.order.precinct.any()
 
     def _bodies(self, tiles: list[_Tile], kept: list[list[_Stretch]]) -> list[bytes]:
         """Return the stretches that the tiles take; what the headers came with is not read again."""
@@ -368,19 +379,11 @@ class PartialCodestream:
             at = last
         return at <= len(tile.order)
 
-    def _kept(self, tile: _Tile, needs: Needs, layers: int) -> list[_Stretch]:
+    def _kept(self, tile: _Tile) -> list[_Stretch]:
         """Return which stretches of the codestream a tile takes."""
         if tile.raw:
             return [_Stretch(part.start, part.end) for part in tile.parts]
-        order = tile.order
-        assert order is not None
-        wanted = (order.layer < layers) & (order.resolution <= tile.finest)
-        for resolution in range(tile.finest + 1):
-            precincts = precincts_of(self.header, tile.area, resolution)
-            if len(precincts) > 1:
-                useful = np.array([needs.wants(resolution, precinct) for precinct in precincts])
-                here = order.resolution == resolution
-                wanted[here] &= useful[order.precinct[here]]
+        assert tile.order is not None
         size = self.end - self.start
         out = [_Stretch(0, 0)]
 
@@ -397,7 +400,7 @@ class PartialCodestream:
             leave_out(done, first - done)
             at = part.start + part.header.size
             for number, length in enumerate(part.header.packets, first):
-                if not wanted[number] or at + length > size:
+                if not tile.wanted[number] or at + length > size:
                     leave_out(number, 1)
                 elif out[-1].end == at and not out[-1].omitted:
                     out[-1].end += length
@@ -405,7 +408,7 @@ class PartialCodestream:
                     out.append(_Stretch(at, at + length))
                 at += length
             done = first + len(part.header.packets)
-        leave_out(done, len(order) - done)
+        leave_out(done, len(tile.order) - done)
         return out
 
     def _empty_packets(self, first: int, count: int) -> bytes:

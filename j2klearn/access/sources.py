@@ -19,18 +19,20 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
 Range = tuple[int, int]
 
-#: A gap of so many bytes between two stretches is read with them, whatever it adds up to.
+#: A gap of so many bytes between two stretches is read with them, whatever it adds up to: of what is near, and of a
+#: server, where a request takes as long as reading some ten thousand bytes.
 _GAP = 64
+_REMOTE_GAP = 1 << 14
 
 #: The larger gaps that are read to save requests hold at most this share of what is wanted.
 _WASTE = 1 / 32
 
 
-def merge(ranges: Sequence[Range]) -> list[Range]:
+def merge(ranges: Sequence[Range], near: int = _GAP) -> list[Range]:
     """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted."""
     joined: list[list[int]] = []
     for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1] + _GAP:
+        if joined and start <= joined[-1][1] + near:
             joined[-1][1] = max(joined[-1][1], end)
         else:
             joined.append([start, end])
@@ -64,6 +66,7 @@ class ByteSource:
     """
 
     size: int
+    _gap = _GAP
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of each half-open range, all of which lies within the size.
@@ -74,7 +77,7 @@ class ByteSource:
             If they cannot be read, or there are fewer than there should be.
         """
         wanted = [bounds for bounds in ranges if bounds[0] < bounds[1]]
-        stretches = merge(wanted)
+        stretches = merge(wanted, self._gap)
         data = self._fetch(stretches) if stretches else []
         for (start, end), part in zip(stretches, data, strict=True):
             if len(part) != end - start:
@@ -167,6 +170,8 @@ class _File(ByteSource):
 
 class _Remote(ByteSource):
     """A file that fsspec reads, by several requests at once where its file system does that."""
+
+    _gap = _REMOTE_GAP
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         try:

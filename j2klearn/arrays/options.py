@@ -61,7 +61,7 @@ class Options:
         The learned transform of lossy chunks: the name of a shipped model or the path of a model file; if not given
         (``"auto"``) the default model. None is the 9/7.
     embed_model : bool
-        Put the weights into the array's metadata (some 160 KB, once), so that it can be read and written where the
+        Put the weights into the array's metadata (some 370 KB, once), so that it can be read and written where the
         model is not installed.
     levels : int, optional
         Decomposition levels; five, or what fits, if not given.
