@@ -28,6 +28,7 @@ from skimage import color
 from skimage import data as photographs
 
 import j2klearn
+from j2klearn.benchmark.environment import machine, versions
 from j2klearn.text_table import text_table
 
 HERE = Path(__file__).parent
@@ -317,6 +318,8 @@ def main() -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.what == "borders" and (options.side or 4096) not in range(3 * TILE, 1 << 15, TILE):
+        parser.error(f"borders needs a multiple of {TILE}, at least {3 * TILE}")
     if options.what == "one":
         print(json.dumps(large(options.side, options.folder)))
         return 0
@@ -334,7 +337,13 @@ def main() -> int:
     else:
         found = _large(options.side or 32768)
         _print_large(found)
-    (HERE / "results" / f"access-{options.what}.json").write_text(json.dumps(found, indent=1) + "\n")
+    made = {
+        "command": f"python benchmarks/access.py {options.what}",
+        "versions": versions(),
+        "machine": machine(),
+    }
+    path = HERE / "results" / f"access-{options.what}.json"
+    path.write_text(json.dumps({**made, **found}, indent=1) + "\n")
     return 0
 
 
