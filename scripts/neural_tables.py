@@ -1,0 +1,72 @@
+"""Make ``j2klearn/neural/tables.safetensors``: the tables behind the integer mixtures (``j2klearn/neural/mixture.py``).
+
+They are part of the file format, made once and shipped. Decimal arithmetic of 60 digits makes them the same anywhere:
+
+    python scripts/neural_tables.py
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "tables.safetensors"
+
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+FREE = (1 << 24) - 18  # what a row of 18 frequencies that sum to 2^24 has beyond one each
+REACH = 18  # beyond so many scales the logistic function is 0 or 1 to 24 bits
+LOGITS = 768  # in steps of 1/64; beyond, a weight is less than 2^-17
+LOG_SCALES = range(-256, 641)  # 64 times the logarithm of a scale
+
+
+def whole(value: Decimal) -> int:
+    return int(value.to_integral_value(ROUND_HALF_EVEN))
+
+
+def logistic(x: Decimal) -> Decimal:
+    return 1 / (1 + (-x).exp())
+
+
+def gaussian(x: Decimal) -> Decimal:
+    """Phi(x) = 1/2 + phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...), Marsaglia 2004; all terms have one sign."""
+    if abs(x) > 9:
+        return Decimal(x > 0)
+    term = total = x
+    n = 1
+    while abs(term) > Decimal("1e-50"):
+        n += 2
+        term *= x * x / n
+        total += term
+    return Decimal("0.5") + total * (-x * x / 2).exp() / (2 * PI).sqrt()
+
+
+def make() -> dict[str, NDArray[np.int32] | NDArray[np.int64]]:
+    with localcontext() as context:
+        context.prec = 60
+        places = [Decimal(i) / 64 for i in range(-REACH * 64, REACH * 64 + 1)]
+        scales = [(Decimal(i) / 64).exp() for i in LOG_SCALES]
+        return {
+            "exponential": np.array(
+                [whole((-Decimal(i) / 64).exp() * 2**15) for i in range(LOGITS)], np.int32
+            ),
+            "reciprocal": np.array([whole(2**25 / s) for s in scales], np.int32),
+            "logistic.cumulative": np.array([whole(FREE * logistic(x)) for x in places], np.int32),
+            "logistic.variance": np.array([whole(s * s * PI * PI / 3 * 1024) for s in scales], np.int64),
+            "gaussian.cumulative": np.array([whole(FREE * gaussian(x)) for x in places], np.int32),
+            "gaussian.variance": np.array([whole(s * s * 1024) for s in scales], np.int64),
+        }
+
+
+def main() -> int:
+    TABLES.write_bytes(safetensors.numpy.save(make()))
+    print(f"{TABLES.name}: {TABLES.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
