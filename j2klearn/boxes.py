@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ __all__ = [
     "locate",
     "replace_codestream",
     "resized",
+    "uuid_box",
+    "walk",
     "wrap",
 ]
 
@@ -55,25 +57,44 @@ def locate(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int, int]
         return 0, 0, size
     if not is_jp2(start):
         raise CodestreamError("this is not a JPEG 2000 file")
-    at = 0
+    for kind, box, contents, end in walk(peek, size):
+        if kind == b"jp2c":
+            return box, contents, end
+    raise CodestreamError("the JP2 file holds no codestream")
+
+
+def walk(
+    peek: Callable[[int, int], bytes], size: int, at: int = 0
+) -> Iterator[tuple[bytes, int, int, int]]:
+    """Yield of every box its kind, where it starts, where its contents do, and where it ends, which may be beyond `size`.
+
+    Parameters
+    ----------
+    peek : callable
+        Returns so many bytes from an offset on, fewer at the end of the file.
+    size : int
+        Bytes of the file.
+    at : int
+        Where the first box starts.
+    """
     for _ in range(_MAX_BOXES):
         head = peek(at, 16)
         if len(head) < 8:
-            break
+            return
         length, kind = struct.unpack_from(">I4s", head)
         header = 8
         if length == 1:
             if len(head) < 16:
-                break
+                return
             (length,) = struct.unpack_from(">Q", head, 8)
             header = 16
         end = size if length == 0 else at + length
-        if kind == b"jp2c":
-            return at, at + header, end
-        if end < at + header:
-            break
+        sound = end >= at + header
+        if sound or kind == b"jp2c":
+            yield kind, at, at + header, end
+        if not sound:
+            return
         at = end
-    raise CodestreamError("the JP2 file holds no codestream")
 
 
 def _locate(data: bytes) -> tuple[int, int, int]:
@@ -139,9 +160,18 @@ def add_to_header(path: Path, box: bytes) -> None:
 
 def codestream_header(size: int) -> bytes:
     """Return the header of the box of a codestream of `size` bytes."""
+    return _box_header(size, b"jp2c")
+
+
+def uuid_box(uuid: bytes, content: bytes) -> bytes:
+    """Return a UUID box (T.800 I.7.2)."""
+    return _box_header(len(uuid) + len(content), b"uuid") + uuid + content
+
+
+def _box_header(size: int, kind: bytes) -> bytes:
     if size + 8 < 1 << 32:
-        return struct.pack(">I4s", size + 8, b"jp2c")
-    return struct.pack(">I4sQ", 1, b"jp2c", size + 16)
+        return struct.pack(">I4s", size + 8, kind)
+    return struct.pack(">I4sQ", 1, kind, size + 16)
 
 
 def wrap(

@@ -1,6 +1,7 @@
-"""Pixels to components and back: level shift, scaling to the 8-bit range, and the ICT (T.800 Annex G).
+"""Pixels to components and back: level shift, scaling to the 8-bit range, and the ICT or the RCT (T.800 Annex G).
 
-Components are float32 planes in units of 8-bit grey levels whatever the bit depth, so that one model serves all.
+Components of lossy coding are float32 planes in units of 8-bit grey levels whatever the bit depth, so that one model
+serves all; those of lossless coding are int32 planes in units of the samples.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from .errors import InputError, OptionError
 from .limits import MAX_COMPONENTS
 from .stages import stage
 
-__all__ = ["Picture", "pixels", "planes", "sample_range"]
+__all__ = [
+    "Picture",
+    "pixels",
+    "planes",
+    "reversible_pixels",
+    "reversible_planes",
+    "sample_range",
+]
 
 # T.800 equations G-9 to G-11, and G-12 to G-14
 _FORWARD = (
@@ -155,6 +163,60 @@ def planes(picture: Picture) -> Planes:
 
 
 @stage("colour")
+def reversible_planes(picture: Picture) -> NDArray[np.int32]:
+    """Return the components of a picture without loss, as (C, H, W) int32: level shifted if unsigned, RGB by the RCT.
+
+    The RCT (T.800 G.2) makes of R, G and B the sum (R + 2 G + B) / 4, rounded down, and the differences B - G and
+    R - G, which take one bit more than the samples.
+    """
+    shift = 0 if picture.signed else 1 << (picture.bit_depth - 1)
+    samples = picture.samples.reshape(picture.height, picture.width, -1)
+    out = np.empty((picture.components, picture.height, picture.width), np.int32)
+    for index, plane in enumerate(out):
+        np.subtract(samples[:, :, index], shift, out=plane, dtype=np.int32)
+    if picture.ict:
+        red, green, blue = out[0].copy(), out[1].copy(), out[2]
+        out[0] = (red + 2 * green + blue) >> 2
+        out[1] = blue - green
+        out[2] = red - green
+    return out
+
+
+@stage("colour")
+def reversible_pixels(
+    components: NDArray[np.int32], bit_depth: int, *, rct: bool, signed: bool = False
+) -> Samples:
+    """Return the picture of integer planes, clipped to the bit depth; the inverse of `reversible_planes`.
+
+    Parameters
+    ----------
+    components : ndarray, shape (C, H, W), int32
+        The planes.
+    bit_depth : int
+        Bits per sample of the result: up to 8 gives uint8 or int8, more uint16 or int16.
+    rct : bool
+        The first three planes have been through the RCT.
+    signed : bool
+        The samples are signed.
+    """
+    count, height, width = components.shape
+    shift = 0 if signed else 1 << (bit_depth - 1)
+    out = np.empty((height, width, count), _dtype(bit_depth, signed=signed))
+    planes: list[NDArray[np.int32]] = list(components)
+    if rct:
+        luma, blue_green, red_green = planes[:3]
+        green = luma - ((blue_green + red_green) >> 2)
+        planes[:3] = [red_green + green, green, blue_green + green]
+    for index, plane in enumerate(planes):
+        out[:, :, index] = np.clip(plane + shift, *sample_range(bit_depth, signed=signed))
+    return out[:, :, 0] if count == 1 else out
+
+
+def _dtype(bit_depth: int, *, signed: bool) -> np.dtype[Any]:
+    return np.dtype(("i" if signed else "u") + ("1" if bit_depth <= 8 else "2"))
+
+
+@stage("colour")
 def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = False) -> Samples:
     """Return the picture of component planes, rounded and clipped; the inverse of `planes`.
 
@@ -170,7 +232,7 @@ def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = Fals
         The samples are signed.
     """
     count, height, width = components.shape
-    dtype = np.dtype(("i" if signed else "u") + ("1" if bit_depth <= 8 else "2"))
+    dtype = _dtype(bit_depth, signed=signed)
     scale, shift = np.float32(2.0 ** (bit_depth - 8)), np.float32(0 if signed else 128)
     least, most = (np.float32(bound) for bound in sample_range(bit_depth, signed=signed))
     out = np.empty((height, width, count), dtype)

@@ -21,13 +21,16 @@ from .geometry import Rect
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .neural.decoder import NeuralFile
 from .noise import REACH
 from .progress import Progress, silent
+from .request import chosen_components, chosen_resolution, region_area
 from .segment import Colour, Descriptor, Transport, read_comments
 from .subbands import Subbands
 
 if TYPE_CHECKING:
     from .model import Model
+    from .neural.entropy import EntropyModel
 
 __all__ = ["LearnedFile", "decode", "part_of_file", "read"]
 
@@ -47,14 +50,14 @@ def decode(
     reduce: int = 0,
     layers: int = 0,
     region: tuple[int, int, int, int] | None = None,
-    model: str | Path | Model | None = None,
+    model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any]:
-    """Read a picture, learned or ordinary JPEG 2000.
+    """Read a picture: JPEG 2000, ordinary or with a learned transform, or of the neural profile.
 
     Parameters
     ----------
@@ -64,19 +67,21 @@ def decode(
     reduce : int
         Highest resolutions to leave out: the sides shrink by ``2 ** reduce``, rounded up.
     layers : int
-        Quality layers to decode; 0, or more than there are, for all.
+        Quality layers to decode; 0, or more than there are, for all. Files of the neural profile have one.
     region : (y0, x0, y1, x1), optional
         Rectangle to decode, in pixels of the full resolution; parts outside the picture are cut off. With `reduce`
-        the result has the samples that the whole picture has there at that resolution.
+        the result has the samples that the whole picture has there at that resolution. It is cut out of the whole
+        where the file is of the neural profile.
     model : str, Path or None
         A model to read the file with, beside the shipped ones and the one that the file may carry; only the one
         that the file was made with is ever used.
     components : sequence of int, optional
-        These components alone, as they are coded: without undoing the component transform.
+        These components alone, as they are coded: without undoing the component transform. Not with the RCT of
+        the neural profile, whose components have more bits than the samples.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG; all processors if not given.
     max_pixels : int or None
-        Limit of the pixels decoded.
+        Limit of the pixels decoded; in the neural profile those of the whole picture at its resolution.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
     progress : callable, optional
@@ -101,9 +106,20 @@ def decode(
     Warns
     -----
     TruncatedWarning
-        If the codestream ends early; what was there has been decoded.
+        If the codestream or the payload ends early; what was there has been decoded.
     """
     codestream = PartialCodestream(open_source(data, storage_options))
+    neural = NeuralFile.open(codestream, model)
+    if neural is not None:
+        return neural.requested(
+            reduce=reduce,
+            layers=layers,
+            region=region,
+            components=components,
+            threads=threads,
+            max_pixels=max_pixels,
+            progress=progress,
+        )
     return read(
         codestream,
         LearnedFile.open(codestream, model),
@@ -131,19 +147,16 @@ def read(
 ) -> NDArray[Any]:
     """Decode what `decode` is asked for of a file that is open; `learned` is what it holds if it is a learned one."""
     header = codestream.header
-    if not isinstance(reduce, int) or not 0 <= reduce <= header.levels:
-        raise OptionError(
-            f"reduce is 0 to {header.levels}, the number of levels in this file, not {reduce!r}"
-        )
+    reduce = chosen_resolution(reduce, header.levels)
     if not isinstance(layers, int) or layers < 0:
         raise OptionError(f"layers is 0 (all) or a number of quality layers, not {layers!r}")
-    area = header.area if region is None else _area(region, header)
+    area = header.area if region is None else region_area(region, header.area)
     wanted = area.resolution(reduce)
     check_pixels(wanted.height, wanted.width, max_pixels)
     if not wanted.size:
         raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
     if components is not None:
-        components = _chosen(components, header)
+        components = chosen_components(components, header.components)
     threads = default_threads() if threads is None else threads
     layers = min(layers, header.layers)
     report = progress or silent
@@ -153,31 +166,6 @@ def read(
         out = learned.read(area, reduce, layers, components, threads, report)
     report(1.0, "done")
     return out
-
-
-def _chosen(components: Sequence[int], header: MainHeader) -> list[int]:
-    chosen = list(components)
-    inside = all(isinstance(index, int) and 0 <= index < header.components for index in chosen)
-    if not chosen or not inside or len(set(chosen)) < len(chosen):
-        raise OptionError(
-            f"components are different numbers from 0 to {header.components - 1}, not {components!r}"
-        )
-    return chosen
-
-
-def _area(region: tuple[int, int, int, int], header: MainHeader) -> Rect:
-    """Return a region as an area on the reference grid, cut to the picture."""
-    try:
-        y0, x0, y1, x1 = (int(v) for v in region)
-    except (TypeError, ValueError):
-        raise OptionError(f"a region is (y0, x0, y1, x1), not {region!r}") from None
-    if y0 >= y1 or x0 >= x1:
-        raise OptionError(f"the region {region!r} is empty: it is (y0, x0, y1, x1) with y0 < y1 and x0 < x1")
-    top, left = header.area.origin
-    inside = Rect(top + y0, left + x0, top + y1, left + x1).intersection(header.area)
-    if not inside.size:
-        raise OptionError(f"the region {region!r} lies outside the picture of {header.area.shape}")
-    return inside
 
 
 def _warn(message: str) -> None:
@@ -254,11 +242,14 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
         raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
 
 
-def _find_model(descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | None) -> Model:
+def _find_model(
+    descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | EntropyModel | None
+) -> Model:
     from .model import Model
-    from .registry import find, resolve
+    from .registry import find, resolve_any
 
-    extra = [] if model is None else [resolve(model)]
+    given = None if model is None else resolve_any(model)
+    extra = [given] if isinstance(given, Model) else []
     if weights is not None:
         extra.append(Model.from_bytes(weights))
     return find(descriptor.model_id, extra)
@@ -275,7 +266,7 @@ class LearnedFile:
 
     @classmethod
     def open(
-        cls, codestream: PartialCodestream, model: str | Path | Model | None = None
+        cls, codestream: PartialCodestream, model: str | Path | Model | EntropyModel | None = None
     ) -> LearnedFile | None:
         """Return what a codestream holds; None where it has no learned-transform segment."""
         header = codestream.header

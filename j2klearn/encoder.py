@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,10 +28,43 @@ from .tileparts import EOC, arrange
 
 if TYPE_CHECKING:
     from .model import Model
+    from .neural.entropy import EntropyModel
 
-__all__ = ["DEFAULT_MODEL", "encode", "header_overhead", "read_layout", "read_transform", "wrapped"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "PROFILES",
+    "encode",
+    "header_overhead",
+    "read_layout",
+    "read_profile",
+    "read_transform",
+    "wrapped",
+]
 
 DEFAULT_MODEL = "hybrid97-9c-compact-dq"
+
+#: Ways to code coefficients.
+PROFILES = ("ebcot", "neural")
+
+#: Options that are for JPEG 2000's own way alone.
+_EBCOT_ONLY = (
+    "layers",
+    "wavelet",
+    "embed_model",
+    "levels",
+    "tile_size",
+    "offset",
+    "tile_offset",
+    "codeblock_size",
+    "precincts",
+    "progression",
+    "mode_switches",
+    "sop",
+    "eph",
+    "plt",
+    "tlm",
+    "jp2",
+)
 
 #: A file for `psnr` is right within this many dB.
 _PSNR_TOLERANCE = 0.05
@@ -44,9 +78,11 @@ def encode(
     bpp: Number | Sequence[Number] | None = None,
     ratio: Number | Sequence[Number] | None = None,
     psnr: Number | Sequence[Number] | None = None,
+    quality: Number | None = None,
     lossless: bool = False,
     layers: int = 1,
-    model: str | Path | Model | None = DEFAULT_MODEL,
+    profile: str = "ebcot",
+    model: str | Path | Model | EntropyModel | None = "auto",
     wavelet: str | None = None,
     embed_model: bool = False,
     fallback: bool = True,
@@ -84,14 +120,25 @@ def encode(
         Size of the samples over the size of the file; 20 if nothing is asked for.
     psnr : float or sequence of float, optional
         PSNR in dB over all samples that `decode` reaches, to 0.1 dB.
+    quality : float, optional
+        With the neural profile: 0 to 100, which says how large the quantiser step is, and needs no search. It falls
+        geometrically from 128 grey levels at 0 to one at 100, of 8 bits whatever the bit depth is: 34 at 27, 11 at 50.
     lossless : bool
-        Code without loss; needs ``model=None`` for now.
+        Code without loss; with the profile ``"ebcot"`` that needs ``model=None`` for now.
     layers : int
         Number of quality layers, 1 to 100. With a single target the layers below it are spread over a sixteenth to
         all of its rate (or 12 dB); with a sequence the number follows from it.
+    profile : {"ebcot", "neural"}
+        How coefficients are coded. ``"ebcot"`` is JPEG 2000's own way: files that every reader decodes, with layers,
+        tiles and quick access to regions. ``"neural"`` takes the fewest bytes and some seconds: a learned context
+        model codes the coefficients, other readers see a small preview, there is one quality layer, and regions are
+        cut out of the whole. It takes one target, `model`, `bit_depth`, `colorspace`, `alpha`,
+        `component_transform`, `threads`, `max_pixels` and `progress`, and refuses whatever else is not as it is if
+        not given. A file for `bpp` or `ratio` is coded two or three times.
     model : str, Path or None
-        Learned transform: the name of a shipped model or the path of a model file. None writes ordinary JPEG 2000
-        (the 9/7, or the 5/3 if lossless).
+        Learned transform: the name of a shipped model or the path of a model file; ``"auto"`` is the profile's default.
+        None writes ordinary JPEG 2000 (the 9/7, or the 5/3 if lossless). With the neural profile an entropy model, for
+        lossless pictures another one than for others.
     wavelet : {"9-7", "5-3"}, optional
         The wavelet of ordinary JPEG 2000; with a model there is nothing to choose.
     embed_model : bool
@@ -154,10 +201,26 @@ def encode(
     LimitError
         If the picture has more than `max_pixels` pixels.
     """
+    given = dict(locals())  # before anything else is
+    neural = read_profile(profile, given)
     picture = Picture(
         image, bit_depth, colorspace=colorspace, alpha=alpha, component_transform=component_transform
     )
     check_pixels(picture.height, picture.width, max_pixels)
+    if neural:
+        from .neural.encoder import encode_picture, find_model, read_target
+
+        target = read_target(
+            pixels=picture.height * picture.width,
+            raw_bytes=picture.samples.size * picture.bit_depth / 8,
+            quality=quality,
+            bpp=bpp,
+            ratio=ratio,
+            psnr=psnr,
+            lossless=lossless,
+        )
+        entropy_model = find_model(model, lossless=lossless)
+        return encode_picture(picture, entropy_model, target, threads=threads, progress=progress)
     layout = read_layout(
         picture.height,
         picture.width,
@@ -214,6 +277,35 @@ def _measured(learned: bytes, coder: Coder, targets: Targets, *, jp2: bool, prog
     return files[chosen][1]
 
 
+def read_profile(profile: str, options: Mapping[str, Any]) -> bool:
+    """Tell whether the profile is the neural one, and check that the options of `encode` go with it.
+
+    Parameters
+    ----------
+    profile : str
+        What the caller asks for.
+    options : mapping
+        Arguments of `encode` by name.
+
+    Raises
+    ------
+    OptionError
+        If there is no such profile, or it does not know an option that is not as it is if not given.
+    """
+    if profile not in PROFILES:
+        raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {profile!r}")
+    if profile == "ebcot":
+        if options["quality"] is not None:
+            raise OptionError("quality goes with profile='neural': others take bpp, ratio or psnr")
+        return False
+    defaults = inspect.signature(encode).parameters
+    for name in _EBCOT_ONLY:
+        default, value = defaults[name].default, options[name]
+        if value != default and (value or default):
+            raise OptionError(f"the neural profile has no {name}: it is to stay {default!r}, not {value!r}")
+    return True
+
+
 def read_layout(
     height: int,
     width: int,
@@ -268,9 +360,13 @@ def read_layout(
 
 
 def read_transform(
-    model: str | Path | Model | None, wavelet: str | None, *, lossless: bool, embed_model: bool
+    model: str | Path | Model | EntropyModel | None,
+    wavelet: str | None,
+    *,
+    lossless: bool,
+    embed_model: bool,
 ) -> Model | str:
-    """Return the model that `encode` is asked to use, or the name of the wavelet of T.800.
+    """Return the model that `encode` is asked to use, or the name of the wavelet of T.800; ``"auto"`` is the default.
 
     Raises
     ------
@@ -291,9 +387,11 @@ def read_transform(
         raise OptionError("wavelet needs model=None: a model has its own")
     if lossless:
         raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
-    from .registry import resolve
+    from .registry import is_entropy_model, resolve
 
-    return resolve(model)
+    if is_entropy_model(model):
+        raise OptionError(f"the model {model.name} is an entropy model, which goes with profile='neural'")
+    return resolve(DEFAULT_MODEL if isinstance(model, str) and model == "auto" else model)
 
 
 class _File:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from .errors import LimitError
 
-__all__ = ["MAX_COMPONENTS", "MAX_MODEL_BYTES", "MAX_PIXELS", "MAX_TILES", "check_pixels"]
+__all__ = [
+    "MAX_COMPONENTS",
+    "MAX_ENTROPY_MODEL_BYTES",
+    "MAX_MODEL_BYTES",
+    "MAX_PIXELS",
+    "MAX_TILES",
+    "check_pixels",
+]
 
 #: Pixels of a picture (Pillow's limit against decompression bombs).
 MAX_PIXELS = 178_956_970
@@ -18,6 +25,9 @@ MAX_TILES = 65_535
 
 #: Bytes of a model file; files may carry models, and models are small.
 MAX_MODEL_BYTES = 1 << 20
+
+#: Bytes of the file of an entropy model, which no picture carries.
+MAX_ENTROPY_MODEL_BYTES = 1 << 26
 
 
 def check_pixels(height: int, width: int, max_pixels: int | None) -> None:

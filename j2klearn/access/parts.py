@@ -115,15 +115,15 @@ class PartialCodestream:
     def __init__(self, source: ByteSource) -> None:
         self.source = source
         self._buffer = source.read([(0, min(_HEAD, source.size))])[0]
-        self._box, self.start, self.end = locate(self._peek, source.size)
+        self._box, self.start, self.end = locate(self.peek, source.size)
         self.end = min(self.end, source.size)
-        end = main_header_end(lambda at, size: self._peek(self.start + at, size), self.end - self.start)
-        self.head = self._peek(self.start, end)
-        self.header: MainHeader = read_main_header(self.head + self._peek(self.start + end, 2))
+        end = main_header_end(lambda at, size: self.peek(self.start + at, size), self.end - self.start)
+        self.head = self.peek(self.start, end)
+        self.header: MainHeader = read_main_header(self.head + self.peek(self.start + end, 2))
         self._index: TileParts | None = None
         self._walked = False
 
-    def _peek(self, at: int, size: int) -> bytes:
+    def peek(self, at: int, size: int) -> bytes:
         """Return bytes of the file, fewer where it ends."""
         end = min(at + size, self.source.size)
         if at >= end:
@@ -147,7 +147,7 @@ class PartialCodestream:
 
     def boxes_before(self) -> bytes:
         """Return what lies before the box of the codestream."""
-        return self._peek(0, self._box)
+        return self.peek(0, self._box)
 
     @property
     def index(self) -> TileParts:

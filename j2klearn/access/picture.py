@@ -14,12 +14,15 @@ from ..errors import OptionError, UnsupportedError
 from ..geometry import Rect
 from ..indexing import LOWEST, select
 from ..limits import MAX_PIXELS
+from ..neural.decoder import NeuralFile
 from ..progress import Progress, silent
+from ..request import chosen_resolution
 from .parts import PartialCodestream
 from .sources import Source, open_source
 
 if TYPE_CHECKING:
     from ..model import Model
+    from ..neural.entropy import EntropyModel
 
 __all__ = ["PictureFile", "open"]
 
@@ -31,12 +34,12 @@ _LONGEST = 8192
 def open(
     source: Source,
     *,
-    model: str | Path | Model | None = None,
+    model: str | Path | Model | EntropyModel | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
 ) -> PictureFile:
-    """Open a picture, learned or ordinary JPEG 2000, without decoding it.
+    """Open a picture without decoding it: JPEG 2000, ordinary or learned, or of the neural profile.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def open(
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG; all processors if not given.
     max_pixels : int or None
-        Limit of the pixels that one reading decodes.
+        Limit of the pixels that one reading decodes; in the neural profile always those of the whole picture.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
 
@@ -66,7 +69,8 @@ class PictureFile:
     """A picture in a file, made by `open`; an array of which slices are decoded.
 
     ``picture[y0:y1, x0:x1]`` is a region, ``picture[::4, ::4]`` a quarter of the resolution. Slicing is safe for
-    threads, so that ``dask.array.from_array(picture, chunks=...)`` works.
+    threads, so that ``dask.array.from_array(picture, chunks=...)`` works. A picture of the neural profile is decoded as
+    a whole, once for all regions that are read one after the other at the same resolution.
 
     Attributes
     ----------
@@ -79,20 +83,21 @@ class PictureFile:
     tile_size : (int, int)
         Height and width of a tile, cut to the picture.
     learned : bool
-        The file has a learned transform.
+        The file has a learned transform, or is of the neural profile.
     """
 
     def __init__(
         self,
         source: Any,
-        model: str | Path | Model | None,
+        model: str | Path | Model | EntropyModel | None,
         threads: int | None,
         max_pixels: int | None,
     ) -> None:
         self._codestream = PartialCodestream(source)
-        self._file = LearnedFile.open(self._codestream, model)
+        self._neural = NeuralFile.open(self._codestream, model)
+        self._file = None if self._neural else LearnedFile.open(self._codestream, model)
         self._threads, self._max_pixels = threads, max_pixels
-        header = self._codestream.header
+        self._header = header = self._neural.header if self._neural else self._codestream.header
         if any(size != (1, 1) for size in header.subsampling):
             raise UnsupportedError(
                 "the components of this picture differ in size: j2klearn does not resample them"
@@ -107,7 +112,7 @@ class PictureFile:
         self.dtype = np.dtype(f"{kind}{1 if max(header.precisions) <= 8 else 2}")
         self.levels, self.layers = header.levels, header.layers
         self.tile_size = (min(header.tile_size[0], area.height), min(header.tile_size[1], area.width))
-        self.learned = self._file is not None
+        self.learned = self._file is not None or self._neural is not None
 
     @property
     def ndim(self) -> int:
@@ -134,17 +139,18 @@ class PictureFile:
         progress: Progress | None = None,
     ) -> NDArray[Any]:
         """Decode the picture or a part of it; arguments, result and errors are those of `j2klearn.decode`."""
-        return read(
-            self._codestream,
-            self._file,
-            reduce=reduce,
-            layers=layers,
-            region=region,
-            components=components,
-            threads=self._threads,
-            max_pixels=self._max_pixels,
-            progress=progress,
-        )
+        options: dict[str, Any] = {
+            "reduce": reduce,
+            "layers": layers,
+            "region": region,
+            "components": components,
+            "threads": self._threads,
+            "max_pixels": self._max_pixels,
+            "progress": progress,
+        }
+        if self._neural is not None:
+            return self._neural.requested(**options)
+        return read(self._codestream, self._file, **options)
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         selection = select(index, self.shape)
@@ -188,11 +194,8 @@ class PictureFile:
         CodestreamError
             If the file is damaged.
         """
-        header = self._codestream.header
-        if not isinstance(reduce, int) or not 0 <= reduce <= self.levels:
-            raise OptionError(
-                f"reduce is 0 to {self.levels}, the number of levels in this file, not {reduce!r}"
-            )
+        header = self._header
+        reduce = chosen_resolution(reduce, self.levels)
         whole = header.area.resolution(reduce)
         if tuple(out.shape) != (*whole.shape, *self.shape[2:]):
             raise OptionError(f"the picture has the shape {(*whole.shape, *self.shape[2:])}, not {out.shape}")
@@ -210,7 +213,7 @@ class PictureFile:
 
     def _blocks(self, reduce: int) -> Iterator[Rect]:
         """Yield areas of the reference grid, of whole tiles where those are not too large."""
-        header = self._codestream.header
+        header = self._header
         area, scale = header.area, 1 << reduce
         width = _rounded(_LONGEST * scale, header.tile_size[1])
         width = min(width, area.width)
