@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import ModelError
 
-__all__ = ["check_config"]
+__all__ = ["check_config", "check_context_config"]
 
 _CHANNELS = range(1, 65)
 _BLOCKS = range(17)
@@ -126,6 +126,46 @@ def check_config(config: object) -> dict[str, Any]:
         operator.check(f"the model's {step}", config[step])
         if config["operator"] == "proposal-opacity" and _half_width(config[step]) < 1:
             raise ModelError(f"the model's {step} reads no neighbours")
+    return dict(config)
+
+
+_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "shared": _FLAGS}
+_FIRST = _Options(_NETWORK, {})
+_SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {})
+
+
+def _check_name(what: str, named: object) -> None:
+    """Raise `ModelError` if `named` does not name another model by ``name`` and ``id``."""
+    sound = isinstance(named, Mapping) and set(named) == {"name", "id"}
+    if not sound or not all(isinstance(value, str) and 0 < len(value) <= 64 for value in named.values()):  # type: ignore[attr-defined]
+        raise ModelError(f"{what} has to be told by name and id")
+
+
+def check_context_config(config: object) -> dict[str, Any]:
+    """Return a copy of the configuration of an entropy model if it is one that can be.
+
+    Parameters
+    ----------
+    config : object
+        A mapping; see `j2klearn.neural.model.ContextModel`.
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    what = "the entropy model"
+    if not isinstance(config, Mapping) or config.get("kind") != "context":
+        raise ModelError("the model is no entropy model of a kind that this version of j2klearn knows")
+    tables = frozenset({"kind", "transform", "dequantiser", "first", "second"})
+    options = _Options({"mixtures": range(1, 5)}, {"learned_levels": range(33)})
+    options.check(what, config, tables)
+    if config.get("transform") not in ("9-7", "5-3"):
+        _check_name(f"{what}'s transform", config.get("transform"))
+    if "dequantiser" in config:
+        _check_name(f"{what}'s dequantiser", config["dequantiser"])
+    _FIRST.check(f"{what}'s first network", config.get("first"))
+    _SECOND.check(f"{what}'s second network", config.get("second"))
     return dict(config)
 
 

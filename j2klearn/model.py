@@ -6,17 +6,14 @@ This module needs numpy alone; the network is built, with PyTorch, when it is fi
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
+from . import weights
 from .configuration import check_config
 from .errors import ModelError
 from .limits import MAX_MODEL_BYTES
@@ -74,8 +71,7 @@ class Model:
                 raise ModelError(f"the model's weights {key} are not finite")
         if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
             raise ModelError("the model's weights are not those that its configuration asks for")
-        # safetensors writes memory as it lies
-        self._tensors = {key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}
+        self._tensors = {key: tensors[key] for key in sorted(tensors)}
 
     @property
     def name(self) -> str:
@@ -94,16 +90,11 @@ class Model:
     @functools.cached_property
     def id(self) -> bytes:
         """SHA-256 over the configuration and the weights, 32 bytes."""
-        digest = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode())
-        for key, tensor in self._tensors.items():
-            digest.update(f"{key}{tensor.shape}".encode())
-            digest.update(tensor.astype("<f4").tobytes())
-        return digest.digest()
+        return weights.digest(self.config, self._tensors)
 
     def to_bytes(self) -> bytes:
         """Return the model as a safetensors file."""
-        metadata = {"config": json.dumps(self.config, sort_keys=True), "card": json.dumps(self.card)}
-        return safetensors.numpy.save(self._tensors, metadata)
+        return weights.write(self.config, self._tensors, self.card)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Model:
@@ -114,16 +105,8 @@ class Model:
         ModelError
             If `data` is no safetensors file of ours, or is larger than `MAX_MODEL_BYTES`.
         """
-        if len(data) > MAX_MODEL_BYTES:
-            raise ModelError(f"a model file of more than {MAX_MODEL_BYTES} bytes is not accepted")
-        try:
-            tensors = safetensors.numpy.load(data)
-            header = int.from_bytes(data[:8], "little")
-            metadata = json.loads(data[8 : 8 + header])["__metadata__"]
-            config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
-        except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-            raise ModelError("this is not a j2klearn model file") from None
-        return cls(config, tensors, card if isinstance(card, dict) else {})
+        config, tensors, card = weights.read(data, MAX_MODEL_BYTES)
+        return cls(config, tensors, card)
 
     @classmethod
     def load(cls, path: Path) -> Model:

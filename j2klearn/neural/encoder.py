@@ -117,7 +117,9 @@ def find_model(model: str | Path | Model | EntropyModel | None, *, lossless: boo
     found = resolve_entropy(model)
     if is_lossless(found.config) != lossless:
         kinds = ("lossless", "lossy") if lossless else ("lossy", "lossless")
-        raise OptionError(f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones")
+        raise OptionError(
+            f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones"
+        )
     return found
 
 
@@ -246,9 +248,7 @@ class _Lossy(_Job):
         return self.coded(self.quantised(code), _ANALYSED, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
-        header = self.header(
-            lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise
-        )
+        header = self.header(lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise)
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
     def at_size(self, size: float) -> bytes:

@@ -235,6 +235,13 @@ class Encoder:
         for block in _blocks(len(whole)):
             _put(self._sink, whole[block], parameters[block], self._mixture)
 
+    def raw(self, values: NDArray[np.integer[Any]], bits: int) -> None:
+        """Append the `bits` low bits, 1 to 31, of integers as they are."""
+        left, everyone = values.astype(np.int64), np.arange(len(values))
+        for at in range(0, bits, _RAW_BITS):
+            take = np.full(len(left), min(bits - at, _RAW_BITS))
+            self._sink.uniform(everyone, (left >> at) & ((1 << take) - 1), take)
+
     def finish(self) -> bytes:
         """Return the segment; empty where it holds no integers."""
         words: NDArray[np.uint32] = self._coder.get_compressed()
@@ -298,6 +305,10 @@ class Decoder:
                 raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
             values[block] = decoded
         return values
+
+    def raw(self, count: int, bits: int) -> NDArray[np.int64]:
+        """Return the next `count` integers of `bits` bits, 1 to 31, that were appended as they are."""
+        return self._raw(np.full(count, bits))
 
     def _get(self, *model: Any) -> NDArray[np.int64]:
         try:

@@ -16,13 +16,14 @@ from tqdm import tqdm
 
 from ..errors import InputError
 
-__all__ = ["Patches"]
+__all__ = ["Patches", "files"]
 
 _SUFFIXES = {".webp", ".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # T.800 equation G-9
 
 
-def _files(folder: Path) -> Iterator[bytes]:
+def files(folder: Path) -> Iterator[bytes]:
+    """Yield the picture files of a folder, and of the tar files in it."""
     for path in sorted(folder.iterdir()):
         if path.suffix == ".tar":
             with tarfile.open(path) as shard:
@@ -57,7 +58,7 @@ class Patches:
             raise InputError(f"{folder} is not a folder of training pictures")
         patches: list[NDArray[np.uint8]] = []
         silent = True if quiet else None
-        for data in tqdm(_files(folder), desc="reading pictures", unit=" files", disable=silent, leave=False):
+        for data in tqdm(files(folder), desc="reading pictures", unit=" files", disable=silent, leave=False):
             with Image.open(io.BytesIO(data)) as picture:
                 rgb = np.asarray(picture.convert("RGB"), np.float32)
             luma = np.rint(rgb @ _LUMA).astype(np.uint8)

@@ -1,0 +1,125 @@
+"""What the context networks see: integers made of the subbands that are decoded already.
+
+Of a component at one level, on the grid of the level's LL, in units of 1/64: the low-pass plane less its mean of
+nine, and its slopes; the details of the level above; the quantiser step and the level. Components that are coded with
+the knowledge of others see these components' details of the same level too. All of it is compressed by asinh, so that
+edges and texture have a like say. Networks work at half the grid: every two by two positions are one, of four times
+the planes. Shifts and divisions round down. This is part of the file format.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .lowpass import FRACTION, LowPass
+
+__all__ = ["OWN", "UNIT", "compress", "inputs", "known", "on_grid", "others", "quarters", "scalar_planes"]
+
+#: Features are in units of one over this.
+UNIT = 64
+
+#: Planes of a component's own features: `known` and `scalar_planes`.
+OWN = 8
+
+_OTHERS = 2 * 3 + 1  # planes of `others`
+_TABLE_BITS = 12
+_NINTH = 7282  # 2^16 / 9
+_MAX_LEVEL = 5
+
+
+def inputs(*, conditioned: bool) -> int:
+    """Return the planes of features of a component, one that knows the two before it or not."""
+    return OWN + (_OTHERS if conditioned else 0)
+
+
+@functools.cache
+def _table() -> tuple[Tensor, Tensor]:
+    loaded = safetensors.torch.load_file(Path(__file__).with_name("tables.safetensors"))
+    return loaded["asinh"].long(), loaded["octaves"].long()
+
+
+def compress(x: Tensor) -> Tensor:
+    """Return 64 asinh(x / 16), rounded, of int64 below 2^53 in magnitude."""
+    table, octaves = _table()
+    size = x.abs()
+    over = (torch.frexp(size.double())[1].long() - _TABLE_BITS).clamp_min(0)
+    value = table[size >> over] + octaves[over]
+    return torch.where(x < 0, -value, value)
+
+
+def on_grid(band: Tensor, height: int, width: int) -> Tensor:
+    """Return a subband (..., h, w) with zeros for the row or column that it lacks on the grid of its level's LL."""
+    return F.pad(band, (0, width - band.shape[-1], 0, height - band.shape[-2]))
+
+
+def quarters(x: Tensor) -> Tensor:
+    """Return planes (N, C, h, w) as (N, 4 C, ceil(h / 2), ceil(w / 2)): of every plane its four phases."""
+    return F.pixel_unshuffle(F.pad(x, (0, x.shape[-1] & 1, 0, x.shape[-2] & 1)), 2)
+
+
+def _slopes(low: LowPass) -> Tensor:
+    x = low.plane
+    wide = torch.cat([x[..., :1, :], x, x[..., -1:, :]], -2)
+    wide = torch.cat([wide[..., :1], wide, wide[..., -1:]], -1)
+    rows = wide[..., :-2, :] + wide[..., 1:-1, :] + wide[..., 2:, :]
+    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    middle = ((9 * x - total) * _NINTH) >> 16
+    across = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) >> 1
+    down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) >> 1
+    return torch.stack([low.relative(middle), low.relative(across), low.relative(down)], -3)
+
+
+def known(low: LowPass, above: Tensor | None) -> Tensor:
+    """Return what is known of a component before a level of it is decoded.
+
+    Parameters
+    ----------
+    low : LowPass
+        Its low-pass plane (N, h, w) at this level.
+    above : Tensor of int64, shape (N, 3, ha, wa), optional
+        HL, LH and HH of the level above, on its grid; None at the coarsest.
+
+    Returns
+    -------
+    Tensor of int64, shape (N, 6, h, w)
+    """
+    slopes = compress(_slopes(low))
+    if above is None:
+        return torch.cat([slopes, torch.zeros_like(slopes)], 1)
+    height, width = slopes.shape[-2:]
+    parents = compress(above << FRACTION).repeat_interleave(2, -2).repeat_interleave(2, -1)
+    return torch.cat([slopes, parents[..., :height, :width]], 1)
+
+
+def scalar_planes(step_code: Tensor, level: int, shape: tuple[int, int]) -> Tensor:
+    """Return the quantiser step and the level as planes (N, 2, h, w), from 16 log2 of the steps (N,)."""
+    step = (step_code - UNIT).view(-1, 1, 1, 1)
+    place = torch.full_like(step, (min(level - 1, _MAX_LEVEL) * UNIT) // _MAX_LEVEL)
+    return torch.cat([step, place], 1).expand(-1, -1, *shape)
+
+
+def others(details: Sequence[Tensor | None], shape: tuple[int, int], count: int) -> Tensor:
+    """Return the details (N, 3, h, w) of other components, zeros and no mark where one is not decoded yet.
+
+    Parameters
+    ----------
+    details : sequence of Tensor of int64 or None
+        Of the components before.
+    shape : (int, int)
+        Of the level's grid.
+    count : int
+        N.
+    """
+    planes = []
+    for part in details:
+        empty = torch.zeros(count, 3, *shape, dtype=torch.int64)
+        planes.append(empty if part is None else compress(part << FRACTION))
+    mark = torch.full((count, 1, *shape), 0 if details[-1] is None else UNIT, dtype=torch.int64)
+    return torch.cat([*planes, mark], 1)

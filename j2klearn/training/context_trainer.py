@@ -1,0 +1,270 @@
+"""Training of the context networks: the bits of quantised subbands, as few as can be (P2, Section 3.2: the rate alone).
+
+The transform stays as it is. First the network of luma is trained, then, alone, that of the components that are coded
+with luma known. One set of weights serves all rates: the quantiser step is drawn for every picture, and so is the
+rounding offset of the quantiser.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ..neural import features as seen
+from ..neural.context import STAGES, ContextNetwork, mixture_bits
+from ..neural.lowpass import Irreversible, LowPass, Reversible
+from .context_data import Crop, SubbandPatches
+from .context_settings import ContextSettings
+
+__all__ = ["ContextTrainer", "context_bits", "network_of"]
+
+_LOG_EVERY = 50
+
+
+def network_of(part: str, options: dict[str, Any], mixtures: int) -> ContextNetwork:
+    """Return an untrained network for the "first" component, or for the "second" and third."""
+    inputs = seen.inputs(conditioned=options.get("conditioned", False))
+    return ContextNetwork(inputs, options["width"], options["blocks"], mixtures, options["shared"])
+
+
+def _steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) -> Tensor:
+    low, high = np.log2(bounds)
+    return torch.from_numpy(np.exp2(rng.uniform(low, high, count)).astype(np.float32))
+
+
+def _quantised(crop: Crop, step: Tensor, offset: float) -> tuple[Tensor, list[Tensor]]:
+    scale = 1 / step.view(-1, 1, 1, 1)
+    low = torch.round(crop.ll * scale).long()
+    scale = scale[..., None]
+    details = [(band.sign() * (band.abs() * scale + offset).floor()).long() for band in crop.details]
+    return low, details
+
+
+def context_bits(
+    network: ContextNetwork,
+    part: str,
+    ll: Tensor,
+    details: list[Tensor],
+    step_code: Tensor,
+    *,
+    lossless: bool,
+    conditioned: bool,
+    bfloat16: bool,
+) -> list[Tensor]:
+    """Return the bits of all details of every level, finest first.
+
+    Parameters
+    ----------
+    network : ContextNetwork
+    part : {"first", "second"}
+        The network is for the first component, or for the two others; these are done together.
+    ll : Tensor of int64, shape (N, C, h, w)
+    details : list of Tensor of int64, each (N, C, 3, h, w)
+        Finest level first; planes of one level have one size.
+    step_code : Tensor of int64, shape (N,)
+        16 log2 of the quantiser steps.
+    lossless : bool
+        The subbands are the reversible 5/3's.
+    conditioned : bool
+        The second network sees the components before.
+    bfloat16 : bool
+        Compute in bfloat16.
+    """
+    levels, count = len(details), len(ll)
+    components = range(1) if part == "first" else range(1, 3)
+    kind = Reversible if lossless else Irreversible
+    lows: list[LowPass] = [kind(ll[:, c], levels) for c in components]
+    bits: list[Tensor] = []
+    for level in range(levels, 0, -1):
+        bands = details[level - 1]
+        shape = (bands.shape[-2], bands.shape[-1])
+        inputs = []
+        for c, low in zip(components, lows, strict=True):
+            above = details[level][:, c] if level < levels else None
+            planes = [seen.known(low, above), seen.scalar_planes(step_code, level, shape)]
+            if part == "second" and conditioned:
+                before = [bands[:, 0], bands[:, 1] if c == 2 else None]
+                planes.append(seen.others(before, shape, count))
+            inputs.append(torch.cat(planes, 1))
+        x = seen.quarters(torch.cat(inputs)).float() / seen.UNIT
+        own = torch.cat([bands[:, c] for c in components])
+        values = seen.quarters(own)
+        known = seen.compress(values << 4).float() / seen.UNIT
+        inside = seen.quarters(torch.ones_like(own[:1]))
+        total = torch.zeros(())
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            mixtures = network(x.contiguous(memory_format=torch.channels_last), known)
+            for stage, mixture in enumerate(mixtures):
+                some = slice(stage, None, STAGES)
+                total = total + (mixture_bits(mixture, values[:, some].float()) * inside[:, some]).sum()
+        bits.append(total)
+        for c, low in zip(components, lows, strict=True):
+            low.refine([bands[:, c, 0], bands[:, c, 1], bands[:, c, 2]])
+    return bits[::-1]
+
+
+class ContextTrainer:
+    """Trains one of the two networks; the state can be written and read back.
+
+    Parameters
+    ----------
+    part : {"first", "second"}
+        Which.
+    options : dict
+        The network's part of the configuration.
+    settings : ContextSettings
+        How.
+    pictures : SubbandPatches
+        Training pictures; the last `settings.held_out` of them are for validation.
+    folder : Path
+        Receives ``PART.pt`` and ``PART.csv``.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        options: dict[str, Any],
+        settings: ContextSettings,
+        pictures: SubbandPatches,
+        folder: Path,
+    ) -> None:
+        self.part, self.options, self.settings, self.pictures = part, options, settings, pictures
+        self.folder = folder
+        self.steps = settings.first_steps if part == "first" else settings.second_steps
+        torch.manual_seed(settings.seed)
+        self.network = network_of(part, options, settings.mixtures)
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), settings.learning_rate, betas=(0.9, 0.98)
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _decay(self, step: int) -> float:
+        warm = min(1.0, (step + 1) / max(1, min(300, self.steps // 10)))
+        return warm * max(0.001, 0.5 * (1 + math.cos(math.pi * step / max(1, self.steps))))
+
+    def bits(self, network: ContextNetwork, crop: Crop, step: Tensor, offset: float) -> list[Tensor]:
+        """Return the bits of crops by level at quantiser steps (N,)."""
+        if self.pictures.lossless:
+            step, offset = torch.ones(len(crop.ll)), 0.0
+        ll, details = _quantised(crop, step, offset)
+        return context_bits(
+            network,
+            self.part,
+            ll,
+            details,
+            torch.round(16 * torch.log2(step)).long(),
+            lossless=self.pictures.lossless,
+            conditioned=bool(self.options.get("conditioned")),
+            bfloat16=self.settings.bfloat16 and torch.is_grad_enabled(),
+        )
+
+    def train_step(self) -> float:
+        """Take one step; return the bits per coefficient of the batch before it."""
+        s = self.settings
+        rng = np.random.default_rng([s.seed, self.step, self.part == "second"])
+        chosen = rng.choice(len(self.pictures) - s.held_out, s.batch, replace=False)
+        crop = self.pictures.crop(chosen, slice(0, 1 if self.part == "first" else 3), rng)
+        step = _steps(s.step_range, s.batch, rng)
+        bits = self.bits(self.network, crop, step, float(rng.uniform(*s.offset_range)))
+        count = crop.details[0][:, 0].numel() * 4 / 3 * (1 if self.part == "first" else 2)
+        cost = torch.stack(bits).sum() / count
+        self.optimiser.zero_grad(set_to_none=True)
+        cost.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+        keep = min(s.average, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(weight, 1 - keep)
+        self.step += 1
+        return float(cost.detach())
+
+    def validate(self) -> dict[str, float]:
+        """Return the bits per coefficient of the held-out pictures at some quantiser steps."""
+        s, found = self.settings, {}
+        first = len(self.pictures) - s.held_out
+        components = slice(0, 1 if self.part == "first" else 3)
+        with torch.no_grad():
+            for step in (1.0,) if self.pictures.lossless else (8.0, 16.0, 32.0, 64.0):
+                total, count = 0.0, 0.0
+                for start in range(first, len(self.pictures), 16):
+                    chosen = np.arange(start, min(start + 16, len(self.pictures)))
+                    crop = self.pictures.crop(chosen, components, np.random.default_rng(start))
+                    total += float(sum(self.bits(self.average, crop, torch.full((len(chosen),), step), 0.4)))
+                    count += crop.details[0][:, 0].numel() * 4 / 3 * (1 if self.part == "first" else 2)
+                found[f"{step:g}"] = total / count
+        return found
+
+    def run(self) -> None:
+        """Train to the last step, saving the state on the way."""
+        recent: list[float] = []
+        begun, first = time.monotonic(), self.step
+        with tqdm(total=self.steps, initial=first, desc=self.part, unit=" steps", disable=None) as bar:
+            while self.step < self.steps:
+                recent.append(self.train_step())
+                if self.step % _LOG_EVERY == 0 or self.step == self.steps:
+                    speed = self.settings.batch * (self.step - first) / (time.monotonic() - begun)
+                    mean = float(np.mean(recent[-_LOG_EVERY:]))
+                    self._log([self.step, "training", f"{mean:.5f}", f"{speed:.2f}"])
+                    bar.set_postfix_str(
+                        f"{mean:.4f} bits per coefficient, {speed:.1f} crops/s", refresh=False
+                    )
+                bar.update()
+                last = self.step == self.steps
+                if self.settings.held_out and (last or self.step % self.settings.validate_every == 0):
+                    for step, bits in self.validate().items():
+                        self._log([self.step, f"validation, step {step}", f"{bits:.5f}", ""])
+                if last or self.step % self.settings.save_every == 0:
+                    self.save()
+
+    def _log(self, row: list[Any]) -> None:
+        path = self.folder / f"{self.part}.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as stream:
+            writer = csv.writer(stream)
+            if new:
+                writer.writerow(["step", "what", "bits per coefficient", "crops per second"])
+            writer.writerow(row)
+
+    def save(self) -> None:
+        """Write the state."""
+        state = {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        temporary = self.folder / f"{self.part}.tmp"
+        torch.save(state, temporary)
+        os.replace(temporary, self.folder / f"{self.part}.pt")
+
+    def resume(self) -> bool:
+        """Go on from the folder's state; return whether there is one."""
+        path = self.folder / f"{self.part}.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        return True
