@@ -19,6 +19,7 @@ from .errors import J2KError, OptionError, TruncatedWarning
 from .limits import MAX_PIXELS
 from .structures_command import add_parser as add_structures
 from .training.command import add_parser as add_train
+from .training.context_command import add_parser as add_train_context
 from .training.dequantiser_command import add_parser as add_train_dequantiser
 
 if TYPE_CHECKING:
@@ -318,6 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     add_structures(commands)
     add_train(commands)
     add_train_dequantiser(commands)
+    add_train_context(commands)
     return parser
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import math
 import os
 import time
@@ -23,16 +24,21 @@ from tqdm import tqdm
 from ..neural import features as seen
 from ..neural.context import STAGES, ContextNetwork, mixture_bits
 from ..neural.lowpass import Irreversible, LowPass, Reversible
+from ..neural.model import ContextModel
+from ..neural.network import rounded
 from .context_data import Crop, SubbandPatches
 from .context_settings import ContextSettings
 
-__all__ = ["ContextTrainer", "context_bits", "network_of"]
+__all__ = ["PARTS", "ContextTrainer", "assembled", "context_bits", "network_of"]
+
+#: The networks: of the first component, and of the others.
+PARTS = ("first", "second")
 
 _LOG_EVERY = 50
 
 
-def network_of(part: str, options: dict[str, Any], mixtures: int) -> ContextNetwork:
-    """Return an untrained network for the "first" component, or for the "second" and third."""
+def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
+    """Return an untrained network from its part of an entropy model's configuration."""
     inputs = seen.inputs(conditioned=options.get("conditioned", False))
     return ContextNetwork(inputs, options["width"], options["blocks"], mixtures, options["shared"])
 
@@ -120,8 +126,8 @@ class ContextTrainer:
     ----------
     part : {"first", "second"}
         Which.
-    options : dict
-        The network's part of the configuration.
+    config : dict
+        The entropy model's configuration.
     settings : ContextSettings
         How.
     pictures : SubbandPatches
@@ -133,16 +139,16 @@ class ContextTrainer:
     def __init__(
         self,
         part: str,
-        options: dict[str, Any],
+        config: dict[str, Any],
         settings: ContextSettings,
         pictures: SubbandPatches,
         folder: Path,
     ) -> None:
-        self.part, self.options, self.settings, self.pictures = part, options, settings, pictures
+        self.part, self.options, self.settings, self.pictures = part, config[part], settings, pictures
         self.folder = folder
         self.steps = settings.first_steps if part == "first" else settings.second_steps
         torch.manual_seed(settings.seed)
-        self.network = network_of(part, options, settings.mixtures)
+        self.network = network_of(self.options, config["mixtures"])
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,6 +158,7 @@ class ContextTrainer:
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
         self.step = 0
+        self.validated: dict[str, float] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def _decay(self, step: int) -> float:
@@ -229,7 +236,8 @@ class ContextTrainer:
                 bar.update()
                 last = self.step == self.steps
                 if self.settings.held_out and (last or self.step % self.settings.validate_every == 0):
-                    for step, bits in self.validate().items():
+                    self.validated = self.validate()
+                    for step, bits in self.validated.items():
                         self._log([self.step, f"validation, step {step}", f"{bits:.5f}", ""])
                 if last or self.step % self.settings.save_every == 0:
                     self.save()
@@ -247,6 +255,7 @@ class ContextTrainer:
         """Write the state."""
         state = {
             "step": self.step,
+            "validated": self.validated,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -262,9 +271,26 @@ class ContextTrainer:
         if not path.exists():
             return False
         state = torch.load(path, weights_only=True)
-        self.step = state["step"]
+        self.step, self.validated = state["step"], state.get("validated", {})
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         return True
+
+
+def assembled(config: dict[str, Any], name: str, trainers: list[ContextTrainer]) -> ContextModel:
+    """Return the entropy model of what two trainers have reached."""
+    tensors = {
+        f"{trainer.part}.{key}": value
+        for trainer in trainers
+        for key, value in rounded(trainer.average.eval()).items()
+    }
+    card = {
+        "name": name,
+        "patches": len(trainers[0].pictures),
+        "training": dataclasses.asdict(trainers[0].settings),
+        "steps_done": {trainer.part: trainer.step for trainer in trainers},
+        "bits_per_coefficient": {trainer.part: trainer.validated for trainer in trainers},
+    }
+    return ContextModel(config, tensors, card)

@@ -6,12 +6,14 @@ import dataclasses
 import tomllib
 import types
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..configuration import check_config
 from ..errors import ModelError, OptionError
 
-__all__ = ["INITIAL", "PRETRAINING", "QUANTISERS", "Settings", "read_config"]
+__all__ = ["INITIAL", "PRETRAINING", "QUANTISERS", "Settings", "read_config", "read_tables", "settings_of"]
+
+T = TypeVar("T")
 
 QUANTISERS = ("annealed", "straight-through", "noise", "mixed")
 INITIAL = ("base", "random")
@@ -142,6 +144,38 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     raise OptionError(f"{key} in the training configuration has to be of type {name}, not {value!r}")
 
 
+def read_tables(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tables ``[model]`` and ``[training]`` of a training configuration.
+
+    Raises
+    ------
+    OptionError
+        If the file is not a TOML file of ours.
+    """
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path} is not a training configuration: {error}") from None
+    if set(config) != {"model", "training"} or not isinstance(config["training"], dict):
+        raise OptionError(f"{path} is not a training configuration: it has to have [model] and [training]")
+    return config["model"], config["training"]
+
+
+def settings_of(kind: type[T], table: dict[str, Any], path: Path) -> T:
+    """Return the settings, of a dataclass, that a table of a file at `path` says.
+
+    Raises
+    ------
+    OptionError
+        If it has a setting that there is not, or one of the wrong type.
+    """
+    kinds = get_type_hints(kind)
+    unknown = sorted(set(table) - set(kinds))
+    if unknown:
+        raise OptionError(f"{path} has unknown training settings: {', '.join(unknown)}")
+    return kind(**{key: _converted(key, value, kinds[key]) for key, value in table.items()})
+
+
 def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
     """Read a training configuration: the model's part and the training settings.
 
@@ -150,21 +184,10 @@ def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
     OptionError
         If the file is not a TOML file of ours, or asks for what there is not.
     """
+    table, training = read_tables(path)
+    settings = settings_of(Settings, training, path)
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{path} is not a training configuration: {error}") from None
-    if set(config) != {"model", "training"} or not isinstance(config["training"], dict):
-        raise OptionError(f"{path} is not a training configuration: it has to have [model] and [training]")
-    kinds = get_type_hints(Settings)
-    unknown = sorted(set(config["training"]) - set(kinds))
-    if unknown:
-        raise OptionError(f"{path} has unknown training settings: {', '.join(unknown)}")
-    settings = Settings(
-        **{key: _converted(key, value, kinds[key]) for key, value in config["training"].items()}
-    )
-    try:
-        model = check_config(config["model"])
+        model = check_config(table)
     except ModelError as error:
         raise OptionError(f"{path}: {error}") from None
     needs_proposals = settings.pretraining == "oracle" or settings.initial == "random"
