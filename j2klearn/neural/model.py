@@ -1,4 +1,4 @@
-"""Entropy models: context networks in integers, and how they walk through a picture.
+"""Entropy models: context networks in integers, with which pictures' subbands become segments.
 
 Levels are coded from coarse to fine, a segment each; at every level one component after the other, of each of these
 the four stages of `j2klearn.neural.context`, of a stage the positions row by row, and of a position HL, LH and HH. LL
@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import weights
 from ..configuration import check_context_config
-from ..errors import CodestreamError, InputError, ModelError
-from ..geometry import ORIENTATIONS
+from ..errors import InputError, ModelError
 from ..limits import MAX_ENTROPY_MODEL_BYTES
-from .kernels import Kernels, kernels
-from .mixture import LOG_SCALE_RANGE, Mixture, mixture
-from .pyramid import Pyramid, area_of
-from .symbols import MAX_MAGNITUDE, Decoder, Encoder
+from ..subbands import Subbands
+from .choice import WEIGHT, Chooser
+from .kernels import kernels
+from .mixture import mixture
+from .pyramid import Pyramid
+from .segments import Reader, Writer
+from .walk import Walk
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from .lowpass import LowPass
     from .network import IntegerNetwork
 
 __all__ = ["ContextModel"]
@@ -35,167 +33,7 @@ __all__ = ["ContextModel"]
 #: The longer side of LL at most.
 _COARSEST = 4
 
-_SCALE_BITS = 8  # of the code of the scale of LL's differences
-_PER_SCALE = 3  # log-scale units between two codes
-_RAW_BITS = 5  # of the number of low bits that are coded as they are
-
-#: Mean magnitude of the finest details from which on low bits are coded as they are.
-_LOUD = 16
-
 Report = Callable[[float], None]
-Values = NDArray[np.int32]
-Parameters = NDArray[np.int16]
-
-
-class _Coder(Protocol):
-    """What a walk asks at its stations: an encoder knows the answers, a decoder reads them."""
-
-    def open(self, segment: int) -> None:
-        """Begin a segment."""
-
-    def bits(self, component: int, name: str, count: int) -> int:
-        """Return a number of `count` bits that holds for a whole component: "scale" or "raw"."""
-
-    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        """Return LL."""
-
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        """Return the coefficients of a stage, those `inside` the picture, each in its place."""
-
-
-def _differences(ll: Values) -> NDArray[np.int64]:
-    return np.diff(ll.astype(np.int64).ravel(), prepend=0)
-
-
-def _low_parameters(code: int, count: int) -> Parameters:
-    """Return the mixtures of LL's differences: one component around zero."""
-    parameters = np.zeros((count, 3, 1), np.int16)
-    parameters[:, 2] = LOG_SCALE_RANGE[0] + _PER_SCALE * code
-    return parameters
-
-
-def _scale_code(differences: NDArray[np.int64]) -> int:
-    """Return the code of the scale that suits differences: that of a logistic distribution of their mean magnitude."""
-    mean = max(float(np.abs(differences).mean()), 0.05) / 1.386 if differences.size else 1.0
-    code = round((64 * float(np.log(mean)) - LOG_SCALE_RANGE[0]) / _PER_SCALE)
-    return min(max(code, 0), (1 << _SCALE_BITS) - 1)
-
-
-def _raw_bits(pyramid: Pyramid) -> int:
-    """Return how many low bits of a component's details are noise that no context tells anything about."""
-    if not pyramid.details:
-        return 0
-    finest = [band.ravel() for band in pyramid.details[0] if band.size]
-    mean = float(np.abs(np.concatenate(finest)).mean()) if finest else 0.0
-    return min(max(0, int(mean / _LOUD).bit_length()), (1 << _RAW_BITS) - 1)
-
-
-def _quarters(bands: Values, stage: int) -> Values:
-    """Return what a stage codes of details (3, h, w) on an even grid: (h / 2, w / 2, 3)."""
-    return bands[:, stage >> 1 :: 2, stage & 1 :: 2].transpose(1, 2, 0)
-
-
-class _Writer:
-    """Answers from pyramids, and writes the answers down."""
-
-    def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
-        self._pyramids, self._mixtures = pyramids, mixtures
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
-
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
-
-    def close(self) -> None:
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
-
-    def bits(self, component: int, name: str, count: int) -> int:
-        pyramid = self._pyramids[component]
-        value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
-        self._encoder.raw(np.array([value]), count)
-        return value
-
-    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        ll = self._pyramids[component].ll
-        self._encoder.encode(_differences(ll), parameters(ll.size))
-        return ll
-
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        bands = self._pyramids[component].details[level - 1]
-        values = np.zeros(inside.shape, np.int32)
-        for at, band in enumerate(bands):
-            part = band[stage >> 1 :: 2, stage & 1 :: 2]
-            values[: part.shape[0], : part.shape[1], at] = part
-        chosen = values[inside]
-        self._encoder.encode(chosen >> raw, parameters)
-        if raw:
-            self._encoder.raw(chosen & ((1 << raw) - 1), raw)
-        return values
-
-
-class _Reader:
-    """Reads the answers."""
-
-    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
-        self._segments, self._mixtures = segments, mixtures
-
-    def open(self, segment: int) -> None:
-        self._decoder = Decoder(self._segments[segment], self._mixtures)
-
-    def bits(self, component: int, name: str, count: int) -> int:
-        return int(self._decoder.raw(1, count)[0])
-
-    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        count = shape[0] * shape[1]
-        values = np.cumsum(self._decoder.decode(parameters(count)).astype(np.int64))
-        if count and np.abs(values).max() >= MAX_MAGNITUDE:
-            raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
-        return values.astype(np.int32).reshape(shape)
-
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        values = np.zeros(inside.shape, np.int32)
-        found = self._decoder.decode(parameters).astype(np.int64) << raw
-        if raw:
-            found |= self._decoder.raw(len(found), raw)
-            if len(found) and np.abs(found).max() >= MAX_MAGNITUDE:
-                raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
-        values[inside] = found
-        return values
-
-
-class _Component:
-    """What is decoded of a component: its pyramid so far, and its low-pass plane."""
-
-    def __init__(self, low: LowPass, raw: int, levels: int) -> None:
-        self.low, self.raw = low, raw
-        #: HL, LH and HH by level on the grid of the level's LL, finest first, low bits left out: (1, 3, h, w).
-        self.grids: list[Tensor | None] = [None] * levels
 
 
 class ContextModel:
@@ -303,11 +141,39 @@ class ContextModel:
         levels = self.levels(shape)
         if any(pyramid.shape != shape or pyramid.levels != levels for pyramid in pyramids):
             raise InputError(f"pyramids of a picture have to be of one shape and have {levels} levels")
-        writer = _Writer(pyramids, mixture(backend=backend, threads=threads))
-        walk = _Walk(self, kernels(backend, threads=threads), shape, len(pyramids), step_code, related)
+        writer = Writer(pyramids, mixture(backend=backend, threads=threads))
+        walk = Walk(self, kernels(backend, threads=threads), shape, len(pyramids), step_code, related)
         walk.through(writer, levels, progress)
         writer.close()
         return writer.segments
+
+    def choose(
+        self,
+        coefficients: Sequence[Subbands],
+        step_code: int,
+        *,
+        related: bool = True,
+        weight: float = WEIGHT,
+        threads: int = 1,
+        progress: Report | None = None,
+        backend: str | None = None,
+    ) -> list[Pyramid]:
+        """Quantise coefficients so that every index is worth its bits (`j2klearn.neural.choice`).
+
+        Parameters
+        ----------
+        coefficients : sequence of Subbands
+            Normalised coefficients over the quantiser step, float32, of every component.
+        step_code, related, threads, progress, backend
+            As in `encode`.
+        weight : float
+            What a bit is worth, in squared quantiser steps.
+        """
+        area = coefficients[0].area
+        chooser = Chooser(coefficients, mixture(backend=backend, threads=threads), weight)
+        computes = kernels(backend, threads=threads)
+        walk = Walk(self, computes, area.shape, len(coefficients), step_code, related)
+        return walk.through(chooser, coefficients[0].levels, progress)
 
     def decode(
         self,
@@ -322,124 +188,6 @@ class ContextModel:
         backend: str | None = None,
     ) -> list[Pyramid]:
         """Decode the components of a picture; see `j2klearn.neural.entropy.EntropyModel.decode`."""
-        reader = _Reader(segments, mixture(backend=backend, threads=threads))
-        walk = _Walk(self, kernels(backend, threads=threads), shape, components, step_code, related)
+        reader = Reader(segments, mixture(backend=backend, threads=threads))
+        walk = Walk(self, kernels(backend, threads=threads), shape, components, step_code, related)
         return walk.through(reader, min(self.levels(shape), len(segments)), progress)
-
-
-class _Walk:
-    """One walk through the subbands of a picture, in the order of the file."""
-
-    def __init__(
-        self,
-        model: ContextModel,
-        computes: Kernels,
-        shape: tuple[int, int],
-        components: int,
-        step_code: int,
-        related: bool,
-    ) -> None:
-        self._model, self._kernels = model, computes
-        self._area, self._levels = area_of(shape), model.levels(shape)
-        self._count, self._step_code = components, step_code
-        #: The components that know those before them.
-        self._informed = range(1, 3) if related and components >= 3 else range(0)
-
-    def through(self, coder: _Coder, levels: int, progress: Report | None) -> list[Pyramid]:
-        """Go through the `levels` coarsest levels; return what is there then."""
-        coder.open(0)
-        parts = [self._start(coder, component) for component in range(self._count)]
-        pyramids = [Pyramid(low, []) for low, _ in parts]
-        components = [component for _, component in parts]
-        done, total = 0, sum(self._size(self._levels - at) for at in range(levels))
-        for at in range(levels):
-            level = self._levels - at
-            if at:
-                coder.open(at)
-            for index, pyramid in enumerate(pyramids):
-                pyramid.details.insert(0, self._level(coder, components, index, level))
-            done += self._size(level)
-            if progress:
-                progress(done / max(1, total))
-        return pyramids
-
-    def _size(self, level: int) -> int:
-        return self._area.resolution(level - 1).size
-
-    def _start(self, coder: _Coder, component: int) -> tuple[Values, _Component]:
-        import torch
-
-        from .lowpass import Irreversible, Reversible
-
-        scale = coder.bits(component, "scale", _SCALE_BITS)
-        raw = coder.bits(component, "raw", _RAW_BITS) if self._model.lossless else 0
-        shape = self._area.resolution(self._levels).shape
-        ll = coder.low(component, shape, functools.partial(_low_parameters, scale))
-        plane = torch.from_numpy(ll.astype(np.int64))[None]
-        lossless = self._model.lossless
-        low = Reversible(plane, self._levels, raw) if lossless else Irreversible(plane, self._levels)
-        return ll, _Component(low, raw, self._levels)
-
-    def _features(self, components: list[_Component], index: int, level: int) -> Tensor:
-        import torch
-
-        from . import features as seen
-
-        component = components[index]
-        shape = self._area.resolution(level).shape
-        above = component.grids[level] if level < self._levels else None
-        step_code = torch.tensor([self._step_code])
-        planes = [seen.known(component.low, above), seen.scalar_planes(step_code, level, shape)]
-        if index in self._informed and self._model.config["second"]["conditioned"]:
-            before = [components[0].grids[level - 1], components[1].grids[level - 1] if index == 2 else None]
-            planes.append(seen.others(before, shape, 1))
-        return torch.cat(planes, 1)
-
-    def _level(
-        self, coder: _Coder, components: list[_Component], index: int, level: int
-    ) -> tuple[Values, Values, Values]:
-        import torch
-
-        from . import features as seen
-        from .network import Walk
-
-        component = components[index]
-        rects = [self._area.subband(name, level) for name in ORIENTATIONS]
-        height, width = self._area.resolution(level).shape
-        grid = np.zeros((3, height + (height & 1), width + (width & 1)), np.int32)
-        network = self._model.second if index in self._informed else self._model.first
-        features = seen.quarters(self._features(components, index, level))[0]
-        walk = Walk(network, self._kernels, _channels_last(features))
-        for stage in range(4):
-            mixtures = walk.mixtures()
-            inside = np.zeros(mixtures.shape[:3], np.bool_)
-            for band, rect in enumerate(rects):
-                inside[
-                    : (rect.height + 1 - (stage >> 1)) // 2, : (rect.width + 1 - (stage & 1)) // 2, band
-                ] = True
-            values = coder.stage(
-                component=index,
-                level=level,
-                stage=stage,
-                inside=inside,
-                parameters=mixtures[inside],
-                raw=component.raw,
-            )
-            grid[:, stage >> 1 :: 2, stage & 1 :: 2] = values.transpose(2, 0, 1)
-            compressed = seen.compress(torch.from_numpy(values.astype(np.int64) >> component.raw) << 4)
-            walk.take(compressed.to(torch.int16).numpy())
-        whole = torch.from_numpy(grid[:, :height, :width].astype(np.int64))
-        bands = [whole[at, : rect.height, : rect.width] for at, rect in enumerate(rects)]
-        component.grids[level - 1] = (whole >> component.raw)[None]
-        if level < self._levels:
-            component.grids[level] = None  # was needed for the last time
-        component.low.refine([band[None] for band in bands])
-        hl, lh, hh = (grid[at, : rect.height, : rect.width].copy() for at, rect in enumerate(rects))
-        return hl, lh, hh
-
-
-def _channels_last(planes: Tensor) -> NDArray[np.int16]:
-    """Return planes (C, h, w) as int16 (h, w, C)."""
-    import torch
-
-    return np.ascontiguousarray(planes.to(torch.int16).permute(1, 2, 0).numpy())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .context import ContextNetwork
 
-__all__ = ["IntegerNetwork", "Walk", "rounded"]
+__all__ = ["IntegerNetwork", "Pass", "rounded"]
 
 UNIT = 64  # of features and activations, as in `j2klearn.neural.features`
 BOUND = 4095  # of their magnitude
@@ -137,7 +137,7 @@ class IntegerNetwork:
         return self.looks[min(stage, len(self.looks) - 1)]
 
 
-class Walk:
+class Pass:
     """One pass through a level of a component, stage by stage: `mixtures`, then `take` what was coded with them.
 
     Parameters

@@ -1,0 +1,131 @@
+"""Segments: what is written at the stations of a walk, and read there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CodestreamError
+from .mixture import LOG_SCALE_RANGE, Mixture
+from .pyramid import Pyramid
+from .symbols import MAX_MAGNITUDE, Decoder, Encoder
+from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Values
+
+__all__ = ["Reader", "Writer", "of_stage"]
+
+#: Mean magnitude of the finest details from which on low bits are coded as they are.
+_LOUD = 16
+
+
+def _differences(ll: Values) -> NDArray[np.int64]:
+    return np.diff(ll.astype(np.int64).ravel(), prepend=0)
+
+
+def _scale_code(differences: NDArray[np.int64]) -> int:
+    """Return the code of the scale that suits differences: that of a logistic distribution of their mean magnitude."""
+    mean = max(float(np.abs(differences).mean()), 0.05) / 1.386 if differences.size else 1.0
+    code = round((64 * float(np.log(mean)) - LOG_SCALE_RANGE[0]) / PER_SCALE)
+    return min(max(code, 0), (1 << SCALE_BITS) - 1)
+
+
+def _raw_bits(pyramid: Pyramid) -> int:
+    """Return how many low bits of a component's details are noise that no context tells anything about."""
+    if not pyramid.details:
+        return 0
+    finest = [band.ravel() for band in pyramid.details[0] if band.size]
+    mean = float(np.abs(np.concatenate(finest)).mean()) if finest else 0.0
+    return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
+
+
+def of_stage(bands: Sequence[NDArray[np.generic]], stage: int, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    """Return what a stage codes of HL, LH and HH: (h, w, 3), zeros where a band has nothing."""
+    values = np.zeros(shape, bands[0].dtype)
+    for at, band in enumerate(bands):
+        part = band[stage >> 1 :: 2, stage & 1 :: 2]
+        values[: part.shape[0], : part.shape[1], at] = part
+    return values
+
+
+class Writer:
+    """Answers from pyramids, and writes the answers down."""
+
+    def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        self._pyramids, self._mixtures = pyramids, mixtures
+        self._encoder = Encoder(mixtures)
+        self.segments: list[bytes] = []
+
+    def open(self, segment: int) -> None:
+        if segment:
+            self.close()
+
+    def close(self) -> None:
+        self.segments.append(self._encoder.finish())
+        self._encoder = Encoder(self._mixtures)
+
+    def bits(self, component: int, name: str, count: int) -> int:
+        pyramid = self._pyramids[component]
+        value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
+        self._encoder.raw(np.array([value]), count)
+        return value
+
+    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
+        ll = self._pyramids[component].ll
+        self._encoder.encode(_differences(ll), parameters(ll.size))
+        return ll
+
+    def stage(
+        self,
+        component: int,
+        level: int,
+        stage: int,
+        inside: NDArray[np.bool_],
+        parameters: Parameters,
+        raw: int,
+    ) -> Values:
+        bands = self._pyramids[component].details[level - 1]
+        values = of_stage(bands, stage, inside.shape).astype(np.int32, copy=False)
+        chosen = values[inside]
+        self._encoder.encode(chosen >> raw, parameters)
+        if raw:
+            self._encoder.raw(chosen & ((1 << raw) - 1), raw)
+        return values
+
+
+class Reader:
+    """Reads the answers."""
+
+    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
+        self._segments, self._mixtures = segments, mixtures
+
+    def open(self, segment: int) -> None:
+        self._decoder = Decoder(self._segments[segment], self._mixtures)
+
+    def bits(self, component: int, name: str, count: int) -> int:
+        return int(self._decoder.raw(1, count)[0])
+
+    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
+        count = shape[0] * shape[1]
+        values = np.cumsum(self._decoder.decode(parameters(count)).astype(np.int64))
+        if count and np.abs(values).max() >= MAX_MAGNITUDE:
+            raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
+        return values.astype(np.int32).reshape(shape)
+
+    def stage(
+        self,
+        component: int,
+        level: int,
+        stage: int,
+        inside: NDArray[np.bool_],
+        parameters: Parameters,
+        raw: int,
+    ) -> Values:
+        values = np.zeros(inside.shape, np.int32)
+        found = self._decoder.decode(parameters).astype(np.int64) << raw
+        if raw:
+            found |= self._decoder.raw(len(found), raw)
+            if len(found) and np.abs(found).max() >= MAX_MAGNITUDE:
+                raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
+        values[inside] = found
+        return values

@@ -1,0 +1,189 @@
+"""The walk of an entropy model through the subbands of a picture: the order of the file, every station's context."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import ORIENTATIONS
+from .context import STAGES
+from .kernels import Kernels
+from .mixture import LOG_SCALE_RANGE
+from .pyramid import Pyramid, area_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .lowpass import LowPass
+    from .model import ContextModel
+
+__all__ = ["PER_SCALE", "RAW_BITS", "SCALE_BITS", "Coder", "Parameters", "Values", "Walk"]
+
+SCALE_BITS = 8  # of the code of the scale of LL's differences
+PER_SCALE = 3  # log-scale units between two codes
+RAW_BITS = 5  # of the number of low bits that are coded as they are
+
+Values = NDArray[np.int32]
+Parameters = NDArray[np.int16]
+
+
+class Coder(Protocol):
+    """What a walk asks at its stations: an encoder knows the answers, a decoder reads them."""
+
+    def open(self, segment: int) -> None:
+        """Begin a segment."""
+
+    def bits(self, component: int, name: str, count: int) -> int:
+        """Return a number of `count` bits that holds for a whole component: "scale" or "raw"."""
+
+    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
+        """Return LL."""
+
+    def stage(
+        self,
+        component: int,
+        level: int,
+        stage: int,
+        inside: NDArray[np.bool_],
+        parameters: Parameters,
+        raw: int,
+    ) -> Values:
+        """Return the coefficients of a stage, those `inside` the picture, each in its place."""
+
+
+def _low_parameters(code: int, count: int) -> Parameters:
+    """Return the mixtures of LL's differences: one component around zero."""
+    parameters = np.zeros((count, 3, 1), np.int16)
+    parameters[:, 2] = LOG_SCALE_RANGE[0] + PER_SCALE * code
+    return parameters
+
+
+class _Component:
+    """What is decoded of a component: its pyramid so far, and its low-pass plane."""
+
+    def __init__(self, low: LowPass, raw: int, levels: int) -> None:
+        self.low, self.raw = low, raw
+        #: HL, LH and HH by level on the grid of the level's LL, finest first, low bits left out: (1, 3, h, w).
+        self.grids: list[Tensor | None] = [None] * levels
+
+
+class Walk:
+    """One walk through the subbands of a picture, in the order of the file."""
+
+    def __init__(
+        self,
+        model: ContextModel,
+        computes: Kernels,
+        shape: tuple[int, int],
+        components: int,
+        step_code: int,
+        related: bool,
+    ) -> None:
+        self._model, self._kernels = model, computes
+        self._area, self._levels = area_of(shape), model.levels(shape)
+        self._count, self._step_code = components, step_code
+        #: The components that know those before them.
+        self._informed = range(1, 3) if related and components >= 3 else range(0)
+
+    def through(self, coder: Coder, levels: int, progress: Callable[[float], None] | None) -> list[Pyramid]:
+        """Go through the `levels` coarsest levels; return what is there then."""
+        coder.open(0)
+        parts = [self._start(coder, component) for component in range(self._count)]
+        pyramids = [Pyramid(low, []) for low, _ in parts]
+        components = [component for _, component in parts]
+        done, total = 0, sum(self._size(self._levels - at) for at in range(levels))
+        for at in range(levels):
+            level = self._levels - at
+            if at:
+                coder.open(at)
+            for index, pyramid in enumerate(pyramids):
+                pyramid.details.insert(0, self._level(coder, components, index, level))
+            done += self._size(level)
+            if progress:
+                progress(done / max(1, total))
+        return pyramids
+
+    def _size(self, level: int) -> int:
+        return self._area.resolution(level - 1).size
+
+    def _start(self, coder: Coder, component: int) -> tuple[Values, _Component]:
+        import torch
+
+        from .lowpass import Irreversible, Reversible
+
+        scale = coder.bits(component, "scale", SCALE_BITS)
+        raw = coder.bits(component, "raw", RAW_BITS) if self._model.lossless else 0
+        shape = self._area.resolution(self._levels).shape
+        ll = coder.low(component, shape, functools.partial(_low_parameters, scale))
+        plane = torch.from_numpy(ll.astype(np.int64))[None]
+        lossless = self._model.lossless
+        low = Reversible(plane, self._levels, raw) if lossless else Irreversible(plane, self._levels)
+        return ll, _Component(low, raw, self._levels)
+
+    def _features(self, components: list[_Component], index: int, level: int) -> Tensor:
+        import torch
+
+        from . import features as seen
+
+        component = components[index]
+        shape = self._area.resolution(level).shape
+        above = component.grids[level] if level < self._levels else None
+        step_code = torch.tensor([self._step_code])
+        planes = [seen.known(component.low, above), seen.scalar_planes(step_code, level, shape)]
+        if index in self._informed and self._model.config["second"]["conditioned"]:
+            before = [components[0].grids[level - 1], components[1].grids[level - 1] if index == 2 else None]
+            planes.append(seen.others(before, shape, 1))
+        return torch.cat(planes, 1)
+
+    def _level(
+        self, coder: Coder, components: list[_Component], index: int, level: int
+    ) -> tuple[Values, Values, Values]:
+        import torch
+
+        from . import features as seen
+        from .network import Pass
+
+        component = components[index]
+        rects = [self._area.subband(name, level) for name in ORIENTATIONS]
+        height, width = self._area.resolution(level).shape
+        grid = np.zeros((3, height + (height & 1), width + (width & 1)), np.int32)
+        network = self._model.second if index in self._informed else self._model.first
+        features = seen.quarters(self._features(components, index, level))[0]
+        through = Pass(network, self._kernels, _channels_last(features))
+        for stage in range(STAGES):
+            mixtures = through.mixtures()
+            inside = np.zeros(mixtures.shape[:3], np.bool_)
+            for band, rect in enumerate(rects):
+                inside[
+                    : (rect.height + 1 - (stage >> 1)) // 2, : (rect.width + 1 - (stage & 1)) // 2, band
+                ] = True
+            values = coder.stage(
+                component=index,
+                level=level,
+                stage=stage,
+                inside=inside,
+                parameters=mixtures[inside],
+                raw=component.raw,
+            )
+            grid[:, stage >> 1 :: 2, stage & 1 :: 2] = values.transpose(2, 0, 1)
+            compressed = seen.compress(torch.from_numpy(values.astype(np.int64) >> component.raw) << 4)
+            through.take(compressed.to(torch.int16).numpy())
+        whole = torch.from_numpy(grid[:, :height, :width].astype(np.int64))
+        bands = [whole[at, : rect.height, : rect.width] for at, rect in enumerate(rects)]
+        component.grids[level - 1] = (whole >> component.raw)[None]
+        if level < self._levels:
+            component.grids[level] = None  # was needed for the last time
+        component.low.refine([band[None] for band in bands])
+        hl, lh, hh = (grid[at, : rect.height, : rect.width].copy() for at, rect in enumerate(rects))
+        return hl, lh, hh
+
+
+def _channels_last(planes: Tensor) -> NDArray[np.int16]:
+    """Return planes (C, h, w) as int16 (h, w, C)."""
+    import torch
+
+    return np.ascontiguousarray(planes.to(torch.int16).permute(1, 2, 0).numpy())
