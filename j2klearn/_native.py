@@ -33,7 +33,7 @@ __all__ = [
     "synthesise",
 ]
 
-_ABI_VERSION = 2
+_ABI_VERSION = 3
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -57,7 +57,7 @@ def _library_path() -> Path:
 
 
 @functools.cache
-def _load() -> tuple[Any, Any]:
+def load() -> tuple[Any, Any]:
     """Return cffi's ``ffi`` and the library; both are loaded on the first call."""
     import cffi  # late, so that importing j2klearn stays quick
 
@@ -85,7 +85,7 @@ def _load() -> tuple[Any, Any]:
 
 def openjpeg_version() -> str:
     """Return the version of the OpenJPEG library in use."""
-    ffi, library = _load()
+    ffi, library = load()
     return str(ffi.string(library.j2kl_openjpeg_version()).decode())
 
 
@@ -283,7 +283,13 @@ class Component:
     alpha: bool
 
 
-def _array(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...], what: str) -> NDArray[Any]:
+def check(code: int) -> None:
+    """Raise what a function without a report returned, unless it is success."""
+    if code != 0:
+        _raise(code, "memory ran out" if code == 2 else "")
+
+
+def as_array(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...], what: str) -> NDArray[Any]:
     """Return `array` contiguous, having checked that it is what the native library will take it for."""
     if array.dtype != dtype or array.shape != shape:
         raise InputError(
@@ -346,7 +352,7 @@ class Encoder(_Handle):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        self._ffi, self._library = _load()
+        self._ffi, self._library = load()
         self._parameters = parameters
         self._report = _Report(self._ffi)
         handle = self._ffi.new("j2kl_encoder **")
@@ -370,14 +376,14 @@ class Encoder(_Handle):
             finest level, each row by row.
         """
         dtype = np.int32 if self._parameters.reversible else np.float32
-        subbands = _array(subbands, dtype, (self._parameters.area.size,), "subbands")
+        subbands = as_array(subbands, dtype, (self._parameters.area.size,), "subbands")
         pointer = self._ffi.from_buffer(subbands)
         self._report.check(self._library.j2kl_encoder_put_subbands(self._open(), component, pointer))
 
     @stage("transport")
     def put_samples(self, component: int, samples: NDArray[np.int32]) -> None:
         """Hand in the samples of a component, within the range of the declared precision."""
-        samples = _array(samples, np.int32, self._parameters.area.shape, "samples")
+        samples = as_array(samples, np.int32, self._parameters.area.shape, "samples")
         pointer = self._ffi.from_buffer("int32_t[]", samples)
         self._report.check(self._library.j2kl_encoder_put_samples(self._open(), component, pointer))
 
@@ -409,7 +415,7 @@ class Decoder(_Handle):
         max_samples: int | None = None,
         max_tiles: int | None = None,
     ) -> None:
-        self._ffi, self._library = _load()
+        self._ffi, self._library = load()
         self._report = _Report(self._ffi)
         self._buffer = self._ffi.from_buffer("uint8_t[]", data)  # keeps the memory alive
         self._reversible = False
@@ -560,7 +566,7 @@ def analyse(
         The subbands, of the sizes of T.800 equation B-15.
     """
     ctype, suffix = _names(plane.dtype)
-    ffi, library = _load()
+    ffi, library = load()
     if plane.ndim != 2:
         raise InputError(f"a plane has two dimensions, not {plane.ndim}")
     plane = np.ascontiguousarray(plane)
@@ -594,10 +600,10 @@ def synthesise(
         Of the shape of `area`.
     """
     ctype, suffix = _names(ll.dtype)
-    ffi, library = _load()
+    ffi, library = load()
     dtype = np.int32 if suffix == "53" else np.float32
     bands = [
-        _array(band, dtype, rect.shape, "subbands")
+        as_array(band, dtype, rect.shape, "subbands")
         for band, rect in zip((ll, hl, lh, hh), area.decomposed(), strict=True)
     ]
     pointers = [ffi.from_buffer(ctype, band) for band in bands]
@@ -627,7 +633,7 @@ def reconstruct(
     threads : int
         Threads to use.
     """
-    ffi, library = _load()
+    ffi, library = load()
     if band.dtype != np.float32 or not band.flags.c_contiguous:
         raise InputError("coefficients to reconstruct have to be contiguous float32")
     place = ffi.from_buffer("float[]", band, require_writable=True)

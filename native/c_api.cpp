@@ -2,8 +2,10 @@
 #include "decoder.hpp"
 #include "encoder.hpp"
 #include "failure.hpp"
+#include "integer_layer.hpp"
 #include "j2kl.h"
 #include "kernels.hpp"
+#include "mixture.hpp"
 #include "parallel.hpp"
 #include "wavelet.hpp"
 
@@ -20,12 +22,16 @@ struct j2kl_decoder : j2kl::Decoder {
     using Decoder::Decoder;
 };
 
+struct j2kl_layer : j2kl::IntegerLayer {
+    using IntegerLayer::IntegerLayer;
+};
+
 namespace {
 
 using j2kl::Failure;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 2;
+constexpr std::uint32_t abi_version = 3;
 
 template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
 {
@@ -119,6 +125,25 @@ int synthesise_level(const T *ll, const T *hl, const T *lh, const T *hh, std::ui
                                             band(lh, j2kl::Band::LH), band(hh, j2kl::Band::HH)};
         j2kl::require(plane != nullptr || area.empty(), "");
         j2kl::synthesise(bands, area, j2kl::Plane<T>{plane, stride}, threads);
+    });
+}
+
+void check_mixture(const j2kl_mixture_tables *tables, std::uint32_t components)
+{
+    j2kl::require(tables != nullptr && tables->exponential != nullptr && tables->reciprocal != nullptr &&
+                      tables->variance != nullptr && tables->cumulative != nullptr,
+                  "");
+    j2kl::require(components >= 1 && components <= j2kl::mixture::most_components, "");
+}
+
+// Calls body(i) for every i below `count`, on up to `threads` threads where they are worth it.
+template <class Body> void in_blocks(std::size_t count, std::uint32_t threads, const Body &body)
+{
+    constexpr std::size_t block = 1U << 11;
+    j2kl::parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
+        for (std::size_t i = index * block, end = std::min(i + block, count); i < end; ++i) {
+            body(i);
+        }
     });
 }
 
@@ -269,6 +294,78 @@ int j2kl_reconstruct(float *coefficients, std::size_t count, float factor, float
             const std::size_t first = index * block;
             j2kl::kernels::reconstruct(coefficients + first, factor, spacing, bias,
                                        std::min(block, count - first));
+        });
+    });
+}
+
+int j2kl_instructions_available(std::uint32_t instructions)
+{
+    return j2kl::available(static_cast<j2kl::Instructions>(instructions)) ? 1 : 0;
+}
+
+int j2kl_layer_create(const std::int16_t *weights, const std::int32_t *bias, const std::int32_t *shift,
+                      std::uint32_t outputs, std::uint32_t size, std::uint32_t inputs, std::int32_t low,
+                      std::int32_t high, j2kl_layer **layer)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(layer != nullptr, "");
+        *layer = nullptr;
+        *layer = new j2kl_layer(weights, bias, shift, outputs, size, inputs, low, high);
+    });
+}
+
+int j2kl_layer_apply(const j2kl_layer *layer, const std::int16_t *x, std::uint32_t height, std::uint32_t width,
+                     const std::int16_t *residual, std::int16_t *y, std::uint32_t instructions,
+                     std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        const auto set = static_cast<j2kl::Instructions>(instructions);
+        j2kl::require(layer != nullptr && j2kl::available(set), "");
+        j2kl::require((x != nullptr && y != nullptr) || height == 0 || width == 0, "");
+        layer->apply(x, height, width, residual, y, set, threads);
+    });
+}
+
+void j2kl_layer_free(j2kl_layer *layer)
+{
+    delete layer;
+}
+
+int j2kl_mixture_rows(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,
+                      std::uint32_t components, float *rows, std::int32_t *centre, std::int32_t *width,
+                      std::int32_t *raw, std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        check_mixture(tables, components);
+        j2kl::require(count == 0 || (parameters != nullptr && rows != nullptr && centre != nullptr &&
+                                     width != nullptr && raw != nullptr),
+                      "");
+        in_blocks(count, threads, [&](std::size_t i) {
+            j2kl::mixture::First first = {rows + i * j2kl::mixture::symbols, 0, 0, 0};
+            j2kl::mixture::first_row(*tables, parameters + i * 3 * components, components, first);
+            centre[i] = first.centre;
+            width[i] = first.width;
+            raw[i] = first.raw;
+        });
+    });
+}
+
+int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,
+                        std::uint32_t components, const std::int32_t *low, const std::int32_t *step,
+                        const std::int32_t *bits, float *rows, std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        check_mixture(tables, components);
+        j2kl::require(count == 0 || (parameters != nullptr && low != nullptr && step != nullptr &&
+                                     bits != nullptr && rows != nullptr),
+                      "");
+        in_blocks(count, threads, [&](std::size_t i) {
+            constexpr std::int32_t farthest = 1 << 22;
+            j2kl::require(-farthest <= low[i] && low[i] <= farthest && step[i] >= 0 && step[i] <= 14 &&
+                              bits[i] >= 1 && bits[i] <= 4,
+                          "");
+            j2kl::mixture::digit_row(*tables, parameters + i * 3 * components, components, low[i], step[i],
+                                     bits[i], rows + i * j2kl::mixture::digits);
         });
     });
 }

@@ -160,6 +160,51 @@ int j2kl_synthesise_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, 
  * bias / (1 + (n - 1) / 4). */
 int j2kl_reconstruct(float *coefficients, size_t count, float factor, float spacing, float bias, uint32_t threads);
 
+/* Integer networks: convolutions of int16 planes, exact and the same on every machine.
+ *
+ * y = clamp(((sum + bias + rounding) >> shift) + residual, low, high), where the sum is that of weights x inputs over
+ * a neighbourhood of size x size, zero outside the plane, and the rounding half of 1 << shift, 0 for a shift of 0. Planes
+ * are row-major, their channels innermost; weights are (outputs, size, size, inputs). The caller has to know that no
+ * partial sum leaves 32 bits, residual included; sums that do wrap around. */
+typedef struct j2kl_layer j2kl_layer;
+
+enum {
+    J2KL_INSTRUCTIONS_BEST = 0,         /* the fastest that the processor has */
+    J2KL_INSTRUCTIONS_PORTABLE = 1,
+    J2KL_INSTRUCTIONS_AVX2 = 2,
+    J2KL_INSTRUCTIONS_AVX512 = 3,
+    J2KL_INSTRUCTIONS_AVX512_VNNI = 4
+};
+
+/* Whether the processor has them: 1 or 0. */
+int j2kl_instructions_available(uint32_t instructions);
+
+/* Size 1, 3 or 5; 1 .. 4096 inputs and outputs; shifts (one for each output) 0 .. 30; low and high within int16. The
+ * arrays are copied. A layer may be used from several threads at once. */
+int j2kl_layer_create(const int16_t *weights, const int32_t *bias, const int32_t *shift, uint32_t outputs, uint32_t size,
+                      uint32_t inputs, int32_t low, int32_t high, j2kl_layer **layer);
+/* The residual may be null. The planes may not overlap. */
+int j2kl_layer_apply(const j2kl_layer *layer, const int16_t *x, uint32_t height, uint32_t width,
+                     const int16_t *residual, int16_t *y, uint32_t instructions, uint32_t threads);
+void j2kl_layer_free(j2kl_layer *layer);
+
+/* Mixtures in integers: see j2klearn/neural/mixture.py, which defines them. */
+typedef struct j2kl_mixture_tables {
+    const int32_t *exponential;         /* 768 */
+    const int32_t *reciprocal;          /* 897 */
+    const int64_t *variance;            /* 897 */
+    const int32_t *cumulative;          /* 2305 */
+} j2kl_mixture_tables;
+
+/* Frequencies, less one each, of the first symbols of `count` integers: rows of 18. `parameters` are count x 3 x
+ * components (1 .. 4). Centre, log2 of the width of a bin, and raw bits: count each. */
+int j2kl_mixture_rows(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                      float *rows, int32_t *centre, int32_t *width, int32_t *raw, uint32_t threads);
+/* Frequencies, less one each, of digits: rows of 16. Digits are of 1 .. 4 bits, in steps of 2^step (0 .. 14) integers
+ * from low (within 2^22 of 0) on. */
+int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                        const int32_t *low, const int32_t *step, const int32_t *bits, float *rows, uint32_t threads);
+
 /* [cffi end] */
 
 #if defined(__GNUC__)

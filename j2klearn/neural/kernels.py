@@ -218,7 +218,7 @@ class TorchKernels:
 
 
 #: Names of the backends, the default one first.
-BACKENDS = ("torch",)
+BACKENDS = ("native", "torch")
 
 
 def backend_name(backend: str | None = None) -> str:
@@ -245,5 +245,8 @@ def kernels(backend: str | None = None, *, threads: int = 1) -> Kernels:
     threads : int
         Threads to use at most.
     """
-    backend_name(backend)
-    return TorchKernels()
+    if backend_name(backend) == "torch":
+        return TorchKernels()
+    from ._library import NativeKernels
+
+    return NativeKernels(threads)

@@ -314,5 +314,8 @@ def mixture(kind: str = "logistic", backend: str | None = None, *, threads: int 
     OptionError
         If there is no such kind or backend.
     """
-    backend_name(backend)
-    return NumpyMixture(kind)
+    if backend_name(backend) == "torch":
+        return NumpyMixture(kind)
+    from ._library import NativeMixture
+
+    return NativeMixture(kind, threads)
