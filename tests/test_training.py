@@ -215,3 +215,21 @@ def test_bad_pictures(tmp_path: Path) -> None:
         Patches(tmp_path, quiet=True)
     with pytest.raises(InputError, match="not a folder"):
         Patches(tmp_path / "none", quiet=True)
+
+
+def test_settings_on_the_command_line(tmp_path: Path, pictures: Path) -> None:
+    config = write_config(tmp_path / "c.toml", steps=12)
+    words = ["train", str(config), "--data", str(pictures), "--out", str(tmp_path / "out")]
+    assert main([*words, "--set", "steps=3", "--set", "seed=9"]) == 0
+    card = Model.load(tmp_path / "out" / "model.safetensors").card
+    assert (card["steps_done"], card["training"]["seed"], card["training"]["batch"]) == (3, 9, 2)
+    # a checkpoint of other settings is not gone on from
+    assert main([*words, "--set", "steps=3", "--set", "seed=8", "--resume"]) != 0
+
+
+def test_a_run_from_the_start_leaves_no_rows_of_another(tmp_path: Path, patches: Patches) -> None:
+    config = write_config(tmp_path / "c.toml", steps=11)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "log.csv").write_text("step,stage,J,J(base),quantiser step\n700,end-to-end,1,1,1\n")
+    Trainer(config, patches, tmp_path / "out").run()
+    assert [int(row[0]) for row in rows(tmp_path / "out" / "log.csv")] == [0, 10]

@@ -110,9 +110,9 @@ class Learned(_Shim):
 
     kind: Kind = "learned"
 
-    def __init__(self, model: str, threads: int = 1) -> None:
+    def __init__(self, model: str, threads: int = 1, *, fallback: bool = True) -> None:
         super().__init__(threads)
-        self.model = model
+        self.model, self.fallback = model, fallback
 
     @property
     def name(self) -> str:
@@ -128,7 +128,7 @@ class Learned(_Shim):
 
     @property
     def choice(self) -> dict[str, Any]:
-        return {"model": self.model}
+        return {"model": self.model, "fallback": self.fallback}
 
     def decode(self, data: bytes) -> Samples:
         return decode(data, threads=self.threads, max_pixels=None, model=self.model)
@@ -289,7 +289,7 @@ def codec_names() -> list[str]:
     return ["default", *shipped(), *_JPEG2000, *PEERS]
 
 
-def find_codec(name: str, threads: int = 1) -> Codec:
+def find_codec(name: str, threads: int = 1, *, fallback: bool = True) -> Codec:
     """Return the codec that an option names; whether it can be used here, its `missing` tells.
 
     Raises
@@ -310,4 +310,4 @@ def find_codec(name: str, threads: int = 1) -> Codec:
         raise OptionError(
             f"there is no codec {name!r}: it is one of {', '.join(codec_names())}, or the path of a model file"
         ) from None
-    return Learned(DEFAULT_MODEL if name == "default" else name, threads)
+    return Learned(DEFAULT_MODEL if name == "default" else name, threads, fallback=fallback)

@@ -82,6 +82,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
     )
+    parser.add_argument(
+        "--no-fallback",
+        dest="fallback",
+        action="store_false",
+        help="measure learned transforms on drawings too, where a wavelet of JPEG 2000 would be chosen",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
     parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
     parser.add_argument(
@@ -180,6 +186,7 @@ def _protocol(options: argparse.Namespace) -> Any:
         rates=options.rates or RATES,
         metrics=options.metrics or METRICS,
         bit_depth=options.bit_depth,
+        fallback=options.fallback,
     )
 
 

@@ -37,6 +37,8 @@ class Protocol:
         Of ``"psnr"``, ``"ssim"``, ``"ms-ssim"``.
     bit_depth : int or None
         Bits in use of pictures of 16-bit samples; 16 if None.
+    fallback : bool
+        Learned codecs may choose another transform for drawings.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Protocol:
     rates: tuple[float, ...] = RATES
     metrics: tuple[str, ...] = METRICS
     bit_depth: int | None = None
+    fallback: bool = True
 
     def __post_init__(self) -> None:
         if self.name not in _TEXTS:

@@ -60,6 +60,8 @@ class Trainer:
         Pictures to validate on, in the first process.
     steps : int, optional
         Steps of all stages together, in the place of the configuration's.
+    changes : mapping, optional
+        Settings in the place of the configuration's.
 
     Raises
     ------
@@ -77,8 +79,9 @@ class Trainer:
         start: Model | None = None,
         validation: Validation | None = None,
         steps: int | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        self.config, self.settings = read_config(config)
+        self.config, self.settings = read_config(config, changes)
         if steps is not None:
             self.settings = self.settings.in_steps(steps)
         self.name, self.patches, self.folder, self.validation = config.stem, patches, folder, validation
@@ -189,6 +192,11 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the last step, validating and saving the state on the way."""
+        if (
+            not self.step and self.processes.first
+        ):  # what a run left that was stopped before its first checkpoint
+            for name in ("log.csv", "validation.csv"):
+                (self.folder / name).unlink(missing_ok=True)
         ratios: list[float] = []
         begun, first = time.monotonic(), self.step
         total, batch = self.settings.total, self.settings.batch * self.processes.count
