@@ -21,9 +21,7 @@ INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
 def available_instructions() -> tuple[str, ...]:
     """Return those of `INSTRUCTIONS` that this processor has."""
     _, library = _native.load()
-    return tuple(
-        name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code)
-    )
+    return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
 
 
 class NativeKernels:
@@ -152,7 +150,9 @@ class NativeMixture:
         check_parameters(parameters)
         count = len(parameters)
         rows = np.empty((count, 1 << DIGIT_BITS), np.float32)
-        planes = [_native.as_array(plane, np.int32, (count,), "places of digits") for plane in (low, step, bits)]
+        planes = [
+            _native.as_array(plane, np.int32, (count,), "places of digits") for plane in (low, step, bits)
+        ]
         _native.check(
             self._library.j2kl_mixture_digits(
                 self._tables,
