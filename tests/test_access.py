@@ -172,6 +172,29 @@ def test_requests_to_a_server_are_few(tiled):
     assert len(asked) < 12
 
 
+def test_a_layer_at_a_url_is_not_the_whole_file(picture):
+    """The gaps between the pieces of a layer are the rest of the file."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    read = []
+
+    class Server(MemoryFileSystem):
+        protocol = "measuring"
+
+        def cat_ranges(self, paths, starts, ends, **options):
+            read.extend(end - start for start, end in zip(starts, ends, strict=True))
+            return super().cat_ranges(paths, starts, ends, **options)
+
+    import fsspec
+
+    data = j2klearn.encode(np.tile(picture, (2, 2)), bpp=[0.25, 1.0, 4.0], tile_size=256, model=None)
+    fsspec.register_implementation("measuring", Server, clobber=True)
+    with fsspec.open("measuring://picture.jp2", "wb") as stream:
+        stream.write(data)
+    assert j2klearn.decode("measuring://picture.jp2", layers=1).shape == (2400, 2800)
+    assert sum(read) < 0.2 * len(data)
+
+
 def test_a_server_that_sends_too_much(tiled):
     """As one does that knows no ranges: every answer is the whole file."""
     fsspec = pytest.importorskip("fsspec")

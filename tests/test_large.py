@@ -196,7 +196,9 @@ def test_stopped_on_the_way(tmp_path, picture, number):
     np.save(tmp_path / "a.npy", np.tile(picture, (4, 4)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jp2").write_bytes(b"as it was")
-    code = "import sys; from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
+    # a shell's jobs in the background ignore SIGINT, and what they start does
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
     words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
     run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

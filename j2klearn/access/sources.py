@@ -20,28 +20,32 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
 Range = tuple[int, int]
 
-#: A gap of so many bytes between two stretches is read with them, whatever it adds up to: of what is near, and of a
-#: server, where a request takes as long as reading some ten thousand bytes.
+#: A gap of so many bytes between two stretches is read with them.
 _GAP = 64
-_REMOTE_GAP = 1 << 14
 
 #: The larger gaps that are read to save requests hold at most this share of what is wanted.
-_WASTE = 1 / 32
+_WASTE = 1 / 64
+
+#: Of a server, where a request takes as long as reading some ten thousand bytes, they may hold so many in any case.
+_REMOTE_WASTE = 1 << 16
 
 #: Bytes that are asked of a file object at once: one that lies about its size is not to cost memory for what is not
 #: there.
 _MOST = 1 << 26
 
 
-def merge(ranges: Sequence[Range], near: int = _GAP) -> list[Range]:
-    """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted."""
+def merge(ranges: Sequence[Range], waste: int = 0) -> list[Range]:
+    """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted.
+
+    `waste` bytes that are not wanted do not matter.
+    """
     joined: list[list[int]] = []
     for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1] + near:
+        if joined and start <= joined[-1][1] + _GAP:
             joined[-1][1] = max(joined[-1][1], end)
         else:
             joined.append([start, end])
-    spare = _WASTE * sum(end - start for start, end in joined)
+    spare = max(waste, _WASTE * sum(end - start for start, end in joined))
     gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(_pairs(joined)))
     bridged = set()
     for gap, index in gaps:
@@ -71,7 +75,7 @@ class ByteSource:
     """
 
     size: int
-    _gap = _GAP
+    _waste = 0
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of each half-open range, all of which lies within the size.
@@ -82,7 +86,7 @@ class ByteSource:
             If they cannot be read, or there are fewer than there should be.
         """
         wanted = [bounds for bounds in ranges if bounds[0] < bounds[1]]
-        stretches = merge(wanted, self._gap)
+        stretches = merge(wanted, self._waste)
         data = self._fetch(stretches) if stretches else []
         for (start, end), part in zip(stretches, data, strict=True):
             if len(part) != end - start:
@@ -126,6 +130,8 @@ def _reading() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # whose text is often a path alone
+        return "no file is found there"
     return str(error) or type(error).__name__
 
 
@@ -188,7 +194,7 @@ class _File(ByteSource):
 class _Remote(ByteSource):
     """A file that fsspec reads, by several requests at once where its file system does that."""
 
-    _gap = _REMOTE_GAP
+    _waste = _REMOTE_WASTE
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         try:
