@@ -100,7 +100,8 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
 
 def _tell(summary: Summary) -> None:
     for failure in summary.failures:
-        print(f"failed: {failure.source}: {failure.reason}", file=sys.stderr)
+        said = failure.reason if str(failure.source) in failure.reason else f"{failure.source}: {failure.reason}"
+        print(f"failed: {said}", file=sys.stderr)
     print(summary)
 
 
