@@ -100,7 +100,9 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
 
 def _tell(summary: Summary) -> None:
     for failure in summary.failures:
-        said = failure.reason if str(failure.source) in failure.reason else f"{failure.source}: {failure.reason}"
+        said = (
+            failure.reason if str(failure.source) in failure.reason else f"{failure.source}: {failure.reason}"
+        )
         print(f"failed: {said}", file=sys.stderr)
     print(summary)
 
