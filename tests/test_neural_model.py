@@ -87,6 +87,13 @@ print(state.hexdigest())
     assert done.stdout.strip() == digest(pyramids)
 
 
+def test_sizes_are_the_cross_entropy(lossy):
+    pyramids = random_pyramids(lossy, (90, 120), 3)
+    segments = lossy.encode(pyramids, 60)
+    assert abs(8 * sum(map(len, segments)) / lossy.cost(pyramids, 60) - 1) < 0.003
+    assert lossy.multiplications(3) < 3 * lossy.multiplications(1) + 1e3
+
+
 def test_fewer_segments_are_fewer_levels(lossy):
     pyramids = random_pyramids(lossy, (40, 40), 3)
     segments = lossy.encode(pyramids, 60)
