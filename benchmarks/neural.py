@@ -1,6 +1,6 @@
 """The neural entropy profile: exactness of files, their size against what the model says, time, and lossless size.
 
-    python benchmarks/neural.py exact PICTURES       # three qualities and lossless: coded in one process, decoded in another
+    python benchmarks/neural.py exact PICTURES       # coded in one process, decoded in another: the same subbands
     python benchmarks/neural.py lossless PICTURES    # bytes against OpenJPEG's 5/3 and JPEG XL
     python benchmarks/neural.py speed PICTURES       # seconds on one and on all processors, multiply-accumulates
 
