@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..encoder import encode, read_layout, read_transform
+from ..encoder import DEFAULT_MODEL, encode, read_layout, read_transform
 from ..errors import OptionError
 from ..model import Model
 from ..registry import shipped
@@ -59,6 +59,8 @@ def read_options(options: dict[str, Any]) -> Coding:
     arguments = {key: value for key, value in bound.arguments.items() if key not in ("image", "progress")}
     if arguments["threads"] not in (None, 1) or not arguments.pop("jp2"):
         raise OptionError("a collection is coded into JP2 files, by processes of one thread each")
+    if arguments["profile"] != "ebcot" or arguments["quality"] is not None:
+        raise OptionError("a collection is coded in the profile 'ebcot', to a rate or a PSNR")
     arguments["threads"] = 1
     transform = read_transform(
         arguments["model"],
@@ -74,6 +76,8 @@ def read_options(options: dict[str, Any]) -> Coding:
         raw_bytes=_SIDE**2,
         **{key: value for key, value in arguments.items() if key in targets},
     )
+    if isinstance(arguments["model"], str) and arguments["model"] == "auto":
+        arguments["model"] = DEFAULT_MODEL
     model = arguments["model"]
     if isinstance(model, str | Path) and str(model) not in shipped():
         arguments["model"] = os.path.abspath(model)  # workers may run in another folder
