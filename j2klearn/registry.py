@@ -49,7 +49,9 @@ def _kind(data: bytes) -> str | None:
 
 def _entropy_model(data: bytes, kind: str) -> EntropyModel:
     if kind not in _ENTROPY:
-        raise ModelError(f"the model is of the kind {kind[:40]!r}, which this version of j2klearn does not know")
+        raise ModelError(
+            f"the model is of the kind {kind[:40]!r}, which this version of j2klearn does not know"
+        )
     module, name = _ENTROPY[kind]
     model: EntropyModel = getattr(import_module(module), name).from_bytes(data)
     return model
@@ -111,7 +113,7 @@ def is_entropy_model(model: object) -> TypeGuard[EntropyModel]:
     return all(hasattr(model, name) for name in ("id", "config", "levels", "encode", "decode"))
 
 
-def resolve(model: str | Path | Model) -> Model:
+def resolve(model: str | Path | Model | EntropyModel) -> Model:
     """Return the transform that a caller names.
 
     Parameters

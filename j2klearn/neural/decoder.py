@@ -113,7 +113,9 @@ class NeuralFile:
             If the payload is damaged.
         """
         if components is not None and self.header.lossless and self.header.component_transform:
-            raise OptionError("the components of this picture are read together: those of the RCT have more bits")
+            raise OptionError(
+                "the components of this picture are read together: those of the RCT have more bits"
+            )
         key = (reduce, tuple(components) if components is not None else None)
         if area == self.header.area:
             return self._decode(*key, threads, progress)

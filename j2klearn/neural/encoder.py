@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +116,9 @@ def find_model(model: str | Path | Model | EntropyModel | None, *, lossless: boo
     found = resolve_entropy(model)
     if is_lossless(found.config) != lossless:
         kinds = ("lossless", "lossy") if lossless else ("lossy", "lossless")
-        raise OptionError(f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones")
+        raise OptionError(
+            f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones"
+        )
     return found
 
 
@@ -246,9 +247,7 @@ class _Lossy(_Job):
         return self.coded(self.quantised(code), _ANALYSED, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
-        header = self.header(
-            lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise
-        )
+        header = self.header(lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise)
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
     def at_size(self, size: float) -> bytes:
@@ -256,7 +255,7 @@ class _Lossy(_Job):
 
         def coded(code: int, number: int) -> bytes:
             # two or three tries are the rule: the bar gets slower rather than going back
-            begin, end = (1 - (1 - _ANALYSED) * 0.5**n for n in (number, number + 1))
+            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             return self.coded(self.quantised(code), begin, end)
 
@@ -281,7 +280,7 @@ class _Lossy(_Job):
         """Quantise the coefficients, and measure what the header has to say."""
         step, coefficients = step_of(code), self.coefficients
         pyramids = [quantised(bands, step, self.offset) for bands in coefficients]
-        groups = [range(len(pyramids))]
+        groups = [list(range(len(pyramids)))]
         if self.picture.ict:  # luma and all extra components, and chroma
             groups = [[0, *range(3, len(pyramids))], [1, 2]]
         shifts = tuple(

@@ -192,7 +192,9 @@ def _read_header(reader: _Reader) -> Header:
     """
     version, flags = reader.byte(), reader.byte()
     if version != VERSION or flags & ~_FLAGS:
-        raise UnsupportedError("the neural payload is of a later version than this j2klearn reads, or is damaged")
+        raise UnsupportedError(
+            "the neural payload is of a later version than this j2klearn reads, or is damaged"
+        )
     lossless, transformed = bool(flags & _LOSSLESS), bool(flags & _TRANSFORMED)
     width, height = reader.number(_MOST_SIDE), reader.number(_MOST_SIDE)
     components, precision, levels = reader.byte(), reader.byte(), reader.byte()

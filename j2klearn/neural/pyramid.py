@@ -71,9 +71,7 @@ class Pyramid:
             Its levels, as many as this one has or more.
         """
         missing = [
-            tuple(
-                np.zeros(area.subband(name, level).shape, np.int32) for name in ("HL", "LH", "HH")
-            )
+            tuple(np.zeros(area.subband(name, level).shape, np.int32) for name in ("HL", "LH", "HH"))
             for level in range(1, levels - self.levels + 1)
         ]
         return Pyramid(self.ll, [*((hl, lh, hh) for hl, lh, hh in missing), *self.details])

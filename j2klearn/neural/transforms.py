@@ -185,9 +185,7 @@ def synthesise_reversible(pyramids: Sequence[Pyramid], threads: int = 1) -> NDAr
                 raise CodestreamError("the payload holds coefficients that no picture has")
         area, low = area_of(pyramid.shape), pyramid.ll
         for level in range(pyramid.levels, 0, -1):
-            low = _native.synthesise(
-                low, *pyramid.details[level - 1], area.resolution(level - 1), threads
-            )
+            low = _native.synthesise(low, *pyramid.details[level - 1], area.resolution(level - 1), threads)
         out.append(low)
     return np.stack(out)
 
