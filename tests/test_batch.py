@@ -317,7 +317,6 @@ class TestFailures:
             ({"processes": 2, "scheduler": "tcp://127.0.0.1:1"}, OptionError),
             ({"root": folder}, OptionError),
             ({"quality": 9}, OptionError),
-            ({"profile": "neural"}, OptionError),
             ({"nonsense": 9}, TypeError),
         ):
             with pytest.raises(error):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,7 +255,7 @@ class _Lossy(_Job):
 
         def coded(code: int, number: int) -> bytes:
             # two or three tries are the rule: the bar gets slower rather than going back
-            begin, end = (1 - (1 - _ANALYSED) * 0.5**n for n in (number, number + 1))
+            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             return self.coded(self.quantised(code), begin, end)
 
@@ -281,7 +280,7 @@ class _Lossy(_Job):
         """Quantise the coefficients, and measure what the header has to say."""
         step, coefficients = step_of(code), self.coefficients
         pyramids = [quantised(bands, step, self.offset) for bands in coefficients]
-        groups = [range(len(pyramids))]
+        groups = [list(range(len(pyramids)))]
         if self.picture.ict:  # luma and all extra components, and chroma
             groups = [[0, *range(3, len(pyramids))], [1, 2]]
         shifts = tuple(

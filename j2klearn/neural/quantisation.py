@@ -20,9 +20,9 @@ from ..wavelet import NORMS_97
 from .pyramid import Pyramid
 
 __all__ = [
+    "COARSEST",
     "DEFAULT_OFFSET",
     "FINEST",
-    "COARSEST",
     "centroids",
     "component_norms",
     "dequantised",
