@@ -24,7 +24,7 @@ MAX_COMPONENTS_ORDINARY = 16_384
 MAX_TILES = 65_535
 
 #: Bytes of a model file; files may carry models, and models are small.
-MAX_MODEL_BYTES = 1 << 20
+MAX_MODEL_BYTES = 1 << 22
 
 #: Bytes of the file of an entropy model, which no picture carries.
 MAX_ENTROPY_MODEL_BYTES = 1 << 26
