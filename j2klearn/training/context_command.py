@@ -39,7 +39,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="train this part alone, first or second, luma or chroma; the other one is as it is in OUT",
     )
     parser.add_argument(
-        "--start", type=Path, metavar="DIR", help="begin with luma's weights of the run in DIR (cross-component)"
+        "--start",
+        type=Path,
+        metavar="DIR",
+        help="begin with luma's weights of the run in DIR (cross-component)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")

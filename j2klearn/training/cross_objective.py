@@ -58,7 +58,9 @@ class CrossCodec(nn.Module):
         Quantiser step in grey levels.
     """
 
-    def __init__(self, entropy: dict[str, Any], transform: dict[str, Any] | None, initial_step: float) -> None:
+    def __init__(
+        self, entropy: dict[str, Any], transform: dict[str, Any] | None, initial_step: float
+    ) -> None:
         super().__init__()
         self.levels = int(entropy["levels"])
         options = dict(transform or {"structure": "fixed", "base": "9-7"})
@@ -123,7 +125,9 @@ class CrossCodec(nn.Module):
             x = self.structure.synthesise((x, hl, lh, hh), area, wavelet)
         return x
 
-    def _quantised(self, x: Tensor, component: int, step: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def _quantised(
+        self, x: Tensor, component: int, step: Tensor
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Return indices, what the context model codes for them, and what it sees of these."""
         indices = [_rounded(band / step) for band in self.analysed(x, component)]
         coded = [differences(indices[0]), *indices[1:]]

@@ -69,7 +69,10 @@ class CrossTrainer:
         self.patches, self.folder, self.device = patches, folder, torch.device(device)
         self.steps = settings.luma_steps if phase == "luma" else settings.chroma_steps
         torch.manual_seed(settings.seed)
-        self.codec = CrossCodec(config.entropy, config.transform, settings.initial_step)
+        transform = config.transform
+        if transform is None and config.start is not None:
+            transform = {key: value for key, value in config.start.config.items() if key != "dequantiser"}
+        self.codec = CrossCodec(config.entropy, transform, settings.initial_step)
         if config.start is not None:
             self.codec.structure.load_state_dict(config.start.build().state_dict())
         self.codec.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -158,7 +161,7 @@ class CrossTrainer:
     def validate(self) -> dict[str, list[float]]:
         """Return J and its parts of the held-out patches, by quantiser step."""
         s, found = self.settings, {}
-        trained = float(torch.exp2(self.average.log_step))
+        trained = float(torch.exp2(self.average.log_step.detach()))
         with torch.no_grad():
             for step in _VALIDATION_STEPS if s.many_rates else (trained,):
                 weight = s.weight / step**2 if s.many_rates else s.weight
@@ -195,7 +198,7 @@ class CrossTrainer:
     def _log(self, what: str, costs: list[float], speed: str) -> None:
         path = self.folder / f"{self.phase}.csv"
         new = not path.exists()
-        quantiser = f"{float(torch.exp2(self.codec.log_step)):.4f}"
+        quantiser = f"{float(torch.exp2(self.codec.log_step.detach())):.4f}"
         with path.open("a", newline="") as stream:
             writer = csv.writer(stream)
             if new:
