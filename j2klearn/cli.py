@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -323,6 +326,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _sigterm_is_ctrl_c() -> Iterator[None]:
+    """Let what ends a job of a batch system end it as cleanly as Ctrl-C does: without a broken file."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be seen to
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
@@ -331,7 +347,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", TruncatedWarning)
         warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
         try:
-            return run(options) or 0
+            with _sigterm_is_ctrl_c():
+                return run(options) or 0
         except OptionError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -88,12 +88,16 @@ class Info:
         else:
             origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
             model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
+        tiles = "1"
+        if self.tiles > 1:
+            across = ", the learned steps run across them" if self.learned else ""
+            tiles = f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}{across}"
         rows = {
             "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
             "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
             "levels": str(self.levels),
             "layers": str(self.layers),
-            "tiles": f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}" if self.tiles > 1 else "1",
+            "tiles": tiles,
             "progression": self.progression,
             "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
             "model": model,

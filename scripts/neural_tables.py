@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "tables.safetensors"
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
-FREE = (1 << 24) - 18  # what a row of 18 frequencies that sum to 2^24 has beyond one each
 REACH = 18  # beyond so many scales the logistic function is 0 or 1 to 24 bits
 LOGITS = 768  # in steps of 1/64; beyond, a weight is less than 2^-17
 COMPRESSED = 4096  # entries of the compression, in sixteenths
@@ -67,9 +66,9 @@ def make() -> dict[str, NDArray[np.int32] | NDArray[np.int64]]:
                 [whole((-Decimal(i) / 64).exp() * 2**15) for i in range(LOGITS)], np.int32
             ),
             "reciprocal": np.array([whole(2**25 / s) for s in scales], np.int32),
-            "logistic.cumulative": np.array([whole(FREE * logistic(x)) for x in places], np.int32),
+            "logistic.cumulative": np.array([whole(2**24 * logistic(x)) for x in places], np.int32),
             "logistic.variance": np.array([whole(s * s * PI * PI / 3 * 1024) for s in scales], np.int64),
-            "gaussian.cumulative": np.array([whole(FREE * gaussian(x)) for x in places], np.int32),
+            "gaussian.cumulative": np.array([whole(2**24 * gaussian(x)) for x in places], np.int32),
             "gaussian.variance": np.array([whole(s * s * 1024) for s in scales], np.int64),
             "asinh": np.array([whole(64 * asinh(Decimal(i) / 16)) for i in range(COMPRESSED)], np.int32),
             "sigmoid": np.array([whole(2**12 * logistic(x)) for x in GATES], np.int32),

@@ -22,7 +22,7 @@ from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture
 from .pyramid import Pyramid
-from .segments import Reader, Writer
+from .segments import Counter, Reader, Writer
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -116,6 +116,14 @@ class ContextModel:
         }
         return IntegerNetwork(tensors, inputs=count, mixtures=self.config["mixtures"], **options)
 
+    def multiplications(self, components: int, *, related: bool = True) -> float:
+        """Return the multiply-accumulates per pixel that pictures of so many components take."""
+        informed = 2 if related and components >= 3 else 0
+        at_a_position = (components - informed) * self.first.multiplications
+        at_a_position += informed * (self.second.multiplications if informed else 0)
+        # positions of half the grid of level 1, 2, 3...: a sixteenth of the pixels, a sixty-fourth...
+        return at_a_position / 12
+
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""
         return max(0, -(-max(shape) // _COARSEST) - 1).bit_length()
@@ -146,6 +154,15 @@ class ContextModel:
         walk.through(writer, levels, progress)
         writer.close()
         return writer.segments
+
+    def cost(self, pyramids: Sequence[Pyramid], step_code: int, *, related: bool = True) -> float:
+        """Return the bits of pyramids by the frequencies that they are coded with: the model's cross-entropy."""
+        shape = pyramids[0].shape
+        counter = Counter(pyramids, mixture())
+        Walk(self, kernels(), shape, len(pyramids), step_code, related).through(
+            counter, self.levels(shape), None
+        )
+        return counter.total
 
     def choose(
         self,

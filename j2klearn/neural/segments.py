@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..errors import CodestreamError
 from .mixture import LOG_SCALE_RANGE, Mixture
 from .pyramid import Pyramid
-from .symbols import MAX_MAGNITUDE, Decoder, Encoder
+from .symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
 from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Values
 
-__all__ = ["Reader", "Writer", "of_stage"]
+__all__ = ["Counter", "Reader", "Writer", "of_stage"]
 
 #: Mean magnitude of the finest details from which on low bits are coded as they are.
 _LOUD = 16
@@ -48,31 +48,29 @@ def of_stage(bands: Sequence[NDArray[np.generic]], stage: int, shape: tuple[int,
     return values
 
 
-class Writer:
-    """Answers from pyramids, and writes the answers down."""
+class _Answers:
+    """Answers from pyramids, and says what was answered."""
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
         self._pyramids, self._mixtures = pyramids, mixtures
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
 
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        """Take integers under mixtures."""
+        raise NotImplementedError
 
-    def close(self) -> None:
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        """Take the low bits of integers."""
+        raise NotImplementedError
 
     def bits(self, component: int, name: str, count: int) -> int:
         pyramid = self._pyramids[component]
         value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
-        self._encoder.raw(np.array([value]), count)
+        self._raw(np.array([value]), count)
         return value
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
         ll = self._pyramids[component].ll
-        self._encoder.encode(_differences(ll), parameters(ll.size))
+        self._mixed(_differences(ll), parameters(ll.size))
         return ll
 
     def stage(
@@ -87,10 +85,61 @@ class Writer:
         bands = self._pyramids[component].details[level - 1]
         values = of_stage(bands, stage, inside.shape).astype(np.int32, copy=False)
         chosen = values[inside]
-        self._encoder.encode(chosen >> raw, parameters)
+        self._mixed(chosen >> raw, parameters)
         if raw:
-            self._encoder.raw(chosen & ((1 << raw) - 1), raw)
+            self._raw(chosen & ((1 << raw) - 1), raw)
         return values
+
+
+class Writer(_Answers):
+    """Writes the answers down.
+
+    Attributes
+    ----------
+    segments : list of bytes
+        Those that are closed.
+    """
+
+    def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        super().__init__(pyramids, mixtures)
+        self._encoder = Encoder(mixtures)
+        self.segments: list[bytes] = []
+
+    def open(self, segment: int) -> None:
+        if segment:
+            self.close()
+
+    def close(self) -> None:
+        """End the segment."""
+        self.segments.append(self._encoder.finish())
+        self._encoder = Encoder(self._mixtures)
+
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        self._encoder.encode(values, parameters)
+
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        self._encoder.raw(values, bits)
+
+
+class Counter(_Answers):
+    """Counts what the answers cost by their probabilities.
+
+    Attributes
+    ----------
+    total : float
+        Bits.
+    """
+
+    total = 0.0
+
+    def open(self, segment: int) -> None:
+        pass
+
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        self.total += float(cost_bits(values, parameters, self._mixtures).sum())
+
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        self.total += bits * len(values)
 
 
 class Reader:
