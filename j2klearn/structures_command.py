@@ -1,4 +1,4 @@
-"""``j2klearn structures``: what every configuration costs, beside the figures of P1, Table III; or every entropy model."""
+"""``j2klearn structures``: what configurations cost, beside the figures of P1, Table III; or entropy models."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def row(name: str, cost: Cost, published: Published | None) -> str:
     )
 
 
-_ENTROPY_HEADER = f"{'configuration':<27} {'kind':<16} {'weights':>11}   {'kMAC/pixel':>10} {'of luma':>10} {'of chroma':>10}"
+_ENTROPY_HEADER = (
+    f"{'configuration':<27} {'kind':<16} {'weights':>11}   "
+    f"{'kMAC/pixel':>10} {'of luma':>10} {'of chroma':>10}"
+)
 
 
 def _entropy_row(path: Path) -> str:

@@ -93,7 +93,7 @@ def test_wavefronts_take_every_place_once_after_all_that_it_reads():
         assert (when >= 0).all()
         for (y, x), t in np.ndenumerate(when):
             for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1)):
-                if 0 <= y + dy and 0 <= x + dx < shape[1]:
+                if y + dy >= 0 and 0 <= x + dx < shape[1]:
                     assert when[y + dy, x + dx] < t
 
 

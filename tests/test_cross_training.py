@@ -32,8 +32,8 @@ dense = 0
 shared = true
 conditioned = true
 told = {told}
-{transform}
 {dequantiser}
+{transform}
 
 [training]
 luma_steps = 4
@@ -47,8 +47,16 @@ validate_every = 4
 save_every = 2
 {more}
 """
-LIFTING = """transform = { structure = "predict-update", base = "9-7", operator = "iwave++", shared = true, scales = true, \
-predict = { width = 4 }, update = { width = 4 } }"""
+LIFTING = """
+[model.transform]
+structure = "predict-update"
+base = "9-7"
+operator = "iwave++"
+shared = true
+scales = true
+predict = { width = 4 }
+update = { width = 4 }
+"""
 RESIDUAL = 'dequantiser = { kind = "residual", width = 4, blocks = 1, told = false }'
 
 

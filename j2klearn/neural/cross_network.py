@@ -212,19 +212,6 @@ class IntegerFusion:
         out = kernels.conv(x, self.tail)
         return out.reshape(*out.shape[:2], _PARAMETERS, self.mixtures_count)
 
-    @property
-    def multiplications(self) -> dict[int, int]:
-        """Multiply-accumulates of one coefficient, by role, each masked convolution's in its places alone."""
-        common = [self.first.rows, self.last.rows, *self.dense, self.tail]
-        for inner, outer in self.blocks:
-            common += [inner.rows, outer.rows]
-        for pair in self.context:
-            common += pair
-        if self.up is not None:
-            common.append(self.up)
-        total = sum(layer.weights.size for layer in common)
-        return {role: total + layer.weights.size for role, layer in self.heads.items()} or {0: total}
-
 
 def bounded_sum(x: Plane, y: Plane) -> Plane:
     """Return the sum of activations, within what activations can be."""
@@ -276,11 +263,6 @@ class IntegerPrediction:
             new.append((x, memory))
         return new
 
-    @property
-    def multiplications(self) -> int:
-        """Multiply-accumulates of one coefficient."""
-        return sum(cell.weights.size for cell in self.cells)
-
 
 class IntegerCrossNetwork:
     """All modules of one kind of component, see `j2klearn.neural.cross_component.CrossNetwork`.
@@ -321,7 +303,7 @@ class IntegerCrossNetwork:
     def seen(
         self, kernels: Kernels, index: int, band: Plane, state: State, next_shape: tuple[int, int]
     ) -> State:
-        """Return the states on the grid of the next subband, once a compressed one, on that of its level, has been seen."""
+        """Return the states on the next subband's grid, once a compressed one on its level's grid has been seen."""
         state = self.prediction.seen(kernels, band, state)
         if index and index % 3 == 0:
             state = [(doubled(hidden, next_shape), doubled(memory, next_shape)) for hidden, memory in state]

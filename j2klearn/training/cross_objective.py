@@ -1,4 +1,4 @@
-"""The objective of the cross-component context model: bits and the squared error, of luma or of chroma (P2, Section 3.2).
+"""The objective of the cross-component context model: bits and squared error, of luma or of chroma (P2, Section 3.2).
 
 Coefficients are in the units of files: the 9/7's norms, times those of the component transform, over the quantiser
 step, rounded. Backwards rounding is the identity.
