@@ -9,6 +9,7 @@ context is made of is a matter of a few convolutions over whole planes, and not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,13 +17,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["PARAMETERS", "STAGES", "ContextNetwork", "Residual", "mixture_bits"]
+__all__ = [
+    "LOG_SCALES",
+    "PARAMETERS",
+    "STAGES",
+    "Bounded",
+    "ContextNetwork",
+    "Residual",
+    "bits_beside_outlier",
+    "mixture_bits",
+]
 
 STAGES = 4
 PARAMETERS = 3  # of a component of a mixture: logit, mean, log-scale
 _BANDS = 3
 
-_LOG_SCALES = (-2.5, 7.0)
+#: Logarithms of scales are clamped to this.
+LOG_SCALES = (-2.5, 7.0)
+
 _OUTLIER = -9.0  # natural logarithm of the weight of what is always possible, and its scale
 _OUTLIER_SCALE = 24.0
 
@@ -98,7 +110,7 @@ class ContextNetwork(nn.Module):
             yield out.view(len(out), _BANDS, PARAMETERS, self.mixtures, *out.shape[-2:])
 
 
-class _Bounded(torch.autograd.Function):
+class Bounded(torch.autograd.Function):
     """Clamping that still lets what is outside come back in."""
 
     @staticmethod
@@ -131,10 +143,15 @@ def mixture_bits(mixtures: Tensor, values: Tensor) -> Tensor:
         off costs bits, and not the training.
     """
     weights = torch.log_softmax(mixtures[:, :, 0], 2)
-    inverse = torch.exp(-_Bounded.apply(mixtures[:, :, 2], *_LOG_SCALES))  # type: ignore[no-untyped-call]
+    inverse = torch.exp(-Bounded.apply(mixtures[:, :, 2], *LOG_SCALES))  # type: ignore[no-untyped-call]
     distance = values.unsqueeze(2) - mixtures[:, :, 1]
     inside = F.logsigmoid((distance + 0.5) * inverse) + F.logsigmoid((0.5 - distance) * inverse)
     mixed = torch.logsumexp(weights + inside + torch.log(-torch.expm1(-inverse)), 2)
+    return bits_beside_outlier(mixed, values)
+
+
+def bits_beside_outlier(mixed: Tensor, values: Tensor) -> Tensor:
+    """Return the bits of integers whose probability under their mixtures has this logarithm."""
     far = values.abs() / _OUTLIER_SCALE
-    outlier = _OUTLIER - torch.log(torch.tensor(_OUTLIER_SCALE)) - far - 2 * F.softplus(-far)
-    return -torch.logaddexp(mixed, outlier) / 0.6931471805599453
+    outlier = _OUTLIER - math.log(_OUTLIER_SCALE) - far - 2 * F.softplus(-far)
+    return -torch.logaddexp(mixed, outlier) / math.log(2)

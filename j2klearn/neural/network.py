@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .context import ContextNetwork
 
-__all__ = ["IntegerNetwork", "Pass", "rounded"]
+__all__ = ["BOUND", "UNIT", "IntegerNetwork", "Pass", "rounded", "rounded_layer", "weights_of"]
 
 UNIT = 64  # of features and activations, as in `j2klearn.neural.features`
 BOUND = 4095  # of their magnitude
@@ -32,13 +32,27 @@ _MOST_SHIFT = 18
 _LARGEST = np.iinfo(np.int16).max
 
 
-def _rounded_layer(layer: nn.Module, units: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Return a convolution in integers: inputs in 1/64, outputs in `units` (cout,), which are powers of two."""
-    weight = layer.weight.detach().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
-    bias = layer.bias.detach().double().numpy()  # type: ignore[operator]
+def rounded_layer(
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    inputs: NDArray[np.float64] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Return a convolution in integers.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (cout, k, k, cin)
+    bias : ndarray, shape (cout,)
+    outputs : ndarray, shape (cout,)
+        Units of the output channels, powers of two.
+    inputs : ndarray, shape (cin,), optional
+        Those of the input channels; 1/64 if not given.
+    """
+    units = np.array(1 / UNIT) if inputs is None else inputs
     # the weights that turn input units into output units, before they are shifted up
-    weight = weight / (UNIT * units)[:, None, None, None]
-    bias = bias / units
+    weight = weight * units / outputs[:, None, None, None]
+    bias = bias / outputs
     size = np.abs(weight).reshape(len(weight), -1)
     most = np.maximum(size.max(1), 1e-9)
     total = np.maximum(size.sum(1) * BOUND + np.abs(bias), 1e-9)
@@ -51,6 +65,13 @@ def _rounded_layer(layer: nn.Module, units: NDArray[np.float64]) -> dict[str, ND
         "bias": np.rint(bias * scale).astype(np.int32),
         "shift": shift,
     }
+
+
+def weights_of(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (cout, k, k, cin) and biases of a convolution."""
+    weight = layer.weight.detach().cpu().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
+    bias: NDArray[np.float64] = layer.bias.detach().cpu().double().numpy()  # type: ignore[operator]
+    return weight, bias
 
 
 def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
@@ -67,7 +88,7 @@ def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
     tensors = {}
     for name, module in network.named_modules():
         if hasattr(module, "weight"):
-            layer = _rounded_layer(module, outputs if name.startswith("tails") else hidden)
+            layer = rounded_layer(*weights_of(module), outputs if name.startswith("tails") else hidden)
             tensors.update({f"{name}.{key}": value for key, value in layer.items()})
     return tensors
 
