@@ -11,6 +11,7 @@ from j2klearn.geometry import ORIENTATIONS, Rect
 from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.quantisation import (
     centroids,
+    check_step,
     component_norms,
     dequantised,
     model_code,
@@ -128,10 +129,11 @@ def test_indices_have_bounds():
     bands = laplacian((8, 8), 1)
     bands.ll[0, 0] = 1e9
     with pytest.raises(OptionError, match="too fine"):
-        quantised(bands, 0.5)
+        check_step([bands], 0.5)
     bands.ll[0, 0] = np.nan
     with pytest.raises(OptionError, match="too fine"):
-        quantised(bands, 0.5)
+        check_step([bands], 0.5)
+    check_step([laplacian((8, 8), 1)], 0.5)
 
 
 def test_component_norms():
