@@ -144,7 +144,7 @@ def check_config(config: object) -> dict[str, Any]:
 
 
 _ENTROPY_MODEL = "the entropy model"
-_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "shared": _FLAGS}
+_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "layers": range(9)}
 _FIRST = _Options(_NETWORK, {})
 _SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {})
 

@@ -13,7 +13,7 @@ from j2klearn.neural.network import rounded
 from j2klearn.neural.pyramid import Pyramid, area_of
 from j2klearn.training.context_trainer import network_of
 
-NETWORK = {"width": 8, "blocks": 1, "shared": True}
+NETWORK = {"width": 8, "blocks": 1, "layers": 2}
 
 
 def context_config(transform: Any = "9-7", **more: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def small_network(options: dict[str, Any], seed: int = 0, mixtures: int = 3) -> 
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in network.named_parameters():
-            if "tails" in name and "weight" in name:
+            if "tail" in name and "weight" in name:
                 weight.copy_(0.05 * torch.randn(weight.shape, generator=generator))
             elif "weight" in name:
                 fan = weight[0].numel()

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from j2klearn.neural.context import STAGES, mixture_bits
+from j2klearn.neural.context import mixture_bits
 
 from .small_context import NETWORK, small_network
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_stage_depends_on_the_stages_before_it_alone(shared):
-    network = small_network({**NETWORK, "shared": shared})
+def test_a_coefficient_depends_on_those_before_it_alone():
+    network = small_network(NETWORK)
     generator = torch.Generator().manual_seed(4)
-    features = torch.randn(1, network.head.in_channels, 5, 6, generator=generator)
-    details = torch.randn(1, 12, 5, 6, generator=generator)
-    before = list(network(features, details))
-    assert len(before) == STAGES
-    assert before[0].shape == (1, 3, 3, 3, 5, 6)
-    for changed in range(STAGES):
+    features = torch.randn(1, network.head.in_channels, 7, 6, generator=generator)
+    details = torch.randn(1, 3, 7, 6, generator=generator)
+    before = network(features, details)
+    assert before.shape == (1, 3, 3, 3, 7, 6)
+    order = torch.arange(3 * 7 * 6).view(3, 7, 6)  # subband by subband, each in raster order
+    for place in (0, 20, 41, 42, 60, 100, 125):
         other = details.clone()
-        other[:, changed::STAGES] += 1
-        after = list(network(features, other))
-        for stage, (a, b) in enumerate(zip(before, after, strict=True)):
-            assert torch.equal(a, b) == (stage <= changed)
+        other.view(-1)[place] += 3
+        changed = (network(features, other) != before).any(2).any(2)[0]
+        assert bool(changed.any()) == (place < 125)
+        assert int(order[changed].min() if bool(changed.any()) else 126) > place
 
 
 def test_bits_are_those_of_a_distribution():

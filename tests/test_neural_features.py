@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as some
@@ -24,13 +23,12 @@ def test_compression_rises():
     assert bool((values.diff() >= 0).all())
 
 
-@pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 3), (1, 1), (2, 7)])
-def test_quarters_hold_every_position_once(height, width):
-    x = torch.arange(1, 2 * height * width + 1).view(1, 2, height, width)
-    out = seen.quarters(x)
-    assert out.shape == (1, 8, -(-height // 2), -(-width // 2))
-    assert sorted(out[out > 0].tolist()) == x.flatten().tolist()
-    assert torch.equal(out[0, 1, :, : width // 2], x[0, 0, ::2, 1::2])  # the phase (0, 1) of the first plane
+def test_compressed_values():
+    values = np.array([0, 1, -1, 255, -256, 300, -(2**29)], np.int32)
+    wanted = seen.compress(torch.from_numpy(values.astype(np.int64)) << 4)
+    for part in (values[:4], values, values[:0]):
+        assert seen.compressed(part).tolist() == wanted[: len(part)].tolist()
+        assert seen.compressed(part).dtype == np.int16
 
 
 def test_known_features():

@@ -91,7 +91,6 @@ def test_sizes_are_the_cross_entropy(lossy):
     pyramids = random_pyramids(lossy, (90, 120), 3)
     segments = lossy.encode(pyramids, 60)
     assert abs(8 * sum(map(len, segments)) / lossy.cost(pyramids, 60) - 1) < 0.003
-    assert lossy.multiplications(3) < 3 * lossy.multiplications(1) + 1e3
 
 
 def test_fewer_segments_are_fewer_levels(lossy):
@@ -156,7 +155,7 @@ def test_files_of_models(lossy):
         {"mixtures": 9},
         {"mixtures": True},
         {"first": {"width": 8}},
-        {"second": {"width": 8, "blocks": 1, "shared": True}},
+        {"second": {"width": 8, "blocks": 1, "layers": 2}},
         {"more": 1},
         {"learned_levels": 40},
         {"dequantiser": "x"},

@@ -7,37 +7,52 @@ import pytest
 import torch
 
 from j2klearn.errors import ModelError
-from j2klearn.neural.context import STAGES
+from j2klearn.neural.features import compressed
 from j2klearn.neural.kernels import kernels
-from j2klearn.neural.network import IntegerNetwork, Pass, rounded
+from j2klearn.neural.network import FusionPass, IntegerNetwork, rounded
+from j2klearn.neural.wavefront import decoded
 
 from .small_context import NETWORK, small_network
 
 
-def integer(network, **options):
-    return IntegerNetwork(rounded(network), inputs=8, mixtures=3, **{**NETWORK, **options})
+def integer(network):
+    return IntegerNetwork(rounded(network), inputs=8, mixtures=3, **NETWORK)
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_it_says_what_the_float_network_says(shared):
-    network = small_network({**NETWORK, "shared": shared})
+def test_it_says_what_the_float_network_says():
+    network = small_network(NETWORK)
     rng = np.random.default_rng(6)
-    features = rng.integers(-300, 300, (5, 7, 32)).astype(np.int16)
-    details = rng.integers(-200, 200, (5, 7, 12)).astype(np.int16)
-    through = Pass(integer(network, shared=shared), kernels("torch"), features)
+    features = rng.integers(-300, 300, (7, 9, 8)).astype(np.int16)
+    details = rng.integers(-200, 200, (7, 9, 3)).astype(np.int16)
     planes = (torch.from_numpy(x.astype(np.float32) / 64).permute(2, 0, 1)[None] for x in (features, details))
-    for stage, wanted in enumerate(network(*planes)):
-        found = through.mixtures()
+    wanted = network(*planes)[0].permute(0, 3, 4, 1, 2).numpy()
+    whole, computes = integer(network), kernels("torch")
+    trunk = whole.features(computes, features)
+    units = np.array([64, 32, 64])[:, None]  # logits, means, log-scales
+    for at, fusion in enumerate(whole.fusions):
+        base = fusion.base(computes, trunk, np.ascontiguousarray(details[..., :at]))
+        found = fusion.plane(computes, base, details[..., at])
         assert found.dtype == np.int16
-        units = np.array([64, 32, 64])[:, None]  # logits, means, log-scales
-        assert np.abs(found / units - wanted[0].permute(3, 4, 0, 1, 2).numpy()).max() < 0.15
-        through.take(details[:, :, stage::STAGES])
+        assert np.abs(found / units - wanted[at]).max() < 0.15
 
 
-def test_multiplications():
-    network = integer(small_network(NETWORK))
-    convolutions = 9 * 32 * 8 + 2 * 9 * 8 * 8 + 3 * 9 * 3 * 8 + STAGES * (2 * 9 * 8 * 8 + 27 * 8)
-    assert network.multiplications == convolutions
+@pytest.mark.parametrize("shape", [(7, 9), (1, 5), (6, 1), (1, 1), (2, 3)])
+def test_wavefronts_say_what_planes_say(shape):
+    network, computes = integer(small_network(NETWORK)), kernels()
+    rng = np.random.default_rng(8)
+    trunk = network.features(computes, rng.integers(-300, 300, (*shape, 8)).astype(np.int16))
+    values = rng.integers(-9, 9, (*shape, 3)).astype(np.int32)
+    for at, fusion in enumerate(network.fusions):
+        base = fusion.base(computes, trunk, compressed(np.ascontiguousarray(values[..., :at])))
+        own = np.ascontiguousarray(values[..., at])
+        plane = fusion.plane(computes, base, compressed(own)).reshape(own.size, 3, 3)
+
+        def read(mixtures, places, plane=plane, own=own):
+            assert np.array_equal(mixtures, plane[places])
+            return own.ravel()[places]
+
+        found = decoded(FusionPass(fusion, computes, base), shape, read, compressed)
+        assert np.array_equal(found, own)
 
 
 def test_weights_have_to_fit():

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .bands import ROLES, band_count, level_of
-from .context import STAGES, ContextNetwork
+from .context import ContextNetwork
 from .cross_component import CrossNetwork
 from .features import inputs
 
@@ -67,9 +67,7 @@ def _context(config: Mapping[str, Any]) -> EntropyCost:
         options = dict(config[part])
         planes = inputs(conditioned=options.pop("conditioned", False))
         network = ContextNetwork(planes, mixtures=config["mixtures"], **options)
-        repeated = sum(_macs(network.look(stage)) for stage in range(STAGES)) - _macs(network.looks)
-        # places at half the grid of all levels are a twelfth of the pixels
-        counted.append((_macs(network) + repeated) / 12)
+        counted.append(_macs(network) / 3)  # places of the grids of all levels are a third of the pixels
         parameters += _weights(network)
     return EntropyCost(parameters, counted[0], 2 * counted[1])
 

@@ -20,25 +20,21 @@ from torch import Tensor, nn
 
 from .bands import ROLES, band_count, fusion_count, fusion_of, inputs_of
 from .context import LOG_SCALES, PARAMETERS, Bounded, bits_beside_outlier
+from .masked import Masked
 from .mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 
 __all__ = [
     "ACTIVATION",
     "GATE",
     "HIDDEN",
-    "MASK",
     "Convolution",
     "CrossNetwork",
     "Fusion",
-    "Masked",
     "Prediction",
     "Start",
     "State",
     "gaussian_bits",
 ]
-
-#: Places, down and across, that a masked convolution reads: those before it in raster order, and its own.
-MASK = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0))
 
 #: Units in which the integer networks count: activations and compressed subbands; hidden states; gates before their
 #: sigmoid.
@@ -66,25 +62,6 @@ class Convolution(nn.Conv2d):
     def __init__(self, inputs: Sequence[float], outputs: Sequence[float], size: int) -> None:
         super().__init__(len(inputs), len(outputs), size, padding=size // 2)
         self.input_units, self.output_units = tuple(inputs), tuple(outputs)
-
-
-class Masked(nn.Module):
-    """A 3x3 convolution of what comes before a place in raster order, and of the place itself where `centre` is set.
-
-    The weights are of shape (outputs, inputs, 4 or 5), by place as in `MASK`.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, centre: bool) -> None:
-        super().__init__()
-        self.taps = len(MASK) if centre else len(MASK) - 1
-        bound = (inputs * self.taps) ** -0.5
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, self.taps).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor) -> Tensor:
-        outputs, inputs, taps = self.weight.shape
-        kernel = F.pad(self.weight, (0, 9 - taps)).view(outputs, inputs, 3, 3)
-        return F.conv2d(x, kernel, self.bias, padding=1)
 
 
 class Prediction(nn.Module):

@@ -23,25 +23,23 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from .bands import Inputs, fusion_count, fusion_of, inputs_of
 from .kernels import Kernels, Layer
+from .masked import TAPS, Masked, MaskedLayer, mask_rows
 from .network import BOUND, UNIT, rounded_layer, weights_of
+from .wavefront import Kept
 
 if TYPE_CHECKING:
     from .cross_component import CrossNetwork
 
 __all__ = [
-    "TAPS",
+    "FusionPass",
     "IntegerCrossNetwork",
     "IntegerFusion",
     "IntegerPrediction",
-    "MaskedLayer",
     "State",
     "rounded",
 ]
 
 Plane = NDArray[np.int16]
-
-#: Places that a masked convolution reads, as in `j2klearn.neural.cross_component.MASK`.
-TAPS = 5
 
 _PARAMETERS = 3
 _GATES = 4
@@ -63,7 +61,7 @@ def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
     ModelError
         If they are too large.
     """
-    from .cross_component import Convolution, Masked
+    from .cross_component import Convolution
 
     tensors: dict[str, NDArray[Any]] = {}
     for name, module in network.named_modules():
@@ -71,37 +69,12 @@ def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
             outputs, inputs = np.array(module.output_units), np.array(module.input_units)
             layer = rounded_layer(*weights_of(module), outputs, inputs)
         elif isinstance(module, Masked):
-            weight = module.weight.detach().cpu().double().permute(0, 2, 1).numpy()
-            bias = module.bias.detach().cpu().double().numpy()
-            # a row of places, each with all of its channels: what the wavefront gathers
-            flat = weight.reshape(len(weight), 1, 1, -1)
-            layer = rounded_layer(flat, bias, np.full(len(weight), 1 / UNIT))
+            weight, bias = mask_rows(module)
+            layer = rounded_layer(weight, bias, np.full(len(weight), 1 / UNIT))
         else:
             continue
         tensors.update({f"{name}.{key}": value for key, value in layer.items()})
     return tensors
-
-
-class MaskedLayer:
-    """A masked convolution: `rows` is for places gathered in the order of the mask, `plane` for whole planes."""
-
-    def __init__(self, rows: Layer, taps: int) -> None:
-        self.rows, self.taps = rows, taps
-
-    @functools.cached_property
-    def plane(self) -> Layer:
-        rows = self.rows
-        inputs = rows.cin // self.taps
-        weights = np.zeros((rows.cout, 9, inputs), np.int16)
-        weights[:, : self.taps] = rows.weights.reshape(rows.cout, self.taps, inputs)
-        return Layer(
-            weights.reshape(rows.cout, 3, 3, inputs),
-            rows.bias,
-            rows.shift,
-            rows.low,
-            rows.high,
-            rows.input_bound,
-        )
 
 
 class _Loader:
@@ -211,6 +184,48 @@ class IntegerFusion:
             x = kernels.conv(x, layer)
         out = kernels.conv(x, self.tail)
         return out.reshape(*out.shape[:2], _PARAMETERS, self.mixtures_count)
+
+
+class FusionPass:
+    """A subband on its way through a fusion module, wavefront by wavefront."""
+
+    def __init__(
+        self, fusion: IntegerFusion, kernels: Kernels, shape: tuple[int, int], contexts: Sequence[Plane]
+    ) -> None:
+        self._fusion, self._kernels = fusion, kernels
+        height = shape[0]
+        self._values = Kept(height, 1)
+        self._inner = [Kept(height, fusion.features) for _ in range(2 * len(fusion.blocks) + 1)]
+        self._contexts = [plane.reshape(-1, fusion.features) for plane in contexts]
+
+    def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
+        """Return the mixtures of a wavefront, (n, 3, K)."""
+        fusion, kernels = self._fusion, self._kernels
+        contexts = [plane[places] for plane in self._contexts]
+        start = kernels.dense(self._values.gathered(t, first, end, TAPS - 1), fusion.first.rows)
+        x = bounded_sum(start, contexts[0]) if contexts else start
+        kept = iter(self._inner)
+
+        def around(x: Plane) -> Plane:
+            layer = next(kept)
+            layer.put(t, first, end, x)
+            return layer.gathered(t, first, end, TAPS)
+
+        for number, (inner, outer) in enumerate(fusion.blocks, 1):
+            added = x + contexts[number] if contexts else x
+            if number == len(fusion.blocks):
+                added = added + start
+            x = kernels.dense(around(x), inner.rows)
+            x = kernels.dense(around(x), outer.rows, residual=added)
+        x = kernels.dense(around(x), fusion.last.rows)
+        for layer in fusion.dense:
+            x = kernels.dense(x, layer)
+        out = kernels.dense(x, fusion.tail)
+        return out.reshape(len(out), 3, fusion.mixtures_count)
+
+    def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
+        """Go on, knowing what a wavefront has been decoded to."""
+        self._values.put(t, first, end, compressed[:, None])
 
 
 def bounded_sum(x: Plane, y: Plane) -> Plane:

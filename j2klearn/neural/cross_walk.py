@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from . import features as seen
 from . import median
 from .bands import inputs_of, level_of, orientation_of
-from .cross_network import IntegerFusion, State
+from .cross_network import FusionPass, IntegerFusion, State
+from .features import compressed
 from .kernels import Kernels
-from .lowpass import FRACTION
 from .mixture import Mixture
 from .pyramid import Pyramid, area_of
 from .symbols import Decoder, Encoder
@@ -29,29 +29,10 @@ from .wavefront import decoded, wavefronts
 if TYPE_CHECKING:
     from .cross_model import CrossComponentModel
 
-__all__ = ["CrossWalk", "Reader", "Writer", "compressed"]
+__all__ = ["CrossWalk", "Reader", "Writer"]
 
 Plane = NDArray[np.int16]
 Values = NDArray[np.int32]
-
-_SMALL = 256  # magnitudes below this are looked up
-
-
-def _table() -> Plane:
-    whole = torch.arange(_SMALL, dtype=torch.int64) << FRACTION
-    return seen.compress(whole).to(torch.int16).numpy()
-
-
-_COMPRESSED = _table()
-
-
-def compressed(values: Values) -> Plane:
-    """Return 64 asinh(v), rounded, of int32 values below 2^30 in magnitude; see `j2klearn.neural.features.compress`."""
-    size = np.abs(values)
-    if not size.size or size.max() < _SMALL:
-        return np.where(values < 0, -_COMPRESSED[size], _COMPRESSED[size])
-    whole = torch.from_numpy(values.astype(np.int64)) << FRACTION
-    return seen.compress(whole).to(torch.int16).numpy()
 
 
 class Coder(Protocol):
@@ -126,7 +107,8 @@ class Reader:
         kernels: Kernels,
         contexts: Sequence[Plane],
     ) -> Values:
-        return decoded(fusion, kernels, shape, contexts, self._decoder.decode, compressed)
+        through = FusionPass(fusion, kernels, shape, contexts)
+        return decoded(through, shape, lambda mixtures, _: self._decoder.decode(mixtures), compressed)
 
 
 class _Component:

@@ -1,8 +1,8 @@
 """Entropy models: context networks in integers, with which pictures' subbands become segments.
 
 Levels are coded from coarse to fine, a segment each; at every level one component after the other, of each of these
-the four stages of `j2klearn.neural.context`, of a stage the positions row by row, and of a position HL, LH and HH. LL
-has no context: its samples are coded as differences to the one before, in the first segment.
+HL, LH and HH, and of these one wavefront after another (`j2klearn.neural.wavefront`). LL has no context: its samples
+are coded as differences to the one before, in the first segment.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ContextModel:
     config : dict
         ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
         `j2klearn.neural.entropy.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
-        ``first`` and ``second`` have ``width``, ``blocks`` and ``shared`` of
+        ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
         `j2klearn.neural.context.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
         before.
     tensors : mapping of str to ndarray
@@ -115,14 +115,6 @@ class ContextModel:
             k.removeprefix(f"{part}."): v for k, v in self._tensors.items() if k.startswith(f"{part}.")
         }
         return IntegerNetwork(tensors, inputs=count, mixtures=self.config["mixtures"], **options)
-
-    def multiplications(self, components: int, *, related: bool = True) -> float:
-        """Return the multiply-accumulates per pixel that pictures of so many components take."""
-        informed = 2 if related and components >= 3 else 0
-        at_a_position = (components - informed) * self.first.multiplications
-        at_a_position += informed * (self.second.multiplications if informed else 0)
-        # positions of half the grid of level 1, 2, 3...: a sixteenth of the pixels, a sixty-fourth...
-        return at_a_position / 12
 
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CodestreamError
+from .context import PARAMETERS
 from .mixture import LOG_SCALE_RANGE, Mixture
 from .pyramid import Pyramid
 from .symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
-from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Values
+from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Station, Values
+from .wavefront import wavefronts
 
-__all__ = ["Counter", "Reader", "Writer", "of_stage"]
+__all__ = ["Counter", "Reader", "Writer"]
 
 #: Mean magnitude of the finest details from which on low bits are coded as they are.
 _LOUD = 16
@@ -38,15 +39,6 @@ def _raw_bits(pyramid: Pyramid) -> int:
     finest = [band.ravel() for band in pyramid.details[0] if band.size]
     mean = float(np.abs(np.concatenate(finest)).mean()) if finest else 0.0
     return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
-
-
-def of_stage(bands: Sequence[NDArray[Any]], stage: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return what a stage codes of HL, LH and HH: (h, w, 3), zeros where a band has nothing."""
-    values = np.zeros(shape, bands[0].dtype)
-    for at, band in enumerate(bands):
-        part = band[stage >> 1 :: 2, stage & 1 :: 2]
-        values[: part.shape[0], : part.shape[1], at] = part
-    return values
 
 
 class _Answers:
@@ -74,22 +66,15 @@ class _Answers:
         self._mixed(_differences(ll), parameters(ll.size))
         return ll
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        bands = self._pyramids[component].details[level - 1]
-        values: Values = of_stage(bands, stage, inside.shape)
-        chosen = values[inside]
-        self._mixed(chosen >> raw, parameters)
-        if raw:
-            self._raw(chosen & ((1 << raw) - 1), raw)
-        return values
+    def band(self, station: Station) -> Values:
+        band = self._pyramids[station.component].details[station.level - 1][station.index]
+        flat = band.ravel()
+        mixtures = station.plane(band >> station.raw).reshape(band.size, PARAMETERS, -1)
+        for _, _, _, places in wavefronts(band.shape):
+            self._mixed(flat[places] >> station.raw, mixtures[places])
+        if station.raw:
+            self._raw(flat & ((1 << station.raw) - 1), station.raw)
+        return band
 
 
 class Writer(_Answers):
@@ -162,20 +147,12 @@ class Reader:
             raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
         return values.astype(np.int32).reshape(shape)
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        values = np.zeros(inside.shape, np.int32)
-        found = self._decoder.decode(parameters).astype(np.int64) << raw
-        if raw:
-            found |= self._decoder.raw(len(found), raw)
-            if len(found) and np.abs(found).max() >= MAX_MAGNITUDE:
+    def band(self, station: Station) -> Values:
+        band = station.decoded(lambda mixtures, _: self._decoder.decode(mixtures))
+        if station.raw:
+            found = band.astype(np.int64) << station.raw
+            found |= self._decoder.raw(band.size, station.raw).reshape(band.shape)
+            if np.abs(found).max() >= MAX_MAGNITUDE:
                 raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
-        values[inside] = found
-        return values
+            band = found.astype(np.int32)
+        return band

@@ -9,15 +9,13 @@ The order of places in the file is that of t, and of y within one t.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cross_network import TAPS, IntegerFusion, bounded_sum
-from .kernels import Kernels
-
-__all__ = ["decoded", "wavefronts"]
+__all__ = ["Kept", "Passing", "decoded", "wavefronts"]
 
 _REACH = 4
 
@@ -39,7 +37,7 @@ def wavefronts(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, NDArray[
             yield t, first, end, t + np.arange(first, end, dtype=np.intp) * (width - 2)
 
 
-class _Kept:
+class Kept:
     """The outputs of a layer for the last wavefronts, zeros wherever there is no place."""
 
     def __init__(self, height: int, channels: int) -> None:
@@ -56,77 +54,38 @@ class _Kept:
         return np.concatenate(parts, 1)
 
 
-class _Pass:
-    """A subband on its way through a fusion module, wavefront by wavefront."""
-
-    def __init__(
-        self, fusion: IntegerFusion, kernels: Kernels, shape: tuple[int, int], contexts: Sequence[Plane]
-    ) -> None:
-        self._fusion, self._kernels = fusion, kernels
-        height = shape[0]
-        self._values = _Kept(height, 1)
-        self._inner = [_Kept(height, fusion.features) for _ in range(2 * len(fusion.blocks) + 1)]
-        self._contexts = [plane.reshape(-1, fusion.features) for plane in contexts]
+class Passing(Protocol):
+    """A subband on its way through a network, wavefront by wavefront."""
 
     def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
         """Return the mixtures of a wavefront, (n, 3, K)."""
-        fusion, kernels = self._fusion, self._kernels
-        contexts = [plane[places] for plane in self._contexts]
-        start = kernels.dense(self._values.gathered(t, first, end, TAPS - 1), fusion.first.rows)
-        x = bounded_sum(start, contexts[0]) if contexts else start
-        kept = iter(self._inner)
-
-        def around(x: Plane) -> Plane:
-            layer = next(kept)
-            layer.put(t, first, end, x)
-            return layer.gathered(t, first, end, TAPS)
-
-        for number, (inner, outer) in enumerate(fusion.blocks, 1):
-            added = x + contexts[number] if contexts else x
-            if number == len(fusion.blocks):
-                added = added + start
-            x = kernels.dense(around(x), inner.rows)
-            x = kernels.dense(around(x), outer.rows, residual=added)
-        x = kernels.dense(around(x), fusion.last.rows)
-        for layer in fusion.dense:
-            x = kernels.dense(x, layer)
-        out = kernels.dense(x, fusion.tail)
-        return out.reshape(len(out), 3, fusion.mixtures_count)
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
         """Go on, knowing what a wavefront has been decoded to."""
-        self._values.put(t, first, end, compressed[:, None])
 
 
 def decoded(
-    fusion: IntegerFusion,
-    kernels: Kernels,
+    through: Passing,
     shape: tuple[int, int],
-    contexts: Sequence[Plane],
-    read: Callable[[Plane], Values],
+    read: Callable[[Plane, NDArray[np.intp]], Values],
     compress: Callable[[Values], Plane],
 ) -> Values:
     """Return a subband (h, w) that is decoded wavefront by wavefront.
 
     Parameters
     ----------
-    fusion : IntegerFusion
-        Its module.
-    kernels : Kernels
-        What computes it.
+    through : Passing
+        The network.
     shape : (int, int)
         Of the subband.
-    contexts : sequence of ndarray
-        What `IntegerFusion.contexts` returned.
     read : callable
-        Returns the coefficients of some mixtures, (n, 3, K).
+        Returns the coefficients of some mixtures, (n, 3, K), at their places in the flat subband.
     compress : callable
         Returns coefficients compressed.
     """
     values = np.zeros(shape[0] * shape[1], np.int32)
-    through = _Pass(fusion, kernels, shape, contexts)
     for t, first, end, places in wavefronts(shape):
-        found = read(through.mixtures(t, first, end, places))
+        found = read(through.mixtures(t, first, end, places), places)
         values[places] = found
         through.take(t, first, end, compress(found))
     return values.reshape(shape)
