@@ -98,7 +98,8 @@ class Prediction(nn.Module):
         for width in self.widths:
             cell = Convolution(inputs + [HIDDEN] * width, [GATE] * (_GATES * width), 3)
             with torch.no_grad():
-                cell.bias[width : 2 * width] += 1  # they remember, to begin with
+                # they remember, to begin with
+                cell.bias[width : 2 * width] += 1  # type: ignore[index]
             self.cells.append(cell)
             inputs = [HIDDEN] * width
 
@@ -169,7 +170,7 @@ class Fusion(nn.Module):
         self.tail = Convolution(units, outputs, 1)
         with torch.no_grad():
             for branch in [*self.context[1::2], *self.masked[1::2]]:
-                branch.weight *= _BRANCH  # type: ignore[operator]
+                branch.weight *= _BRANCH
             if self.up is not None:
                 self.up.weight.zero_()
                 self.up.weight[0, 0, 1, 1] = 1

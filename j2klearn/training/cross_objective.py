@@ -159,7 +159,8 @@ class CrossCodec(nn.Module):
         """Return decoded planes behind learned de-quantisation."""
         if self.dequantiser is None:
             return x
-        return x + self.dequantiser(x, torch.log2(step).view(1, 1, 1, 1))
+        added: Tensor = self.dequantiser(x, torch.log2(step).view(1, 1, 1, 1))
+        return x + added
 
     def code_chroma(self, x: Tensor, step: Tensor, *, bfloat16: bool = False) -> Tensor:
         """Return the bits per pixel of Cb and of Cr, (2,), of planes (N, 3, H, W); gradients are chroma's modules'."""

@@ -156,7 +156,7 @@ class CrossTrainer:
             for mean, weight in zip(self.average.parameters(), self.codec.parameters(), strict=True):
                 mean.lerp_(weight, 1 - keep)
         self.step += 1
-        return costs.tolist()  # type: ignore[no-any-return]
+        return costs.tolist()
 
     def validate(self) -> dict[str, list[float]]:
         """Return J and its parts of the held-out patches, by quantiser step."""
