@@ -78,8 +78,8 @@ def exact(pictures: list[Path]) -> dict[str, Any]:
                 file = opened(data)
                 pyramids = file.pyramids(0, 1)
                 model = file.model
-                said = model.cost(pyramids, file.step_code, related=file.related) / 8
-                coded = sum(len(segment) for segment in file.segments)
+                said = model.cost(pyramids, file.step_code, related=file.header.component_transform) / 8
+                coded = sum(len(segment) for segment in file.segments.first(file.header.levels))
                 key = f"{path.stem}-{'lossless' if quality is None else quality}"
                 (folder / key).write_bytes(data)
                 right = quality is not None or np.array_equal(j2klearn.decode(data, threads=1), image)

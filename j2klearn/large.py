@@ -15,7 +15,7 @@ from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream import comment_segments, main_header_end, read_main_header
 from .colour import Picture, planes
-from .encoder import DEFAULT_MODEL, header_overhead, read_layout, read_transform, wrapped
+from .encoder import header_overhead, read_layout, read_transform, wrapped
 from .errors import InputError, J2KError
 from .geometry import Rect
 from .layout import Layout
@@ -57,7 +57,7 @@ def encode_file(
     ratio: Number | Sequence[Number] | None = None,
     lossless: bool = False,
     layers: int = 1,
-    model: str | Path | Model | None = DEFAULT_MODEL,
+    model: str | Path | Model | None = "auto",
     wavelet: str | None = None,
     embed_model: bool = False,
     bit_depth: int | None = None,

@@ -135,7 +135,7 @@ def is_entropy_model(model: object) -> TypeGuard[EntropyModel]:
     return all(hasattr(model, name) for name in ("id", "config", "levels", "encode", "decode"))
 
 
-def resolve(model: str | Path | Model) -> Model:
+def resolve(model: str | Path | Model | EntropyModel) -> Model:
     """Return the transform that a caller names.
 
     Parameters

@@ -249,6 +249,13 @@ def test_training(tmp_path, capsys):
     assert main([*argv, "--steps", "0"]) == 2
 
 
+def test_nothing_is_done_to_pictures_that_are_too_small_to_tell():
+    small = np.random.default_rng(2).integers(0, 256, (4, 4)).astype(np.uint8)
+    table = opened(j2klearn.encode(small, bpp=3000)).descriptor.noise
+    assert table is None or not table.codes.any()
+    assert psnr(small, j2klearn.decode(j2klearn.encode(small, bpp=3000)), 8) > 50
+
+
 def residual(told: bool = False) -> ResidualDequantiser:
     network = dequantiser_of({"kind": "residual", "width": 4, "blocks": 6, "told": told})
     assert isinstance(network, ResidualDequantiser)

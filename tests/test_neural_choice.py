@@ -39,7 +39,7 @@ def error(coefficients, pyramids):
 
 
 def test_nothing_is_worth_nothing(model, coefficients):
-    for bands, pyramid in zip(coefficients, model.choose(coefficients, 60, weight=0), strict=True):
+    for bands, pyramid in zip(coefficients, model.choose(coefficients, 1.0, 60, weight=0), strict=True):
         for x, y in zip(bands.bands(), pyramid.bands(), strict=True):
             assert np.abs(x - y).max() <= 0.5
             assert y.dtype == np.int32
@@ -48,7 +48,7 @@ def test_nothing_is_worth_nothing(model, coefficients):
 def test_fewer_bits_at_a_lower_cost(model, coefficients):
     costs = []
     for weight in (0.0, 0.13, 0.3):
-        pyramids = model.choose(coefficients, 60, weight=weight)
+        pyramids = model.choose(coefficients, 1.0, 60, weight=weight)
         bits = 8 * sum(map(len, model.encode(pyramids, 60)))
         distortion = error(coefficients, pyramids)
         costs.append((bits, distortion, distortion + 0.13 * bits))
@@ -59,3 +59,9 @@ def test_fewer_bits_at_a_lower_cost(model, coefficients):
     assert costs[0][0] > costs[1][0] > costs[2][0]
     assert costs[0][1] < costs[1][1] < costs[2][1]
     assert costs[1][2] < costs[0][2]
+
+
+def test_steps_scale(model, coefficients):
+    twice = [Subbands(b.area, 2 * b.ll, [tuple(2 * x for x in d) for d in b.details]) for b in coefficients]
+    for a, b in zip(model.choose(coefficients, 1.0, 60), model.choose(twice, 2.0, 60), strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a.bands(), b.bands(), strict=True))

@@ -34,15 +34,20 @@ class Chooser:
     Parameters
     ----------
     coefficients : sequence of Subbands
-        Normalised coefficients over the quantiser step, float32, of every component.
+        Normalised coefficients, float32, of every component.
+    step : float
+        The quantiser step.
     mixtures : Mixture
         How parameters become frequencies.
     weight : float
         What a bit is worth, in squared quantiser steps.
     """
 
-    def __init__(self, coefficients: Sequence[Subbands], mixtures: Mixture, weight: float = WEIGHT) -> None:
-        self._coefficients, self._mixtures, self._weight = coefficients, mixtures, weight
+    def __init__(
+        self, coefficients: Sequence[Subbands], step: float, mixtures: Mixture, weight: float = WEIGHT
+    ) -> None:
+        self._coefficients, self._scale = coefficients, np.float32(1 / step)
+        self._mixtures, self._weight = mixtures, weight
 
     def open(self, segment: int) -> None:
         pass
@@ -51,7 +56,7 @@ class Chooser:
         return 0  # of LL's differences, which are not chosen
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        return np.rint(self._coefficients[component].ll).astype(np.int32)
+        return np.rint(self._coefficients[component].ll * self._scale).astype(np.int32)
 
     def stage(
         self,
@@ -63,7 +68,7 @@ class Chooser:
         raw: int,
     ) -> Values:
         bands = self._coefficients[component].details[level - 1]
-        scaled = of_stage(bands, stage, inside.shape)[inside]
+        scaled = of_stage(bands, stage, inside.shape)[inside] * self._scale
         size = np.abs(scaled)
         index = np.floor(size + 0.5)
         # the one nearer to zero, where there is one and its error is bearable

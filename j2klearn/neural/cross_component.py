@@ -97,6 +97,7 @@ class Prediction(nn.Module):
         self.cells = nn.ModuleList()
         for width in self.widths:
             cell = Convolution(inputs + [HIDDEN] * width, [GATE] * (_GATES * width), 3)
+            assert cell.bias is not None
             with torch.no_grad():
                 # they remember, to begin with
                 cell.bias[width : 2 * width] += 1  # type: ignore[index]

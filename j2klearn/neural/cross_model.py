@@ -12,10 +12,12 @@ from .. import weights
 from ..configuration import check_cross_component_config
 from ..errors import InputError, ModelError
 from ..limits import MAX_ENTROPY_MODEL_BYTES
+from ..subbands import Subbands
 from .bands import ROLES
 from .kernels import kernels
 from .mixture import mixture
 from .pyramid import Pyramid
+from .quantisation import quantised
 
 if TYPE_CHECKING:
     from .cross_network import IntegerCrossNetwork
@@ -136,6 +138,19 @@ class CrossComponentModel:
         walk.through(writer, levels, progress)
         writer.close()
         return writer.segments
+
+    def choose(
+        self,
+        coefficients: Sequence[Subbands],
+        step: float,
+        step_code: int,
+        *,
+        related: bool = True,
+        threads: int = 1,
+        progress: Report | None = None,
+    ) -> list[Pyramid]:
+        """Quantise with a dead zone; see `j2klearn.neural.entropy.EntropyModel.choose`."""
+        return [quantised(bands, step) for bands in coefficients]
 
     def decode(
         self,

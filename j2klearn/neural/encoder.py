@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +22,12 @@ from .container import wrapped
 from .payload import Header, write_payload
 from .preview import make_preview, packet_budget
 from .quantisation import (
-    DEFAULT_OFFSET,
     centroids,
+    check_step,
     component_norms,
     dequantised,
     model_code,
     quality_code,
-    quantised,
     step_of,
 )
 from .rate import Estimate, search_psnr, search_size
@@ -128,7 +126,6 @@ def encode_picture(
     model: EntropyModel,
     target: Target,
     *,
-    offset: float = DEFAULT_OFFSET,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -142,8 +139,6 @@ def encode_picture(
         Which codes it, for lossless pictures or others as the target is.
     target : Target
         What is to be met.
-    offset : float
-        Rounding offset of the quantiser.
     threads : int, optional
         Threads to use; all processors if not given.
     progress : callable, optional
@@ -158,7 +153,7 @@ def encode_picture(
     """
     threads = default_threads() if threads is None else threads
     report = progress or silent
-    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, offset, threads, report)
+    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, threads, report)
     data = job.made(target)
     report(1.0, "done")
     return data
@@ -167,10 +162,8 @@ def encode_picture(
 class _Job:
     """A picture on its way into a file."""
 
-    def __init__(
-        self, picture: Picture, model: EntropyModel, offset: float, threads: int, progress: Progress
-    ) -> None:
-        self.picture, self.model, self.offset = picture, model, offset
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        self.picture, self.model = picture, model
         self.threads, self.progress = threads, progress
         self.shape = (picture.height, picture.width)
         self.levels = model.levels(self.shape)
@@ -197,7 +190,8 @@ class _Job:
         def advance(share: float) -> None:
             self.progress(begin + (end - begin) * share, "coding")
 
-        return self.model.encode(pyramids, code, threads=self.threads, progress=advance)
+        related = self.picture.ict
+        return self.model.encode(pyramids, code, related=related, threads=self.threads, progress=advance)
 
     def file(self, header: Header, segments: Sequence[bytes]) -> bytes:
         payload = write_payload(header, segments)
@@ -225,10 +219,8 @@ class _Quantised:
 
 
 class _Lossy(_Job):
-    def __init__(
-        self, picture: Picture, model: EntropyModel, offset: float, threads: int, progress: Progress
-    ) -> None:
-        super().__init__(picture, model, offset, threads, progress)
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        super().__init__(picture, model, threads, progress)
         self.transform = transform_of(model.config, ict=picture.ict, threads=threads)
         named = model.config.get("dequantiser")
         self.restorer = None if named is None else named_model(named)
@@ -256,7 +248,7 @@ class _Lossy(_Job):
 
         def coded(code: int, number: int) -> bytes:
             # two or three tries are the rule: the bar gets slower rather than going back
-            begin, end = (1 - (1 - _ANALYSED) * 0.5**n for n in (number, number + 1))
+            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             return self.coded(self.quantised(code), begin, end)
 
@@ -280,8 +272,11 @@ class _Lossy(_Job):
     def quantised(self, code: int) -> _Quantised:
         """Quantise the coefficients, and measure what the header has to say."""
         step, coefficients = step_of(code), self.coefficients
-        pyramids = [quantised(bands, step, self.offset) for bands in coefficients]
-        groups = [range(len(pyramids))]
+        check_step(coefficients, step)
+        pyramids = self.model.choose(
+            coefficients, step, model_code(code), related=self.picture.ict, threads=self.threads
+        )
+        groups = [list(range(len(pyramids)))]
         if self.picture.ict:  # luma and all extra components, and chroma
             groups = [[0, *range(3, len(pyramids))], [1, 2]]
         shifts = tuple(

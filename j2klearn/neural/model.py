@@ -167,6 +167,7 @@ class ContextModel:
     def choose(
         self,
         coefficients: Sequence[Subbands],
+        step: float,
         step_code: int,
         *,
         related: bool = True,
@@ -175,21 +176,19 @@ class ContextModel:
         progress: Report | None = None,
         backend: str | None = None,
     ) -> list[Pyramid]:
-        """Quantise coefficients so that every index is worth its bits (`j2klearn.neural.choice`).
+        """Quantise so that every index is worth its bits; see `j2klearn.neural.entropy.EntropyModel.choose`.
 
         Parameters
         ----------
-        coefficients : sequence of Subbands
-            Normalised coefficients over the quantiser step, float32, of every component.
-        step_code, related, threads, progress, backend
-            As in `encode`.
+        coefficients, step, step_code, related, threads, progress, backend
+            As there.
         weight : float
             What a bit is worth, in squared quantiser steps.
         """
-        area = coefficients[0].area
-        chooser = Chooser(coefficients, mixture(backend=backend, threads=threads), weight)
+        chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight)
         computes = kernels(backend, threads=threads)
-        walk = Walk(self, computes, area.shape, len(coefficients), step_code, related)
+        shape = coefficients[0].area.shape
+        walk = Walk(self, computes, shape, len(coefficients), step_code, related)
         return walk.through(chooser, coefficients[0].levels, progress)
 
     def decode(

@@ -20,13 +20,14 @@ __all__ = ["Estimate", "search_psnr", "search_size"]
 #: Coefficients of a subband that an estimate looks at.
 _SAMPLES = 1 << 14
 
-#: Magnitudes that are told apart; larger ones count as bits.
-_MAGNITUDES = 64
+#: Magnitudes that are told apart, and classes of an octave of larger ones.
+_MAGNITUDES, _CLASSES = 32, 4
 
 #: What contexts leave of the entropy, before anything has been coded.
 _SHARE = 0.75
 
-_TRIES = 5
+#: Tries led by the estimate, and in all: of small pictures sizes come in leaps, and what fits has to be looked for.
+_LED, _TRIES = 4, 8
 
 #: A file is right that is smaller than was asked for by this much at most.
 _TOLERANCE = 0.005
@@ -34,6 +35,7 @@ _AIM = 0.998
 
 #: PSNRs are right within this many dB.
 _PSNR_TOLERANCE = 0.02
+_PSNR_LEAP = 0.1
 _PSNR_TRIES = 12
 
 
@@ -56,14 +58,18 @@ class Estimate:
 
 
 def _entropy(scaled: NDArray[np.float32]) -> float:
-    """Return the bits of all indices, their signs included."""
+    """Return the bits of all indices, their signs included; large ones count as a class, and bits for the rest."""
     indices = (scaled + np.float32(DEFAULT_OFFSET)).astype(np.int64)
-    counts = np.bincount(np.minimum(indices, _MAGNITUDES))
+    large = indices[indices >= _MAGNITUDES]
+    classes = np.minimum(indices, _MAGNITUDES)
+    rest = 0.0
+    if large.size:
+        octaves = np.log2(large / _MAGNITUDES)
+        classes[indices >= _MAGNITUDES] += (_CLASSES * octaves).astype(np.int64)
+        rest = float((octaves + np.log2(_MAGNITUDES * (2 ** (1 / _CLASSES) - 1))).sum())
+    counts = np.bincount(classes)
     counts = counts[counts > 0]
-    bits = float((counts * np.log2(indices.size / counts)).sum())
-    bits += float(np.count_nonzero(indices))
-    large = indices[indices > _MAGNITUDES]
-    return bits + float(np.log2(large / _MAGNITUDES).sum())
+    return float((counts * np.log2(indices.size / counts)).sum()) + float(np.count_nonzero(indices)) + rest
 
 
 def search_size(
@@ -96,6 +102,10 @@ def search_size(
         if finest > coarsest:
             break
         code = _first(fits, finest, coarsest)
+        if number >= _LED:
+            if fitting:
+                break
+            code = (finest + coarsest) // 2
         data = tries[code] = coded(code, number)
         if wanted * (1 - _TOLERANCE) <= len(data) <= wanted:
             return data
@@ -128,7 +138,7 @@ def _first(fits: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def search_psnr(reached: Callable[[int], float], wanted: float, start: int) -> int:
-    """Return the step code whose PSNR is nearest to the one wanted.
+    """Return the step code whose PSNR is nearest to the one wanted, or the coarsest that has more where none is near.
 
     Parameters
     ----------
@@ -148,7 +158,10 @@ def search_psnr(reached: Callable[[int], float], wanted: float, start: int) -> i
         code = _next_code(tries, wanted)
         if code in tries:
             break
-    return min(tries, key=lambda each: abs(tries[each] - wanted))
+    nearest = min(tries, key=lambda each: abs(tries[each] - wanted))
+    better = [code for code, db in tries.items() if db >= wanted]
+    # of a flat picture PSNRs come in leaps
+    return max(better) if better and wanted - tries[nearest] > _PSNR_LEAP else nearest
 
 
 def _next_code(tries: dict[int, float], wanted: float) -> int:

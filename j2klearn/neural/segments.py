@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def _raw_bits(pyramid: Pyramid) -> int:
     return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
 
 
-def of_stage(bands: Sequence[NDArray[np.generic]], stage: int, shape: tuple[int, ...]) -> NDArray[np.generic]:
+def of_stage(bands: Sequence[NDArray[Any]], stage: int, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return what a stage codes of HL, LH and HH: (h, w, 3), zeros where a band has nothing."""
     values = np.zeros(shape, bands[0].dtype)
     for at, band in enumerate(bands):
@@ -83,7 +84,7 @@ class _Answers:
         raw: int,
     ) -> Values:
         bands = self._pyramids[component].details[level - 1]
-        values = of_stage(bands, stage, inside.shape).astype(np.int32, copy=False)
+        values: Values = of_stage(bands, stage, inside.shape)
         chosen = values[inside]
         self._mixed(chosen >> raw, parameters)
         if raw:

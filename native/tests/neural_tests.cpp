@@ -123,17 +123,17 @@ void layers()
 {
     Random random(3);
     for (const std::uint32_t size : {1U, 3U, 5U}) {
-        for (const std::uint32_t inputs : {1U, 2U, 3U, 15U, 27U, 32U}) {
-            for (const std::uint32_t outputs : {1U, 3U, 16U, 27U, 48U, 64U, 81U}) {
-                const Shape shape = {outputs, size, inputs, 1 + random.next() % 5, 1 + random.next() % 30};
+        for (const std::uint32_t inputs : {1U, 2U, 3U, 15U, 32U}) {
+            for (const std::uint32_t outputs : {1U, 3U, 16U, 27U, 64U}) {
+                const Shape shape = {outputs, size, inputs, 1 + random.next() % 3, 1 + random.next() % 20};
                 agree(random_case(shape, 4095, false, random));
             }
         }
-        agree(random_case({33, size, 48, 1, 1}, 4095, true, random));
+        agree(random_case({81, size, 48, 1, 1}, 4095, true, random));
         agree(random_case({64, size, 64, 3, 13}, 32767, true, random));
     }
-    agree(random_case({16, 3, 16, 60, 70}, 4095, false, random)); // enough for several strips and threads
-    agree(random_case({32, 1, 33, 90, 70}, 4095, false, random));
+    agree(random_case({16, 3, 16, 40, 50}, 4095, false, random)); // enough for several strips and threads
+    agree(random_case({32, 1, 33, 60, 70}, 4095, false, random));
     Case masked = random_case({32, 3, 8, 9, 9}, 4095, false, random);
     for (std::size_t i = 0; i < masked.weights.size(); ++i) {
         if (i / 8 % 9 >= 4) {
@@ -189,7 +189,7 @@ void mixtures()
     const j2kl_mixture_tables tables = {exponential.data(), reciprocal.data(), variance.data(),
                                         cumulative.data()};
     Random random(4);
-    const std::size_t count = 5000;
+    const std::size_t count = 2500;
     for (std::uint32_t components = 1; components <= 4; ++components) {
         std::vector<std::int16_t> parameters;
         for (std::size_t i = 0; i < count * 3 * components; ++i) {
