@@ -100,7 +100,7 @@ class Prediction(nn.Module):
             assert cell.bias is not None
             with torch.no_grad():
                 # they remember, to begin with
-                cell.bias[width : 2 * width] += 1  # type: ignore[index]
+                cell.bias[width : 2 * width] += 1
             self.cells.append(cell)
             inputs = [HIDDEN] * width
 
