@@ -104,10 +104,12 @@ def _named(config: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any
 
 
 def _check_dequantiser(options: object) -> None:
+    what = "the model's dequantiser"
     kind = options.get("kind", "") if isinstance(options, Mapping) else ""
-    if not isinstance(kind, str) or kind not in _DEQUANTISERS or (kind == "" and "kind" in options):  # type: ignore[operator]
-        raise ModelError("the model's dequantiser is of a kind that this version of j2klearn does not know")
-    _DEQUANTISERS[kind].check("the model's dequantiser", options, frozenset({"kind"}))
+    named = isinstance(options, Mapping) and "kind" in options
+    if not isinstance(kind, str) or kind not in _DEQUANTISERS or named != bool(kind):
+        raise ModelError(f"{what} is of a kind that this version of j2klearn does not know")
+    _DEQUANTISERS[kind].check(what, options, frozenset({"kind"}))
 
 
 def check_config(config: object) -> dict[str, Any]:

@@ -160,6 +160,17 @@ def test_fewer_segments_are_lower_resolutions():
         assert equal(found, [pyramid.reduced(3 - count) for pyramid in given])
 
 
+def test_progress_rises_to_one():
+    model, told = cross_model(), []
+    segments = model.encode(pyramids((20, 31), 3), 40, progress=told.append)
+    read: list[float] = []
+    model.decode(segments, (20, 31), 3, 40, progress=read.append)
+    for shares in (told, read):
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+        assert len(shares) == 3 * 10
+
+
 def test_one_or_five_components_and_unrelated_ones():
     model = cross_model()
     five = pyramids((9, 12), 3, 5)

@@ -14,7 +14,9 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
+from j2klearn.colour import Picture, planes
 from j2klearn.errors import OptionError
+from j2klearn.neural.transforms import transform_of
 from j2klearn.registry import resolve, resolve_entropy
 from j2klearn.training.context_data import read_patches
 from j2klearn.training.cross_settings import CrossConfig, read_cross_config
@@ -253,3 +255,24 @@ def test_impossible_settings(tmp_path, more, match):
     path.write_text("\n".join([*lines, more]))
     with pytest.raises(OptionError, match="multiples" if key == "crop" else match):
         read_cross_config(path)
+
+
+def test_files_have_the_coefficients_of_training(tmp_path, patches):
+    config = configured(tmp_path)
+    trainers = [CrossTrainer(phase, config, patches, tmp_path) for phase in ("luma", "chroma")]
+    for _ in range(3):
+        trainers[0].train_step()
+    model, entropy = assembled(config, "tiny", *trainers)
+    assert model is not None
+    transform = transform_of(entropy.config, [model], ict=True)
+    samples = planes(Picture(patches[0, :48, :64]))
+    codec = trainers[0].average
+    for component, bands in enumerate(transform.analyse(samples, 2)):
+        expected = codec.analysed(torch.from_numpy(samples[component])[None, None], component)
+        for band, other in zip(bands.bands(), expected, strict=True):
+            assert (
+                np.abs(band - other[0, 0].numpy()).max() < 1.0
+            )  # the file's are in bfloat16 where that is fast
+        back = codec.synthesised(expected, component)
+        assert np.abs(back[0, 0].numpy() - samples[component]).max() < 1e-2
+    assert model.dequantiser.told is False

@@ -76,7 +76,8 @@ class Prediction(nn.Module):
             cell = Convolution(inputs + [HIDDEN] * width, [GATE] * (_GATES * width), 3)
             assert cell.bias is not None
             with torch.no_grad():
-                cell.bias[width : 2 * width] += 1  # they remember, to begin with
+                # they remember, to begin with
+                cell.bias[width : 2 * width] += 1
             self.cells.append(cell)
             inputs = [HIDDEN] * width
 

@@ -143,8 +143,7 @@ class CrossWalk:
 
     def through(self, coder: Coder, levels: int, progress: Callable[[float], None] | None) -> list[Pyramid]:
         """Go through the `levels` coarsest levels; return what is there then."""
-        done, total = 0, sum(self._area.resolution(self._levels - at - 1).size for at in range(levels))
-        total *= len(self._components)
+        done, total = 0, self._area.resolution(self._levels - levels).size * len(self._components)
         last = 3 * levels
         for at in range(levels):
             coder.open(at)
@@ -152,7 +151,7 @@ class CrossWalk:
                 for index in range(3 * at + (at > 0), 3 * at + 4):
                     done += self._band(coder, number, index, last)
                     if progress:
-                        progress(min(1.0, done / max(1, total)))
+                        progress(done / total)
         return [Pyramid.of(component.bands) for component in self._components]
 
     def _grid(self, index: int) -> tuple[int, int]:
