@@ -6,11 +6,13 @@ import pytest
 
 from j2klearn.cli import main
 from j2klearn.neural import cross_model
+from j2klearn.neural import model as context_model
 from j2klearn.neural.cost import entropy_cost
 from j2klearn.neural.kernels import kernels
 
 from .cross_models import cross_model as tiny
 from .cross_models import pyramids
+from .small_context import random_pyramids, small_context
 
 
 class Counting:
@@ -41,6 +43,16 @@ def test_a_cross_component_model_computes_what_is_said(monkeypatch, changes):
     assert found.parameters == model.parameters
 
 
+def test_a_context_model_computes_what_is_said(monkeypatch):
+    model, counting = small_context(), Counting()
+    segments = model.encode(random_pyramids(model, (64, 96), 3), 0)
+    monkeypatch.setattr(context_model, "kernels", lambda backend, threads: counting)
+    model.decode(segments, (64, 96), 3, 0)
+    found = entropy_cost(model.config)
+    assert counting.macs == pytest.approx(found.macs * 64 * 96, rel=0.01)  # said of ever more levels
+    assert found.parameters == model.parameters
+
+
 def test_the_command(capsys, tmp_path):
     assert main(["structures", "--entropy"]) == 0
     out = capsys.readouterr().out
@@ -48,5 +60,5 @@ def test_the_command(capsys, tmp_path):
     # P2: 128 features, 13 modules for luma and 13 for chroma
     assert rows["cross-component"][2] == "26,685,374"
     assert 3000 < float(rows["cross-component"][3]) < 4000
-    assert float(rows["context97"][3]) == pytest.approx(45.0, abs=0.1)
+    assert float(rows["context97"][3]) == pytest.approx(93.3, abs=0.1)
     assert main(["structures", "--entropy", str(tmp_path / "nothing.toml")]) == 2
