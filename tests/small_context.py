@@ -31,7 +31,9 @@ def context_config(transform: Any = "9-7", **more: Any) -> dict[str, Any]:
 
 def small_network(options: dict[str, Any], seed: int = 0, mixtures: int = 3) -> ContextNetwork:
     """A network whose mixtures depend on what it sees."""
-    network = network_of(options, mixtures)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = network_of(options, mixtures)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in network.named_parameters():
