@@ -26,6 +26,7 @@ class Deflate:
         self.id = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest()
         self.encoded: list[int] = []  # step codes, one for each time that a picture was coded
         self.decoded: list[int] = []  # numbers of segments
+        self.chosen: list[float] = []  # steps
 
     def levels(self, shape: tuple[int, int]) -> int:
         return default_levels(shape)
@@ -33,6 +34,7 @@ class Deflate:
     def choose(
         self, coefficients: Sequence[Subbands], step: float, step_code: int, **_: Any
     ) -> list[Pyramid]:
+        self.chosen.append(step)
         return [quantised(bands, step) for bands in coefficients]
 
     def encode(

@@ -88,9 +88,11 @@ def test_sizes(picture, rate):
 @pytest.mark.parametrize("wanted", [25, 33.3, 41])
 def test_psnr(picture, wanted):
     LOSSY.encoded.clear()
+    LOSSY.chosen.clear()
     data = encode(picture, psnr=wanted)
     assert psnr(picture, decode(data)) == pytest.approx(wanted, abs=0.1)
     assert len(LOSSY.encoded) == 1  # it is searched for without coding
+    assert len(LOSSY.chosen) <= 2  # and with few walks of the model
 
 
 def test_too_few_bytes_for_anything(picture):

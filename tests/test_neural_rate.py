@@ -83,23 +83,38 @@ def test_sizes_that_come_in_leaps():
 @pytest.mark.parametrize("start", [-2000, 0, 2000])
 @pytest.mark.parametrize("wanted", [25.0, 34.56, 47.0, 70.0])
 def test_psnr(start, wanted):
-    tries = []
+    tries, guesses = [], []
 
-    def reached(code: int) -> float:
-        tries.append(code)
+    def plain(code: int) -> float:
+        guesses.append(code)
         return 55 - 5.2 * code / 256 + 0.3 * np.sin(code / 300)
 
-    code = search_psnr(reached, wanted, start)
-    assert reached(code) == pytest.approx(wanted, abs=0.02)
-    assert len(tries) <= 9
+    def reached(code: int) -> tuple[int, float]:
+        tries.append(code)
+        return code, 54.4 - 5.3 * code / 256 + 0.3 * np.sin(code / 290)
+
+    code = search_psnr(reached, plain, wanted, start)
+    assert reached(code)[1] == pytest.approx(wanted, abs=0.05)
+    assert len(tries) <= 5  # the last one is this test's own
+    assert len(guesses) <= 20
 
 
 def test_psnr_out_of_reach():
-    assert search_psnr(lambda code: 40 - code / 256, 500.0, 0) == FINEST
-    assert search_psnr(lambda code: 40 - code / 256, 1.0, 0) == COARSEST
+    def line(code: int) -> float:
+        return 40 - code / 256
+
+    assert search_psnr(lambda code: (code, line(code)), line, 500.0, 0) == FINEST
+    assert search_psnr(lambda code: (code, line(code)), line, 1.0, 0) == COARSEST
 
 
 def test_psnr_in_leaps():
-    assert search_psnr(lambda code: 99.0, 40.0, 0) in range(FINEST, COARSEST + 1)
-    code = search_psnr(lambda code: 99.0 if code < 777 else 38.5, 40.0, 1000)
+    assert search_psnr(lambda code: ("flat", 99.0), lambda code: 99.0, 40.0, 0) == "flat"
+
+    def leap(code: int) -> float:
+        return 99.0 if code < 777 else 38.5
+
+    code = search_psnr(lambda code: (code, leap(code)), leap, 40.0, 1000)
     assert 700 < code < 777
+    # where the guess says nothing of it
+    code = search_psnr(lambda code: (code, leap(code)), lambda code: 50 - code / 50, 40.0, 1000)
+    assert 600 < code < 777

@@ -28,6 +28,7 @@ from .quantisation import (
     dequantised,
     model_code,
     quality_code,
+    quantised,
     step_of,
 )
 from .rate import Estimate, search_psnr, search_size
@@ -44,8 +45,8 @@ __all__ = ["DEFAULT_LOSSLESS", "DEFAULT_LOSSY", "Target", "encode_picture", "fin
 #: The entropy models that are used if none is named.
 DEFAULT_LOSSY, DEFAULT_LOSSLESS = "context97", "context53"
 
-#: Share of the work that is done once the transform is.
-_ANALYSED = 0.1
+#: Shares of the work that are done once the transform is, and once the indices are chosen.
+_ANALYSED, _CHOSEN = 0.05, 0.5
 
 #: Where the search for a PSNR starts: at the PSNR of a uniform quantiser whose every error counts.
 _PSNR_OF_ONE = 58.9
@@ -232,12 +233,11 @@ class _Lossy(_Job):
             self.planes = np.empty(0, np.float32)  # at the size of a picture every copy counts
 
     def made(self, target: Target) -> bytes:
-        if target.kind == "step":
-            return self.coded(self.quantised(int(target.value)), _ANALYSED, 0.98)
         if target.kind == "bytes":
             return self.at_size(target.value)
-        code = self.at_psnr(target.value)
-        return self.coded(self.quantised(code), _ANALYSED, 0.98)
+        if target.kind == "psnr":
+            return self.coded(self.at_psnr(target.value), _CHOSEN, 0.98)
+        return self.coded(self.chosen(int(target.value), _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
         header = self.header(lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise)
@@ -250,45 +250,66 @@ class _Lossy(_Job):
             # two or three tries are the rule: the bar gets slower rather than going back
             begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
-            return self.coded(self.quantised(code), begin, end)
+            middle = (begin + end) / 2
+            return self.coded(self.chosen(code, begin, middle), middle, end)
 
         empty = self.file(replace(self.header(lossless=False), shifts=((0, 0),)), [b""] * max(1, self.levels))
         return search_size(coded, Estimate(self.coefficients), size, len(empty))
 
-    def at_psnr(self, wanted: float) -> int:
-        """Search for the step at which what is decoded has a PSNR."""
+    def at_psnr(self, wanted: float) -> _Quantised:
+        """Search for the step at which what is decoded has a PSNR; return the indices of it."""
         tries = 0
 
-        def reached(code: int) -> float:
+        def plain(code: int) -> float:
+            step = step_of(code)
+            check_step(self.coefficients, step)
+            return self.reached(self.measured(code, [quantised(bands, step) for bands in self.coefficients]))
+
+        def reached(code: int) -> tuple[_Quantised, float]:
             nonlocal tries
+            begin, end = (_ANALYSED + (_CHOSEN - _ANALYSED) * (1 - 0.5**n) for n in (tries, tries + 1))
             tries += 1
-            self.progress(_ANALYSED, f"search for PSNR, try {tries}")
-            return self.reached(self.quantised(code))
+            self.progress(begin, f"search for PSNR, try {tries}")
+            indices = self.chosen(code, begin, end)
+            return indices, self.reached(indices)
 
         # errors have a variance of a twelfth of the squared step where all indices count
         start = round(256 * (_PSNR_OF_ONE - wanted) / 6.02)
-        return search_psnr(reached, wanted, start)
+        return search_psnr(reached, plain, wanted, start)
 
-    def quantised(self, code: int) -> _Quantised:
-        """Quantise the coefficients, and measure what the header has to say."""
-        step, coefficients = step_of(code), self.coefficients
-        check_step(coefficients, step)
+    def chosen(self, code: int, begin: float, end: float) -> _Quantised:
+        """Return the indices that the model chooses at a step; between `begin` and `end` of all work."""
+        step = step_of(code)
+        check_step(self.coefficients, step)
+
+        def advance(share: float) -> None:
+            self.progress(begin + (end - begin) * share, "choosing")
+
         pyramids = self.model.choose(
-            coefficients, step, model_code(code), related=self.picture.ict, threads=self.threads
+            self.coefficients,
+            step,
+            model_code(code),
+            related=self.picture.ict,
+            threads=self.threads,
+            progress=advance,
         )
-        groups = [list(range(len(pyramids)))]
-        if self.picture.ict:  # luma and all extra components, and chroma
-            groups = [[0, *range(3, len(pyramids))], [1, 2]]
-        shifts = tuple(
-            centroids([coefficients[at] for at in group], [pyramids[at] for at in group], step)
-            for group in groups
-        )
-        result = _Quantised(code, pyramids, shifts, ())
+        result = self.measured(code, pyramids)
         if self.restorer is not None:
             steps = [step / norm for norm in component_norms(len(pyramids), ict=self.picture.ict)]
             noise = choose_noise(self.planes, self.synthesised(result), steps, self.restorer)
             result.noise = tuple(noise) if any(noise) else ()
         return result
+
+    def measured(self, code: int, pyramids: list[Pyramid]) -> _Quantised:
+        """Return indices with their points of reconstruction, without de-quantisation."""
+        groups = [list(range(len(pyramids)))]
+        if self.picture.ict:  # luma and all extra components, and chroma
+            groups = [[0, *range(3, len(pyramids))], [1, 2]]
+        shifts = tuple(
+            centroids([self.coefficients[at] for at in group], [pyramids[at] for at in group], step_of(code))
+            for group in groups
+        )
+        return _Quantised(code, pyramids, shifts, ())
 
     def synthesised(self, indices: _Quantised) -> NDArray[np.float32]:
         """Return the planes as they are decoded, before de-quantisation."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..subbands import Subbands
 from .quantisation import COARSEST, DEFAULT_OFFSET, FINEST, step_of
+
+T = TypeVar("T")
 
 __all__ = ["Estimate", "search_psnr", "search_size"]
 
@@ -33,9 +36,11 @@ _LED, _TRIES = 4, 8
 _TOLERANCE = 0.005
 _AIM = 0.998
 
-#: PSNRs are right within this many dB.
-_PSNR_TOLERANCE = 0.02
-_PSNR_LEAP = 0.1
+#: PSNRs are right within this many dB, and better ones are taken than those that are off by a leap.
+_PSNR_TOLERANCE, _PSNR_LEAP = 0.05, 0.1
+_GUESS_TOLERANCE = 0.01
+
+#: How often a PSNR is tried.
 _PSNR_TRIES = 12
 
 
@@ -137,31 +142,63 @@ def _first(fits: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
-def search_psnr(reached: Callable[[int], float], wanted: float, start: int) -> int:
-    """Return the step code whose PSNR is nearest to the one wanted, or the coarsest that has more where none is near.
+def search_psnr(
+    reached: Callable[[int], tuple[T, float]], plain: Callable[[int], float], wanted: float, start: int
+) -> T:
+    """Return what reaches the PSNR nearest to the one wanted, or the least that is more where none is near.
 
     Parameters
     ----------
     reached : callable
-        Returns the PSNR in dB at a step code, which falls as the code rises.
+        Returns at a step code what may be the result, and its PSNR in dB, which falls as the code rises.
+    plain : callable
+        Returns a PSNR that is known with less work, and is off by about as much at every code.
     wanted : float
         PSNR in dB.
     start : int
         Code to begin with.
     """
     tries: dict[int, float] = {}
-    code = min(max(start, FINEST), COARSEST)
+    results: dict[int, T] = {}
+    known: dict[int, float] = {}
+
+    def guess(code: int) -> float:
+        if code not in known:
+            known[code] = plain(code)
+        return known[code]
+
+    code, off, miss, led = min(max(start, FINEST), COARSEST), 0.0, math.inf, True
     for _ in range(_PSNR_TRIES):
-        tries[code] = reached(code)
-        if abs(tries[code] - wanted) <= _PSNR_TOLERANCE:
+        if led:
+            code = _led(guess, wanted + off, code)
+            led = code not in tries
+        if not led:  # where PSNRs come in leaps a guess leads nowhere
+            code = _next_code(tries, wanted)
+            if code in tries:
+                break
+        results[code], tries[code] = reached(code)
+        before, miss = miss, abs(tries[code] - wanted)
+        if miss <= _PSNR_TOLERANCE:
+            break
+        led = led and miss < before / 2
+        off = guess(code) - tries[code]
+    nearest = min(tries, key=lambda each: abs(tries[each] - wanted))
+    better = [each for each, db in tries.items() if db >= wanted]
+    return results[max(better) if better and wanted - tries[nearest] > _PSNR_LEAP else nearest]
+
+
+def _led(guess: Callable[[int], float], wanted: float, start: int) -> int:
+    """Return the code at which a PSNR that is known with little work is the nearest."""
+    tries: dict[int, float] = {}
+    code = start
+    for _ in range(_PSNR_TRIES):
+        tries[code] = guess(code)
+        if abs(tries[code] - wanted) <= _GUESS_TOLERANCE:
             break
         code = _next_code(tries, wanted)
         if code in tries:
             break
-    nearest = min(tries, key=lambda each: abs(tries[each] - wanted))
-    better = [code for code, db in tries.items() if db >= wanted]
-    # of a flat picture PSNRs come in leaps
-    return max(better) if better and wanted - tries[nearest] > _PSNR_LEAP else nearest
+    return min(tries, key=lambda each: abs(tries[each] - wanted))
 
 
 def _next_code(tries: dict[int, float], wanted: float) -> int:
@@ -172,7 +209,9 @@ def _next_code(tries: dict[int, float], wanted: float) -> int:
         if coarse - fine <= 1:
             return fine
         gap = above[fine] - below[coarse]
-        share = (above[fine] - wanted) / gap if gap > 0 else 0.5
+        last = [db >= wanted for db in tries.values()][-3:]
+        # where a line leads to one side again and again there is a leap
+        share = (above[fine] - wanted) / gap if gap > 0 and len(set(last)) > 1 else 0.5
         between = round(fine + (coarse - fine) * min(0.9, max(0.1, share)))
         return min(max(between, fine + 1), coarse - 1)
     # five decibels per octave, and a little more so that the goal comes between two tries
