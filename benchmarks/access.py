@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import os
 import resource
@@ -22,13 +23,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
+from fsspec.implementations.memory import MemoryFileSystem
 from numpy.typing import NDArray
 from skimage import color
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.environment import made_by
 from j2klearn.text_table import text_table
 
 HERE = Path(__file__).parent
@@ -46,6 +49,28 @@ class Recorder(io.FileIO):
         self.bytes += len(data or b"")
         self.requests += 1
         return data or b""
+
+
+class Server(MemoryFileSystem):
+    """A file system at a URL that counts what is read of it, by requests of its own for each stretch."""
+
+    protocol = "counting"
+    bytes = requests = 0
+
+    @classmethod
+    def start(cls, data: bytes) -> str:
+        """Serve a file alone, count from 0, and return its URL."""
+        fsspec.register_implementation(cls.protocol, cls, clobber=True)
+        url = f"{cls.protocol}://picture.jp2"
+        with fsspec.open(url, "wb") as file:
+            file.write(data)
+        cls.bytes = cls.requests = 0
+        return url
+
+    def cat_ranges(self, paths: list[str], starts: Any, ends: Any, **options: Any) -> Any:
+        type(self).requests += len(paths)
+        type(self).bytes += sum(end - start for start, end in zip(starts, ends, strict=True))
+        return super().cat_ranges(paths, starts, ends, **options)
 
 
 class Mosaic:
@@ -78,10 +103,14 @@ def _write(side: int, path: Path, **options: Any) -> None:
     j2klearn.encode_file(Mosaic(side), path, bpp=LAYERS, tile_size=TILE, **options)
 
 
-def _cost(path: Path, **options: Any) -> tuple[int, int]:
+def _cost(path: Path, **options: Any) -> dict[str, int]:
+    """Return what decoding a part takes of a file object, and of a URL."""
     with Recorder(path) as file:
         j2klearn.decode(file, max_pixels=None, **options)  # type: ignore[arg-type]
-        return file.bytes, file.requests
+        found = {"bytes": file.bytes, "requests": file.requests}
+    url = Server.start(path.read_bytes())
+    j2klearn.decode(url, max_pixels=None, **options)
+    return {**found, "url_bytes": Server.bytes, "url_requests": Server.requests}
 
 
 def bytes_of_parts(side: int) -> dict[str, Any]:
@@ -99,15 +128,12 @@ def bytes_of_parts(side: int) -> dict[str, Any]:
         "ordinary 9/7, RPCL": {"model": None},
     }
     with tempfile.TemporaryDirectory() as folder:
-        for kind, options in kinds.items():
-            path = Path(folder) / "picture.jp2"
-            _write(side, path, **options)
-            size = path.stat().st_size
-            for name, what in asked.items():
-                read, requests = _cost(path, **what)
-                found["parts"].append(
-                    {"file": kind, "size": size, "part": name, "bytes": read, "requests": requests}
-                )
+        for (kind, options), (part, what) in itertools.product(kinds.items(), asked.items()):
+            path = Path(folder) / f"{list(kinds).index(kind)}.jp2"
+            if not path.exists():
+                _write(side, path, **options)
+            case = {"file": kind, "size": path.stat().st_size, "part": part, **_cost(path, **what)}
+            found["parts"].append(case)
     return found
 
 
@@ -119,10 +145,12 @@ def _print_bytes(found: dict[str, Any]) -> None:
             f"{part['bytes']:,}",
             f"{100 * part['bytes'] / part['size']:.2f} %",
             str(part["requests"]),
+            f"{100 * part['url_bytes'] / part['size']:.2f} %",
+            str(part["url_requests"]),
         ]
         for part in found["parts"]
     ]
-    print(text_table([["file", "part", "bytes", "of the file", "requests"], *rows]))
+    print(text_table([["file", "part", "bytes", "of the file", "requests", "of a URL", "requests"], *rows]))
 
 
 def times_of_regions(side: int, rounds: int) -> dict[str, Any]:
@@ -337,11 +365,8 @@ def main() -> int:
     else:
         found = _large(options.side or 32768)
         _print_large(found)
-    made = {
-        "command": f"python benchmarks/access.py {options.what}",
-        "versions": versions(),
-        "machine": machine(),
-    }
+    side = "" if options.side is None else f" --side {options.side}"
+    made = made_by(f"python benchmarks/access.py {options.what}{side}")
     path = HERE / "results" / f"access-{options.what}.json"
     path.write_text(json.dumps({**made, **found}, indent=1) + "\n")
     return 0

@@ -1,6 +1,6 @@
 """dask over a large tiled file, and Zarr arrays of 3-D data.
 
-    python benchmarks/arrays.py [--side 10000] [--threads N] [--volume FILE.npy] [--json FILE]
+    python benchmarks/arrays.py [--side 10000] [--threads N] [--volume FILE.npy]
 
 The large picture is a photograph that glymur ships, in grey, mirrored until it fills the side; it is written by
 `encode_file` in tiles, without loss and learned at a ratio of 20. A process of its own computes the mean with dask, by
@@ -28,10 +28,11 @@ from zarr.codecs import BloscCodec, ZstdCodec
 
 import j2klearn
 from j2klearn.arrays import J2KLearnCodec
-from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.speed import _peak_of_this_process
 from j2klearn.quality import psnr
 
+RESULT = Path(__file__).parent / "results" / "arrays.json"
 TILE = 1024
 RATIO = 20
 SLICE = 512
@@ -170,7 +171,6 @@ def main() -> int:
         "--threads", type=int, default=os.cpu_count(), help="dask's (default: all processors)"
     )
     parser.add_argument("--volume", type=Path, help="a volume (z, y, x) of your own")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--mean", type=Path, help=argparse.SUPPRESS)  # what the process of its own is to do
     options = parser.parse_args()
     if options.mean:
@@ -178,15 +178,13 @@ def main() -> int:
         return 0
     large = large_files(options.side, options.threads)
     values = volume_of_photographs() if options.volume is None else np.load(options.volume)
+    volume = "" if options.volume is None else f" --volume {options.volume.name}"
     result = {
-        "command": f"python benchmarks/arrays.py --side {options.side} --threads {options.threads}",
-        "versions": versions(),
-        "machine": machine(),
+        **made_by(f"python benchmarks/arrays.py --side {options.side} --threads {options.threads}{volume}"),
         "large": large,
         "volume": {"shape": values.shape, "dtype": str(values.dtype), "cases": volumes(values)},
     }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return 0
 
 

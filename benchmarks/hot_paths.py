@@ -16,6 +16,9 @@ from j2klearn.colour import Picture, pixels, planes
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.geometry import Rect
 from j2klearn.layout import default_threads
+from j2klearn.neural.kernels import Layer, kernels
+from j2klearn.neural.mixture import mixture
+from j2klearn.neural.symbols import Decoder, Encoder, cost_bits
 from j2klearn.registry import resolve
 from j2klearn.transform import analyse, synthesise
 
@@ -74,3 +77,41 @@ def test_synthesis(benchmark, components):
         return (analyse(components, area, LEVELS, model, default_threads()), model, default_threads()), {}
 
     benchmark.pedantic(synthesise, setup=fresh, rounds=5)
+
+
+@pytest.mark.parametrize("backend", ["native", "torch"])
+@pytest.mark.parametrize("channels", [32, 64])
+def test_integer_convolution(benchmark, backend, channels):
+    """A quarter of the finest subbands of a 768 x 512 picture."""
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-300, 300, (channels, 3, 3, channels)).astype(np.int16)
+    layer = Layer(weights, np.zeros(channels, np.int32), np.full(channels, 12, np.int32), low=0, high=4095)
+    plane = rng.integers(0, 1000, (128, 192, channels)).astype(np.int16)
+    which = kernels(backend, threads=default_threads())
+    benchmark(which.conv, plane, layer)
+
+
+@pytest.mark.parametrize("scale", [0.15, 1, 20])
+@pytest.mark.parametrize("way", ["encode", "decode", "cost"])
+def test_symbols(benchmark, way, scale):
+    """As many coefficients as a 768 x 512 picture has pixels."""
+    rng = np.random.default_rng(0)
+    count = 768 * 512
+    logits, means = rng.integers(-100, 100, (count, 3)), rng.integers(-10, 10, (count, 3))
+    scales = 64 * np.log(scale) + rng.normal(size=(count, 3)) * 30
+    parameters = np.rint(np.stack([logits, means, scales], 1)).astype(np.int16)
+    values = np.rint(rng.logistic(size=count) * np.exp(parameters[:, 2, 0] / 64)).astype(np.int32)
+    which = mixture("logistic", threads=default_threads())
+
+    def encode():
+        encoder = Encoder(which)
+        encoder.encode(values, parameters)
+        return encoder.finish()
+
+    data = encode()
+    ways = {
+        "encode": encode,
+        "decode": lambda: Decoder(data, which).decode(parameters),
+        "cost": lambda: cost_bits(values, parameters, which),
+    }
+    benchmark(ways[way])

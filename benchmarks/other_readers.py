@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import j2klearn
-from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.pictures import read_picture
@@ -48,9 +48,7 @@ def main() -> int:
     )
     if options.json:
         result = {
-            "command": f"python benchmarks/other_readers.py PICTURES --bpp {options.bpp:g}",
-            "versions": versions(),
-            "machine": machine(),
+            **made_by(f"python benchmarks/other_readers.py PICTURES --bpp {options.bpp:g}"),
             "model": options.model,
             "bpp": options.bpp,
             "mean_psnr": mean,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from j2klearn.benchmark.environment import machine, versions
+from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.model import Model
@@ -93,11 +93,7 @@ def main() -> int:
     torch.set_num_threads(1)
     model = None if options.model == "none" else resolve(options.model)
     words = [Path(word).name for word in sys.argv[1:]]  # of folders and files the names alone
-    made = {
-        "command": " ".join(["python", "benchmarks/rate_proxy.py", *words]),
-        "versions": versions(),
-        "machine": machine(),
-    }
+    made = made_by(" ".join(["python", "benchmarks/rate_proxy.py", *words]))
     if options.command == "fit":
         proxy = RateProxy({})
         taken = mosaics(options.data, options.mosaics, model, options.seed)

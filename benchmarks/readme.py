@@ -1,6 +1,6 @@
-"""The figures of the README, from benchmarks/results.
+"""The figures of the README and of the pages in docs, from benchmarks/results.
 
-python benchmarks/readme.py            # write them into the README
+python benchmarks/readme.py            # write them into the pages
 python benchmarks/readme.py --check    # only tell whether they are there; exit status 1 if not
 """
 
@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
+
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+PAGES = (
+    HERE.parent / "README.md",
+    *(HERE.parent / "docs" / f"{name}.md" for name in ("access", "arrays", "batch")),
+)
 _MARKS = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 #: Suites of the table, in its order.
-_TABLE = (
+_SUITES = (
     "kodak-luma",
     "kodak-rgb",
     "kodak-single-rate",
@@ -42,7 +49,7 @@ def coding() -> str:
         "| pictures | PSNR | 95 % interval | SSIM | MS-SSIM | better on |",
         "|---|---|---|---|---|---|",
     ]
-    for suite in _TABLE:
+    for suite in _SUITES:
         found = result(suite)
         model = next(codec["name"] for codec in found["codecs"] if codec["kind"] == "learned")
         by_metric = {delta["metric"]: delta for delta in found["deltas"] if delta["codec"] == model}
@@ -82,11 +89,129 @@ def readers() -> str:
     )
 
 
-_FIGURES = {"coding": coding, "speed": speed, "readers": readers}
+def _table(rows: list[list[str]]) -> str:
+    head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *rest]) + "\n"
+
+
+def access_bytes() -> str:
+    """Return what parts of a file cost, of a file object and of a URL."""
+    found = result("access-bytes")
+    parts: dict[str, dict[str, Any]] = {}
+    for case in found["parts"]:
+        parts.setdefault(case["part"], {})[case["file"]] = case
+    files = list(next(iter(parts.values())))
+    rows = [["", *files]]
+    for part, cases in parts.items():
+        for start, label in (("", part), ("url_", "of a URL")):
+            shares = [
+                f"{100 * case[start + 'bytes'] / case['size']:.2f} %, {case[start + 'requests']} requests"
+                for case in cases.values()
+            ]
+            rows.append([label, *shares])
+    size = found["parts"][0]["size"] / 1e6
+    share = 100 * found["layers_bpp"][0] / found["layers_bpp"][-1]
+    side = found["side"]
+    head = f"A picture of {side} x {side}, {size:.1f} MB. The first layer has {share:g} % of the bytes.\n\n"
+    return head + _table(rows)
+
+
+def access_regions() -> str:
+    """Return the time of regions by their side."""
+    found = result("access-regions")
+    cases = found["regions"]
+    rows = [["side of the region", *(str(case["size"]) for case in cases)]]
+    for side, key in ((found["side"], "seconds"), (2048, "seconds_small_file")):
+        times = [f"{case[key]:.2f} s" if key in case else "" for case in cases]
+        rows.append([f"of {side} x {side}", *times])
+    return _table(rows)
+
+
+def access_large() -> str:
+    """Return time and memory of large pictures."""
+    rows = [["", "written", "read back, block by block", "peak memory", "PSNR"]]
+    for case in result("access-large")["cases"]:
+        seconds = [f"{case[f'{what}_seconds_per_megapixel']:.2f} s/MP" for what in ("write", "read")]
+        side = f"{case['side']} x {case['side']}"
+        rows.append([side, *seconds, f"{case['peak_gib']:.2f} GiB", f"{case['psnr']:.2f} dB"])
+    return _table(rows)
+
+
+def access_borders() -> str:
+    """Return what the squared error near the borders of tiles is over that further inside."""
+    found: dict[str, list[float]] = {}
+    for case in result("access-borders")["cases"]:
+        found.setdefault(case["kind"], []).append(case["tiled_db"] - case["untiled_db"])
+    spans = [f"{kind} from {min(some):+.2f} to {max(some):+.2f} dB" for kind, some in found.items()]
+    return f"{', '.join(spans)}.\n"
+
+
+def arrays() -> str:
+    """Return dask's means over a large file, and a volume in Zarr."""
+    found = result("arrays")
+    rows = [["dask's mean over", "bytes", "peak memory", "is numpy's"]]
+    for case in found["large"]:
+        same = abs(case["mean"] - case["numpy_mean"]) < 1e-9 * case["numpy_mean"]
+        memory = f"{case['peak_bytes'] / 2**20:.0f} MiB"
+        rows.append(
+            [
+                case["name"],
+                f"{case['bytes'] / 1e6:.1f} MB",
+                memory,
+                "yes" if same else "no",
+            ]
+        )
+    first = _table(rows)
+    volume = found["volume"]
+    rows = [["Zarr", "compression", "read back"]]
+    for case in volume["cases"]:
+        ratio = math.prod(volume["shape"]) * np.dtype(volume["dtype"]).itemsize / case["bytes"]
+        rows.append(
+            [case["name"], f"{ratio:.2f} : 1", "exact" if case["lossless"] else f"{case['psnr']:.2f} dB"]
+        )
+    return f"{first}\n{_table(rows)}"
+
+
+def batch() -> str:
+    """Return how a collection scales."""
+    found = result("batch")
+    pixels, rounds = found["megapixels"], found["counted"]
+    one, two = (median(each[count] for each in rounds) for count in ("one", "two"))
+    ratios = ", ".join(f"{each['one'] / each['two']:.2f}" for each in rounds)
+    rows = [
+        ["", "time", "speed"],
+        ["one by one, in one process", *_speed(pixels, found["sequential_s"])],
+        ["`--processes 1`", *_speed(pixels, one)],
+        ["`--processes 2`", *_speed(pixels, two)],
+        ["two Dask workers, one of them killed", *_speed(pixels, found["cluster_s"])],
+    ]
+    equal = "All files of all runs are equal" if found["equal"] else "Files of the runs differ"
+    once = "each is written once" if found["once"] else "some are written twice"
+    return (
+        f"{_table(rows)}\nTwo processes are {found['scaling']:.2f} times as fast as one (median of the quiet "
+        f"rounds: {ratios}).\n{equal}; {once}.\n"
+    )
+
+
+def _speed(megapixels: float, seconds: float) -> list[str]:
+    return [f"{seconds:.1f} s", f"{megapixels / seconds:.2f} MP/s"]
+
+
+_FIGURES = {
+    "coding": coding,
+    "speed": speed,
+    "readers": readers,
+    "access-bytes": access_bytes,
+    "access-regions": access_regions,
+    "access-large": access_large,
+    "access-borders": access_borders,
+    "arrays": arrays,
+    "batch": batch,
+}
 
 
 def rendered(text: str) -> str:
-    """Return a README with the figures of the results in their places."""
+    """Return a page with the figures of the results in their places."""
     return _MARKS.sub(lambda match: f"{match[1]}{_FIGURES[match[2]]()}{match[3]}", text)
 
 
@@ -96,11 +221,12 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    text = README.read_text()
-    new = rendered(text)
+    old = {page: page.read_text() for page in PAGES}
+    new = {page: rendered(text) for page, text in old.items()}
     if options.check:
-        return int(new != text)
-    README.write_text(new)
+        return int(new != old)
+    for page, text in new.items():
+        page.write_text(text)
     return 0
 
 

@@ -75,6 +75,14 @@ SUITES = {
     "kodak-16-bit": Suite(
         "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), sixteen_bits
     ),
+    "kodak-neural": Suite(
+        "Kodak, RGB, the neural profile",
+        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr"),
+    ),
+    "cid22-validation-neural": Suite(
+        "CID22 validation, RGB, the neural profile",
+        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr"),
+    ),
     "peers": Suite(
         "Kodak, RGB, other formats",
         ("--channels", "rgb", "--codecs", "default,9-7,jxl,avif,webp,jpeg"),

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import CodestreamError, InputError, LimitError, NativeLibraryError, OptionError
+from .errors import CodestreamError, DecodingError, InputError, LimitError, NativeLibraryError, OptionError
 from .geometry import Rect
 from .stages import stage
 
@@ -491,7 +491,10 @@ class Decoder(_Handle):
                 request.component_list, request.component_count = chosen, len(components)
         except OverflowError as error:
             raise OptionError(f"an option is out of range: {error}") from error
-        self._report.check(self._library.j2kl_decoder_decode(self._open(), request))
+        try:
+            self._report.check(self._library.j2kl_decoder_decode(self._open(), request))
+        except CodestreamError as error:
+            raise DecodingError(str(error)) from None
 
     @property
     def components(self) -> list[Component]:

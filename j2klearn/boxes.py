@@ -64,7 +64,7 @@ def locate(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int, int]
 
 
 def walk(peek: Callable[[int, int], bytes], size: int, at: int = 0) -> Iterator[tuple[bytes, int, int, int]]:
-    """Yield of every box its kind, where it starts, where its contents do, and where it ends, which may be beyond `size`.
+    """Yield of every box its kind, where it starts, where its contents do, and where it ends: perhaps beyond `size`.
 
     Parameters
     ----------

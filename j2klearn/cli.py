@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -89,8 +92,10 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
         "bpp": _single(options.bpp),
         "ratio": _single(options.ratio),
         "psnr": _single(options.psnr),
+        "quality": options.quality,
         "lossless": options.lossless,
         "layers": options.layers,
+        "profile": options.profile,
         "model": None if options.model == "none" else options.model,
         "embed_model": options.embed_model,
         "fallback": not options.no_fallback,
@@ -111,8 +116,8 @@ def _encode(options: argparse.Namespace) -> None:
     from .encoder import encode
     from .pictures import read_picture, write_whole
 
-    large = rows.open_array(options.input)
-    if large is not None and math.prod(large.shape[:2]) >= rows.LARGE and options.psnr is None:
+    large = rows.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
+    if large is not None and math.prod(large.shape[:2]) >= rows.LARGE:
         _encode_large(options, large)
         return
     image = read_picture(options.input)
@@ -137,7 +142,7 @@ def _encode_large(options: argparse.Namespace, image: Any) -> None:
     if options.effort:
         raise OptionError("a picture as large as this is coded in parts, and with effort 0 alone")
     coding = _coding(options)
-    for name in ("psnr", "max_pixels", "plt", "tlm", "fallback", "effort"):
+    for name in ("psnr", "quality", "profile", "max_pixels", "plt", "tlm", "fallback", "effort"):
         del coding[name]
     coding["tile_size"] = coding["tile_size"] or DEFAULT_TILE
     bar = _Bar()
@@ -196,18 +201,25 @@ def _info(options: argparse.Namespace) -> None:
 
 def _models(options: argparse.Namespace) -> None:
     from .encoder import DEFAULT_MODEL
-    from .registry import shipped
+    from .neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+    from .registry import shipped, shipped_entropy
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""
         print(f"{name}{default}: {model.parameters} weights on the {model.config['base']}")
         print(f"    id {model.id.hex()}")
+    for name, entropy_model in shipped_entropy().items():
+        transform = entropy_model.config["transform"]
+        default = ", a default" if name in (DEFAULT_LOSSY, DEFAULT_LOSSLESS) else ""
+        called = transform if isinstance(transform, str) else transform["name"]
+        print(f"{name}{default}: for the neural profile, on the transform {called}")
+        print(f"    id {entropy_model.id.hex()}")
 
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
     from .effort import EFFORTS
-    from .encoder import DEFAULT_MODEL
+    from .encoder import DEFAULT_MODEL, PROFILES
     from .layout import PROGRESSIONS
     from .targets import DEFAULT_RATIO
 
@@ -219,14 +231,29 @@ def _coding_parser() -> argparse.ArgumentParser:
         "--ratio", type=_numbers, metavar="R", help=f"compression ratio (default: {DEFAULT_RATIO:g}){several}"
     )
     rate.add_argument("--psnr", type=_numbers, metavar="DB", help="PSNR in dB" + several)
-    rate.add_argument("--lossless", action="store_true", help="without loss; with --model none for now")
+    rate.add_argument(
+        "--quality",
+        type=float,
+        metavar="Q",
+        help="0 to 100, with --profile neural: the quickest way to a file",
+    )
+    rate.add_argument(
+        "--lossless", action="store_true", help="without loss; with --model none, or --profile neural"
+    )
+    coding.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="ebcot",
+        help="ebcot: files that every reader decodes; neural: the fewest bytes, for j2klearn alone, others see a "
+        "preview (default: %(default)s)",
+    )
     coding.add_argument("--layers", type=int, default=1, metavar="N", help="quality layers (default: 1)")
     coding.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
+        default="auto",
         metavar="NAME|FILE",
         help="learned transform: a name that `j2klearn models` prints, a model file, or none for ordinary JPEG 2000 "
-        "(default: %(default)s)",
+        f"(default: {DEFAULT_MODEL}, or one of the neural profile)",
     )
     coding.add_argument("--embed-model", action="store_true", help="put the weights into the file")
     coding.add_argument(
@@ -288,6 +315,7 @@ def _parser() -> argparse.ArgumentParser:
         "learned wavelet. Suffix .j2k, .j2c or .jpc writes the bare codestream, any other a JP2 file.",
         epilog="examples:  j2klearn encode photo.png photo.jp2 --bpp 1    "
         "j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6    "
+        "j2klearn encode photo.png photo.jp2 --profile neural --quality 30    "
         "j2klearn encode scan.tif scan.jp2 --lossless --model none",
     )
     encode.add_argument("input", type=Path, metavar="IN", help="picture")
@@ -335,6 +363,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _sigterm_is_ctrl_c() -> Iterator[None]:
+    """Let what ends a job of a batch system end it as cleanly as Ctrl-C does: without a broken file."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be seen to
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
@@ -343,7 +384,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", TruncatedWarning)
         warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
         try:
-            return run(options) or 0
+            with _sigterm_is_ctrl_c():
+                return run(options) or 0
         except OptionError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

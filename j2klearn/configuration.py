@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import ModelError
 
-__all__ = ["check_config", "check_context_config"]
+__all__ = ["check_config", "check_context_config", "check_cross_component_config"]
 
 _CHANNELS = range(1, 65)
 _BLOCKS = range(17)
@@ -72,6 +72,7 @@ class _Structure:
 
 
 _STRUCTURES = {
+    "fixed": _Structure(_Options({"base": ("9-7",)}, {}), frozenset()),
     "hybrid": _Structure(
         _Options({"base": ("9-7", "5-3")}, {"gains": ("measured",)}), frozenset({"h2l", "l2h"})
     ),
@@ -88,7 +89,11 @@ _STRUCTURES = {
 }
 
 
-_DEQUANTISER = _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {})
+#: Networks for learned de-quantisation by their ``kind``; the one without is `j2klearn.dequantise.Dequantiser`.
+_DEQUANTISERS = {
+    "": _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
+    "residual": _Options({"width": _CHANNELS, "blocks": range(1, 15), "told": _FLAGS}, {}),
+}
 
 
 def _named(config: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any:
@@ -96,6 +101,15 @@ def _named(config: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any
     if not isinstance(name, str) or name not in known:
         raise ModelError(f"the model's {key} {str(name)[:40]!r} is not known to this version of j2klearn")
     return known[name]
+
+
+def _check_dequantiser(options: object) -> None:
+    what = "the model's dequantiser"
+    kind = options.get("kind", "") if isinstance(options, Mapping) else ""
+    named = isinstance(options, Mapping) and "kind" in options
+    if not isinstance(kind, str) or kind not in _DEQUANTISERS or named != bool(kind):
+        raise ModelError(f"{what} is of a kind that this version of j2klearn does not know")
+    _DEQUANTISERS[kind].check(what, options, frozenset({"kind"}))
 
 
 def check_config(config: object) -> dict[str, Any]:
@@ -115,13 +129,15 @@ def check_config(config: object) -> dict[str, Any]:
     if not isinstance(config, Mapping):
         raise ModelError("a model's configuration has to be a table")
     structure: _Structure = _named(config, "structure", _STRUCTURES)
-    operator: _Options = _named(config, "operator", _OPERATORS)
-    steps = (structure.steps | structure.further) & set(config)
+    known = structure.steps | structure.further
+    operator = _Options({}, {}) if not known else _named(config, "operator", _OPERATORS)
+    steps = known & set(config)
     if not structure.steps <= steps:
         raise ModelError(f"the model lacks one of its steps, {', '.join(sorted(structure.steps))}")
-    structure.options.check("the model", config, frozenset({"structure", "operator", "dequantiser", *steps}))
+    other = {"structure", "dequantiser", *steps, *(["operator"] if known else [])}
+    structure.options.check("the model", config, frozenset(other))
     if "dequantiser" in config:
-        _DEQUANTISER.check("the model's dequantiser", config["dequantiser"])
+        _check_dequantiser(config["dequantiser"])
     for step in sorted(steps):
         operator.check(f"the model's {step}", config[step])
         if config["operator"] == "proposal-opacity" and _half_width(config[step]) < 1:
@@ -129,7 +145,8 @@ def check_config(config: object) -> dict[str, Any]:
     return dict(config)
 
 
-_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "shared": _FLAGS}
+_ENTROPY_MODEL = "the entropy model"
+_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "layers": range(9)}
 _FIRST = _Options(_NETWORK, {})
 _SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {})
 
@@ -154,18 +171,59 @@ def check_context_config(config: object) -> dict[str, Any]:
     ModelError
         If it is not.
     """
-    what = "the entropy model"
-    if not isinstance(config, Mapping) or config.get("kind") != "context":
-        raise ModelError("the model is no entropy model of a kind that this version of j2klearn knows")
     tables = frozenset({"kind", "transform", "dequantiser", "first", "second"})
     options = _Options({"mixtures": range(1, 5)}, {"learned_levels": range(33)})
+    checked = _check_entropy_model(config, "context", options, tables, ("9-7", "5-3"))
+    _FIRST.check(f"{_ENTROPY_MODEL}'s first network", checked.get("first"))
+    _SECOND.check(f"{_ENTROPY_MODEL}'s second network", checked.get("second"))
+    return checked
+
+
+_CROSS_COMPONENT = _Options(
+    {
+        "levels": range(1, 9),
+        "mixtures": range(1, 5),
+        "features": range(2, 257),
+        "hidden": range(1, 129),
+        "blocks": range(1, 9),
+        "dense": range(9),
+        "shared": _FLAGS,
+        "conditioned": _FLAGS,
+        "told": _FLAGS,
+    },
+    {"learned_levels": range(33), "gains": ("nominal",)},
+)
+
+
+def check_cross_component_config(config: object) -> dict[str, Any]:
+    """Return a copy of the configuration of an entropy model of the kind "cross-component" if it is one that can be.
+
+    Parameters
+    ----------
+    config : object
+        A mapping; see `j2klearn.neural.cross_model.CrossComponentModel`.
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    tables = frozenset({"kind", "transform", "dequantiser"})
+    return _check_entropy_model(config, "cross-component", _CROSS_COMPONENT, tables, ("9-7",))
+
+
+def _check_entropy_model(
+    config: object, kind: str, options: _Options, tables: frozenset[str], wavelets: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return a copy of an entropy model's configuration if its own options, and the models that it names, can be."""
+    what = _ENTROPY_MODEL
+    if not isinstance(config, Mapping) or config.get("kind") != kind:
+        raise ModelError("the model is no entropy model of a kind that this version of j2klearn knows")
     options.check(what, config, tables)
-    if config.get("transform") not in ("9-7", "5-3"):
+    if config.get("transform") not in wavelets:
         _check_name(f"{what}'s transform", config.get("transform"))
     if "dequantiser" in config:
         _check_name(f"{what}'s dequantiser", config["dequantiser"])
-    _FIRST.check(f"{what}'s first network", config.get("first"))
-    _SECOND.check(f"{what}'s second network", config.get("second"))
     return dict(config)
 
 

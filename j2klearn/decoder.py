@@ -16,7 +16,7 @@ from .access.parts import PartialCodestream
 from .access.sources import Source, open_source
 from .codestream import HEADROOM, MainHeader, to_wide
 from .colour import pixels
-from .errors import OptionError, SegmentError, TruncatedWarning, UnsupportedError
+from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .geometry import Rect
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
@@ -161,10 +161,18 @@ def read(
     threads = default_threads() if threads is None else threads
     layers = min(layers, header.layers)
     report = progress or silent
-    if learned is None:
-        out = _decode_ordinary(codestream, area, reduce, layers, components, threads, max_pixels)
-    else:
-        out = learned.read(area, reduce, layers, components, threads, report)
+
+    def attempt() -> NDArray[Any]:
+        if learned is None:
+            return _decode_ordinary(codestream, area, reduce, layers, components, threads, max_pixels)
+        return learned.read(area, reduce, layers, components, threads, report)
+
+    try:
+        out = attempt()
+    except DecodingError:
+        if not codestream.distrust_plt():
+            raise
+        out = attempt()
     report(1.0, "done")
     return out
 

@@ -7,7 +7,8 @@ alone, at full resolution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +20,13 @@ from .geometry import Rect
 from .noise import REACH
 from .stages import stage
 
-__all__ = ["Dequantiser", "NoiseMap", "dequantise"]
+__all__ = ["Dequantiser", "NoiseMap", "ResidualDequantiser", "dequantise", "dequantiser_of"]
 
 _MEAN = 9  # side of the window, at half resolution, whose mean is taken off
 _BLOCK = 512  # samples of a block that is worked on at once
 _COMPRESSION = 0.7
 _LOG_SCALE = 0.25
+_RANGE = 256.0
 
 
 class Dequantiser(nn.Module):
@@ -42,6 +44,8 @@ class Dequantiser(nn.Module):
     pairs : int
         Pairs of convolutions, 1 to 4.
     """
+
+    told = True
 
     def __init__(self, width: int, pairs: int) -> None:
         super().__init__()
@@ -72,6 +76,65 @@ class Dequantiser(nn.Module):
         for first, second in zip(self.body[::2], self.body[1::2], strict=True):
             h = F.relu(h + second(F.relu(first(h))))
         return F.pixel_shuffle(self.tail(h).float() * scale, 2)
+
+
+class ResidualDequantiser(nn.Module):
+    """The de-quantisation module of iWave++ (P2, Section 2.2): at full resolution, for one rate or told the noise.
+
+    The samples over 256 go through a 3x3 convolution, residual blocks of two 3x3 convolutions with ReLU between, one
+    more of these convolutions with the first one's output added, and a last one that makes one channel of it, times
+    256.
+
+    Parameters
+    ----------
+    width : int
+        Channels, 64 in P2.
+    blocks : int
+        Residual blocks, 6 in P2.
+    told : bool
+        A plane of a quarter of log2 of the noise goes in beside the samples, for models of a range of rates.
+    """
+
+    def __init__(self, width: int, blocks: int, told: bool) -> None:
+        super().__init__()
+        self.told = told
+        self.head = nn.Conv2d(2 if told else 1, width, 3, padding=1)
+        self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2 * blocks))
+        self.join = nn.Conv2d(width, width, 3, padding=1)
+        self.tail = nn.Conv2d(width, 1, 3, padding=1)
+        with torch.no_grad():
+            for layer in self.body[1::2]:
+                layer.weight *= 0.3  # type: ignore[operator,assignment]
+        nn.init.zeros_(self.tail.weight)
+        if self.tail.bias is not None:
+            nn.init.zeros_(self.tail.bias)
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Return what is to be added to the samples; see `Dequantiser.forward`."""
+        planes = x / _RANGE
+        if self.told:
+            up = noise.repeat_interleave(2, 2).repeat_interleave(2, 3) if noise.shape[-1] > 1 else noise
+            planes = torch.cat([planes, (up * _LOG_SCALE).expand_as(x)], 1)
+        kind = self.head.weight.dtype
+        first = self.head(planes.to(kind, memory_format=torch.channels_last))
+        h = first
+        for inner, outer in zip(self.body[::2], self.body[1::2], strict=True):
+            h = h + outer(F.relu(inner(h)))
+        out: Tensor = self.tail(self.join(h) + first)
+        return out.float() * _RANGE
+
+
+#: Networks by the ``kind`` in their options; the one without is the first of this module.
+_NETWORKS: dict[str, type[Dequantiser] | type[ResidualDequantiser]] = {
+    "": Dequantiser,
+    "residual": ResidualDequantiser,
+}
+
+
+def dequantiser_of(options: Mapping[str, Any]) -> Dequantiser | ResidualDequantiser:
+    """Return an untrained network of the options in a model's configuration."""
+    own = {key: value for key, value in options.items() if key != "kind"}
+    return _NETWORKS[options.get("kind", "")](**own)
 
 
 def _blocks(area: Rect) -> Iterator[Rect]:
@@ -121,7 +184,9 @@ class NoiseMap:
 
 
 @stage("de-quantisation")
-def dequantise(plane: NDArray[np.float32], area: Rect, network: Dequantiser, noise: NoiseMap) -> None:
+def dequantise(
+    plane: NDArray[np.float32], area: Rect, network: Dequantiser | ResidualDequantiser, noise: NoiseMap
+) -> None:
     """Work on a component in place.
 
     Parameters
@@ -131,7 +196,7 @@ def dequantise(plane: NDArray[np.float32], area: Rect, network: Dequantiser, noi
     area : Rect
         What they cover on the grid. Where it ends and the picture does not, `j2klearn.noise.REACH` samples come out
         wrong.
-    network : Dequantiser
+    network : Dequantiser or ResidualDequantiser
         Of the model.
     noise : NoiseMap
         What is to be expected.

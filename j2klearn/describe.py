@@ -10,6 +10,9 @@ from .choice import NOTE
 from .codestream import Comment
 from .errors import ModelNotFoundError
 from .layout import PROGRESSIONS
+from .neural.container import open_payload
+from .neural.payload import Header
+from .neural.pyramid import resolutions
 from .segment import Transport, read_comments
 
 __all__ = ["Info", "info"]
@@ -17,10 +20,12 @@ __all__ = ["Info", "info"]
 
 @dataclass(frozen=True)
 class Info:
-    """Facts of a JPEG 2000 file.
+    """Facts of a file.
 
     Attributes
     ----------
+    profile : str
+        How coefficients are coded: ``"ebcot"``, as in JPEG 2000, or ``"neural"``.
     height, width, components : int
         Size in pixels, and number of components.
     precision : int
@@ -38,7 +43,7 @@ class Info:
     wavelet : str
         What other readers undo: ``"9-7"`` or ``"5-3"``.
     learned : bool
-        The file has a learned-transform segment.
+        The file has a learned-transform segment, or is of the neural profile.
     model, model_id : str or None
         Name and id (hexadecimal) of the model; the name is None where the model is not installed.
     model_embedded : bool
@@ -47,6 +52,14 @@ class Info:
         ``"irreversible"`` or ``"reversible"``.
     measured : bool
         The encoder measured, and the learned transform was not the best.
+    lossless : bool or None
+        With the neural profile: the picture is coded without loss.
+    step : float or None
+        With the neural profile: the quantiser step in grey levels of 8 bits; None without loss.
+    resolutions : tuple of (int, int, int)
+        With the neural profile: height, width and bytes of every resolution, from coarse to fine.
+    preview : (int, int) or None
+        With the neural profile: height and width of what other readers show.
     """
 
     height: int
@@ -67,6 +80,11 @@ class Info:
     model_embedded: bool = False
     transport: str | None = None
     measured: bool = False
+    profile: str = "ebcot"
+    lossless: bool | None = None
+    step: float | None = None
+    resolutions: tuple[tuple[int, int, int], ...] = ()
+    preview: tuple[int, int] | None = None
 
     @property
     def bpp(self) -> float:
@@ -76,11 +94,32 @@ class Info:
     @property
     def other_readers(self) -> str:
         """What a reader sees that knows nothing of the learned transform."""
+        if self.preview is not None:
+            return f"a preview of {self.preview[1]} x {self.preview[0]}"
         if self.learned:
             return "an approximation: the picture before the learned lifting steps are undone"
         return "the same picture: this is ordinary JPEG 2000"
 
     def __str__(self) -> str:
+        rows = self._neural_rows() if self.profile == "neural" else self._ebcot_rows()
+        rows |= {"other readers": f"see {self.other_readers}"}
+        return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
+
+    def _size_rows(self) -> dict[str, str]:
+        return {
+            "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
+            "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+        }
+
+    def _neural_rows(self) -> dict[str, str]:
+        installed = "installed" if self.model else "NOT installed"
+        return self._size_rows() | {
+            "profile": f"neural, {'lossless' if self.lossless else f'quantiser step {self.step:.3g} grey levels'}",
+            "model": f"{self.model or 'unknown'} ({installed}), id {self.model_id}",
+            "resolutions": ", ".join(f"{w} x {h}: {size}" for h, w, size in self.resolutions) + " bytes",
+        }
+
+    def _ebcot_rows(self) -> dict[str, str]:
         if not self.learned:
             model = "none (ordinary JPEG 2000)"
             if self.measured:
@@ -88,19 +127,52 @@ class Info:
         else:
             origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
             model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
-        rows = {
-            "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
-            "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+        tiles = "1"
+        if self.tiles > 1:
+            across = ", the learned steps run across them" if self.learned else ""
+            tiles = f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}{across}"
+        return self._size_rows() | {
             "levels": str(self.levels),
             "layers": str(self.layers),
-            "tiles": f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}" if self.tiles > 1 else "1",
+            "tiles": tiles,
             "progression": self.progression,
             "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
             "model": model,
             "transport": self.transport or "none",
-            "other readers": f"see {self.other_readers}",
         }
-        return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
+
+
+def _neural(codestream: PartialCodestream, header: Header) -> Info:
+    from .registry import find_entropy
+
+    try:
+        model = find_entropy(header.model_prefix)
+        name, model_id = model.name, model.id
+    except ModelNotFoundError:
+        name, model_id = None, header.model_prefix
+    shapes = [shape for shape, _ in resolutions(header.shape, header.levels)]
+    return Info(
+        height=header.height,
+        width=header.width,
+        components=header.components,
+        precision=header.precision,
+        bytes=codestream.source.size,
+        jp2=True,
+        levels=header.levels,
+        layers=header.layers,
+        tiles=1,
+        tile_size=header.tile_size,
+        progression="by resolution",
+        wavelet="5-3" if codestream.header.reversible else "9-7",
+        learned=True,
+        model=name,
+        model_id=model_id.hex(),
+        profile="neural",
+        lossless=header.lossless,
+        step=header.step,
+        resolutions=tuple((*shape, size) for shape, size in zip(shapes, header.lengths, strict=True)),
+        preview=codestream.header.area.shape,
+    )
 
 
 def _text(comment: Comment) -> str:
@@ -108,7 +180,7 @@ def _text(comment: Comment) -> str:
 
 
 def info(data: Source) -> Info:
-    """Say what a JPEG 2000 file is, without decoding it.
+    """Say what a file is, without decoding it.
 
     Parameters
     ----------
@@ -121,6 +193,9 @@ def info(data: Source) -> Info:
         If it is neither, or damaged.
     """
     codestream = PartialCodestream(open_source(data))
+    opened = open_payload(codestream)
+    if opened is not None:
+        return _neural(codestream, opened[0])
     header = codestream.header
     descriptor, weights = read_comments(header.binary_comments)
     facts = Info(

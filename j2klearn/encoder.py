@@ -370,8 +370,6 @@ def read_transform(
         raise OptionError("wavelet needs model=None: a model has its own")
     if lossless:
         raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
-    from .registry import is_entropy_model, resolve
+    from .registry import resolve
 
-    if is_entropy_model(model):
-        raise OptionError(f"the model {model.name} is an entropy model, which goes with profile='neural'")
     return resolve(DEFAULT_MODEL if isinstance(model, str) and model == "auto" else model)

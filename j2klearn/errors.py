@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ClusterError",
     "CodestreamError",
+    "DecodingError",
     "DiskFullError",
     "InputError",
     "J2KError",
@@ -54,6 +55,10 @@ class LimitError(J2KError, ValueError):
 
 class CodestreamError(J2KError, OSError):
     """The bytes are not a JPEG 2000 file, or OpenJPEG could not read or write the codestream."""
+
+
+class DecodingError(CodestreamError):
+    """OpenJPEG could not decode the codestream, all of which was read."""
 
 
 class SegmentError(CodestreamError):

@@ -6,7 +6,7 @@ import inspect
 import io
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import glymur
 import numpy as np
@@ -22,6 +22,8 @@ from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, Re
 from .jp2kr import Jp2kr
 from .layout import DEFAULT_LEVELS, default_levels, levels_fit
 from .limits import MAX_COMPONENTS, MAX_PIXELS
+from .model import Model
+from .neural.container import UUID_BOX
 from .pictures import write_by
 from .registry import resolve
 from .rewrap import with_new_definition, write_box
@@ -29,14 +31,15 @@ from .scratch import is_memory
 from .tilewriters import GatheringTileWriter, StreamingTileWriter, alike
 from .transforms import IRREVERSIBLE, REVERSIBLE, WAVELETS
 
-if TYPE_CHECKING:
-    from .model import Model
-
 __all__ = ["Jp2k"]
 
 _GLYMUR = inspect.signature(glymur.Jp2k.__init__)
 
 _DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
+
+
+def _is_payload(box: Any) -> bool:
+    return bool(box.box_id == "uuid" and box.uuid == UUID_BOX)
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -159,7 +162,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             return None
         lossless = not (self._psnr and 0 not in self._psnr) and not (self._cratios and self._cratios[-1] > 1)
         obstacle = ""
-        if lossless:
+        model = self._model if isinstance(self._model, Model) else None
+        if self._model is not None and model is None:
+            obstacle = "it is an entropy model: encode(..., profile='neural') writes files with one"
+        elif lossless:
             obstacle = "it is lossy: ask for cratios above 1 or psnr above 0"
         elif self._cinema2k or self._cinema4k:
             obstacle = "cinema profiles do not allow it"
@@ -168,7 +174,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         elif len(self._shape) > 2 and self._shape[2] > MAX_COMPONENTS:
             obstacle = f"it codes up to {MAX_COMPONENTS} components"
         if not obstacle:
-            return self._model or resolve(DEFAULT_MODEL)
+            return model or resolve(DEFAULT_MODEL)
         if self._model is not None:
             raise InvalidOptionError(f"the learned transform cannot be used: {obstacle}")
         return None
@@ -319,10 +325,13 @@ class Jp2k(glymur.Jp2k, Jp2kr):
     def wrap(self, filename: Any, boxes: Any = None) -> Jp2k:
         """Write the codestream in other boxes, see `glymur.Jp2k.wrap`.
 
-        Boxes that were read from a file and have not been changed are written byte for byte.
+        Boxes that were read from a file and have not been changed are written byte for byte. The payload of the neural
+        profile goes with the codestream, which is its preview.
         """
         if boxes is None:
             boxes = self._get_default_jp2_boxes()
+        if self._payload is not None and not any(_is_payload(box) for box in boxes):
+            boxes = [*boxes, *(box for box in self.box if _is_payload(box))]
         boxes = [with_new_definition(box) if box.box_id == "jp2h" else box for box in boxes]
         self._validate_jp2_box_sequence(boxes)
         if is_memory(filename):

@@ -32,6 +32,9 @@ from .jp2k_errors import (
     as_glymur,
 )
 from .limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .neural.container import open_payload
+from .neural.decoder import NeuralFile
+from .neural.payload import Header
 from .rewrap import remember
 from .scratch import Scratch, is_memory
 from .segment import MAGIC
@@ -39,6 +42,7 @@ from .transforms import read_model
 
 if TYPE_CHECKING:
     from .model import Model
+    from .neural.entropy import EntropyModel
 
 __all__ = ["Jp2kr"]
 
@@ -68,8 +72,8 @@ class Jp2kr(glymur.Jp2kr):
 
     Slicing, properties, boxes and messages are glymur's. What differs: indices may be negative, of any integer type,
     or empty, and count from the corner of the picture wherever that lies on the reference grid; several threads may
-    slice one object; learned files are read at full quality; truncated files are read as far as they go, with a
-    `TruncatedWarning`.
+    slice one object; learned files, and those of the neural profile, are read at full quality; truncated files are
+    read as far as they go, with a `TruncatedWarning`. Boxes and codestream of the neural profile are its preview's.
 
     Parameters
     ----------
@@ -106,7 +110,7 @@ class Jp2kr(glymur.Jp2kr):
         filename: Any,
         verbose: bool = False,
         *,
-        transform: str | Path | Model | None = None,
+        transform: str | Path | Model | EntropyModel | None = None,
         device: str | None = None,
         max_pixels: int | None = MAX_PIXELS,
         **kwargs: Any,
@@ -119,14 +123,15 @@ class Jp2kr(glymur.Jp2kr):
         self,
         filename: Any,
         load: bool,
-        transform: str | Path | Model | None,
+        transform: str | Path | Model | EntropyModel | None,
         device: str | None,
         max_pixels: int | None,
     ) -> None:
         if device not in (None, "cpu"):
             raise InvalidOptionError(f"the networks of files run on the device 'cpu', not on {device!r}")
         self._transform, self.max_pixels = transform, max_pixels
-        self._learned: tuple[Any, LearnedFile] | None = None
+        self._learned: tuple[Any, LearnedFile | NeuralFile] | None = None
+        self._payload: Header | None = None
         with as_glymur():
             self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
             self._model = read_model(transform)
@@ -151,6 +156,7 @@ class Jp2kr(glymur.Jp2kr):
         try:
             super()._parse(force=force)
             remember(self.box, self.path)
+            self._payload = self._payload_header()
         except (J2KError, InvalidJp2kError, FileNotFoundError, PermissionError, IsADirectoryError):
             raise
         except Warning:
@@ -161,6 +167,10 @@ class Jp2kr(glymur.Jp2kr):
             ) from error
 
     def _initialize_shape(self) -> Any:
+        if self._payload is not None:
+            bands = self._payload.components
+            self._shape = self._payload.shape if bands == 1 else (*self._payload.shape, bands)
+            return self._shape
         try:
             super()._initialize_shape()
         except InvalidJp2kError:
@@ -171,6 +181,28 @@ class Jp2kr(glymur.Jp2kr):
             siz = self._siz  # glymur takes the end of the picture on the reference grid for its size
             self._shape = (siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz, *self._shape[2:])
         return self._shape
+
+    def _payload_header(self) -> Header | None:
+        """Return the header of the payload of the neural profile; None where there is none."""
+        if not any(box.box_id == "jp2c" for box in self.box):
+            return None
+        with as_glymur():
+            opened = open_payload(PartialCodestream(open_source(self.path)))
+        return None if opened is None else opened[0]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the picture."""
+        if self._payload is None:
+            return super().dtype
+        return self._component2dtype(
+            SimpleNamespace(prec=self._payload.precision, sgnd=self._payload.is_signed)
+        )
+
+    @property
+    def tilesize(self) -> Any:
+        """Height and width of the tiles; the picture's where it is of the neural profile."""
+        return super().tilesize if self._payload is None else self._payload.shape
 
     def _validate(self) -> None:
         header = next((box for box in self.box if box.box_id == "jp2h"), None)
@@ -186,8 +218,8 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def learned(self) -> bool:
-        """The file was coded with a learned transform."""
-        return any(
+        """The file was coded with a learned transform, or is of the neural profile."""
+        return self._payload is not None or any(
             segment.marker_id == "CME" and segment.rcme == 0 and segment.ccme.startswith(MAGIC)
             for segment in self.codestream.segment
         )
@@ -198,10 +230,18 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def _levels(self) -> int:
+        if self._payload is not None:
+            return self._payload.levels
         return int(next(segment for segment in self.codestream.segment if segment.marker_id == "COD").num_res)
 
     @property
+    def _bands(self) -> int:
+        return len(self._siz.xrsiz) if self._payload is None else self._payload.components
+
+    @property
     def _grid(self) -> Rect:
+        if self._payload is not None:
+            return self._payload.area
         siz = self._siz
         return Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
 
@@ -216,7 +256,7 @@ class Jp2kr(glymur.Jp2kr):
             self._decoded_components = self._chosen(components)
 
     def _chosen(self, components: Any) -> list[int] | None:
-        count = len(self._siz.xrsiz)
+        count = self._bands
         chosen = None
         if components is not None:
             listed: list[Any] = [components] if np.isscalar(components) else list(components)
@@ -233,7 +273,7 @@ class Jp2kr(glymur.Jp2kr):
         if self._decoded_components is not None:
             bands = len(self._decoded_components)
         elif self._ignore_pclr_cmap_cdef:
-            bands = len(self._siz.xrsiz)
+            bands = self._bands
         return tuple(self.shape[:2]) if bands == 1 else (*self.shape[:2], bands)
 
     def __getitem__(self, index: Any) -> Any:
@@ -290,6 +330,8 @@ class Jp2kr(glymur.Jp2kr):
         )
 
     def _subsampling_sanity_check(self) -> None:
+        if self._payload is not None:
+            return  # the codestream is the preview's
         try:
             super()._subsampling_sanity_check()
         except RuntimeError as error:
@@ -317,6 +359,8 @@ class Jp2kr(glymur.Jp2kr):
         return _Request(inside, reduce)
 
     def _tile_area(self, tile: int) -> Rect:
+        if self._payload is not None and tile == 0:
+            return self._payload.area
         siz = self._siz
         across = -(-(siz.xsiz - siz.xtosiz) // siz.xtsiz)
         down = -(-(siz.ysiz - siz.ytosiz) // siz.ytsiz)
@@ -332,12 +376,15 @@ class Jp2kr(glymur.Jp2kr):
         check_pixels(wanted.height, wanted.width, self.max_pixels)
         threads = glymur.get_option("lib.num_threads")
         file = self._learned_file()
+        if isinstance(file, NeuralFile):
+            file.check(request.reduce, self.max_pixels)
+            return file.read(request.area, request.reduce, self._decoded_components, threads)
         if file is not None:
             layers = min(self._layer, file.header.layers)
             return file.read(request.area, request.reduce, layers, self._decoded_components, threads)
         return self._read_ordinary(request, threads)
 
-    def _learned_file(self) -> LearnedFile | None:
+    def _learned_file(self) -> LearnedFile | NeuralFile | None:
         """Return what the file holds, read once as long as it does not change; None if it is ordinary."""
         if not self.learned:
             return None
@@ -345,7 +392,8 @@ class Jp2kr(glymur.Jp2kr):
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._learned is not None and self._learned[0] == stamp:
             return self._learned[1]
-        file = LearnedFile.open(PartialCodestream(open_source(self.path)), self._model)
+        codestream = PartialCodestream(open_source(self.path))
+        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(codestream, self._model)
         if file is not None:
             self._original._learned = (stamp, file)
         return file

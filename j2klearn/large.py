@@ -15,8 +15,8 @@ from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream import comment_segments, main_header_end, read_main_header
 from .colour import Picture, planes
-from .encoder import DEFAULT_MODEL, read_layout, read_transform
-from .errors import InputError
+from .encoder import read_layout, read_transform
+from .errors import InputError, J2KError
 from .files import header_overhead, wrapped
 from .geometry import Rect
 from .layout import Layout
@@ -58,7 +58,7 @@ def encode_file(
     ratio: Number | Sequence[Number] | None = None,
     lossless: bool = False,
     layers: int = 1,
-    model: str | Path | Model | None = DEFAULT_MODEL,
+    model: str | Path | Model | None = "auto",
     wavelet: str | None = None,
     embed_model: bool = False,
     bit_depth: int | None = None,
@@ -138,7 +138,7 @@ def encode_file(
             rows, bit_depth, colorspace=colorspace, alpha=alpha, component_transform=component_transform
         )
 
-    first = picture(np.asarray(source[:1]))
+    first = picture(_rows(source, 0, 1))
     pixels = shape[0] * shape[1]
     targets = read_targets(
         pixels=pixels,
@@ -169,6 +169,24 @@ def encode_file(
     return size
 
 
+def _rows(source: ArrayLike, start: int, end: int) -> NDArray[Any]:
+    """Take rows out of a source, which may be a file or a server that fails."""
+    try:
+        rows = np.asarray(source[start:end])
+    except (J2KError, MemoryError):
+        raise
+    except Exception as error:  # arrays raise what they like
+        raise InputError(
+            f"the rows {start} to {end} of the picture cannot be read: {error or type(error).__name__}"
+        ) from error
+    if rows.shape != (end - start, *source.shape[1:]):
+        raise InputError(
+            f"the picture says that it has the shape {tuple(source.shape)}, and its rows {start} to {end} have "
+            f"{rows.shape}"
+        )
+    return rows
+
+
 class _Job:
     """One picture on its way into a file."""
 
@@ -188,6 +206,7 @@ class _Job:
         assert layout.tile_size is not None
         self.height, width = layout.tile_size
         self.across = -(-self.area.width // width)
+        self.overhead: int | None = None
 
     def write(self, path: Path, sample: Picture, *, jp2: bool, learned: bool) -> int:
         """Code everything and write the file; return its size."""
@@ -229,14 +248,19 @@ class _Job:
                 writer.close()
 
     def _budget(self, coder: Coder, strip: Rect, *, jp2: bool) -> list[float]:
-        """Return what OpenJPEG may spend on a strip up to each layer."""
+        """Return what OpenJPEG may spend on a strip up to each layer.
+
+        What tile-parts need beside their packets is spread by area: a last row of low tiles would have little left.
+        """
         layers = len(self.targets.values)
         share = strip.size / self.area.size
         components = coder.picture.components
         tiles = len(self.layout.tiles(self.area))
         once = header_overhead(coder, layers, tiles) + (len(wrapped(b"", coder.picture)) if jp2 else 0)
-        parts = self.layout.overhead(strip, components, layers, share * self.targets.values[-1])
-        return [max(1.0, share * (size - once) - parts) if size else 0.0 for size in self.targets.values]
+        if self.overhead is None:
+            self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
+        once += self.overhead
+        return [max(1.0, share * (size - once)) if size else 0.0 for size in self.targets.values]
 
     def _strips(self, *, learned: bool) -> Iterator[tuple[Coder, Rect]]:
         """Yield a coder for each row of tiles, and what it covers."""
@@ -245,7 +269,7 @@ class _Job:
         groups: list[tuple[slice, StripAnalysis]] = []
         waiting: list[tuple[Coder, Rect]] = []
         for strip in strips:
-            picture = self.picture(np.asarray(self.source[strip.y0 : strip.y1]))
+            picture = self.picture(_rows(self.source, strip.y0, strip.y1))
             layout = self.layout.at((strip.y0, strip.x0))
             share = strip.size / self.area.size
             part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))

@@ -6,6 +6,7 @@ from .errors import LimitError
 
 __all__ = [
     "MAX_COMPONENTS",
+    "MAX_EMBEDDED_BYTES",
     "MAX_ENTROPY_MODEL_BYTES",
     "MAX_MODEL_BYTES",
     "MAX_PIXELS",
@@ -23,8 +24,11 @@ MAX_COMPONENTS_ORDINARY = 16_384
 #: Tiles of a codestream (T.800 A.4.2 counts them in 16 bits).
 MAX_TILES = 65_535
 
-#: Bytes of a model file; files may carry models, and models are small.
-MAX_MODEL_BYTES = 1 << 20
+#: Bytes of the model file that a picture may carry.
+MAX_EMBEDDED_BYTES = 1 << 20
+
+#: Bytes of any transform's model file.
+MAX_MODEL_BYTES = 1 << 22
 
 #: Bytes of the file of an entropy model, which no picture carries.
 MAX_ENTROPY_MODEL_BYTES = 1 << 26

@@ -21,7 +21,7 @@ from .limits import MAX_MODEL_BYTES
 if TYPE_CHECKING:
     from torch import nn
 
-    from .dequantise import Dequantiser
+    from .dequantise import Dequantiser, ResidualDequantiser
     from .structures import Structure
 
 __all__ = ["Model"]
@@ -147,14 +147,14 @@ class Model:
         return "dequantiser" in self.config
 
     @functools.cached_property
-    def dequantiser(self) -> Dequantiser:
+    def dequantiser(self) -> Dequantiser | ResidualDequantiser:
         """The network for learned de-quantisation, built once; not to be changed."""
         import torch
 
-        from .dequantise import Dequantiser
+        from .dequantise import dequantiser_of
         from .transform import fast_bfloat16
 
-        network = Dequantiser(**self.config["dequantiser"])
+        network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()
         _load(network, {k.removeprefix(_DEQUANTISER): v for k, v in tensors if k.startswith(_DEQUANTISER)})
         if fast_bfloat16():

@@ -32,6 +32,9 @@ _ONE = 80  # the code of a noise of one grey level
 _UNKNOWN = 64.0  # where no detail is left at all
 _SMALLEST = 1e-6
 
+#: Pictures of fewer samples have too few coefficients to tell of noise: nothing is done to them.
+_LEAST_SAMPLES = 32 * 32
+
 
 @dataclass(frozen=True)
 class NoiseTable:
@@ -63,6 +66,8 @@ def measure(bands: Subbands, area: Rect, tiles: Sequence[Rect]) -> NDArray[np.ui
     tiles : sequence of Rect
         What its tiles cover.
     """
+    if area.size < _LEAST_SAMPLES:
+        return np.zeros(len(tiles), np.uint8)
     levels = []
     for level in _LEVELS:
         if level - 2 < bands.levels:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .describe import info
+from .neural.container import UUID_BOX
 from .segment import MAGIC
 
 __all__ = ["outline"]
@@ -88,6 +89,7 @@ def _meaning(box: Any) -> str:
                 "be7acfcb-97a9-42e8-9c71-999491e3afac": "XMP",
                 "b14bf8bd-083d-4b43-a5ae-8cd7d5a6ce03": "GeoTIFF",
                 "4a706754-6966-6645-7869-662d3e4a5032": "EXIF",
+                str(UUID_BOX): "payload of the neural profile",
             }
             return f": {names.get(str(box.uuid), box.uuid)}"
         case "lbl ":

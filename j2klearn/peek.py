@@ -1,4 +1,4 @@
-"""Looking into a file without reading all of it: its boxes (T.800 I.4), and whether it is learned."""
+"""Looking into a file without reading all of it: its boxes (T.800 I.4), and whether it is one of ours."""
 
 from __future__ import annotations
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from .boxes import find_codestream
-from .codestream import read_main_header
+from .access.parts import PartialCodestream
+from .access.sources import open_source
 from .decoder import decode
-from .encoder import DEFAULT_MODEL, encode
+from .encoder import encode
 from .errors import InputError, OptionError, UnsupportedError
 from .geometry import Rect
 from .metadata import Metadata, add_metadata, read_metadata
+from .neural.container import is_neural, open_payload
 from .peek import is_learned
 
 __all__ = ["FORMAT", "register_pillow"]
@@ -31,7 +32,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 class LearnedImageFile(ImageFile.ImageFile):
-    """A learned JPEG 2000 file; samples are decoded when they are first asked for.
+    """A learned JPEG 2000 file, or one of the neural profile; samples are decoded when they are first asked for.
 
     Attributes
     ----------
@@ -46,12 +47,14 @@ class LearnedImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        if not is_learned(self.fp):
+        if not is_learned(self.fp) and not is_neural(self.fp):
             raise SyntaxError("not a learned JPEG 2000 file")  # Pillow asks the next plugin
         metadata = read_metadata(self.fp)
         self.fp.seek(0)
         self._data: bytes | None = self.fp.read()
-        header = read_main_header(find_codestream(self._data))
+        codestream = PartialCodestream(open_source(self._data))
+        opened = open_payload(codestream)
+        header = codestream.header if opened is None else opened[0]
         if header.components not in _MODES:
             raise UnsupportedError(f"Pillow has no mode for a picture of {header.components} components")
         self._depth, self._signed = header.precisions[0], header.signed[0]
@@ -66,7 +69,7 @@ class LearnedImageFile(ImageFile.ImageFile):
                 self.info[name] = value
         if metadata.exif is not None:
             self.info["exif"] = _EXIF_PREFIX + metadata.exif
-        text = [comment.data for comment in header.comments if not comment.binary]
+        text = [comment.data for comment in codestream.header.comments if not comment.binary]
         if text:
             self.info["comment"] = text[0] if isinstance(text[0], bytes) else str(text[0]).encode("latin-1")
         self.tile = []
@@ -170,7 +173,7 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
     data = encode(
         _samples(picture, signed=bool(info.get("signed", False))),
         **_rate(info),
-        model=info.get("model", DEFAULT_MODEL),
+        model=info.get("model", "auto"),
         embed_model=bool(info.get("embed_model", False)),
         component_transform=None
         if info.get("mct") is None or picture.mode[:3] != "RGB"

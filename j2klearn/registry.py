@@ -33,7 +33,10 @@ __all__ = [
 ]
 
 #: Kinds of entropy models, and the classes whose `from_bytes` reads them.
-_ENTROPY = {"context": ("j2klearn.neural.model", "ContextModel")}
+_ENTROPY = {
+    "context": ("j2klearn.neural.model", "ContextModel"),
+    "cross-component": ("j2klearn.neural.cross_model", "CrossComponentModel"),
+}
 
 
 def _kind(data: bytes) -> str | None:
@@ -96,7 +99,26 @@ def _from_file(path: Path, changed: int) -> Model | EntropyModel:
     if len(data) > MAX_ENTROPY_MODEL_BYTES:
         raise ModelError(f"a model file of more than {MAX_ENTROPY_MODEL_BYTES} bytes is not accepted")
     kind = _kind(data)
-    return Model.from_bytes(data) if kind is None else _entropy_model(data, kind)
+    if kind is None:
+        return Model.from_bytes(data)
+    model = _entropy_model(data, kind)
+    for named in (model.config.get("transform"), model.config.get("dequantiser")):
+        if not isinstance(named, str) and named is not None:
+            _look_beside(path, named)
+    return model
+
+
+#: Transforms that lie beside the files of entropy models which name them, by id.
+_BESIDE: dict[bytes, Model] = {}
+
+
+def _look_beside(path: Path, named: Any) -> None:
+    """Read the transform that an entropy model names, if it lies in the same folder under its name."""
+    file = path.with_name(f"{named['name']}.safetensors")
+    if Path(named["name"]).name == named["name"] and file.is_file():
+        model = Model.load(file)
+        if model.id.hex() == named["id"]:
+            _BESIDE[model.id] = model
 
 
 def _named(model: str | Path, known: Sequence[str]) -> Model | EntropyModel:
@@ -113,7 +135,7 @@ def is_entropy_model(model: object) -> TypeGuard[EntropyModel]:
     return all(hasattr(model, name) for name in ("id", "config", "levels", "encode", "decode"))
 
 
-def resolve(model: str | Path | Model) -> Model:
+def resolve(model: str | Path | Model | EntropyModel) -> Model:
     """Return the transform that a caller names.
 
     Parameters
@@ -188,14 +210,14 @@ def resolve_any(model: str | Path | Model | EntropyModel) -> Model | EntropyMode
 
 
 def find(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
-    """Return the transform with a given id, from `extra` or from the shipped ones.
+    """Return the transform with a given id, from `extra`, the shipped ones, or beside the entropy models read so far.
 
     Raises
     ------
     ModelNotFoundError
         If it is not installed.
     """
-    for model in [*extra, *shipped().values()]:
+    for model in [*extra, *shipped().values(), *_BESIDE.values()]:
         if model.id == model_id:
             return model
     raise ModelNotFoundError(

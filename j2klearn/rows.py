@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +65,37 @@ def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[
     ------
     OptionError
         If the suffix is another one.
+    OSError
+        If there is no room for all of it.
     """
     suffix = suffix.lower()
     if suffix == ".npy":
-        return np.lib.format.open_memmap(path, "w+", dtype, shape)
-    if suffix in _TIFF:
+        out: Any = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    elif suffix in _TIFF:
         import tifffile
 
         colour = len(shape) == 3 and shape[2] in (3, 4)
-        return tifffile.memmap(
+        out = tifffile.memmap(
             path, shape=shape, dtype=dtype, photometric="rgb" if colour else "minisblack", bigtiff=True
         )
-    raise OptionError(f"pictures of this size are written to TIFF or .npy, not to {suffix or 'no suffix'}")
+    else:
+        raise OptionError(
+            f"pictures of this size are written to TIFF or .npy, not to {suffix or 'no suffix'}"
+        )
+    _reserve(path)
+    return out
+
+
+def _reserve(path: Path) -> None:
+    """Take the room of a file that has its size and no blocks yet.
+
+    Where the disk is full when a page of a memory map is written, the process is killed (SIGBUS).
+    """
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of file systems that cannot do it
+                raise

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import SegmentError, UnsupportedError
-from .limits import MAX_COMPONENTS, MAX_MODEL_BYTES
+from .errors import OptionError, SegmentError, UnsupportedError
+from .limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from .noise import NoiseTable
 
 __all__ = [
@@ -213,7 +213,17 @@ def noise_fits(components: int, layers: int, tiles: int) -> bool:
 
 
 def split_weights(weights: bytes) -> list[bytes]:
-    """Cut a model file into payloads of COM marker segments."""
+    """Cut a model file into payloads of COM marker segments.
+
+    Raises
+    ------
+    OptionError
+        If it is too large to be carried.
+    """
+    if len(weights) > MAX_EMBEDDED_BYTES:
+        raise OptionError(
+            f"the model file has {len(weights)} bytes, and pictures carry none of more than {MAX_EMBEDDED_BYTES}"
+        )
     parts = [weights[i : i + _PART] for i in range(0, len(weights), _PART)]
     return [
         _sealed(_WEIGHTS.pack(MAGIC, 1, _KIND_WEIGHTS, index, len(parts)) + part)
@@ -236,8 +246,8 @@ def join_weights(payloads: Iterable[bytes]) -> bytes | None:
     if sorted(parts) != list(range(expected)):
         raise SegmentError("parts of the embedded model are missing")
     weights = b"".join(parts[index] for index in range(expected))
-    if len(weights) > MAX_MODEL_BYTES:
-        raise SegmentError(f"the embedded model is larger than {MAX_MODEL_BYTES} bytes")
+    if len(weights) > MAX_EMBEDDED_BYTES:
+        raise SegmentError(f"the embedded model is larger than {MAX_EMBEDDED_BYTES} bytes")
     return weights
 
 

@@ -79,18 +79,22 @@ class _Rows:
     def __init__(self, top: int) -> None:
         self.top = top
         self.parts: list[NDArray[np.float32]] = []
+        self._none: NDArray[np.float32] | None = None  # a strip may have no row of a subband
 
     @property
     def end(self) -> int:
         return self.top + sum(int(part.shape[1]) for part in self.parts)
 
     def add(self, band: Tensor) -> None:
-        if band.shape[-2]:
-            self.parts.append(band[:, 0].numpy())
+        rows = band[:, 0].numpy()
+        self._none = rows[:, :0].copy()
+        if rows.shape[1]:
+            self.parts.append(rows)
 
     def take(self, end: int) -> NDArray[np.float32]:
         """Return the rows up to `end`."""
-        out: list[NDArray[np.float32]] = [self.parts[0][:, :0]] if self.parts else []
+        assert self._none is not None  # it has been asked for what has come out
+        out = [self._none]
         while self.top < end:
             part = self.parts[0]
             count = min(end - self.top, part.shape[1])

@@ -20,7 +20,7 @@ from .lifting import Plane, Steps
 from .operators import OPERATORS, Fixed, Operator, Tap
 from .wavelet import LIFTINGS, Lifting
 
-__all__ = ["STRUCTURES", "Bands", "BaseWavelet", "Hybrid", "Separable", "Structure", "build"]
+__all__ = ["STRUCTURES", "Bands", "BaseWavelet", "FixedWavelet", "Hybrid", "Separable", "Structure", "build"]
 
 #: LL, HL, LH and HH of one level, each (C, 1, h, w) for C components.
 Bands = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -104,6 +104,30 @@ def _operator(name: str, inputs: int, outputs: int, taps: Sequence[Tap], options
     if name not in OPERATORS:
         raise ModelError(f"the model's operator {name!r} is not known to this version of j2klearn")
     return OPERATORS[name](inputs, outputs, taps, **options)
+
+
+class FixedWavelet(Structure):
+    """A base wavelet and nothing else, for models that have other networks: learned de-quantisation, say.
+
+    Parameters
+    ----------
+    base : {"9-7", "5-3"}
+        The base wavelet.
+    """
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self.base, self.matched = base, base == "9-7"
+
+    @property
+    def chain(self) -> list[Operator]:
+        return []
+
+    def analyse(self, x: Tensor, origin: tuple[int, int], wavelet: BaseWavelet) -> Bands:
+        return wavelet.analyse(x, origin)
+
+    def synthesise(self, bands: Bands, area: Rect, wavelet: BaseWavelet) -> Tensor:
+        return wavelet.synthesise(*bands, area.origin)
 
 
 class Hybrid(Structure):
@@ -316,6 +340,7 @@ class Separable(Structure):
 
 #: Structure classes by the name used in model configurations.
 STRUCTURES: dict[str, Callable[..., Structure]] = {
+    "fixed": FixedWavelet,
     "hybrid": Hybrid,
     "predict-update": Separable,
     "update-predict": Separable,

@@ -1,4 +1,4 @@
-"""``j2klearn structures``: what every configuration costs, beside the figures of P1, Table III."""
+"""``j2klearn structures``: what configurations cost, beside the figures of P1, Table III; or entropy models."""
 
 from __future__ import annotations
 
@@ -50,7 +50,36 @@ def row(name: str, cost: Cost, published: Published | None) -> str:
     )
 
 
+_ENTROPY_HEADER = (
+    f"{'configuration':<27} {'kind':<16} {'weights':>11}   "
+    f"{'kMAC/pixel':>10} {'of luma':>10} {'of chroma':>10}"
+)
+
+
+def _entropy_row(path: Path) -> str:
+    from .neural.cost import entropy_cost
+    from .training.context_settings import read_context_config
+    from .training.cross_settings import read_cross_config
+    from .training.settings import read_tables
+
+    kind = read_tables(path)[0].get("kind", "context")
+    config = read_cross_config(path).entropy if kind == "cross-component" else read_context_config(path)[0]
+    found = entropy_cost(config)
+    macs = " ".join(f"{part / 1000:>10.1f}" for part in (found.macs, found.first, found.others))
+    return f"{path.stem:<27} {config['kind']:<16} {found.parameters:>11,}   {macs}"
+
+
+def _run_entropy(paths: list[Path]) -> None:
+    shipped = Path(__file__).parent / "training" / "context_configs"
+    print(_ENTROPY_HEADER)
+    for path in paths or sorted(shipped.glob("*.toml")):
+        print(_entropy_row(path))
+
+
 def _run(options: argparse.Namespace) -> None:
+    if options.entropy:
+        _run_entropy(options.configs)
+        return
     from .complexity import PAPER, cost
 
     configs = {path.stem: _read(path) for path in options.configs} or configurations()
@@ -67,8 +96,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Print what every training configuration costs: weights; the region of support as Table III of the "
         "paper counts it, with the paper's figures beside; the rows and columns of the picture in which one sample "
         "reads subbands through one level, measured by back-propagation; and thousands of multiply-accumulates per "
-        "pixel over the whole pyramid.",
+        "pixel over the whole pyramid. With --entropy, those of entropy models: weights, and thousands of "
+        "multiply-accumulates per pixel of a colour picture.",
     )
+    parser.add_argument("--entropy", action="store_true", help="configurations of entropy models")
     parser.add_argument(
         "configs", type=Path, nargs="*", metavar="CONFIG", help="TOML files (default: those of the package)"
     )

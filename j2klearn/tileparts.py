@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import shutil
@@ -267,9 +268,10 @@ class TilePartWriter:
             shutil.copyfileobj(file, out, 1 << 20)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files, and of what a full disk has not taken."""
         for file in self._files:
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 def arrange(codestream: bytes, *, plt: bool, tlm: bool) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .registry import resolve
+from .registry import resolve_any
 
 if TYPE_CHECKING:
     from .model import Model
+    from .neural.entropy import EntropyModel
 
 __all__ = ["IRREVERSIBLE", "REVERSIBLE", "WAVELETS", "read_model"]
 
@@ -18,12 +19,14 @@ REVERSIBLE, IRREVERSIBLE = "5-3", "9-7"
 WAVELETS = (REVERSIBLE, IRREVERSIBLE)
 
 
-def read_model(transform: str | Path | Model | None) -> Model | None:
+def read_model(transform: str | Path | Model | EntropyModel | None) -> Model | EntropyModel | None:
     """Return the model that `transform` names; None where it names none, or a wavelet of T.800.
+
+    It may be an entropy model, with which files of the neural profile are read.
 
     Raises
     ------
     ModelError
         If there is no such model, or its file is damaged.
     """
-    return None if transform is None or transform in WAVELETS else resolve(transform)
+    return None if transform is None or transform in WAVELETS else resolve_any(transform)

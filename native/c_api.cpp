@@ -136,6 +136,13 @@ void check_mixture(const j2kl_mixture_tables *tables, std::uint32_t components)
     j2kl::require(components >= 1 && components <= j2kl::mixture::most_components, "");
 }
 
+// What a window can reach: sums of mixtures are proven for this.
+bool near(std::int32_t value)
+{
+    constexpr std::int32_t farthest = 1 << 22;
+    return -farthest <= value && value <= farthest;
+}
+
 // Calls body(i) for every i below `count`, on up to `threads` threads where they are worth it.
 template <class Body> void in_blocks(std::size_t count, std::uint32_t threads, const Body &body)
 {
@@ -314,9 +321,9 @@ int j2kl_layer_create(const std::int16_t *weights, const std::int32_t *bias, con
     });
 }
 
-int j2kl_layer_apply(const j2kl_layer *layer, const std::int16_t *x, std::uint32_t height, std::uint32_t width,
-                     const std::int16_t *residual, std::int16_t *y, std::uint32_t instructions,
-                     std::uint32_t threads)
+int j2kl_layer_apply(const j2kl_layer *layer, const std::int16_t *x, std::uint32_t height,
+                     std::uint32_t width, const std::int16_t *residual, std::int16_t *y,
+                     std::uint32_t instructions, std::uint32_t threads)
 {
     return guarded(nullptr, [&] {
         const auto set = static_cast<j2kl::Instructions>(instructions);
@@ -331,21 +338,39 @@ void j2kl_layer_free(j2kl_layer *layer)
     delete layer;
 }
 
-int j2kl_mixture_rows(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,
-                      std::uint32_t components, float *rows, std::int32_t *centre, std::int32_t *width,
-                      std::int32_t *raw, std::uint32_t threads)
+int j2kl_mixture_bins(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,
+                      std::uint32_t components, std::int32_t *inside, std::int32_t *centre,
+                      std::int32_t *width, std::int32_t *raw, std::uint32_t threads)
 {
     return guarded(nullptr, [&] {
         check_mixture(tables, components);
-        j2kl::require(count == 0 || (parameters != nullptr && rows != nullptr && centre != nullptr &&
+        j2kl::require(count == 0 || (parameters != nullptr && inside != nullptr && centre != nullptr &&
                                      width != nullptr && raw != nullptr),
                       "");
         in_blocks(count, threads, [&](std::size_t i) {
-            j2kl::mixture::First first = {rows + i * j2kl::mixture::symbols, 0, 0, 0};
-            j2kl::mixture::first_row(*tables, parameters + i * 3 * components, components, first);
-            centre[i] = first.centre;
-            width[i] = first.width;
-            raw[i] = first.raw;
+            const j2kl::mixture::Bins bins =
+                j2kl::mixture::bins_of(*tables, parameters + i * 3 * components, components);
+            inside[i] = bins.inside;
+            centre[i] = bins.centre;
+            width[i] = bins.width;
+            raw[i] = bins.raw;
+        });
+    });
+}
+
+int j2kl_mixture_outside(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,
+                         std::uint32_t components, const std::int32_t *centre, const std::int32_t *width,
+                         float *rows, std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        check_mixture(tables, components);
+        j2kl::require(count == 0 ||
+                          (parameters != nullptr && centre != nullptr && width != nullptr && rows != nullptr),
+                      "");
+        in_blocks(count, threads, [&](std::size_t i) {
+            j2kl::require(near(centre[i]) && width[i] >= 0 && width[i] <= 15, "");
+            j2kl::mixture::outside_row(*tables, parameters + i * 3 * components, components, centre[i],
+                                       width[i], rows + i * j2kl::mixture::others);
         });
     });
 }
@@ -360,10 +385,7 @@ int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const std::int16_t *p
                                      bits != nullptr && rows != nullptr),
                       "");
         in_blocks(count, threads, [&](std::size_t i) {
-            constexpr std::int32_t farthest = 1 << 22;
-            j2kl::require(-farthest <= low[i] && low[i] <= farthest && step[i] >= 0 && step[i] <= 14 &&
-                              bits[i] >= 1 && bits[i] <= 4,
-                          "");
+            j2kl::require(near(low[i]) && step[i] >= 0 && step[i] <= 14 && bits[i] >= 1 && bits[i] <= 4, "");
             j2kl::mixture::digit_row(*tables, parameters + i * 3 * components, components, low[i], step[i],
                                      bits[i], rows + i * j2kl::mixture::digits);
         });

@@ -87,11 +87,12 @@ void IntegerLayer::apply(const std::int16_t *x, std::uint32_t height, std::uint3
     const std::size_t products = total * outputs_ * inputs_ * size_ * size_;
     const std::size_t workers = products < few_products ? 1 : std::max(threads, std::uint32_t{1});
     const Planes planes = {x, residual, y, height, width};
-    // Strips of rows, or of pixels where rows do not matter; several for each thread, as none may wait for long.
+    // Strips of rows, or of pixels where rows do not matter; several for each thread, as none may wait for
+    // long.
     const std::size_t rows = size_ == 1 ? total : height;
     const std::size_t row_elements = size_ == 1 ? inputs_ : (width + size_ - 1) * inputs_;
-    const std::size_t strip = std::clamp<std::size_t>(strip_elements / row_elements, 1,
-                                                      (rows + 4 * workers - 1) / (4 * workers));
+    const std::size_t strip =
+        std::clamp<std::size_t>(strip_elements / row_elements, 1, (rows + 4 * workers - 1) / (4 * workers));
     parallel_for((rows + strip - 1) / strip, workers, [&](std::size_t index) {
         const std::size_t first = index * strip, count = std::min(strip, rows - first);
         if (size_ == 1) {
@@ -119,7 +120,8 @@ void IntegerLayer::apply_to_rows(const Planes &planes, std::size_t first, std::s
                                  Instructions instructions) const
 {
     const std::size_t reach = size_ / 2, elements = (planes.width + 2 * reach) * inputs_;
-    std::vector<std::int16_t> strip((count + 2 * reach) * elements + 1); // and one that the last pair may read
+    std::vector<std::int16_t> strip((count + 2 * reach) * elements +
+                                    1); // and one that the last pair may read
     for (std::size_t i = 0; i < count + 2 * reach; ++i) {
         const std::size_t row = first + i - reach; // wraps around above the plane, and is beyond it then too
         if (row < planes.height) {

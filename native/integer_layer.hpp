@@ -43,8 +43,8 @@ private:
                          Instructions instructions) const;
     void apply_to_rows(const Planes &planes, std::size_t first, std::size_t count,
                        Instructions instructions) const;
-    void run(const std::int16_t *input, std::size_t row_elements, const Planes &planes, std::size_t first_pixel,
-             std::size_t pixels, Instructions instructions) const;
+    void run(const std::int16_t *input, std::size_t row_elements, const Planes &planes,
+             std::size_t first_pixel, std::size_t pixels, Instructions instructions) const;
 
     std::size_t outputs_, size_, inputs_;
     std::int32_t low_, high_;

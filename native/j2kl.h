@@ -196,10 +196,13 @@ typedef struct j2kl_mixture_tables {
     const int32_t *cumulative;          /* 2305 */
 } j2kl_mixture_tables;
 
-/* Frequencies, less one each, of the first symbols of `count` integers: rows of 18. `parameters` are count x 3 x
- * components (1 .. 4). Centre, log2 of the width of a bin, and raw bits: count each. */
-int j2kl_mixture_rows(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
-                      float *rows, int32_t *centre, int32_t *width, int32_t *raw, uint32_t threads);
+/* How the integers around `count` mixtures are cut: probability of bin 0, its first integer, log2 of the width of bins,
+ * raw bits. `parameters` are count x 3 x components (1 .. 4). */
+int j2kl_mixture_bins(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                      int32_t *inside, int32_t *centre, int32_t *width, int32_t *raw, uint32_t threads);
+/* Frequencies, less one each, of the bins but bin 0: rows of 17. */
+int j2kl_mixture_outside(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                         const int32_t *centre, const int32_t *width, float *rows, uint32_t threads);
 /* Frequencies, less one each, of digits: rows of 16. Digits are of 1 .. 4 bits, in steps of 2^step (0 .. 14) integers
  * from low (within 2^22 of 0) on. */
 int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,

@@ -9,9 +9,8 @@ namespace {
 constexpr int weight_bits = 16, place_bits = 8, frequency_bits = 24;
 constexpr std::int32_t logits = 768, lowest_log_scale = -256, highest_log_scale = 640;
 constexpr std::int64_t last_entry = 2304; // of the cumulative table
-constexpr std::int64_t free_symbols = (1 << frequency_bits) - static_cast<std::int64_t>(symbols);
-constexpr std::int64_t free_digits = (1 << frequency_bits) - static_cast<std::int64_t>(digits);
-constexpr std::int64_t bins = symbols - 2;
+constexpr std::int64_t bins = others - 1; // of the window
+constexpr std::int64_t one = 1 << frequency_bits;
 
 struct Component {
     std::int64_t weight, mean, reciprocal;
@@ -33,7 +32,8 @@ Components read(const j2kl_mixture_tables &tables, const std::int16_t *parameter
     }
     std::uint32_t powers[most_components], sum = 0;
     for (std::size_t k = 0; k < count; ++k) {
-        powers[k] = static_cast<std::uint32_t>(tables.exponential[std::min(largest - parameters[k], logits - 1)]);
+        powers[k] =
+            static_cast<std::uint32_t>(tables.exponential[std::min(largest - parameters[k], logits - 1)]);
         sum += powers[k]; // at least 2^15
     }
     std::int64_t left = std::int64_t{1} << weight_bits;
@@ -42,8 +42,9 @@ Components read(const j2kl_mixture_tables &tables, const std::int16_t *parameter
         Component &component = components.all[k];
         component.weight = (powers[k] << weight_bits) / sum; // powers are at most 2^15
         component.mean = parameters[count + k];
-        component.scale = std::clamp<std::int32_t>(parameters[2 * count + k], lowest_log_scale, highest_log_scale) -
-                          lowest_log_scale;
+        component.scale =
+            std::clamp<std::int32_t>(parameters[2 * count + k], lowest_log_scale, highest_log_scale) -
+            lowest_log_scale;
         component.reciprocal = tables.reciprocal[component.scale];
         left -= component.weight;
         heaviest = component.weight > components.all[heaviest].weight ? k : heaviest;
@@ -52,7 +53,7 @@ Components read(const j2kl_mixture_tables &tables, const std::int16_t *parameter
     return components;
 }
 
-// Frequencies below the integers first, first + step, first + 2 step ...
+// Probabilities, in units of 2^-24, below the integers first, first + step, first + 2 step ...
 void accumulate(const j2kl_mixture_tables &tables, const Components &components, std::int64_t first,
                 std::int64_t step, std::size_t count, std::int64_t *cumulative)
 {
@@ -68,7 +69,8 @@ void accumulate(const j2kl_mixture_tables &tables, const Components &components,
             const std::int32_t *entry = tables.cumulative + (place >> place_bits);
             const std::int32_t between = static_cast<std::int32_t>(place & ((1 << place_bits) - 1));
             // an entry is at most 2^18 above the one before
-            cumulative[i] += component.weight * (entry[0] + (((entry[1] - entry[0]) * between) >> place_bits));
+            cumulative[i] +=
+                component.weight * (entry[0] + (((entry[1] - entry[0]) * between) >> place_bits));
         }
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -86,10 +88,28 @@ std::int32_t octaves(std::int64_t value)
     return bits;
 }
 
+// Spreads the frequencies of a row of `length` in proportion to `count` weights, one less each; the rest is
+// 0.
+void spread(const std::int64_t *weights, std::size_t count, std::size_t length, float *row)
+{
+    const std::int64_t free = one - static_cast<std::int64_t>(length);
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        total += weights[i];
+    }
+    std::int64_t sum = 0, before = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        sum += weights[i];
+        const std::int64_t below = sum * free / total;
+        row[i] = static_cast<float>(below - before);
+        before = below;
+    }
+    std::fill(row + count, row + length, 0.0F);
+}
+
 } // namespace
 
-void first_row(const j2kl_mixture_tables &tables, const std::int16_t *parameters, std::size_t components,
-               First &first)
+Bins bins_of(const j2kl_mixture_tables &tables, const std::int16_t *parameters, std::size_t components)
 {
     constexpr std::int64_t heavy = std::int64_t{1} << (weight_bits - 6);
     constexpr std::int32_t per_octave = 23637; // 2^20 / (64 ln 2)
@@ -106,40 +126,43 @@ void first_row(const j2kl_mixture_tables &tables, const std::int16_t *parameters
         variance += c->weight * (tables.variance[c->scale] + (c->mean - mean) * (c->mean - mean));
         smallest = c->weight >= heavy ? std::min(smallest, c->scale) : smallest;
     }
-    const std::int64_t centre = (mean + 16) >> 5;
-    first.centre = static_cast<std::int32_t>(centre);
-    first.width = octaves(variance >> (weight_bits + 10)) >> 1;
-    const std::int32_t octave = ((smallest + lowest_log_scale) * per_octave) >> 20;
-    first.raw = std::clamp(octave - 3, 0, first.width);
+    Bins result;
+    result.centre = static_cast<std::int32_t>((mean + 16) >> 5);
+    result.width = octaves(variance >> (weight_bits + 10)) >> 1;
+    result.raw = std::clamp((((smallest + lowest_log_scale) * per_octave) >> 20) - 3, 0, result.width);
+    std::int64_t edges[2];
+    accumulate(tables, mixture, result.centre, std::int64_t{1} << result.width, 2, edges);
+    result.inside = static_cast<std::int32_t>(edges[1] - edges[0]);
+    return result;
+}
 
-    std::int64_t cumulative[bins + 1];
-    const std::int64_t bin = std::int64_t{1} << first.width;
-    accumulate(tables, mixture, centre - bins / 2 * bin, bin, bins + 1, cumulative);
-    first.row[0] = static_cast<float>(cumulative[0]);
+void outside_row(const j2kl_mixture_tables &tables, const std::int16_t *parameters, std::size_t components,
+                 std::int32_t centre, std::int32_t width, float *row)
+{
+    const std::int64_t bin = std::int64_t{1} << width;
+    std::int64_t edges[bins + 1], weights[others];
+    accumulate(tables, read(tables, parameters, components), centre - bins / 2 * bin, bin, bins + 1, edges);
+    std::int64_t *weight = weights;
+    *weight++ = edges[0] + 1;
     for (std::int64_t i = 0; i < bins; ++i) {
-        first.row[i + 1] = static_cast<float>(cumulative[i + 1] - cumulative[i]);
+        if (i != bins / 2) {
+            *weight++ = edges[i + 1] - edges[i] + 1;
+        }
     }
-    first.row[bins + 1] = static_cast<float>(free_symbols - cumulative[bins]);
+    *weight = one - edges[bins] + 1;
+    spread(weights, others, others, row);
 }
 
 void digit_row(const j2kl_mixture_tables &tables, const std::int16_t *parameters, std::size_t components,
                std::int32_t low, std::int32_t step, std::int32_t bits, float *row)
 {
-    const Components mixture = read(tables, parameters, components);
     const std::size_t count = std::size_t{1} << bits;
-    std::int64_t cumulative[digits + 1];
-    accumulate(tables, mixture, low, std::int64_t{1} << step, count + 1, cumulative);
-    const std::int64_t total = cumulative[count] - cumulative[0] + static_cast<std::int64_t>(count);
-    std::int64_t before = 0;
-    for (std::size_t i = 0; i < digits; ++i) {
-        std::int64_t below = free_digits;
-        if (i + 1 < count) {
-            const std::int64_t part = cumulative[i + 1] - cumulative[0] + static_cast<std::int64_t>(i + 1);
-            below = part * free_digits / total;
-        }
-        row[i] = static_cast<float>(below - before);
-        before = below;
+    std::int64_t edges[digits + 1], weights[digits];
+    accumulate(tables, read(tables, parameters, components), low, std::int64_t{1} << step, count + 1, edges);
+    for (std::size_t i = 0; i < count; ++i) {
+        weights[i] = edges[i + 1] - edges[i] + 1;
     }
+    spread(weights, count, digits, row);
 }
 
 } // namespace j2kl::mixture

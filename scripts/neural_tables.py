@@ -1,5 +1,6 @@
-"""Make ``j2klearn/neural/tables.safetensors``: the tables behind the integer mixtures (``j2klearn/neural/mixture.py``)
-and the features of the context networks (``j2klearn/neural/features.py``).
+"""Make ``j2klearn/neural/tables.safetensors``: the tables behind the integer mixtures (``j2klearn/neural/mixture.py``),
+the features of the context networks (``j2klearn/neural/features.py``), and their LSTMs
+(``j2klearn/neural/cross_network.py``).
 
 They are part of the file format, made once and shipped. Decimal arithmetic of 60 digits makes them the same anywhere:
 
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "tables.safetensors"
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
-FREE = (1 << 24) - 18  # what a row of 18 frequencies that sum to 2^24 has beyond one each
 REACH = 18  # beyond so many scales the logistic function is 0 or 1 to 24 bits
 LOGITS = 768  # in steps of 1/64; beyond, a weight is less than 2^-17
 COMPRESSED = 4096  # entries of the compression, in sixteenths
+GATES = [Decimal(i) / 256 for i in range(-2048, 2048)]  # of the LSTMs
 LOG_SCALES = range(-256, 641)  # 64 times the logarithm of a scale
 
 
@@ -47,6 +48,10 @@ def gaussian(x: Decimal) -> Decimal:
     return Decimal("0.5") + total * (-x * x / 2).exp() / (2 * PI).sqrt()
 
 
+def tanh(x: Decimal) -> Decimal:
+    return 2 * logistic(2 * x) - 1
+
+
 def asinh(x: Decimal) -> Decimal:
     return (x + (x * x + 1).sqrt()).ln()
 
@@ -61,11 +66,13 @@ def make() -> dict[str, NDArray[np.int32] | NDArray[np.int64]]:
                 [whole((-Decimal(i) / 64).exp() * 2**15) for i in range(LOGITS)], np.int32
             ),
             "reciprocal": np.array([whole(2**25 / s) for s in scales], np.int32),
-            "logistic.cumulative": np.array([whole(FREE * logistic(x)) for x in places], np.int32),
+            "logistic.cumulative": np.array([whole(2**24 * logistic(x)) for x in places], np.int32),
             "logistic.variance": np.array([whole(s * s * PI * PI / 3 * 1024) for s in scales], np.int64),
-            "gaussian.cumulative": np.array([whole(FREE * gaussian(x)) for x in places], np.int32),
+            "gaussian.cumulative": np.array([whole(2**24 * gaussian(x)) for x in places], np.int32),
             "gaussian.variance": np.array([whole(s * s * 1024) for s in scales], np.int64),
             "asinh": np.array([whole(64 * asinh(Decimal(i) / 16)) for i in range(COMPRESSED)], np.int32),
+            "sigmoid": np.array([whole(2**12 * logistic(x)) for x in GATES], np.int32),
+            "tanh": np.array([whole(2**11 * tanh(x)) for x in GATES], np.int32),
             "octaves": np.array([whole(64 * Decimal(2).ln() * i) for i in range(64)], np.int32),
         }
 

@@ -13,6 +13,8 @@ import numpy as np
 from j2klearn.errors import CodestreamError
 from j2klearn.geometry import Rect
 from j2klearn.neural.pyramid import Pyramid, default_levels
+from j2klearn.neural.quantisation import quantised
+from j2klearn.subbands import Subbands
 
 
 class Deflate:
@@ -24,15 +26,23 @@ class Deflate:
         self.id = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest()
         self.encoded: list[int] = []  # step codes, one for each time that a picture was coded
         self.decoded: list[int] = []  # numbers of segments
+        self.chosen: list[float] = []  # steps
 
     def levels(self, shape: tuple[int, int]) -> int:
         return default_levels(shape)
+
+    def choose(
+        self, coefficients: Sequence[Subbands], step: float, step_code: int, **_: Any
+    ) -> list[Pyramid]:
+        self.chosen.append(step)
+        return [quantised(bands, step) for bands in coefficients]
 
     def encode(
         self,
         pyramids: Sequence[Pyramid],
         step_code: int,
         *,
+        related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[bytes]:
@@ -53,6 +63,7 @@ class Deflate:
         components: int,
         step_code: int,
         *,
+        related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[Pyramid]:

@@ -27,22 +27,33 @@ class ShortReads(io.BytesIO):
 
 
 class Failing(io.BytesIO):
-    """Fails from a number of requests on."""
+    """Fails from a number of requests on; not all libraries raise an `OSError`."""
 
-    def __init__(self, data: bytes, after: int) -> None:
+    def __init__(self, data: bytes, after: int, error: type[Exception] = OSError) -> None:
         super().__init__(data)
-        self.left = after
+        self.left, self.error = after, error
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= 1
         if self.left < 0:
-            raise OSError("the connection was lost")
+            raise self.error("the connection was lost")
         return super().read(size)
 
 
+class FailingStream(Failing):
+    """One that cannot seek."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class Lying(io.BytesIO):
-    """Says that it is longer than it is."""
+    """Says that it is longer than it is, or shorter."""
+
+    def __init__(self, data: bytes, more: int = 50_000) -> None:
+        super().__init__(data)
+        self.more = more
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         at = super().seek(offset, whence)
-        return at + 50_000 if whence == 2 else at
+        return at + self.more if whence == 2 else at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 
@@ -15,7 +16,7 @@ import j2klearn
 from j2klearn.access.sources import merge, open_source
 from j2klearn.errors import CodestreamError, OptionError, TruncatedWarning
 
-from .remote import Failing, Lying, Recorder, ShortReads
+from .remote import Failing, FailingStream, Lying, Recorder, ShortReads
 
 TARGETS = [0.3, 0.8, 2.0]
 
@@ -171,22 +172,95 @@ def test_requests_to_a_server_are_few(tiled):
     assert len(asked) < 12
 
 
+def test_a_layer_at_a_url_is_not_the_whole_file(picture):
+    """The gaps between the pieces of a layer are the rest of the file."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    read = []
+
+    class Server(MemoryFileSystem):
+        protocol = "measuring"
+
+        def cat_ranges(self, paths, starts, ends, **options):
+            read.extend(end - start for start, end in zip(starts, ends, strict=True))
+            return super().cat_ranges(paths, starts, ends, **options)
+
+    import fsspec
+
+    data = j2klearn.encode(np.tile(picture, (2, 2)), bpp=[0.25, 1.0, 4.0], tile_size=256, model=None)
+    fsspec.register_implementation("measuring", Server, clobber=True)
+    with fsspec.open("measuring://picture.jp2", "wb") as stream:
+        stream.write(data)
+    assert j2klearn.decode("measuring://picture.jp2", layers=1).shape == (2400, 2800)
+    assert sum(read) < 0.2 * len(data)
+
+
+def test_a_server_that_sends_too_much(tiled):
+    """As one does that knows no ranges: every answer is the whole file."""
+    fsspec = pytest.importorskip("fsspec")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Server(MemoryFileSystem):
+        protocol = "rangeless"
+
+        def cat_ranges(self, paths, starts, ends, **options):
+            return [self.cat_file(path) for path in paths]
+
+    fsspec.register_implementation("rangeless", Server, clobber=True)
+    with fsspec.open("rangeless://picture.jp2", "wb") as stream:
+        stream.write(tiled)
+    with pytest.raises(CodestreamError, match="sends more than it is asked for"):
+        j2klearn.decode("rangeless://picture.jp2", region=(0, 0, 10, 10))
+
+
 def test_short_reads(tiled):
     part = j2klearn.decode(ShortReads(tiled), region=(100, 100, 140, 140))
     assert np.array_equal(part, j2klearn.decode(tiled, region=(100, 100, 140, 140)))
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 5])
-def test_a_file_object_that_fails(tiled, after):
+@pytest.mark.parametrize("error", [OSError, RuntimeError, EOFError])
+def test_a_file_object_that_fails(tiled, after, error):
     with pytest.raises(CodestreamError, match="the connection was lost"):
-        j2klearn.decode(Failing(tiled, after), region=(100, 100, 140, 140))
+        j2klearn.decode(Failing(tiled, after, error), region=(100, 100, 140, 140))
 
 
-def test_a_file_object_that_lies_about_its_size(picture, tiled):
+def test_a_file_object_that_fails_and_goes_on(tiled):
+    file = Failing(tiled, 2)
+    with j2klearn.open(file) as picture:
+        with pytest.raises(CodestreamError, match="the connection was lost"):
+            picture.read((100, 100, 140, 140))
+        file.left = 1000  # the connection is back, and nothing has to be opened again
+        right = j2klearn.decode(tiled, region=(100, 100, 140, 140))
+        assert np.array_equal(picture.read((100, 100, 140, 140)), right)
+
+
+def test_file_objects_that_cannot_be_read(tiled):
+    with pytest.raises(CodestreamError, match="the connection was lost"):
+        j2klearn.decode(FailingStream(tiled, 0, RuntimeError))
+    closed = Recorder(tiled)
+    closed.close()
+    with pytest.raises(CodestreamError, match="cannot be read"):
+        j2klearn.decode(closed)
+    with pytest.raises(CodestreamError, match="open for reading bytes"):
+        j2klearn.decode(io.StringIO("text"))
+
+
+@pytest.mark.parametrize("more", [50_000, 1 << 40, 1 << 62])
+def test_a_file_object_that_says_it_is_longer(tiled, more):
     with pytest.raises(CodestreamError, match="ends at byte"):
-        j2klearn.decode(Lying(tiled))
-    file = j2klearn.open(Lying(tiled))  # the parts that are there are read
+        j2klearn.decode(Lying(tiled, more))
+    file = j2klearn.open(Lying(tiled, more))  # the parts that are there are read
     assert np.array_equal(file[:32, :32], j2klearn.decode(tiled, region=(0, 0, 32, 32)))
+
+
+def test_a_file_object_that_says_it_is_shorter(tiled):
+    file = j2klearn.open(Lying(tiled, -len(tiled) // 2))
+    with pytest.warns(TruncatedWarning):
+        assert file.read((1150, 1300, 1200, 1400)).shape == (50, 100)
+    for more in (-len(tiled), -2 * len(tiled)):
+        with pytest.raises(CodestreamError):
+            j2klearn.open(Lying(tiled, more))
 
 
 def _tlm(data: bytes) -> int:
@@ -218,6 +292,56 @@ def test_plt_that_contradicts_the_file_is_not_followed(tiled):
             wrong[at + 5] ^= 0x01
         at += 3
     assert np.array_equal(j2klearn.decode(bytes(wrong), region=region), right)
+
+
+def test_plt_whose_wrong_lengths_add_up_is_not_followed(tiled):
+    right = j2klearn.decode(tiled, layers=1)
+    wrong = bytearray(tiled)
+    at = 0
+    while (at := wrong.find(b"\xff\x58\x00", at)) > 0:
+        lengths = wrong[at + 5 : at + 2 + struct.unpack_from(">H", wrong, at + 2)[0]]
+        if len(lengths) > 1 and max(lengths) < 0x80:
+            wrong[at + 5 : at + 5 + len(lengths)] = lengths[::-1]
+        at += 3
+    assert wrong != tiled
+    file = j2klearn.open(bytes(wrong))
+    for _ in range(2):
+        assert np.array_equal(file.read(layers=1), right)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_tlm_and_plt_of_any_bytes(tiled, data):
+    """Right, or an error that says what it is; in no case another picture."""
+    region = (300, 300, 340, 340)
+    start = _tlm(tiled)
+    places = list(range(start + 2, start + 2 + struct.unpack_from(">H", tiled, start + 2)[0]))
+    at = 0
+    while (at := tiled.find(b"\xff\x58\x00", at)) > 0:
+        places += range(at + 2, at + 2 + struct.unpack_from(">H", tiled, at + 2)[0])
+        at += 3
+    wrong = bytearray(tiled)
+    for place in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=20)):
+        wrong[place] = data.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TruncatedWarning)
+        try:
+            found = j2klearn.decode(bytes(wrong), region=region, layers=1)
+        except (CodestreamError, TruncatedWarning):
+            return
+    assert np.array_equal(found, j2klearn.decode(tiled, region=region, layers=1))
+
+
+def test_regions_outside_the_picture(tiled):
+    with j2klearn.open(tiled) as file:
+        for region in ((1200, 0, 1300, 10), (-20, 0, -10, 10), (0, 1400, 10, 1500)):
+            for read in (file.read, lambda region: j2klearn.decode(tiled, region=region)):
+                with pytest.raises(OptionError, match="lies outside the picture"):
+                    read(region)
+        assert file.read((1190, 1390, 9999, 9999)).shape == (10, 10)
+        for index in (np.s_[1200], np.s_[0, 1400], np.s_[:, :, 0]):
+            with pytest.raises(IndexError):
+                file[index]
 
 
 def test_damage_is_an_error(tiled):

@@ -316,7 +316,8 @@ class TestFailures:
             ({"processes": 0}, OptionError),
             ({"processes": 2, "scheduler": "tcp://127.0.0.1:1"}, OptionError),
             ({"root": folder}, OptionError),
-            ({"quality": 9}, TypeError),
+            ({"quality": 9}, OptionError),
+            ({"nonsense": 9}, TypeError),
         ):
             with pytest.raises(error):
                 encode_batch(folder, tmp_path / "out", **options)

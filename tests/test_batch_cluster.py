@@ -115,7 +115,8 @@ def test_the_scheduler_goes_away(dask, folder, tmp_path):
 
 
 def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
-    monkeypatch.setattr(cluster, "_WORKERS", 5.0)
+    monkeypatch.setattr(cluster, "_WORKERS", 30.0)
+    monkeypatch.setattr(cluster, "_ANSWER", 10.0)  # of a scheduler on a busy machine
     worker = dask.worker()
 
     def progress(summary):

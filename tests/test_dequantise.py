@@ -15,14 +15,15 @@ import j2klearn
 from j2klearn.access.parts import PartialCodestream
 from j2klearn.access.sources import open_source
 from j2klearn.cli import main
+from j2klearn.configuration import check_config
 from j2klearn.decoder import LearnedFile
-from j2klearn.dequantise import Dequantiser, NoiseMap, dequantise
+from j2klearn.dequantise import Dequantiser, NoiseMap, ResidualDequantiser, dequantise, dequantiser_of
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.geometry import Rect
 from j2klearn.layers import keep_layers
 from j2klearn.model import Model
-from j2klearn.noise import NoiseTable, measure
+from j2klearn.noise import REACH, NoiseTable, measure
 from j2klearn.quality import psnr
 from j2klearn.registry import resolve
 from j2klearn.segment import Descriptor, noise_fits
@@ -246,3 +247,62 @@ def test_training(tmp_path, capsys):
     assert main([*argv, "--steps", "3"]) == 0
     assert Model.from_bytes(first).id == Model.load(out).id
     assert main([*argv, "--steps", "0"]) == 2
+
+
+def test_nothing_is_done_to_pictures_that_are_too_small_to_tell():
+    small = np.random.default_rng(2).integers(0, 256, (4, 4)).astype(np.uint8)
+    table = opened(j2klearn.encode(small, bpp=3000)).descriptor.noise
+    assert table is None or not table.codes.any()
+    assert psnr(small, j2klearn.decode(j2klearn.encode(small, bpp=3000)), 8) > 50
+
+
+def residual(told: bool = False) -> ResidualDequantiser:
+    network = dequantiser_of({"kind": "residual", "width": 4, "blocks": 6, "told": told})
+    assert isinstance(network, ResidualDequantiser)
+    torch.manual_seed(4)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(0, 0.15)
+    return network.eval().requires_grad_(False)
+
+
+def test_residual_dequantiser_starts_as_nothing_and_sees_fifteen_samples():
+    fresh = dequantiser_of({"kind": "residual", "width": 4, "blocks": 6, "told": False})
+    x = torch.rand(1, 1, 40, 40) * 100
+    assert not fresh(x, torch.zeros(1, 1, 1, 1)).any()
+    x.requires_grad_(True)
+    out = residual()(x, torch.zeros(1, 1, 1, 1))
+    out[0, 0, 20, 20].backward()
+    rows = x.grad[0, 0].abs().sum(1).nonzero().ravel()
+    assert 0 < rows.max() - 20 <= 15 <= REACH
+
+
+def test_residual_dequantiser_is_told_the_noise_or_not():
+    x = torch.rand(1, 1, 16, 16) * 100
+    loud, quiet = torch.full((1, 1, 1, 1), 5.0), torch.zeros(1, 1, 8, 8)
+    assert torch.equal(residual()(x, loud), residual()(x, quiet))
+    told = residual(told=True)
+    assert not torch.equal(told(x, loud), told(x, quiet))
+    assert torch.equal(told(x, quiet), told(x, torch.zeros(1, 1, 1, 1)))
+
+
+def test_residual_dequantiser_works_in_blocks_like_on_the_whole():
+    rng = np.random.default_rng(2)
+    area = Rect(0, 0, 531, 37)
+    plane = rng.normal(0, 40, area.shape).astype(np.float32)
+    network, zero = residual(), np.zeros(1)
+    noise = NoiseMap(np.zeros((1, 1), np.float32), zero, zero)
+    whole = torch.from_numpy(np.pad(plane, ((0, 1), (0, 1)), mode="edge"))[None, None]
+    expected = plane + network(whole, torch.zeros(1, 1, 1, 1))[0, 0, :531, :37].numpy()
+    dequantise(plane, area, network, noise)
+    assert np.abs(plane - expected).max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"kind": "other"}, {"kind": ""}, {"kind": "residual", "width": 4, "blocks": 6}, {"kind": 3}, 5],
+    ids=str,
+)
+def test_impossible_dequantisers(options):
+    with pytest.raises(ModelError, match="dequantiser"):
+        check_config({"structure": "fixed", "base": "9-7", "dequantiser": options})

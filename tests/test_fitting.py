@@ -113,9 +113,13 @@ def test_the_command_line_and_wrong_efforts(small, tmp_path):
 
     picture = np.ascontiguousarray(small[:64, :80])
     Image.fromarray(picture).save(tmp_path / "a.png")
-    assert main(["encode", str(tmp_path / "a.png"), str(tmp_path / "a.jp2"), "--bpp", "2", "--effort", "2"]) == 0
+    assert (
+        main(["encode", str(tmp_path / "a.png"), str(tmp_path / "a.jp2"), "--bpp", "2", "--effort", "2"]) == 0
+    )
     assert (tmp_path / "a.jp2").read_bytes() == j2klearn.encode(picture, bpp=2, effort=2)
     with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
         j2klearn.encode(picture, bpp=1, effort=3)
     # ordinary files know no effort
-    assert j2klearn.encode(picture, bpp=1, model=None, effort=2) == j2klearn.encode(picture, bpp=1, model=None)
+    assert j2klearn.encode(picture, bpp=1, model=None, effort=2) == j2klearn.encode(
+        picture, bpp=1, model=None
+    )

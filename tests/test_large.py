@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +22,8 @@ from j2klearn.quality import psnr
 from j2klearn.registry import resolve
 from j2klearn.strips import StripAnalysis
 from j2klearn.transform import analyse
+
+from .batch_pictures import can_mount
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,16 @@ def test_as_good_as_written_at_once(tmp_path, picture, model, progression):
         assert strips > once - 0.15
 
 
+@pytest.mark.parametrize("height", [1, 257, 385, 400])
+def test_a_last_row_of_tiles_that_is_low(tmp_path, picture, height):
+    """Some of its subbands have no row at all."""
+    part = picture[:height, :300]
+    options = {"bpp": 2, "model": "hybrid97-9c-compact", "tile_size": 128}
+    j2klearn.encode_file(part, tmp_path / "a.jp2", **options)
+    strips = psnr(part, j2klearn.decode(tmp_path / "a.jp2"), 8)
+    assert strips > psnr(part, j2klearn.decode(j2klearn.encode(part, **options)), 8) - 1
+
+
 def test_colour_deep_and_lossless(tmp_path):
     rgb = photographs.astronaut()[:300, :400]
     deep = rgb.astype(np.uint16) * 257
@@ -90,6 +106,112 @@ def test_colour_deep_and_lossless(tmp_path):
     assert psnr(deep, j2klearn.decode(tmp_path / "a.jp2"), 16) > 33
     j2klearn.encode_file(rgb, tmp_path / "b.jp2", lossless=True, model=None, tile_size=(100, 128))
     assert np.array_equal(j2klearn.decode(tmp_path / "b.jp2"), rgb)
+
+
+def test_arrays_of_all_kinds(tmp_path, picture):
+    """Memory maps, zarr and dask arrays are written and filled in parts, all alike."""
+    import dask.array as da
+    import zarr
+
+    picture = picture[:400, :300]
+    np.save(tmp_path / "a.npy", picture)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    stored = zarr.create_array({}, shape=picture.shape, chunks=(100, 100), dtype=picture.dtype)
+    stored[:] = picture
+    options = {"bpp": 1, "tile_size": 128, "model": "hybrid97-9c-compact"}
+    files = []
+    for source in (picture, mapped, stored, da.from_array(picture, chunks=(90, 170))):
+        j2klearn.encode_file(source, tmp_path / "a.jp2", **options)
+        files.append((tmp_path / "a.jp2").read_bytes())
+    assert files == [files[0]] * 4
+    whole = j2klearn.decode(files[0]).astype(int)
+    with j2klearn.open(tmp_path / "a.jp2") as file:
+        targets = [
+            np.empty(picture.shape, picture.dtype),
+            np.lib.format.open_memmap(tmp_path / "b.npy", "w+", picture.dtype, picture.shape),
+            tifffile.memmap(tmp_path / "b.tif", shape=picture.shape, dtype=picture.dtype),
+            zarr.create_array({}, shape=picture.shape, chunks=(64, 64), dtype=picture.dtype),
+        ]
+        for target in targets:
+            file.copy_to(target)
+            assert np.abs(target[:].astype(int) - whole).max() <= 1
+
+
+def test_sources_that_fail(tmp_path, picture):
+    """What goes wrong on the source is not said of the file that is written."""
+
+    class Fails(Rows):
+        def __getitem__(self, index):
+            if index.start and index.start > 500:
+                raise self.error
+            return super().__getitem__(index)
+
+    class Short(Rows):
+        def __getitem__(self, index):
+            return super().__getitem__(index)[:, :-1]
+
+    source = Fails(picture)
+    for source.error in (OSError(errno.EIO, "Input/output error"), KeyError("chunk 7"), RuntimeError()):
+        with pytest.raises(InputError, match="the rows 512 to 768 of the picture cannot be read: "):
+            j2klearn.encode_file(source, tmp_path / "a.jp2", bpp=1, tile_size=256)
+    with pytest.raises(InputError, match="says that it has the shape"):
+        j2klearn.encode_file(Short(picture), tmp_path / "a.jp2", bpp=1, tile_size=256)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not can_mount(), reason="no file system can be mounted")
+def test_a_disk_that_is_full(tmp_path, picture):
+    """One sentence and nothing half written: not killed by a memory map that has no room, either."""
+    (tmp_path / "whole.jp2").write_bytes(j2klearn.encode(picture, bpp=2, model=None, tile_size=256))
+    np.save(tmp_path / "picture.npy", picture)
+    out = tmp_path / "out"
+    out.mkdir()
+    script = tmp_path / "go.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from j2klearn import cli, rows\n"
+        "rows.LARGE = 1 << 16\n"
+        f"out, folder = Path({str(out)!r}), Path({str(tmp_path)!r})\n"
+        "(out / 'there.npy').write_bytes(b'as it was')\n"
+        "for name in ('a.tif', 'there.npy'):\n"
+        "    assert cli.main(['decode', str(folder / 'whole.jp2'), str(out / name)]) == 1\n"
+        "words = ['--model', 'none', '--lossless', '--tile', '256']\n"
+        "assert cli.main(['encode', str(folder / 'picture.npy'), str(out / 'a.jp2'), *words]) == 1\n"
+        "assert [path.name for path in out.iterdir()] == ['there.npy']\n"
+        "assert (out / 'there.npy').read_bytes() == b'as it was'\n"
+    )
+    mounted = f"mount -t tmpfs -o size=160k none {out} && exec {sys.executable} {script}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == 3
+    assert all(line.endswith("No space left on device") for line in said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_on_the_way(tmp_path, picture, number):
+    np.save(tmp_path / "a.npy", np.tile(picture, (4, 4)))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.jp2").write_bytes(b"as it was")
+    # a shell's jobs in the background ignore SIGINT, and what they start does
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
+    words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
+    run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out").iterdir())) < 2:  # the temporary one
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    run.send_signal(number)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert said == "error: interrupted\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.jp2"]
+    assert (tmp_path / "out" / "a.jp2").read_bytes() == b"as it was"
 
 
 def test_what_goes_wrong_leaves_nothing(tmp_path, picture, monkeypatch):

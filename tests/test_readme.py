@@ -1,4 +1,4 @@
-"""The README says what was measured."""
+"""The README and the pages in docs say what was measured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def figures():
 
 def test_figures_are_those_of_the_results(figures):
     assert "<!-- figures: coding -->" in README
-    assert figures.rendered(README) == README
+    for page in figures.PAGES:
+        text = page.read_text()
+        assert "<!-- figures: " in text
+        assert figures.rendered(text) == text
 
 
 def test_another_result_would_show(figures, monkeypatch):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from j2klearn.errors import SegmentError, UnsupportedError
+from j2klearn.errors import OptionError, SegmentError, UnsupportedError
+from j2klearn.limits import MAX_EMBEDDED_BYTES
 from j2klearn.segment import (
     Colour,
     Descriptor,
@@ -116,3 +117,9 @@ def test_comments_of_others_are_passed_over() -> None:
     for payloads in ([DESCRIPTOR.to_bytes()] * 2, [b"J2KL\x01\x07 of another kind"], split_weights(b"alone")):
         with pytest.raises(SegmentError, match="exactly one"):
             read_comments(payloads)
+
+
+def test_large_models_do_not_travel() -> None:
+    assert join_weights(split_weights(bytes(MAX_EMBEDDED_BYTES))) == bytes(MAX_EMBEDDED_BYTES)
+    with pytest.raises(OptionError, match="carry"):
+        split_weights(bytes(MAX_EMBEDDED_BYTES + 1))

@@ -173,3 +173,18 @@ def test_gains_that_cannot_be_undone() -> None:
         made.scales[1] = -10.0
     with pytest.raises(ModelError, match="gains"):
         made.check()
+
+
+def test_a_fixed_structure_is_its_base_wavelet():
+    config = {"structure": "fixed", "base": "9-7"}
+    structure = build(config)
+    assert list(structure.parameters()) == []
+    assert structure.matched
+    x = torch.randn(1, 1, 21, 30, generator=torch.Generator().manual_seed(1))
+    bands = structure.analyse(x, (0, 0), WAVELETS["9-7"])
+    for band, expected in zip(bands, WAVELETS["9-7"].analyse(x), strict=True):
+        assert torch.equal(band, expected)
+    back = structure.synthesise(bands, Rect(0, 0, 21, 30), WAVELETS["9-7"])
+    assert torch.allclose(back, x, atol=1e-4)
+    with pytest.raises(ModelError):
+        build({**config, "operator": "iwave++"})

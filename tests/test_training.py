@@ -122,6 +122,14 @@ def test_a_warm_start(tmp_path: Path, patches: Patches) -> None:
     assert second.model().card["started_from"] == model.id.hex()
     with pytest.raises(OptionError, match="another network"):
         Trainer(config, patches, tmp_path / "no", start=registry.resolve("hybrid97-9c-compact"))
+    # the same networks on another base wavelet
+    known = registry.resolve("hybrid97-9c-compact")
+    other = Trainer(CONFIGS / "hybrid53-9c-compact.toml", patches, tmp_path / "53", start=known)
+    assert other.model().card["started_from"] == known.id.hex()
+    tensors = [model.build().state_dict() for model in (known, other.model())]
+    assert all(torch.equal(weight, tensors[1][name]) for name, weight in tensors[0].items())
+    with pytest.raises(OptionError, match="another network"):  # one that has other steps on another base
+        Trainer(CONFIGS / "lifting97-5c.toml", patches, tmp_path / "no", start=lifting53())
 
 
 WORKER = """

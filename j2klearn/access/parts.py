@@ -122,6 +122,7 @@ class PartialCodestream:
         self.header: MainHeader = read_main_header(self.head + self.peek(self.start + end, 2))
         self._index: TileParts | None = None
         self._walked = False
+        self._trusts_plt, self._took_packets = True, False
 
     def peek(self, at: int, size: int) -> bytes:
         """Return bytes of the file, fewer where it ends."""
@@ -169,6 +170,15 @@ class PartialCodestream:
         if all(end <= known for _, end in ranges):
             return [self._buffer[start:end] for start, end in ranges]
         return self.source.read(ranges)
+
+    def distrust_plt(self) -> bool:
+        """Take whole tile-parts from now on; tell whether that makes a difference to what was extracted.
+
+        For when OpenJPEG could not decode that: lengths of packets that add up right may be wrong all the same.
+        """
+        differs = self._trusts_plt and self._took_packets
+        self._trusts_plt = False
+        return differs
 
     def extract(
         self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes | None = None
@@ -219,6 +229,7 @@ class PartialCodestream:
         truncated = self._read_headers(tiles)
         if truncated and any(tile.raw for tile in tiles):
             return None
+        self._took_packets = self._took_packets or not all(tile.raw for tile in tiles)
         out = bytearray(self._main_header(head, bounds))
         kept = [self._kept(tile) for tile in tiles]
         bodies = iter(self._bodies(tiles, kept))
@@ -362,7 +373,7 @@ class PartialCodestream:
 
     def _sound(self, tile: _Tile) -> bool:
         """Tell whether the packets of a tile are where PLT says, and are what the parts stand for."""
-        if tile.order is None:
+        if tile.order is None or not self._trusts_plt:
             return False
         at = 0
         for index, part in enumerate(tile.parts):

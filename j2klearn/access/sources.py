@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import io
 import itertools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,24 +20,32 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
 Range = tuple[int, int]
 
-#: A gap of so many bytes between two stretches is read with them, whatever it adds up to: of what is near, and of a
-#: server, where a request takes as long as reading some ten thousand bytes.
+#: A gap of so many bytes between two stretches is read with them.
 _GAP = 64
-_REMOTE_GAP = 1 << 14
 
 #: The larger gaps that are read to save requests hold at most this share of what is wanted.
-_WASTE = 1 / 32
+_WASTE = 1 / 64
+
+#: Of a server, where a request takes as long as reading some ten thousand bytes, they may hold so many in any case.
+_REMOTE_WASTE = 1 << 16
+
+#: Bytes that are asked of a file object at once: one that lies about its size is not to cost memory for what is not
+#: there.
+_MOST = 1 << 26
 
 
-def merge(ranges: Sequence[Range], near: int = _GAP) -> list[Range]:
-    """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted."""
+def merge(ranges: Sequence[Range], waste: int = 0) -> list[Range]:
+    """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted.
+
+    `waste` bytes that are not wanted do not matter.
+    """
     joined: list[list[int]] = []
     for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1] + near:
+        if joined and start <= joined[-1][1] + _GAP:
             joined[-1][1] = max(joined[-1][1], end)
         else:
             joined.append([start, end])
-    spare = _WASTE * sum(end - start for start, end in joined)
+    spare = max(waste, _WASTE * sum(end - start for start, end in joined))
     gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(_pairs(joined)))
     bridged = set()
     for gap, index in gaps:
@@ -66,7 +75,7 @@ class ByteSource:
     """
 
     size: int
-    _gap = _GAP
+    _waste = 0
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of each half-open range, all of which lies within the size.
@@ -77,7 +86,7 @@ class ByteSource:
             If they cannot be read, or there are fewer than there should be.
         """
         wanted = [bounds for bounds in ranges if bounds[0] < bounds[1]]
-        stretches = merge(wanted, self._gap)
+        stretches = merge(wanted, self._waste)
         data = self._fetch(stretches) if stretches else []
         for (start, end), part in zip(stretches, data, strict=True):
             if len(part) != end - start:
@@ -109,38 +118,52 @@ class _Memory(ByteSource):
         return self.data
 
 
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Make a `CodestreamError` of whatever a file object raises: there are those of servers and of compressed files."""
+    try:
+        yield
+    except CodestreamError:
+        raise
+    except Exception as error:
+        raise CodestreamError(f"the file object cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # whose text is often a path alone
+        return "no file is found there"
+    return str(error) or type(error).__name__
+
+
+def _bytes(data: object) -> bytes:
+    if not isinstance(data, bytes):
+        raise CodestreamError("the file object has to be open for reading bytes")
+    return data
+
+
 class _Stream(ByteSource):
     """A file object that can seek; short reads are gone on with."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream, self.lock = stream, threading.Lock()
-        try:
+        with _reading():
             self.size = stream.seek(0, io.SEEK_END)
             if not isinstance(self.size, int):  # some return nothing
                 self.size = stream.tell()
-        except (OSError, ValueError) as error:
-            raise CodestreamError(f"the file object cannot be read: {error}") from error
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         return [self._one(start, end) for start, end in stretches]
 
     def _one(self, start: int, end: int) -> bytes:
         parts = []
-        try:
-            with self.lock:
-                self.stream.seek(start)
-                while start < end:
-                    part = self.stream.read(end - start)
-                    if not isinstance(part, bytes):
-                        raise CodestreamError("the file object has to be open for reading bytes")
-                    if not part:
-                        break
-                    parts.append(part[: end - start])
-                    start += len(part)
-        except CodestreamError:
-            raise
-        except (OSError, ValueError) as error:
-            raise CodestreamError(f"the file object cannot be read: {error}") from error
+        with _reading(), self.lock:
+            self.stream.seek(start)
+            while start < end:
+                part = _bytes(self.stream.read(min(end - start, _MOST)))
+                if not part:
+                    break
+                parts.append(part[: end - start])
+                start += len(part)
         return b"".join(parts)
 
 
@@ -171,7 +194,7 @@ class _File(ByteSource):
 class _Remote(ByteSource):
     """A file that fsspec reads, by several requests at once where its file system does that."""
 
-    _gap = _REMOTE_GAP
+    _waste = _REMOTE_WASTE
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         try:
@@ -183,7 +206,7 @@ class _Remote(ByteSource):
             self.system, self.path = fsspec.core.url_to_fs(url, **options)
             size = self.system.info(self.path)["size"]
         except Exception as error:  # file systems raise what they like
-            raise CodestreamError(f"cannot read {url}: {error or type(error).__name__}") from error
+            raise CodestreamError(f"cannot read {url}: {_reason(error)}") from error
         if size is None:
             raise CodestreamError(f"cannot read parts of {url}: the server does not say how large it is")
         self.size = int(size)
@@ -191,9 +214,14 @@ class _Remote(ByteSource):
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         starts, ends = [start for start, _ in stretches], [end for _, end in stretches]
         try:
-            return list(self.system.cat_ranges([self.path] * len(stretches), starts, ends, on_error="raise"))
+            data = list(self.system.cat_ranges([self.path] * len(stretches), starts, ends, on_error="raise"))
         except Exception as error:
-            raise CodestreamError(f"cannot read {self.url}: {error or type(error).__name__}") from error
+            raise CodestreamError(f"cannot read {self.url}: {_reason(error)}") from error
+        if any(len(part) > end - start for part, (start, end) in zip(data, stretches, strict=True)):
+            raise CodestreamError(
+                f"cannot read parts of {self.url}: the server sends more than it is asked for"
+            )
+        return data
 
 
 def open_source(source: Source | ByteSource, options: dict[str, Any] | None = None) -> ByteSource:
@@ -222,9 +250,7 @@ def open_source(source: Source | ByteSource, options: dict[str, Any] | None = No
     if isinstance(source, (str, os.PathLike)):
         return _File(source)
     seekable = getattr(source, "seekable", None)
-    if hasattr(source, "seek") and (seekable is None or seekable()):
-        return _Stream(source)
-    data = source.read()
-    if not isinstance(data, bytes):
-        raise CodestreamError("the file object has to be open for reading bytes")
-    return _Memory(data)
+    with _reading():
+        if not hasattr(source, "seek") or (seekable is not None and not seekable()):
+            return _Memory(_bytes(source.read()))
+    return _Stream(source)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,23 +73,13 @@ class _Bar:
         self._shown.update(summary.done - self._shown.n)
 
 
-@contextlib.contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
-    """Let what batch systems send to end a job end it as cleanly as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dict[str, Any]]) -> int:
     sources: Sources = options.source
     if options.source == "-":
         sources = read_list(sys.stdin.buffer.read(), "the standard input")
     bar = None
     try:
-        with _sigterm_is_ctrl_c(), tqdm(desc="coding", unit=" pictures", disable=None) as shown:
+        with tqdm(desc="coding", unit=" pictures", disable=None) as shown:
             bar = _Bar(shown)
             encode_batch(
                 sources,
@@ -112,7 +100,10 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
 
 def _tell(summary: Summary) -> None:
     for failure in summary.failures:
-        print(f"failed: {failure.source}: {failure.reason}", file=sys.stderr)
+        said = (
+            failure.reason if str(failure.source) in failure.reason else f"{failure.source}: {failure.reason}"
+        )
+        print(f"failed: {said}", file=sys.stderr)
     print(summary)
 
 

@@ -7,15 +7,15 @@ import inspect
 import json
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..encoder import encode, read_layout, read_transform
+from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
 from ..model import Model
-from ..registry import shipped
+from ..registry import entropy_names, shipped
 from ..targets import read_targets
 
 __all__ = ["Coding", "read_options"]
@@ -60,6 +60,21 @@ def read_options(options: dict[str, Any]) -> Coding:
     if arguments["threads"] not in (None, 1) or not arguments.pop("jp2"):
         raise OptionError("a collection is coded into JP2 files, by processes of one thread each")
     arguments["threads"] = 1
+    neural = read_profile(arguments["profile"], {**arguments, "jp2": True})
+    model_id = _check_neural(arguments) if neural else _check(arguments)
+    model = arguments["model"]
+    if isinstance(model, str | Path) and str(model) not in ("auto", *shipped(), *entropy_names()):
+        arguments["model"] = os.path.abspath(model)  # workers may run in another folder
+    known = {key: _plain(value) for key, value in arguments.items() if key not in _SILENT}
+    known["model"] = model_id
+    if not neural:  # the digest of which is older than profiles are
+        del known["profile"], known["quality"]
+    text = json.dumps(known, sort_keys=True)
+    return Coding(arguments, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _check(arguments: dict[str, Any]) -> str:
+    """Check options of the EBCOT profile; return the id of the model, or the name of the wavelet."""
     transform = read_transform(
         arguments["model"],
         arguments["wavelet"],
@@ -68,16 +83,19 @@ def read_options(options: dict[str, Any]) -> Coding:
     )
     layout = inspect.signature(read_layout).parameters
     read_layout(_SIDE, _SIDE, **{key: value for key, value in arguments.items() if key in layout})
-    targets = inspect.signature(read_targets).parameters
-    read_targets(
-        pixels=_SIDE**2,
-        raw_bytes=_SIDE**2,
-        **{key: value for key, value in arguments.items() if key in targets},
-    )
-    model = arguments["model"]
-    if isinstance(model, str | Path) and str(model) not in shipped():
-        arguments["model"] = os.path.abspath(model)  # workers may run in another folder
-    known = {key: _plain(value) for key, value in arguments.items() if key not in _SILENT}
-    known["model"] = transform.id.hex() if isinstance(transform, Model) else transform
-    text = json.dumps(known, sort_keys=True)
-    return Coding(arguments, hashlib.sha256(text.encode()).hexdigest()[:16])
+    _check_target(read_targets, arguments)
+    return transform.id.hex() if isinstance(transform, Model) else transform
+
+
+def _check_neural(arguments: dict[str, Any]) -> str:
+    """Check options of the neural profile; return the id of the model."""
+    from ..neural.encoder import find_model, read_target
+
+    _check_target(read_target, arguments)
+    return find_model(arguments["model"], lossless=arguments["lossless"]).id.hex()
+
+
+def _check_target(read: Callable[..., object], arguments: dict[str, Any]) -> None:
+    targets = inspect.signature(read).parameters
+    some = {key: value for key, value in arguments.items() if key in targets}
+    read(pixels=_SIDE**2, raw_bytes=_SIDE**2, **some)

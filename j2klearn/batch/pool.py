@@ -46,18 +46,28 @@ def _serve(pipe: Connection, arguments: dict[str, Any]) -> None:
         return
 
 
+def _cannot_start(error: OSError) -> J2KError:
+    return J2KError(f"a worker process cannot be started: {error.strerror or error}")
+
+
 class _Worker:
     """A process, the job that it has, and whether it has come up."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         # spawned, not forked: PyTorch's threads do not survive a fork
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
+        try:
+            self.pipe, theirs = context.Pipe()
+        except OSError as error:
+            raise _cannot_start(error) from None
         self.process = context.Process(target=_serve, args=(theirs, arguments), daemon=True)
         # the process has to be spared Ctrl-C from its first moment on, and inherits the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process.start()
+        except OSError as error:
+            self.pipe.close()
+            raise _cannot_start(error) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()

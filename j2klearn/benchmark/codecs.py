@@ -26,7 +26,7 @@ from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
 from ..layers import keep_layers, plt_bytes
 from ..pictures import read_picture, write_picture
-from ..registry import resolve, shipped
+from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]
 
@@ -288,7 +288,7 @@ def codec_names() -> list[str]:
     """Return the names that `find_codec` takes besides paths of model files."""
     from .peers import PEERS
 
-    return ["default", *shipped(), *_JPEG2000, *PEERS]
+    return ["default", *shipped(), *entropy_names(), *_JPEG2000, *PEERS]
 
 
 def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: int = 0) -> Codec:
@@ -307,9 +307,13 @@ def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: in
     if name in PEERS:
         return PEERS[name]()
     try:
-        resolve(DEFAULT_MODEL if name == "default" else name)
+        model = resolve_any(DEFAULT_MODEL if name == "default" else name)
     except ModelNotFoundError:
         raise OptionError(
             f"there is no codec {name!r}: it is one of {', '.join(codec_names())}, or the path of a model file"
         ) from None
+    if is_entropy_model(model):
+        from .neural import Neural
+
+        return Neural(name, threads)
     return Learned(DEFAULT_MODEL if name == "default" else name, threads, fallback=fallback, effort=effort)

@@ -6,12 +6,13 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from .._native import openjpeg_version
 from ..layout import default_threads
 
-__all__ = ["machine", "versions"]
+__all__ = ["machine", "made_by", "versions"]
 
 _PACKAGES = ("torch", "numpy", "pillow", "glymur", "pytorch-msssim", "bjontegaard", "imagecodecs")
 
@@ -45,3 +46,8 @@ def machine() -> dict[str, str | int | float]:
         "memory_gib": round(memory, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def made_by(command: str) -> dict[str, Any]:
+    """Return what every file of results begins with: the command that makes it, the versions and the machine."""
+    return {"command": command, "versions": versions(), "machine": machine()}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _native
 from .kernels import Layer, check_operands, dense_by_conv
-from .mixture import BINS, DIGIT_BITS, Rows, check_parameters, tables
+from .mixture import BINS, DIGIT_BITS, Bins, check_parameters, tables
 
 __all__ = ["INSTRUCTIONS", "NativeKernels", "NativeMixture", "available_instructions"]
 
@@ -21,9 +21,7 @@ INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
 def available_instructions() -> tuple[str, ...]:
     """Return those of `INSTRUCTIONS` that this processor has."""
     _, library = _native.load()
-    return tuple(
-        name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code)
-    )
+    return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
 
 
 class NativeKernels:
@@ -123,24 +121,18 @@ class NativeMixture:
     def kind(self) -> str:
         return self._kind
 
-    def rows(self, parameters: NDArray[np.int16]) -> Rows:
-        check_parameters(parameters)
-        parameters = np.ascontiguousarray(parameters)
+    def bins(self, parameters: NDArray[np.int16]) -> Bins:
         count = len(parameters)
-        frequencies = np.empty((count, BINS + 2), np.float32)
-        centre, width, raw = (np.empty(count, np.int32) for _ in range(3))
-        _native.check(
-            self._library.j2kl_mixture_rows(
-                self._tables,
-                self._ffi.from_buffer("int16_t[]", parameters),
-                count,
-                parameters.shape[2],
-                self._ffi.from_buffer("float[]", frequencies),
-                *(self._ffi.from_buffer("int32_t[]", plane) for plane in (centre, width, raw)),
-                self._threads,
-            )
-        )
-        return Rows(frequencies, centre, width, raw)
+        planes = [np.empty(count, np.int32) for _ in Bins._fields]
+        self._call(self._library.j2kl_mixture_bins, parameters, planes)
+        return Bins(*planes)
+
+    def outside(
+        self, parameters: NDArray[np.int16], centre: NDArray[np.int32], width: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        rows = np.empty((len(parameters), BINS + 1), np.float32)
+        self._call(self._library.j2kl_mixture_outside, parameters, [centre, width], rows)
+        return rows
 
     def digits(
         self,
@@ -149,19 +141,28 @@ class NativeMixture:
         step: NDArray[np.int32],
         bits: NDArray[np.int32],
     ) -> NDArray[np.float32]:
+        rows = np.empty((len(parameters), 1 << DIGIT_BITS), np.float32)
+        self._call(self._library.j2kl_mixture_digits, parameters, [low, step, bits], rows)
+        return rows
+
+    def _call(
+        self,
+        function: Any,
+        parameters: NDArray[np.int16],
+        planes: list[NDArray[np.int32]],
+        *rows: NDArray[np.float32],
+    ) -> None:
         check_parameters(parameters)
         count = len(parameters)
-        rows = np.empty((count, 1 << DIGIT_BITS), np.float32)
-        planes = [_native.as_array(plane, np.int32, (count,), "places of digits") for plane in (low, step, bits)]
+        planes = [_native.as_array(plane, np.int32, (count,), "places") for plane in planes]
         _native.check(
-            self._library.j2kl_mixture_digits(
+            function(
                 self._tables,
                 self._ffi.from_buffer("int16_t[]", np.ascontiguousarray(parameters)),
                 count,
                 parameters.shape[2],
                 *(self._ffi.from_buffer("int32_t[]", plane) for plane in planes),
-                self._ffi.from_buffer("float[]", rows),
+                *(self._ffi.from_buffer("float[]", row) for row in rows),
                 self._threads,
             )
         )
-        return rows

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from ..subbands import Subbands
 from .mixture import Mixture
-from .segments import of_stage
 from .symbols import cost_bits
-from .walk import Parameters, Values
+from .walk import Parameters, Station, Values
 
 __all__ = ["WEIGHT", "Chooser"]
 
@@ -34,15 +33,20 @@ class Chooser:
     Parameters
     ----------
     coefficients : sequence of Subbands
-        Normalised coefficients over the quantiser step, float32, of every component.
+        Normalised coefficients, float32, of every component.
+    step : float
+        The quantiser step.
     mixtures : Mixture
         How parameters become frequencies.
     weight : float
         What a bit is worth, in squared quantiser steps.
     """
 
-    def __init__(self, coefficients: Sequence[Subbands], mixtures: Mixture, weight: float = WEIGHT) -> None:
-        self._coefficients, self._mixtures, self._weight = coefficients, mixtures, weight
+    def __init__(
+        self, coefficients: Sequence[Subbands], step: float, mixtures: Mixture, weight: float = WEIGHT
+    ) -> None:
+        self._coefficients, self._scale = coefficients, np.float32(1 / step)
+        self._mixtures, self._weight = mixtures, weight
 
     def open(self, segment: int) -> None:
         pass
@@ -51,32 +55,28 @@ class Chooser:
         return 0  # of LL's differences, which are not chosen
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        return np.rint(self._coefficients[component].ll).astype(np.int32)
+        return np.rint(self._coefficients[component].ll * self._scale).astype(np.int32)
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        bands = self._coefficients[component].details[level - 1]
-        scaled = of_stage(bands, stage, inside.shape)[inside]
+    def band(self, station: Station) -> Values:
+        details = self._coefficients[station.component].details[station.level - 1]
+        scaled = details[station.index].ravel() * self._scale
+
+        def chosen(mixtures: Parameters, places: NDArray[np.intp]) -> Values:
+            return self._chosen(scaled[places], mixtures)
+
+        return station.decoded(chosen)
+
+    def _chosen(self, scaled: NDArray[np.float32], parameters: Parameters) -> Values:
         size = np.abs(scaled)
         index = np.floor(size + 0.5)
         # the one nearer to zero, where there is one and its error is bearable
         which = np.flatnonzero((index > 0) & (size - index + 1 < _MOST_ERROR))
-        sign, size, upper = np.sign(scaled[which]), size[which], index[which]
-        lower = upper - 1
-        some = parameters[which]
-        saved = self._cost(sign * upper, some) - self._cost(sign * lower, some)
-        worse = (size - lower) ** 2 - (size - upper) ** 2
-        index[which] = np.where(worse < self._weight * saved, lower, upper)
-        values = np.zeros(inside.shape, np.int32)
-        values[inside] = np.copysign(index, scaled)
-        return values
-
-    def _cost(self, values: NDArray[np.float32], parameters: Parameters) -> NDArray[np.float64]:
-        return cost_bits(values.astype(np.int32), parameters, self._mixtures)
+        if which.size:
+            sign, size, upper = np.sign(scaled[which]), size[which], index[which]
+            lower = upper - 1
+            both = np.concatenate([sign * upper, sign * lower]).astype(np.int32)
+            costs = cost_bits(both, np.tile(parameters[which], (2, 1, 1)), self._mixtures)
+            saved = costs[: which.size] - costs[which.size :]
+            worse = (size - lower) ** 2 - (size - upper) ** 2
+            index[which] = np.where(worse < self._weight * saved, lower, upper)
+        return np.copysign(index, scaled).astype(np.int32)

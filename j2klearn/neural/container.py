@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from uuid import UUID
 
 from .. import boxes
 from ..access.parts import PartialCodestream
 from ..codestream import MainHeader
 from ..errors import CodestreamError
+from ..peek import top_boxes
 from .payload import Header, Segments, read_payload
 
 if TYPE_CHECKING:
     from .preview import Preview
 
-__all__ = ["PREVIEW_SIDE", "UUID_BOX", "find_payload", "marked", "open_payload", "wrapped"]
+__all__ = ["PREVIEW_SIDE", "UUID_BOX", "is_neural", "marked", "open_payload", "wrapped"]
 
 #: The box of the payload.
 UUID_BOX = UUID("e727e299-9220-4897-bd9d-19ef86d9c5ec")
@@ -48,7 +49,7 @@ def wrapped(preview: Preview, payload: bytes) -> bytes:
     return before + boxes.uuid_box(UUID_BOX.bytes, payload)
 
 
-def find_payload(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int] | None:
+def _find_payload(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int] | None:
     """Return where the payload in a JP2 file starts, and where it says that it ends; None where there is none."""
     for kind, _, start, end in boxes.walk(peek, size):
         if kind == b"uuid" and peek(start, 16) == UUID_BOX.bytes:
@@ -69,7 +70,7 @@ def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] 
     if not codestream.jp2 or not _may_be_preview(codestream.header):
         return None
     source = codestream.source
-    found = find_payload(codestream.peek, source.size)
+    found = _find_payload(codestream.peek, source.size)
     if found is None:
         if codestream.header.tile_size != _TILE:
             return None
@@ -83,6 +84,18 @@ def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] 
         return codestream.peek(start + first, last - first)
 
     return *read_payload(read, size, end - start), size
+
+
+def is_neural(stream: IO[bytes]) -> bool:
+    """Tell whether a file looks like one of the profile, its payload lost or not."""
+    for box in top_boxes(stream):
+        stream.seek(box.offset)
+        head = stream.read(_XTSIZ + 8)
+        if box.kind == b"uuid" and head.startswith(UUID_BOX.bytes):
+            return True
+        if box.kind == b"jp2c" and head[_XTSIZ:] == struct.pack(">II", _TILE[1], _TILE[0]):
+            return True
+    return False
 
 
 def _may_be_preview(header: MainHeader) -> bool:

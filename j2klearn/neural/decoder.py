@@ -161,7 +161,7 @@ class NeuralFile:
         self, reduce: int, components: tuple[int, ...] | None, threads: int, progress: Progress
     ) -> NDArray[Any]:
         header = self.header
-        pyramids = self._pyramids(reduce, threads, progress)
+        pyramids = self.pyramids(reduce, threads, progress)
         progress(_DECODED, "lifting")
         if header.lossless:
             whole = synthesise_reversible(pyramids, threads)
@@ -176,7 +176,12 @@ class NeuralFile:
             planes, ict = planes[list(components)], False
         return pixels(planes, header.precision, ict=ict, signed=header.is_signed)
 
-    def _pyramids(self, reduce: int, threads: int, progress: Progress) -> list[Pyramid]:
+    @property
+    def step_code(self) -> int:
+        """What the entropy model is told of the quantiser step."""
+        return model_code(self.header.code)
+
+    def pyramids(self, reduce: int, threads: int, progress: Progress = silent) -> list[Pyramid]:
         """Return the indices of all components at a resolution; what is missing of a file cut off is zero."""
         header = self.header
         wanted = max(1, header.levels - reduce)
@@ -190,7 +195,8 @@ class NeuralFile:
             data,
             header.shape,
             header.components,
-            model_code(header.code),
+            self.step_code,
+            related=header.component_transform,
             threads=threads,
             progress=advance,
         )

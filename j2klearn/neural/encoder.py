@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,8 @@ from .container import wrapped
 from .payload import Header, write_payload
 from .preview import make_preview, packet_budget
 from .quantisation import (
-    DEFAULT_OFFSET,
     centroids,
+    check_step,
     component_norms,
     dequantised,
     model_code,
@@ -46,8 +45,8 @@ __all__ = ["DEFAULT_LOSSLESS", "DEFAULT_LOSSY", "Target", "encode_picture", "fin
 #: The entropy models that are used if none is named.
 DEFAULT_LOSSY, DEFAULT_LOSSLESS = "context97", "context53"
 
-#: Share of the work that is done once the transform is.
-_ANALYSED = 0.1
+#: Shares of the work that are done once the transform is, and once the indices are chosen.
+_ANALYSED, _CHOSEN = 0.05, 0.5
 
 #: Where the search for a PSNR starts: at the PSNR of a uniform quantiser whose every error counts.
 _PSNR_OF_ONE = 58.9
@@ -128,7 +127,6 @@ def encode_picture(
     model: EntropyModel,
     target: Target,
     *,
-    offset: float = DEFAULT_OFFSET,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
@@ -142,8 +140,6 @@ def encode_picture(
         Which codes it, for lossless pictures or others as the target is.
     target : Target
         What is to be met.
-    offset : float
-        Rounding offset of the quantiser.
     threads : int, optional
         Threads to use; all processors if not given.
     progress : callable, optional
@@ -158,7 +154,7 @@ def encode_picture(
     """
     threads = default_threads() if threads is None else threads
     report = progress or silent
-    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, offset, threads, report)
+    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, threads, report)
     data = job.made(target)
     report(1.0, "done")
     return data
@@ -167,10 +163,8 @@ def encode_picture(
 class _Job:
     """A picture on its way into a file."""
 
-    def __init__(
-        self, picture: Picture, model: EntropyModel, offset: float, threads: int, progress: Progress
-    ) -> None:
-        self.picture, self.model, self.offset = picture, model, offset
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        self.picture, self.model = picture, model
         self.threads, self.progress = threads, progress
         self.shape = (picture.height, picture.width)
         self.levels = model.levels(self.shape)
@@ -197,7 +191,8 @@ class _Job:
         def advance(share: float) -> None:
             self.progress(begin + (end - begin) * share, "coding")
 
-        return self.model.encode(pyramids, code, threads=self.threads, progress=advance)
+        related = self.picture.ict
+        return self.model.encode(pyramids, code, related=related, threads=self.threads, progress=advance)
 
     def file(self, header: Header, segments: Sequence[bytes]) -> bytes:
         payload = write_payload(header, segments)
@@ -225,10 +220,8 @@ class _Quantised:
 
 
 class _Lossy(_Job):
-    def __init__(
-        self, picture: Picture, model: EntropyModel, offset: float, threads: int, progress: Progress
-    ) -> None:
-        super().__init__(picture, model, offset, threads, progress)
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        super().__init__(picture, model, threads, progress)
         self.transform = transform_of(model.config, ict=picture.ict, threads=threads)
         named = model.config.get("dequantiser")
         self.restorer = None if named is None else named_model(named)
@@ -240,12 +233,11 @@ class _Lossy(_Job):
             self.planes = np.empty(0, np.float32)  # at the size of a picture every copy counts
 
     def made(self, target: Target) -> bytes:
-        if target.kind == "step":
-            return self.coded(self.quantised(int(target.value)), _ANALYSED, 0.98)
         if target.kind == "bytes":
             return self.at_size(target.value)
-        code = self.at_psnr(target.value)
-        return self.coded(self.quantised(code), _ANALYSED, 0.98)
+        if target.kind == "psnr":
+            return self.coded(self.at_psnr(target.value), _CHOSEN, 0.98)
+        return self.coded(self.chosen(int(target.value), _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
         header = self.header(lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise)
@@ -256,44 +248,68 @@ class _Lossy(_Job):
 
         def coded(code: int, number: int) -> bytes:
             # two or three tries are the rule: the bar gets slower rather than going back
-            begin, end = (1 - (1 - _ANALYSED) * 0.5**n for n in (number, number + 1))
+            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
-            return self.coded(self.quantised(code), begin, end)
+            middle = (begin + end) / 2
+            return self.coded(self.chosen(code, begin, middle), middle, end)
 
         empty = self.file(replace(self.header(lossless=False), shifts=((0, 0),)), [b""] * max(1, self.levels))
         return search_size(coded, Estimate(self.coefficients), size, len(empty))
 
-    def at_psnr(self, wanted: float) -> int:
-        """Search for the step at which what is decoded has a PSNR."""
+    def at_psnr(self, wanted: float) -> _Quantised:
+        """Search for the step at which what is decoded has a PSNR; return the indices of it."""
         tries = 0
 
-        def reached(code: int) -> float:
+        def plain(code: int) -> float:
+            step = step_of(code)
+            check_step(self.coefficients, step)
+            return self.reached(self.measured(code, [quantised(bands, step) for bands in self.coefficients]))
+
+        def reached(code: int) -> tuple[_Quantised, float]:
             nonlocal tries
+            begin, end = (_ANALYSED + (_CHOSEN - _ANALYSED) * (1 - 0.5**n) for n in (tries, tries + 1))
             tries += 1
-            self.progress(_ANALYSED, f"search for PSNR, try {tries}")
-            return self.reached(self.quantised(code))
+            self.progress(begin, f"search for PSNR, try {tries}")
+            indices = self.chosen(code, begin, end)
+            return indices, self.reached(indices)
 
         # errors have a variance of a twelfth of the squared step where all indices count
         start = round(256 * (_PSNR_OF_ONE - wanted) / 6.02)
-        return search_psnr(reached, wanted, start)
+        return search_psnr(reached, plain, wanted, start)
 
-    def quantised(self, code: int) -> _Quantised:
-        """Quantise the coefficients, and measure what the header has to say."""
-        step, coefficients = step_of(code), self.coefficients
-        pyramids = [quantised(bands, step, self.offset) for bands in coefficients]
-        groups = [range(len(pyramids))]
-        if self.picture.ict:  # luma and all extra components, and chroma
-            groups = [[0, *range(3, len(pyramids))], [1, 2]]
-        shifts = tuple(
-            centroids([coefficients[at] for at in group], [pyramids[at] for at in group], step)
-            for group in groups
+    def chosen(self, code: int, begin: float, end: float) -> _Quantised:
+        """Return the indices that the model chooses at a step; between `begin` and `end` of all work."""
+        step = step_of(code)
+        check_step(self.coefficients, step)
+
+        def advance(share: float) -> None:
+            self.progress(begin + (end - begin) * share, "choosing")
+
+        pyramids = self.model.choose(
+            self.coefficients,
+            step,
+            model_code(code),
+            related=self.picture.ict,
+            threads=self.threads,
+            progress=advance,
         )
-        result = _Quantised(code, pyramids, shifts, ())
+        result = self.measured(code, pyramids)
         if self.restorer is not None:
             steps = [step / norm for norm in component_norms(len(pyramids), ict=self.picture.ict)]
             noise = choose_noise(self.planes, self.synthesised(result), steps, self.restorer)
             result.noise = tuple(noise) if any(noise) else ()
         return result
+
+    def measured(self, code: int, pyramids: list[Pyramid]) -> _Quantised:
+        """Return indices with their points of reconstruction, without de-quantisation."""
+        groups = [list(range(len(pyramids)))]
+        if self.picture.ict:  # luma and all extra components, and chroma
+            groups = [[0, *range(3, len(pyramids))], [1, 2]]
+        shifts = tuple(
+            centroids([self.coefficients[at] for at in group], [pyramids[at] for at in group], step_of(code))
+            for group in groups
+        )
+        return _Quantised(code, pyramids, shifts, ())
 
     def synthesised(self, indices: _Quantised) -> NDArray[np.float32]:
         """Return the planes as they are decoded, before de-quantisation."""

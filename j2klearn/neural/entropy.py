@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..subbands import Subbands
 from .pyramid import Pyramid
 
 __all__ = ["EntropyModel"]
@@ -34,11 +35,39 @@ class EntropyModel(Protocol):
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of pictures of that height and width."""
 
+    def choose(
+        self,
+        coefficients: Sequence[Subbands],
+        step: float,
+        step_code: int,
+        *,
+        related: bool = True,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[Pyramid]:
+        """Quantise the components of a picture.
+
+        Parameters
+        ----------
+        coefficients : sequence of Subbands
+            Normalised coefficients, float32, of every component; they are not changed.
+        step : float
+            The quantiser step, which an index counts in.
+        step_code, related, threads, progress
+            As in `encode`.
+
+        Returns
+        -------
+        list of Pyramid
+            Indices: the nearest ones, or nearer to zero where that saves bits.
+        """
+
     def encode(
         self,
         pyramids: Sequence[Pyramid],
         step_code: int,
         *,
+        related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[bytes]:
@@ -50,6 +79,9 @@ class EntropyModel(Protocol):
             The components in coding order: Y, Cb, Cr where there is a component transform, and all others.
         step_code : int
             The quantiser step is ``2 ** (step_code / 16)`` grey levels of 8 bits, -128 to 127; 0 for lossless models.
+        related : bool
+            The first three components are Y, Cb and Cr of a component transform, of which the later tell of the ones
+            before; else every component is on its own.
         threads : int
             Threads to use; they do not change the bytes.
         progress : callable, optional
@@ -69,6 +101,7 @@ class EntropyModel(Protocol):
         components: int,
         step_code: int,
         *,
+        related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[Pyramid]:
@@ -83,7 +116,7 @@ class EntropyModel(Protocol):
             Height and width of the picture.
         components : int
             Number of components.
-        step_code, threads, progress
+        step_code, related, threads, progress
             As in `encode`.
 
         Returns

@@ -3,8 +3,7 @@
 Of a component at one level, on the grid of the level's LL, in units of 1/64: the low-pass plane less its mean of
 nine, and its slopes; the details of the level above; the quantiser step and the level. Components that are coded with
 the knowledge of others see these components' details of the same level too. All of it is compressed by asinh, so that
-edges and texture have a like say. Networks work at half the grid: every two by two positions are one, of four times
-the planes. Shifts and divisions round down. This is part of the file format.
+edges and texture have a like say. Shifts and divisions round down. This is part of the file format.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .lowpass import FRACTION, LowPass
 
-__all__ = ["OWN", "UNIT", "compress", "inputs", "known", "on_grid", "others", "quarters", "scalar_planes"]
+__all__ = ["OWN", "UNIT", "compress", "compressed", "inputs", "known", "others", "scalar_planes"]
 
 #: Features are in units of one over this.
 UNIT = 64
@@ -32,6 +32,7 @@ _OTHERS = 2 * 3 + 1  # planes of `others`
 _TABLE_BITS = 12
 _NINTH = 7282  # 2^16 / 9
 _MAX_LEVEL = 5
+_SMALL = 256  # magnitudes below this are looked up
 
 
 def inputs(*, conditioned: bool) -> int:
@@ -54,14 +55,21 @@ def compress(x: Tensor) -> Tensor:
     return torch.where(x < 0, -value, value)
 
 
-def on_grid(band: Tensor, height: int, width: int) -> Tensor:
-    """Return a subband (..., h, w) with zeros for the row or column that it lacks on the grid of its level's LL."""
-    return F.pad(band, (0, width - band.shape[-1], 0, height - band.shape[-2]))
+@functools.cache
+def _small() -> NDArray[np.int16]:
+    whole = torch.arange(_SMALL, dtype=torch.int64) << FRACTION
+    out: NDArray[np.int16] = compress(whole).to(torch.int16).numpy()
+    return out
 
 
-def quarters(x: Tensor) -> Tensor:
-    """Return planes (N, C, h, w) as (N, 4 C, ceil(h / 2), ceil(w / 2)): of every plane its four phases."""
-    return F.pixel_unshuffle(F.pad(x, (0, x.shape[-1] & 1, 0, x.shape[-2] & 1)), 2)
+def compressed(values: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Return 64 asinh(v), rounded, of integers below 2^30 in magnitude; see `compress`."""
+    size, table = np.abs(values), _small()
+    if not size.size or size.max() < _SMALL:
+        return np.where(values < 0, -table[size], table[size])
+    whole = torch.from_numpy(values.astype(np.int64)) << FRACTION
+    out: NDArray[np.int16] = compress(whole).to(torch.int16).numpy()
+    return out
 
 
 def _slopes(low: LowPass) -> Tensor:

@@ -21,21 +21,31 @@ log-scales 1/64 of a nat        clamped to -4 to 10: scales from 0.018 to 22026
 
 * Weights: ``E = exponential[min(max(l) - l, 767)]``, ``W = (E << 16) // sum(E)``; what is missing to 2^16 goes to the
   first of the largest.
-* Cumulative frequency below x, times 2^24 - 18: with ``d = 32 x - 16 - mean``, the place in units of 1/16384 scale is
-  ``z = (d * reciprocal[scale]) >> 16``, moved by 18 scales and clamped; the table has an entry every 1/64 scale and is
-  interpolated linearly with the 8 bits between; ``sum(W * table) >> 16``.
+* Cumulative probability below x in units of 2^-24: with ``d = 32 x - 16 - mean``, the place in units of 1/16384 scale
+  is ``z = (d * reciprocal[scale]) >> 16``, moved by 18 scales and clamped; the table has an entry every 1/64 scale and
+  is interpolated linearly with the 8 bits between; ``sum(W * table) >> 16``.
 * Mean of the mixture in 1/32: ``M = (sum(W * mean) + 2^15) >> 16``; its centre is ``c = (M + 16) >> 5``.
 * Bins are of 2^width integers, ``width = max(0, floor(log2 of the standard deviation))``, from the integer part of the
-  mixture's variance, ``sum(W * (variance[scale] + (mean - M)^2)) >> 26``. Sixteen bins around the centre so hold four
-  standard deviations or more to either side.
-* The first symbol is 0 below the window, 1 to 16 for the bins (v - c) >> width = -8 to 7, 17 above it.
-* Within a bin the place is told in digits of at most 4 bits from the top, each under the mixture's cumulative
-  frequencies (every place has one more, lest a bin far out divides unevenly), until ``raw`` bits are left, over which
-  the density is flat: ``raw = max(0, floor(log2 of the smallest scale) - 3)``, at most `width`, of those components
-  that weigh 1/64 or more.
+  mixture's variance, ``sum(W * (variance[scale] + (mean - M)^2)) >> 26``. Sixteen bins, (v - c) >> width = -8 to 7,
+  are the window, which so reaches four standard deviations or more to either side.
+
+Of an integer four things are coded, the later ones where they are needed:
+
+* Whether it is outside bin 0. Four integers in a row share a symbol of 16, so that nearly certain zeros cost the coder
+  next to nothing: bit i is set where the i-th of them is outside. 2^24 - 16 are split by the first one's probability of
+  bin 0, its two parts by the second one's, and so on: ``inside = (whole * probability) >> 24``.
+* Then its bin: 0 below the window, 1 to 8 for bins -8 to -1, 9 to 15 for bins 1 to 7, 16 above it.
+* The place within its bin, in digits of at most 4 bits from the top, until ``raw`` bits are left, over which the
+  density is flat: ``raw = max(0, floor(log2 of the smallest scale) - 3)``, at most `width`, of those components that
+  weigh 1/64 or more. With l the clamped log-scale, that logarithm is ``(l * 23637) >> 20``.
+* The raw bits; and outside the window, how far (see `j2klearn.neural.symbols`).
+
+Bins and digits are coded under the mixture's cumulative probabilities, where every symbol has 2^-24 more, lest unlikely
+places divide unevenly: with weights W of that and a row of n, cumulative frequencies are ``W below * (2^24 - n) // W in
+all``, and one more for every symbol below.
 
 A row that is handed to the range coder has float32 elements that are integers, one less than the frequencies, and sums
-to 2^24 less its length: the coder (see `j2klearn.neural.symbols`) adds the one to each.
+to 2^24 less its length: the coder adds the one to each.
 """
 
 from __future__ import annotations
@@ -55,18 +65,20 @@ __all__ = [
     "BINS",
     "DIGIT_BITS",
     "FREQUENCY_BITS",
+    "GROUP",
     "KINDS",
     "LOGIT_UNIT",
     "LOG_SCALE_RANGE",
     "LOG_SCALE_UNIT",
     "MAX_COMPONENTS",
     "MEAN_UNIT",
+    "Bins",
     "Mixture",
     "NumpyMixture",
-    "Rows",
     "Tables",
     "check_parameters",
     "mixture",
+    "patterns",
     "tables",
 ]
 
@@ -91,12 +103,13 @@ BINS = 16
 #: Bits of a digit at most.
 DIGIT_BITS = 4
 
-_SYMBOLS = BINS + 2
+#: Integers that share the symbol for bin 0.
+GROUP = 4
+
 _DIGITS = 1 << DIGIT_BITS
 _WEIGHT_BITS = 16
 _PLACE_BITS = 8  # between two entries of a cumulative table
-_FREE = (1 << FREQUENCY_BITS) - _SYMBOLS
-_DIGITS_FREE = (1 << FREQUENCY_BITS) - _DIGITS
+_ONE = 1 << FREQUENCY_BITS
 _HEAVY = 1 << (_WEIGHT_BITS - 6)
 _PER_OCTAVE = 23637  # 2^20 / (64 ln 2)
 
@@ -113,7 +126,7 @@ class Tables(NamedTuple):
     variance : ndarray of int64, shape (897,)
         1024 times the variance of a component, by clamped log-scale.
     cumulative : ndarray of int32, shape (2305,)
-        (2^24 - 18) F(i / 64 - 18).
+        2^24 F(i / 64 - 18).
     """
 
     exponential: NDArray[np.int32]
@@ -136,22 +149,22 @@ def tables(kind: str) -> Tables:
     )
 
 
-class Rows(NamedTuple):
-    """What the first symbols of n integers are coded with.
+class Bins(NamedTuple):
+    """How the integers around n mixtures are cut into bins; all int32 of shape (n,).
 
     Attributes
     ----------
-    frequencies : ndarray of float32, shape (n, 18)
-        One less than the frequencies of the symbols.
-    centre : ndarray of int32, shape (n,)
-        First integer of bin 0, symbol 9.
-    width : ndarray of int32, shape (n,)
+    inside : ndarray
+        Probability of bin 0 in units of 2^-24, 0 to 2^24.
+    centre : ndarray
+        First integer of bin 0.
+    width : ndarray
         log2 of the integers of a bin, 0 to 15.
-    raw : ndarray of int32, shape (n,)
+    raw : ndarray
         Bits of the place in a bin that are coded as they are, 0 to `width`.
     """
 
-    frequencies: NDArray[np.float32]
+    inside: NDArray[np.int32]
     centre: NDArray[np.int32]
     width: NDArray[np.int32]
     raw: NDArray[np.int32]
@@ -164,8 +177,26 @@ class Mixture(Protocol):
     def kind(self) -> str:
         """One of `KINDS`."""
 
-    def rows(self, parameters: NDArray[np.int16]) -> Rows:
-        """Return what the first symbols are coded with, from parameters of shape (n, 3, K)."""
+    def bins(self, parameters: NDArray[np.int16]) -> Bins:
+        """Return the bins of mixtures with parameters of shape (n, 3, K)."""
+
+    def outside(
+        self, parameters: NDArray[np.int16], centre: NDArray[np.int32], width: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Return rows for bins but bin 0.
+
+        Parameters
+        ----------
+        parameters : ndarray of int16, shape (m, 3, K)
+            Of the mixtures.
+        centre, width : ndarray of int32, shape (m,)
+            Of `bins`.
+
+        Returns
+        -------
+        ndarray of float32, shape (m, 17)
+            One less than the frequencies.
+        """
 
     def digits(
         self,
@@ -188,6 +219,30 @@ class Mixture(Protocol):
         ndarray of float32, shape (m, 16)
             One less than the frequencies; 0 from ``2 ** bits`` on.
         """
+
+
+def patterns(inside: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return rows for which of four integers in a row are outside their bins 0.
+
+    Parameters
+    ----------
+    inside : ndarray of int32, shape (n,)
+        Of `Bins`. Integers that are missing to a multiple of four count as inside.
+
+    Returns
+    -------
+    ndarray of float32, shape (ceil(n / 4), 16)
+        One less than the frequencies.
+    """
+    groups = -(-len(inside) // GROUP)
+    padded = np.full(groups * GROUP, _ONE, np.int64)
+    padded[: len(inside)] = inside
+    whole = np.full((groups, 1), _ONE - (1 << GROUP), np.int64)
+    for one in padded.reshape(groups, GROUP).T:
+        part = (whole * one[:, None]) >> FREQUENCY_BITS
+        whole = np.concatenate([part, whole - part], 1)
+    rows: NDArray[np.float32] = whole.astype(np.float32)
+    return rows
 
 
 def check_parameters(parameters: NDArray[np.int16]) -> None:
@@ -213,6 +268,14 @@ class _Components(NamedTuple):
     scales: NDArray[np.int64]  # places in the tables
 
 
+def _row(weights: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Spread the frequencies of a row in proportion to `weights` (m, n), one less each."""
+    cumulative = np.cumsum(weights, 1)
+    free = _ONE - weights.shape[1]
+    rows: NDArray[np.float32] = np.diff(cumulative * free // cumulative[:, -1:], prepend=0).astype(np.float32)
+    return rows
+
+
 class NumpyMixture:
     """The definition in numpy: slow, and what the native library is held against.
 
@@ -230,7 +293,7 @@ class NumpyMixture:
     def kind(self) -> str:
         return self._kind
 
-    def rows(self, parameters: NDArray[np.int16]) -> Rows:
+    def bins(self, parameters: NDArray[np.int16]) -> Bins:
         check_parameters(parameters)
         components = self._components(parameters)
         weights, means, scales = components
@@ -242,16 +305,23 @@ class NumpyMixture:
         smallest = np.where(weights >= _HEAVY, scales, LOG_SCALE_RANGE[1] - LOG_SCALE_RANGE[0]).min(1)
         octave = ((smallest + LOG_SCALE_RANGE[0]) * _PER_OCTAVE) >> 20
         centre = (mean + 16) >> 5
-        edges = centre[:, None] + (np.arange(-BINS // 2, BINS // 2 + 1) << width[:, None])
-        cumulative = np.zeros((len(parameters), _SYMBOLS + 1), np.int64)
-        cumulative[:, 1:-1] = self._cumulative(components, edges)
-        cumulative[:, -1] = _FREE
-        return Rows(
-            np.diff(cumulative).astype(np.float32),
+        edges = self._cumulative(components, centre[:, None] + (np.arange(2) << width[:, None]))
+        return Bins(
+            (edges[:, 1] - edges[:, 0]).astype(np.int32),
             centre.astype(np.int32),
             width.astype(np.int32),
             np.clip(octave - 3, 0, width).astype(np.int32),
         )
+
+    def outside(
+        self, parameters: NDArray[np.int16], centre: NDArray[np.int32], width: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        check_parameters(parameters)
+        half = BINS // 2
+        steps = np.arange(-half, half + 1) << width.astype(np.int64)[:, None]
+        edges = self._cumulative(self._components(parameters), centre.astype(np.int64)[:, None] + steps)
+        masses = np.diff(edges, prepend=0, append=_ONE)
+        return _row(np.delete(masses, half + 1, 1) + 1)
 
     def digits(
         self,
@@ -262,13 +332,10 @@ class NumpyMixture:
     ) -> NDArray[np.float32]:
         check_parameters(parameters)
         count = np.int64(1) << bits.astype(np.int64)[:, None]
-        places = np.minimum(np.arange(_DIGITS + 1), count)
-        edges = low.astype(np.int64)[:, None] + (places << step.astype(np.int64)[:, None])
-        cumulative = self._cumulative(self._components(parameters), edges)
-        cumulative = cumulative - cumulative[:, :1] + places
-        cumulative = cumulative * _DIGITS_FREE // cumulative[:, -1:]
-        rows: NDArray[np.float32] = np.diff(cumulative).astype(np.float32)
-        return rows
+        places = np.arange(_DIGITS + 1)
+        steps = np.minimum(places, count) << step.astype(np.int64)[:, None]
+        edges = self._cumulative(self._components(parameters), low.astype(np.int64)[:, None] + steps)
+        return _row(np.diff(edges) + (places[:-1] < count))
 
     def _components(self, parameters: NDArray[np.int16]) -> _Components:
         logits, means, log_scales = np.moveaxis(parameters.astype(np.int64), 1, 0)
@@ -282,7 +349,7 @@ class NumpyMixture:
         return _Components(weights, means, np.clip(log_scales, *LOG_SCALE_RANGE) - LOG_SCALE_RANGE[0])
 
     def _cumulative(self, components: _Components, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the frequencies below `edges` (n, e), times 2^24 - 18."""
+        """Return the probabilities below `edges` (n, e) in units of 2^-24."""
         table = self._tables.cumulative.astype(np.int64)
         last = ((len(table) - 1) << _PLACE_BITS) - 1
         middle = (len(table) - 1) << (_PLACE_BITS - 1)

@@ -1,8 +1,8 @@
 """Entropy models: context networks in integers, with which pictures' subbands become segments.
 
 Levels are coded from coarse to fine, a segment each; at every level one component after the other, of each of these
-the four stages of `j2klearn.neural.context`, of a stage the positions row by row, and of a position HL, LH and HH. LL
-has no context: its samples are coded as differences to the one before, in the first segment.
+HL, LH and HH, and of these one wavefront after another (`j2klearn.neural.wavefront`). LL has no context: its samples
+are coded as differences to the one before, in the first segment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture
 from .pyramid import Pyramid
-from .segments import Reader, Writer
+from .segments import Counter, Reader, Writer
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ContextModel:
     config : dict
         ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
         `j2klearn.neural.entropy.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
-        ``first`` and ``second`` have ``width``, ``blocks`` and ``shared`` of
+        ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
         `j2klearn.neural.context.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
         before.
     tensors : mapping of str to ndarray
@@ -147,9 +147,19 @@ class ContextModel:
         writer.close()
         return writer.segments
 
+    def cost(self, pyramids: Sequence[Pyramid], step_code: int, *, related: bool = True) -> float:
+        """Return the bits of pyramids by the frequencies that they are coded with: the model's cross-entropy."""
+        shape = pyramids[0].shape
+        counter = Counter(pyramids, mixture())
+        Walk(self, kernels(), shape, len(pyramids), step_code, related).through(
+            counter, self.levels(shape), None
+        )
+        return counter.total
+
     def choose(
         self,
         coefficients: Sequence[Subbands],
+        step: float,
         step_code: int,
         *,
         related: bool = True,
@@ -158,21 +168,19 @@ class ContextModel:
         progress: Report | None = None,
         backend: str | None = None,
     ) -> list[Pyramid]:
-        """Quantise coefficients so that every index is worth its bits (`j2klearn.neural.choice`).
+        """Quantise so that every index is worth its bits; see `j2klearn.neural.entropy.EntropyModel.choose`.
 
         Parameters
         ----------
-        coefficients : sequence of Subbands
-            Normalised coefficients over the quantiser step, float32, of every component.
-        step_code, related, threads, progress, backend
-            As in `encode`.
+        coefficients, step, step_code, related, threads, progress, backend
+            As there.
         weight : float
             What a bit is worth, in squared quantiser steps.
         """
-        area = coefficients[0].area
-        chooser = Chooser(coefficients, mixture(backend=backend, threads=threads), weight)
+        chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight)
         computes = kernels(backend, threads=threads)
-        walk = Walk(self, computes, area.shape, len(coefficients), step_code, related)
+        shape = coefficients[0].area.shape
+        walk = Walk(self, computes, shape, len(coefficients), step_code, related)
         return walk.through(chooser, coefficients[0].levels, progress)
 
     def decode(

@@ -13,32 +13,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .context import PARAMETERS, STAGES
+from .context import BANDS, PARAMETERS
 from .kernels import Kernels, Layer
+from .masked import TAPS, Masked, MaskedLayer, mask_rows
 from .mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
+from .wavefront import Kept
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .context import ContextNetwork
 
-__all__ = ["IntegerNetwork", "Pass", "rounded"]
+__all__ = [
+    "BOUND",
+    "UNIT",
+    "FusionPass",
+    "IntegerFusion",
+    "IntegerNetwork",
+    "rounded",
+    "rounded_layer",
+    "weights_of",
+]
+
+Plane = NDArray[np.int16]
 
 UNIT = 64  # of features and activations, as in `j2klearn.neural.features`
 BOUND = 4095  # of their magnitude
 
-_BANDS = 3
 _MOST_SHIFT = 18
 _LARGEST = np.iinfo(np.int16).max
 
 
-def _rounded_layer(layer: nn.Module, units: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Return a convolution in integers: inputs in 1/64, outputs in `units` (cout,), which are powers of two."""
-    weight = layer.weight.detach().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
-    bias = layer.bias.detach().double().numpy()  # type: ignore[operator]
+def rounded_layer(
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    inputs: NDArray[np.float64] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Return a convolution in integers.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (cout, k, k, cin)
+    bias : ndarray, shape (cout,)
+    outputs : ndarray, shape (cout,)
+        Units of the output channels, powers of two.
+    inputs : ndarray, shape (cin,), optional
+        Those of the input channels; 1/64 if not given.
+    """
+    units = np.array(1 / UNIT) if inputs is None else inputs
     # the weights that turn input units into output units, before they are shifted up
-    weight = weight / (UNIT * units)[:, None, None, None]
-    bias = bias / units
+    weight = weight * units / outputs[:, None, None, None]
+    bias = bias / outputs
     size = np.abs(weight).reshape(len(weight), -1)
     most = np.maximum(size.max(1), 1e-9)
     total = np.maximum(size.sum(1) * BOUND + np.abs(bias), 1e-9)
@@ -53,6 +79,13 @@ def _rounded_layer(layer: nn.Module, units: NDArray[np.float64]) -> dict[str, ND
     }
 
 
+def weights_of(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (cout, k, k, cin) and biases of a convolution."""
+    weight = layer.weight.detach().cpu().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
+    bias: NDArray[np.float64] = layer.bias.detach().cpu().double().numpy()  # type: ignore[operator]
+    return weight, bias
+
+
 def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
     """Return a trained network's weights in integers, by name.
 
@@ -62,14 +95,110 @@ def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
         If they are too large.
     """
     hidden = np.full(network.head.out_channels, 1 / UNIT)
-    parameter = np.array([LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT])
-    outputs = np.tile(np.repeat(parameter, network.mixtures), _BANDS)
+    outputs = np.repeat([LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT], network.mixtures)
     tensors = {}
     for name, module in network.named_modules():
-        if hasattr(module, "weight"):
-            layer = _rounded_layer(module, outputs if name.startswith("tails") else hidden)
-            tensors.update({f"{name}.{key}": value for key, value in layer.items()})
+        if isinstance(module, Masked):
+            layer = rounded_layer(*mask_rows(module), hidden)
+        elif hasattr(module, "weight"):
+            layer = rounded_layer(*weights_of(module), outputs if name.endswith("tail") else hidden)
+        else:
+            continue
+        tensors.update({f"{name}.{key}": value for key, value in layer.items()})
     return tensors
+
+
+class _Loader:
+    """Takes layers out of the tensors of a network."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.left = dict(tensors)
+
+    def layer(self, name: str, cin: int, cout: int, size: int, low: int, high: int = BOUND) -> Layer:
+        try:
+            weights, bias, shift = (self.left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
+        except KeyError:
+            raise ModelError(f"the model lacks the weights of {name}") from None
+        if weights.shape != (cout, size, size, cin):
+            raise ModelError("the model's weights are not those that its configuration asks for")
+        return Layer(weights, bias, shift, low, high, BOUND)
+
+    def rectified(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        return self.layer(name, cin, cout, size, 0)
+
+    def linear(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        return self.layer(name, cin, cout, size, -BOUND)
+
+    def residual(self, name: str, width: int) -> tuple[Layer, Layer]:
+        return (
+            self.rectified(f"{name}.first", width, width, 3),
+            self.rectified(f"{name}.second", width, width, 3),
+        )
+
+    def masked(self, name: str, cin: int, cout: int, taps: int) -> MaskedLayer:
+        return MaskedLayer(self.rectified(name, taps * cin, cout, 1), taps)
+
+
+class IntegerFusion:
+    """`j2klearn.neural.context.Fusion` in integers: of one subband of a level."""
+
+    def __init__(self, load: _Loader, index: int, width: int, layers: int, mixtures: int) -> None:
+        name = f"fusions.{index}"
+        self.width, self.mixtures = width, mixtures
+        self.known = load.linear(f"{name}.known", width, width, 1)
+        self.siblings = load.linear(f"{name}.siblings", index, width, 5) if index else None
+        self.own = load.masked(f"{name}.own", 1, width, TAPS - 1)
+        self.layers = [load.masked(f"{name}.layers.{i}", width, width, TAPS) for i in range(layers)]
+        self.tail = load.layer(f"{name}.tail", width, PARAMETERS * mixtures, 1, -_LARGEST - 1, _LARGEST)
+
+    def base(self, kernels: Kernels, features: Plane, siblings: Plane) -> Plane:
+        """Return what a subband's own coefficients are added to, (h, w, width).
+
+        Parameters
+        ----------
+        kernels : Kernels
+            What computes it.
+        features : ndarray of int16, shape (h, w, width)
+            The trunk's.
+        siblings : ndarray of int16, shape (h, w, subbands before)
+            Those, compressed.
+        """
+        x = kernels.conv(features, self.known)
+        return x if self.siblings is None else kernels.conv(siblings, self.siblings, residual=x)
+
+    def plane(self, kernels: Kernels, base: Plane, own: Plane) -> Plane:
+        """Return the mixtures of a subband that is known, (h, w, 3, K), from it, compressed (h, w)."""
+        x = kernels.conv(own[..., None], self.own.plane, residual=base)
+        for layer in self.layers:
+            x = kernels.conv(x, layer.plane, residual=x)
+        out = kernels.conv(x, self.tail)
+        return out.reshape(*out.shape[:2], PARAMETERS, self.mixtures)
+
+
+class FusionPass:
+    """A subband on its way through its fusion, wavefront by wavefront; see `j2klearn.neural.wavefront`."""
+
+    def __init__(self, fusion: IntegerFusion, kernels: Kernels, base: Plane) -> None:
+        self._fusion, self._kernels = fusion, kernels
+        height = base.shape[0]
+        self._base = base.reshape(-1, fusion.width)
+        self._own = Kept(height, 1)
+        self._inner = [Kept(height, fusion.width) for _ in fusion.layers]
+
+    def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
+        """Return the mixtures of a wavefront, (n, 3, K)."""
+        fusion, kernels = self._fusion, self._kernels
+        own = self._own.gathered(t, first, end, TAPS - 1)
+        x = kernels.dense(own, fusion.own.rows, residual=self._base[places])
+        for layer, kept in zip(fusion.layers, self._inner, strict=True):
+            kept.put(t, first, end, x)
+            x = kernels.dense(kept.gathered(t, first, end, TAPS), layer.rows, residual=x)
+        out = kernels.dense(x, fusion.tail)
+        return out.reshape(len(out), PARAMETERS, fusion.mixtures)
+
+    def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
+        """Go on, knowing what a wavefront has been decoded to."""
+        self._own.put(t, first, end, compressed[:, None])
 
 
 class IntegerNetwork:
@@ -79,7 +208,7 @@ class IntegerNetwork:
     ----------
     tensors : mapping of str to ndarray
         What `rounded` returned.
-    inputs, width, blocks, mixtures, shared
+    inputs, width, blocks, layers, mixtures
         As of `j2klearn.neural.context.ContextNetwork`.
 
     Raises
@@ -95,80 +224,19 @@ class IntegerNetwork:
         inputs: int,
         width: int,
         blocks: int,
+        layers: int,
         mixtures: int,
-        shared: bool,
     ) -> None:
-        self._left = dict(tensors)
-        self.mixtures = mixtures
-        self.head = self._layer("head", 4 * inputs, width, 3)
-        self.trunk = [self._residual(f"trunk.{i}", width) for i in range(blocks)]
-        self.taken = [self._layer(f"taken.{i}", _BANDS, width, 3) for i in range(STAGES - 1)]
-        self.looks = [self._residual(f"looks.{i}", width) for i in range(1 if shared else STAGES)]
-        outputs = _BANDS * PARAMETERS * mixtures
-        self.tails = [self._layer(f"tails.{i}", width, outputs, 1, hidden=False) for i in range(STAGES)]
-        if self._left:
+        load = _Loader(tensors)
+        self.head = load.rectified("head", inputs, width, 3)
+        self.trunk = [load.residual(f"trunk.{i}", width) for i in range(blocks)]
+        self.fusions = [IntegerFusion(load, index, width, layers, mixtures) for index in range(BANDS)]
+        if load.left:
             raise ModelError("the model's weights are not those that its configuration asks for")
 
-    def _layer(self, name: str, cin: int, cout: int, size: int, *, hidden: bool = True) -> Layer:
-        try:
-            weights, bias, shift = (self._left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
-        except KeyError:
-            raise ModelError(f"the model lacks the weights of {name}") from None
-        if weights.shape != (cout, size, size, cin):
-            raise ModelError("the model's weights are not those that its configuration asks for")
-        low, high = (0, BOUND) if hidden else (-_LARGEST - 1, _LARGEST)
-        return Layer(weights, bias, shift, low, high, BOUND)
-
-    def _residual(self, name: str, width: int) -> tuple[Layer, Layer]:
-        return (
-            self._layer(f"{name}.first", width, width, 3),
-            self._layer(f"{name}.second", width, width, 3),
-        )
-
-    @property
-    def multiplications(self) -> int:
-        """Multiply-accumulates at one position of the half grid: for twelve coefficients."""
-        layers = [self.head, *self.taken, *self.tails]
-        for first, second in [*self.trunk, *(self._look(stage) for stage in range(STAGES))]:
-            layers += [first, second]
-        return sum(layer.weights.size for layer in layers)
-
-    def _look(self, stage: int) -> tuple[Layer, Layer]:
-        return self.looks[min(stage, len(self.looks) - 1)]
-
-
-class Pass:
-    """One pass through a level of a component, stage by stage: `mixtures`, then `take` what was coded with them.
-
-    Parameters
-    ----------
-    network : IntegerNetwork
-    kernels : Kernels
-        What computes it.
-    features : ndarray of int16, shape (h, w, 4 x inputs)
-        Quarters of the features.
-    """
-
-    def __init__(self, network: IntegerNetwork, kernels: Kernels, features: NDArray[np.int16]) -> None:
-        self._network, self._kernels = network, kernels
-        self._stage = 0
-        self._x = kernels.conv(features, network.head)
-        for block in network.trunk:
-            self._x = self._through(block)
-
-    def _through(self, block: tuple[Layer, Layer]) -> NDArray[np.int16]:
-        inner = self._kernels.conv(self._x, block[0])
-        return self._kernels.conv(inner, block[1], residual=self._x)
-
-    def mixtures(self) -> NDArray[np.int16]:
-        """Return the mixtures of this stage, int16 of shape (h, w, 3 bands, 3, K)."""
-        self._x = self._through(self._network._look(self._stage))
-        out = self._kernels.conv(self._x, self._network.tails[self._stage])
-        return out.reshape(*out.shape[:2], _BANDS, PARAMETERS, self._network.mixtures)
-
-    def take(self, details: NDArray[np.int16]) -> None:
-        """Go to the next stage, knowing the compressed details of this one, int16 of shape (h, w, 3)."""
-        if self._stage < STAGES - 1:
-            taken = self._network.taken[self._stage]
-            self._x = self._kernels.conv(details, taken, residual=self._x)
-        self._stage += 1
+    def features(self, kernels: Kernels, planes: Plane) -> Plane:
+        """Return what the trunk makes of features (h, w, inputs)."""
+        x = kernels.conv(planes, self.head)
+        for first, second in self.trunk:
+            x = kernels.conv(kernels.conv(x, first), second, residual=x)
+        return x

@@ -31,7 +31,7 @@ _SIZES = ((160, PREVIEW_SIDE, 3), (40, 32, 2), (0, 16, 1))
 _SHARE, _LEAST, _MOST = 1 / 100, 24, 90
 _LARGE_SHARE, _LARGE_MOST = 3 / 1000, 320
 
-_ROUNDS = 8
+_ROUNDS = 9
 _NEAR = 3  # bytes by which packets may stay below what they may have
 _TILE_PART = 16  # SOT, SOD and EOC
 
@@ -101,14 +101,15 @@ def _reduced(picture: Picture, side: int) -> NDArray[np.uint8]:
 def _fitted(coder: OrdinaryCoder, budget: int) -> bytes:
     """Return the best codestream found whose packets fit the budget; the smallest one if none does."""
     tries: list[tuple[int, bytes]] = []
-    allowed = budget + 150.0  # OpenJPEG counts headers and a comment, too
+    low, high = 1.0, budget + 300.0  # OpenJPEG counts headers and a comment, too
     for _ in range(_ROUNDS):
+        allowed = (low + high) / 2
         codestream = coder.code([allowed])
         packets = len(codestream) - read_main_header(codestream).end - _TILE_PART
         tries.append((packets, codestream))
         if budget - _NEAR <= packets <= budget:
             break
-        allowed = max(1.0, allowed + budget - packets - 1)
+        low, high = (allowed, high) if packets < budget else (low, allowed)
     fitting = [each for each in tries if each[0] <= budget]
     _, best = max(fitting) if fitting else min(tries)
     return _without_comments(best)

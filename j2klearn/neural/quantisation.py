@@ -20,10 +20,11 @@ from ..wavelet import NORMS_97
 from .pyramid import Pyramid
 
 __all__ = [
+    "COARSEST",
     "DEFAULT_OFFSET",
     "FINEST",
-    "COARSEST",
     "centroids",
+    "check_step",
     "component_norms",
     "dequantised",
     "model_code",
@@ -135,6 +136,14 @@ def normalise(bands: Subbands, norms: Sequence[float], component_norm: float) ->
     bands.multiply([norm * component_norm for norm in norms])
 
 
+def check_step(coefficients: Sequence[Subbands], step: float) -> None:
+    """Raise `OptionError` if an index of coefficients could be 2**30 or more."""
+    for bands in coefficients:
+        for band in bands.bands():
+            if band.size and not max(float(band.max()), -float(band.min())) / step < _MOST - 1:
+                raise OptionError("the quality asked for is too fine for this picture")
+
+
 def quantised(bands: Subbands, step: float, offset: float = DEFAULT_OFFSET) -> Pyramid:
     """Return the quantiser indices of normalised coefficients.
 
@@ -143,15 +152,10 @@ def quantised(bands: Subbands, step: float, offset: float = DEFAULT_OFFSET) -> P
     bands : Subbands
         Float32; they are not changed.
     step : float
-        The step.
+        The step, one that `check_step` has passed.
     offset : float
         What is added to the magnitudes of details over the step before they are rounded down, 0 to 0.5; LL is rounded
         to the nearest.
-
-    Raises
-    ------
-    OptionError
-        If an index would be 2**30 or more.
     """
     parts = [_indices(band, step, offset if at else 0.5) for at, band in enumerate(bands.bands())]
     return Pyramid.of(parts)
@@ -162,8 +166,6 @@ def _indices(band: NDArray[np.float32], step: float, offset: float) -> NDArray[n
     scaled *= np.float32(1 / step)
     scaled += np.float32(offset)
     np.floor(scaled, out=scaled)
-    if scaled.size and not float(scaled.max()) < _MOST:
-        raise OptionError("the quality asked for is too fine for this picture")
     return np.copysign(scaled, band, out=scaled).astype(np.int32)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +16,31 @@ from numpy.typing import NDArray
 from ..subbands import Subbands
 from .quantisation import COARSEST, DEFAULT_OFFSET, FINEST, step_of
 
+T = TypeVar("T")
+
 __all__ = ["Estimate", "search_psnr", "search_size"]
 
 #: Coefficients of a subband that an estimate looks at.
 _SAMPLES = 1 << 14
 
-#: Magnitudes that are told apart; larger ones count as bits.
-_MAGNITUDES = 64
+#: Magnitudes that are told apart, and classes of an octave of larger ones.
+_MAGNITUDES, _CLASSES = 32, 4
 
 #: What contexts leave of the entropy, before anything has been coded.
 _SHARE = 0.75
 
-_TRIES = 5
+#: Tries led by the estimate, and in all: of small pictures sizes come in leaps, and what fits has to be looked for.
+_LED, _TRIES = 4, 8
 
 #: A file is right that is smaller than was asked for by this much at most.
 _TOLERANCE = 0.005
 _AIM = 0.998
 
-#: PSNRs are right within this many dB.
-_PSNR_TOLERANCE = 0.02
+#: PSNRs are right within this many dB, and better ones are taken than those that are off by a leap.
+_PSNR_TOLERANCE, _PSNR_LEAP = 0.05, 0.1
+_GUESS_TOLERANCE = 0.01
+
+#: How often a PSNR is tried.
 _PSNR_TRIES = 12
 
 
@@ -56,14 +63,18 @@ class Estimate:
 
 
 def _entropy(scaled: NDArray[np.float32]) -> float:
-    """Return the bits of all indices, their signs included."""
+    """Return the bits of all indices, their signs included; large ones count as a class, and bits for the rest."""
     indices = (scaled + np.float32(DEFAULT_OFFSET)).astype(np.int64)
-    counts = np.bincount(np.minimum(indices, _MAGNITUDES))
+    large = indices[indices >= _MAGNITUDES]
+    classes = np.minimum(indices, _MAGNITUDES)
+    rest = 0.0
+    if large.size:
+        octaves = np.log2(large / _MAGNITUDES)
+        classes[indices >= _MAGNITUDES] += (_CLASSES * octaves).astype(np.int64)
+        rest = float((octaves + np.log2(_MAGNITUDES * (2 ** (1 / _CLASSES) - 1))).sum())
+    counts = np.bincount(classes)
     counts = counts[counts > 0]
-    bits = float((counts * np.log2(indices.size / counts)).sum())
-    bits += float(np.count_nonzero(indices))
-    large = indices[indices > _MAGNITUDES]
-    return bits + float(np.log2(large / _MAGNITUDES).sum())
+    return float((counts * np.log2(indices.size / counts)).sum()) + float(np.count_nonzero(indices)) + rest
 
 
 def search_size(
@@ -96,6 +107,10 @@ def search_size(
         if finest > coarsest:
             break
         code = _first(fits, finest, coarsest)
+        if number >= _LED:
+            if fitting:
+                break
+            code = (finest + coarsest) // 2
         data = tries[code] = coded(code, number)
         if wanted * (1 - _TOLERANCE) <= len(data) <= wanted:
             return data
@@ -127,23 +142,58 @@ def _first(fits: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
-def search_psnr(reached: Callable[[int], float], wanted: float, start: int) -> int:
-    """Return the step code whose PSNR is nearest to the one wanted.
+def search_psnr(
+    reached: Callable[[int], tuple[T, float]], plain: Callable[[int], float], wanted: float, start: int
+) -> T:
+    """Return what reaches the PSNR nearest to the one wanted, or the least that is more where none is near.
 
     Parameters
     ----------
     reached : callable
-        Returns the PSNR in dB at a step code, which falls as the code rises.
+        Returns at a step code what may be the result, and its PSNR in dB, which falls as the code rises.
+    plain : callable
+        Returns a PSNR that is known with less work, and is off by about as much at every code.
     wanted : float
         PSNR in dB.
     start : int
         Code to begin with.
     """
     tries: dict[int, float] = {}
-    code = min(max(start, FINEST), COARSEST)
+    results: dict[int, T] = {}
+    known: dict[int, float] = {}
+
+    def guess(code: int) -> float:
+        if code not in known:
+            known[code] = plain(code)
+        return known[code]
+
+    code, off, miss, led = min(max(start, FINEST), COARSEST), 0.0, math.inf, True
     for _ in range(_PSNR_TRIES):
-        tries[code] = reached(code)
-        if abs(tries[code] - wanted) <= _PSNR_TOLERANCE:
+        if led:
+            code = _led(guess, wanted + off, code)
+            led = code not in tries
+        if not led:  # where PSNRs come in leaps a guess leads nowhere
+            code = _next_code(tries, wanted)
+            if code in tries:
+                break
+        results[code], tries[code] = reached(code)
+        before, miss = miss, abs(tries[code] - wanted)
+        if miss <= _PSNR_TOLERANCE:
+            break
+        led = led and miss < before / 2
+        off = guess(code) - tries[code]
+    nearest = min(tries, key=lambda each: abs(tries[each] - wanted))
+    better = [each for each, db in tries.items() if db >= wanted]
+    return results[max(better) if better and wanted - tries[nearest] > _PSNR_LEAP else nearest]
+
+
+def _led(guess: Callable[[int], float], wanted: float, start: int) -> int:
+    """Return the code at which a PSNR that is known with little work is the nearest."""
+    tries: dict[int, float] = {}
+    code = start
+    for _ in range(_PSNR_TRIES):
+        tries[code] = guess(code)
+        if abs(tries[code] - wanted) <= _GUESS_TOLERANCE:
             break
         code = _next_code(tries, wanted)
         if code in tries:
@@ -159,7 +209,9 @@ def _next_code(tries: dict[int, float], wanted: float) -> int:
         if coarse - fine <= 1:
             return fine
         gap = above[fine] - below[coarse]
-        share = (above[fine] - wanted) / gap if gap > 0 else 0.5
+        last = [db >= wanted for db in tries.values()][-3:]
+        # where a line leads to one side again and again there is a leap
+        share = (above[fine] - wanted) / gap if gap > 0 and len(set(last)) > 1 else 0.5
         between = round(fine + (coarse - fine) * min(0.9, max(0.1, share)))
         return min(max(between, fine + 1), coarse - 1)
     # five decibels per octave, and a little more so that the goal comes between two tries

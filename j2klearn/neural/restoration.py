@@ -95,7 +95,7 @@ def _best(original: Plane, decoded: Plane, step: float, area: Rect, model: Model
         return errors[code]
 
     best = int(np.clip(round(_ONE + _PER_OCTAVE * float(np.log2(step))), 1, 255))
-    for stride in _STRIDES:
+    for stride in _STRIDES if model.dequantiser.told else ():
         for direction in (stride, -stride):
             moved = False
             while 1 <= best + direction <= 255 and error(best + direction) < error(best):

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CodestreamError
+from .context import PARAMETERS
 from .mixture import LOG_SCALE_RANGE, Mixture
 from .pyramid import Pyramid
-from .symbols import MAX_MAGNITUDE, Decoder, Encoder
-from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Values
+from .symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
+from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Station, Values
+from .wavefront import wavefronts
 
-__all__ = ["Reader", "Writer", "of_stage"]
+__all__ = ["Counter", "Reader", "Writer"]
 
 #: Mean magnitude of the finest details from which on low bits are coded as they are.
 _LOUD = 16
@@ -39,20 +41,53 @@ def _raw_bits(pyramid: Pyramid) -> int:
     return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
 
 
-def of_stage(bands: Sequence[NDArray[np.generic]], stage: int, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    """Return what a stage codes of HL, LH and HH: (h, w, 3), zeros where a band has nothing."""
-    values = np.zeros(shape, bands[0].dtype)
-    for at, band in enumerate(bands):
-        part = band[stage >> 1 :: 2, stage & 1 :: 2]
-        values[: part.shape[0], : part.shape[1], at] = part
-    return values
-
-
-class Writer:
-    """Answers from pyramids, and writes the answers down."""
+class _Answers:
+    """Answers from pyramids, and says what was answered."""
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
         self._pyramids, self._mixtures = pyramids, mixtures
+
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        """Take integers under mixtures."""
+        raise NotImplementedError
+
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        """Take the low bits of integers."""
+        raise NotImplementedError
+
+    def bits(self, component: int, name: str, count: int) -> int:
+        pyramid = self._pyramids[component]
+        value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
+        self._raw(np.array([value]), count)
+        return value
+
+    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
+        ll = self._pyramids[component].ll
+        self._mixed(_differences(ll), parameters(ll.size))
+        return ll
+
+    def band(self, station: Station) -> Values:
+        band = self._pyramids[station.component].details[station.level - 1][station.index]
+        flat = band.ravel()
+        mixtures = station.plane(band >> station.raw).reshape(band.size, PARAMETERS, -1)
+        for _, _, _, places in wavefronts(band.shape):
+            self._mixed(flat[places] >> station.raw, mixtures[places])
+        if station.raw:
+            self._raw(flat & ((1 << station.raw) - 1), station.raw)
+        return band
+
+
+class Writer(_Answers):
+    """Writes the answers down.
+
+    Attributes
+    ----------
+    segments : list of bytes
+        Those that are closed.
+    """
+
+    def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        super().__init__(pyramids, mixtures)
         self._encoder = Encoder(mixtures)
         self.segments: list[bytes] = []
 
@@ -61,36 +96,36 @@ class Writer:
             self.close()
 
     def close(self) -> None:
+        """End the segment."""
         self.segments.append(self._encoder.finish())
         self._encoder = Encoder(self._mixtures)
 
-    def bits(self, component: int, name: str, count: int) -> int:
-        pyramid = self._pyramids[component]
-        value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
-        self._encoder.raw(np.array([value]), count)
-        return value
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        self._encoder.encode(values, parameters)
 
-    def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        ll = self._pyramids[component].ll
-        self._encoder.encode(_differences(ll), parameters(ll.size))
-        return ll
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        self._encoder.raw(values, bits)
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        bands = self._pyramids[component].details[level - 1]
-        values = of_stage(bands, stage, inside.shape).astype(np.int32, copy=False)
-        chosen = values[inside]
-        self._encoder.encode(chosen >> raw, parameters)
-        if raw:
-            self._encoder.raw(chosen & ((1 << raw) - 1), raw)
-        return values
+
+class Counter(_Answers):
+    """Counts what the answers cost by their probabilities.
+
+    Attributes
+    ----------
+    total : float
+        Bits.
+    """
+
+    total = 0.0
+
+    def open(self, segment: int) -> None:
+        pass
+
+    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        self.total += float(cost_bits(values, parameters, self._mixtures).sum())
+
+    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        self.total += bits * len(values)
 
 
 class Reader:
@@ -112,20 +147,12 @@ class Reader:
             raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
         return values.astype(np.int32).reshape(shape)
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        values = np.zeros(inside.shape, np.int32)
-        found = self._decoder.decode(parameters).astype(np.int64) << raw
-        if raw:
-            found |= self._decoder.raw(len(found), raw)
-            if len(found) and np.abs(found).max() >= MAX_MAGNITUDE:
+    def band(self, station: Station) -> Values:
+        band = station.decoded(lambda mixtures, _: self._decoder.decode(mixtures))
+        if station.raw:
+            found = band.astype(np.int64) << station.raw
+            found |= self._decoder.raw(band.size, station.raw).reshape(band.shape)
+            if np.abs(found).max() >= MAX_MAGNITUDE:
                 raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
-        values[inside] = found
-        return values
+            band = found.astype(np.int32)
+        return band

@@ -5,11 +5,12 @@ Pasco and Martin have it). A segment is one coder from its first integer to its 
 and the reader makes the same calls. One call codes its integers in blocks of 65,536, and in a block one kind of symbol
 after the other, each in the integers' order:
 
-1. the first symbols (18: see `j2klearn.neural.mixture`);
-2. the top digits of the places within bins, then the next ones, while any integer has bits left above its raw ones;
-3. for integers outside the window, how far: with q the distance to it in bins, the number of bits of q + 1, less
+1. which are outside their bins 0, four at a time (see `j2klearn.neural.mixture`);
+2. the bins of those;
+3. the top digits of the places within bins, then the next ones, while any integer has bits left above its raw ones;
+4. for integers outside the window, how far: with q the distance to it in bins, the number of bits of q + 1, less
    one, of 31 symbols whose frequencies halve (Exp-Golomb codes);
-4. bits as they are, 16 at a time from the lowest on: the raw ones of the place in the bin; outside, that place,
+5. bits as they are, 16 at a time from the lowest on: the raw ones of the place in the bin; outside, that place,
    and above it the bits of q + 1 below its highest one.
 
 A segment's bytes are the words, highest byte first, cut to the shortest string that, followed by zeros, still names a
@@ -26,7 +27,7 @@ from constriction import stream
 from numpy.typing import NDArray
 
 from ..errors import CodestreamError, InputError
-from .mixture import BINS, DIGIT_BITS, FREQUENCY_BITS, Mixture, Rows, check_parameters
+from .mixture import BINS, DIGIT_BITS, FREQUENCY_BITS, GROUP, Mixture, check_parameters, patterns
 
 __all__ = ["MAX_MAGNITUDE", "Decoder", "Encoder", "cost_bits"]
 
@@ -35,7 +36,7 @@ MAX_MAGNITUDE = 1 << 30
 
 _BLOCK = 1 << 16
 _ABOVE = BINS + 1
-_CENTRE = BINS // 2 + 1  # symbol of the bin that starts at the centre
+_CENTRE = BINS // 2 + 1  # bin 0, with 0 below the window
 _RAW_BITS = 16
 _WORD, _STATE = 4, 8  # bytes
 
@@ -59,8 +60,12 @@ def _blocks(count: int) -> Iterator[slice]:
 class _Sink(Protocol):
     """Where symbols of a block go. `which` are the integers that they belong to."""
 
+    def pattern(
+        self, symbols: NDArray[np.int64], rows: NDArray[np.float32], inside: NDArray[np.int32]
+    ) -> None: ...
+
     def categorical(
-        self, which: NDArray[np.int64] | slice, symbols: NDArray[np.int64], rows: NDArray[np.float32]
+        self, which: NDArray[np.int64], symbols: NDArray[np.int64], rows: NDArray[np.float32]
     ) -> None: ...
 
     def classes(self, which: NDArray[np.int64], symbols: NDArray[np.int64]) -> None: ...
@@ -72,10 +77,14 @@ class _Sink(Protocol):
 
 def _put(sink: _Sink, values: NDArray[np.int64], parameters: NDArray[np.int16], mixture: Mixture) -> None:
     """Turn one block of integers into symbols."""
-    rows = mixture.rows(parameters)
-    centre, width, raw = (plane.astype(np.int64) for plane in rows[1:])
+    bins = mixture.bins(parameters)
+    centre, width, raw = (plane.astype(np.int64) for plane in bins[1:])
     symbols = np.clip(((values - centre) >> width) + _CENTRE, 0, _ABOVE)
-    sink.categorical(slice(None), symbols, rows.frequencies)
+    outside = symbols != _CENTRE
+    sink.pattern(_packed(outside), patterns(bins.inside), bins.inside)
+    if len(which := np.flatnonzero(outside)):
+        rows = mixture.outside(parameters[which], bins.centre[which], bins.width[which])
+        sink.categorical(which, symbols[which] - (symbols[which] > _CENTRE), rows)
 
     left = np.where((symbols > 0) & (symbols < _ABOVE), width, 0)
     low = centre + ((symbols - _CENTRE) << width)
@@ -103,6 +112,18 @@ def _put(sink: _Sink, values: NDArray[np.int64], parameters: NDArray[np.int16], 
         sink.uniform(which, extra[which] & ((1 << take) - 1), take)
         extra[which] >>= take
         bits[which] -= take
+
+
+def _packed(outside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the symbols of groups of four; those that are missing to the last one are inside."""
+    padded = np.zeros((-(-len(outside) // GROUP), GROUP), np.int64)
+    padded.reshape(-1)[: len(outside)] = outside
+    return padded @ (1 << np.arange(GROUP))
+
+
+def _unpacked(symbols: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Undo `_packed`."""
+    return ((symbols[:, None] >> np.arange(GROUP)) & 1).astype(np.bool_).reshape(-1)[:count]
 
 
 def _digit_rows(
@@ -139,8 +160,13 @@ class _CoderSink:
     def __init__(self, coder: Any) -> None:
         self._coder = coder
 
+    def pattern(
+        self, symbols: NDArray[np.int64], rows: NDArray[np.float32], inside: NDArray[np.int32]
+    ) -> None:
+        self._coder.encode(symbols.astype(np.int32), _CATEGORICAL, rows)
+
     def categorical(
-        self, which: NDArray[np.int64] | slice, symbols: NDArray[np.int64], rows: NDArray[np.float32]
+        self, which: NDArray[np.int64], symbols: NDArray[np.int64], rows: NDArray[np.float32]
     ) -> None:
         self._coder.encode(symbols.astype(np.int32), _CATEGORICAL, rows)
 
@@ -151,20 +177,37 @@ class _CoderSink:
         self._coder.encode(values.astype(np.int32), _UNIFORM, (1 << bits).astype(np.int32))
 
 
+def _bits(frequencies: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what symbols cost; what has no frequency at all gets one, as rows have it."""
+    costs: NDArray[np.float64] = FREQUENCY_BITS - np.log2(np.maximum(frequencies, 1).astype(np.float64))
+    return costs
+
+
 class _CostSink:
     """Bits are counted for each integer."""
 
     def __init__(self, count: int) -> None:
         self.bits = np.zeros(count)
 
-    def categorical(
-        self, which: NDArray[np.int64] | slice, symbols: NDArray[np.int64], rows: NDArray[np.float32]
+    def pattern(
+        self, symbols: NDArray[np.int64], rows: NDArray[np.float32], inside: NDArray[np.int32]
     ) -> None:
-        frequencies = np.take_along_axis(rows, symbols[:, None], 1)[:, 0].astype(np.float64) + 1
-        self.bits[which] += FREQUENCY_BITS - np.log2(frequencies)
+        # A group's bits are divided as they would be if each integer had its own symbol.
+        count = len(self.bits)
+        outside = _unpacked(symbols, count)
+        own = np.zeros((len(rows), GROUP))
+        own.reshape(-1)[:count] = _bits(np.where(outside, (1 << FREQUENCY_BITS) - inside, inside))
+        together = _bits(np.take_along_axis(rows, symbols[:, None], 1) + 1.0)
+        shares = own / np.maximum(own.sum(1, keepdims=True), 1e-300)
+        self.bits += (shares * together).reshape(-1)[:count]
+
+    def categorical(
+        self, which: NDArray[np.int64], symbols: NDArray[np.int64], rows: NDArray[np.float32]
+    ) -> None:
+        self.bits[which] += _bits(np.take_along_axis(rows, symbols[:, None], 1)[:, 0] + 1.0)
 
     def classes(self, which: NDArray[np.int64], symbols: NDArray[np.int64]) -> None:
-        self.bits[which] += FREQUENCY_BITS - np.log2(_CLASS_ROW[symbols].astype(np.float64) + 1)
+        self.bits[which] += _bits(_CLASS_ROW[symbols] + 1.0)
 
     def uniform(self, which: NDArray[np.int64], values: NDArray[np.int64], bits: NDArray[np.int64]) -> None:
         self.bits[which] += bits
@@ -320,9 +363,14 @@ class Decoder:
         return symbols
 
     def _block(self, parameters: NDArray[np.int16]) -> NDArray[np.int64]:
-        rows: Rows = self._mixture.rows(parameters)
-        centre, width, raw = (plane.astype(np.int64) for plane in rows[1:])
-        symbols = self._get(_CATEGORICAL, rows.frequencies)
+        bins = self._mixture.bins(parameters)
+        centre, width, raw = (plane.astype(np.int64) for plane in bins[1:])
+        symbols = np.full(len(parameters), _CENTRE, np.int64)
+        groups = self._get(_CATEGORICAL, patterns(bins.inside))
+        if len(which := np.flatnonzero(_unpacked(groups, len(parameters)))):
+            rows = self._mixture.outside(parameters[which], bins.centre[which], bins.width[which])
+            others = self._get(_CATEGORICAL, rows)
+            symbols[which] = others + (others >= _CENTRE)
 
         left = np.where((symbols > 0) & (symbols < _ABOVE), width, 0)
         low = centre + ((symbols - _CENTRE) << width)
@@ -336,20 +384,20 @@ class Decoder:
             left[which] = step
 
         bits = left
-        outside = np.flatnonzero((symbols == 0) | (symbols == _ABOVE))
+        far = np.flatnonzero((symbols == 0) | (symbols == _ABOVE))
         classes = np.zeros(0, np.int64)
-        if len(outside):
-            classes = self._get(_CLASSES_MODEL, len(outside))
-            bits[outside] = width[outside] + classes
+        if len(far):
+            classes = self._get(_CLASSES_MODEL, len(far))
+            bits[far] = width[far] + classes
         extra = self._raw(bits)
         values = low + extra
-        if len(outside):
-            k = width[outside]
-            beyond = (extra[outside] >> k) + (1 << classes)
-            distance = ((beyond - 1) << k) + (extra[outside] & ((1 << k) - 1))
+        if len(far):
+            k = width[far]
+            beyond = (extra[far] >> k) + (1 << classes)
+            distance = ((beyond - 1) << k) + (extra[far] & ((1 << k) - 1))
             half = (BINS // 2) << k
-            below = symbols[outside] == 0
-            values[outside] = centre[outside] + np.where(below, -half - 1 - distance, half + distance)
+            below = symbols[far] == 0
+            values[far] = centre[far] + np.where(below, -half - 1 - distance, half + distance)
         return values
 
     def _raw(self, bits: NDArray[np.int64]) -> NDArray[np.int64]:

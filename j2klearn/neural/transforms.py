@@ -49,14 +49,24 @@ class Transform:
         How many levels, from the finest on, the learned transform does; all further ones are the 9/7's.
     ict : bool
         The first three components are those of the ICT, and share the opacities of the first one.
+    nominal : bool
+        Coefficients are normalised by the 9/7's norms whatever the gains of the learned transform are: it has been
+        trained so.
     threads : int
         Threads of the base wavelet.
     """
 
     def __init__(
-        self, model: Model | None, learned_levels: int = _LEARNED_LEVELS, *, ict: bool, threads: int = 1
+        self,
+        model: Model | None,
+        learned_levels: int = _LEARNED_LEVELS,
+        *,
+        ict: bool,
+        nominal: bool = False,
+        threads: int = 1,
     ) -> None:
         self.model, self.learned_levels = model, learned_levels if model is not None else 0
+        self.nominal = nominal
         self.ict, self.threads = ict, threads
 
     def _groups(self, components: int) -> list[slice]:
@@ -67,7 +77,7 @@ class Transform:
     def _norms(self, levels: int) -> list[float]:
         learned = min(levels, self.learned_levels)
         scales: tuple[float, ...] = ()
-        if self.model is not None:
+        if self.model is not None and not self.nominal:
             from ..gains import transport_scales
 
             scales = transport_scales(self.model, learned)
@@ -198,7 +208,8 @@ def transform_of(
     Parameters
     ----------
     config : mapping
-        See `j2klearn.neural.entropy.EntropyModel`.
+        See `j2klearn.neural.entropy.EntropyModel`. Where ``gains`` is ``"nominal"`` coefficients are normalised by the
+        9/7's norms, else by those of the transform.
     extra : sequence of Model
         Transform models beside the shipped ones.
     ict, threads
@@ -217,7 +228,8 @@ def transform_of(
     learned = config.get("learned_levels", _LEARNED_LEVELS)
     if not isinstance(learned, int) or not 0 <= learned <= 32:
         raise ModelError("the entropy model has an impossible number of learned levels")
-    return Transform(named_model(named, extra), learned, ict=ict, threads=threads)
+    nominal = config.get("gains") == "nominal"
+    return Transform(named_model(named, extra), learned, ict=ict, nominal=nominal, threads=threads)
 
 
 def named_model(named: object, extra: Sequence[Model] = ()) -> Model:

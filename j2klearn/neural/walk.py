@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import ORIENTATIONS
-from .context import STAGES
+from .features import compressed
 from .kernels import Kernels
 from .mixture import LOG_SCALE_RANGE
+from .network import FusionPass, IntegerFusion
 from .pyramid import Pyramid, area_of
+from .wavefront import decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from .lowpass import LowPass
     from .model import ContextModel
 
-__all__ = ["PER_SCALE", "RAW_BITS", "SCALE_BITS", "Coder", "Parameters", "Values", "Walk"]
+__all__ = ["PER_SCALE", "RAW_BITS", "SCALE_BITS", "Coder", "Parameters", "Station", "Values", "Walk"]
 
 SCALE_BITS = 8  # of the code of the scale of LL's differences
 PER_SCALE = 3  # log-scale units between two codes
@@ -43,16 +46,47 @@ class Coder(Protocol):
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
         """Return LL."""
 
-    def stage(
-        self,
-        component: int,
-        level: int,
-        stage: int,
-        inside: NDArray[np.bool_],
-        parameters: Parameters,
-        raw: int,
-    ) -> Values:
-        """Return the coefficients of a stage, those `inside` the picture, each in its place."""
+    def band(self, station: Station) -> Values:
+        """Return HL, LH or HH of a level, (h, w)."""
+
+
+@dataclass(frozen=True)
+class Station:
+    """A subband of details that a walk has come to, and what it is coded with.
+
+    Attributes
+    ----------
+    component, level, index : int
+        Which: of what component, of what level, and 0, 1 or 2 for HL, LH or HH.
+    raw : int
+        Low bits that are coded as they are.
+    fusion : IntegerFusion
+        The network.
+    kernels : Kernels
+        What computes it.
+    base : ndarray of int16, shape (h, w, width)
+        The context from outside the subband.
+    """
+
+    component: int
+    level: int
+    index: int
+    raw: int
+    fusion: IntegerFusion
+    kernels: Kernels
+    base: NDArray[np.int16]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.base.shape[0], self.base.shape[1]
+
+    def plane(self, values: Values) -> Parameters:
+        """Return the mixtures of the subband (h, w), low bits left out, where it is known: (h, w, 3, K)."""
+        return self.fusion.plane(self.kernels, self.base, compressed(values))
+
+    def decoded(self, read: Callable[[Parameters, NDArray[np.intp]], Values]) -> Values:
+        """Return the subband, low bits left out, of which `read` tells one wavefront after another."""
+        return decoded(FusionPass(self.fusion, self.kernels, self.base), self.shape, read, compressed)
 
 
 def _low_parameters(code: int, count: int) -> Parameters:
@@ -69,6 +103,19 @@ class _Component:
         self.low, self.raw = low, raw
         #: HL, LH and HH by level on the grid of the level's LL, finest first, low bits left out: (1, 3, h, w).
         self.grids: list[Tensor | None] = [None] * levels
+
+    def pass_level(self, level: int, bands: Sequence[Values], grid: tuple[int, ...]) -> None:
+        """Go on to the next finer level, HL, LH and HH of this one being known."""
+        import torch
+
+        whole = torch.zeros(1, len(bands), *grid, dtype=torch.int64)
+        details = [torch.from_numpy(band.astype(np.int64)) for band in bands]
+        for at, band in enumerate(details):
+            whole[0, at, : band.shape[0], : band.shape[1]] = band >> self.raw
+        self.grids[level - 1] = whole
+        if level < len(self.grids):
+            self.grids[level] = None  # was needed for the last time
+        self.low.refine([band[None] for band in details])
 
 
 class Walk:
@@ -142,43 +189,24 @@ class Walk:
     def _level(
         self, coder: Coder, components: list[_Component], index: int, level: int
     ) -> tuple[Values, Values, Values]:
-        import torch
-
-        from . import features as seen
-        from .network import Pass
-
         component = components[index]
-        rects = [self._area.subband(name, level) for name in ORIENTATIONS]
-        height, width = self._area.resolution(level).shape
-        grid = np.zeros((3, height + (height & 1), width + (width & 1)), np.int32)
         network = self._model.second if index in self._informed else self._model.first
-        features = seen.quarters(self._features(components, index, level))[0]
-        through = Pass(network, self._kernels, _channels_last(features))
-        for stage in range(STAGES):
-            mixtures = through.mixtures()
-            inside = np.zeros(mixtures.shape[:3], np.bool_)
-            for band, rect in enumerate(rects):
-                inside[
-                    : (rect.height + 1 - (stage >> 1)) // 2, : (rect.width + 1 - (stage & 1)) // 2, band
-                ] = True
-            values = coder.stage(
-                component=index,
-                level=level,
-                stage=stage,
-                inside=inside,
-                parameters=mixtures[inside],
-                raw=component.raw,
-            )
-            grid[:, stage >> 1 :: 2, stage & 1 :: 2] = values.transpose(2, 0, 1)
-            compressed = seen.compress(torch.from_numpy(values.astype(np.int64) >> component.raw) << 4)
-            through.take(compressed.to(torch.int16).numpy())
-        whole = torch.from_numpy(grid[:, :height, :width].astype(np.int64))
-        bands = [whole[at, : rect.height, : rect.width] for at, rect in enumerate(rects)]
-        component.grids[level - 1] = (whole >> component.raw)[None]
-        if level < self._levels:
-            component.grids[level] = None  # was needed for the last time
-        component.low.refine([band[None] for band in bands])
-        hl, lh, hh = (grid[at, : rect.height, : rect.width].copy() for at, rect in enumerate(rects))
+        planes = _channels_last(self._features(components, index, level)[0])
+        features = network.features(self._kernels, planes)
+        known = np.zeros((*planes.shape[:2], len(ORIENTATIONS)), np.int16)  # compressed, on the grid of LL
+        bands: list[Values] = []
+        for at, name in enumerate(ORIENTATIONS):
+            height, width = self._area.subband(name, level).shape
+            band = np.zeros((height, width), np.int32)
+            if band.size:
+                fusion = network.fusions[at]
+                siblings = known[:height, :width, :at]
+                base = fusion.base(self._kernels, features[:height, :width], siblings)
+                band = coder.band(Station(index, level, at, component.raw, fusion, self._kernels, base))
+                known[:height, :width, at] = compressed(band >> component.raw)
+            bands.append(band)
+        component.pass_level(level, bands, planes.shape[:2])
+        hl, lh, hh = bands
         return hl, lh, hh
 
 

@@ -19,9 +19,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "train-context",
         help="train an entropy model of the neural profile",
-        description="Decompose training pictures with the transform that CONFIG names, and train the two context "
-        "networks: that of luma, then that of chroma. The folder OUT receives the model (model.safetensors), logs "
-        "(first.csv, second.csv) and the states (first.pt, second.pt).",
+        description="Train an entropy model of the kind that CONFIG says: first its networks for luma, then those for "
+        "chroma. Of the kind 'context' (the default) the transform stays as it is; of the kind 'cross-component' it "
+        "is trained with luma. The folder OUT receives the model (model.safetensors), the transform if that was "
+        "trained, and of each part a log (PART.csv) and the state (PART.pt).",
         epilog="example:  j2klearn train-context context97 --data pictures/ --out run/",
     )
     parser.add_argument(
@@ -34,12 +35,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--resume", action="store_true", help="go on from the states in OUT")
     parser.add_argument(
         "--part",
-        choices=("first", "second"),
-        help="train this network alone; the other one is as it is in OUT",
+        choices=("first", "second", "luma", "chroma"),
+        help="train this part alone, first or second, luma or chroma; the other one is as it is in OUT",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="DIR",
+        help="begin with luma's weights of the run in DIR (cross-component)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="for cross-component (default: %(default)s)"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -52,10 +62,7 @@ def _config(name: str) -> Path:
 def _run(options: argparse.Namespace) -> None:
     import torch
 
-    from ..pictures import write_whole
-    from .context_data import SubbandPatches, read_patches
-    from .context_settings import read_context_config
-    from .context_trainer import PARTS, ContextTrainer, assembled
+    from .settings import read_tables
 
     for name in ("threads", "steps", "patches"):
         value = getattr(options, name)
@@ -65,6 +72,24 @@ def _run(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     path = _config(options.config)
+    kind = read_tables(path)[0].get("kind", "context")
+    parts = {"context": ("first", "second"), "cross-component": ("luma", "chroma")}
+    if kind not in parts:
+        raise OptionError(f"{path} is of the kind {kind!r}, which is none of {', '.join(parts)}")
+    if options.part not in (None, *parts[kind]):
+        raise OptionError(f"the parts of this configuration are {' and '.join(parts[kind])}")
+    if kind == "context":
+        _run_context(options, path)
+    else:
+        _run_cross_component(options, path)
+
+
+def _run_context(options: argparse.Namespace, path: Path) -> None:
+    from ..pictures import write_whole
+    from .context_data import SubbandPatches, read_patches
+    from .context_settings import read_context_config
+    from .context_trainer import PARTS, ContextTrainer, assembled
+
     config, settings = read_context_config(path)
     if options.steps is not None:
         settings = replace(settings, first_steps=options.steps, second_steps=options.steps)
@@ -82,3 +107,34 @@ def _run(options: argparse.Namespace) -> None:
     out = options.out / "model.safetensors"
     write_whole(out, model.to_bytes())
     print(f"{out}: {out.stat().st_size} bytes")
+
+
+def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
+    from ..pictures import write_whole
+    from .context_data import read_patches
+    from .cross_settings import read_cross_config
+    from .cross_trainer import PHASES, CrossTrainer, assembled
+
+    config = read_cross_config(path)
+    if options.steps is not None:
+        settings = replace(config.settings, luma_steps=options.steps, chroma_steps=options.steps)
+        config = config._replace(settings=settings)
+    patches = read_patches(options.data, max(_PATCH, config.settings.crop), options.patches)
+    luma, chroma = (CrossTrainer(phase, config, patches, options.out, options.device) for phase in PHASES)
+    for trainer in (luma, chroma):
+        wanted = options.part in (None, trainer.phase)
+        resumed = (options.resume or not wanted) and trainer.resume()
+        if trainer is luma and options.start is not None and not resumed:
+            luma.start_from(options.start)
+        if trainer is chroma and not resumed:
+            chroma.follow(luma)
+        if wanted:
+            trainer.run()
+    transform, model = assembled(config, path.stem, luma, chroma)
+    outputs = {"model": model.to_bytes()}
+    if transform is not None:
+        outputs[transform.name] = transform.to_bytes()
+    for name, data in outputs.items():
+        out = options.out / f"{name}.safetensors"
+        write_whole(out, data)
+        print(f"{out}: {len(data)} bytes")

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..neural import features as seen
-from ..neural.context import STAGES, ContextNetwork, mixture_bits
-from ..neural.lowpass import Irreversible, LowPass, Reversible
+from ..neural.context import ContextNetwork, mixture_bits
+from ..neural.lowpass import FRACTION, Irreversible, LowPass, Reversible
 from ..neural.model import ContextModel
 from ..neural.network import rounded
 from .context_data import Crop, SubbandPatches
@@ -40,7 +40,7 @@ _LOG_EVERY = 50
 def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
     """Return an untrained network from its part of an entropy model's configuration."""
     inputs = seen.inputs(conditioned=options.get("conditioned", False))
-    return ContextNetwork(inputs, options["width"], options["blocks"], mixtures, options["shared"])
+    return ContextNetwork(inputs, options["width"], options["blocks"], options["layers"], mixtures)
 
 
 def _steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) -> Tensor:
@@ -102,17 +102,12 @@ def context_bits(
                 before = [bands[:, 0], bands[:, 1] if c == 2 else None]
                 planes.append(seen.others(before, shape, count))
             inputs.append(torch.cat(planes, 1))
-        x = seen.quarters(torch.cat(inputs)).float() / seen.UNIT
+        x = torch.cat(inputs).float() / seen.UNIT
         own = torch.cat([bands[:, c] for c in components])
-        values = seen.quarters(own)
-        known = seen.compress(values << 4).float() / seen.UNIT
-        inside = seen.quarters(torch.ones_like(own[:1]))
-        total = torch.zeros(())
+        known = seen.compress(own << FRACTION).float() / seen.UNIT
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             mixtures = network(x.contiguous(memory_format=torch.channels_last), known)
-            for stage, mixture in enumerate(mixtures):
-                some = slice(stage, None, STAGES)
-                total = total + (mixture_bits(mixture, values[:, some].float()) * inside[:, some]).sum()
+        total = mixture_bits(mixtures, own.float()).sum()
         bits.append(total)
         for c, low in zip(components, lows, strict=True):
             low.refine([bands[:, c, 0], bands[:, c, 1], bands[:, c, 2]])

@@ -38,6 +38,15 @@ _LOG_EVERY = 10
 _LOG = ("step", "stage", "J", "J(base)", "quantiser step")
 
 
+def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two models differ in nothing but the base wavelet, from which weights may come all the same."""
+    return {**one, "base": None} == {**other, "base": None}
+
+
+def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
 class Trainer:
     """Trains one model; the whole state can be written and read back, so that a resumed run is the same run.
 
@@ -55,7 +64,7 @@ class Trainer:
     processes : Processes, optional
         The processes that train together; this one alone if not given.
     start : Model, optional
-        Whose weights to start from.
+        Whose weights to start from; its base wavelet may be another one.
     validation : Validation, optional
         Pictures to validate on, in the first process.
     steps : int, optional
@@ -92,9 +101,10 @@ class Trainer:
         if self.settings.initial == "random":
             randomise(structure)
         if start is not None:
-            if start.config != self.config:
+            begun = start.build().state_dict()
+            if not _alike(start.config, self.config) or _shapes(begun) != _shapes(structure.state_dict()):
                 raise OptionError(f"the model to start from is another network than that of {config}")
-            structure.load_state_dict(start.build().state_dict())
+            structure.load_state_dict(begun)
             self.started_from = start.id.hex()
         structure.to(self.processes.device).fast = self.settings.bfloat16
         self.structure = structure

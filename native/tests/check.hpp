@@ -38,3 +38,4 @@ void wavelet_tests();
 void transport_tests();
 void reading_tests();
 void packets_tests();
+void neural_tests();

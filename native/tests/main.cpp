@@ -17,6 +17,7 @@ int main()
     transport_tests();
     reading_tests();
     packets_tests();
+    neural_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

@@ -1,0 +1,65 @@
+"""The neural profile as a codec of the benchmark: one file per quality, as it has no layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__, decode, encode
+from ..registry import entropy_names, resolve_entropy
+from .codecs import Kind, Samples
+
+__all__ = ["Neural"]
+
+
+class Neural:
+    """An entropy model: a shipped one by its name, or a model file by its path.
+
+    Parameters
+    ----------
+    model : str
+        Which.
+    threads : int
+        Threads of coding and decoding.
+    """
+
+    kind: Kind = "learned"
+    missing: str | None = None
+    #: From the fewest bits to the most, for 0.1 to 2 bits per pixel of photographs.
+    settings: tuple[float, ...] = (6, 14, 22, 30, 38, 46, 54, 62)
+
+    def __init__(self, model: str, threads: int = 1) -> None:
+        self.model, self.threads = model, threads
+
+    @property
+    def name(self) -> str:
+        return self.model if self.model in entropy_names() else Path(self.model).stem
+
+    @property
+    def title(self) -> str:
+        return f"j2klearn neural profile, {self.name}"
+
+    @property
+    def identity(self) -> str:
+        model = resolve_entropy(self.model)
+        return f"j2klearn {__version__}, entropy model {model.id.hex()}, qualities {self.settings}"
+
+    def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
+        deep = bit_depth if image.dtype.itemsize > 1 else None
+        return [
+            encode(
+                image,
+                profile="neural",
+                model=self.model,
+                quality=quality,
+                bit_depth=deep,
+                threads=self.threads,
+                max_pixels=None,
+            )
+            for quality in self.settings
+        ]
+
+    layered = single
+
+    def decode(self, data: bytes) -> Samples:
+        return decode(data, model=self.model, threads=self.threads, max_pixels=None)

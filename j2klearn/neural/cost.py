@@ -1,0 +1,89 @@
+"""What the networks of an entropy model cost: weights, and multiply-accumulates per pixel of a colour picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from .bands import ROLES, band_count, level_of
+from .context import ContextNetwork
+from .cross_component import CrossNetwork
+from .features import inputs
+
+__all__ = ["EntropyCost", "entropy_cost"]
+
+
+@dataclass(frozen=True)
+class EntropyCost:
+    """What a configuration costs.
+
+    Attributes
+    ----------
+    parameters : int
+        Number of weights and biases.
+    first, others : float
+        Multiply-accumulates per pixel for the first component, and for the two others together. To encode takes as many
+        as to decode, but that masked convolutions over whole planes also multiply by their zeros.
+    """
+
+    parameters: int
+    first: float
+    others: float
+
+    @property
+    def macs(self) -> float:
+        """Multiply-accumulates per pixel of three components."""
+        return self.first + self.others
+
+
+def entropy_cost(config: Mapping[str, Any]) -> EntropyCost:
+    """Return what an entropy model of this configuration costs.
+
+    Parameters
+    ----------
+    config : mapping
+        One that has been checked, of either kind; the models that it names are not counted.
+    """
+    with torch.device("meta"):  # shapes alone
+        return _cross_component(config) if config["kind"] == "cross-component" else _context(config)
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def _macs(module: nn.Module) -> int:
+    """Return the multiply-accumulates of all convolutions in a module at one place."""
+    return sum(weight.numel() for name, weight in module.named_parameters() if name.endswith("weight"))
+
+
+def _context(config: Mapping[str, Any]) -> EntropyCost:
+    counted, parameters = [], 0
+    for part in ("first", "second"):
+        options = dict(config[part])
+        planes = inputs(conditioned=options.pop("conditioned", False))
+        network = ContextNetwork(planes, mixtures=config["mixtures"], **options)
+        counted.append(_macs(network) / 3)  # places of the grids of all levels are a third of the pixels
+        parameters += _weights(network)
+    return EntropyCost(parameters, counted[0], 2 * counted[1])
+
+
+def _cross_component(config: Mapping[str, Any]) -> EntropyCost:
+    networks = [CrossNetwork(config, ROLES[:1]), CrossNetwork(config, ROLES[1:])]
+    counted = [_component(networks[min(role, 1)], role, config) for role in ROLES]
+    return EntropyCost(sum(map(_weights, networks)), counted[0], counted[1] + counted[2])
+
+
+def _component(network: CrossNetwork, role: int, config: Mapping[str, Any]) -> float:
+    count, total = band_count(config["levels"]), 0.0
+    for index in range(count):
+        fusion = network.fusion(index)
+        own = str(role)
+        unused = sum(_macs(head) for key, head in fusion.heads.items() if key != own)
+        seen = _macs(network.prediction) if index + 1 < count else 0
+        total += (_macs(fusion) - unused + seen) / 4 ** level_of(index, config["levels"])
+    return total

@@ -1,0 +1,151 @@
+"""Training of entropy models: it learns, goes on where it stopped, and makes a model that files are coded with."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data as photographs
+
+from j2klearn.cli import main
+from j2klearn.errors import InputError, ModelNotFoundError, OptionError
+from j2klearn.neural.model import ContextModel
+from j2klearn.training.context_data import SubbandPatches, read_patches
+from j2klearn.training.context_settings import ContextSettings, read_context_config
+from j2klearn.training.context_trainer import ContextTrainer, context_bits
+
+from .small_context import NETWORK, context_config, random_pyramids, small_context, small_network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.fromarray(photographs.astronaut()).save(folder / "a.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(folder):
+    return SubbandPatches(read_patches(folder, 256), "9-7", 7, 0)
+
+
+SETTINGS = ContextSettings(
+    first_steps=30, second_steps=30, batch=2, held_out=1, validate_every=15, save_every=10, bfloat16=False
+)
+
+
+def test_bits_of_training_are_those_of_files():
+    model = small_context(mixtures=2)
+    networks = [small_network(model.config[part], seed, 2) for seed, part in enumerate(("first", "second"))]
+    pyramids = random_pyramids(model, (64, 64), 3, 1.5)
+    ll = torch.stack([torch.from_numpy(p.ll).long() for p in pyramids])[None]
+    levels = range(pyramids[0].levels)
+    details = [
+        torch.stack([torch.from_numpy(np.stack(p.details[level])).long() for p in pyramids])[None]
+        for level in levels
+    ]
+    bits = sum(
+        torch.stack(
+            context_bits(
+                network,
+                part,
+                ll,
+                details,
+                torch.tensor([60]),
+                lossless=False,
+                conditioned=part == "second",
+                bfloat16=False,
+            )
+        )
+        for network, part in zip(networks, ("first", "second"), strict=True)
+    )
+    sizes = [8 * len(segment) for segment in model.encode(pyramids, 60)][::-1]
+    for level, (said, size) in enumerate(zip(bits.tolist()[:3], sizes[:3], strict=True), 1):
+        assert abs(size - said) < 0.01 * said + 64, level
+
+
+@pytest.mark.parametrize("part", ["first", "second"])
+def test_it_learns_and_resumes(part, pictures, tmp_path):
+    whole = ContextTrainer(part, context_config(), SETTINGS, pictures, tmp_path / "whole")
+    whole.run()
+    with (tmp_path / "whole" / f"{part}.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    validated = [float(row["bits per coefficient"]) for row in rows if "step 8" in row["what"]]
+    assert len(validated) == 2
+    assert validated[1] < validated[0]
+
+    halved = ContextTrainer(part, context_config(), SETTINGS, pictures, tmp_path / "half")
+    while halved.step < 10:
+        halved.train_step()
+    halved.save()
+    again = ContextTrainer(part, context_config(), SETTINGS, pictures, tmp_path / "half")
+    assert again.resume()
+    again.run()
+    for a, b in zip(whole.average.parameters(), again.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_lossless_patches(folder):
+    patches = SubbandPatches(read_patches(folder, 256, 2), "5-3", 7, 0)
+    assert patches.lossless
+    assert patches.ll.dtype == torch.int16
+    crop = patches.crop(np.array([0, 1]), slice(0, 3), np.random.default_rng(0))
+    assert [tuple(band.shape) for band in crop.details[:2]] == [(2, 3, 3, 64, 64), (2, 3, 3, 32, 32)]
+    assert bool((crop.details[0] == crop.details[0].round()).all())
+
+
+def write_config(path, transform="9-7", **training):
+    settings = {"batch": 2, "held_out": 1, "bfloat16": False, **training}
+    second = {**NETWORK, "conditioned": True}
+
+    def toml(value):
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + " }"
+        return json.dumps(value)
+
+    model = {"transform": transform, "mixtures": 3, "first": NETWORK, "second": second}
+    lines = []
+    for name, table in (("model", model), ("training", settings)):
+        lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_command(folder, tmp_path, capsys):
+    config = write_config(tmp_path / "tiny.toml", first_steps=2, second_steps=2)
+    words = ["train-context", str(config), "--data", str(folder), "--out", str(tmp_path / "run")]
+    assert main([*words, "--threads", "1"]) == 0
+    assert "model.safetensors" in capsys.readouterr().out
+    model = ContextModel.from_bytes((tmp_path / "run" / "model.safetensors").read_bytes())
+    assert model.name == "tiny"
+    assert model.card["steps_done"] == {"first": 2, "second": 2}
+    pyramids = random_pyramids(model, (20, 20), 3)
+    assert len(model.encode(pyramids, 30)) == model.levels((20, 20))
+    assert main([*words, "--resume", "--part", "second"]) == 0
+    assert main([*words, "--steps", "0"]) == 2
+
+
+def test_bad_configurations(folder, tmp_path):
+    with pytest.raises(OptionError):
+        read_context_config(tmp_path / "none.toml")
+    with pytest.raises(OptionError):
+        read_context_config(write_config(tmp_path / "a.toml", unknown=1))
+    with pytest.raises(OptionError):
+        read_context_config(write_config(tmp_path / "b.toml", offset_range=[0.4, 0.9]))
+    with pytest.raises(ModelNotFoundError):
+        read_context_config(write_config(tmp_path / "c.toml", "no-such-transform"))
+    with pytest.raises(InputError):
+        read_patches(tmp_path / "b.toml".replace("b.toml", ""), 4096)
+
+
+@pytest.mark.parametrize("name", ["context97", "context53", "context-base97", "context97-unconditioned"])
+def test_shipped_configurations(name):
+    from j2klearn.training.context_command import _config
+
+    config, settings = read_context_config(_config(name))
+    assert config["kind"] == "context"
+    assert settings.first_steps > 0
