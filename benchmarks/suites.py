@@ -47,6 +47,16 @@ def sixteen_bits(source: Path | None, folder: Path) -> Path:
     return folder
 
 
+def overexposed(source: Path | None, folder: Path) -> Path:
+    """Make pictures with burnt-out highlights: two and a half times as bright, and cut off at white."""
+    source = as_they_are(source, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in find_pictures([source]):
+        bright = np.minimum(2.5 * read_picture(path).astype(np.float64), 255)
+        write_picture(folder / f"{path.stem}.png", np.rint(bright).astype(np.uint8))
+    return folder
+
+
 def nemo(source: Path | None, folder: Path) -> Path:
     """Return the photograph that glymur ships, decoded."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +82,10 @@ SUITES = {
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", _TRIO),
+    "overexposed-luma": Suite(
+        "Kodak, overexposed, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0"), overexposed
+    ),
+    "kodak-effort": Suite("Kodak, luma, effort 2", (*_TRIO, "--effort", "2", "--crops", "0")),
     "kodak-16-bit": Suite(
         "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), sixteen_bits
     ),

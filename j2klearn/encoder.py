@@ -140,7 +140,8 @@ def encode(
     effort : {0, 1, 2}
         Time for a better file. 0: only pictures that look drawn are measured; 1: every picture is; 2: also, a learned
         transform's coefficients are fitted to what the decoder makes of them at the highest rate asked for, which
-        takes some twenty times as long as decoding. The files are read as any other, and as fast.
+        takes over a minute per megapixel and is kept where the file is better for it. Files are read as any other,
+        and as fast.
     bit_depth : int, optional
         Bits in use of the samples, 1 to 16; all those of the dtype if not given.
     colorspace : {"rgb", "grey"}, optional

@@ -32,7 +32,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
-    parser.add_argument("--start", metavar="NAME|FILE", help="model to start from, of the same configuration")
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FILE",
+        help="model to start from, of the same configuration, at most on another base",
+    )
     parser.add_argument(
         "--steps",
         type=int,
