@@ -99,6 +99,7 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
         "model": None if options.model == "none" else options.model,
         "embed_model": options.embed_model,
         "fallback": not options.no_fallback,
+        "effort": options.effort,
         "bit_depth": options.bit_depth,
         "levels": options.levels,
         "tile_size": options.tile,
@@ -138,8 +139,10 @@ def _encode(options: argparse.Namespace) -> None:
 def _encode_large(options: argparse.Namespace, image: Any) -> None:
     from .large import DEFAULT_TILE, encode_file
 
+    if options.effort:
+        raise OptionError("a picture as large as this is coded in parts, and with effort 0 alone")
     coding = _coding(options)
-    for name in ("psnr", "quality", "profile", "max_pixels", "plt", "tlm", "fallback"):
+    for name in ("psnr", "quality", "profile", "max_pixels", "plt", "tlm", "fallback", "effort"):
         del coding[name]
     coding["tile_size"] = coding["tile_size"] or DEFAULT_TILE
     bar = _Bar()
@@ -215,6 +218,7 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
+    from .effort import EFFORTS
     from .encoder import DEFAULT_MODEL, PROFILES
     from .layout import PROGRESSIONS
     from .targets import DEFAULT_RATIO
@@ -254,6 +258,14 @@ def _coding_parser() -> argparse.ArgumentParser:
     coding.add_argument("--embed-model", action="store_true", help="put the weights into the file")
     coding.add_argument(
         "--no-fallback", action="store_true", help="keep the model for drawings too, without measuring"
+    )
+    coding.add_argument(
+        "--effort",
+        type=int,
+        default=0,
+        choices=EFFORTS,
+        help="time for better files: 1 measures which transform every picture wants, 2 also fits the coefficients to "
+        "what decoders make of them, which takes long (default: %(default)s)",
     )
     coding.add_argument(
         "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"

@@ -176,6 +176,17 @@ class LearnedCoder(Coder):
             bands.multiply(self.scales)
         return bands.to_flat()
 
+    def components(self) -> list[Subbands]:
+        """Return the subbands of every component, as the transform leaves them."""
+        if not self.kept:
+            self.kept = list(self.subbands())
+        area = self.layout.area(self.picture.height, self.picture.width)
+        out = [Subbands.from_flat(flat.copy(), area, self.layout.levels) for flat in self.kept]
+        for bands in out:
+            if self.scales:
+                bands.divide(self.scales)
+        return out
+
     def use(self, components: Sequence[Subbands]) -> None:
         """Take the subbands of every component from elsewhere; the samples are not looked at."""
         self.kept = [self._flat(bands) for bands in components]

@@ -17,6 +17,7 @@ from .stages import stage
 
 __all__ = [
     "Picture",
+    "inverse_transform",
     "pixels",
     "planes",
     "reversible_pixels",
@@ -42,6 +43,11 @@ Planes = NDArray[np.float32]
 _DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
 
 _STRIP = 1 << 20  # samples worked on at once
+
+
+def inverse_transform() -> tuple[tuple[float, float, float], ...]:
+    """Return the matrix of the inverse ICT: RGB from Y, Cb and Cr."""
+    return _INVERSE
 
 
 class Picture:

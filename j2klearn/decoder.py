@@ -29,6 +29,7 @@ from .segment import Colour, Descriptor, Transport, read_comments
 from .subbands import Subbands
 
 if TYPE_CHECKING:
+    from .dequantise import NoiseMap
     from .model import Model
     from .neural.entropy import EntropyModel
 
@@ -312,6 +313,21 @@ class LearnedFile:
         """Return the components before de-quantisation: (C, H, W) in 8-bit grey levels, level shifted."""
         return _LearnedReader(self, layers, None, threads, silent).synthesised(0)
 
+    def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
+        """Return the noise of a component that de-quantisation goes by; None where there is none."""
+        table = self.descriptor.noise
+        noise = None if table is None else table.log2(component, layers or self.header.layers)
+        if noise is None or not self.model.dequantises:
+            return None
+        from .dequantise import NoiseMap
+
+        down, across = self.header.tile_grid
+        tiles = [self.header.tile_area(row * across) for row in range(down)]
+        rows = np.array([(tile.y0 + tile.y1) / 2 for tile in tiles])
+        tiles = [self.header.tile_area(column) for column in range(across)]
+        columns = np.array([(tile.x0 + tile.x1) / 2 for tile in tiles])
+        return NoiseMap(noise.reshape(down, across), rows, columns)
+
     def coarse(self, layers: int, threads: int = 1) -> list[Subbands]:
         """Return the coefficients of every component but those of the finest level, as they are decoded."""
         return _LearnedReader(self, layers, None, threads, silent).coarse()
@@ -323,7 +339,7 @@ class _LearnedReader:
     def __init__(
         self, file: LearnedFile, layers: int, components: list[int] | None, threads: int, progress: Progress
     ) -> None:
-        self.source, self.lattice = file.codestream, file.lattice
+        self.file, self.source, self.lattice = file, file.codestream, file.lattice
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components, self.threads, self.progress = layers, components, threads, progress
         # the coefficients are in units of 8-bit grey levels
@@ -387,22 +403,12 @@ class _LearnedReader:
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
         """Take the quantisation noise off components at full resolution, in place."""
-        table = self.descriptor.noise
-        if table is None or not self.model.dequantises:
-            return
-        from .dequantise import NoiseMap, dequantise
+        from .dequantise import dequantise
 
-        header = self.header
-        down, across = header.tile_grid
-        tiles = [header.tile_area(row * across) for row in range(down)]
-        rows = np.array([(tile.y0 + tile.y1) / 2 for tile in tiles])
-        tiles = [header.tile_area(column) for column in range(across)]
-        columns = np.array([(tile.x0 + tile.x1) / 2 for tile in tiles])
         for index, plane in enumerate(planes):
-            noise = table.log2(index, self.layers or header.layers)
+            noise = self.file.noise_map(index, self.layers)
             if noise is not None:
-                levels = NoiseMap(noise.reshape(down, across), rows, columns)
-                dequantise(plane, area, self.model.dequantiser, levels)
+                dequantise(plane, area, self.model.dequantiser, noise)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Return the whole picture at a resolution."""

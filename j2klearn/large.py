@@ -15,8 +15,9 @@ from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream import comment_segments, main_header_end, read_main_header
 from .colour import Picture, planes
-from .encoder import header_overhead, read_layout, read_transform, wrapped
+from .encoder import read_layout, read_transform
 from .errors import InputError, J2KError
+from .files import header_overhead, wrapped
 from .geometry import Rect
 from .layout import Layout
 from .pictures import write_by

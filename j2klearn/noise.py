@@ -90,7 +90,9 @@ def _noise(
             part = np.abs(band[tile.subband(name, level).slices_in(area.subband(name, level))])
             there = part[part > _SMALLEST]
             if there.size:
-                least = min(least, float(np.quantile(there, _QUANTILE)) * norms[name])
+                # about as large a share of them is in the lowest cell as of all are zero: at high rates few
+                share = min(_QUANTILE, (1 - there.size / part.size) / 2)
+                least = min(least, float(np.quantile(there, share)) * norms[name])
         if np.isfinite(least):
             found.append(np.log(least))
     return float(np.exp(np.median(found))) if found else _UNKNOWN

@@ -102,7 +102,7 @@ def test_a_worse_codec_is_ranked_worse(worse, least, grey, tmp_path, monkeypatch
     Image.fromarray(grey).save(path)
     task = measure.Task("9-7", path, Protocol(rates=RATES, metrics=("psnr",)))
     right = task.run()
-    monkeypatch.setattr(measure, "find_codec", lambda name, threads: worse("9-7", threads))
+    monkeypatch.setattr(measure, "find_codec", lambda name, threads, **_: worse("9-7", threads))
     wrong = task.run()
     delta = bd_rate(Curve.of(right["bpp"], right["psnr"]), Curve.of(wrong["bpp"], wrong["psnr"]))
     assert delta is not None

@@ -7,8 +7,9 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.choice import best, looks_drawn
+from j2klearn.choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.cli import main
+from j2klearn.files import File
 from j2klearn.quality import psnr
 
 
@@ -22,13 +23,19 @@ def drawing(height: int = 200, width: int = 260) -> np.ndarray:
     return out
 
 
-def test_what_looks_drawn():
-    assert looks_drawn(drawing())
-    assert looks_drawn(np.dstack([drawing()] * 3))
-    assert looks_drawn(np.zeros((5, 5), np.uint8))
-    assert not looks_drawn(photographs.camera())
-    assert not looks_drawn(photographs.astronaut())
-    assert not looks_drawn(np.zeros((1, 50), np.uint8))
+def test_what_is_worth_measuring():
+    for picture in (drawing(), np.dstack([drawing()] * 3), np.zeros((5, 5), np.uint8)):
+        assert worth_measuring(picture, 1e6)
+        assert worth_measuring(picture, None)
+    for picture in (photographs.camera(), photographs.astronaut()):
+        assert not worth_measuring(picture, picture.size / 8)
+        assert not worth_measuring(picture, None)
+        # at high rates, and where the description of the transform counts
+        assert worth_measuring(picture, picture.size / 2)
+        assert worth_measuring(picture, 1000)
+    assert not worth_measuring(photographs.gravel(), photographs.gravel().size / 2)
+    assert flatness(np.zeros((1, 50), np.uint8)) == 0
+    assert flatness(np.array([[1, 1, 2], [1, 1, 2], [1, 3, 1]])) == 0.25
 
 
 def test_the_best():
@@ -36,6 +43,21 @@ def test_the_best():
     assert best({"learned": [31, 33.8], "9-7": [30, 34], "5-3": [29, 33]}) == "9-7"
     assert best({"learned": [30, 34], "9-7": [30, 34], "5-3": [33, 33.95]}) == "5-3"
     assert best({"learned": [np.inf], "9-7": [np.inf], "5-3": [120]}) == "learned"
+
+
+def test_the_ends_of_the_curve_are_measured_first():
+    assert order(1) == [1]
+    assert order(5) == [5, 1, 4, 3, 2]
+
+
+def test_what_cannot_win_is_given_up():
+    others = {"9-7": [30.0, 34, 38], "5-3": [33.0, 37, 41]}
+    assert not hopeless({}, others)
+    assert hopeless({3: 37.8}, others)  # below the 9/7
+    assert hopeless({3: 40.4}, others)  # far below the 5/3
+    assert not hopeless({3: 40.8}, others)
+    assert not hopeless({3: 40.4, 1: 33.1}, others)  # better at one of them
+    assert not hopeless({3: 130.0}, {"9-7": [99, 99, 99], "5-3": [99, 99, 100.0]})
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "rgb"])
@@ -85,5 +107,69 @@ def test_photographs_are_not_measured(monkeypatch):
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("j2klearn.encoder._measured", never)
+    monkeypatch.setattr("j2klearn.encoder.measured", never)
     assert j2klearn.info(j2klearn.encode(photographs.camera()[150:300, 150:300], bpp=1)).learned
+
+
+def test_a_drawing_costs_few_decodings(monkeypatch):
+    """Layers are measured until the learned transform cannot win any more."""
+    learned = []
+    real = File.reached
+
+    def reached(self, data, layer):
+        if self.coder.model is not None:
+            learned.append(layer)
+        return real(self, data, layer)
+
+    monkeypatch.setattr(File, "reached", reached)
+    facts = j2klearn.info(j2klearn.encode(drawing(), bpp=[0.5, 0.75, 1.0, 1.5, 2.0]))
+    assert facts.measured
+    assert learned in ([5], [5, 1])
+
+
+def clipped(picture: np.ndarray, gain: float) -> np.ndarray:
+    """A photograph with its highlights burnt out."""
+    return np.clip(picture * gain, 0, 255).astype(np.uint8)
+
+
+def scanned(noise: float) -> np.ndarray:
+    """A page of text as scanners make it: paper nearly always white, and a little noise."""
+    page = np.kron(photographs.page()[:120, :160].astype(np.float64), np.ones((2, 2)))
+    rough = (page - 60) * 2.2 + np.random.default_rng(7).normal(0, noise, page.shape)
+    return np.clip(np.rint(rough), 0, 255).astype(np.uint8)
+
+
+WHITE = {
+    "camera": lambda: clipped(photographs.camera()[60:260, 130:390], 2.5),
+    "astronaut": lambda: clipped(photographs.astronaut()[:200, 100:360, 1], 4),
+    "coins": lambda: clipped(photographs.coins()[:200, :260], 2.5),
+    "page": lambda: scanned(0),
+    "noisy page": lambda: scanned(2),
+    "thresholded page": lambda: np.where(scanned(2) > 128, 255, 0).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", WHITE)
+def test_saturated_whites_are_as_good_as_with_the_9_7(name):
+    picture = WHITE[name]()
+    rates = [0.2, 0.5, 1.0, 2.0, 4.0]
+    data = j2klearn.encode(picture, bpp=rates)
+    plain = j2klearn.encode(picture, bpp=rates, model=None)
+    for layer, rate in enumerate(rates, 1):
+        ours, theirs = (psnr(picture, j2klearn.decode(file, layers=layer)) for file in (data, plain))
+        assert ours >= theirs - 0.2
+        single, other = (j2klearn.encode(picture, bpp=rate, **options) for options in ({}, {"model": None}))
+        assert len(single) <= rate * picture.size / 8 + 1
+        assert psnr(picture, j2klearn.decode(single)) >= psnr(picture, j2klearn.decode(other)) - 0.2
+
+
+def test_any_picture_can_be_measured():
+    """With an effort photographs are measured too: they stay learned, and what is better off is found."""
+    photo = photographs.camera()[150:300, 150:300]
+    assert j2klearn.encode(photo, bpp=1, effort=1) == j2klearn.encode(photo, bpp=1)
+    noisy = np.clip(drawing().astype(int) + np.random.default_rng(1).integers(-2, 3, (200, 260)), 0, 255)
+    noisy = noisy.astype(np.uint8)
+    assert flatness(noisy) < 0.15
+    for rate in (1.0, 3.0):
+        data, plain = (j2klearn.encode(noisy, bpp=rate, **o) for o in ({"effort": 1}, {"model": None}))
+        assert psnr(noisy, j2klearn.decode(data)) >= psnr(noisy, j2klearn.decode(plain)) - 0.2

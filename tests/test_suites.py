@@ -60,7 +60,18 @@ def test_ablation(pictures, tmp_path):
     found = json.loads((tmp_path / "ablation.json").read_text())
     assert {"update-predict-iwave", "hybrid97-5c"} <= {codec["name"] for codec in found["codecs"]}
     assert found["steps"] == 20
+    assert not found["protocol"]["fallback"]
+    assert list(found["training"]["update-predict-iwave"]) == ["progressive", "end-to-end"]
+    assert list(found["training"]["hybrid97-5c"]) == ["end-to-end"]
     assert "update-predict-iwave" in shown
+    # stopped after a training, the study goes on, with the same end
+    (model,) = (tmp_path / "out").glob("*/hybrid97-5c/hybrid97-5c.safetensors")
+    before = model.read_bytes()
+    model.unlink()
+    run("ablation.py", *words)
+    assert model.read_bytes() == before
+    again = json.loads((tmp_path / "ablation.json").read_text())
+    assert again["curves"] == found["curves"]
 
 
 def test_other_readers(pictures, tmp_path):

@@ -122,6 +122,14 @@ def test_a_warm_start(tmp_path: Path, patches: Patches) -> None:
     assert second.model().card["started_from"] == model.id.hex()
     with pytest.raises(OptionError, match="another network"):
         Trainer(config, patches, tmp_path / "no", start=registry.resolve("hybrid97-9c-compact"))
+    # the same networks on another base wavelet
+    known = registry.resolve("hybrid97-9c-compact")
+    other = Trainer(CONFIGS / "hybrid53-9c-compact.toml", patches, tmp_path / "53", start=known)
+    assert other.model().card["started_from"] == known.id.hex()
+    tensors = [model.build().state_dict() for model in (known, other.model())]
+    assert all(torch.equal(weight, tensors[1][name]) for name, weight in tensors[0].items())
+    with pytest.raises(OptionError, match="another network"):  # one that has other steps on another base
+        Trainer(CONFIGS / "lifting97-5c.toml", patches, tmp_path / "no", start=lifting53())
 
 
 WORKER = """
@@ -215,3 +223,21 @@ def test_bad_pictures(tmp_path: Path) -> None:
         Patches(tmp_path, quiet=True)
     with pytest.raises(InputError, match="not a folder"):
         Patches(tmp_path / "none", quiet=True)
+
+
+def test_settings_on_the_command_line(tmp_path: Path, pictures: Path) -> None:
+    config = write_config(tmp_path / "c.toml", steps=12)
+    words = ["train", str(config), "--data", str(pictures), "--out", str(tmp_path / "out")]
+    assert main([*words, "--set", "steps=3", "--set", "seed=9"]) == 0
+    card = Model.load(tmp_path / "out" / "model.safetensors").card
+    assert (card["steps_done"], card["training"]["seed"], card["training"]["batch"]) == (3, 9, 2)
+    # a checkpoint of other settings is not gone on from
+    assert main([*words, "--set", "steps=3", "--set", "seed=8", "--resume"]) != 0
+
+
+def test_a_run_from_the_start_leaves_no_rows_of_another(tmp_path: Path, patches: Patches) -> None:
+    config = write_config(tmp_path / "c.toml", steps=11)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "log.csv").write_text("step,stage,J,J(base),quantiser step\n700,end-to-end,1,1,1\n")
+    Trainer(config, patches, tmp_path / "out").run()
+    assert [int(row[0]) for row in rows(tmp_path / "out" / "log.csv")] == [0, 10]

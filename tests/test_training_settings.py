@@ -9,7 +9,7 @@ import pytest
 
 from j2klearn import registry, training
 from j2klearn.errors import OptionError
-from j2klearn.training.settings import Settings, read_config
+from j2klearn.training.settings import Settings, parse_changes, read_config
 
 from .small_models import configuration
 from .training_pictures import write_config
@@ -77,3 +77,21 @@ def test_a_run_of_other_length_keeps_the_proportions_of_its_stages() -> None:
             settings.in_steps(0)
     with pytest.raises(OptionError, match="too few"):
         Settings(pretraining="oracle", pretraining_steps=100).in_steps(20)
+
+
+def test_other_settings(tmp_path: Path) -> None:
+    changes = parse_changes(["crop=64", "learning_rate = 2e-3", "quantiser=annealed", "step_range=[2.0, 8]"])
+    assert changes == {"crop": 64, "learning_rate": 2e-3, "quantiser": "annealed", "step_range": (2.0, 8.0)}
+    path = write_config(tmp_path / "c.toml", crop=32, seed=5)
+    settings = read_config(path, changes)[1]
+    assert (settings.crop, settings.seed, settings.quantiser) == (64, 5, "annealed")
+    for word, why in (
+        ("crops=64", "there is no training setting"),
+        ("crop", "type int"),
+        ("crop=6.4", "type int"),
+        ("batch='2'", "type int"),
+    ):
+        with pytest.raises(OptionError, match=why):
+            parse_changes([word])
+    with pytest.raises(OptionError, match="a quantiser other"):
+        read_config(path, parse_changes(["quantiser=none"]))

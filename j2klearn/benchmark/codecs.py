@@ -89,11 +89,13 @@ class _Shim:
 
     def _encode(self, image: Samples, bit_depth: int, **options: Any) -> bytes:
         deep = bit_depth if image.dtype.itemsize > 1 else None
-        return encode(image, bit_depth=deep, threads=self.threads, max_pixels=None, **options, **self.choice)
+        options = {**self.choice, **options}
+        return encode(image, bit_depth=deep, threads=self.threads, max_pixels=None, **options)
 
     def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        data = self._encode(image, bit_depth, bpp=list(rates), plt=True)
-        # PLT counts as part of the file, but goes with the layers: the highest one may have its bytes
+        data = self._encode(image, bit_depth, bpp=list(rates), plt=True, fallback=False, effort=0)
+        # PLT counts as part of the file, but goes with the layers: the highest one may have its bytes. (It is as long
+        # with any transform, near enough, so none need be chosen yet.)
         spare = 8 * plt_bytes(find_codestream(data)) / (image.shape[0] * image.shape[1])
         data = self._encode(image, bit_depth, bpp=[*rates[:-1], rates[-1] + spare], plt=True)
         return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
@@ -110,9 +112,9 @@ class Learned(_Shim):
 
     kind: Kind = "learned"
 
-    def __init__(self, model: str, threads: int = 1) -> None:
+    def __init__(self, model: str, threads: int = 1, *, fallback: bool = True, effort: int = 0) -> None:
         super().__init__(threads)
-        self.model = model
+        self.model, self.fallback, self.effort = model, fallback, effort
 
     @property
     def name(self) -> str:
@@ -128,7 +130,7 @@ class Learned(_Shim):
 
     @property
     def choice(self) -> dict[str, Any]:
-        return {"model": self.model}
+        return {"model": self.model, "fallback": self.fallback, "effort": self.effort}
 
     def decode(self, data: bytes) -> Samples:
         return decode(data, threads=self.threads, max_pixels=None, model=self.model)
@@ -289,7 +291,7 @@ def codec_names() -> list[str]:
     return ["default", *shipped(), *entropy_names(), *_JPEG2000, *PEERS]
 
 
-def find_codec(name: str, threads: int = 1) -> Codec:
+def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: int = 0) -> Codec:
     """Return the codec that an option names; whether it can be used here, its `missing` tells.
 
     Raises
@@ -314,4 +316,4 @@ def find_codec(name: str, threads: int = 1) -> Codec:
         from .neural import Neural
 
         return Neural(name, threads)
-    return Learned(DEFAULT_MODEL if name == "default" else name, threads)
+    return Learned(DEFAULT_MODEL if name == "default" else name, threads, fallback=fallback, effort=effort)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..effort import EFFORTS
 from ..errors import InputError, OptionError
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--metrics", type=_words, metavar="M,M", help="psnr, ssim, ms-ssim (default: all)")
     parser.add_argument(
         "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
+    )
+    parser.add_argument(
+        "--no-fallback",
+        dest="fallback",
+        action="store_false",
+        help="measure learned transforms on drawings too, where a wavelet of JPEG 2000 would be chosen",
+    )
+    parser.add_argument(
+        "--effort", type=int, default=0, choices=EFFORTS, help="of learned transforms (default: %(default)s)"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
     parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
@@ -180,6 +190,8 @@ def _protocol(options: argparse.Namespace) -> Any:
         rates=options.rates or RATES,
         metrics=options.metrics or METRICS,
         bit_depth=options.bit_depth,
+        fallback=options.fallback,
+        effort=options.effort,
     )
 
 

@@ -41,7 +41,9 @@ class Task:
         """
         image = prepare(read_picture(self.path), self.protocol)
         depth = bits_of(image, self.protocol)
-        codec = find_codec(self.codec, self.threads)
+        codec = find_codec(
+            self.codec, self.threads, fallback=self.protocol.fallback, effort=self.protocol.effort
+        )
         make = codec.layered if self.protocol.name == "scalable" else codec.single
         out: dict[str, list[float | None]] = {"bytes": [], "bpp": []}
         for data in make(image, self.protocol.rates, depth):

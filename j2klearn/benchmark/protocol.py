@@ -37,6 +37,10 @@ class Protocol:
         Of ``"psnr"``, ``"ssim"``, ``"ms-ssim"``.
     bit_depth : int or None
         Bits in use of pictures of 16-bit samples; 16 if None.
+    fallback : bool
+        Learned codecs may choose another transform for drawings.
+    effort : int
+        Of learned codecs, see `j2klearn.encode`.
 
     Raises
     ------
@@ -49,6 +53,8 @@ class Protocol:
     rates: tuple[float, ...] = RATES
     metrics: tuple[str, ...] = METRICS
     bit_depth: int | None = None
+    fallback: bool = True
+    effort: int = 0
 
     def __post_init__(self) -> None:
         if self.name not in _TEXTS:

@@ -39,6 +39,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="steps of all stages together (default: as the configuration says)",
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another setting than the configuration's, such as crop=128; may be given several times",
+    )
     parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of pictures to validate on")
     parser.add_argument(
         "--pictures", type=int, default=8, metavar="N", help="how many of these (default: %(default)s)"
@@ -62,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
     from ..registry import resolve
     from .data import Patches
     from .processes import started
-    from .settings import read_config
+    from .settings import parse_changes, read_config
     from .trainer import Trainer
     from .validation import Validation
 
@@ -72,7 +79,8 @@ def _run(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     config = _config(options.config)
-    _, settings = read_config(config)  # what is wrong with it is told before pictures are read
+    changes = parse_changes(options.set)
+    _, settings = read_config(config, changes)  # what is wrong with it is told before pictures are read
     if options.steps is not None:
         settings.in_steps(options.steps)
     start = resolve(options.start) if options.start else None
@@ -88,6 +96,7 @@ def _run(options: argparse.Namespace) -> None:
             start=start,
             validation=validation,
             steps=options.steps,
+            changes=changes,
         )
         if options.resume:
             trainer.resume()

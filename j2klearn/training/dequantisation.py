@@ -99,7 +99,9 @@ def code(patches: NDArray[np.uint8], model: Model, settings: DequantisationSetti
     decoded, original, noise = [], [], []
     for patch in tqdm(patches, desc="coding patches", unit=" patches", disable=None, leave=False):
         factor = 2.0 ** rng.uniform(-0.4, 0.4)
-        data = encode(patch, bpp=[rate * factor for rate in settings.bpp], model=model, threads=1)
+        data = encode(
+            patch, bpp=[rate * factor for rate in settings.bpp], model=model, fallback=False, threads=1
+        )
         file = LearnedFile.open(PartialCodestream(open_source(data)), model)
         assert file is not None
         area = file.header.area

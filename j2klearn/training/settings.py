@@ -5,13 +5,23 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..configuration import check_config
 from ..errors import ModelError, OptionError
 
-__all__ = ["INITIAL", "PRETRAINING", "QUANTISERS", "Settings", "read_config", "read_tables", "settings_of"]
+__all__ = [
+    "INITIAL",
+    "PRETRAINING",
+    "QUANTISERS",
+    "Settings",
+    "parse_changes",
+    "read_config",
+    "read_tables",
+    "settings_of",
+]
 
 T = TypeVar("T")
 
@@ -130,6 +140,28 @@ class Settings:
         return dataclasses.replace(self, steps=total - early * share, pretraining_steps=share)
 
 
+def parse_changes(words: Sequence[str]) -> dict[str, Any]:
+    """Read ``NAME=VALUE`` as TOML has it: other settings than those of a configuration.
+
+    Raises
+    ------
+    OptionError
+        If a setting is unknown, or its value is not one.
+    """
+    kinds = get_type_hints(Settings)
+    changes = {}
+    for word in words:
+        name, _, value = (part.strip() for part in word.partition("="))
+        if name not in kinds:
+            raise OptionError(f"there is no training setting {name!r}: they are {', '.join(kinds)}")
+        try:
+            changes[name] = tomllib.loads(f"value = {value}")["value"]
+        except ValueError:
+            changes[name] = value  # a word, for which quotes would be a nuisance
+        changes[name] = _converted(name, changes[name], kinds[name])
+    return changes
+
+
 def _converted(key: str, value: Any, kind: Any) -> Any:
     """Return a TOML value as what `Settings` declares, numbers for floats and arrays for tuples."""
     if get_origin(kind) is tuple and isinstance(value, list):
@@ -176,8 +208,15 @@ def settings_of(kind: type[T], table: dict[str, Any], path: Path) -> T:
     return kind(**{key: _converted(key, value, kinds[key]) for key, value in table.items()})
 
 
-def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
+def read_config(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], Settings]:
     """Read a training configuration: the model's part and the training settings.
+
+    Parameters
+    ----------
+    path : Path
+        TOML.
+    changes : mapping, optional
+        Settings in the place of those of the file.
 
     Raises
     ------
@@ -185,7 +224,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], Settings]:
         If the file is not a TOML file of ours, or asks for what there is not.
     """
     table, training = read_tables(path)
-    settings = settings_of(Settings, training, path)
+    settings = dataclasses.replace(settings_of(Settings, training, path), **(changes or {}))
     try:
         model = check_config(table)
     except ModelError as error:

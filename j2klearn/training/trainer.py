@@ -38,6 +38,15 @@ _LOG_EVERY = 10
 _LOG = ("step", "stage", "J", "J(base)", "quantiser step")
 
 
+def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two models differ in nothing but the base wavelet, from which weights may come all the same."""
+    return {**one, "base": None} == {**other, "base": None}
+
+
+def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
 class Trainer:
     """Trains one model; the whole state can be written and read back, so that a resumed run is the same run.
 
@@ -55,11 +64,13 @@ class Trainer:
     processes : Processes, optional
         The processes that train together; this one alone if not given.
     start : Model, optional
-        Whose weights to start from.
+        Whose weights to start from; its base wavelet may be another one.
     validation : Validation, optional
         Pictures to validate on, in the first process.
     steps : int, optional
         Steps of all stages together, in the place of the configuration's.
+    changes : mapping, optional
+        Settings in the place of the configuration's.
 
     Raises
     ------
@@ -77,8 +88,9 @@ class Trainer:
         start: Model | None = None,
         validation: Validation | None = None,
         steps: int | None = None,
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        self.config, self.settings = read_config(config)
+        self.config, self.settings = read_config(config, changes)
         if steps is not None:
             self.settings = self.settings.in_steps(steps)
         self.name, self.patches, self.folder, self.validation = config.stem, patches, folder, validation
@@ -89,9 +101,10 @@ class Trainer:
         if self.settings.initial == "random":
             randomise(structure)
         if start is not None:
-            if start.config != self.config:
+            begun = start.build().state_dict()
+            if not _alike(start.config, self.config) or _shapes(begun) != _shapes(structure.state_dict()):
                 raise OptionError(f"the model to start from is another network than that of {config}")
-            structure.load_state_dict(start.build().state_dict())
+            structure.load_state_dict(begun)
             self.started_from = start.id.hex()
         structure.to(self.processes.device).fast = self.settings.bfloat16
         self.structure = structure
@@ -189,6 +202,11 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the last step, validating and saving the state on the way."""
+        if (
+            not self.step and self.processes.first
+        ):  # what a run left that was stopped before its first checkpoint
+            for name in ("log.csv", "validation.csv"):
+                (self.folder / name).unlink(missing_ok=True)
         ratios: list[float] = []
         begun, first = time.monotonic(), self.step
         total, batch = self.settings.total, self.settings.batch * self.processes.count
