@@ -31,6 +31,7 @@ from j2klearn.access.parts import PartialCodestream
 from j2klearn.access.sources import open_source
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
+from j2klearn.neural.cost import entropy_cost
 from j2klearn.neural.decoder import NeuralFile
 from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from j2klearn.neural.pyramid import Pyramid
@@ -166,18 +167,15 @@ def speed(pictures: list[Path]) -> dict[str, Any]:
     costs = {}
     for name in (DEFAULT_LOSSY, DEFAULT_LOSSLESS):
         model = resolve_entropy(name)
-        costs[name] = {
-            "weights": model.parameters,
-            "multiplications_per_pixel": {str(count): model.multiplications(count) for count in (1, 3)},
-        }
+        cost = entropy_cost(model.config)
+        costs[name] = {"weights": cost.parameters, "grey": cost.first, "rgb": cost.macs}
     rows = [("what", "threads", "encoding in s", "decoding in s")]
     rows += [(c["what"], str(c["threads"]), f"{c['encode']:.2f}", f"{c['decode']:.2f}") for c in cases]
     print(text_table(rows))
     for name, cost in costs.items():
-        per_pixel = cost["multiplications_per_pixel"]
         print(
-            f"{name}: {cost['weights']} weights, {per_pixel['1'] / 1000:.1f} kMAC per grey pixel, "
-            f"{per_pixel['3'] / 1000:.1f} per pixel of RGB"
+            f"{name}: {cost['weights']} weights, {cost['grey'] / 1000:.1f} kMAC per grey pixel, "
+            f"{cost['rgb'] / 1000:.1f} per pixel of RGB"
         )
     return {"picture": pictures[0].name, "shape": image.shape, "cases": cases, "models": costs}
 

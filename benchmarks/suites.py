@@ -91,11 +91,11 @@ SUITES = {
     ),
     "kodak-neural": Suite(
         "Kodak, RGB, the neural profile",
-        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr"),
+        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr,psnr-y"),
     ),
     "cid22-validation-neural": Suite(
         "CID22 validation, RGB, the neural profile",
-        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr"),
+        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr,psnr-y"),
     ),
     "peers": Suite(
         "Kodak, RGB, other formats",

@@ -25,6 +25,19 @@ def test_psnr_and_ssim_are_those_of_scikit_image(grey, noisy):
     assert values["ssim"] < values["ms-ssim"] < 1
 
 
+def test_psnr_of_luma(rgb, grey, noisy):
+    wrong = rgb.copy()
+    wrong[..., 2] = np.roll(rgb[..., 2], 1, 0)
+    values = measure(rgb, wrong, 8, ["psnr", "psnr-y"])
+    planes = [image @ np.array([0.299, 0.587, 0.114]) for image in (rgb, wrong)]
+    assert values["psnr-y"] == pytest.approx(peak_signal_noise_ratio(*planes, data_range=255), abs=0.5)
+    assert values["psnr-y"] > values["psnr"] + 5  # blue alone is wrong
+    deep = [image.astype(np.uint16) * 257 for image in (rgb, wrong)]
+    assert measure(*deep, 16, ["psnr-y"])["psnr-y"] == pytest.approx(values["psnr-y"], abs=0.5)
+    of_grey = measure(grey, noisy, 8, ["psnr", "psnr-y"])
+    assert of_grey["psnr-y"] == of_grey["psnr"]
+
+
 def test_equal_pictures(rgb):
     values = measure(rgb, rgb, 8)
     assert values["psnr"] == 99

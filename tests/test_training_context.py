@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from skimage import data as photographs
 
 from j2klearn.cli import main
 from j2klearn.errors import InputError, ModelNotFoundError, OptionError
+from j2klearn.neural.choice import Chooser
+from j2klearn.neural.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
 from j2klearn.neural.model import ContextModel
+from j2klearn.neural.pyramid import area_of
+from j2klearn.subbands import Subbands
+from j2klearn.training.choosing import chosen
 from j2klearn.training.context_data import SubbandPatches, read_patches
 from j2klearn.training.context_settings import ContextSettings, read_context_config
 from j2klearn.training.context_trainer import ContextTrainer, context_bits
@@ -89,6 +95,62 @@ def test_it_learns_and_resumes(part, pictures, tmp_path):
         assert torch.equal(a, b)
 
 
+def test_indices_are_chosen_in_the_end(pictures, tmp_path):
+    """They cost fewer bits than all others that have been tried, and the encoder's own choices are as good."""
+    settings = replace(SETTINGS, first_steps=60, choose_from=0.5)
+    trainer = ContextTrainer("first", context_config(), settings, pictures, tmp_path)
+    trainer.run()
+    crop = pictures.crop(np.array([3]), slice(0, 1), np.random.default_rng(5))
+    step = torch.tensor([12.0])
+    with torch.no_grad():
+        chosen = sum(trainer.bits(trainer.average, crop, step, 0.33, choose=True))
+        rounded = sum(trainer.bits(trainer.average, crop, step, 0.5))
+    assert chosen < 0.97 * rounded
+
+
+def test_choices_of_training_are_those_of_the_encoder():
+    """What one place costs is the same, so that the best index of a place is."""
+    rng = np.random.default_rng(3)
+    parameters = np.stack(
+        [rng.integers(-99, 99, (400, 2)), rng.integers(-30, 30, (400, 2)), rng.integers(-120, 0, (400, 2))], 1
+    ).astype(np.int16)
+    scaled = rng.laplace(0, 1, 400).astype(np.float32)
+    bands = Subbands(area_of((1, 1)), np.zeros((1, 1), np.float32), [])
+    by_encoder = Chooser([bands], 1.0, mixture())._chosen(scaled, parameters)
+    units = np.array([LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT])[:, None]
+    mixtures = torch.from_numpy(parameters * units).float().permute(1, 2, 0)[None, None, ..., None]
+    by_training = chosen(mixtures, torch.from_numpy(scaled)[None, None, :, None]).numpy().ravel()
+    assert (by_encoder == by_training).mean() > 0.97
+    assert (by_encoder != np.rint(scaled)).mean() > 0.05
+
+
+def test_a_network_begins_as_a_smaller_one(pictures, tmp_path):
+    small = ContextTrainer("second", context_config(), SETTINGS, pictures, tmp_path / "small")
+    while small.step < 5:
+        small.train_step()
+    small.save()
+    config = context_config()
+    config["second"] |= {"width": config["second"]["width"] + 3, "blocks": 2, "layers": 3}
+    large = ContextTrainer("second", config, SETTINGS, pictures, tmp_path / "large")
+    large.start(tmp_path / "small")
+    crop = pictures.crop(np.array([0, 1]), slice(0, 3), np.random.default_rng(0))
+    step = torch.tensor([8.0, 30.0])
+    for choose in (False, True):
+        with torch.no_grad():
+            bits = [torch.stack(t.bits(t.average, crop, step, 0.4, choose=choose)) for t in (small, large)]
+        torch.testing.assert_close(*bits)
+    first = [weight.clone() for weight in large.network.parameters()]
+    for _ in range(2):  # what is new moves once something listens to it
+        large.train_step()
+    moved = [not torch.equal(a, b) for a, b in zip(first, large.network.parameters(), strict=True)]
+    assert all(moved)
+    large.save()
+    with pytest.raises(OptionError, match="cannot begin"):
+        small.start(tmp_path / "large")
+    with pytest.raises(OptionError, match="there is no"):
+        large.start(tmp_path / "nowhere")
+
+
 def test_lossless_patches(folder):
     patches = SubbandPatches(read_patches(folder, 256, 2), "5-3", 7, 0)
     assert patches.lossless
@@ -142,7 +204,9 @@ def test_bad_configurations(folder, tmp_path):
         read_patches(tmp_path / "b.toml".replace("b.toml", ""), 4096)
 
 
-@pytest.mark.parametrize("name", ["context97", "context53", "context-base97", "context97-unconditioned"])
+@pytest.mark.parametrize(
+    "name", ["context97", "context97-small", "context53", "context-base97", "context97-unconditioned"]
+)
 def test_shipped_configurations(name):
     from j2klearn.training.context_command import _config
 

@@ -79,7 +79,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--rates", type=_numbers, metavar="B,B", help="bits per pixel (default: 0.1 to 1.0 by 0.1)"
     )
-    parser.add_argument("--metrics", type=_words, metavar="M,M", help="psnr, ssim, ms-ssim (default: all)")
+    parser.add_argument(
+        "--metrics", type=_words, metavar="M,M", help="psnr, ssim, ms-ssim (default: these), psnr-y"
+    )
     parser.add_argument(
         "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
     )

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..errors import CodestreamError
 from ..pictures import read_picture
 from . import metrics
 from .codecs import find_codec
+from .luma import luma
 from .protocol import Protocol
 
 __all__ = ["Task", "bits_of", "prepare", "start_worker"]
-
-#: BT.601, as Pillow's conversion to "L" has it.
-_LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Task:
         for data in make(image, self.protocol.rates, depth):
             decoded = codec.decode(data)
             if decoded.ndim > image.ndim:  # WebP and AVIF have no greyscale
-                decoded = _luma(decoded)
+                decoded = luma(decoded)
             if decoded.shape != image.shape:
                 raise CodestreamError(f"{codec.title} gave back {decoded.shape} for {image.shape}")
             out["bytes"].append(len(data))
@@ -69,14 +65,7 @@ def prepare(image: NDArray[Any], protocol: Protocol) -> NDArray[Any]:
     """Return a picture as the protocol wants it: as it is, or its luma."""
     if protocol.channels == "rgb" or image.ndim == 2:
         return image
-    return _luma(image)
-
-
-def _luma(image: NDArray[Any]) -> NDArray[Any]:
-    if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).convert("L"))
-    luma: NDArray[Any] = np.rint(image @ _LUMA).astype(image.dtype)
-    return luma
+    return luma(image)
 
 
 def start_worker() -> None:

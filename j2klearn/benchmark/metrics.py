@@ -1,4 +1,4 @@
-"""How good a decoded picture is: PSNR, and SSIM and MS-SSIM from pytorch-msssim."""
+"""How good a decoded picture is: PSNR, of all components and of luma, and SSIM and MS-SSIM from pytorch-msssim."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..quality import psnr
+from .luma import luma
 
-__all__ = ["METRICS", "library", "measure"]
+__all__ = ["LUMA", "METRICS", "library", "measure"]
 
 METRICS = ("psnr", "ssim", "ms-ssim")
+
+#: Of colour pictures, if asked for: the PSNR of luma.
+LUMA = "psnr-y"
 
 #: The 11 x 11 window has to fit, for MS-SSIM at a sixteenth of the size.
 _SMALLEST = {"ssim": 11, "ms-ssim": 161}
@@ -36,7 +40,7 @@ def measure(
     bit_depth : int
         Bits per sample, which set the peak.
     metrics : sequence of str
-        Of `METRICS`.
+        Of `METRICS`, and `LUMA`.
 
     Returns
     -------
@@ -46,7 +50,10 @@ def measure(
     values: dict[str, float | None] = {}
     if "psnr" in metrics:
         values["psnr"] = psnr(original, decoded, bit_depth)
-    others = [name for name in metrics if name != "psnr"]
+    if LUMA in metrics:
+        first, second = (luma(image) if image.ndim == 3 else image for image in (original, decoded))
+        values[LUMA] = psnr(first, second, bit_depth)
+    others = [name for name in metrics if name not in ("psnr", LUMA)]
     if not others:
         return values
     import torch
@@ -58,9 +65,9 @@ def measure(
 
     functions = {"ssim": ssim, "ms-ssim": ms_ssim}
     with torch.inference_mode():
-        pair = batch(original), batch(decoded)
+        batches = batch(original), batch(decoded)
         for name in others:
             fits = min(original.shape[:2]) >= _SMALLEST[name]
             peak = (1 << bit_depth) - 1
-            values[name] = functions[name](*pair, data_range=peak).item() if fits else None
+            values[name] = functions[name](*batches, data_range=peak).item() if fits else None
     return values

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..errors import OptionError
-from .metrics import METRICS
+from .metrics import LUMA, METRICS
 
 __all__ = ["RATES", "Protocol"]
 
@@ -34,7 +34,7 @@ class Protocol:
     rates : tuple of float
         Bits per pixel of complete files, rising.
     metrics : tuple of str
-        Of ``"psnr"``, ``"ssim"``, ``"ms-ssim"``.
+        Of ``"psnr"``, ``"ssim"``, ``"ms-ssim"``, and ``"psnr-y"``, of luma.
     bit_depth : int or None
         Bits in use of pictures of 16-bit samples; 16 if None.
     fallback : bool
@@ -63,9 +63,9 @@ class Protocol:
             raise OptionError(f"the channels are luma or rgb, not {self.channels!r}")
         if not self.rates or any(b <= a for a, b in zip((0.0, *self.rates), self.rates, strict=False)):
             raise OptionError("the rates have to be positive and to rise")
-        unknown = set(self.metrics) - set(METRICS)
+        unknown = set(self.metrics) - {*METRICS, LUMA}
         if unknown or "psnr" not in self.metrics:
-            raise OptionError(f"the metrics are psnr and others of {', '.join(METRICS)}")
+            raise OptionError(f"the metrics are psnr and others of {', '.join((*METRICS, LUMA))}")
         if self.bit_depth is not None and not 8 <= self.bit_depth <= 16:
             raise OptionError(f"the bit depth is 8 to 16, not {self.bit_depth}")
 

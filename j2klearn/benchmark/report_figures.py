@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-__all__ = ["Scale", "Style", "codec_styles", "curve", "metric_name", "per_picture", "sweep"]
+__all__ = ["DECIBELS", "Scale", "Style", "codec_styles", "curve", "metric_name", "per_picture", "sweep"]
 
 Figure = dict[str, Any]
 
-_METRICS = {"psnr": "PSNR", "ssim": "SSIM", "ms-ssim": "MS-SSIM"}
+_METRICS = {"psnr": "PSNR", "ssim": "SSIM", "ms-ssim": "MS-SSIM", "psnr-y": "PSNR of luma"}
+
+#: Metrics that are in dB as they are.
+DECIBELS = ("psnr", "psnr-y")
+
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "triangle-down", "cross")
 _LEARNED_COLOURS, _OTHER_COLOURS = 3, 7
 _MOST_NAMED_BARS = 60
@@ -74,7 +78,7 @@ def metric_name(metric: str) -> str:
 
 def curve(results: Mapping[str, Any], metric: str, styles: Mapping[str, Style], scale: Scale) -> Figure:
     """Draw the averaged rate-distortion curves of one metric; without traces where there is nothing to draw."""
-    decibels = metric == "psnr" or scale is not Scale.MEASURED
+    decibels = metric in DECIBELS or scale is not Scale.MEASURED
     digits, unit = (".2f", " dB") if decibels else (".4f", "")
     curves = {
         codec["name"]: _averages(results, codec["name"], metric, decibels) for codec in results["codecs"]

@@ -17,14 +17,14 @@ from .mixture import Mixture
 from .symbols import cost_bits
 from .walk import Parameters, Station, Values
 
-__all__ = ["WEIGHT", "Chooser"]
+__all__ = ["MOST_ERROR", "WEIGHT", "Chooser"]
 
 #: What a bit is worth in squared quantiser steps: the slope of a uniform quantiser's distortion, 2 ln 2 / 12, at high
 #: rates, and a little more where most indices are zero.
 WEIGHT = 0.13
 
 #: No bits make up for an error that is larger than this, in quantiser steps.
-_MOST_ERROR = 0.95
+MOST_ERROR = 0.95
 
 
 class Chooser:
@@ -70,7 +70,7 @@ class Chooser:
         size = np.abs(scaled)
         index = np.floor(size + 0.5)
         # the one nearer to zero, where there is one and its error is bearable
-        which = np.flatnonzero((index > 0) & (size - index + 1 < _MOST_ERROR))
+        which = np.flatnonzero((index > 0) & (size - index + 1 < MOST_ERROR))
         if which.size:
             sign, size, upper = np.sign(scaled[which]), size[which], index[which]
             lower = upper - 1

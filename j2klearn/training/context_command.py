@@ -42,7 +42,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--start",
         type=Path,
         metavar="DIR",
-        help="begin with luma's weights of the run in DIR (cross-component)",
+        help="begin with the weights of the run in DIR: of the kind context, of networks that may be smaller; "
+        "of the kind cross-component, those of luma",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
@@ -99,8 +100,9 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
     trainers = [ContextTrainer(part, config, settings, pictures, options.out) for part in PARTS]
     for trainer in trainers:
         wanted = options.part in (None, trainer.part)
-        if options.resume or not wanted:
-            trainer.resume()
+        resumed = (options.resume or not wanted) and trainer.resume()
+        if options.start is not None and not resumed:
+            trainer.start(options.start)
         if wanted:
             trainer.run()
     model = assembled(config, path.stem, trainers)

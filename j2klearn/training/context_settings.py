@@ -30,6 +30,8 @@ class ContextSettings:
         Quantiser steps in grey levels, of which one is drawn log-uniformly per crop; nothing to lossless models.
     offset_range : (float, float)
         Rounding offsets of the quantiser, of which one is drawn per batch.
+    choose_from : float
+        Share of the steps after which indices are chosen by their cost, as the encoder does it; 1: never.
     average : float
         Decay of the moving average of the weights that is kept.
     held_out : int
@@ -48,6 +50,7 @@ class ContextSettings:
     learning_rate: float = 4e-3
     step_range: tuple[float, float] = (4.0, 100.0)
     offset_range: tuple[float, float] = (0.25, 0.45)
+    choose_from: float = 0.6
     average: float = 0.998
     held_out: int = 64
     validate_every: int = 2000
@@ -61,6 +64,7 @@ class ContextSettings:
             (min(self.batch, self.validate_every, self.save_every) >= 1, "below one"),
             (0 < self.step_range[0] <= self.step_range[1], "an impossible step_range"),
             (0 <= self.offset_range[0] <= self.offset_range[1] <= 0.5, "an offset_range outside of 0 to 0.5"),
+            (0 <= self.choose_from <= 1, "a choose_from outside of 0 to 1"),
             (0 <= self.average < 1, "an average outside of 0 to 1"),
         ):
             if not ok:

@@ -2,7 +2,7 @@
 
 The transform stays as it is. First the network of luma is trained, then, alone, that of the components that are coded
 with luma known. One set of weights serves all rates: the quantiser step is drawn for every picture, and so is the
-rounding offset of the quantiser.
+rounding offset of the quantiser. In the end indices are chosen as the encoder chooses them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..errors import OptionError
 from ..neural import features as seen
 from ..neural.context import ContextNetwork, mixture_bits
 from ..neural.lowpass import FRACTION, Irreversible, LowPass, Reversible
 from ..neural.model import ContextModel
 from ..neural.network import rounded
+from .choosing import chosen
 from .context_data import Crop, SubbandPatches
 from .context_settings import ContextSettings
+from .growth import grow
 
 __all__ = ["PARTS", "ContextTrainer", "assembled", "context_bits", "network_of"]
 
@@ -66,6 +69,7 @@ def context_bits(
     lossless: bool,
     conditioned: bool,
     bfloat16: bool,
+    scaled: list[Tensor] | None = None,
 ) -> list[Tensor]:
     """Return the bits of all details of every level, finest first.
 
@@ -85,19 +89,24 @@ def context_bits(
         The second network sees the components before.
     bfloat16 : bool
         Compute in bfloat16.
+    scaled : list of Tensor of float, each (N, C, 3, h, w), optional
+        Coefficients over the quantiser step: indices are chosen from them, and `details` are those that are replaced.
     """
     levels, count = len(details), len(ll)
     components = range(1) if part == "first" else range(1, 3)
     kind = Reversible if lossless else Irreversible
     lows: list[LowPass] = [kind(ll[:, c], levels) for c in components]
     bits: list[Tensor] = []
-    for level in range(levels, 0, -1):
-        bands = details[level - 1]
+
+    def mixtures_of(level: int, bands: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what the network says of the details of a level, and these of all components in one batch."""
         shape = (bands.shape[-2], bands.shape[-1])
         inputs = []
         for c, low in zip(components, lows, strict=True):
-            above = details[level][:, c] if level < levels else None
-            planes = [seen.known(low, above), seen.scalar_planes(step_code, level, shape)]
+            planes = [
+                seen.known(low, None if above is None else above[:, c]),
+                seen.scalar_planes(step_code, level, shape),
+            ]
             if part == "second" and conditioned:
                 before = [bands[:, 0], bands[:, 1] if c == 2 else None]
                 planes.append(seen.others(before, shape, count))
@@ -106,11 +115,23 @@ def context_bits(
         own = torch.cat([bands[:, c] for c in components])
         known = seen.compress(own << FRACTION).float() / seen.UNIT
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            mixtures = network(x.contiguous(memory_format=torch.channels_last), known)
-        total = mixture_bits(mixtures, own.float()).sum()
-        bits.append(total)
+            return network(x.contiguous(memory_format=torch.channels_last), known), own
+
+    above = None
+    for level in range(levels, 0, -1):
+        bands = details[level - 1]
+        if scaled is not None:
+            with torch.no_grad():
+                mixtures, own = mixtures_of(level, bands, above)
+                best = chosen(mixtures, torch.cat([scaled[level - 1][:, c] for c in components]))
+            bands = bands.clone()
+            for c, part_of in zip(components, best.split(count), strict=True):
+                bands[:, c] = part_of
+        mixtures, own = mixtures_of(level, bands, above)
+        bits.append(mixture_bits(mixtures, own.float()).sum())
         for c, low in zip(components, lows, strict=True):
             low.refine([bands[:, c, 0], bands[:, c, 1], bands[:, c, 2]])
+        above = bands
     return bits[::-1]
 
 
@@ -160,11 +181,14 @@ class ContextTrainer:
         warm = min(1.0, (step + 1) / max(1, min(300, self.steps // 10)))
         return warm * max(0.001, 0.5 * (1 + math.cos(math.pi * step / max(1, self.steps))))
 
-    def bits(self, network: ContextNetwork, crop: Crop, step: Tensor, offset: float) -> list[Tensor]:
-        """Return the bits of crops by level at quantiser steps (N,)."""
+    def bits(
+        self, network: ContextNetwork, crop: Crop, step: Tensor, offset: float, *, choose: bool = False
+    ) -> list[Tensor]:
+        """Return the bits of crops by level at quantiser steps (N,), of indices that the network chooses or not."""
         if self.pictures.lossless:
             step, offset = torch.ones(len(crop.ll)), 0.0
         ll, details = _quantised(crop, step, offset)
+        scale = (1 / step).view(-1, 1, 1, 1, 1)
         return context_bits(
             network,
             self.part,
@@ -174,6 +198,7 @@ class ContextTrainer:
             lossless=self.pictures.lossless,
             conditioned=bool(self.options.get("conditioned")),
             bfloat16=self.settings.bfloat16 and torch.is_grad_enabled(),
+            scaled=[band * scale for band in crop.details] if choose and not self.pictures.lossless else None,
         )
 
     def train_step(self) -> float:
@@ -183,7 +208,9 @@ class ContextTrainer:
         chosen = rng.choice(len(self.pictures) - s.held_out, s.batch, replace=False)
         crop = self.pictures.crop(chosen, slice(0, 1 if self.part == "first" else 3), rng)
         step = _steps(s.step_range, s.batch, rng)
-        bits = self.bits(self.network, crop, step, float(rng.uniform(*s.offset_range)))
+        offset = float(rng.uniform(*s.offset_range))
+        choose = self.step >= s.choose_from * self.steps
+        bits = self.bits(self.network, crop, step, offset, choose=choose)
         count = crop.details[0][:, 0].numel() * 4 / 3 * (1 if self.part == "first" else 2)
         cost = torch.stack(bits).sum() / count
         self.optimiser.zero_grad(set_to_none=True)
@@ -259,6 +286,20 @@ class ContextTrainer:
         temporary = self.folder / f"{self.part}.tmp"
         torch.save(state, temporary)
         os.replace(temporary, self.folder / f"{self.part}.pt")
+
+    def start(self, folder: Path) -> None:
+        """Begin with what another run has reached, whose network is smaller or of this size.
+
+        Raises
+        ------
+        OptionError
+            If there is none, or the network is another one.
+        """
+        path = folder / f"{self.part}.pt"
+        if not path.exists():
+            raise OptionError(f"there is no {path} to begin with")
+        grow(self.network, torch.load(path, weights_only=True)["average"])
+        self.average.load_state_dict(self.network.state_dict())
 
     def resume(self) -> bool:
         """Go on from the folder's state; return whether there is one."""

@@ -1,0 +1,55 @@
+"""Larger context networks that begin as smaller ones: what is added changes nothing until it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..errors import OptionError
+from ..neural.context import ContextNetwork
+
+__all__ = ["grow"]
+
+
+def grow(network: ContextNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Give a network, just made, the weights of one that is smaller or of its size.
+
+    Channels that are new start at random, but nobody who was there before listens to them; blocks and layers that are
+    new add zero.
+
+    Parameters
+    ----------
+    network : ContextNetwork
+        Changed in place.
+    weights : mapping of str to Tensor
+        The state of the smaller one.
+
+    Raises
+    ------
+    OptionError
+        If the other one is not smaller.
+    """
+    own = network.state_dict()
+    if not set(weights) <= set(own):
+        raise OptionError("a network cannot begin as one that has more blocks or layers")
+    with torch.no_grad():
+        for name, target in own.items():
+            source = weights.get(name)
+            if source is None:
+                if (
+                    name.startswith("fusions") or ".second." in name
+                ):  # what a block or a layer adds to its input
+                    target.zero_()
+                continue
+            if source.ndim != target.ndim or any(
+                a > b for a, b in zip(source.shape, target.shape, strict=True)
+            ):
+                raise OptionError("a network cannot begin as one that is wider, or of another kind")
+            rows = source.shape[0]
+            if source.ndim > 1:
+                target[:rows].zero_()
+                target[:rows, : source.shape[1]] = source
+            else:
+                target[:rows] = source
