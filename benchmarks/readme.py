@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from j2klearn.benchmark.deltas import Curve, bd_rate
+
 HERE = Path(__file__).parent
 PAGES = (
     HERE.parent / "README.md",
-    *(HERE.parent / "docs" / f"{name}.md" for name in ("access", "arrays", "batch")),
+    *(HERE.parent / "docs" / f"{name}.md" for name in ("access", "arrays", "batch", "training")),
 )
 _MARKS = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
@@ -60,6 +62,90 @@ def coding() -> str:
         cells.append(f"{first['better_on']} of {first['of']}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _of_default(found: dict[str, Any], metric: str = "psnr") -> dict[str, Any]:
+    """Return what a suite says of the default model against the 9/7."""
+    model = next(codec["name"] for codec in found["codecs"] if codec["kind"] == "learned")
+    deltas: list[dict[str, Any]] = found["deltas"]
+    return next(delta for delta in deltas if delta["codec"] == model and delta["metric"] == metric)
+
+
+def damage() -> str:
+    """Return how far files are below the 9/7 where a learned transform could do harm."""
+    screens, burnt = (_of_default(result(f"{name}-luma")) for name in ("screenshots", "overexposed"))
+    least = [delta["least_gain"]["value"] for delta in (screens, burnt)]
+    return (
+        f"At equal bytes, at any of ten rates, the file is at worst {least[0]:+.2f} dB against the 9/7 on "
+        f"{len(screens['per_picture'])} screenshots, and {least[1]:+.2f} dB on Kodak with burnt-out highlights "
+        "(luma).\n"
+    )
+
+
+def effort() -> str:
+    """Return what effort 2 gives."""
+    found = result("effort")
+    row = next(row for row in found["efforts"] if row["effort"] == 2)
+    return (
+        f"{row['bd_rate']:+.1f} % ({row['bd_metric']:+.2f} dB) on {len(found['pictures'])} pictures of CID22 "
+        "validation (luma, one file per rate, 0.25 to 1 bpp), at "
+        f"{row['seconds_per_megapixel']:.0f} s per megapixel and rate on "
+        "one core.\n"
+    )
+
+
+def parts() -> str:
+    """Return what parts of the codec are worth."""
+    found = result("parts")
+    rows = [["part", "BD-rate", "PSNR"]]
+    rows += [[p["part"], _percent(p["bd_rate"]), f"{p['bd_metric']:+.2f} dB"] for p in found["parts"]]
+    return _table(rows)
+
+
+def _rate(found: dict[str, Any], anchor: str, codec: str) -> float | None:
+    curves = [found["curves"].get(name, {}) for name in (anchor, codec)]
+    if not all("psnr" in curve for curve in curves):
+        return None
+    return bd_rate(*(Curve.of(curve["bpp"], curve["psnr"]) for curve in curves))
+
+
+def compact() -> str:
+    """Return the table of the models without de-quantisation."""
+    suites = [result(f"{name}-compact") for name in ("kodak-luma", "cid22-validation-luma")]
+    rows = [
+        ["", *(f"{place}, against the {anchor}" for place in ("Kodak", "CID22") for anchor in ("9/7", "5/3"))]
+    ]
+    for name in ("hybrid97-9c-compact", "hybrid53-9c-compact"):
+        rates = [_percent(_rate(found, anchor, name)) for found in suites for anchor in ("9-7", "5-3")]
+        rows.append([f"`{name}`", *rates])
+    return _table(rows)
+
+
+def ablation() -> str:
+    """Return our ablation beside the paper's Table II."""
+    found = result("ablation")
+    paper = json.loads((HERE / "paper" / "table2.json").read_text())["psnr"]
+    rows = [
+        [
+            "configuration",
+            "J / J(base) at the end",
+            "against the 5/3",
+            "against the 9/7",
+            "P1 against the 5/3",
+            "P1 against the 9/7",
+        ]
+    ]
+    for name, stages in found["training"].items():
+        rates = [
+            "-" if (rate := _rate(found, anchor, name)) is None else f"{rate:+.1f} %"
+            for anchor in ("5-3", "9-7")
+        ]
+        theirs = []
+        for anchor in ("5-3", "9-7"):
+            values = [each[name] for each in paper[anchor].values() if name in each]
+            theirs.append(f"{min(values):+.1f} to {max(values):+.1f} %" if values else "")
+        rows.append([f"`{name}`", f"{stages['end-to-end'][1]:.3f}", *rates, *theirs])
+    return _table(rows)
 
 
 def speed() -> str:
@@ -199,6 +285,11 @@ def _speed(megapixels: float, seconds: float) -> list[str]:
 
 _FIGURES = {
     "coding": coding,
+    "damage": damage,
+    "effort": effort,
+    "compact": compact,
+    "ablation": ablation,
+    "parts": parts,
     "speed": speed,
     "readers": readers,
     "access-bytes": access_bytes,

@@ -74,14 +74,22 @@ class Suite:
 
 
 _TRIO = ("--codecs", "default,9-7,5-3")
+_COMPACT = (
+    *("--codecs", "hybrid53-9c-compact,hybrid97-9c-compact,9-7,5-3"),
+    *("--metrics", "psnr", "--crops", "0"),
+)
 _OPENJPEG = "9-7,5-3,opj-9-7,opj-5-3,pillow"
 
 SUITES = {
     "kodak-luma": Suite("Kodak, luma", _TRIO),
     "kodak-rgb": Suite("Kodak, RGB", (*_TRIO, "--channels", "rgb")),
+    "kodak-luma-compact": Suite("Kodak, luma, models without de-quantisation", _COMPACT),
+    "cid22-validation-luma-compact": Suite(
+        "CID22 validation, luma, models without de-quantisation", _COMPACT
+    ),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
-    "screenshots-luma": Suite("Screenshots, luma", _TRIO),
+    "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),
     "overexposed-luma": Suite(
         "Kodak, overexposed, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0"), overexposed
     ),

@@ -74,6 +74,17 @@ def test_ablation(pictures, tmp_path):
     assert again["curves"] == found["curves"]
 
 
+@pytest.mark.slow
+def test_effort(tmp_path):
+    write_pictures(tmp_path, 1)
+    with Image.open(tmp_path / "0.png") as picture:
+        picture.crop((0, 0, 96, 64)).save(tmp_path / "0.png")
+    run("effort.py", tmp_path, "--first", 1, "--json", tmp_path / "effort.json")
+    found = json.loads((tmp_path / "effort.json").read_text())
+    assert [row["effort"] for row in found["efforts"]] == [1, 2]
+    assert found["efforts"][1]["times"] > 1
+
+
 def test_other_readers(pictures, tmp_path):
     run("other_readers.py", pictures, "--json", tmp_path / "readers.json")
     found = json.loads((tmp_path / "readers.json").read_text())

@@ -1,0 +1,74 @@
+"""What the effort of encoding gives: rates at equal PSNR, and time, against effort 0.
+
+    python benchmarks/effort.py PICTURES [--first 4]
+
+Luma, one file per rate, real bytes, the default model. Writes benchmarks/results/effort.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+import j2klearn
+from j2klearn.benchmark.deltas import Curve, compare
+from j2klearn.benchmark.environment import made_by
+from j2klearn.benchmark.luma import luma
+from j2klearn.benchmark.run import find_pictures
+from j2klearn.effort import EFFORTS
+from j2klearn.pictures import read_picture
+from j2klearn.quality import psnr
+
+RATES = (0.25, 0.5, 0.75, 1.0)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", type=Path, help="folder of pictures")
+    parser.add_argument("--first", type=int, default=4, help="so many of them (default: %(default)s)")
+    results = Path(__file__).parent / "results" / "effort.json"
+    parser.add_argument("--json", type=Path, default=results, help="results")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    files = find_pictures([options.pictures])[: options.first]
+    curves: dict[int, dict[str, Curve]] = {effort: {} for effort in EFFORTS}
+    seconds, pixels = dict.fromkeys(EFFORTS, 0.0), 0
+    for path in tqdm(files, unit=" pictures"):
+        image = luma(read_picture(path))
+        pixels += image.size * len(RATES)
+        for effort in EFFORTS:
+            points = []
+            for rate in RATES:
+                begun = time.process_time()
+                data = j2klearn.encode(image, bpp=rate, effort=effort, threads=1)
+                seconds[effort] += time.process_time() - begun
+                points.append((8 * len(data) / image.size, psnr(image, j2klearn.decode(data, threads=1))))
+            curves[effort][path.name] = Curve.of(*zip(*points, strict=True))
+    rows = []
+    for effort in EFFORTS[1:]:
+        found = compare(curves[0], curves[effort])
+        spent = {
+            "seconds_per_megapixel": seconds[effort] / pixels * 1e6,
+            "times": seconds[effort] / seconds[0],
+        }
+        rows.append({"effort": effort, **found, **spent})
+        print(
+            f"effort {effort}: {found['bd_rate']:+.2f} %, {found['bd_metric']:+.2f} dB, "
+            f"{spent['times']:.0f} x the time, {spent['seconds_per_megapixel']:.0f} s per megapixel"
+        )
+    made = made_by(f"python benchmarks/effort.py PICTURES --first {options.first}")
+    document = {**made, "pictures": [path.name for path in files], "rates": RATES, "efforts": rows}
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
