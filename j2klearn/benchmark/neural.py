@@ -26,7 +26,7 @@ class Neural:
     kind: Kind = "learned"
     missing: str | None = None
     #: From the fewest bits to the most, for 0.1 to 2 bits per pixel of photographs.
-    settings: tuple[float, ...] = (6, 17, 28, 39, 50, 61)
+    settings: tuple[float, ...] = (6, 17, 28, 39, 50, 62)
 
     def __init__(self, model: str, threads: int = 1) -> None:
         self.model, self.threads = model, threads

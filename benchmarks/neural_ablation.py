@@ -1,0 +1,81 @@
+"""Two ablations of the neural profile at equal budgets: the transform under one context model, and chroma without luma.
+
+    python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES [--steps 600] [--patches 800] [--first 6]
+
+Entropy models of the same size are trained for as many steps of the same pictures, and measured by real files (RGB,
+one file per quality): over the 9/7, over the learned transform, and over this with chroma that knows nothing of luma.
+A study that was stopped goes on where it was. Writes benchmarks/results/neural-ablation.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from suites import condense
+
+from j2klearn.benchmark.run import find_pictures
+from j2klearn.cli import main as j2klearn
+
+HERE = Path(__file__).parent
+
+#: The anchor, and those that differ from it in one thing.
+CONFIGS = ("context97-unconditioned", "context97-small", "context-base97")
+
+#: The networks of luma of these are the same.
+SAME_LUMA = {"context97-small": "context97-unconditioned"}
+
+
+def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
+    """Train an entropy model; return its file."""
+    folder = runs / name
+    model = folder / f"{name}.safetensors"  # benchmarks call a model by the name of its file
+    if model.exists():
+        return model
+    folder.mkdir(parents=True, exist_ok=True)
+    same = runs / SAME_LUMA.get(name, name) / "first.pt"
+    if same.exists() and not (folder / "first.pt").exists():
+        shutil.copy(same, folder)
+    words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
+    words += ["--steps", str(options.steps), "--patches", str(options.patches), "--threads", "1"]
+    if j2klearn(words):
+        raise SystemExit(f"training {name} failed")
+    return (folder / "model.safetensors").rename(model)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="training pictures, or tar files of them")
+    parser.add_argument("--pictures", type=Path, required=True, help="pictures to measure on")
+    parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
+    parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
+    parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")
+    options = parser.parse_args()
+    models = [train(name, options, options.out / f"{options.steps}-steps") for name in CONFIGS]
+    report = options.out / "report"
+    pictures = map(str, find_pictures([options.pictures])[: options.first])
+    words = ["benchmark", *pictures, "--out", str(report), "--codecs", ",".join(map(str, models))]
+    words += ["--anchor", models[0].stem, "--channels", "rgb", "--metrics", "psnr,psnr-y", "--crops", "0"]
+    status = j2klearn([*words, "--workers", str(options.workers)])
+    if status == 0:
+        command = (
+            f"python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES --first {options.first} "
+            f"--steps {options.steps} --patches {options.patches}"
+        )
+        found = condense(
+            "entropy models at equal budgets", command, json.loads((report / "results.json").read_text())
+        )
+        path = HERE / "results" / "neural-ablation.json"
+        path.write_text(json.dumps(found | {"steps": options.steps}, indent=1) + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
