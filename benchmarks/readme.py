@@ -283,6 +283,63 @@ def _speed(megapixels: float, seconds: float) -> list[str]:
     return [f"{seconds:.1f} s", f"{megapixels / seconds:.2f} MP/s"]
 
 
+def neural_coding() -> str:
+    """Return the BD-rates of the neural profile against all that its suite has measured, and published curves."""
+    found = result("kodak-neural")
+    curves, model = found["curves"], "context97"
+    learned = next(
+        codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
+    )
+    rows = [["against", "PSNR of RGB", "PSNR of luma"]]
+    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the default model, EBCOT"}.items():
+        rates = [
+            _percent(
+                bd_rate(*(Curve.of(curves[name]["bpp"], curves[name][metric]) for name in (anchor, model)))
+            )
+            for metric in ("psnr", "psnr-y")
+        ]
+        rows.append([title, *rates])
+    for anchor, title in {"published-hm": "HM, published", "published-vtm": "VTM, published"}.items():
+        rows.append([title, _percent(found["against_published"][model][anchor]), "-"])
+    return _table(rows)
+
+
+def neural_lossless() -> str:
+    """Return the sizes of lossless files."""
+    totals = result("neural-lossless")["totals"]
+    base = totals["OpenJPEG 5/3"]
+    sizes = [f"{100 * (size / base - 1):+.2f} % ({name})" for name, size in totals.items() if size != base]
+    return f"Lossless, all bytes against OpenJPEG's 5/3: {', '.join(sizes)}.\n"
+
+
+def neural_exact() -> str:
+    """Return how many files decode to the same subbands, and their size against the cross-entropy."""
+    files = result("neural-exact")["files"]
+    over = max(row["segments"] / row["cross_entropy"] - 1 for row in files)
+    head = [row["bytes"] - row["segments"] for row in files]
+    same = sum(row["same"] and row["exact"] for row in files)
+    return (
+        f"Of {len(files)} files {same} decode to the same subbands in another process with other threads; their coded "
+        f"coefficients are {100 * over:.2f} % above the model's cross-entropy at most, and headers, preview and boxes "
+        f"are {min(head)} to {max(head)} bytes.\n"
+    )
+
+
+def neural_speed() -> str:
+    """Return seconds and multiply-accumulates."""
+    found = result("neural-speed")
+    rows = [["768 x 512 RGB", "threads", "encoding", "decoding"]]
+    rows += [
+        [case["what"], str(case["threads"]), f"{case['encode']:.2f} s", f"{case['decode']:.2f} s"]
+        for case in found["cases"]
+    ]
+    cost = found["models"]["context97"]
+    return (
+        f"{_table(rows)}\n`context97` has {cost['weights']:,} weights and takes {cost['rgb'] / 1000:.1f} "
+        "thousand multiply-accumulates per pixel of RGB.\n"
+    )
+
+
 _FIGURES = {
     "coding": coding,
     "damage": damage,
@@ -290,6 +347,10 @@ _FIGURES = {
     "compact": compact,
     "ablation": ablation,
     "parts": parts,
+    "neural-coding": neural_coding,
+    "neural-lossless": neural_lossless,
+    "neural-exact": neural_exact,
+    "neural-speed": neural_speed,
     "speed": speed,
     "readers": readers,
     "access-bytes": access_bytes,

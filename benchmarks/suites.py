@@ -20,6 +20,7 @@ from pathlib import Path
 import glymur
 import numpy as np
 
+from j2klearn.benchmark.deltas import Curve, bd_rate
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
 from j2klearn.pictures import read_picture, write_picture
@@ -126,10 +127,26 @@ SUITES = {
 
 
 def condense(text: str, command: str, document: dict) -> dict:
-    """Return what is kept of a run: all but the points of single pictures."""
-    kept = ("created", "versions", "machine", "protocol", "codecs", "curves", "deltas", "skipped", "speed")
+    """Return what is kept of a run: all but the points of single pictures, and of published curves what they say."""
+    kept = ("created", "versions", "machine", "protocol", "codecs", "deltas", "skipped", "speed")
     pictures = [picture["name"] for picture in document["pictures"]]
-    return {"suite": text, "command": command, "pictures": pictures} | {key: document[key] for key in kept}
+    published = [codec["name"] for codec in document["codecs"] if codec["kind"] == "published"]
+    curves = {name: curve for name, curve in document["curves"].items() if name not in published}
+    found = {"suite": text, "command": command, "pictures": pictures} | {key: document[key] for key in kept}
+    found["curves"] = curves
+    if published:
+        found["against_published"] = {
+            name: {
+                other: bd_rate(*(_curve(document["curves"][each]) for each in (other, name)))
+                for other in published
+            }
+            for name in curves
+        }
+    return found
+
+
+def _curve(points: dict) -> Curve:
+    return Curve.of(points["bpp"], points["psnr"])
 
 
 def main() -> int:
