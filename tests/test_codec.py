@@ -364,7 +364,7 @@ def test_truncated_files_decode_to_what_is_there(layered: bytes, rgb: NDArray[np
 
 
 def test_every_cut_of_the_header_is_an_error(rgb: NDArray[np.uint8]) -> None:
-    data = j2klearn.encode(rgb[:32, :32], bpp=2)
+    data = j2klearn.encode(rgb[:32, :32], bpp=2, fallback=False)
     start_of_tile = data.index(b"\xff\x90")
     for end in range(start_of_tile):
         with pytest.raises(CodestreamError):
@@ -372,7 +372,7 @@ def test_every_cut_of_the_header_is_an_error(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_a_damaged_segment_is_an_error(rgb: NDArray[np.uint8]) -> None:
-    data = j2klearn.encode(rgb[:32, :32], bpp=2)
+    data = j2klearn.encode(rgb[:32, :32], bpp=2, fallback=False)
     at = data.index(b"J2KL")
     for offset in range(4, 50):
         broken = bytearray(data)
@@ -385,7 +385,8 @@ def test_a_segment_that_contradicts_the_header_is_an_error(
     rgb: NDArray[np.uint8], grey: NDArray[np.uint8]
 ) -> None:
     """The segment of one file in another."""
-    plain = {"model": "hybrid97-9c-compact", "jp2": False}  # without a table for each component
+    # without a table for each component
+    plain = {"model": "hybrid97-9c-compact", "jp2": False, "fallback": False}
     first, second = (j2klearn.encode(image[:32, :32], bpp=4, **plain) for image in (rgb, grey))
     segments = [data[data.index(b"J2KL") : data.index(b"\xff\x90")] for data in (first, second)]
     assert len(segments[0]) == len(segments[1])
