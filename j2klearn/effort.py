@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from .choice import NOTE, best, hopeless, order
 from .coders import LearnedCoder, OrdinaryCoder
 from .colour import planes
+from .errors import OptionError
 from .files import PSNR_TOLERANCE, File
 from .targets import Targets
 
 if TYPE_CHECKING:
     from .fitting import Fitting
 
-__all__ = ["EFFORTS", "learned_file", "measured"]
+__all__ = ["EFFORTS", "check_effort", "learned_file", "measured"]
 
 #: What `encode` takes for its effort.
 EFFORTS = (0, 1, 2)
@@ -30,6 +31,18 @@ _FACTOR = 1.35
 
 #: What fitting saves of a file that has to reach a PSNR, before it is known better.
 _SAVED = 0.06
+
+
+def check_effort(effort: int) -> None:
+    """Refuse an effort that there is not.
+
+    Raises
+    ------
+    OptionError
+        If it is none of `EFFORTS`.
+    """
+    if effort not in EFFORTS:
+        raise OptionError(f"the effort is one of {', '.join(map(str, EFFORTS))}, not {effort!r}")
 
 
 def learned_file(file: File, targets: Targets, effort: int = 0) -> bytes:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .choice import worth_measuring
 from .coders import LearnedCoder, OrdinaryCoder
 from .colour import Picture
-from .effort import EFFORTS, learned_file, measured
+from .effort import check_effort, learned_file, measured
 from .errors import OptionError
 from .files import File
 from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
@@ -243,8 +243,7 @@ def encode(
         layers=layers,
     )
     chosen = read_transform(model, wavelet, lossless=lossless, embed_model=embed_model)
-    if effort not in EFFORTS:
-        raise OptionError(f"the effort is one of {', '.join(map(str, EFFORTS))}, not {effort!r}")
+    check_effort(effort)
     report = progress or silent
     size = max(targets.values) if targets.kind == "bytes" else None
     if isinstance(chosen, str):

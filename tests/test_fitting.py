@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import j2klearn
+from j2klearn.batch.options import read_options
 from j2klearn.cli import main
 from j2klearn.coders import LearnedCoder
 from j2klearn.colour import Picture
@@ -115,6 +116,9 @@ def test_the_command_line_and_wrong_efforts(small, tmp_path):
     assert (tmp_path / "a.jp2").read_bytes() == j2klearn.encode(picture, bpp=2, effort=2)
     with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
         j2klearn.encode(picture, bpp=1, effort=3)
+    with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
+        read_options({"bpp": 1, "effort": 3})
+    assert len({read_options({"bpp": 1, "effort": effort}).digest for effort in (0, 1, 2)}) == 3
     # ordinary files know no effort
     assert j2klearn.encode(picture, bpp=1, model=None, effort=2) == j2klearn.encode(
         picture, bpp=1, model=None

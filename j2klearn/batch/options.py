@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..effort import check_effort
 from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
 from ..model import Model
@@ -69,6 +70,8 @@ def read_options(options: dict[str, Any]) -> Coding:
     known["model"] = model_id
     if not neural:  # the digest of which is older than profiles are
         del known["profile"], known["quality"]
+    if not known["effort"]:  # as in journals that are older than efforts are
+        del known["effort"]
     text = json.dumps(known, sort_keys=True)
     return Coding(arguments, hashlib.sha256(text.encode()).hexdigest()[:16])
 
@@ -84,6 +87,7 @@ def _check(arguments: dict[str, Any]) -> str:
     layout = inspect.signature(read_layout).parameters
     read_layout(_SIDE, _SIDE, **{key: value for key, value in arguments.items() if key in layout})
     _check_target(read_targets, arguments)
+    check_effort(arguments["effort"])
     return transform.id.hex() if isinstance(transform, Model) else transform
 
 
