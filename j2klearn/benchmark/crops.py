@@ -16,6 +16,7 @@ from ..pictures import read_picture
 from ..quality import psnr
 from .codecs import Codec
 from .measure import bits_of, prepare
+from .neural import Neural
 from .protocol import Protocol
 from .run import Picture, Run
 from .store import Store
@@ -73,7 +74,11 @@ def _one(
     store.write(f"{stem}-original.png", _png(image[window], depth))
     shown: dict[str, Any] = {}
     for codec in codecs:
-        (data,) = codec.single(image, [rate], depth)
+        # the neural profile has curves of its own rates, but one file of this one
+        if isinstance(codec, Neural):
+            data = codec.at(image, rate, depth)
+        else:
+            (data,) = codec.single(image, [rate], depth)
         decoded = codec.decode(data)
         name = f"{stem}-{codec.name}.png"
         store.write(name, _png(decoded[window], depth))

@@ -45,19 +45,22 @@ class Neural:
         return f"j2klearn {__version__}, entropy model {model.id.hex()}, qualities {self.settings}"
 
     def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        deep = bit_depth if image.dtype.itemsize > 1 else None
-        return [
-            encode(
-                image,
-                profile="neural",
-                model=self.model,
-                quality=quality,
-                bit_depth=deep,
-                threads=self.threads,
-                max_pixels=None,
-            )
-            for quality in self.settings
-        ]
+        return [self._encode(image, bit_depth, quality=quality) for quality in self.settings]
+
+    def at(self, image: Samples, rate: float, bit_depth: int) -> bytes:
+        """Return a file of so many bits per pixel."""
+        return self._encode(image, bit_depth, bpp=rate)
+
+    def _encode(self, image: Samples, bit_depth: int, **target: float) -> bytes:
+        return encode(
+            image,
+            profile="neural",
+            model=self.model,
+            bit_depth=bit_depth if image.dtype.itemsize > 1 else None,
+            threads=self.threads,
+            max_pixels=None,
+            **target,  # type: ignore[arg-type]
+        )
 
     layered = single
 
