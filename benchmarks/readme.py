@@ -304,6 +304,27 @@ def neural_coding() -> str:
     return _table(rows)
 
 
+def neural_ablation() -> str:
+    """Return what luma's knowledge is worth to chroma, and the transform to the context model."""
+    found = result("neural-ablation")
+    curves = found["curves"]
+    pairs = {
+        "chroma that knows luma, against chroma that does not": (
+            "context97-unconditioned",
+            "context97-small",
+        ),
+        "the learned transform, against the 9/7": ("context-base97", "context97-small"),
+    }
+    rows = [["all else equal", "PSNR of RGB", "PSNR of luma"]]
+    for title, pair in pairs.items():
+        rates = [
+            bd_rate(*(Curve.of(curves[name]["bpp"], curves[name][metric]) for name in pair))
+            for metric in ("psnr", "psnr-y")
+        ]
+        rows.append([title, *map(_percent, rates)])
+    return _table(rows)
+
+
 def neural_lossless() -> str:
     """Return the sizes of lossless files."""
     totals = result("neural-lossless")["totals"]
@@ -348,6 +369,7 @@ _FIGURES = {
     "ablation": ablation,
     "parts": parts,
     "neural-coding": neural_coding,
+    "neural-ablation": neural_ablation,
     "neural-lossless": neural_lossless,
     "neural-exact": neural_exact,
     "neural-speed": neural_speed,
