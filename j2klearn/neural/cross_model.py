@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from .. import weights
 from ..configuration import check_cross_component_config
-from ..errors import InputError, ModelError
+from ..errors import ModelError
 from ..limits import MAX_ENTROPY_MODEL_BYTES
 from ..subbands import Subbands
 from .bands import ROLES
 from .kernels import kernels
 from .mixture import mixture
-from .pyramid import Pyramid
+from .pyramid import Pyramid, check_pyramids
 from .quantisation import quantised
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class CrossComponentModel:
 
         shape = pyramids[0].shape
         levels = self.levels(shape)
-        if any(pyramid.shape != shape or pyramid.levels != levels for pyramid in pyramids):
-            raise InputError(f"pyramids of a picture have to be of one shape and have {levels} levels")
+        check_pyramids(pyramids, levels)
         writer = Writer(pyramids, mixture(MIXTURES, backend, threads=threads))
         walk = CrossWalk(self, kernels(backend, threads=threads), shape, len(pyramids), step_code, related)
         walk.through(writer, levels, progress)

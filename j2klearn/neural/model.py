@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from .. import weights
 from ..configuration import check_context_config
-from ..errors import InputError, ModelError
+from ..errors import ModelError
 from ..limits import MAX_ENTROPY_MODEL_BYTES
 from ..subbands import Subbands
 from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture
-from .pyramid import Pyramid
+from .pyramid import Pyramid, check_pyramids, default_levels
 from .segments import Counter, Reader, Writer
 from .walk import Walk
 
@@ -118,7 +118,7 @@ class ContextModel:
 
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""
-        return max(0, -(-max(shape) // _COARSEST) - 1).bit_length()
+        return default_levels(shape, _COARSEST)
 
     def encode(
         self,
@@ -139,8 +139,7 @@ class ContextModel:
         """
         shape = pyramids[0].shape
         levels = self.levels(shape)
-        if any(pyramid.shape != shape or pyramid.levels != levels for pyramid in pyramids):
-            raise InputError(f"pyramids of a picture have to be of one shape and have {levels} levels")
+        check_pyramids(pyramids, levels)
         writer = Writer(pyramids, mixture(backend=backend, threads=threads))
         walk = Walk(self, kernels(backend, threads=threads), shape, len(pyramids), step_code, related)
         walk.through(writer, levels, progress)

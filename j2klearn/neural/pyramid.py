@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..geometry import Rect
 from ..subbands import Subbands, subband_rects
 
-__all__ = ["MAX_LEVELS", "Pyramid", "area_of", "default_levels", "resolutions"]
+__all__ = ["MAX_LEVELS", "Pyramid", "area_of", "check_pyramids", "default_levels", "resolutions"]
 
 #: Decompositions of a pyramid at most; as in the learned-transform segment.
 MAX_LEVELS = 32
@@ -92,9 +93,16 @@ def area_of(shape: tuple[int, int]) -> Rect:
     return Rect(0, 0, *shape)
 
 
-def default_levels(shape: tuple[int, int]) -> int:
-    """Return as many decompositions as make the longer side of LL 8 samples or fewer."""
-    return max(0, -(-max(shape) // _COARSEST) - 1).bit_length()
+def check_pyramids(pyramids: Sequence[Pyramid], levels: int) -> None:
+    """Raise `InputError` unless all components of a picture have one shape and so many levels."""
+    shape = pyramids[0].shape
+    if any(pyramid.shape != shape or pyramid.levels != levels for pyramid in pyramids):
+        raise InputError(f"pyramids of a picture have to be of one shape and have {levels} levels")
+
+
+def default_levels(shape: tuple[int, int], coarsest: int = _COARSEST) -> int:
+    """Return as many decompositions as make the longer side of LL `coarsest` samples or fewer."""
+    return max(0, -(-max(shape) // coarsest) - 1).bit_length()
 
 
 def resolutions(shape: tuple[int, int], levels: int) -> Iterator[tuple[tuple[int, int], int]]:

@@ -51,12 +51,15 @@ def _steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) ->
     return torch.from_numpy(np.exp2(rng.uniform(low, high, count)).astype(np.float32))
 
 
-def _quantised(crop: Crop, step: Tensor, offset: float) -> tuple[Tensor, list[Tensor]]:
+def _over(crop: Crop, step: Tensor) -> Crop:
+    """Return the coefficients of crops over their quantiser steps (N,)."""
     scale = 1 / step.view(-1, 1, 1, 1)
-    low = torch.round(crop.ll * scale).long()
-    scale = scale[..., None]
-    details = [(band.sign() * (band.abs() * scale + offset).floor()).long() for band in crop.details]
-    return low, details
+    return Crop(crop.ll * scale, [band * scale[..., None] for band in crop.details])
+
+
+def _quantised(scaled: Crop, offset: float) -> tuple[Tensor, list[Tensor]]:
+    details = [(band.sign() * (band.abs() + offset).floor()).long() for band in scaled.details]
+    return torch.round(scaled.ll).long(), details
 
 
 def context_bits(
@@ -187,8 +190,8 @@ class ContextTrainer:
         """Return the bits of crops by level at quantiser steps (N,), of indices that the network chooses or not."""
         if self.pictures.lossless:
             step, offset = torch.ones(len(crop.ll)), 0.0
-        ll, details = _quantised(crop, step, offset)
-        scale = (1 / step).view(-1, 1, 1, 1, 1)
+        scaled = _over(crop, step)
+        ll, details = _quantised(scaled, offset)
         return context_bits(
             network,
             self.part,
@@ -198,7 +201,7 @@ class ContextTrainer:
             lossless=self.pictures.lossless,
             conditioned=bool(self.options.get("conditioned")),
             bfloat16=self.settings.bfloat16 and torch.is_grad_enabled(),
-            scaled=[band * scale for band in crop.details] if choose and not self.pictures.lossless else None,
+            scaled=scaled.details if choose and not self.pictures.lossless else None,
         )
 
     def train_step(self) -> float:

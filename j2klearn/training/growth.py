@@ -38,9 +38,8 @@ def grow(network: ContextNetwork, weights: Mapping[str, Tensor]) -> None:
         for name, target in own.items():
             source = weights.get(name)
             if source is None:
-                if (
-                    name.startswith("fusions") or ".second." in name
-                ):  # what a block or a layer adds to its input
+                # what a block or a layer adds to its input
+                if name.startswith("fusions") or ".second." in name:
                     target.zero_()
                 continue
             if source.ndim != target.ndim or any(
