@@ -15,6 +15,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import glymur
@@ -35,8 +36,8 @@ def as_they_are(source: Path | None, folder: Path) -> Path:
     return source
 
 
-def sixteen_bits(source: Path | None, folder: Path) -> Path:
-    """Make pictures with something in all 16 bits: mean values of 2 x 2 pixels, at half the size."""
+def deep(bits: int, source: Path | None, folder: Path) -> Path:
+    """Make pictures with something in all of their bits: mean values of 2 x 2 pixels, at half the size."""
     source = as_they_are(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):
@@ -44,7 +45,7 @@ def sixteen_bits(source: Path | None, folder: Path) -> Path:
         height, width = (size // 2 * 2 for size in image.shape[:2])
         blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).astype(np.float64)
         mean = blocks.mean(axis=(1, 3)).squeeze()
-        write_picture(folder / f"{path.stem}.png", np.rint(mean * 257).astype(np.uint16))
+        write_picture(folder / f"{path.stem}.png", np.rint(mean * ((1 << bits) - 1) / 255).astype(np.uint16))
     return folder
 
 
@@ -96,7 +97,12 @@ SUITES = {
     ),
     "kodak-effort": Suite("Kodak, luma, effort 2", (*_TRIO, "--effort", "2", "--crops", "0")),
     "kodak-16-bit": Suite(
-        "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), sixteen_bits
+        "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), partial(deep, 16)
+    ),
+    "kodak-12-bit": Suite(
+        "Kodak at half size, 12-bit RGB",
+        (*_TRIO, "--channels", "rgb", "--crops", "0", "--bit-depth", "12"),
+        partial(deep, 12),
     ),
     "kodak-neural": Suite(
         "Kodak, RGB, the neural profile",

@@ -92,6 +92,15 @@ _STRUCTURES = {
 #: Networks for learned de-quantisation by their ``kind``; the one without is `j2klearn.dequantise.Dequantiser`.
 _DEQUANTISERS = {
     "": _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
+    "guided": _Options(
+        {
+            "width": _CHANNELS,
+            "pairs": range(1, 5),
+            "chroma_width": _CHANNELS,
+            "chroma_pairs": range(1, 5),
+        },
+        {},
+    ),
     "residual": _Options({"width": _CHANNELS, "blocks": range(1, 15), "told": _FLAGS}, {}),
 }
 

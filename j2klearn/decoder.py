@@ -405,10 +405,10 @@ class _LearnedReader:
         """Take the quantisation noise off components at full resolution, in place."""
         from .dequantise import dequantise
 
-        for index, plane in enumerate(planes):
-            noise = self.file.noise_map(index, self.layers)
-            if noise is not None:
-                dequantise(plane, area, self.model.dequantiser, noise)
+        noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
+        if any(noise is not None for noise in noises):
+            ict = self.descriptor.colour == Colour.ICT
+            dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Return the whole picture at a resolution."""

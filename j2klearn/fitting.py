@@ -27,12 +27,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .colour import inverse_transform
 from .dequantise import NoiseMap
-from .geometry import Rect
 from .lattice import Lattice, bias_of
 from .subbands import Subbands, subband_rects
 from .training.rate import RateProxy
@@ -305,20 +304,22 @@ class Fitting:
         out = torch.cat(planes)
         if not self.model.dequantises:
             return out
-        cleaned = [
-            plane if noise is None else plane + checkpoint(self._added, plane, noise, use_reentrant=False)
-            for plane, noise in zip(out, self.noise, strict=True)
-        ]
+        cleaned = list(out)
+        for network, reads, writes in self.model.dequantiser.parts(len(out), ict=self.matrix is not None):
+            told = [noise for noise in (self.noise[at] for at in writes) if noise is not None]
+            if len(told) == len(writes):
+                added = checkpoint(self._added, network, out[list(reads)], told, use_reentrant=False)
+                for index, more in zip(writes, added, strict=True):
+                    cleaned[index] = out[index] + more
         return torch.stack(cleaned)
 
-    def _added(self, plane: Tensor, noise: NoiseMap) -> Tensor:
-        """Return what de-quantisation adds to a component."""
-        y0, x0, y1, x1 = self.area.y0, self.area.x0, self.area.y1, self.area.x1
-        even = Rect(y0 & ~1, x0 & ~1, -(-y1 // 2) * 2, -(-x1 // 2) * 2)
-        pads = (x0 - even.x0, even.x1 - x1, y0 - even.y0, even.y1 - y1)
-        wide = F.pad(plane[None, None], pads, mode="replicate")
-        added: Tensor = self.model.dequantiser(wide, noise.of(even))
-        return added[(0, 0, *self.area.slices_in(even))]
+    def _added(self, network: nn.Module, planes: Tensor, noises: Sequence[NoiseMap]) -> Tensor:
+        """Return what de-quantisation adds to components, seeing these planes (C, H, W)."""
+        area, even = self.area, self.area.evened()
+        pads = (area.x0 - even.x0, even.x1 - area.x1, area.y0 - even.y0, even.y1 - area.y1)
+        wide = F.pad(planes[None], pads, mode="replicate")
+        added: Tensor = network(wide, torch.cat([noise.of(even) for noise in noises], 1))
+        return added[(0, slice(None), *area.slices_in(even))]
 
     def _move(self, band: _Band, wanted: Tensor, weight: float, moving: float) -> None:
         """Move a share of the coefficients of a subband to the cells that are best while all others stay.

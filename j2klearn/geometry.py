@@ -76,6 +76,10 @@ class Rect:
         """Return the rectangle with `margin` positions added on every side."""
         return Rect(self.y0 - margin, self.x0 - margin, self.y1 + margin, self.x1 + margin)
 
+    def evened(self) -> Rect:
+        """Return the smallest rectangle with even corners that has this one in it."""
+        return Rect(self.y0 & ~1, self.x0 & ~1, ceil_div(self.y1, 2) * 2, ceil_div(self.x1, 2) * 2)
+
     def intersection(self, other: Rect) -> Rect:
         """Return the part of this rectangle that lies in `other` (empty rectangles keep a valid origin)."""
         y0, x0 = max(self.y0, other.y0), max(self.x0, other.x0)

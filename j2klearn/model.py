@@ -21,7 +21,7 @@ from .limits import MAX_MODEL_BYTES
 if TYPE_CHECKING:
     from torch import nn
 
-    from .dequantise import Dequantiser, ResidualDequantiser
+    from .dequantisers import AnyDequantiser
     from .structures import Structure
 
 __all__ = ["Model"]
@@ -29,7 +29,7 @@ __all__ = ["Model"]
 _DEQUANTISER = "dequantiser."
 
 
-def _load(network: nn.Module, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+def _load(network: nn.Module, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
     import torch
 
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
@@ -46,27 +46,27 @@ class Model:
     config : dict
         What the network is; see `j2klearn.configuration`.
     tensors : mapping of str to ndarray
-        The weights by name, float32.
+        The weights by name, float32 or float16.
     card : dict, optional
         Name, data, steps, seed, scores: whatever a person wants to know. It does not enter the id.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be, or weights are not finite float32.
+        If the configuration is not one that can be, or weights are not finite float32 or float16.
     """
 
     def __init__(
         self,
         config: dict[str, Any],
-        tensors: Mapping[str, NDArray[np.float32]],
+        tensors: Mapping[str, NDArray[np.floating[Any]]],
         card: dict[str, Any] | None = None,
     ) -> None:
         self.config = check_config(config)
         self.card = dict(card or {})
         for key, tensor in tensors.items():
-            if tensor.dtype != np.float32:
-                raise ModelError(f"the model's weights {key} are not float32")
+            if tensor.dtype not in (np.float32, np.float16):
+                raise ModelError(f"the model's weights {key} are not float32 or float16")
             if not np.isfinite(tensor).all():
                 raise ModelError(f"the model's weights {key} are not finite")
         if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
@@ -83,7 +83,7 @@ class Model:
         return sum(tensor.size for tensor in self._tensors.values())
 
     @property
-    def tensors(self) -> Mapping[str, NDArray[np.float32]]:
+    def tensors(self) -> Mapping[str, NDArray[np.floating[Any]]]:
         """The weights by name; not to be changed."""
         return self._tensors
 
@@ -147,11 +147,11 @@ class Model:
         return "dequantiser" in self.config
 
     @functools.cached_property
-    def dequantiser(self) -> Dequantiser | ResidualDequantiser:
+    def dequantiser(self) -> AnyDequantiser:
         """The network for learned de-quantisation, built once; not to be changed."""
         import torch
 
-        from .dequantise import dequantiser_of
+        from .dequantisers import dequantiser_of
         from .transform import fast_bfloat16
 
         network = dequantiser_of(self.config["dequantiser"])

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data as photographs
 
 import j2klearn
@@ -17,7 +18,8 @@ from j2klearn.access.sources import open_source
 from j2klearn.cli import main
 from j2klearn.configuration import check_config
 from j2klearn.decoder import LearnedFile
-from j2klearn.dequantise import Dequantiser, NoiseMap, ResidualDequantiser, dequantise, dequantiser_of
+from j2klearn.dequantise import NoiseMap, dequantise
+from j2klearn.dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.geometry import Rect
@@ -28,6 +30,7 @@ from j2klearn.quality import psnr
 from j2klearn.registry import resolve
 from j2klearn.segment import Descriptor, noise_fits
 from j2klearn.subbands import Subbands
+from j2klearn.training.dequantisation import GUIDED
 
 RATES = [0.2, 0.5, 1.0]
 
@@ -175,26 +178,24 @@ def test_blocks_are_not_seen(monkeypatch, picture):
     torch.manual_seed(0)
     network = Dequantiser(8, 2).eval()
     torch.nn.init.normal_(network.tail.weight, std=0.3)
-    plane = picture[:301, :255].astype(np.float32) - 128
+    plane = picture[None, :301, :255].astype(np.float32) - 128
     noise = NoiseMap(np.array([[2.0]], np.float32), np.array([0.0]), np.array([0.0]))
     once, blocks = plane.copy(), plane.copy()
-    dequantise(once, Rect(5, 7, 306, 262), network, noise)
+    dequantise(once, Rect(5, 7, 306, 262), network, [noise], ict=False)
     monkeypatch.setattr("j2klearn.dequantise._BLOCK", 64)
-    dequantise(blocks, Rect(5, 7, 306, 262), network, noise)
+    dequantise(blocks, Rect(5, 7, 306, 262), network, [noise], ict=False)
     assert np.abs(once - plane).max() > 1
     assert np.abs(once - blocks).max() < 1e-3
 
 
 def test_a_new_network_changes_nothing(picture):
-    plane = picture.astype(np.float32)
-    before = plane.copy()
-    dequantise(
-        plane,
-        Rect(0, 0, 512, 512),
-        Dequantiser(8, 1),
-        NoiseMap(np.zeros((1, 1), np.float32), *(np.zeros(1),) * 2),
-    )
-    assert np.array_equal(plane, before)
+    planes = np.repeat(picture[None].astype(np.float32), 3, axis=0)
+    before = planes.copy()
+    noises = [NoiseMap(np.zeros((1, 1), np.float32), *(np.zeros(1),) * 2)] * 3
+    for network in (Dequantiser(8, 1), GuidedDequantiser(8, 1, 8, 2)):
+        for ict in (False, True):
+            dequantise(planes, Rect(0, 0, 512, 512), network, noises, ict=ict)
+            assert np.array_equal(planes, before)
 
 
 def test_models_are_checked():
@@ -219,8 +220,6 @@ def test_memory_in_another_order_is_written_right(tmp_path):
 def test_training(tmp_path, capsys):
     folder = tmp_path / "pictures"
     folder.mkdir()
-    from PIL import Image
-
     for at in range(4):
         Image.fromarray(photographs.astronaut()[:256, 60 * at : 60 * at + 256]).save(folder / f"{at}.png")
     out = tmp_path / "model.safetensors"
@@ -247,6 +246,41 @@ def test_training(tmp_path, capsys):
     assert main([*argv, "--steps", "3"]) == 0
     assert Model.from_bytes(first).id == Model.load(out).id
     assert main([*argv, "--steps", "0"]) == 2
+    assert main([*argv, "--steps", "3", "--entropy", "context97"]) == 2
+    assert "--guided" in capsys.readouterr().err
+
+
+def test_guided_training(tmp_path, capsys, monkeypatch):
+    """It begins as the smaller network, learns from both coders, and its model codes pictures."""
+    settings = replace(GUIDED, width=34, chroma_width=8, chroma_pairs=1, crop=32, batch=4, learning_rate=1e-6)
+    monkeypatch.setattr("j2klearn.training.dequantisation.GUIDED", settings)
+    picture = photographs.astronaut()[:256, :256]
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    Image.fromarray(photographs.coffee()[:256, :256]).save(tmp_path / "b.png")
+    out = tmp_path / "model.safetensors"
+    argv = [
+        "train-dequantiser",
+        "hybrid97-9c-compact",
+        "--guided",
+        "--entropy",
+        "context97",
+        "--out",
+        str(out),
+    ]
+    argv += ["--data", str(tmp_path), "--steps", "2", "--threads", "1"]
+    assert main([*argv, "--start", "hybrid53-9c-compact"]) == 2
+    assert "begin with" in capsys.readouterr().err
+    assert main([*argv, "--start", DEFAULT_MODEL]) == 0
+    model = Model.load(out)
+    assert model.name == "hybrid97-9c-compact-guided"
+    assert model.tensors["dequantiser.luma.head.weight"].dtype == np.float16
+    x, noise = torch.rand(1, 1, 64, 64) * 100, torch.full((1, 1, 1, 1), 3.0)
+    before = resolve(DEFAULT_MODEL).dequantiser(x, noise)
+    assert torch.abs(model.dequantiser.luma(x, noise) - before).max() < 0.05 * before.abs().max()
+    data = j2klearn.encode(picture, bpp=0.5, model=model)
+    assert psnr(picture, j2klearn.decode(data, model=model), 8) > 25
+    part = j2klearn.decode(data, model=model, region=(100, 60, 170, 131)).astype(int)
+    assert np.abs(part - j2klearn.decode(data, model=model)[100:170, 60:131]).max() <= 1
 
 
 def test_nothing_is_done_to_pictures_that_are_too_small_to_tell():
@@ -294,13 +328,74 @@ def test_residual_dequantiser_works_in_blocks_like_on_the_whole():
     noise = NoiseMap(np.zeros((1, 1), np.float32), zero, zero)
     whole = torch.from_numpy(np.pad(plane, ((0, 1), (0, 1)), mode="edge"))[None, None]
     expected = plane + network(whole, torch.zeros(1, 1, 1, 1))[0, 0, :531, :37].numpy()
-    dequantise(plane, area, network, noise)
+    dequantise(plane[None], area, network, [noise], ict=False)
     assert np.abs(plane - expected).max() < 1e-2
+
+
+def guided() -> GuidedDequantiser:
+    network = GuidedDequantiser(8, 1, 9, 2)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(0, 0.1)
+    return network.eval().requires_grad_(False)
+
+
+def test_chroma_is_guided_by_luma_as_it_was_before():
+    rng = np.random.default_rng(3)
+    area = Rect(1, 0, 44, 37)
+    planes = rng.normal(0, 40, (4, *area.shape)).astype(np.float32)
+    zero = np.zeros(1)
+    noises = [NoiseMap(np.full((1, 1), level, np.float32), zero, zero) for level in (1.0, 2.0, 3.0, 4.0)]
+
+    def restored(changed: int | None = None, told=noises, ict: bool = True) -> np.ndarray:
+        out = planes.copy()
+        if changed is not None:
+            out[changed, 20, 20] += 60
+        before = out.copy()
+        dequantise(out, area, guided(), told, ict=ict)
+        return out - before
+
+    whole = restored()
+    assert np.abs(whole).max((1, 2)).min() > 1
+    # luma and the extra component are as without the others, and chroma is as it is if luma stays
+    alone = planes[[0, 3]].copy()
+    dequantise(alone, area, guided(), [noises[0], noises[3]], ict=False)
+    assert np.array_equal(alone - planes[[0, 3]], whole[[0, 3]])
+    assert np.array_equal(restored(told=[None, *noises[1:]])[1:], whole[1:])
+    assert not restored(told=[None, *noises[1:]])[0].any()
+    # what changes with a sample of each component
+    reaches = [np.abs(restored(at) - whole).max((1, 2)) > 0 for at in range(4)]
+    assert np.array_equal(
+        reaches,
+        [[True, True, True, False], [False, True, True, False], [False, True, True, False], [0, 0, 0, 1]],
+    )
+    # one of chroma alone is left as it is; without the ICT each stands for itself
+    assert not restored(told=[noises[0], None, noises[2], noises[3]])[1:3].any()
+    apart = [np.abs(restored(at, ict=False) - restored(ict=False)).max((1, 2)) > 0 for at in range(4)]
+    assert np.array_equal(apart, np.eye(4, dtype=bool))
+
+
+def test_guided_dequantiser_reaches_no_further_than_it_may():
+    network = GuidedDequantiser(4, 4, 4, 4)
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    x = (torch.rand(1, 3, 160, 160) * 100).requires_grad_(True)
+    network.chroma(x, torch.zeros(1, 2, 1, 1))[0, :, 80, 80].sum().backward()
+    rows = x.grad[0].abs().sum((0, 2)).nonzero().ravel()
+    assert 20 < rows.max() - 80 <= REACH
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"kind": "other"}, {"kind": ""}, {"kind": "residual", "width": 4, "blocks": 6}, {"kind": 3}, 5],
+    [
+        {"kind": "other"},
+        {"kind": ""},
+        {"kind": "residual", "width": 4, "blocks": 6},
+        {"kind": "guided", "width": 4, "pairs": 6},
+        {"kind": 3},
+        5,
+    ],
     ids=str,
 )
 def test_impossible_dequantisers(options):

@@ -171,6 +171,8 @@ class NeuralFile:
                 whole, header.precision, rct=header.component_transform, signed=header.is_signed
             )
         planes = self._synthesised(pyramids, reduce, threads)
+        if not reduce:
+            self._restored(planes)
         ict = header.component_transform
         if components is not None:
             planes, ict = planes[list(components)], False
@@ -213,17 +215,26 @@ class NeuralFile:
             pyramid.reduced(max(0, pyramid.levels - levels)).completed(area, levels) for pyramid in pyramids
         ]
 
+    def synthesised(self) -> NDArray[np.float32]:
+        """Return the planes at full resolution, before de-quantisation, of a lossy file; as `restore` takes them."""
+        return self._synthesised(self.pyramids(0, 1), 0, 1)
+
     def _synthesised(self, pyramids: list[Pyramid], reduce: int, threads: int) -> NDArray[np.float32]:
-        header, config = self.header, self.model.config
-        transform = transform_of(config, self.extra, ict=header.component_transform, threads=threads)
+        header = self.header
+        transform = transform_of(
+            self.model.config, self.extra, ict=header.component_transform, threads=threads
+        )
         bands = [
             dequantised(pyramid, step_of(header.code), header.shifts_of(at))
             for at, pyramid in enumerate(pyramids)
         ]
-        planes = transform.synthesise(bands, reduce, header.levels)
-        if header.noise and not reduce:
-            restore(planes, header.noise, named_model(config.get("dequantiser"), self.extra))
-        return planes
+        return transform.synthesise(bands, reduce, header.levels)
+
+    def _restored(self, planes: NDArray[np.float32]) -> None:
+        """Take quantisation noise off planes at full resolution, in place."""
+        if self.header.noise:
+            model = named_model(self.model.config.get("dequantiser"), self.extra)
+            restore(planes, self.header.noise, model, ict=self.header.component_transform)
 
 
 @dataclass

@@ -296,7 +296,9 @@ class _Lossy(_Job):
         result = self.measured(code, pyramids)
         if self.restorer is not None:
             steps = [step / norm for norm in component_norms(len(pyramids), ict=self.picture.ict)]
-            noise = choose_noise(self.planes, self.synthesised(result), steps, self.restorer)
+            noise = choose_noise(
+                self.planes, self.synthesised(result), steps, self.restorer, ict=self.picture.ict
+            )
             result.noise = tuple(noise) if any(noise) else ()
         return result
 
@@ -324,7 +326,7 @@ class _Lossy(_Job):
         """Return the PSNR in dB of what is decoded."""
         decoded = self.synthesised(indices)
         if indices.noise and self.restorer is not None:
-            restore(decoded, indices.noise, self.restorer)
+            restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)
         picture = self.picture
         samples = pixels(decoded, picture.bit_depth, ict=picture.ict, signed=picture.signed)
         return psnr(picture.samples, samples, picture.bit_depth)

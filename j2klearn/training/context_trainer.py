@@ -46,6 +46,11 @@ def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
     return ContextNetwork(inputs, options["width"], options["blocks"], options["layers"], mixtures)
 
 
+def _adds(name: str) -> bool:
+    """Tell whether a layer of a context network is one that adds to what there is."""
+    return name.startswith("fusions") or ".second." in name
+
+
 def _steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) -> Tensor:
     low, high = np.log2(bounds)
     return torch.from_numpy(np.exp2(rng.uniform(low, high, count)).astype(np.float32))
@@ -301,7 +306,7 @@ class ContextTrainer:
         path = folder / f"{self.part}.pt"
         if not path.exists():
             raise OptionError(f"there is no {path} to begin with")
-        grow(self.network, torch.load(path, weights_only=True)["average"])
+        grow(self.network, torch.load(path, weights_only=True)["average"], added=_adds)
         self.average.load_state_dict(self.network.state_dict())
 
     def resume(self) -> bool:

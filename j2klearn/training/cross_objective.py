@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..dequantise import Dequantiser, ResidualDequantiser, dequantiser_of
+from ..dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from ..geometry import Rect
 from ..neural.bands import ROLES, level_of, orientation_of
 from ..neural.cross_component import CrossNetwork, Start, gaussian_bits
@@ -68,7 +68,9 @@ class CrossCodec(nn.Module):
         self.structure: Structure = build(options)
         self.dequantiser: Dequantiser | ResidualDequantiser | None = None
         if dequantiser is not None:
-            self.dequantiser = dequantiser_of(dequantiser)
+            network = dequantiser_of(dequantiser)
+            assert not isinstance(network, GuidedDequantiser)  # the configuration has been read
+            self.dequantiser = network
         self.log_step = nn.Parameter(torch.log2(torch.tensor(float(initial_step))))
         self.luma = CrossNetwork(entropy, ROLES[:1])
         self.chroma = CrossNetwork(entropy, ROLES[1:])

@@ -148,6 +148,8 @@ def read_cross_config(path: Path) -> CrossConfig:
     if isinstance(dequantiser, str):
         entropy["dequantiser"] = {"name": dequantiser, "id": resolve(dequantiser).id.hex()}
     elif dequantiser is not None:
+        if isinstance(dequantiser, Mapping) and dequantiser.get("kind") == "guided":
+            raise OptionError(f"{path}: the dequantiser is trained on components by themselves, not guided")
         entropy["dequantiser"] = UNKNOWN
     try:
         entropy = check_cross_component_config(entropy)

@@ -1,12 +1,13 @@
-"""Training the network for learned de-quantisation on pictures that the real coder has coded and decoded.
+"""Training the network for learned de-quantisation on pictures that the real coders have coded and decoded.
 
-The transform stays as it is, so pictures are coded once, at rates drawn at random, and the network learns to take off
-what is left between them and the originals. The loss is the squared error over what it was, picture by picture: a
-decibel counts as much at every rate.
+The transform stays as it is, so pictures are coded once, and the network learns to take off what is left between them
+and the originals. The loss is the squared error over what it was, picture by picture: a decibel counts as much at
+every rate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..access.parts import PartialCodestream
-from ..access.sources import open_source
-from ..decoder import LearnedFile
-from ..dequantise import Dequantiser
-from ..encoder import encode
-from ..errors import InputError, OptionError
+from ..dequantisers import ChromaDequantiser, Dequantiser
+from ..errors import OptionError
 from ..model import Model
-from ..noise import NoiseTable, measure
+from ..neural.quantisation import component_norms
 from ..pictures import write_whole
-from .data import Patches
+from .decoded import Batch, Decoded
+from .growth import grow
 
-__all__ = ["Decoded", "DequantisationSettings", "code", "train"]
+__all__ = ["GUIDED", "DequantisationSettings", "train"]
 
 _REPORT = 500  # steps between lines of the log
+_LEAST = 0.1  # squared grey levels that every error is taken to have beside its own
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,9 @@ class DequantisationSettings:
     Attributes
     ----------
     width, pairs : int
-        Of the network, see `j2klearn.dequantise.Dequantiser`.
+        Of the network, see `j2klearn.dequantisers.Dequantiser`.
+    chroma_width, chroma_pairs : int
+        Of a second one, of chroma guided by luma; 0 for none.
     bpp : tuple of float
         Layers that every patch is coded with, all times a factor of 2 ** -0.4 to 2 ** 0.4.
     layers : int
@@ -51,10 +52,14 @@ class DequantisationSettings:
         The highest, after a twentieth of the steps; from there a cosine to nearly 0.
     seed : int
         Of everything that is drawn.
+    bfloat16 : bool
+        Compute the network in bfloat16.
     """
 
     width: int = 32
     pairs: int = 2
+    chroma_width: int = 0
+    chroma_pairs: int = 0
     bpp: tuple[float, ...] = (0.1, 0.2, 0.4, 0.7, 1.2)
     layers: int = 3
     steps: int = 28_000
@@ -62,114 +67,66 @@ class DequantisationSettings:
     crop: int = 96
     learning_rate: float = 1.5e-3
     seed: int = 0
+    bfloat16: bool = False
+
+    @property
+    def guided(self) -> bool:
+        """There is a network of chroma."""
+        return self.chroma_width > 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The network in a model's configuration."""
+        own = {"width": self.width, "pairs": self.pairs}
+        if not self.guided:
+            return own
+        chroma = {"chroma_width": self.chroma_width, "chroma_pairs": self.chroma_pairs}
+        return {"kind": "guided", **own, **chroma}
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """Patches as they were decoded, before de-quantisation, and as they should be.
-
-    Attributes
-    ----------
-    decoded : ndarray, shape (n, size, size), float16
-        Luma in grey levels, level shifted.
-    original : ndarray, shape (n, size, size), uint8
-        Luma.
-    noise : ndarray, shape (n,), float32
-        log2 of the noise that the file tells.
-    """
-
-    decoded: NDArray[np.float16]
-    original: NDArray[np.uint8]
-    noise: NDArray[np.float32]
+#: Those of a larger network, guided; the rates are those of colour.
+GUIDED = DequantisationSettings(
+    width=64,
+    pairs=3,
+    chroma_width=48,
+    chroma_pairs=3,
+    bpp=(0.15, 0.3, 0.6, 1.0, 1.8),
+    layers=2,
+    steps=7_000,
+    learning_rate=1e-3,
+    bfloat16=True,
+)
 
 
-def code(patches: NDArray[np.uint8], model: Model, settings: DequantisationSettings) -> Decoded:
-    """Code patches with the real coder and decode some layers of each.
+def _errors(network: nn.Module, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weighted squared error of the last components of crops, (N,), before and after."""
+    own = slice(batch.decoded.shape[1] - len(weights), None)
+    wrong = batch.decoded[:, own] - batch.original[:, own]
+    added = network(batch.decoded, batch.noise[:, own])
 
-    Parameters
-    ----------
-    patches : ndarray, shape (n, size, size), uint8
-        Luma.
-    model : Model
-        The transform.
-    settings : DequantisationSettings
-        Rates, and the seed.
-    """
+    def error(x: Tensor) -> Tensor:
+        return (x.square().mean((2, 3)) * weights).sum(1)
+
+    return error(wrong), error(wrong + added)
+
+
+def _trained(
+    network: nn.Module, data: Decoded, components: slice, weights: Tensor, settings: DequantisationSettings
+) -> None:
     rng = np.random.default_rng(settings.seed)
-    decoded, original, noise = [], [], []
-    for patch in tqdm(patches, desc="coding patches", unit=" patches", disable=None, leave=False):
-        factor = 2.0 ** rng.uniform(-0.4, 0.4)
-        data = encode(
-            patch, bpp=[rate * factor for rate in settings.bpp], model=model, fallback=False, threads=1
-        )
-        file = LearnedFile.open(PartialCodestream(open_source(data)), model)
-        assert file is not None
-        area = file.header.area
-        for layer in sorted(rng.choice(len(settings.bpp), settings.layers, replace=False) + 1):
-            decoded.append(file.synthesised(int(layer))[0].astype(np.float16))
-            original.append(patch)
-            codes = measure(file.coarse(int(layer))[0], area, [area])
-            told = NoiseTable(codes.reshape(1, 1, 1)).log2(0, 1)
-            assert told is not None
-            noise.append(float(told[0]))
-    return Decoded(np.stack(decoded), np.stack(original), np.array(noise, np.float32))
-
-
-def _batch(
-    data: Decoded, chosen: NDArray[np.int64], crop: int, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return crops at even places, turned and mirrored at random."""
-    x = np.empty((len(chosen), 1, crop, crop), np.float32)
-    y = np.empty_like(x)
-    room = (data.decoded.shape[1] - crop) // 2 + 1
-    for at, index in enumerate(chosen):
-        top, left = 2 * rng.integers(0, room, 2)
-        some = slice(top, top + crop), slice(left, left + crop)
-        turn = int(rng.integers(8))
-        for out, source in ((x, data.decoded), (y, data.original)):
-            piece = np.rot90(source[index][some].astype(np.float32), turn % 4)
-            out[at, 0] = piece[::-1] if turn > 3 else piece
-    noise = torch.from_numpy(data.noise[chosen]).view(-1, 1, 1, 1)
-    return torch.from_numpy(x), torch.from_numpy(y - 128), noise
-
-
-def train(data: Decoded, out: Path, base: Model, settings: DequantisationSettings) -> Model:
-    """Train the network, and write the model that has it beside the transform.
-
-    Parameters
-    ----------
-    data : Decoded
-        What `code` returned.
-    out : Path
-        Model file, written anew every few hundred steps.
-    base : Model
-        The transform; a network for de-quantisation that it has is replaced.
-    settings : DequantisationSettings
-        How.
-
-    Raises
-    ------
-    OptionError
-        If there are fewer patches than a batch takes.
-    """
-    if len(data.noise) < settings.batch:
-        raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data.noise)}")
-    torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    network = Dequantiser(settings.width, settings.pairs)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=settings.steps, pct_start=0.05
     )
-    recent, model = 0.0, base
+    recent = 0.0
     bar = tqdm(range(1, settings.steps + 1), desc="training", unit=" steps", disable=None)
     for step in bar:
-        chosen = rng.choice(len(data.noise), settings.batch, replace=False)
-        x, y, noise = _batch(data, chosen, settings.crop, rng)
-        before = ((x - y) ** 2).mean((1, 2, 3))
-        after = ((x + network(x, noise) - y) ** 2).mean((1, 2, 3))
-        loss = ((after + 0.1) / (before + 0.1)).mean()
+        whole = data.batch(settings.batch, settings.crop, rng)
+        batch = Batch(whole.decoded[:, components], whole.original[:, components], whole.noise[:, components])
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+            before, after = _errors(network, batch, weights)
+        loss = ((after + _LEAST) / (before + _LEAST)).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -180,36 +137,96 @@ def train(data: Decoded, out: Path, base: Model, settings: DequantisationSetting
             count = (step - 1) % _REPORT + 1
             bar.write(f"step {step}: error {recent / count:.4f} of what it was")
             recent = 0.0
-            model = with_dequantiser(base, network, settings)
-            write_whole(out, model.to_bytes())
-    return model
 
 
-def with_dequantiser(base: Model, network: Dequantiser, settings: DequantisationSettings) -> Model:
-    """Return a model with another network for de-quantisation."""
-    own = {key: value for key, value in base.tensors.items() if not key.startswith("dequantiser.")}
-    state = {
-        f"dequantiser.{key}": value.detach().contiguous().numpy().copy()
-        for key, value in network.state_dict().items()
-    }
-    card: dict[str, Any] = {
-        **base.card,
-        "name": f"{base.name.removesuffix('-dq')}-dq",
-        "dequantiser": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
-    }
-    config = {**base.config, "dequantiser": {"width": settings.width, "pairs": settings.pairs}}
-    return Model(config, {**own, **state}, card)
+def train(
+    data: Decoded, out: Path, base: Model, settings: DequantisationSettings, *, start: Model | None = None
+) -> Model:
+    """Train the network, and write the model that has it beside the transform.
 
-
-def patches_of(folder: Path, count: int | None) -> NDArray[np.uint8]:
-    """Return training patches, the first `count` of them.
+    Parameters
+    ----------
+    data : Decoded
+        Grey patches, or colour if chroma is guided.
+    out : Path
+        Model file, written anew when a network is done.
+    base : Model
+        The transform; a network for de-quantisation that it has is replaced.
+    settings : DequantisationSettings
+        How.
+    start : Model, optional
+        Whose network for de-quantisation, of the same size or smaller, luma begins with.
 
     Raises
     ------
-    InputError
-        If the folder has none.
+    OptionError
+        If there are fewer patches than a batch takes, or `start` has no network to begin with.
     """
-    patches = Patches(folder).patches[:count]
-    if not len(patches):
-        raise InputError(f"no training pictures are taken of {folder}")
-    return patches
+    if len(data) < settings.batch:
+        raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data)}")
+    torch.manual_seed(settings.seed)
+    network = Dequantiser(settings.width, settings.pairs)
+    if start is not None:
+        grow(network, _plain_weights(start), added=_adds)
+    _trained(network, data, slice(0, 1), torch.ones(1), settings)
+    if not settings.guided:
+        return _written(out, base, {"": network}, settings)
+    chroma = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
+    _written(out, base, {"luma.": network, "chroma.": chroma}, settings)
+    weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
+    _trained(chroma, data, slice(0, 3), weights, settings)
+    return _written(out, base, {"luma.": network, "chroma.": chroma}, settings)
+
+
+def _plain_weights(model: Model) -> dict[str, Tensor]:
+    plain = {
+        key.removeprefix("dequantiser.").removeprefix("luma."): torch.from_numpy(value.astype(np.float32))
+        for key, value in model.tensors.items()
+        if key.startswith("dequantiser.") and ".chroma." not in key
+    }
+    if not plain or model.config["dequantiser"].get("kind") == "residual":
+        raise OptionError(f"the model {model.name} has no network that this one could begin with")
+    return plain
+
+
+def _adds(name: str) -> bool:
+    """Tell whether a layer is the second one of a pair."""
+    return name.startswith("body.") and int(name.split(".")[1]) % 2 == 1
+
+
+def _written(
+    out: Path, base: Model, networks: Mapping[str, nn.Module], settings: DequantisationSettings
+) -> Model:
+    model = with_dequantiser(base, networks, settings)
+    write_whole(out, model.to_bytes())
+    return model
+
+
+def with_dequantiser(
+    base: Model, networks: Mapping[str, nn.Module], settings: DequantisationSettings
+) -> Model:
+    """Return a model with another network for de-quantisation, whose weights are kept in half precision if guided.
+
+    Parameters
+    ----------
+    base : Model
+        The transform.
+    networks : mapping of str to Module
+        The networks by the prefix of their weights' names.
+    settings : DequantisationSettings
+        What they are.
+    """
+    kind: type[np.floating[Any]] = np.float16 if settings.guided else np.float32
+    own: dict[str, NDArray[Any]] = {
+        key: value for key, value in base.tensors.items() if not key.startswith("dequantiser.")
+    }
+    for prefix, network in networks.items():
+        for key, value in network.state_dict().items():
+            own[f"dequantiser.{prefix}{key}"] = value.detach().contiguous().numpy().astype(kind)
+    name = base.name.removesuffix("-dq") + ("-guided" if settings.guided else "-dq")
+    card: dict[str, Any] = {
+        **base.card,
+        "name": name,
+        "dequantiser": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+    }
+    return Model({**base.config, "dequantiser": settings.config}, own, card)

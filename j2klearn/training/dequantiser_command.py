@@ -17,7 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "train-dequantiser",
         help="train learned de-quantisation for a model",
         description="Code training pictures with a model and the real coder, and train the network that takes the "
-        "quantisation noise off what is decoded. OUT is written every few hundred steps.",
+        "quantisation noise off what is decoded. OUT is written when a network is done.",
         epilog="example:  j2klearn train-dequantiser hybrid97-9c-compact --data pictures/ --out model.safetensors",
     )
     parser.add_argument("model", metavar="MODEL", help="name or file of the model")
@@ -25,6 +25,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--data", type=Path, required=True, metavar="DIR", help="folder of pictures, or of tar files"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write")
+    parser.add_argument(
+        "--guided",
+        action="store_true",
+        help="a larger network for luma, and one for chroma that sees luma too; pictures are coded in colour",
+    )
+    parser.add_argument(
+        "--entropy",
+        metavar="MODEL",
+        help="with --guided: as many patches coded with this entropy model, for the neural profile",
+    )
+    parser.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="a model whose network, of the same size or smaller, luma begins with",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="steps (default: 28000)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
@@ -33,20 +48,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> None:
+    import numpy as np
     import torch
 
-    from ..registry import resolve
-    from .dequantisation import DequantisationSettings, code, patches_of, train
+    from ..registry import resolve, resolve_entropy
+    from .context_data import read_patches
+    from .data import Patches
+    from .decoded import code, code_neural
+    from .dequantisation import GUIDED, DequantisationSettings, train
 
     for name in ("threads", "steps", "patches"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
+    if options.entropy is not None and not options.guided:
+        raise OptionError("--entropy goes with --guided")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    settings = DequantisationSettings(seed=options.seed)
+    settings = replace(GUIDED if options.guided else DequantisationSettings(), seed=options.seed)
     if options.steps is not None:
         settings = replace(settings, steps=options.steps)
-    model = resolve(options.model)
-    train(code(patches_of(options.data, options.patches), model, settings), options.out, model, settings)
+    model, start = resolve(options.model), None if options.start is None else resolve(options.start)
+    rng = np.random.default_rng(settings.seed)
+    if options.guided:
+        patches = read_patches(options.data, count=options.patches)
+    else:
+        patches = Patches(options.data).patches[: options.patches]
+    data = code(patches, model, settings.bpp, settings.layers, rng)
+    if options.entropy is not None:
+        data = data.joined(code_neural(patches, resolve_entropy(options.entropy), rng))
+    train(data, options.out, model, settings, start=start)
     print(f"{options.out}: {options.out.stat().st_size} bytes")

@@ -1,19 +1,18 @@
-"""Larger context networks that begin as smaller ones: what is added changes nothing until it is trained."""
+"""Larger networks that begin as smaller ones: what is added changes nothing until it is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import OptionError
-from ..neural.context import ContextNetwork
 
 __all__ = ["grow"]
 
 
-def grow(network: ContextNetwork, weights: Mapping[str, Tensor]) -> None:
+def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[str], bool]) -> None:
     """Give a network, just made, the weights of one that is smaller or of its size.
 
     Channels that are new start at random, but nobody who was there before listens to them; blocks and layers that are
@@ -25,6 +24,8 @@ def grow(network: ContextNetwork, weights: Mapping[str, Tensor]) -> None:
         Changed in place.
     weights : mapping of str to Tensor
         The state of the smaller one.
+    added : callable
+        Tells by a weight's name whether what its layer makes is added to the layer's input.
 
     Raises
     ------
@@ -38,8 +39,7 @@ def grow(network: ContextNetwork, weights: Mapping[str, Tensor]) -> None:
         for name, target in own.items():
             source = weights.get(name)
             if source is None:
-                # what a block or a layer adds to its input
-                if name.startswith("fusions") or ".second." in name:
+                if added(name):
                     target.zero_()
                 continue
             if source.ndim != target.ndim or any(
