@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 CONFIGS = ("context97-unconditioned", "context97-small", "context-base97")
 
 #: The networks of luma of these are the same.
-SAME_LUMA = {"context97-small": "context97-unconditioned"}
+SAME_LUMA = {"context97-small": "context97-unconditioned", "context53": "context53-unconditioned"}
 
 
 def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
@@ -46,17 +46,21 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
     return (folder / "model.safetensors").rename(model)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def options_of(text: str) -> argparse.ArgumentParser:
+    """Return the options of a study."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="training pictures, or tar files of them")
     parser.add_argument("--pictures", type=Path, required=True, help="pictures to measure on")
     parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
     parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
     parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")
+    return parser
+
+
+def main() -> int:
+    parser = options_of(__doc__)
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
     options = parser.parse_args()
     models = [train(name, options, options.out / f"{options.steps}-steps") for name in CONFIGS]
     report = options.out / "report"

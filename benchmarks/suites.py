@@ -80,6 +80,7 @@ _COMPACT = (
     *("--codecs", "hybrid53-9c-compact,hybrid97-9c-compact,9-7,5-3"),
     *("--metrics", "psnr", "--crops", "0"),
 )
+_GUIDED = ("--codecs", "hybrid97-9c-compact-guided,default,9-7", "--metrics", "psnr", "--crops", "0")
 _OPENJPEG = "9-7,5-3,opj-9-7,opj-5-3,pillow"
 
 SUITES = {
@@ -89,6 +90,9 @@ SUITES = {
     "cid22-validation-luma-compact": Suite(
         "CID22 validation, luma, models without de-quantisation", _COMPACT
     ),
+    "kodak-luma-guided": Suite("Kodak, luma, the larger model", _GUIDED),
+    "kodak-rgb-guided": Suite("Kodak, RGB, the larger model", (*_GUIDED, "--channels", "rgb")),
+    "cid22-validation-luma-guided": Suite("CID22 validation, luma, the larger model", _GUIDED),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),

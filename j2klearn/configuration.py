@@ -181,7 +181,7 @@ def check_context_config(config: object) -> dict[str, Any]:
         If it is not.
     """
     tables = frozenset({"kind", "transform", "dequantiser", "first", "second"})
-    options = _Options({"mixtures": range(1, 5)}, {"learned_levels": range(33)})
+    options = _Options({"mixtures": range(1, 5)}, {"learned_levels": range(33), "adaptive": _FLAGS})
     checked = _check_entropy_model(config, "context", options, tables, ("9-7", "5-3"))
     _FIRST.check(f"{_ENTROPY_MODEL}'s first network", checked.get("first"))
     _SECOND.check(f"{_ENTROPY_MODEL}'s second network", checked.get("second"))

@@ -12,6 +12,7 @@ import numpy as np
 
 from j2klearn.errors import CodestreamError
 from j2klearn.geometry import Rect
+from j2klearn.neural.points import Points
 from j2klearn.neural.pyramid import Pyramid, default_levels
 from j2klearn.neural.quantisation import quantised
 from j2klearn.subbands import Subbands
@@ -66,6 +67,7 @@ class Deflate:
         related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         self.decoded.append(len(segments))
         levels, area = self.levels(shape), Rect(0, 0, *shape)

@@ -252,7 +252,9 @@ def test_training(tmp_path, capsys):
 
 def test_guided_training(tmp_path, capsys, monkeypatch):
     """It begins as the smaller network, learns from both coders, and its model codes pictures."""
-    settings = replace(GUIDED, width=34, chroma_width=8, chroma_pairs=1, crop=32, batch=4, learning_rate=1e-6)
+    settings = replace(
+        GUIDED, width=34, chroma_width=64, chroma_pairs=2, crop=32, batch=4, learning_rate=1e-6
+    )
     monkeypatch.setattr("j2klearn.training.dequantisation.GUIDED", settings)
     picture = photographs.astronaut()[:256, :256]
     Image.fromarray(picture).save(tmp_path / "a.png")
@@ -277,6 +279,10 @@ def test_guided_training(tmp_path, capsys, monkeypatch):
     x, noise = torch.rand(1, 1, 64, 64) * 100, torch.full((1, 1, 1, 1), 3.0)
     before = resolve(DEFAULT_MODEL).dequantiser(x, noise)
     assert torch.abs(model.dequantiser.luma(x, noise) - before).max() < 0.05 * before.abs().max()
+    three = torch.rand(1, 3, 64, 64) * 100
+    expected = [resolve(DEFAULT_MODEL).dequantiser(three[:, at : at + 1], noise)[0, 0] for at in (1, 2)]
+    added = model.dequantiser.chroma(three, noise.expand(1, 2, 1, 1))[0]
+    assert torch.abs(added - torch.stack(expected)).max() < 0.05 * added.abs().max()
     data = j2klearn.encode(picture, bpp=0.5, model=model)
     assert psnr(picture, j2klearn.decode(data, model=model), 8) > 25
     part = j2klearn.decode(data, model=model, region=(100, 60, 170, 131)).astype(int)

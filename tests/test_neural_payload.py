@@ -28,6 +28,7 @@ SEGMENTS = [bytes([at]) * (5 + 40 * at) for at in range(7)]
 HEADERS = {
     "colour": PLAIN,
     "noise": replace(PLAIN, noise=(80, 0, 255)),
+    "expected": replace(PLAIN, expected=True),
     "grey": replace(PLAIN, components=1, component_transform=False, shifts=((0, 1),)),
     "lossless": replace(PLAIN, lossless=True, code=0, shifts=(), precision=16, is_signed=True),
     "one sample": replace(

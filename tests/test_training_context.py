@@ -205,7 +205,15 @@ def test_bad_configurations(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["context97", "context97-small", "context53", "context-base97", "context97-unconditioned"]
+    "name",
+    [
+        "context97",
+        "context97-small",
+        "context53",
+        "context-base97",
+        "context97-unconditioned",
+        "context53-unconditioned",
+    ],
 )
 def test_shipped_configurations(name):
     from j2klearn.training.context_command import _config

@@ -16,6 +16,7 @@ from ..subbands import Subbands
 from .bands import ROLES
 from .kernels import kernels
 from .mixture import mixture
+from .points import Points
 from .pyramid import Pyramid, check_pyramids
 from .quantisation import quantised
 
@@ -147,8 +148,9 @@ class CrossComponentModel:
         related: bool = True,
         threads: int = 1,
         progress: Report | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
-        """Quantise with a dead zone; see `j2klearn.neural.entropy.EntropyModel.choose`."""
+        """Quantise with a dead zone, and tell no points; see `j2klearn.neural.entropy.EntropyModel.choose`."""
         return [quantised(bands, step) for bands in coefficients]
 
     def decode(
@@ -162,6 +164,7 @@ class CrossComponentModel:
         threads: int = 1,
         progress: Report | None = None,
         backend: str | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         """Decode the components of a picture; see `j2klearn.neural.entropy.EntropyModel.decode`."""
         from .cross_walk import CrossWalk, Reader

@@ -24,6 +24,7 @@ from ..registry import find_entropy, resolve_any
 from ..request import chosen_components, chosen_resolution, region_area
 from .container import open_payload
 from .payload import Header, Segments
+from .points import Points
 from .quantisation import dequantised, model_code, step_of
 from .restoration import restore
 from .transforms import is_lossless, named_model, synthesise_reversible, transform_of
@@ -161,7 +162,8 @@ class NeuralFile:
         self, reduce: int, components: tuple[int, ...] | None, threads: int, progress: Progress
     ) -> NDArray[Any]:
         header = self.header
-        pyramids = self.pyramids(reduce, threads, progress)
+        points = Points() if header.expected else None
+        pyramids = self.pyramids(reduce, threads, progress, points)
         progress(_DECODED, "lifting")
         if header.lossless:
             whole = synthesise_reversible(pyramids, threads)
@@ -170,7 +172,7 @@ class NeuralFile:
             return reversible_pixels(
                 whole, header.precision, rct=header.component_transform, signed=header.is_signed
             )
-        planes = self._synthesised(pyramids, reduce, threads)
+        planes = self._synthesised(pyramids, reduce, threads, points)
         if not reduce:
             self._restored(planes)
         ict = header.component_transform
@@ -183,8 +185,18 @@ class NeuralFile:
         """What the entropy model is told of the quantiser step."""
         return model_code(self.header.code)
 
-    def pyramids(self, reduce: int, threads: int, progress: Progress = silent) -> list[Pyramid]:
-        """Return the indices of all components at a resolution; what is missing of a file cut off is zero."""
+    def pyramids(
+        self, reduce: int, threads: int, progress: Progress = silent, points: Points | None = None
+    ) -> list[Pyramid]:
+        """Return the indices of all components at a resolution; what is missing of a file cut off is zero.
+
+        Parameters
+        ----------
+        reduce, threads, progress
+            As in `read`.
+        points : Points, optional
+            Gets where the entropy model expects the coefficients to be.
+        """
         header = self.header
         wanted = max(1, header.levels - reduce)
         count = min(wanted, self.segments.there(self.size))
@@ -201,6 +213,7 @@ class NeuralFile:
             related=header.component_transform,
             threads=threads,
             progress=advance,
+            points=points,
         )
         if count < wanted:
             missing = f"{wanted - count} of {wanted} resolutions"
@@ -217,15 +230,27 @@ class NeuralFile:
 
     def synthesised(self) -> NDArray[np.float32]:
         """Return the planes at full resolution, before de-quantisation, of a lossy file; as `restore` takes them."""
-        return self._synthesised(self.pyramids(0, 1), 0, 1)
+        points = Points() if self.header.expected else None
+        return self._synthesised(self.pyramids(0, 1, points=points), 0, 1, points)
 
-    def _synthesised(self, pyramids: list[Pyramid], reduce: int, threads: int) -> NDArray[np.float32]:
+    def _synthesised(
+        self, pyramids: list[Pyramid], reduce: int, threads: int, points: Points | None
+    ) -> NDArray[np.float32]:
         header = self.header
+        if points is not None and not points:
+            raise SegmentError(
+                "the neural payload goes by what its entropy model expects, which it does not tell"
+            )
         transform = transform_of(
             self.model.config, self.extra, ict=header.component_transform, threads=threads
         )
         bands = [
-            dequantised(pyramid, step_of(header.code), header.shifts_of(at))
+            dequantised(
+                pyramid,
+                step_of(header.code),
+                header.shifts_of(at),
+                None if points is None else points.details(at, pyramid, reduce + 1),
+            )
             for at, pyramid in enumerate(pyramids)
         ]
         return transform.synthesise(bands, reduce, header.levels)

@@ -20,6 +20,7 @@ from ..subbands import Subbands
 from ..targets import DEFAULT_RATIO, Number, read_targets
 from .container import wrapped
 from .payload import Header, write_payload
+from .points import Details, Points
 from .preview import make_preview, packet_budget
 from .quantisation import (
     centroids,
@@ -216,7 +217,8 @@ class _Quantised:
     code: int
     pyramids: list[Pyramid]
     shifts: tuple[tuple[int, int], ...]
-    noise: tuple[int, ...]
+    points: list[Details] | None = None
+    noise: tuple[int, ...] = ()
 
 
 class _Lossy(_Job):
@@ -240,7 +242,13 @@ class _Lossy(_Job):
         return self.coded(self.chosen(int(target.value), _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
-        header = self.header(lossless=False, code=indices.code, shifts=indices.shifts, noise=indices.noise)
+        header = self.header(
+            lossless=False,
+            code=indices.code,
+            shifts=indices.shifts,
+            noise=indices.noise,
+            expected=indices.points is not None,
+        )
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
     def at_size(self, size: float) -> bytes:
@@ -285,6 +293,7 @@ class _Lossy(_Job):
         def advance(share: float) -> None:
             self.progress(begin + (end - begin) * share, "choosing")
 
+        points = Points()
         pyramids = self.model.choose(
             self.coefficients,
             step,
@@ -292,8 +301,11 @@ class _Lossy(_Job):
             related=self.picture.ict,
             threads=self.threads,
             progress=advance,
+            points=points,
         )
         result = self.measured(code, pyramids)
+        if points:
+            result = self.better(result, points)
         if self.restorer is not None:
             steps = [step / norm for norm in component_norms(len(pyramids), ict=self.picture.ict)]
             noise = choose_noise(
@@ -302,25 +314,54 @@ class _Lossy(_Job):
             result.noise = tuple(noise) if any(noise) else ()
         return result
 
-    def measured(self, code: int, pyramids: list[Pyramid]) -> _Quantised:
+    def better(self, plain: _Quantised, points: Points) -> _Quantised:
+        """Return the indices with the points that the entropy model tells, if these are nearer to the coefficients."""
+        told = [points.details(at, pyramid) for at, pyramid in enumerate(plain.pyramids)]
+        other = self.measured(plain.code, plain.pyramids, told)
+        return min(plain, other, key=self.error)
+
+    def error(self, indices: _Quantised) -> float:
+        """Return the squared error of the normalised coefficients."""
+        return float(
+            sum(
+                np.square(band - wanted).sum(dtype=np.float64)
+                for source, bands in zip(self.coefficients, self.dequantised(indices), strict=True)
+                for wanted, band in zip(source.bands(), bands.bands(), strict=True)
+            )
+        )
+
+    def measured(self, code: int, pyramids: list[Pyramid], points: list[Details] | None = None) -> _Quantised:
         """Return indices with their points of reconstruction, without de-quantisation."""
         groups = [list(range(len(pyramids)))]
         if self.picture.ict:  # luma and all extra components, and chroma
             groups = [[0, *range(3, len(pyramids))], [1, 2]]
         shifts = tuple(
-            centroids([self.coefficients[at] for at in group], [pyramids[at] for at in group], step_of(code))
+            centroids(
+                [self.coefficients[at] for at in group],
+                [pyramids[at] for at in group],
+                step_of(code),
+                None if points is None else [points[at] for at in group],
+            )
             for group in groups
         )
-        return _Quantised(code, pyramids, shifts, ())
+        return _Quantised(code, pyramids, shifts, points)
+
+    def dequantised(self, indices: _Quantised) -> list[Subbands]:
+        """Return the normalised coefficients as they are decoded."""
+        chroma = (1, 2) if self.picture.ict else ()
+        return [
+            dequantised(
+                pyramid,
+                step_of(indices.code),
+                indices.shifts[at in chroma],
+                None if indices.points is None else indices.points[at],
+            )
+            for at, pyramid in enumerate(indices.pyramids)
+        ]
 
     def synthesised(self, indices: _Quantised) -> NDArray[np.float32]:
         """Return the planes as they are decoded, before de-quantisation."""
-        chroma = (1, 2) if self.picture.ict else ()
-        bands: list[Subbands] = [
-            dequantised(pyramid, step_of(indices.code), indices.shifts[at in chroma])
-            for at, pyramid in enumerate(indices.pyramids)
-        ]
-        return self.transform.synthesise(bands, 0, self.levels)
+        return self.transform.synthesise(self.dequantised(indices), 0, self.levels)
 
     def reached(self, indices: _Quantised) -> float:
         """Return the PSNR in dB of what is decoded."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..subbands import Subbands
+from .points import Points
 from .pyramid import Pyramid
 
 __all__ = ["EntropyModel"]
@@ -44,6 +45,7 @@ class EntropyModel(Protocol):
         related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         """Quantise the components of a picture.
 
@@ -55,6 +57,8 @@ class EntropyModel(Protocol):
             The quantiser step, which an index counts in.
         step_code, related, threads, progress
             As in `encode`.
+        points : Points, optional
+            Gets where coefficients are expected to be, if the model tells; the same as from `decode`.
 
         Returns
         -------
@@ -104,6 +108,7 @@ class EntropyModel(Protocol):
         related: bool = True,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         """Decode the components of a picture, the inverse of `encode`.
 
@@ -118,6 +123,8 @@ class EntropyModel(Protocol):
             Number of components.
         step_code, related, threads, progress
             As in `encode`.
+        points : Points, optional
+            Gets where coefficients are expected to be, if the model tells.
 
         Returns
         -------

@@ -21,6 +21,7 @@ from ..subbands import Subbands
 from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture
+from .points import Points
 from .pyramid import Pyramid, check_pyramids, default_levels
 from .segments import Counter, Reader, Writer
 from .walk import Walk
@@ -44,6 +45,7 @@ class ContextModel:
     config : dict
         ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
         `j2klearn.neural.entropy.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
+        ``adaptive``, which may be missing, whether scales have offsets (`j2klearn.neural.offsets`);
         ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
         `j2klearn.neural.context.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
         before.
@@ -94,6 +96,11 @@ class ContextModel:
     @property
     def lossless(self) -> bool:
         return bool(self.config["transform"] == "5-3")
+
+    @property
+    def adaptive(self) -> bool:
+        """Scales of subbands have offsets, which a file tells (`j2klearn.neural.offsets`)."""
+        return bool(self.config.get("adaptive", False))
 
     @functools.cached_property
     def first(self) -> IntegerNetwork:
@@ -166,17 +173,18 @@ class ContextModel:
         threads: int = 1,
         progress: Report | None = None,
         backend: str | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         """Quantise so that every index is worth its bits; see `j2klearn.neural.entropy.EntropyModel.choose`.
 
         Parameters
         ----------
-        coefficients, step, step_code, related, threads, progress, backend
+        coefficients, step, step_code, related, threads, progress, backend, points
             As there.
         weight : float
             What a bit is worth, in squared quantiser steps.
         """
-        chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight)
+        chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight, points)
         computes = kernels(backend, threads=threads)
         shape = coefficients[0].area.shape
         walk = Walk(self, computes, shape, len(coefficients), step_code, related)
@@ -193,8 +201,9 @@ class ContextModel:
         threads: int = 1,
         progress: Report | None = None,
         backend: str | None = None,
+        points: Points | None = None,
     ) -> list[Pyramid]:
         """Decode the components of a picture; see `j2klearn.neural.entropy.EntropyModel.decode`."""
-        reader = Reader(segments, mixture(backend=backend, threads=threads))
+        reader = Reader(segments, mixture(backend=backend, threads=threads), points)
         walk = Walk(self, kernels(backend, threads=threads), shape, components, step_code, related)
         return walk.through(reader, min(self.levels(shape), len(segments)), progress)

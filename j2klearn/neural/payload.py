@@ -20,8 +20,8 @@ __all__ = ["MOST_HEADER", "Header", "Segments", "read_payload", "write_payload"]
 
 VERSION = 1
 
-_LOSSLESS, _SIGNED, _TRANSFORMED, _DEQUANTISED = 1, 2, 4, 8
-_FLAGS = _LOSSLESS | _SIGNED | _TRANSFORMED | _DEQUANTISED
+_LOSSLESS, _SIGNED, _TRANSFORMED, _DEQUANTISED, _EXPECTED = 1, 2, 4, 8, 16
+_FLAGS = _LOSSLESS | _SIGNED | _TRANSFORMED | _DEQUANTISED | _EXPECTED
 
 _ID = 8
 _CRC = struct.Struct(">I")
@@ -64,6 +64,8 @@ class Header:
         component transform. Empty without loss.
     noise : tuple of int
         For each component what learned de-quantisation goes by (`j2klearn.noise`), 0 for none; empty for none at all.
+    expected : bool
+        Coefficients are where the entropy model expects them (`j2klearn.neural.expectation`), `shifts` beside that.
     lengths : tuple of int
         Bytes of the segments, from coarse to fine.
     """
@@ -80,6 +82,7 @@ class Header:
     code: int = 0
     shifts: tuple[tuple[int, int], ...] = ()
     noise: tuple[int, ...] = ()
+    expected: bool = False
     lengths: tuple[int, ...] = ()
 
     # what readers ask of every picture, whatever its profile
@@ -130,6 +133,7 @@ class Header:
         """Return the fields, which checksums follow."""
         flags = self.lossless * _LOSSLESS | self.is_signed * _SIGNED
         flags |= self.component_transform * _TRANSFORMED | bool(self.noise) * _DEQUANTISED
+        flags |= self.expected * _EXPECTED
         out = bytes([VERSION, flags]) + _number(self.width) + _number(self.height)
         out += bytes([self.components, self.precision, self.levels]) + self.model_prefix
         if not self.lossless:
@@ -208,7 +212,8 @@ def _read_header(reader: _Reader) -> Header:
     if flags & _DEQUANTISED:
         noise = reader.take(components)
     sound = width and height and components and 1 <= precision <= 16 and levels <= MAX_LEVELS
-    sound = sound and (not transformed or components >= 3) and not (lossless and noise)
+    expected = bool(flags & _EXPECTED)
+    sound = sound and (not transformed or components >= 3) and not (lossless and (noise or expected))
     sound = sound and FINEST <= code <= COARSEST
     if not sound or any(abs(shift) > SHIFTS_PER_STEP for pair in shifts for shift in pair):
         raise SegmentError("the header of the neural payload has a field out of range")
@@ -225,6 +230,7 @@ def _read_header(reader: _Reader) -> Header:
         code=code,
         shifts=tuple(shifts),
         noise=tuple(noise),
+        expected=expected,
         lengths=tuple(reader.number(_MOST_LENGTH) for _ in range(max(1, levels))),
     )
 

@@ -17,6 +17,7 @@ from ..errors import OptionError
 from ..geometry import ORIENTATIONS
 from ..subbands import Subbands
 from ..wavelet import NORMS_97
+from .points import Details, Distances
 from .pyramid import Pyramid
 
 __all__ = [
@@ -169,7 +170,12 @@ def _indices(band: NDArray[np.float32], step: float, offset: float) -> NDArray[n
     return np.copysign(scaled, band, out=scaled).astype(np.int32)
 
 
-def centroids(bands: Sequence[Subbands], pyramids: Sequence[Pyramid], step: float) -> tuple[int, int]:
+def centroids(
+    bands: Sequence[Subbands],
+    pyramids: Sequence[Pyramid],
+    step: float,
+    points: Sequence[Details] | None = None,
+) -> tuple[int, int]:
     """Return where magnitudes are on average within the interval of the index 1, and within those beyond.
 
     Parameters
@@ -180,27 +186,42 @@ def centroids(bands: Sequence[Subbands], pyramids: Sequence[Pyramid], step: floa
         Their indices.
     step : float
         The step.
+    points : sequence of Details, optional
+        Distances of points of reconstruction from the indices, see `dequantised`.
 
     Returns
     -------
     (int, int)
-        The distance of the mean from the index, in 64ths of a step, -32 to 32; of details.
+        The distance of the mean from the index, or from the point, in 64ths of a step, -32 to 32; of details.
     """
     total, count = np.zeros(2), np.zeros(2)
-    for part, pyramid in zip(bands, pyramids, strict=True):
-        for band, index in zip(part.bands()[1:], pyramid.bands()[1:], strict=True):
+    told = [None] * len(bands) if points is None else points
+    for part, pyramid, details in zip(bands, pyramids, told, strict=True):
+        groups = zip(part.bands()[1:], pyramid.bands()[1:], _in_order(details, pyramid.levels), strict=True)
+        for band, index, distances in groups:
             magnitude = np.abs(index)
             for at, chosen in enumerate((magnitude == 1, magnitude > 1)):
                 inside = magnitude[chosen]
                 count[at] += inside.size
                 values = np.abs(band[chosen]) * np.float32(1 / step) - inside
                 total[at] += float(values.sum(dtype=np.float64))
+                if distances is not None:
+                    total[at] -= float((distances[chosen] * np.sign(index[chosen])).sum(dtype=np.float64))
     means = np.rint(SHIFTS_PER_STEP * total / np.maximum(count, 1))
     first, beyond = np.clip(means, -_MOST_SHIFT, _MOST_SHIFT).astype(int)
     return int(first), int(beyond)
 
 
-def dequantised(pyramid: Pyramid, step: float, shifts: tuple[int, int]) -> Subbands:
+def _in_order(points: Details | None, levels: int) -> list[Distances | None]:
+    """Return the distances of details from the coarsest level on, as `Pyramid.bands` has them."""
+    if points is None:
+        return [None] * (3 * levels)
+    return [distances for three in reversed(points) for distances in three]
+
+
+def dequantised(
+    pyramid: Pyramid, step: float, shifts: tuple[int, int], points: Details | None = None
+) -> Subbands:
     """Return normalised coefficients of quantiser indices.
 
     Parameters
@@ -212,16 +233,27 @@ def dequantised(pyramid: Pyramid, step: float, shifts: tuple[int, int]) -> Subba
     shifts : (int, int)
         By how much the points of reconstruction of the index 1 and of those beyond lie farther from zero than the
         index says, in 64ths of a step; those of LL are where it says.
+    points : Details, optional
+        Distances of the points of details from their indices beside that, in steps, finest level first.
     """
-    bands = pyramid.subbands()
     first, beyond = (np.float32(shift / SHIFTS_PER_STEP) for shift in shifts)
 
-    def restored(index: NDArray[np.int32], *, low: bool = False) -> NDArray[np.float32]:
+    def restored(
+        index: NDArray[np.int32], distances: Distances | None = None, *, low: bool = False
+    ) -> NDArray[np.float32]:
         out = np.abs(index).astype(np.float32)
         if not low:
             out += np.where(out > 1, beyond, np.where(out > 0, first, np.float32(0)))
         out *= np.float32(step)
-        return np.where(index < 0, -out, out)
+        out = np.where(index < 0, -out, out)
+        if distances is not None:
+            out += distances * np.float32(step)
+        return out
 
-    details = [(restored(hl), restored(lh), restored(hh)) for hl, lh, hh in bands.details]
+    bands = pyramid.subbands()
+    told = [(None,) * 3] * pyramid.levels if points is None else points
+    details = []
+    for three, distances in zip(bands.details, told, strict=True):
+        hl, lh, hh = map(restored, three, distances)
+        details.append((hl, lh, hh))
     return Subbands(bands.area, restored(bands.ll, low=True), details)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ..errors import CodestreamError
 from .context import PARAMETERS
 from .mixture import LOG_SCALE_RANGE, Mixture
+from .offsets import MOST, Offsets, best_offset, moved, parameters_of
+from .points import Points
 from .pyramid import Pyramid
 from .symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
 from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Station, Values
@@ -46,6 +48,7 @@ class _Answers:
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
         self._pyramids, self._mixtures = pyramids, mixtures
+        self._offsets = Offsets()
 
     def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
         """Take integers under mixtures."""
@@ -70,6 +73,12 @@ class _Answers:
         band = self._pyramids[station.component].details[station.level - 1][station.index]
         flat = band.ravel()
         mixtures = station.plane(band >> station.raw).reshape(band.size, PARAMETERS, -1)
+        if station.adaptive:
+            predicted = self._offsets.predicted(station)
+            offset = best_offset(flat >> station.raw, mixtures, predicted, self._mixtures)
+            self._offsets.keep(station, offset)
+            self._mixed(np.array([offset], np.int32), parameters_of(predicted))
+            mixtures = moved(mixtures, offset)
         for _, _, _, places in wavefronts(band.shape):
             self._mixed(flat[places] >> station.raw, mixtures[places])
         if station.raw:
@@ -129,10 +138,11 @@ class Counter(_Answers):
 
 
 class Reader:
-    """Reads the answers."""
+    """Reads the answers; `points`, if given, gets what the mixtures tell of details."""
 
-    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
-        self._segments, self._mixtures = segments, mixtures
+    def __init__(self, segments: Sequence[bytes], mixtures: Mixture, points: Points | None = None) -> None:
+        self._segments, self._mixtures, self._points = segments, mixtures, points
+        self._offsets = Offsets()
 
     def open(self, segment: int) -> None:
         self._decoder = Decoder(self._segments[segment], self._mixtures)
@@ -148,7 +158,11 @@ class Reader:
         return values.astype(np.int32).reshape(shape)
 
     def band(self, station: Station) -> Values:
-        band = station.decoded(lambda mixtures, _: self._decoder.decode(mixtures))
+        offset = self._offset(station) if station.adaptive else 0
+        kept = None if self._points is None else station.room()
+        band = station.decoded(lambda mixtures, _: self._decoder.decode(moved(mixtures, offset)), kept)
+        if self._points is not None and kept is not None:
+            self._points.put(station, band, moved(kept, offset))
         if station.raw:
             found = band.astype(np.int64) << station.raw
             found |= self._decoder.raw(band.size, station.raw).reshape(band.shape)
@@ -156,3 +170,11 @@ class Reader:
                 raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
             band = found.astype(np.int32)
         return band
+
+    def _offset(self, station: Station) -> int:
+        predicted = self._offsets.predicted(station)
+        offset = int(self._decoder.decode(parameters_of(predicted))[0])
+        if abs(offset) > MOST:
+            raise CodestreamError("the segment is damaged: it has an offset that cannot be")
+        self._offsets.keep(station, offset)
+        return offset

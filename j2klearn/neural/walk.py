@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import ORIENTATIONS
+from .context import PARAMETERS
 from .features import compressed
 from .kernels import Kernels
 from .mixture import LOG_SCALE_RANGE
 from .network import FusionPass, IntegerFusion
+from .offsets import LEAST_SAMPLES
 from .pyramid import Pyramid, area_of
 from .wavefront import decoded
 
@@ -60,6 +62,8 @@ class Station:
         Which: of what component, of what level, and 0, 1 or 2 for HL, LH or HH.
     raw : int
         Low bits that are coded as they are.
+    adaptive : bool
+        Its scales have an offset, see `j2klearn.neural.offsets`.
     fusion : IntegerFusion
         The network.
     kernels : Kernels
@@ -72,6 +76,7 @@ class Station:
     level: int
     index: int
     raw: int
+    adaptive: bool
     fusion: IntegerFusion
     kernels: Kernels
     base: NDArray[np.int16]
@@ -84,9 +89,32 @@ class Station:
         """Return the mixtures of the subband (h, w), low bits left out, where it is known: (h, w, 3, K)."""
         return self.fusion.plane(self.kernels, self.base, compressed(values))
 
-    def decoded(self, read: Callable[[Parameters, NDArray[np.intp]], Values]) -> Values:
-        """Return the subband, low bits left out, of which `read` tells one wavefront after another."""
-        return decoded(FusionPass(self.fusion, self.kernels, self.base), self.shape, read, compressed)
+    def decoded(
+        self, read: Callable[[Parameters, NDArray[np.intp]], Values], kept: Parameters | None = None
+    ) -> Values:
+        """Return the subband, low bits left out, of which `read` tells one wavefront after another.
+
+        Parameters
+        ----------
+        read : callable
+            Called with the mixtures (n, 3, K) and the places of a wavefront.
+        kept : ndarray of int16, optional
+            Gets all mixtures; of `room`.
+        """
+        through = FusionPass(self.fusion, self.kernels, self.base)
+        if kept is None:
+            return decoded(through, self.shape, read, compressed)
+
+        def keeping(mixtures: Parameters, places: NDArray[np.intp]) -> Values:
+            kept[places] = mixtures
+            return read(mixtures, places)
+
+        return decoded(through, self.shape, keeping, compressed)
+
+    def room(self) -> Parameters:
+        """Return memory for the mixtures of the subband, (h * w, 3, K)."""
+        height, width = self.shape
+        return np.empty((height * width, PARAMETERS, self.fusion.mixtures), np.int16)
 
 
 def _low_parameters(code: int, count: int) -> Parameters:
@@ -202,7 +230,9 @@ class Walk:
                 fusion = network.fusions[at]
                 siblings = known[:height, :width, :at]
                 base = fusion.base(self._kernels, features[:height, :width], siblings)
-                band = coder.band(Station(index, level, at, component.raw, fusion, self._kernels, base))
+                adaptive = self._model.adaptive and band.size >= LEAST_SAMPLES
+                station = Station(index, level, at, component.raw, adaptive, fusion, self._kernels, base)
+                band = coder.band(station)
                 known[:height, :width, at] = compressed(band >> component.raw)
             bands.append(band)
         component.pass_level(level, bands, planes.shape[:2])

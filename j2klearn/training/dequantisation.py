@@ -24,11 +24,15 @@ from ..model import Model
 from ..neural.quantisation import component_norms
 from ..pictures import write_whole
 from .decoded import Batch, Decoded
-from .growth import grow
+from .growth import doubled, grow
 
 __all__ = ["GUIDED", "DequantisationSettings", "train"]
 
 _REPORT = 500  # steps between lines of the log
+
+#: What of the inputs of `ChromaDequantiser` its two components are: phases, and the noise.
+_HEADS = {"head.weight": ([4, 5, 6, 7, 12], [8, 9, 10, 11, 13])}
+
 _LEAST = 0.1  # squared grey levels that every error is taken to have beside its own
 
 
@@ -88,8 +92,8 @@ class DequantisationSettings:
 GUIDED = DequantisationSettings(
     width=64,
     pairs=3,
-    chroma_width=48,
-    chroma_pairs=3,
+    chroma_width=64,
+    chroma_pairs=2,
     bpp=(0.15, 0.3, 0.6, 1.0, 1.8),
     layers=2,
     steps=7_000,
@@ -155,7 +159,8 @@ def train(
     settings : DequantisationSettings
         How.
     start : Model, optional
-        Whose network for de-quantisation, of the same size or smaller, luma begins with.
+        Whose network for de-quantisation, of the same size or smaller, luma begins with, and chroma with two of them
+        side by side.
 
     Raises
     ------
@@ -166,12 +171,15 @@ def train(
         raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data)}")
     torch.manual_seed(settings.seed)
     network = Dequantiser(settings.width, settings.pairs)
-    if start is not None:
-        grow(network, _plain_weights(start), added=_adds)
+    begun = None if start is None else _plain_weights(start)
+    if begun is not None:
+        grow(network, begun, added=_adds)
     _trained(network, data, slice(0, 1), torch.ones(1), settings)
     if not settings.guided:
         return _written(out, base, {"": network}, settings)
     chroma = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
+    if begun is not None:
+        grow(chroma, doubled(begun, _HEADS), added=_adds)
     _written(out, base, {"luma.": network, "chroma.": chroma}, settings)
     weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
     _trained(chroma, data, slice(0, 3), weights, settings)

@@ -38,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--start",
         metavar="MODEL",
-        help="a model whose network, of the same size or smaller, luma begins with",
+        help="a model whose network, of the same size or smaller, luma begins with, and chroma with two",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps (default: 28000)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")

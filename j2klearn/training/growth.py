@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import OptionError
 
-__all__ = ["grow"]
+__all__ = ["doubled", "grow"]
 
 
 def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[str], bool]) -> None:
@@ -52,3 +52,31 @@ def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[
                 target[:rows, : source.shape[1]] = source
             else:
                 target[:rows] = source
+
+
+def doubled(
+    weights: Mapping[str, Tensor], heads: Mapping[str, tuple[list[int], list[int]]]
+) -> dict[str, Tensor]:
+    """Return the weights of two networks side by side that know nothing of each other.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        Of the convolutions of one.
+    heads : mapping of str to (list of int, list of int)
+        For weights that read the inputs: which inputs each of the two reads, in the order of the one's; those of all
+        other weights are the two's own channels.
+    """
+    out = {}
+    for name, weight in weights.items():
+        rows = weight.shape[0]
+        if weight.ndim == 1:
+            out[name] = weight.repeat(2)
+            continue
+        own = weight.shape[1]
+        reads = heads.get(name, (list(range(own)), list(range(own, 2 * own))))
+        both = weight.new_zeros(2 * rows, 1 + max(max(each) for each in reads), *weight.shape[2:])
+        for at, columns in enumerate(reads):
+            both[at * rows : (at + 1) * rows, columns] = weight
+        out[name] = both
+    return out

@@ -1,0 +1,46 @@
+"""An ablation of the neural profile without loss: what chroma gains by knowing luma, at equal budgets.
+
+    python benchmarks/neural_lossless_ablation.py --data TRAIN --pictures PICTURES [--steps N] [--patches N] [--first N]
+
+Two entropy models of the same size, with one network of luma, are trained for as many steps of the same pictures, and
+measured by the bytes of all files. Writes benchmarks/results/neural-lossless-ablation.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from neural_ablation import HERE, options_of, train
+from tqdm import tqdm
+
+from j2klearn import encode
+from j2klearn.benchmark.environment import made_by
+from j2klearn.benchmark.run import find_pictures
+from j2klearn.pictures import read_picture
+
+CONFIGS = ("context53-unconditioned", "context53")
+
+
+def main() -> int:
+    options = options_of(__doc__).parse_args()
+    models = [train(name, options, options.out / f"{options.steps}-steps") for name in CONFIGS]
+    pictures = find_pictures([options.pictures])[: options.first]
+    sizes = dict.fromkeys(CONFIGS, 0)
+    for path in tqdm(pictures, desc="coding", unit=" pictures", disable=None):
+        image = read_picture(path)
+        for name, model in zip(CONFIGS, models, strict=True):
+            sizes[name] += len(encode(image, profile="neural", lossless=True, model=model))
+    print(f"chroma that knows luma: {100 * (sizes[CONFIGS[1]] / sizes[CONFIGS[0]] - 1):+.2f} % of all bytes")
+    command = (
+        f"python benchmarks/neural_lossless_ablation.py --data TRAIN --pictures PICTURES --first {options.first} "
+        f"--steps {options.steps} --patches {options.patches}"
+    )
+    document = {**made_by(command), "pictures": [path.name for path in pictures], "bytes": sizes}
+    path = HERE / "results" / "neural-lossless-ablation.json"
+    path.write_text(json.dumps(document | {"steps": options.steps}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
