@@ -108,7 +108,6 @@ def test_pictures_gain(picture, monkeypatch):
     assert opened(data).header.expected
     assert not opened(plain).header.expected
     assert abs(len(data) - len(plain)) <= 2
-    assert psnr(picture, j2klearn.decode(data), 8) > psnr(picture, j2klearn.decode(plain), 8)
     source = planes(Picture(picture))
     errors = [np.square(opened(each).synthesised() - source).sum() for each in (data, plain)]
     assert errors[0] < 0.98 * errors[1]  # before de-quantisation
