@@ -78,7 +78,7 @@ def _of_default(found: dict[str, Any], metric: str = "psnr") -> dict[str, Any]:
 def guided() -> str:
     """Return what the larger model saves, beside the default one."""
     rows = [["pictures", "the larger model", "the default"]]
-    for name in ("kodak-luma", "kodak-rgb", "cid22-validation-luma"):
+    for name in ("kodak-luma", "kodak-rgb"):
         found = result(f"{name}-guided")
         of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
         rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])

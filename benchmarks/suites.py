@@ -92,7 +92,6 @@ SUITES = {
     ),
     "kodak-luma-guided": Suite("Kodak, luma, the larger model", _GUIDED),
     "kodak-rgb-guided": Suite("Kodak, RGB, the larger model", (*_GUIDED, "--channels", "rgb")),
-    "cid22-validation-luma-guided": Suite("CID22 validation, luma, the larger model", _GUIDED),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),
