@@ -353,7 +353,7 @@ def neural_ablation_lossless() -> str:
     """Return what luma's knowledge is worth to chroma without loss."""
     sizes = result("neural-lossless-ablation")["bytes"]
     share = 100 * (sizes["context53"] / sizes["context53-unconditioned"] - 1)
-    return f"Without loss, chroma that knows luma takes {share:+.1f} % of all bytes against chroma that does not.\n"
+    return f"Without loss, chroma that knows luma changes all bytes by {share:+.1f} % against chroma that does not.\n"
 
 
 def neural_lossless() -> str:
