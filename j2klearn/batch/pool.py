@@ -179,7 +179,7 @@ def code_here(
 def _buried(worker: _Worker, line: _Line) -> Outcome | None:
     """See to what a process that died was doing; return its outcome, unless it will be tried again."""
     how = worker.end()
-    if not worker.up:
+    if not worker.up and not how.startswith("signal"):  # who is killed may as well have been about to begin
         raise J2KError(f"a worker process ended before it began ({how}): what it said is above")
     job = worker.job
     if job is None or line.back(job):
