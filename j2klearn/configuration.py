@@ -89,7 +89,7 @@ _STRUCTURES = {
 }
 
 
-#: Networks for learned de-quantisation by their ``kind``; the one without is `j2klearn.dequantise.Dequantiser`.
+#: Networks for learned de-quantisation by their ``kind``; the one without is `j2klearn.dequantisers.Dequantiser`.
 _DEQUANTISERS = {
     "": _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
     "guided": _Options(

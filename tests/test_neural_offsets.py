@@ -23,10 +23,6 @@ def model() -> ContextModel:
     return small_context(adaptive=True)
 
 
-def bits(model: ContextModel, pyramids) -> int:
-    return 8 * sum(map(len, model.encode(pyramids, 64)))
-
-
 @pytest.mark.parametrize("scale", [0.05, 1.0, 30.0])
 def test_files_are_smaller_and_come_back(model, scale):
     plain = small_context()

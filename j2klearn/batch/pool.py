@@ -96,8 +96,8 @@ class _Worker:
             self.job = None
         return outcome
 
-    def end(self) -> str:
-        """End the process, remove what it leaves, and say how it ended."""
+    def end(self) -> int:
+        """End the process, remove what it leaves, and return its exit code, which is negative for a signal."""
         self.process.kill()
         self.process.join()
         code = self.process.exitcode or 0
@@ -105,7 +105,7 @@ class _Worker:
         self.pipe.close()
         if self.job is not None:
             remove_left_overs([Path(self.job.target)])
-        return f"signal {-code}" if code < 0 else f"exit status {code}"
+        return code
 
 
 class _Line:
@@ -178,8 +178,9 @@ def code_here(
 
 def _buried(worker: _Worker, line: _Line) -> Outcome | None:
     """See to what a process that died was doing; return its outcome, unless it will be tried again."""
-    how = worker.end()
-    if not worker.up and not how.startswith("signal"):  # who is killed may as well have been about to begin
+    code = worker.end()
+    how = f"signal {-code}" if code < 0 else f"exit status {code}"
+    if not worker.up and code >= 0:  # who is killed may as well have been about to begin
         raise J2KError(f"a worker process ended before it began ({how}): what it said is above")
     job = worker.job
     if job is None or line.back(job):

@@ -94,8 +94,9 @@ def _distances(mixtures: _Mixtures, values: NDArray[np.int32]) -> NDArray[np.flo
 
     high = index + edge(above - own)
     low = torch.where(index > 0, index - 1 + edge(own - below), -edge(below - own))
-    mass = mixtures.below(high) - mixtures.below(low)
-    moment = high * mixtures.below(high) - low * mixtures.below(low)
+    below_high, below_low = mixtures.below(high), mixtures.below(low)
+    mass = below_high - below_low
+    moment = high * below_high - low * below_low
     moment -= mixtures.integral(high) - mixtures.integral(low)
     mean = moment / mass.clamp_min(_LEAST)
     mean = torch.minimum(torch.maximum(mean, low), high)

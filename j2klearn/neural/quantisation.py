@@ -197,7 +197,8 @@ def centroids(
     total, count = np.zeros(2), np.zeros(2)
     told = [None] * len(bands) if points is None else points
     for part, pyramid, details in zip(bands, pyramids, told, strict=True):
-        groups = zip(part.bands()[1:], pyramid.bands()[1:], _in_order(details, pyramid.levels), strict=True)
+        distances_of = [each for three in reversed(_told(details, pyramid.levels)) for each in three]
+        groups = zip(part.bands()[1:], pyramid.bands()[1:], distances_of, strict=True)
         for band, index, distances in groups:
             magnitude = np.abs(index)
             for at, chosen in enumerate((magnitude == 1, magnitude > 1)):
@@ -212,11 +213,9 @@ def centroids(
     return int(first), int(beyond)
 
 
-def _in_order(points: Details | None, levels: int) -> list[Distances | None]:
-    """Return the distances of details from the coarsest level on, as `Pyramid.bands` has them."""
-    if points is None:
-        return [None] * (3 * levels)
-    return [distances for three in reversed(points) for distances in three]
+def _told(points: Details | None, levels: int) -> Sequence[tuple[Distances | None, ...]]:
+    """Return the distances of HL, LH and HH of every level, finest first; None for those that are not told."""
+    return [(None,) * 3] * levels if points is None else points
 
 
 def dequantised(
@@ -251,9 +250,8 @@ def dequantised(
         return out
 
     bands = pyramid.subbands()
-    told = [(None,) * 3] * pyramid.levels if points is None else points
     details = []
-    for three, distances in zip(bands.details, told, strict=True):
+    for three, distances in zip(bands.details, _told(points, pyramid.levels), strict=True):
         hl, lh, hh = map(restored, three, distances)
         details.append((hl, lh, hh))
     return Subbands(bands.area, restored(bands.ll, low=True), details)

@@ -7,7 +7,7 @@ every rate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,12 @@ def _errors(network: nn.Module, batch: Batch, weights: Tensor) -> tuple[Tensor, 
 
 
 def _trained(
-    network: nn.Module, data: Decoded, components: slice, weights: Tensor, settings: DequantisationSettings
+    network: nn.Module,
+    data: Decoded,
+    components: slice,
+    weights: Tensor,
+    settings: DequantisationSettings,
+    save: Callable[[], None],
 ) -> None:
     rng = np.random.default_rng(settings.seed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -141,6 +146,7 @@ def _trained(
             count = (step - 1) % _REPORT + 1
             bar.write(f"step {step}: error {recent / count:.4f} of what it was")
             recent = 0.0
+            save()
 
 
 def train(
@@ -153,7 +159,7 @@ def train(
     data : Decoded
         Grey patches, or colour if chroma is guided.
     out : Path
-        Model file, written anew when a network is done.
+        Model file, written anew every few hundred steps.
     base : Model
         The transform; a network for de-quantisation that it has is replaced.
     settings : DequantisationSettings
@@ -170,20 +176,25 @@ def train(
     if len(data) < settings.batch:
         raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data)}")
     torch.manual_seed(settings.seed)
-    network = Dequantiser(settings.width, settings.pairs)
+    luma = Dequantiser(settings.width, settings.pairs)
     begun = None if start is None else _plain_weights(start)
     if begun is not None:
-        grow(network, begun, added=_adds)
-    _trained(network, data, slice(0, 1), torch.ones(1), settings)
-    if not settings.guided:
-        return _written(out, base, {"": network}, settings)
-    chroma = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
-    if begun is not None:
-        grow(chroma, doubled(begun, _HEADS), added=_adds)
-    _written(out, base, {"luma.": network, "chroma.": chroma}, settings)
-    weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
-    _trained(chroma, data, slice(0, 3), weights, settings)
-    return _written(out, base, {"luma.": network, "chroma.": chroma}, settings)
+        grow(luma, begun, added=_adds)
+    networks: dict[str, nn.Module] = {"luma." if settings.guided else "": luma}
+    chroma = None
+    if settings.guided:
+        chroma = networks["chroma."] = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
+        if begun is not None:
+            grow(chroma, doubled(begun, _HEADS), added=_adds)
+
+    def save() -> None:
+        write_whole(out, with_dequantiser(base, networks, settings).to_bytes())
+
+    _trained(luma, data, slice(0, 1), torch.ones(1), settings, save)
+    if chroma is not None:
+        weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
+        _trained(chroma, data, slice(0, 3), weights, settings, save)
+    return with_dequantiser(base, networks, settings)
 
 
 def _plain_weights(model: Model) -> dict[str, Tensor]:
@@ -200,14 +211,6 @@ def _plain_weights(model: Model) -> dict[str, Tensor]:
 def _adds(name: str) -> bool:
     """Tell whether a layer is the second one of a pair."""
     return name.startswith("body.") and int(name.split(".")[1]) % 2 == 1
-
-
-def _written(
-    out: Path, base: Model, networks: Mapping[str, nn.Module], settings: DequantisationSettings
-) -> Model:
-    model = with_dequantiser(base, networks, settings)
-    write_whole(out, model.to_bytes())
-    return model
 
 
 def with_dequantiser(
