@@ -181,8 +181,11 @@ def check_context_config(config: object) -> dict[str, Any]:
         If it is not.
     """
     tables = frozenset({"kind", "transform", "dequantiser", "first", "second"})
-    options = _Options({"mixtures": range(1, 5)}, {"learned_levels": range(33), "adaptive": _FLAGS})
+    known: dict[str, _Values] = {"learned_levels": range(33), "adaptive": _FLAGS, "corrected": _FLAGS}
+    options = _Options({"mixtures": range(1, 5)}, known)
     checked = _check_entropy_model(config, "context", options, tables, ("9-7", "5-3"))
+    if checked.get("corrected") and checked["transform"] != "5-3":
+        raise ModelError(f"{_ENTROPY_MODEL} is corrected, which only one of lossless pictures can be")
     _FIRST.check(f"{_ENTROPY_MODEL}'s first network", checked.get("first"))
     _SECOND.check(f"{_ENTROPY_MODEL}'s second network", checked.get("second"))
     return checked

@@ -46,6 +46,8 @@ class ContextModel:
         ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
         `j2klearn.neural.entropy.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
         ``adaptive``, which may be missing, whether scales have offsets (`j2klearn.neural.offsets`);
+        ``corrected``, which may be missing and is for the 5/3 alone, whether means have corrections
+        (`j2klearn.neural.correction`);
         ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
         `j2klearn.neural.context.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
         before.
@@ -101,6 +103,11 @@ class ContextModel:
     def adaptive(self) -> bool:
         """Scales of subbands have offsets, which a file tells (`j2klearn.neural.offsets`)."""
         return bool(self.config.get("adaptive", False))
+
+    @property
+    def corrected(self) -> bool:
+        """Means of subbands have corrections, which a file tells (`j2klearn.neural.correction`)."""
+        return bool(self.config.get("corrected", False))
 
     @functools.cached_property
     def first(self) -> IntegerNetwork:

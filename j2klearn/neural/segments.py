@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from ..errors import CodestreamError
 from .context import PARAMETERS
+from .correction import MOST as MOST_WEIGHT
+from .correction import Correction, Passing, Weights
 from .mixture import LOG_SCALE_RANGE, Mixture
 from .offsets import MOST, Offsets, best_offset, moved, parameters_of
 from .points import Points
 from .pyramid import Pyramid
+from .regression import fitted
 from .symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
 from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Station, Values
 from .wavefront import wavefronts
@@ -21,6 +24,9 @@ __all__ = ["Counter", "Reader", "Writer"]
 
 #: Mean magnitude of the finest details from which on low bits are coded as they are.
 _LOUD = 16
+
+_SCALE_CODE_BITS = 3  # of the scale that the weights of a correction are coded with
+_OCTAVE = 44  # units of log-scales
 
 
 def _differences(ll: Values) -> NDArray[np.int64]:
@@ -41,6 +47,13 @@ def _raw_bits(pyramid: Pyramid) -> int:
     finest = [band.ravel() for band in pyramid.details[0] if band.size]
     mean = float(np.abs(np.concatenate(finest)).mean()) if finest else 0.0
     return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
+
+
+def _weight_parameters(code: int, count: int) -> Parameters:
+    """Return the mixtures of the weights of a correction: one component around zero."""
+    parameters = np.zeros((count, 3, 1), np.int16)
+    parameters[:, 2] = _OCTAVE * (code + 1)
+    return parameters
 
 
 class _Answers:
@@ -73,6 +86,12 @@ class _Answers:
         band = self._pyramids[station.component].details[station.level - 1][station.index]
         flat = band.ravel()
         mixtures = station.plane(band >> station.raw).reshape(band.size, PARAMETERS, -1)
+        if station.surroundings is not None:
+            known = band >> station.raw
+            weights = fitted(known, mixtures, station.surroundings, self._mixtures)
+            self._weights(weights)
+            if weights.any():
+                mixtures = Correction(station.surroundings, weights).plane(mixtures, known)
         if station.adaptive:
             predicted = self._offsets.predicted(station)
             offset = best_offset(flat >> station.raw, mixtures, predicted, self._mixtures)
@@ -84,6 +103,18 @@ class _Answers:
         if station.raw:
             self._raw(flat & ((1 << station.raw) - 1), station.raw)
         return band
+
+    def _weights(self, weights: Weights) -> None:
+        """Take the weights of a correction: whether there are any, which, on what scale they are, and they."""
+        there = weights != 0
+        self._raw(np.array([there.any()], np.int64), 1)
+        if there.any():
+            self._raw(there.astype(np.int64), 1)
+            told = weights[there]
+            octave = int(np.log2(np.abs(told).mean() / 1.386))
+            code = min(max(octave - 1, 0), (1 << _SCALE_CODE_BITS) - 1)
+            self._raw(np.array([code]), _SCALE_CODE_BITS)
+            self._mixed(told, _weight_parameters(code, len(told)))
 
 
 class Writer(_Answers):
@@ -158,9 +189,18 @@ class Reader:
         return values.astype(np.int32).reshape(shape)
 
     def band(self, station: Station) -> Values:
+        correction = self._correction(station)
         offset = self._offset(station) if station.adaptive else 0
         kept = None if self._points is None else station.room()
-        band = station.decoded(lambda mixtures, _: self._decoder.decode(moved(mixtures, offset)), kept)
+
+        def read(mixtures: Parameters, places: NDArray[np.intp]) -> Values:
+            if correction is None:
+                return self._decoder.decode(moved(mixtures, offset))
+            values = self._decoder.decode(moved(correction.corrected(mixtures, places), offset))
+            correction.take(places, values)
+            return values
+
+        band = station.decoded(read, kept)
         if self._points is not None and kept is not None:
             self._points.put(station, band, moved(kept, offset))
         if station.raw:
@@ -170,6 +210,18 @@ class Reader:
                 raise CodestreamError("the segment is damaged: it has a coefficient of 2^30 or more")
             band = found.astype(np.int32)
         return band
+
+    def _correction(self, station: Station) -> Passing | None:
+        around = station.surroundings
+        if around is None or not self._decoder.raw(1, 1)[0]:
+            return None
+        weights = np.zeros(around.count, np.int64)
+        there = np.flatnonzero(self._decoder.raw(around.count, 1))
+        code = int(self._decoder.raw(1, _SCALE_CODE_BITS)[0])
+        weights[there] = self._decoder.decode(_weight_parameters(code, len(there)))
+        if np.abs(weights).max() > MOST_WEIGHT:
+            raise CodestreamError("the segment is damaged: it has a correction that cannot be")
+        return Correction(around, weights).passing()
 
     def _offset(self, station: Station) -> int:
         predicted = self._offsets.predicted(station)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import ORIENTATIONS
+from . import correction
 from .context import PARAMETERS
+from .correction import Surroundings
 from .features import compressed
 from .kernels import Kernels
 from .mixture import LOG_SCALE_RANGE
@@ -70,6 +72,8 @@ class Station:
         What computes it.
     base : ndarray of int16, shape (h, w, width)
         The context from outside the subband.
+    surroundings : Surroundings, optional
+        What a correction of its means can weigh, see `j2klearn.neural.correction`; None if there is no correction.
     """
 
     component: int
@@ -80,6 +84,7 @@ class Station:
     fusion: IntegerFusion
     kernels: Kernels
     base: NDArray[np.int16]
+    surroundings: Surroundings | None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -199,6 +204,10 @@ class Walk:
         low = Reversible(plane, self._levels, raw) if lossless else Irreversible(plane, self._levels)
         return ll, _Component(low, raw, self._levels)
 
+    def _sees(self, index: int) -> bool:
+        """Tell whether a component knows those before it."""
+        return index in self._informed and bool(self._model.config["second"]["conditioned"])
+
     def _features(self, components: list[_Component], index: int, level: int) -> Tensor:
         import torch
 
@@ -209,7 +218,7 @@ class Walk:
         above = component.grids[level] if level < self._levels else None
         step_code = torch.tensor([self._step_code])
         planes = [seen.known(component.low, above), seen.scalar_planes(step_code, level, shape)]
-        if index in self._informed and self._model.config["second"]["conditioned"]:
+        if self._sees(index):
             before = [components[0].grids[level - 1], components[1].grids[level - 1] if index == 2 else None]
             planes.append(seen.others(before, shape, 1))
         return torch.cat(planes, 1)
@@ -231,13 +240,36 @@ class Walk:
                 siblings = known[:height, :width, :at]
                 base = fusion.base(self._kernels, features[:height, :width], siblings)
                 adaptive = self._model.adaptive and band.size >= LEAST_SAMPLES
-                station = Station(index, level, at, component.raw, adaptive, fusion, self._kernels, base)
+                around = self._surroundings(components, index, level, bands, band.shape)
+                station = Station(index, level, at, component.raw, adaptive, fusion, self._kernels, base, around)
                 band = coder.band(station)
                 known[:height, :width, at] = compressed(band >> component.raw)
             bands.append(band)
         component.pass_level(level, bands, planes.shape[:2])
         hl, lh, hh = bands
         return hl, lh, hh
+
+
+    def _surroundings(
+        self, components: list[_Component], index: int, level: int, before: list[Values], shape: tuple[int, int]
+    ) -> Surroundings | None:
+        """Return what a correction of the subband behind those `before` it in its level can weigh."""
+        if not self._model.corrected or shape[0] * shape[1] < correction.LEAST_SAMPLES:
+            return None
+        component = components[index]
+        planes = [_fitting(band >> component.raw, shape) for band in before]
+        if self._sees(index):
+            grids = [other.grids[level - 1] for other in components[:index]]
+            planes += [_fitting(grid[0, len(before)].numpy(), shape) for grid in grids if grid is not None]
+        return Surroundings(component.low.plane[0].numpy(), component.raw, tuple(planes), shape)
+
+
+def _fitting(plane: NDArray[np.integer], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return a plane cut to a shape, or continued with zeros."""
+    out = np.zeros(shape, np.int64)
+    part = plane[: shape[0], : shape[1]]
+    out[: part.shape[0], : part.shape[1]] = part
+    return out
 
 
 def _channels_last(planes: Tensor) -> NDArray[np.int16]:
