@@ -309,22 +309,17 @@ def _speed(megapixels: float, seconds: float) -> list[str]:
 
 def neural_coding() -> str:
     """Return the BD-rates of the neural profile against all that its suite has measured, and published curves."""
-    found = result("kodak-neural")
-    curves, model = found["curves"], "context97"
+    found, model = result("kodak-neural"), "context97"
     learned = next(
         codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
     )
-    rows = [["against", "PSNR of RGB", "PSNR of luma"]]
+    rows = [["against", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "luma", "better on"]]
     for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the default model, EBCOT"}.items():
-        rates = [
-            _percent(
-                bd_rate(*(Curve.of(curves[name]["bpp"], curves[name][metric]) for name in (anchor, model)))
-            )
-            for metric in ("psnr", "psnr-y")
-        ]
-        rows.append([title, *rates])
+        both = [found["against"][model][anchor][metric] for metric in ("psnr", "psnr-y")]
+        rates = [_percent(each[key]) for key in ("bd_rate", "mean") for each in both]
+        rows.append([title, *rates, f"{both[0]['better_on']} of {both[0]['of']}"])
     for anchor, title in {"published-hm": "HM, published", "published-vtm": "VTM, published"}.items():
-        rows.append([title, _percent(found["against_published"][model][anchor]), "-"])
+        rows.append([title, _percent(found["against_published"][model][anchor]), "-", "-", "-", "-"])
     return _table(rows)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import glymur
 import numpy as np
 
-from j2klearn.benchmark.deltas import Curve, bd_rate
+from j2klearn.benchmark.deltas import Curve, bd_rate, compare
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
 from j2klearn.pictures import read_picture, write_picture
@@ -143,14 +143,31 @@ def condense(text: str, command: str, document: dict) -> dict:
     curves = {name: curve for name, curve in document["curves"].items() if name not in published}
     found = {"suite": text, "command": command, "pictures": pictures} | {key: document[key] for key in kept}
     found["curves"] = curves
+    found["against"] = {
+        name: {other: _against(document, name, other) for other in curves if other != name}
+        for name in document["settings"]
+        if name in curves
+    }
     if published:
         found["against_published"] = {
-            name: {
-                other: bd_rate(*(_curve(document["curves"][each]) for each in (other, name)))
-                for other in published
-            }
-            for name in curves
+            name: {other: bd_rate(_curve(document["curves"][other]), _curve(mine)) for other in published}
+            # published curves are averages at equal settings, and are compared with such ones where we have them
+            for name, mine in (curves | document["settings"]).items()
         }
+    return found
+
+
+def _against(document: dict, name: str, anchor: str) -> dict:
+    """Return what a codec that is asked for qualities saves against another, by every metric."""
+    found = {}
+    for metric in document["protocol"]["metrics"]:
+        mine, theirs = (
+            {picture: Curve.of(v["bpp"], v[metric]) for picture, v in document["measurements"][each].items()}
+            for each in (name, anchor)
+        )
+        rates = document["protocol"]["rates"]
+        compared = compare(theirs, mine, rates, rates if anchor in document["settings"] else None)
+        found[metric] = {key: compared[key] for key in ("bd_rate", "interval", "mean", "of", "better_on")}
     return found
 
 

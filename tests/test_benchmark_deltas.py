@@ -87,7 +87,24 @@ def test_comparison_over_pictures():
     assert -20.1 < low < found["bd_rate"] < high < 10.1
     assert found["least_gain"]["picture"] == "c"
     assert found["least_gain"]["value"] < 0
+    assert found["mean"] == pytest.approx(-20 / 3, abs=0.01)
     assert compare(anchors, tests) == found  # the bootstrap is seeded
+
+
+def test_a_codec_asked_for_qualities_loses_nothing_against_itself():
+    """Averages at equal quality are others than those at equal rates: both have to be read off at the same."""
+    codec = {"easy": curve(6), "hard": curve(-6)}
+    qualities = np.linspace(20, 44, 25)
+    asked = {}
+    for name, each in codec.items():
+        offset = each.quality[-1] - 36.2
+        rates = 2 ** ((qualities - 36 - offset) / 4.2)
+        asked[name] = Curve(rates, 36 + 4.2 * np.log2(rates) + 0.2 * rates + offset)
+    assert compare(codec, asked)["bd_rate"] > 20
+    assert compare(codec, asked, RATES)["bd_rate"] == pytest.approx(0, abs=0.1)
+    assert compare(asked, codec, None, RATES)["bd_rate"] == pytest.approx(0, abs=0.1)
+    assert compare(asked, asked, RATES, RATES)["bd_rate"] == pytest.approx(0, abs=1e-9)
+    assert compare(codec, asked)["mean"] == pytest.approx(0, abs=0.1)
 
 
 def test_one_picture_has_no_interval_and_none_have_nothing():

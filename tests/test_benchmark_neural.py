@@ -24,8 +24,11 @@ def test_an_entropy_model_is_a_codec(tmp_path):
     words += ["--codecs", f"{model},9-7", "--channels", "rgb", "--metrics", "psnr,psnr-y"]
     assert main([*words, "--crops", "1", "--crop-rate", "2"]) == 0
     found = json.loads((tmp_path / "out" / "results.json").read_text())
-    curve = found["curves"]["small"]
-    assert len(curve["psnr"]) == len(curve["psnr-y"]) == len(curve["bpp"])
+    curve = found["settings"]["small"]
+    assert len(curve["psnr"]) == len(curve["psnr-y"]) == len(curve["bpp"]) == len(Neural.settings)
+    assert set(found["settings"]) == {"small"}
+    read_off = found["curves"]["small"]["bpp"]
+    assert set(read_off) <= set(found["protocol"]["rates"])
     assert all(np.diff(curve["psnr"]) > 0)
     assert list((tmp_path / "out" / "crops").glob("*-small.png"))
 

@@ -36,7 +36,9 @@ def by_definition(around, weights, mixtures, values):
         return int(plane[y, x]) if 0 <= y < plane.shape[0] and 0 <= x < plane.shape[1] else 0
 
     def low(y, x):
-        return int(around.low[min(max(y, 0), around.low.shape[0] - 1), min(max(x, 0), around.low.shape[1] - 1)])
+        return int(
+            around.low[min(max(y, 0), around.low.shape[0] - 1), min(max(x, 0), around.low.shape[1] - 1)]
+        )
 
     square = list(itertools.product((-1, 0, 1), repeat=2))
     for y, x in itertools.product(range(height), range(width)):
@@ -51,7 +53,9 @@ def by_definition(around, weights, mixtures, values):
     return out
 
 
-@pytest.mark.parametrize(("planes", "raw", "block"), [(0, 0, 1 << 15), (2, 0, 1 << 15), (4, 3, 40), (1, 0, 1)])
+@pytest.mark.parametrize(
+    ("planes", "raw", "block"), [(0, 0, 1 << 15), (2, 0, 1 << 15), (4, 3, 40), (1, 0, 1)]
+)
 def test_the_definition(planes, raw, block, monkeypatch):
     monkeypatch.setattr(correction, "_BLOCK", block)
     rng = np.random.default_rng(planes)
@@ -64,7 +68,8 @@ def test_the_definition(planes, raw, block, monkeypatch):
     values = rng.integers(-40, 40, shape).astype(np.int32)
     wanted = by_definition(around, weights, mixtures, values)
     found = Correction(around, weights).plane(mixtures, values)
-    assert found.dtype == np.int16 and np.array_equal(found, wanted)
+    assert found.dtype == np.int16
+    assert np.array_equal(found, wanted)
 
     through = Correction(around, weights).passing()
     for _, _, _, places in wavefronts(shape):

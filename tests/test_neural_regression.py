@@ -79,4 +79,5 @@ def test_large_numbers(rng):
     large = Surroundings(around.low << 40, 0, tuple(plane << 24 for plane in around.planes), SHAPE)
     values = (around.planes[0] << 24).astype(np.int32)
     weights = fitted(values, mixtures_of(np.zeros(SHAPE), 640), large, mixture())
-    assert weights.shape == (large.count,) and np.abs(weights).max() <= correction.MOST
+    assert weights.shape == (large.count,)
+    assert np.abs(weights).max() <= correction.MOST

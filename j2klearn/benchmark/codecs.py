@@ -51,6 +51,8 @@ class Codec(Protocol):
         Changes whenever the files would: versions, and the id of the model.
     missing : str or None
         Why it cannot be used here.
+    settings : tuple of float
+        The qualities of its files, one each, if they are not asked for by rates.
     """
 
     @property
@@ -63,6 +65,8 @@ class Codec(Protocol):
     def identity(self) -> str: ...
     @property
     def missing(self) -> str | None: ...
+    @property
+    def settings(self) -> tuple[float, ...]: ...
 
     def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
         """Return a complete file per rate (bits per pixel), made from one by dropping layers where that can be."""
@@ -81,6 +85,7 @@ class _Shim:
         self.threads = threads
 
     missing: str | None = None
+    settings: tuple[float, ...] = ()
 
     @property
     def choice(self) -> dict[str, Any]:
@@ -189,6 +194,7 @@ class OpenJpegTools(_Other):
     """OpenJPEG's own programs, opj_compress and opj_decompress."""
 
     kind: Kind = "jpeg2000"
+    settings: tuple[float, ...] = ()
 
     def __init__(self, wavelet: Wavelet) -> None:
         self.wavelet = wavelet
@@ -245,6 +251,7 @@ class Pillow(_Other):
     name = "pillow"
     title = "Pillow JPEG 2000"
     kind: Kind = "jpeg2000"
+    settings: tuple[float, ...] = ()
 
     @property
     def identity(self) -> str:

@@ -132,8 +132,15 @@ def _interval(
     return [float(v) for v in np.percentile(values, [tail, 100 - tail])]
 
 
+def _read_off(curve: Curve, rates: Sequence[float] | None) -> Curve:
+    return curve if rates is None else curve.at(rates)
+
+
 def compare(
-    anchors: Mapping[str, Curve], tests: Mapping[str, Curve], rates: Sequence[float] | None = None
+    anchors: Mapping[str, Curve],
+    tests: Mapping[str, Curve],
+    rates: Sequence[float] | None = None,
+    anchor_rates: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Compare two codecs on the pictures that both have measured.
 
@@ -141,19 +148,20 @@ def compare(
     ----------
     anchors, tests : mapping of str to Curve
         Curves by picture, with as many points for every picture.
-    rates : sequence of float, optional
-        Where the points of `tests` are not at the anchor's rates: read its curves off at these before averaging.
+    rates, anchor_rates : sequence of float, optional
+        Where the points of `tests`, and of `anchors`, are at rates of their own: their curves are read off at these
+        before they are averaged.
 
     Returns
     -------
     dict
         ``bd_rate`` (per cent, of the averaged curves), its 95 % ``interval`` over pictures, ``bd_metric``,
-        ``per_picture`` BD-rates, ``better_on`` so many ``of`` those that have one, the three ``worst`` pictures,
-        and ``least_gain`` (in the metric at equal bytes, at any point, and on which picture).
+        ``per_picture`` BD-rates and their ``mean``, ``better_on`` so many ``of`` those that have one, the three
+        ``worst`` pictures, and ``least_gain`` (in the metric at equal bytes, at any point, and on which picture).
     """
     pictures = [name for name in anchors if name in tests]
-    a = [anchors[name] for name in pictures]
-    t = [tests[name] if rates is None else tests[name].at(rates) for name in pictures]
+    a = [_read_off(anchors[name], anchor_rates) for name in pictures]
+    t = [_read_off(tests[name], rates) for name in pictures]
     each = {name: bd_rate(anchors[name], tests[name]) for name in pictures}
     known = {name: value for name, value in each.items() if value is not None}
     gains = {name: least_gain(anchors[name], tests[name]) for name in pictures}
@@ -166,6 +174,7 @@ def compare(
         "better_on": sum(value < 0 for value in known.values()),
         "of": len(known),
         "per_picture": each,
+        "mean": float(np.mean(list(known.values()))) if known else None,
         "worst": sorted(known, key=known.__getitem__, reverse=True)[:3],
         "least_gain": None if least is None else {"picture": least, "value": found[least]},
     }

@@ -25,8 +25,8 @@ class Neural:
 
     kind: Kind = "learned"
     missing: str | None = None
-    #: From the fewest bits to the most, for 0.1 to 2 bits per pixel of photographs.
-    settings: tuple[float, ...] = (6, 17, 28, 39, 50, 62)
+    #: From the fewest bits to the most, for 0.2 to 1 bits per pixel of any photograph.
+    settings: tuple[float, ...] = (2, 13, 24, 35, 46, 57, 68)
 
     def __init__(self, model: str, threads: int = 1) -> None:
         self.model, self.threads = model, threads

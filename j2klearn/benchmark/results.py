@@ -32,15 +32,18 @@ def _curves(run: Run, codec: str, metric: str) -> dict[str, Curve]:
 
 def _own_rates(run: Run) -> set[str]:
     """Return the codecs whose points lie at rates of their own."""
-    return {codec.name for codec in run.codecs if codec.kind == "peer"}
+    return {codec.name for codec in run.codecs if codec.settings}
 
 
-def _averages(run: Run, codec: str, protocol: Protocol) -> dict[str, list[float]]:
+def _averages(
+    run: Run, codec: str, protocol: Protocol, rates: Sequence[float] | None
+) -> dict[str, list[float]]:
+    """Return a codec's averaged curves: of its points as they are, or of all curves read off at some rates."""
     out: dict[str, list[float]] = {}
     for metric in protocol.metrics:
         curves = list(_curves(run, codec, metric).values())
-        if codec in _own_rates(run):
-            curves = [curve.at(protocol.rates) for curve in curves]
+        if rates is not None:
+            curves = [curve.at(rates) for curve in curves]
         mean = average(curves) if curves else None
         # a metric that lacks more points than the first would need rates of its own
         if mean is not None and len(mean.rate) == len(out.setdefault("bpp", mean.rate.tolist())):
@@ -49,11 +52,11 @@ def _averages(run: Run, codec: str, protocol: Protocol) -> dict[str, list[float]
 
 
 def _deltas(run: Run, protocol: Protocol, anchor: str) -> list[dict[str, Any]]:
-    deltas = []
+    deltas, own_rates = [], _own_rates(run)
     for codec in run.values:
-        rates = protocol.rates if codec in _own_rates(run) else None
+        rates, anchor_rates = (protocol.rates if name in own_rates else None for name in (codec, anchor))
         for metric in protocol.metrics if codec != anchor else ():
-            compared = compare(_curves(run, anchor, metric), _curves(run, codec, metric), rates)
+            compared = compare(_curves(run, anchor, metric), _curves(run, codec, metric), rates, anchor_rates)
             deltas.append({"codec": codec, "anchor": anchor, "metric": metric, **compared})
     return deltas
 
@@ -66,7 +69,14 @@ def _against_published(curves: dict[str, Any], anchor: str, published: Sequence[
     deltas = []
     for codec in published:
         compared = compare({"mean": base}, {"mean": Curve.of(codec.bpp, codec.psnr)})
-        compared |= {"per_picture": {}, "worst": [], "least_gain": None, "better_on": None, "of": None}
+        compared |= {
+            "per_picture": {},
+            "mean": None,
+            "worst": [],
+            "least_gain": None,
+            "better_on": None,
+            "of": None,
+        }
         deltas.append({"codec": codec.name, "anchor": anchor, "metric": "psnr", **compared})
     return deltas
 
@@ -82,6 +92,9 @@ def document(
     crops: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return all that is known after a run, as plain JSON.
+
+    ``curves`` are averages at equal rates; ``settings`` those of codecs that are asked for qualities at these, as
+    published curves are.
 
     Parameters
     ----------
@@ -99,8 +112,13 @@ def document(
         From `speed.measure` and `crops.cut`.
     """
     codecs = [{"name": c.name, "title": c.title, "kind": c.kind, "identity": c.identity} for c in run.codecs]
-    averages = {codec.name: _averages(run, codec.name, protocol) for codec in run.codecs}
+    own_rates = _own_rates(run)
+    averages = {
+        codec.name: _averages(run, codec.name, protocol, protocol.rates if codec.name in own_rates else None)
+        for codec in run.codecs
+    }
     curves: dict[str, Any] = {name: curve for name, curve in averages.items() if curve}
+    settings = {name: _averages(run, name, protocol, None) for name in curves if name in own_rates}
     deltas = _deltas(run, protocol, anchor) if anchor in run.values else []
     deltas += _against_published(curves, anchor, published)
     for other in published:
@@ -128,6 +146,7 @@ def document(
         "codecs": codecs,
         "measurements": run.values,
         "curves": curves,
+        "settings": settings,
         "deltas": deltas,
         "skipped": run.skipped,
         "missing_codecs": run.missing,

@@ -1,8 +1,8 @@
 """Corrections of means: linear in what is decoded around a coefficient, with weights that the file tells before.
 
-Networks learn what suits most pictures. Chroma that was subsampled once, pictures made from a colour filter array, noise
-that components share: such details follow almost linearly from what is there already, but in every picture otherwise.
-So a file may tell for a subband how the means of its mixtures are corrected. This is part of the file format.
+Networks learn what suits most pictures. Chroma that was subsampled once, pictures made from a colour filter array,
+noise that components share: such details follow almost linearly from what is there already, but in every picture
+otherwise. So a file may tell for a subband how the means of its mixtures are corrected. This is part of the format.
 
 A correction has a weight, in units of 1/512, of each of these, in this order:
 

@@ -25,7 +25,7 @@ _WORTH = 12.0
 #: Samples that are looked at.
 _LOOKED_AT = 1 << 17
 
-#: Of a logistic distribution, in squares of its scale; and of rounding, which keeps certain samples from deciding alone.
+#: Of a logistic distribution, in squares of its scale; and of rounding, lest certain samples decide alone.
 _VARIANCE, _FLOOR = np.pi**2 / 3, 0.3
 
 _RIDGE = 1e-6
@@ -69,10 +69,8 @@ def _normal_equations(
     stride = max(1, values.size // _LOOKED_AT)  # of blocks: whole rows are looked at
     for rows in list(surroundings.blocks())[::stride]:
         mean, variance = _moments(mixtures[rows.start * width : rows.stop * width])
-        taps = [mean]
-        taps += [tap.ravel() for tap in own_taps(values, rows)]
-        taps += [tap.ravel() for tap in surroundings.taps(rows)]
-        weighed = np.stack([tap.astype(np.float64) for tap in taps])
+        taps = (*own_taps(values, rows), *surroundings.taps(rows))
+        weighed = np.stack([mean, *(tap.ravel().astype(np.float64) for tap in taps)])
         root = 1 / np.sqrt(variance + _FLOOR)
         weighed *= root
         products += weighed @ weighed.T

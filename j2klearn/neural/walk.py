@@ -241,7 +241,9 @@ class Walk:
                 base = fusion.base(self._kernels, features[:height, :width], siblings)
                 adaptive = self._model.adaptive and band.size >= LEAST_SAMPLES
                 around = self._surroundings(components, index, level, bands, band.shape)
-                station = Station(index, level, at, component.raw, adaptive, fusion, self._kernels, base, around)
+                station = Station(
+                    index, level, at, component.raw, adaptive, fusion, self._kernels, base, around
+                )
                 band = coder.band(station)
                 known[:height, :width, at] = compressed(band >> component.raw)
             bands.append(band)
@@ -249,9 +251,13 @@ class Walk:
         hl, lh, hh = bands
         return hl, lh, hh
 
-
     def _surroundings(
-        self, components: list[_Component], index: int, level: int, before: list[Values], shape: tuple[int, int]
+        self,
+        components: list[_Component],
+        index: int,
+        level: int,
+        before: list[Values],
+        shape: tuple[int, int],
     ) -> Surroundings | None:
         """Return what a correction of the subband behind those `before` it in its level can weigh."""
         if not self._model.corrected or shape[0] * shape[1] < correction.LEAST_SAMPLES:
