@@ -1,10 +1,11 @@
 """Two ablations of the neural profile at equal budgets: the transform under one context model, and chroma without luma.
 
     python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES [--steps 600] [--patches 800] [--first 6]
+    python benchmarks/neural_ablation.py ... --configs context97-unconditioned,context97-small --luma-steps 9000
 
 Entropy models of the same size are trained for as many steps of the same pictures, and measured by real files (RGB,
 one file per quality): over the 9/7, over the learned transform, and over this with chroma that knows nothing of luma.
-A study that was stopped goes on where it was. Writes benchmarks/results/neural-ablation.json.
+A study that was stopped goes on where it was. Writes benchmarks/results/neural-ablation.json, or --json.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
     same = runs / SAME_LUMA.get(name, name) / "first.pt"
     if same.exists() and not (folder / "first.pt").exists():
         shutil.copy(same, folder)
-    words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
-    words += ["--steps", str(options.steps), "--patches", str(options.patches), "--threads", "1"]
-    if j2klearn(words):
-        raise SystemExit(f"training {name} failed")
+    for part, steps in (("first", options.luma_steps or options.steps), ("second", options.steps)):
+        words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
+        words += ["--part", part, "--steps", str(steps), "--patches", str(options.patches), "--threads", "1"]
+        if j2klearn(words):
+            raise SystemExit(f"training {name} failed")
     return (folder / "model.safetensors").rename(model)
 
 
@@ -53,31 +55,53 @@ def options_of(text: str) -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=Path, required=True, help="pictures to measure on")
     parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
+    parser.add_argument("--luma-steps", type=int, help="of luma's network, if they are others")
     parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")
     return parser
 
 
+def runs_of(options: argparse.Namespace) -> Path:
+    """Return the folder of the runs of a study."""
+    luma = f"{options.luma_steps}-" if options.luma_steps else ""
+    folder: Path = options.out / f"{luma}{options.steps}-steps"
+    return folder
+
+
+def command_of(script: str, options: argparse.Namespace) -> str:
+    """Return the command of a study, as results have it."""
+    luma = f" --luma-steps {options.luma_steps}" if options.luma_steps else ""
+    return (
+        f"python benchmarks/{script} --data TRAIN --pictures PICTURES --first {options.first} "
+        f"--steps {options.steps}{luma} --patches {options.patches}"
+    )
+
+
 def main() -> int:
     parser = options_of(__doc__)
     parser.add_argument("--workers", type=int, default=1, help="processes that measure")
+    parser.add_argument(
+        "--configs", default=",".join(CONFIGS), help="the anchor and others (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=HERE / "results" / "neural-ablation.json", help="results"
+    )
     options = parser.parse_args()
-    models = [train(name, options, options.out / f"{options.steps}-steps") for name in CONFIGS]
+    configs = options.configs.split(",")
+    models = [train(name, options, runs_of(options)) for name in configs]
     report = options.out / "report"
     pictures = map(str, find_pictures([options.pictures])[: options.first])
     words = ["benchmark", *pictures, "--out", str(report), "--codecs", ",".join(map(str, models))]
     words += ["--anchor", models[0].stem, "--channels", "rgb", "--metrics", "psnr,psnr-y", "--crops", "0"]
     status = j2klearn([*words, "--workers", str(options.workers)])
     if status == 0:
-        command = (
-            f"python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES --first {options.first} "
-            f"--steps {options.steps} --patches {options.patches}"
-        )
+        command = command_of("neural_ablation.py", options)
+        if configs != list(CONFIGS):
+            command += f" --configs {options.configs}"
         found = condense(
             "entropy models at equal budgets", command, json.loads((report / "results.json").read_text())
         )
-        path = HERE / "results" / "neural-ablation.json"
-        path.write_text(json.dumps(found | {"steps": options.steps}, indent=1) + "\n")
+        options.json.write_text(json.dumps(found | {"steps": options.steps}, indent=1) + "\n")
     return status
 
 

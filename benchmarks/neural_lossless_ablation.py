@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 
-from neural_ablation import HERE, options_of, train
+from neural_ablation import HERE, command_of, options_of, runs_of, train
 from tqdm import tqdm
 
 from j2klearn import encode
@@ -24,7 +24,7 @@ CONFIGS = ("context53-unconditioned", "context53")
 
 def main() -> int:
     options = options_of(__doc__).parse_args()
-    models = [train(name, options, options.out / f"{options.steps}-steps") for name in CONFIGS]
+    models = [train(name, options, runs_of(options)) for name in CONFIGS]
     pictures = find_pictures([options.pictures])[: options.first]
     sizes = dict.fromkeys(CONFIGS, 0)
     for path in tqdm(pictures, desc="coding", unit=" pictures", disable=None):
@@ -32,10 +32,7 @@ def main() -> int:
         for name, model in zip(CONFIGS, models, strict=True):
             sizes[name] += len(encode(image, profile="neural", lossless=True, model=model))
     print(f"chroma that knows luma: {100 * (sizes[CONFIGS[1]] / sizes[CONFIGS[0]] - 1):+.2f} % of all bytes")
-    command = (
-        f"python benchmarks/neural_lossless_ablation.py --data TRAIN --pictures PICTURES --first {options.first} "
-        f"--steps {options.steps} --patches {options.patches}"
-    )
+    command = command_of("neural_lossless_ablation.py", options)
     document = {**made_by(command), "pictures": [path.name for path in pictures], "bytes": sizes}
     path = HERE / "results" / "neural-lossless-ablation.json"
     path.write_text(json.dumps(document | {"steps": options.steps}, indent=1) + "\n")

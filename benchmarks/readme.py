@@ -344,11 +344,23 @@ def neural_ablation() -> str:
     return _table(rows)
 
 
-def neural_ablation_lossless() -> str:
-    """Return what luma's knowledge is worth to chroma without loss."""
-    sizes = result("neural-lossless-ablation")["bytes"]
-    share = 100 * (sizes["context53"] / sizes["context53-unconditioned"] - 1)
-    return f"Without loss, chroma that knows luma changes all bytes by {share:+.1f} % against chroma that does not.\n"
+def neural_conditioning() -> str:
+    """Return what luma's knowledge is worth to chroma after a longer training."""
+    found = result("neural-conditioning")
+    delta, luma = (
+        next(d for d in found["deltas"] if d["codec"] == "context97-small" and d["metric"] == metric)
+        for metric in ("psnr", "psnr-y")
+    )
+    each = ", ".join(
+        f"{_percent(value)} ({Path(name).stem})"
+        for name, value in delta["per_picture"].items()
+        if value is not None
+    )
+    return (
+        f"{len(found['pictures'])} pictures, {found['steps']:,} steps: {_percent(delta['bd_rate'])} of PSNR over RGB "
+        f"({_percent(luma['bd_rate'])} of luma), averaged curves; "
+        f"mean of the pictures {_percent(delta['mean'])}: {each}.\n"
+    )
 
 
 def neural_lossless() -> str:
@@ -398,7 +410,7 @@ _FIGURES = {
     "parts": parts,
     "neural-coding": neural_coding,
     "neural-ablation": neural_ablation,
-    "neural-lossless-ablation": neural_ablation_lossless,
+    "neural-conditioning": neural_conditioning,
     "neural-lossless": neural_lossless,
     "neural-exact": neural_exact,
     "neural-speed": neural_speed,

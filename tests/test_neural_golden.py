@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -24,8 +25,22 @@ from .small_context import small_context
 FOLDER = Path(__file__).parent / "golden" / "neural"
 VERSION = 1
 
-#: Names of files, and whether the picture is 16-bit grey rather than RGB, and coded without loss.
-KINDS = {"lossy-rgb": (False, False), "lossless-rgb": (False, True), "lossless-grey16": (True, True)}
+
+class Kind(NamedTuple):
+    """Which picture is coded, whether without loss, and by what model."""
+
+    picture: str
+    lossless: bool
+    model: dict[str, bool]
+
+
+KINDS = {
+    "lossy-rgb": Kind("rgb", False, {}),
+    "lossless-rgb": Kind("rgb", True, {}),
+    "lossless-grey16": Kind("grey16", True, {}),
+    "adaptive-large": Kind("large", False, {"adaptive": True}),
+    "corrected-large": Kind("large", True, {"adaptive": True, "corrected": True}),
+}
 
 
 def digest(path: Path, model: Path, threads: int) -> str:
@@ -42,11 +57,11 @@ def model_of(path: Path) -> Path:
     return path.with_name(f"{path.stem.rpartition('-')[0]}.safetensors")
 
 
-def picture(grey16: bool) -> NDArray[np.generic]:
-    y, x = np.mgrid[:61, :47]
+def picture(name: str) -> NDArray[np.generic]:
+    y, x = np.mgrid[:61, :47] if name != "large" else np.mgrid[:130, :111] // 2 * 2
     waves = [128 + 100 * np.sin((x * np.cos(a) + y * np.sin(a)) / 4) for a in (0.3, 1.0, 2.0)]
     image = np.stack(waves, axis=-1)
-    return (image[..., 0] * 257).astype(np.uint16) if grey16 else image.astype(np.uint8)
+    return (image[..., 0] * 257).astype(np.uint16) if name == "grey16" else image.astype(np.uint8)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.jp2")), ids=lambda path: path.stem)
@@ -55,9 +70,9 @@ def test_old_files_decode_to_the_same_integers(path: Path, threads: int) -> None
     facts = json.loads((FOLDER / "digests.json").read_text())
     assert digest(path, model_of(path), threads) == facts[path.stem]
     decoded = j2klearn.decode(path, model=model_of(path))
-    grey16, lossless = next(what for kind, what in KINDS.items() if path.stem.endswith(kind))
-    if lossless:
-        assert np.array_equal(decoded, picture(grey16))
+    kind = next(kind for name, kind in KINDS.items() if path.stem.endswith(name))
+    if kind.lossless:
+        assert np.array_equal(decoded, picture(kind.picture))
     else:  # the transform is floating point
         expected = np.load(path.with_suffix(".npy"))
         assert np.abs(decoded.astype(int) - expected).max() <= 1
@@ -69,16 +84,18 @@ def test_all_kinds_are_there() -> None:
 
 def _write() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    digests = {}
-    for kind, (grey16, lossless) in KINDS.items():
-        path = FOLDER / f"v{VERSION}-{kind}.jp2"
-        model = small_context("5-3" if lossless else "9-7")
+    digests = json.loads((FOLDER / "digests.json").read_text())
+    for name, kind in KINDS.items():
+        path = FOLDER / f"v{VERSION}-{name}.jp2"
+        if path.exists():
+            continue
+        model = small_context("5-3" if kind.lossless else "9-7", **kind.model)
         if not model_of(path).exists():
             model_of(path).write_bytes(model.to_bytes())
-        options = {"lossless": True} if lossless else {"quality": 40}
-        path.write_bytes(j2klearn.encode(picture(grey16), profile="neural", model=model, **options))
+        options = {"lossless": True} if kind.lossless else {"quality": 40}
+        path.write_bytes(j2klearn.encode(picture(kind.picture), profile="neural", model=model, **options))
         digests[path.stem] = digest(path, model_of(path), 1)
-        if not lossless:
+        if not kind.lossless:
             np.save(path.with_suffix(".npy"), j2klearn.decode(path, model=model))
     (FOLDER / "digests.json").write_text(json.dumps(digests, indent=1) + "\n")
 
