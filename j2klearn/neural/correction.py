@@ -28,7 +28,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .walk import Parameters, Values
 
-__all__ = ["LEAST_SAMPLES", "MOST", "OWN", "Correction", "Passing", "Surroundings", "Weights", "own_taps"]
+__all__ = [
+    "LEAST_SAMPLES",
+    "MOST",
+    "OWN",
+    "Correction",
+    "CorrectionPass",
+    "Surroundings",
+    "Weights",
+    "own_taps",
+]
 
 #: Subbands of fewer samples have none.
 LEAST_SAMPLES = 1024
@@ -61,7 +70,7 @@ class Surroundings:
         The low-pass plane of the level.
     raw : int
         Low bits that are left out.
-    planes : tuple of ndarray, each of shape (h, w)
+    planes : tuple of ndarray of int32, each of shape (h, w)
         Subbands of which 3x3 coefficients count, low bits left out.
     shape : (int, int)
         Of the subband, h and w.
@@ -69,7 +78,7 @@ class Surroundings:
 
     low: NDArray[np.int64]
     raw: int
-    planes: tuple[NDArray[np.int64], ...]
+    planes: tuple[Values, ...]
     shape: tuple[int, int]
 
     @property
@@ -153,10 +162,10 @@ class Correction:
             out[places, 1] = self.means(mixtures[places, 1], total.ravel())
         return out
 
-    def passing(self) -> Passing:
+    def passing(self) -> CorrectionPass:
         """Return what corrects the subband wavefront by wavefront."""
         known = [self._known(rows).ravel() for rows in self._around.blocks()]
-        return Passing(self, np.concatenate(known), self._weights[1:OWN])
+        return CorrectionPass(self, np.concatenate(known), self._weights[1:OWN])
 
     def means(self, means: NDArray[np.int16], totals: NDArray[np.int64]) -> NDArray[np.int16]:
         """Return corrected means (n, K), by the weighted sums (n,) of all but the means."""
@@ -168,7 +177,7 @@ class Correction:
         return wide.clip(limits.min, limits.max).astype(np.int16)
 
 
-class Passing:
+class CorrectionPass:
     """A subband that is corrected wavefront by wavefront.
 
     Parameters

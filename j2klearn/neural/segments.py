@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import CodestreamError
 from .context import PARAMETERS
 from .correction import MOST as MOST_WEIGHT
-from .correction import Correction, Passing, Weights
+from .correction import Correction, CorrectionPass, Weights
 from .mixture import LOG_SCALE_RANGE, Mixture
 from .offsets import MOST, Offsets, best_offset, moved, parameters_of
 from .points import Points
@@ -211,7 +211,7 @@ class Reader:
             band = found.astype(np.int32)
         return band
 
-    def _correction(self, station: Station) -> Passing | None:
+    def _correction(self, station: Station) -> CorrectionPass | None:
         around = station.surroundings
         if around is None or not self._decoder.raw(1, 1)[0]:
             return None

@@ -270,9 +270,9 @@ class Walk:
         return Surroundings(component.low.plane[0].numpy(), component.raw, tuple(planes), shape)
 
 
-def _fitting(plane: NDArray[np.integer], shape: tuple[int, int]) -> NDArray[np.int64]:
+def _fitting(plane: NDArray[np.integer], shape: tuple[int, int]) -> Values:
     """Return a plane cut to a shape, or continued with zeros."""
-    out = np.zeros(shape, np.int64)
+    out = np.zeros(shape, np.int32)
     part = plane[: shape[0], : shape[1]]
     out[: part.shape[0], : part.shape[1]] = part
     return out
