@@ -40,10 +40,18 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
     same = runs / SAME_LUMA.get(name, name) / "first.pt"
     if same.exists() and not (folder / "first.pt").exists():
         shutil.copy(same, folder)
-    for part, steps in (("first", options.luma_steps or options.steps), ("second", options.steps)):
-        words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
-        words += ["--part", part, "--steps", str(steps), "--patches", str(options.patches), "--threads", "1"]
-        if j2klearn(words):
+    words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
+    words += ["--patches", str(options.patches), "--threads", "1"]
+    runs_left = [["--steps", str(options.steps)]]
+    if options.luma_steps:
+        runs_left = [
+            ["--part", "first", "--steps", str(options.luma_steps)],
+            ["--part", "second", *runs_left[0]],
+        ]
+        if (folder / "first.pt").exists() and same.parent != folder:
+            del runs_left[0]  # luma is another one's, whole
+    for more in runs_left:
+        if j2klearn([*words, *more]):
             raise SystemExit(f"training {name} failed")
     return (folder / "model.safetensors").rename(model)
 

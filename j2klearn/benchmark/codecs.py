@@ -178,6 +178,8 @@ def _ratios(image: Samples, rates: Sequence[float], bit_depth: int) -> list[floa
 class _Other:
     """JPEG 2000 by other programs, which write PLT too; it is there for the measurement alone, and taken out again."""
 
+    settings: tuple[float, ...] = ()
+
     def _encode(self, image: Samples, rates: Sequence[float], bit_depth: int) -> bytes:
         """Return a file of one layer per rate, with PLT marker segments."""
         raise NotImplementedError
@@ -194,7 +196,6 @@ class OpenJpegTools(_Other):
     """OpenJPEG's own programs, opj_compress and opj_decompress."""
 
     kind: Kind = "jpeg2000"
-    settings: tuple[float, ...] = ()
 
     def __init__(self, wavelet: Wavelet) -> None:
         self.wavelet = wavelet
@@ -251,7 +252,6 @@ class Pillow(_Other):
     name = "pillow"
     title = "Pillow JPEG 2000"
     kind: Kind = "jpeg2000"
-    settings: tuple[float, ...] = ()
 
     @property
     def identity(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-__all__ = ["METHOD", "Curve", "average", "bd_metric", "bd_rate", "compare", "least_gain"]
+__all__ = ["METHOD", "Curve", "average", "bd_metric", "bd_rate", "compare", "least_gain", "read_off"]
 
 #: Interpolation of log(rate) over quality, monotone between points.
 METHOD = "pchip"
@@ -132,7 +132,8 @@ def _interval(
     return [float(v) for v in np.percentile(values, [tail, 100 - tail])]
 
 
-def _read_off(curve: Curve, rates: Sequence[float] | None) -> Curve:
+def read_off(curve: Curve, rates: Sequence[float] | None) -> Curve:
+    """Return a curve read off at some rates, or as it is where there are none."""
     return curve if rates is None else curve.at(rates)
 
 
@@ -160,8 +161,8 @@ def compare(
         ``worst`` pictures, and ``least_gain`` (in the metric at equal bytes, at any point, and on which picture).
     """
     pictures = [name for name in anchors if name in tests]
-    a = [_read_off(anchors[name], anchor_rates) for name in pictures]
-    t = [_read_off(tests[name], rates) for name in pictures]
+    a = [read_off(anchors[name], anchor_rates) for name in pictures]
+    t = [read_off(tests[name], rates) for name in pictures]
     each = {name: bd_rate(anchors[name], tests[name]) for name in pictures}
     known = {name: value for name, value in each.items() if value is not None}
     gains = {name: least_gain(anchors[name], tests[name]) for name in pictures}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import metrics
-from .deltas import METHOD, Curve, average, compare
+from .deltas import METHOD, Curve, average, compare, read_off
 from .environment import machine, versions
 from .protocol import Protocol
 from .published import Published
@@ -41,9 +41,7 @@ def _averages(
     """Return a codec's averaged curves: of its points as they are, or of all curves read off at some rates."""
     out: dict[str, list[float]] = {}
     for metric in protocol.metrics:
-        curves = list(_curves(run, codec, metric).values())
-        if rates is not None:
-            curves = [curve.at(rates) for curve in curves]
+        curves = [read_off(curve, rates) for curve in _curves(run, codec, metric).values()]
         mean = average(curves) if curves else None
         # a metric that lacks more points than the first would need rates of its own
         if mean is not None and len(mean.rate) == len(out.setdefault("bpp", mean.rate.tolist())):
@@ -93,8 +91,8 @@ def document(
 ) -> dict[str, Any]:
     """Return all that is known after a run, as plain JSON.
 
-    ``curves`` are averages at equal rates; ``settings`` those of codecs that are asked for qualities at these, as
-    published curves are.
+    ``curves`` are averages at equal rates; ``settings``, of codecs that are asked for qualities, those at equal
+    qualities, as published curves are.
 
     Parameters
     ----------

@@ -29,18 +29,15 @@ if TYPE_CHECKING:
     from .walk import Parameters, Values
 
 __all__ = [
-    "LEAST_SAMPLES",
     "MOST",
     "OWN",
+    "UNIT_BITS",
     "Correction",
     "CorrectionPass",
     "Surroundings",
     "Weights",
     "own_taps",
 ]
-
-#: Subbands of fewer samples have none.
-LEAST_SAMPLES = 1024
 
 #: Weights are of this magnitude at most.
 MOST = 2047
@@ -51,7 +48,9 @@ _OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
 #: How many weights stand before those of what is known of the whole subband.
 OWN = 1 + len(_OWN)
 
-_UNIT_BITS = 9  # of weights
+#: Bits below the point of weights.
+UNIT_BITS = 9
+
 _MEAN_BITS = 5  # of means
 _REACH = 2  # of `_OWN`
 
@@ -62,7 +61,7 @@ Weights = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is decoded around a subband, and at what it is decoded itself.
+    """What is decoded of a component and of others around a subband, before any of the subband itself is.
 
     Attributes
     ----------
@@ -142,36 +141,37 @@ class Correction:
         self._around, self._weights = surroundings, weights
         self.shape = surroundings.shape
 
-    def _known(self, rows: slice) -> NDArray[np.int64]:
+    def _sum(self, weights: Weights, taps: Iterator[NDArray[np.int64]], rows: slice) -> NDArray[np.int64]:
+        """Return the weighted sum of taps at some rows, flat."""
         total = np.zeros((rows.stop - rows.start, self.shape[1]), np.int64)
-        for weight, tap in zip(self._weights[OWN:], self._around.taps(rows), strict=True):
+        for weight, tap in zip(weights, taps, strict=True):
             if weight:
                 total += weight * tap
-        return total
+        return total.ravel()
+
+    def _known(self, rows: slice) -> NDArray[np.int64]:
+        return self._sum(self._weights[OWN:], self._around.taps(rows), rows)
 
     def plane(self, mixtures: Parameters, values: Values) -> Parameters:
         """Return the corrected mixtures (h * w, 3, K) of a subband (h, w) that is known."""
         out = mixtures.copy()
         width = self.shape[1]
         for rows in self._around.blocks():
-            total = self._known(rows)
-            for weight, tap in zip(self._weights[1:OWN], own_taps(values, rows), strict=True):
-                if weight:
-                    total += weight * tap
+            total = self._known(rows) + self._sum(self._weights[1:OWN], own_taps(values, rows), rows)
             places = slice(rows.start * width, rows.stop * width)
-            out[places, 1] = self.means(mixtures[places, 1], total.ravel())
+            out[places, 1] = self.means(mixtures[places, 1], total)
         return out
 
     def passing(self) -> CorrectionPass:
         """Return what corrects the subband wavefront by wavefront."""
-        known = [self._known(rows).ravel() for rows in self._around.blocks()]
+        known = [self._known(rows) for rows in self._around.blocks()]
         return CorrectionPass(self, np.concatenate(known), self._weights[1:OWN])
 
     def means(self, means: NDArray[np.int16], totals: NDArray[np.int64]) -> NDArray[np.int16]:
         """Return corrected means (n, K), by the weighted sums (n,) of all but the means."""
         wide = means.astype(np.int64)
-        wide += (self._weights[0] * wide + (1 << (_UNIT_BITS - 1))) >> _UNIT_BITS
-        shift = _UNIT_BITS - _MEAN_BITS
+        wide += (self._weights[0] * wide + (1 << (UNIT_BITS - 1))) >> UNIT_BITS
+        shift = UNIT_BITS - _MEAN_BITS
         wide += ((totals + (1 << (shift - 1))) >> shift)[:, None]
         limits = np.iinfo(np.int16)
         return wide.clip(limits.min, limits.max).astype(np.int16)

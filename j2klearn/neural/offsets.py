@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_SAMPLES", "MOST", "Offsets", "best_offset", "moved", "parameters_of"]
 
-#: Subbands of fewer samples have none.
+#: Subbands of fewer samples have none, and no corrections of means (`j2klearn.neural.correction`) either.
 LEAST_SAMPLES = 1024
 
 #: Offsets are of this magnitude at most, in steps of `_UNIT` units of the log-scale.

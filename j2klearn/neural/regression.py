@@ -10,14 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .correction import MOST, Correction, Surroundings, Weights, own_taps
+from .correction import MOST, UNIT_BITS, Correction, Surroundings, Weights, own_taps
 from .mixture import LOG_SCALE_RANGE, LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, Mixture
 from .symbols import cost_bits
 from .walk import Parameters, Values
 
 __all__ = ["fitted"]
-
-_UNIT = 512
 
 #: Bits that a weight has to save, its own ones and what chance alone would save.
 _WORTH = 12.0
@@ -49,7 +47,7 @@ def fitted(values: Values, mixtures: Parameters, surroundings: Surroundings, cod
     if not values.any() and not any(plane.any() for plane in surroundings.planes):
         return none
     products, target = _normal_equations(values, mixtures, surroundings)
-    weights = np.rint(_solved(products, target) * _UNIT).clip(-MOST, MOST).astype(np.int64)
+    weights = np.rint(_solved(products, target) * (1 << UNIT_BITS)).clip(-MOST, MOST).astype(np.int64)
     if not weights.any():
         return none
     flat = values.ravel()

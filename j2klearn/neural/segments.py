@@ -84,24 +84,24 @@ class _Answers:
 
     def band(self, station: Station) -> Values:
         band = self._pyramids[station.component].details[station.level - 1][station.index]
-        flat = band.ravel()
-        mixtures = station.plane(band >> station.raw).reshape(band.size, PARAMETERS, -1)
+        known = band >> station.raw
+        mixtures = station.plane(known).reshape(band.size, PARAMETERS, -1)
         if station.surroundings is not None:
-            known = band >> station.raw
             weights = fitted(known, mixtures, station.surroundings, self._mixtures)
             self._weights(weights)
             if weights.any():
                 mixtures = Correction(station.surroundings, weights).plane(mixtures, known)
+        flat = known.ravel()
         if station.adaptive:
             predicted = self._offsets.predicted(station)
-            offset = best_offset(flat >> station.raw, mixtures, predicted, self._mixtures)
+            offset = best_offset(flat, mixtures, predicted, self._mixtures)
             self._offsets.keep(station, offset)
             self._mixed(np.array([offset], np.int32), parameters_of(predicted))
             mixtures = moved(mixtures, offset)
         for _, _, _, places in wavefronts(band.shape):
-            self._mixed(flat[places] >> station.raw, mixtures[places])
+            self._mixed(flat[places], mixtures[places])
         if station.raw:
-            self._raw(flat & ((1 << station.raw) - 1), station.raw)
+            self._raw(band.ravel() & ((1 << station.raw) - 1), station.raw)
         return band
 
     def _weights(self, weights: Weights) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import ORIENTATIONS
-from . import correction
 from .context import PARAMETERS
 from .correction import Surroundings
 from .features import compressed
@@ -239,8 +238,12 @@ class Walk:
                 fusion = network.fusions[at]
                 siblings = known[:height, :width, :at]
                 base = fusion.base(self._kernels, features[:height, :width], siblings)
-                adaptive = self._model.adaptive and band.size >= LEAST_SAMPLES
-                around = self._surroundings(components, index, level, bands, band.shape)
+                told = band.size >= LEAST_SAMPLES
+                adaptive = self._model.adaptive and told
+                corrected = self._model.corrected and told
+                around = (
+                    self._surroundings(components, index, level, bands, band.shape) if corrected else None
+                )
                 station = Station(
                     index, level, at, component.raw, adaptive, fusion, self._kernels, base, around
                 )
@@ -258,10 +261,8 @@ class Walk:
         level: int,
         before: list[Values],
         shape: tuple[int, int],
-    ) -> Surroundings | None:
+    ) -> Surroundings:
         """Return what a correction of the subband behind those `before` it in its level can weigh."""
-        if not self._model.corrected or shape[0] * shape[1] < correction.LEAST_SAMPLES:
-            return None
         component = components[index]
         planes = [_fitting(band >> component.raw, shape) for band in before]
         if self._sees(index):
