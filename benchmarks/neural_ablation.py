@@ -42,16 +42,11 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
         shutil.copy(same, folder)
     words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
     words += ["--patches", str(options.patches), "--threads", "1"]
-    runs_left = [["--steps", str(options.steps)]]
+    parts = [["--steps", str(options.steps)]]
     if options.luma_steps:
-        runs_left = [
-            ["--part", "first", "--steps", str(options.luma_steps)],
-            ["--part", "second", *runs_left[0]],
-        ]
-        if (folder / "first.pt").exists() and same.parent != folder:
-            del runs_left[0]  # luma is another one's, whole
-    for more in runs_left:
-        if j2klearn([*words, *more]):
+        parts = [["--part", "first", "--steps", str(options.luma_steps)], ["--part", "second", *parts[0]]]
+    for part in parts:
+        if j2klearn([*words, *part]):
             raise SystemExit(f"training {name} failed")
     return (folder / "model.safetensors").rename(model)
 
@@ -105,7 +100,7 @@ def main() -> int:
     if status == 0:
         command = command_of("neural_ablation.py", options)
         if configs != list(CONFIGS):
-            command += f" --configs {options.configs}"
+            command += f" --configs {options.configs} --json benchmarks/results/{options.json.name}"
         found = condense(
             "entropy models at equal budgets", command, json.loads((report / "results.json").read_text())
         )

@@ -18,10 +18,13 @@ from torch import Tensor
 from .choice import MOST_ERROR, WEIGHT
 from .mixture import LOG_SCALE_RANGE, LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 
-__all__ = ["expected"]
+__all__ = ["Mixtures", "expected"]
 
 #: Zeros that are more probable than this are where they are.
 _CERTAIN = 0.993
+
+#: Of a logistic distribution, in squares of its scale.
+_VARIANCE = np.pi**2 / 3
 
 #: Less of a mixture than this in a cell says nothing.
 _LEAST = 1e-6
@@ -47,13 +50,13 @@ def expected(parameters: NDArray[np.int16], values: NDArray[np.int32]) -> NDArra
         return out
     zeros = np.flatnonzero(values == 0)
     told = np.ones(len(values), bool)
-    told[zeros] = _Mixtures(parameters[zeros], np.float32).inside(0.5) < _CERTAIN
+    told[zeros] = Mixtures(parameters[zeros], np.float32).inside(0.5) < _CERTAIN
     which = np.flatnonzero(told)
-    out[which] = _distances(_Mixtures(parameters[which], np.float64), values[which])
+    out[which] = _distances(Mixtures(parameters[which], np.float64), values[which])
     return out
 
 
-class _Mixtures:
+class Mixtures:
     """Mixtures in floating point; all tensors of shape (n, K)."""
 
     def __init__(self, parameters: NDArray[np.int16], kind: type[np.floating]) -> None:
@@ -74,13 +77,20 @@ class _Mixtures:
         """Return the integrals of `below` up to x."""
         return (self.weights * self.scales * torch.nn.functional.softplus(self._places(x))).sum(1)
 
+    def moments(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Return the means and the variances."""
+        mean = (self.weights * self.means).sum(1)
+        away = self.means - mean[:, None]
+        variance = (self.weights * (_VARIANCE * self.scales**2 + away**2)).sum(1)
+        return mean.numpy(), variance.numpy()
+
     def inside(self, x: float) -> NDArray[np.floating]:
         """Return the probabilities of less than x in magnitude."""
         out: NDArray[np.floating] = (self.below(x) - self.below(-x)).numpy()
         return out
 
 
-def _distances(mixtures: _Mixtures, values: NDArray[np.int32]) -> NDArray[np.float32]:
+def _distances(mixtures: Mixtures, values: NDArray[np.int32]) -> NDArray[np.float32]:
     index = torch.from_numpy(values.astype(np.float64))
     side = torch.where(index < 0, -1.0, 1.0)
     mixtures.means = mixtures.means * side[:, None]  # all indices are positive from here

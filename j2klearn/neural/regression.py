@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .correction import MOST, UNIT_BITS, Correction, Surroundings, Weights, own_taps
-from .mixture import LOG_SCALE_RANGE, LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, Mixture
+from .expectation import Mixtures
+from .mixture import Mixture
 from .symbols import cost_bits
 from .walk import Parameters, Values
 
@@ -23,8 +24,8 @@ _WORTH = 12.0
 #: Samples that are looked at.
 _LOOKED_AT = 1 << 17
 
-#: Of a logistic distribution, in squares of its scale; and of rounding, lest certain samples decide alone.
-_VARIANCE, _FLOOR = np.pi**2 / 3, 0.3
+#: Variance of rounding, which is added lest certain samples decide alone.
+_FLOOR = 0.3
 
 _RIDGE = 1e-6
 
@@ -66,7 +67,7 @@ def _normal_equations(
     products, target = np.zeros((count, count)), np.zeros(count)
     stride = max(1, values.size // _LOOKED_AT)  # of blocks: whole rows are looked at
     for rows in list(surroundings.blocks())[::stride]:
-        mean, variance = _moments(mixtures[rows.start * width : rows.stop * width])
+        mean, variance = Mixtures(mixtures[rows.start * width : rows.stop * width], np.float64).moments()
         taps = (*own_taps(values, rows), *surroundings.taps(rows))
         weighed = np.stack([mean, *(tap.ravel().astype(np.float64) for tap in taps)])
         root = 1 / np.sqrt(variance + _FLOOR)
@@ -74,17 +75,6 @@ def _normal_equations(
         products += weighed @ weighed.T
         target += weighed @ ((values[rows].ravel() - mean) * root)
     return products * stride, target * stride
-
-
-def _moments(mixtures: Parameters) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return means and variances of mixtures (n, 3, K)."""
-    logits, means, log_scales = np.moveaxis(mixtures.astype(np.float64), 1, 0)
-    shares = np.exp((logits - logits.max(1, keepdims=True)) * LOGIT_UNIT)
-    shares /= shares.sum(1, keepdims=True)
-    means *= MEAN_UNIT
-    mean = (shares * means).sum(1)
-    spread = np.exp(2 * LOG_SCALE_UNIT * log_scales.clip(*LOG_SCALE_RANGE)) * _VARIANCE
-    return mean, (shares * (spread + (means - mean[:, None]) ** 2)).sum(1)
 
 
 def _solved(products: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
