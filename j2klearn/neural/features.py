@@ -41,14 +41,14 @@ def inputs(*, conditioned: bool) -> int:
 
 
 @functools.cache
-def _table() -> tuple[Tensor, Tensor]:
+def _table(device: torch.device) -> tuple[Tensor, Tensor]:
     loaded = safetensors.torch.load_file(Path(__file__).with_name("tables.safetensors"))
-    return loaded["asinh"].long(), loaded["octaves"].long()
+    return loaded["asinh"].long().to(device), loaded["octaves"].long().to(device)
 
 
 def compress(x: Tensor) -> Tensor:
     """Return 64 asinh(x / 16), rounded, of int64 below 2^53 in magnitude."""
-    table, octaves = _table()
+    table, octaves = _table(x.device)
     size = x.abs()
     over = (torch.frexp(size.double())[1].long() - _TABLE_BITS).clamp_min(0)
     value = table[size >> over] + octaves[over]
@@ -125,9 +125,12 @@ def others(details: Sequence[Tensor | None], shape: tuple[int, int], count: int)
     count : int
         N.
     """
+    device = next((part.device for part in details if part is not None), None)
     planes = []
     for part in details:
-        empty = torch.zeros(count, 3, *shape, dtype=torch.int64)
+        empty = torch.zeros(count, 3, *shape, dtype=torch.int64, device=device)
         planes.append(empty if part is None else compress(part << FRACTION))
-    mark = torch.full((count, 1, *shape), 0 if details[-1] is None else UNIT, dtype=torch.int64)
+    mark = torch.full(
+        (count, 1, *shape), 0 if details[-1] is None else UNIT, dtype=torch.int64, device=device
+    )
     return torch.cat([*planes, mark], 1)

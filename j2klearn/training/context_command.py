@@ -46,10 +46,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "of the kind cross-component, those of luma",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
+    parser.add_argument("--batch", type=int, metavar="N", help="crops per step (default: as CONFIG says)")
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="cpu", help="for cross-component (default: %(default)s)"
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default: %(default)s)"
     )
     parser.set_defaults(run=_run)
 
@@ -65,7 +66,7 @@ def _run(options: argparse.Namespace) -> None:
 
     from .settings import read_tables
 
-    for name in ("threads", "steps", "patches"):
+    for name in ("threads", "steps", "batch", "patches"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
@@ -94,9 +95,12 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
     config, settings = read_context_config(path)
     if options.steps is not None:
         settings = replace(settings, first_steps=options.steps, second_steps=options.steps)
+    if options.batch is not None:
+        settings = replace(settings, batch=options.batch)
     transform = config["transform"] if isinstance(config["transform"], str) else config["transform"]["name"]
     patches = read_patches(options.data, _PATCH, options.patches)
-    pictures = SubbandPatches(patches, transform, _LEVELS, config.get("learned_levels", 5))
+    learned_levels = config.get("learned_levels", 5)
+    pictures = SubbandPatches(patches, transform, _LEVELS, learned_levels, options.device)
     trainers = [ContextTrainer(part, config, settings, pictures, options.out) for part in PARTS]
     for trainer in trainers:
         wanted = options.part in (None, trainer.part)
@@ -121,6 +125,8 @@ def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
     if options.steps is not None:
         settings = replace(config.settings, luma_steps=options.steps, chroma_steps=options.steps)
         config = config._replace(settings=settings)
+    if options.batch is not None:
+        config = config._replace(settings=replace(config.settings, batch=options.batch))
     patches = read_patches(options.data, max(_PATCH, config.settings.crop), options.patches)
     luma, chroma = (CrossTrainer(phase, config, patches, options.out, options.device) for phase in PHASES)
     for trainer in (luma, chroma):

@@ -101,9 +101,18 @@ class SubbandPatches:
         "9-7", the name of a learned transform, or "5-3" for integers without a quantiser.
     levels, learned_levels : int
         Decomposition levels, and of those the finest ones in which learned steps are taken.
+    device : str
+        Where they are kept, and cropped.
     """
 
-    def __init__(self, patches: NDArray[np.uint8], transform: str, levels: int, learned_levels: int) -> None:
+    def __init__(
+        self,
+        patches: NDArray[np.uint8],
+        transform: str,
+        levels: int,
+        learned_levels: int,
+        device: str = "cpu",
+    ) -> None:
         if patches.shape[1] % (2 << levels):
             raise OptionError(f"patches have to be multiples of {2 << levels} pixels wide and high")
         self.lossless = transform == "5-3"
@@ -115,15 +124,15 @@ class SubbandPatches:
                 low, bands = _analysed(patch, transform, levels, learned_levels)
                 lows.append(low.to(dtype))
                 details.append([band.to(dtype) for band in bands])
-            self.ll = torch.stack(lows).clone()
-            self.details = [torch.stack(bands).clone() for bands in zip(*details, strict=True)]
+            self.ll = torch.stack(lows).to(device, copy=True)
+            self.details = [torch.stack(bands).to(device, copy=True) for bands in zip(*details, strict=True)]
 
     def __len__(self) -> int:
         return len(self.ll)
 
     def crop(self, chosen: NDArray[np.int64], components: slice, rng: np.random.Generator) -> Crop:
         """Return a quarter of each of some pictures, transposed or not at random."""
-        index = torch.from_numpy(chosen)
+        index = torch.from_numpy(chosen).to(self.ll.device)
         down, across, turned = rng.integers(2, size=3)
 
         def quarter(x: Tensor) -> Tensor:

@@ -122,7 +122,7 @@ def context_bits(
         x = torch.cat(inputs).float() / seen.UNIT
         own = torch.cat([bands[:, c] for c in components])
         known = seen.compress(own << FRACTION).float() / seen.UNIT
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
             return network(x.contiguous(memory_format=torch.channels_last), known), own
 
     above = None
@@ -155,7 +155,7 @@ class ContextTrainer:
     settings : ContextSettings
         How.
     pictures : SubbandPatches
-        Training pictures; the last `settings.held_out` of them are for validation.
+        Training pictures, on the device to train on; the last `settings.held_out` of them are for validation.
     folder : Path
         Receives ``PART.pt`` and ``PART.csv``.
     """
@@ -172,7 +172,8 @@ class ContextTrainer:
         self.folder = folder
         self.steps = settings.first_steps if part == "first" else settings.second_steps
         torch.manual_seed(settings.seed)
-        self.network = network_of(self.options, config["mixtures"])
+        self.device = pictures.ll.device
+        self.network = network_of(self.options, config["mixtures"]).to(self.device)
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -194,7 +195,7 @@ class ContextTrainer:
     ) -> list[Tensor]:
         """Return the bits of crops by level at quantiser steps (N,), of indices that the network chooses or not."""
         if self.pictures.lossless:
-            step, offset = torch.ones(len(crop.ll)), 0.0
+            step, offset = torch.ones(len(crop.ll), device=self.device), 0.0
         scaled = _over(crop, step)
         ll, details = _quantised(scaled, offset)
         return context_bits(
@@ -209,13 +210,13 @@ class ContextTrainer:
             scaled=scaled.details if choose and not self.pictures.lossless else None,
         )
 
-    def train_step(self) -> float:
-        """Take one step; return the bits per coefficient of the batch before it."""
+    def train_step(self) -> Tensor:
+        """Take one step; return the bits per coefficient of the batch before it, a scalar on the device."""
         s = self.settings
         rng = np.random.default_rng([s.seed, self.step, self.part == "second"])
         chosen = rng.choice(len(self.pictures) - s.held_out, s.batch, replace=False)
         crop = self.pictures.crop(chosen, slice(0, 1 if self.part == "first" else 3), rng)
-        step = _steps(s.step_range, s.batch, rng)
+        step = _steps(s.step_range, s.batch, rng).to(self.device)
         offset = float(rng.uniform(*s.offset_range))
         choose = self.step >= s.choose_from * self.steps
         bits = self.bits(self.network, crop, step, offset, choose=choose)
@@ -231,7 +232,7 @@ class ContextTrainer:
             for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(weight, 1 - keep)
         self.step += 1
-        return float(cost.detach())
+        return cost.detach()
 
     def validate(self) -> dict[str, float]:
         """Return the bits per coefficient of the held-out pictures at some quantiser steps."""
@@ -244,21 +245,25 @@ class ContextTrainer:
                 for start in range(first, len(self.pictures), 16):
                     chosen = np.arange(start, min(start + 16, len(self.pictures)))
                     crop = self.pictures.crop(chosen, components, np.random.default_rng(start))
-                    total += float(sum(self.bits(self.average, crop, torch.full((len(chosen),), step), 0.4)))
+                    steps = torch.full((len(chosen),), step, device=self.device)
+                    total += float(sum(self.bits(self.average, crop, steps, 0.4)))
                     count += crop.details[0][:, 0].numel() * 4 / 3 * (1 if self.part == "first" else 2)
                 found[f"{step:g}"] = total / count
         return found
 
     def run(self) -> None:
         """Train to the last step, saving the state on the way."""
-        recent: list[float] = []
+        recent: list[
+            Tensor
+        ] = []  # read only where they are logged: a GPU need not be waited for at every step
         begun, first = time.monotonic(), self.step
         with tqdm(total=self.steps, initial=first, desc=self.part, unit=" steps", disable=None) as bar:
             while self.step < self.steps:
                 recent.append(self.train_step())
                 if self.step % _LOG_EVERY == 0 or self.step == self.steps:
                     speed = self.settings.batch * (self.step - first) / (time.monotonic() - begun)
-                    mean = float(np.mean(recent[-_LOG_EVERY:]))
+                    mean = float(torch.stack(recent).mean())
+                    recent.clear()
                     self._log([self.step, "training", f"{mean:.5f}", f"{speed:.2f}"])
                     bar.set_postfix_str(
                         f"{mean:.4f} bits per coefficient, {speed:.1f} crops/s", refresh=False
@@ -306,7 +311,8 @@ class ContextTrainer:
         path = folder / f"{self.part}.pt"
         if not path.exists():
             raise OptionError(f"there is no {path} to begin with")
-        grow(self.network, torch.load(path, weights_only=True)["average"], added=_adds)
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        grow(self.network, state["average"], added=_adds)
         self.average.load_state_dict(self.network.state_dict())
 
     def resume(self) -> bool:
@@ -314,7 +320,7 @@ class ContextTrainer:
         path = self.folder / f"{self.part}.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self.device, weights_only=True)
         self.step, self.validated = state["step"], state.get("validated", {})
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
