@@ -345,22 +345,18 @@ def neural_ablation() -> str:
 
 
 def neural_conditioning() -> str:
-    """Return what luma's knowledge is worth to chroma after a longer training."""
-    found = result("neural-conditioning")
-    delta, luma = (
-        next(d for d in found["deltas"] if d["codec"] == "context97-small" and d["metric"] == metric)
-        for metric in ("psnr", "psnr-y")
-    )
-    each = ", ".join(
-        f"{_percent(value)} ({Path(name).stem})"
-        for name, value in delta["per_picture"].items()
-        if value is not None
-    )
-    return (
-        f"{len(found['pictures'])} pictures, {found['steps']:,} steps: {_percent(delta['bd_rate'])} of PSNR over RGB "
-        f"({_percent(luma['bd_rate'])} of luma), averaged curves; "
-        f"mean of the pictures {_percent(delta['mean'])}: {each}.\n"
-    )
+    """Return what luma's knowledge is worth to chroma after a longer training, on two sets of pictures."""
+    rows = [["", "pictures", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "from", "to"]]
+    for name, place in (("neural-conditioning", "Kodak"), ("neural-conditioning-cid22", "CID22")):
+        found = result(name)
+        delta, luma = (
+            next(d for d in found["deltas"] if d["codec"] == "context97-small" and d["metric"] == metric)
+            for metric in ("psnr", "psnr-y")
+        )
+        single = [value for value in delta["per_picture"].values() if value is not None]
+        rates = [delta["bd_rate"], luma["bd_rate"], delta["mean"], min(single), max(single)]
+        rows.append([place, str(len(found["pictures"])), *map(_percent, rates)])
+    return _table(rows)
 
 
 def neural_lossless() -> str:
