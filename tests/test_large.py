@@ -198,6 +198,8 @@ def test_stopped_on_the_way(tmp_path, picture, number):
     (tmp_path / "out" / "a.jp2").write_bytes(b"as it was")
     # a shell's jobs in the background ignore SIGINT, and what they start does
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    # and the last step waits, so that the signal comes before it on a busy machine, too
+    code += "import os, time; put = os.replace; os.replace = lambda *paths: time.sleep(30) or put(*paths); "
     code += "from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
     words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
     run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
