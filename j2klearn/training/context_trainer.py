@@ -253,9 +253,7 @@ class ContextTrainer:
 
     def run(self) -> None:
         """Train to the last step, saving the state on the way."""
-        recent: list[
-            Tensor
-        ] = []  # read only where they are logged: a GPU need not be waited for at every step
+        recent: list[Tensor] = []  # read where they are logged: a GPU is not waited for at every step
         begun, first = time.monotonic(), self.step
         with tqdm(total=self.steps, initial=first, desc=self.part, unit=" steps", disable=None) as bar:
             while self.step < self.steps:
