@@ -157,7 +157,7 @@ def check_config(config: object) -> dict[str, Any]:
 _ENTROPY_MODEL = "the entropy model"
 _NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "layers": range(9)}
 _FIRST = _Options(_NETWORK, {})
-_SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {})
+_SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {"predicted": _FLAGS})
 
 
 def _check_name(what: str, named: object) -> None:
@@ -188,6 +188,10 @@ def check_context_config(config: object) -> dict[str, Any]:
         raise ModelError(f"{_ENTROPY_MODEL} is corrected, which only one of lossless pictures can be")
     _FIRST.check(f"{_ENTROPY_MODEL}'s first network", checked.get("first"))
     _SECOND.check(f"{_ENTROPY_MODEL}'s second network", checked.get("second"))
+    if checked["second"].get("predicted") and not checked["second"]["conditioned"]:
+        raise ModelError(
+            f"{_ENTROPY_MODEL}'s second network is predicted from components that it does not know"
+        )
     return checked
 
 

@@ -16,9 +16,9 @@ from j2klearn.training.context_trainer import network_of
 NETWORK = {"width": 8, "blocks": 1, "layers": 2}
 
 
-def context_config(transform: Any = "9-7", **more: Any) -> dict[str, Any]:
+def context_config(transform: Any = "9-7", *, predicted: bool = False, **more: Any) -> dict[str, Any]:
     """The configuration of a small entropy model."""
-    second = {**NETWORK, "conditioned": True}
+    second = {**NETWORK, "conditioned": True, **({"predicted": True} if predicted else {})}
     return {
         "kind": "context",
         "transform": transform,

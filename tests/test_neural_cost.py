@@ -43,8 +43,9 @@ def test_a_cross_component_model_computes_what_is_said(monkeypatch, changes):
     assert found.parameters == model.parameters
 
 
-def test_a_context_model_computes_what_is_said(monkeypatch):
-    model, counting = small_context(), Counting()
+@pytest.mark.parametrize("predicted", [False, True])
+def test_a_context_model_computes_what_is_said(monkeypatch, predicted):
+    model, counting = small_context(predicted=predicted), Counting()
     segments = model.encode(random_pyramids(model, (64, 96), 3), 0)
     monkeypatch.setattr(context_model, "kernels", lambda backend, threads: counting)
     model.decode(segments, (64, 96), 3, 0)

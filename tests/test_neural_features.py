@@ -34,18 +34,23 @@ def test_compressed_values():
 def test_known_features():
     rows = torch.arange(6).view(1, 6, 1).expand(1, 6, 5) * 10
     known = seen.known(Reversible(rows, 2), None)
-    assert known.shape == (1, 6, 6, 5)
-    assert known.dtype == torch.int64
-    middle, across, down = known[0, :3]
+    assert known.planes.shape == (1, seen.KNOWN, 6, 5)
+    assert known.planes.dtype == torch.int16
+    middle, across, down = known.planes[0, :3]
     assert int(across.abs().max()) == 0
     assert int(middle[1:-1].abs().max()) == 0  # a slope is its own mean
     assert torch.equal(down[1:-1], seen.compress(torch.full((4, 5), 160)))
-    assert int(known[0, 3:].abs().max()) == 0  # nothing above
+    assert int(known.planes[0, 3:].abs().max()) == 0  # nothing above
+    assert torch.equal(seen.compress(known.local[:, 0].long()), known.planes[:, 0])
     above = torch.zeros(1, 3, 3, 3, dtype=torch.int64)
     above[0, 0, 1, 2] = 5
-    parents = seen.known(Reversible(rows, 2), above)[0, 3:]
+    known = seen.known(Reversible(rows, 2), above)
+    parents = known.planes[0, 3:]
     assert set(parents[0, 2:4, 4].tolist()) == {int(seen.compress(torch.tensor(80)))}
     assert int(parents.abs().sum()) == 2 * int(seen.compress(torch.tensor(80)))
+    assert known.local[0, 1].unique().tolist() == [0, 80]
+    far = seen.known(Reversible(rows, 2), above << 40)
+    assert int(far.local.max()) == 1 << 17
 
 
 def test_scalars_and_others():
@@ -56,6 +61,6 @@ def test_scalars_and_others():
     details = torch.ones(1, 3, 2, 2, dtype=torch.int64)
     first = seen.others([details, None], (2, 2), 1)
     both = seen.others([details, details], (2, 2), 1)
-    assert first.shape == both.shape == (1, seen.inputs(conditioned=True) - seen.OWN, 2, 2)
+    assert first.shape == both.shape == (1, seen.OTHERS, 2, 2)
     assert int(first[:, 3:].abs().sum()) == 0
     assert int(both[:, -1].min()) == seen.UNIT

@@ -39,6 +39,7 @@ KINDS = {
     "lossless-rgb": Kind("rgb", True, {}),
     "lossless-grey16": Kind("grey16", True, {}),
     "adaptive-large": Kind("large", False, {"adaptive": True}),
+    "predicted-rgb": Kind("rgb", False, {"adaptive": True, "predicted": True}),
     "corrected-large": Kind("large", True, {"adaptive": True, "corrected": True}),
 }
 

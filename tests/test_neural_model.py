@@ -18,14 +18,14 @@ from .small_context import context_config, random_pyramids, small_context
 SHAPES = [(64, 48), (33, 47), (1, 1), (1, 30), (17, 1), (4, 4), (5, 9)]
 
 
-@pytest.fixture(scope="module")
-def lossy():
-    return small_context()
+@pytest.fixture(scope="module", params=[False, True], ids=["", "predicted"])
+def lossy(request):
+    return small_context(predicted=request.param)
 
 
-@pytest.fixture(scope="module")
-def lossless():
-    return small_context("5-3")
+@pytest.fixture(scope="module", params=[False, True], ids=["", "predicted"])
+def lossless(request):
+    return small_context("5-3", predicted=request.param)
 
 
 def same(a: list[Pyramid], b: list[Pyramid]) -> bool:
@@ -156,6 +156,7 @@ def test_files_of_models(lossy):
         {"mixtures": True},
         {"first": {"width": 8}},
         {"second": {"width": 8, "blocks": 1, "layers": 2}},
+        {"second": {"width": 8, "blocks": 1, "layers": 2, "conditioned": False, "predicted": True}},
         {"more": 1},
         {"learned_levels": 40},
         {"dequantiser": "x"},

@@ -44,8 +44,9 @@ SETTINGS = ContextSettings(
 )
 
 
-def test_bits_of_training_are_those_of_files():
-    model = small_context(mixtures=2)
+@pytest.mark.parametrize("predicted", [False, True])
+def test_bits_of_training_are_those_of_files(predicted):
+    model = small_context(mixtures=2, predicted=predicted)
     networks = [small_network(model.config[part], seed, 2) for seed, part in enumerate(("first", "second"))]
     pyramids = random_pyramids(model, (64, 64), 3, 1.5)
     ll = torch.stack([torch.from_numpy(p.ll).long() for p in pyramids])[None]
@@ -58,12 +59,12 @@ def test_bits_of_training_are_those_of_files():
         torch.stack(
             context_bits(
                 network,
+                model.config[part],
                 part,
                 ll,
                 details,
                 torch.tensor([60]),
                 lossless=False,
-                conditioned=part == "second",
                 bfloat16=False,
             )
         )
@@ -130,7 +131,12 @@ def test_a_network_begins_as_a_smaller_one(pictures, tmp_path):
         small.train_step()
     small.save()
     config = context_config()
-    config["second"] |= {"width": config["second"]["width"] + 3, "blocks": 2, "layers": 3}
+    config["second"] |= {
+        "width": config["second"]["width"] + 3,
+        "blocks": 2,
+        "layers": 3,
+        "predicted": True,
+    }
     large = ContextTrainer("second", config, SETTINGS, pictures, tmp_path / "large")
     large.start(tmp_path / "small")
     crop = pictures.crop(np.array([0, 1]), slice(0, 3), np.random.default_rng(0))

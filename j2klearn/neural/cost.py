@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import inputs
 from .bands import ROLES, band_count, level_of
 from .context import ContextNetwork
 from .cross_component import CrossNetwork
-from .features import inputs
 
 __all__ = ["EntropyCost", "entropy_cost"]
 
@@ -64,9 +64,10 @@ def _macs(module: nn.Module) -> int:
 def _context(config: Mapping[str, Any]) -> EntropyCost:
     counted, parameters = [], 0
     for part in ("first", "second"):
-        options = dict(config[part])
-        planes = inputs(conditioned=options.pop("conditioned", False))
-        network = ContextNetwork(planes, mixtures=config["mixtures"], **options)
+        options = config[part]
+        network = ContextNetwork(
+            inputs.count(options), options["width"], options["blocks"], options["layers"], config["mixtures"]
+        )
         counted.append(_macs(network) / 3)  # places of the grids of all levels are a third of the pixels
         parameters += _weights(network)
     return EntropyCost(parameters, counted[0], 2 * counted[1])

@@ -50,7 +50,8 @@ class ContextModel:
         (`j2klearn.neural.correction`);
         ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
         `j2klearn.neural.context.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
-        before.
+        before, and, which may be missing, whether what these foretell is ``predicted``
+        (`j2klearn.neural.prediction`).
     tensors : mapping of str to ndarray
         The integers of `j2klearn.neural.network.rounded`, under ``first.`` and ``second.``.
     card : dict, optional
@@ -120,15 +121,21 @@ class ContextModel:
         return self._network("second")
 
     def _network(self, part: str) -> IntegerNetwork:
-        from .features import inputs
+        from . import inputs
         from .network import IntegerNetwork
 
-        options = dict(self.config[part])
-        count = inputs(conditioned=options.pop("conditioned", False))
+        options = self.config[part]
         tensors = {
             k.removeprefix(f"{part}."): v for k, v in self._tensors.items() if k.startswith(f"{part}.")
         }
-        return IntegerNetwork(tensors, inputs=count, mixtures=self.config["mixtures"], **options)
+        return IntegerNetwork(
+            tensors,
+            inputs=inputs.count(options),
+            width=options["width"],
+            blocks=options["blocks"],
+            layers=options["layers"],
+            mixtures=self.config["mixtures"],
+        )
 
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""

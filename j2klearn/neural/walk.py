@@ -24,6 +24,7 @@ from .wavefront import decoded
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .features import Known
     from .lowpass import LowPass
     from .model import ContextModel
 
@@ -135,6 +136,8 @@ class _Component:
         self.low, self.raw = low, raw
         #: HL, LH and HH by level on the grid of the level's LL, finest first, low bits left out: (1, 3, h, w).
         self.grids: list[Tensor | None] = [None] * levels
+        #: Before the level that is, or was, decoded last.
+        self.known: Known | None = None
 
     def pass_level(self, level: int, bands: Sequence[Values], grid: tuple[int, ...]) -> None:
         """Go on to the next finer level, HL, LH and HH of this one being known."""
@@ -210,17 +213,16 @@ class Walk:
     def _features(self, components: list[_Component], index: int, level: int) -> Tensor:
         import torch
 
-        from . import features as seen
+        from . import features, inputs
 
         component = components[index]
-        shape = self._area.resolution(level).shape
         above = component.grids[level] if level < self._levels else None
-        step_code = torch.tensor([self._step_code])
-        planes = [seen.known(component.low, above), seen.scalar_planes(step_code, level, shape)]
-        if self._sees(index):
-            before = [components[0].grids[level - 1], components[1].grids[level - 1] if index == 2 else None]
-            planes.append(seen.others(before, shape, 1))
-        return torch.cat(planes, 1)
+        component.known = features.known(component.low, above)
+        sees = components[:index] if self._sees(index) else []
+        known = [each.known for each in (*sees, component) if each.known is not None]
+        details = [grid for grid in (each.grids[level - 1] for each in sees) if grid is not None]
+        options = self._model.config["second" if index in self._informed else "first"]
+        return inputs.planes(options, known, details, torch.tensor([self._step_code]), level)
 
     def _level(
         self, coder: Coder, components: list[_Component], index: int, level: int
@@ -280,7 +282,5 @@ def _fitting(plane: NDArray[np.integer], shape: tuple[int, int]) -> Values:
 
 
 def _channels_last(planes: Tensor) -> NDArray[np.int16]:
-    """Return planes (C, h, w) as int16 (h, w, C)."""
-    import torch
-
-    return np.ascontiguousarray(planes.to(torch.int16).permute(1, 2, 0).numpy())
+    """Return planes (C, h, w) as (h, w, C)."""
+    return np.ascontiguousarray(planes.permute(1, 2, 0).numpy())

@@ -91,6 +91,7 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
     from .context_data import SubbandPatches, read_patches
     from .context_settings import read_context_config
     from .context_trainer import PARTS, ContextTrainer, assembled
+    from .subsampling import subsampled
 
     config, settings = read_context_config(path)
     if options.steps is not None:
@@ -99,6 +100,7 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
         settings = replace(settings, batch=options.batch)
     transform = config["transform"] if isinstance(config["transform"], str) else config["transform"]["name"]
     patches = read_patches(options.data, _PATCH, options.patches)
+    patches = subsampled(patches, settings.subsampled, settings.seed)
     learned_levels = config.get("learned_levels", 5)
     pictures = SubbandPatches(patches, transform, _LEVELS, learned_levels, options.device)
     trainers = [ContextTrainer(part, config, settings, pictures, options.out) for part in PARTS]

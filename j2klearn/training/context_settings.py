@@ -32,6 +32,8 @@ class ContextSettings:
         Rounding offsets of the quantiser, of which one is drawn per batch.
     choose_from : float
         Share of the steps after which indices are chosen by their cost, as the encoder does it; 1: never.
+    subsampled : float
+        Share of the pictures whose chroma is subsampled first (`j2klearn.training.subsampling`).
     average : float
         Decay of the moving average of the weights that is kept.
     held_out : int
@@ -51,6 +53,7 @@ class ContextSettings:
     step_range: tuple[float, float] = (4.0, 100.0)
     offset_range: tuple[float, float] = (0.25, 0.45)
     choose_from: float = 0.6
+    subsampled: float = 0.0
     average: float = 0.998
     held_out: int = 64
     validate_every: int = 2000
@@ -65,6 +68,7 @@ class ContextSettings:
             (0 < self.step_range[0] <= self.step_range[1], "an impossible step_range"),
             (0 <= self.offset_range[0] <= self.offset_range[1] <= 0.5, "an offset_range outside of 0 to 0.5"),
             (0 <= self.choose_from <= 1, "a choose_from outside of 0 to 1"),
+            (0 <= self.subsampled <= 1, "a share of subsampled pictures outside of 0 to 1"),
             (0 <= self.average < 1, "an average outside of 0 to 1"),
         ):
             if not ok:

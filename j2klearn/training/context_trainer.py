@@ -13,6 +13,7 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from ..errors import OptionError
 from ..neural import features as seen
+from ..neural import inputs
 from ..neural.context import ContextNetwork, mixture_bits
 from ..neural.lowpass import FRACTION, Irreversible, LowPass, Reversible
 from ..neural.model import ContextModel
@@ -42,8 +44,9 @@ _LOG_EVERY = 50
 
 def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
     """Return an untrained network from its part of an entropy model's configuration."""
-    inputs = seen.inputs(conditioned=options.get("conditioned", False))
-    return ContextNetwork(inputs, options["width"], options["blocks"], options["layers"], mixtures)
+    return ContextNetwork(
+        inputs.count(options), options["width"], options["blocks"], options["layers"], mixtures
+    )
 
 
 def _adds(name: str) -> bool:
@@ -69,13 +72,13 @@ def _quantised(scaled: Crop, offset: float) -> tuple[Tensor, list[Tensor]]:
 
 def context_bits(
     network: ContextNetwork,
+    options: Mapping[str, Any],
     part: str,
     ll: Tensor,
     details: list[Tensor],
     step_code: Tensor,
     *,
     lossless: bool,
-    conditioned: bool,
     bfloat16: bool,
     scaled: list[Tensor] | None = None,
 ) -> list[Tensor]:
@@ -84,6 +87,8 @@ def context_bits(
     Parameters
     ----------
     network : ContextNetwork
+    options : mapping
+        Its part of the model's configuration.
     part : {"first", "second"}
         The network is for the first component, or for the two others; these are done together.
     ll : Tensor of int64, shape (N, C, h, w)
@@ -93,8 +98,6 @@ def context_bits(
         16 log2 of the quantiser steps.
     lossless : bool
         The subbands are the reversible 5/3's.
-    conditioned : bool
-        The second network sees the components before.
     bfloat16 : bool
         Compute in bfloat16.
     scaled : list of Tensor of float, each (N, C, 3, h, w), optional
@@ -103,27 +106,22 @@ def context_bits(
     levels, count = len(details), len(ll)
     components = range(1) if part == "first" else range(1, 3)
     kind = Reversible if lossless else Irreversible
-    lows: list[LowPass] = [kind(ll[:, c], levels) for c in components]
+    lows: list[LowPass] = [kind(ll[:, c], levels) for c in range(components.stop)]
     bits: list[Tensor] = []
 
     def mixtures_of(level: int, bands: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return what the network says of the details of a level, and these of all components in one batch."""
-        shape = (bands.shape[-2], bands.shape[-1])
-        inputs = []
-        for c, low in zip(components, lows, strict=True):
-            planes = [
-                seen.known(low, None if above is None else above[:, c]),
-                seen.scalar_planes(step_code, level, shape),
-            ]
-            if part == "second" and conditioned:
-                before = [bands[:, 0], bands[:, 1] if c == 2 else None]
-                planes.append(seen.others(before, shape, count))
-            inputs.append(torch.cat(planes, 1))
-        x = torch.cat(inputs).float() / seen.UNIT
+        known = [seen.known(low, None if above is None else above[:, c]) for c, low in enumerate(lows)]
+        planes = []
+        for c in components:
+            before = range(c if options.get("conditioned") else 0)
+            of = [*(known[b] for b in before), known[c]]
+            planes.append(inputs.planes(options, of, [bands[:, b] for b in before], step_code, level))
+        x = torch.cat(planes).float() / seen.UNIT
         own = torch.cat([bands[:, c] for c in components])
-        known = seen.compress(own << FRACTION).float() / seen.UNIT
+        compressed = seen.compress(own << FRACTION).float() / seen.UNIT
         with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
-            return network(x.contiguous(memory_format=torch.channels_last), known), own
+            return network(x.contiguous(memory_format=torch.channels_last), compressed), own
 
     above = None
     for level in range(levels, 0, -1):
@@ -137,7 +135,7 @@ def context_bits(
                 bands[:, c] = part_of
         mixtures, own = mixtures_of(level, bands, above)
         bits.append(mixture_bits(mixtures, own.float()).sum())
-        for c, low in zip(components, lows, strict=True):
+        for c, low in enumerate(lows):
             low.refine([bands[:, c, 0], bands[:, c, 1], bands[:, c, 2]])
         above = bands
     return bits[::-1]
@@ -200,12 +198,12 @@ class ContextTrainer:
         ll, details = _quantised(scaled, offset)
         return context_bits(
             network,
+            self.options,
             self.part,
             ll,
             details,
             torch.round(16 * torch.log2(step)).long(),
             lossless=self.pictures.lossless,
-            conditioned=bool(self.options.get("conditioned")),
             bfloat16=self.settings.bfloat16 and torch.is_grad_enabled(),
             scaled=scaled.details if choose and not self.pictures.lossless else None,
         )
