@@ -2,10 +2,12 @@
 
     python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES [--steps 600] [--patches 800] [--first 6]
     python benchmarks/neural_ablation.py ... --configs context97-unconditioned,context97-small --luma-steps 9000
+    python benchmarks/neural_ablation.py ... --configs context97-unconditioned,context97-predicted --start RUNS
 
 Entropy models of the same size are trained for as many steps of the same pictures, and measured by real files (RGB,
 one file per quality): over the 9/7, over the learned transform, and over this with chroma that knows nothing of luma.
-A study that was stopped goes on where it was. Writes benchmarks/results/neural-ablation.json, or --json.
+A study that was stopped goes on where it was. With --start chroma goes on from where the models of another study, in
+the folder RUNS, are, and luma is theirs. Writes benchmarks/results/neural-ablation.json, or --json.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ HERE = Path(__file__).parent
 #: The anchor, and those that differ from it in one thing.
 CONFIGS = ("context97-unconditioned", "context97-small", "context-base97")
 
+#: Of what model of another study these go on.
+BEGIN = {"context97-predicted": "context97-small"}
+
 #: The networks of luma of these are the same.
 SAME_LUMA = {"context97-small": "context97-unconditioned", "context53": "context53-unconditioned"}
 
@@ -37,13 +42,18 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
     if model.exists():
         return model
     folder.mkdir(parents=True, exist_ok=True)
-    same = runs / SAME_LUMA.get(name, name) / "first.pt"
+    begin = options.start / BEGIN.get(name, name) if options.start else None
+    same = (begin or runs / SAME_LUMA.get(name, name)) / "first.pt"
     if same.exists() and not (folder / "first.pt").exists():
         shutil.copy(same, folder)
     words = ["train-context", name, "--data", str(options.data), "--out", str(folder), "--resume"]
     words += ["--patches", str(options.patches), "--threads", "1"]
+    if options.subsampled:
+        words += ["--subsampled", str(options.subsampled)]
     parts = [["--steps", str(options.steps)]]
-    if options.luma_steps:
+    if begin:
+        parts = [["--part", "second", "--start", str(begin), *parts[0]]]
+    elif options.luma_steps:
         parts = [["--part", "first", "--steps", str(options.luma_steps)], ["--part", "second", *parts[0]]]
     for part in parts:
         if j2klearn([*words, *part]):
@@ -59,6 +69,10 @@ def options_of(text: str) -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
     parser.add_argument("--luma-steps", type=int, help="of luma's network, if they are others")
+    parser.add_argument(
+        "--start", type=Path, help="runs of another study, from which chroma's networks go on"
+    )
+    parser.add_argument("--subsampled", type=float, help="share of the pictures whose chroma is subsampled")
     parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")
     return parser
@@ -66,17 +80,21 @@ def options_of(text: str) -> argparse.ArgumentParser:
 
 def runs_of(options: argparse.Namespace) -> Path:
     """Return the folder of the runs of a study."""
-    luma = f"{options.luma_steps}-" if options.luma_steps else ""
-    folder: Path = options.out / f"{luma}{options.steps}-steps"
+    before = f"{options.luma_steps}-" if options.luma_steps else ""
+    if options.start:
+        before = f"{options.start.name}-and-"
+    folder: Path = options.out / f"{before}{options.steps}-steps"
     return folder
 
 
 def command_of(script: str, options: argparse.Namespace) -> str:
     """Return the command of a study, as results have it."""
     luma = f" --luma-steps {options.luma_steps}" if options.luma_steps else ""
+    start = " --start RUNS" if options.start else ""
+    share = f" --subsampled {options.subsampled}" if options.subsampled else ""
     return (
         f"python benchmarks/{script} --data TRAIN --pictures PICTURES --first {options.first} "
-        f"--steps {options.steps}{luma} --patches {options.patches}"
+        f"--steps {options.steps}{luma}{start}{share} --patches {options.patches}"
     )
 
 

@@ -345,17 +345,30 @@ def neural_ablation() -> str:
 
 
 def neural_conditioning() -> str:
-    """Return what luma's knowledge is worth to chroma after a longer training, on two sets of pictures."""
-    rows = [["", "pictures", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "from", "to"]]
-    for name, place in (("neural-conditioning", "Kodak"), ("neural-conditioning-cid22", "CID22")):
-        found = result(name)
-        delta, luma = (
-            next(d for d in found["deltas"] if d["codec"] == "context97-small" and d["metric"] == metric)
-            for metric in ("psnr", "psnr-y")
-        )
-        single = [value for value in delta["per_picture"].values() if value is not None]
-        rates = [delta["bd_rate"], luma["bd_rate"], delta["mean"], min(single), max(single)]
-        rows.append([place, str(len(found["pictures"])), *map(_percent, rates)])
+    """Return what other components are worth to chroma after a longer training, on two sets of pictures."""
+    head = [
+        "chroma gets",
+        "pictures",
+        "PSNR of RGB",
+        "PSNR of luma",
+        "mean of the pictures, RGB",
+        "from",
+        "to",
+    ]
+    rows = [head]
+    for study, model, what in (
+        ("conditioning", "context97-small", "details"),
+        ("prediction", "context97-predicted", "details, and what they foretell"),
+    ):
+        for end, place in (("", "Kodak"), ("-cid22", "CID22")):
+            found = result(f"neural-{study}{end}")
+            delta, luma = (
+                next(d for d in found["deltas"] if d["codec"] == model and d["metric"] == metric)
+                for metric in ("psnr", "psnr-y")
+            )
+            single = [value for value in delta["per_picture"].values() if value is not None]
+            rates = [delta["bd_rate"], luma["bd_rate"], delta["mean"], min(single), max(single)]
+            rows.append([what, f"{place}, {len(found['pictures'])}", *map(_percent, rates)])
     return _table(rows)
 
 

@@ -193,8 +193,12 @@ def test_command(folder, tmp_path, capsys):
     assert model.card["steps_done"] == {"first": 2, "second": 2}
     pyramids = random_pyramids(model, (20, 20), 3)
     assert len(model.encode(pyramids, 30)) == model.levels((20, 20))
-    assert main([*words, "--resume", "--part", "second"]) == 0
+    assert main([*words, "--resume", "--part", "second", "--subsampled", "1"]) == 0
+    model = ContextModel.from_bytes((tmp_path / "run" / "model.safetensors").read_bytes())
+    assert model.card["training"]["subsampled"] == 1
     assert main([*words, "--steps", "0"]) == 2
+    assert main([*words, "--subsampled", "1.5"]) == 2
+    assert main(["train-context", "cross-component-small", *words[2:], "--subsampled", "0.5"]) == 2
 
 
 def test_bad_configurations(folder, tmp_path):
@@ -217,6 +221,7 @@ def test_bad_configurations(folder, tmp_path):
         "context97-small",
         "context53",
         "context-base97",
+        "context97-predicted",
         "context97-unconditioned",
         "context53-unconditioned",
     ],

@@ -47,6 +47,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
     parser.add_argument("--batch", type=int, metavar="N", help="crops per step (default: as CONFIG says)")
+    parser.add_argument(
+        "--subsampled",
+        type=float,
+        metavar="SHARE",
+        help="share of the pictures whose chroma is subsampled first, 0 to 1; of the kind context "
+        "(default: as CONFIG says)",
+    )
     parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
     parser.add_argument(
@@ -82,6 +89,8 @@ def _run(options: argparse.Namespace) -> None:
         raise OptionError(f"the parts of this configuration are {' and '.join(parts[kind])}")
     if kind == "context":
         _run_context(options, path)
+    elif options.subsampled is not None:
+        raise OptionError("--subsampled is for entropy models of the kind context")
     else:
         _run_cross_component(options, path)
 
@@ -98,6 +107,8 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
         settings = replace(settings, first_steps=options.steps, second_steps=options.steps)
     if options.batch is not None:
         settings = replace(settings, batch=options.batch)
+    if options.subsampled is not None:
+        settings = replace(settings, subsampled=options.subsampled)
     transform = config["transform"] if isinstance(config["transform"], str) else config["transform"]["name"]
     patches = read_patches(options.data, _PATCH, options.patches)
     patches = subsampled(patches, settings.subsampled, settings.seed)
