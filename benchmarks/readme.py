@@ -356,19 +356,19 @@ def neural_conditioning() -> str:
         "to",
     ]
     rows = [head]
-    for study, model, what in (
-        ("conditioning", "context97-small", "details"),
-        ("prediction", "context97-predicted", "details, and what they foretell"),
+    for study, model, what, place in (
+        ("conditioning", "context97-small", "details", "Kodak"),
+        ("conditioning-cid22", "context97-small", "details", "CID22"),
+        ("prediction", "context97-predicted", "details, and what they foretell", "Kodak"),
     ):
-        for end, place in (("", "Kodak"), ("-cid22", "CID22")):
-            found = result(f"neural-{study}{end}")
-            delta, luma = (
-                next(d for d in found["deltas"] if d["codec"] == model and d["metric"] == metric)
-                for metric in ("psnr", "psnr-y")
-            )
-            single = [value for value in delta["per_picture"].values() if value is not None]
-            rates = [delta["bd_rate"], luma["bd_rate"], delta["mean"], min(single), max(single)]
-            rows.append([what, f"{place}, {len(found['pictures'])}", *map(_percent, rates)])
+        found = result(f"neural-{study}")
+        delta, luma = (
+            next(d for d in found["deltas"] if d["codec"] == model and d["metric"] == metric)
+            for metric in ("psnr", "psnr-y")
+        )
+        single = [value for value in delta["per_picture"].values() if value is not None]
+        rates = [delta["bd_rate"], luma["bd_rate"], delta["mean"], min(single), max(single)]
+        rows.append([what, f"{place}, {len(found['pictures'])}", *map(_percent, rates)])
     return _table(rows)
 
 
