@@ -68,10 +68,9 @@ def options_of(text: str) -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=Path, required=True, help="pictures to measure on")
     parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
-    parser.add_argument("--luma-steps", type=int, help="of luma's network, if they are others")
-    parser.add_argument(
-        "--start", type=Path, help="runs of another study, from which chroma's networks go on"
-    )
+    luma = parser.add_mutually_exclusive_group()
+    luma.add_argument("--luma-steps", type=int, help="of luma's network, if they are others")
+    luma.add_argument("--start", type=Path, help="runs of another study, from which chroma's networks go on")
     parser.add_argument("--subsampled", type=float, help="share of the pictures whose chroma is subsampled")
     parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")

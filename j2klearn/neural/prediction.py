@@ -69,14 +69,14 @@ def predicted(own: Known, others: Sequence[Known], details: Sequence[Tensor]) ->
         compressed, and the square of the correlation in 1/64. Zeros for one that is not there.
     """
     planes = []
-    mine = _products(own, own)
+    mine = [_window(_products(own, own), size) + _LEAST for size in WINDOWS]
     for other, bands in zip(others, details, strict=True):
         planes.append(other.planes)
         its, both = _products(other, other), _products(own, other)
-        for size in WINDOWS:
+        for size, energy in zip(WINDOWS, mine, strict=True):
             shared = _window(both, size) << _BITS
             forth = (shared // (_window(its, size) + _LEAST)).clamp(-_FACTOR, _FACTOR)
-            back = (shared // (_window(mine, size) + _LEAST)).clamp(-_FACTOR, _FACTOR)
+            back = (shared // energy).clamp(-_FACTOR, _FACTOR)
             correlation = ((forth * back) >> _BITS).clamp_max(1 << _BITS)
             factor = ((forth * correlation) >> _BITS)[:, None]
             foretold = (factor * bands.clamp(-_DETAIL, _DETAIL)) >> (_BITS - FRACTION)

@@ -106,12 +106,13 @@ def context_bits(
     levels, count = len(details), len(ll)
     components = range(1) if part == "first" else range(1, 3)
     kind = Reversible if lossless else Irreversible
-    lows: list[LowPass] = [kind(ll[:, c], levels) for c in range(components.stop)]
+    visible = range(0 if options.get("conditioned") else components.start, components.stop)
+    lows: dict[int, LowPass] = {c: kind(ll[:, c], levels) for c in visible}
     bits: list[Tensor] = []
 
     def mixtures_of(level: int, bands: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return what the network says of the details of a level, and these of all components in one batch."""
-        known = [seen.known(low, None if above is None else above[:, c]) for c, low in enumerate(lows)]
+        known = {c: seen.known(low, None if above is None else above[:, c]) for c, low in lows.items()}
         planes = []
         for c in components:
             before = range(c if options.get("conditioned") else 0)
@@ -135,7 +136,7 @@ def context_bits(
                 bands[:, c] = part_of
         mixtures, own = mixtures_of(level, bands, above)
         bits.append(mixture_bits(mixtures, own.float()).sum())
-        for c, low in enumerate(lows):
+        for c, low in lows.items():
             low.refine([bands[:, c, 0], bands[:, c, 1], bands[:, c, 2]])
         above = bands
     return bits[::-1]
