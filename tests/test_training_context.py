@@ -201,6 +201,15 @@ def test_command(folder, tmp_path, capsys):
     assert main(["train-context", "cross-component-small", *words[2:], "--subsampled", "0.5"]) == 2
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_command_without_cuda(folder, tmp_path, capsys):
+    config = write_config(tmp_path / "tiny.toml", first_steps=2, second_steps=2)
+    words = ["train-context", str(config), "--data", str(folder), "--out", str(tmp_path / "run")]
+    assert main([*words, "--device", "cuda"]) == 2
+    assert "no CUDA device" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_bad_configurations(folder, tmp_path):
     with pytest.raises(OptionError):
         read_context_config(tmp_path / "none.toml")

@@ -77,6 +77,8 @@ def _run(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise OptionError("PyTorch finds no CUDA device here to train on")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
