@@ -52,6 +52,14 @@ def here(monkeypatch):
     return given
 
 
+@pytest.fixture
+def ctrl_c():
+    """Processes that are started mind SIGINT, which a shell's jobs in the background, and what they start, do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def command(*words):
     return [sys.executable, "-m", "j2klearn.cli", "encode-batch", *map(str, words)]
 
@@ -111,6 +119,7 @@ class TestWorkers:
         )
         assert "a worker process ended before it began (exit status 1)" in done.stderr
 
+    @pytest.mark.usefixtures("ctrl_c")
     def test_ctrl_c_and_kill(self, tmp_path, photograph):
         """A stopped run leaves whole files and no process; the next one goes on from there."""
         source = write_pictures(tmp_path / "in", photograph, 60, (256, 256))
