@@ -360,6 +360,7 @@ def neural_conditioning() -> str:
         ("conditioning", "context97-small", "details", "Kodak"),
         ("conditioning-cid22", "context97-small", "details", "CID22"),
         ("prediction", "context97-predicted", "details, and what they foretell", "Kodak"),
+        ("prediction-cid22", "context97-predicted", "details, and what they foretell", "CID22"),
     ):
         found = result(f"neural-{study}")
         delta, luma = (
