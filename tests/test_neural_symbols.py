@@ -53,6 +53,7 @@ def near(rng: np.random.Generator, parameters: NDArray[np.int16]) -> NDArray[np.
 )
 @example("logistic", 3, False, 0, 0, 1, 0)
 @example("logistic", 3, True, 1, 1, 1, 0)
+@example("gaussian", 1, True, 1, 3, 1, 12010152)  # ends in zeros by luck
 @settings(max_examples=150, deadline=None)
 def test_what_is_encoded_is_decoded(
     kind: str, components: int, wild: bool, far: float, count: int, steps: int, seed: int
@@ -70,7 +71,8 @@ def test_what_is_encoded_is_decoded(
     assert data == write(values.astype(np.int32), parameters, NumpyMixture(kind), steps)
     costs = [cost_bits(values[part], parameters[part], which) for part in steps_of(count, steps)]
     bits = float(np.concatenate(costs).sum())
-    assert bits / 8 - 0.01 <= len(data) + 1 <= 1.001 * bits / 8 + 9
+    # a number of n bits less lies in the coder's last interval once in 2^n times
+    assert bits / 8 - 5 <= len(data) <= 1.001 * bits / 8 + 8
     assert all((cost > -1e-9).all() for cost in costs)
 
 
