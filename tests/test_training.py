@@ -184,6 +184,15 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, pictures: Pa
     assert [float(v) for v in both[0][2:]] == pytest.approx([float(v) for v in alone[0][2:]], rel=1e-4)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_the_command_without_cuda(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture) -> None:
+    config = write_config(tmp_path / "c.toml", levels=3, steps=4)
+    command = ["train", str(config), "--data", str(pictures), "--out", str(tmp_path / "out")]
+    assert main([*command, "--device", "cuda"]) == 2
+    assert "no CUDA device" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_validation_keeps_the_best(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture) -> None:
     config = write_config(tmp_path / "c.toml", levels=3, steps=4, validate_every=2)
     out = tmp_path / "out"

@@ -71,14 +71,14 @@ def _config(name: str) -> Path:
 def _run(options: argparse.Namespace) -> None:
     import torch
 
+    from .processes import check_device
     from .settings import read_tables
 
     for name in ("threads", "steps", "batch", "patches"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise OptionError("PyTorch finds no CUDA device here to train on")
+    check_device(options.device)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
-__all__ = ["Processes", "started"]
+from ..errors import OptionError
+
+__all__ = ["Processes", "check_device", "started"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Processes:
             dist.barrier()
 
 
+def check_device(kind: str) -> None:
+    """Raise an OptionError if "cuda" is asked for and PyTorch finds no such device."""
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise OptionError("PyTorch finds no CUDA device here to train on")
+
+
 @contextmanager
 def started(device: str = "") -> Iterator[Processes]:
     """Join the processes that ``torchrun`` started, or stand alone.
@@ -56,7 +64,13 @@ def started(device: str = "") -> Iterator[Processes]:
     ----------
     device : str
         "cpu" or "cuda"; if not given CUDA where there is one.
+
+    Raises
+    ------
+    OptionError
+        If there is no such device.
     """
+    check_device(device)
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     place = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
