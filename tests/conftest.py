@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import glymur
@@ -41,6 +43,14 @@ def grey16(grey: NDArray[np.uint8]) -> NDArray[np.uint16]:
 def layered(rgb: NDArray[np.uint8]) -> bytes:
     """A learned RGB file of four layers."""
     return j2klearn.encode(rgb, bpp=[0.25, 0.5, 1.0, 2.0])
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Processes that are started mind SIGINT, which a shell's jobs in the background, and what they start, do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def opj_decompress(file: Path) -> NDArray[np.int32]:

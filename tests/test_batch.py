@@ -52,14 +52,6 @@ def here(monkeypatch):
     return given
 
 
-@pytest.fixture
-def ctrl_c():
-    """Processes that are started mind SIGINT, which a shell's jobs in the background, and what they start, do not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def command(*words):
     return [sys.executable, "-m", "j2klearn.cli", "encode-batch", *map(str, words)]
 

@@ -191,15 +191,15 @@ def test_a_disk_that_is_full(tmp_path, picture):
     assert all(line.endswith("No space left on device") for line in said)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_on_the_way(tmp_path, picture, number):
     np.save(tmp_path / "a.npy", np.tile(picture, (4, 4)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jp2").write_bytes(b"as it was")
-    # a shell's jobs in the background ignore SIGINT, and what they start does
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    # and the last step waits, so that the signal comes before it on a busy machine, too
-    code += "import os, time; put = os.replace; os.replace = lambda *paths: time.sleep(30) or put(*paths); "
+    code = "import os, sys, time; "
+    # the last step waits, so that the signal comes before it on a busy machine, too
+    code += "put = os.replace; os.replace = lambda *paths: time.sleep(30) or put(*paths); "
     code += "from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
     words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
     run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
