@@ -13,8 +13,8 @@ import pytest
 import j2klearn
 from j2klearn import _native
 from j2klearn.colour import Picture, pixels, planes
+from j2klearn.core.geometry import Rect
 from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.geometry import Rect
 from j2klearn.layout import default_threads
 from j2klearn.neural.kernels import Layer, kernels
 from j2klearn.neural.mixture import mixture

@@ -18,8 +18,8 @@ from . import __version__
 from .batch.command import add_parser as add_batch
 from .benchmark.command import add_parser as add_benchmark
 from .convert import add_parser as add_convert
+from .core.limits import MAX_PIXELS
 from .errors import J2KError, OptionError, TruncatedWarning
-from .limits import MAX_PIXELS
 from .structures_command import add_parser as add_structures
 from .training.command import add_parser as add_train
 from .training.context_command import add_parser as add_train_context
@@ -112,12 +112,14 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    from . import rows
     from .encoder import encode
-    from .pictures import read_picture, write_whole
+    from .io import memory_map
+    from .io.pictures import read_picture, write_whole
 
-    large = rows.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
-    if large is not None and math.prod(large.shape[:2]) >= rows.LARGE:
+    large = (
+        memory_map.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
+    )
+    if large is not None and math.prod(large.shape[:2]) >= memory_map.LARGE:
         _encode_large(options, large)
         return
     image = read_picture(options.input)
@@ -162,10 +164,10 @@ def _source(text: str) -> str | Path:
 
 
 def _decode(options: argparse.Namespace) -> None:
-    from . import rows
     from .access.picture import open as open_picture
-    from .limits import check_pixels
-    from .pictures import write_by, write_picture
+    from .core.limits import check_pixels
+    from .io import memory_map
+    from .io.pictures import write_by, write_picture
 
     bar = _Bar()
     try:
@@ -174,12 +176,12 @@ def _decode(options: argparse.Namespace) -> None:
         )
         reduce = min(options.reduce, picture.levels)
         height, width = (-(-side >> reduce) for side in picture.shape[:2])
-        if options.region is None and height * width >= rows.LARGE:
+        if options.region is None and height * width >= memory_map.LARGE:
             check_pixels(height, width, options.max_pixels)
             shape = (height, width, *picture.shape[2:])
 
             def write(path: Path) -> None:
-                out = rows.make_array(path, options.output.suffix, shape, picture.dtype)
+                out = memory_map.make_array(path, options.output.suffix, shape, picture.dtype)
                 picture.copy_to(out, reduce=options.reduce, layers=options.layers, progress=bar)
                 out.flush()
 
@@ -218,10 +220,10 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
+    from .core.targets import DEFAULT_RATIO
     from .effort import EFFORTS
     from .encoder import DEFAULT_MODEL, PROFILES
     from .layout import PROGRESSIONS
-    from .targets import DEFAULT_RATIO
 
     coding = argparse.ArgumentParser(add_help=False)
     rate = coding.add_mutually_exclusive_group()

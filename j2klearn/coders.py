@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from . import _native
 from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
 from .colour import Picture, planes
+from .core.progress import Progress, silent
+from .core.subbands import Subbands
+from .core.targets import Targets
 from .layout import Layout
 from .noise import NoiseTable, measure
-from .progress import Progress, silent
 from .segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
-from .subbands import Subbands
-from .targets import Targets
 
 if TYPE_CHECKING:
     from .model import Model
@@ -133,8 +133,8 @@ class LearnedCoder(Coder):
         if not self.model.dequantises or self.layout.levels < 2:
             return None
         from .access.parts import PartialCodestream
-        from .access.sources import open_source
         from .decoder import LearnedFile
+        from .io.sources import open_source
 
         whole = insert_comments(codestream, [self.descriptor.to_bytes()])
         file = LearnedFile.open(PartialCodestream(open_source(whole)), self.model)

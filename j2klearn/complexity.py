@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .geometry import Rect
+from .core.geometry import Rect
 from .operators import Operator
 from .structures import Hybrid, Structure, build
 from .wavelet import WAVELETS

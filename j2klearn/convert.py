@@ -97,7 +97,7 @@ def convert(source: Path, target: Path, **options: Any) -> Converted:
         If the picture cannot be read, coded or written.
     """
     from .encoder import encode
-    from .pictures import read_picture, write_whole
+    from .io.pictures import read_picture, write_whole
 
     image = read_picture(source)
     data = add_metadata(encode(image, **options), picture_metadata(source))

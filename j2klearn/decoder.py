@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from . import _native, boxes
 from .access.parts import PartialCodestream
-from .access.sources import Source, open_source
 from .codestream import HEADROOM, MainHeader, to_wide
 from .colour import pixels
+from .core.geometry import Rect
+from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from .core.progress import Progress, silent
+from .core.request import chosen_components, chosen_resolution, region_area
+from .core.subbands import Subbands
 from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
-from .geometry import Rect
+from .io.sources import Source, open_source
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
-from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .neural.decoder import NeuralFile
 from .noise import REACH
-from .progress import Progress, silent
-from .request import chosen_components, chosen_resolution, region_area
 from .segment import Colour, Descriptor, Transport, read_comments
-from .subbands import Subbands
 
 if TYPE_CHECKING:
     from .dequantise import NoiseMap

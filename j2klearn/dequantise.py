@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .core.geometry import Rect
+from .core.timing import stage
 from .dequantisers import AnyDequantiser, Part
-from .geometry import Rect
 from .noise import REACH
-from .stages import stage
 
 __all__ = ["NoiseMap", "dequantise"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .access.parts import PartialCodestream
-from .access.sources import Source, open_source
 from .choice import NOTE
 from .codestream import Comment
 from .errors import ModelNotFoundError
+from .io.sources import Source, open_source
 from .layout import PROGRESSIONS
 from .neural.container import open_payload
 from .neural.payload import Header

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from .choice import NOTE, best, hopeless, order
 from .coders import LearnedCoder, OrdinaryCoder
 from .colour import planes
+from .core.targets import Targets
 from .errors import OptionError
 from .files import PSNR_TOLERANCE, File
-from .targets import Targets
 
 if TYPE_CHECKING:
     from .fitting import Fitting
@@ -130,9 +130,9 @@ def _fitted_to_psnr(file: File, data: bytes, targets: Targets, fitting: Fitting)
 
 def _fitting(file: File, data: bytes) -> Fitting:
     from .access.parts import PartialCodestream
-    from .access.sources import open_source
     from .decoder import LearnedFile
     from .fitting import Fitting
+    from .io.sources import open_source
 
     coder = file.coder
     assert isinstance(coder, LearnedCoder)

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike
 from .choice import worth_measuring
 from .coders import LearnedCoder, OrdinaryCoder
 from .colour import Picture
+from .core.limits import MAX_PIXELS, check_pixels
+from .core.progress import Progress, silent
+from .core.targets import Number, read_targets
 from .effort import check_effort, learned_file, measured
 from .errors import OptionError
 from .files import File
 from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
-from .limits import MAX_PIXELS, check_pixels
-from .progress import Progress, silent
-from .targets import Number, read_targets
 
 if TYPE_CHECKING:
     from .model import Model

@@ -11,10 +11,10 @@ from . import _native, boxes
 from .coders import Coder
 from .codestream import insert_comments
 from .colour import Picture
+from .core.progress import Progress
+from .core.targets import Targets
 from .layers import plt_bytes
-from .progress import Progress
-from .quality import psnr
-from .targets import Targets
+from .metrics.psnr import psnr
 from .tileparts import EOC, arrange
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]

@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .colour import inverse_transform
+from .core.subbands import Subbands, subband_rects
 from .dequantise import NoiseMap
 from .lattice import Lattice, bias_of
-from .subbands import Subbands, subband_rects
 from .training.rate import RateProxy
 from .wavelet import NORMS_97, WAVELETS
 

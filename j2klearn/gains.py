@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .geometry import ORIENTATIONS, Rect
+from .core.geometry import ORIENTATIONS, Rect
 from .structures import Structure
 from .wavelet import NORMS_97, WAVELETS
 

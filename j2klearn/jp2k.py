@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from . import boxes as jp2_boxes
 from .colour import Picture
+from .core.geometry import Rect
+from .core.limits import MAX_COMPONENTS, MAX_PIXELS
 from .encoder import DEFAULT_MODEL, encode
-from .geometry import Rect
+from .io.pictures import write_by
 from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
 from .layout import DEFAULT_LEVELS, default_levels, levels_fit
-from .limits import MAX_COMPONENTS, MAX_PIXELS
 from .model import Model
 from .neural.container import UUID_BOX
-from .pictures import write_by
 from .registry import resolve
 from .rewrap import with_new_definition, write_box
 from .scratch import is_memory

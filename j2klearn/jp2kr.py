@@ -18,11 +18,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from . import _native, boxes
 from .access.parts import PartialCodestream
-from .access.sources import open_source
+from .core.geometry import Rect
+from .core.indexing import LOWEST, Selection, select
+from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .decoder import LearnedFile
 from .errors import J2KError, OptionError, TruncatedWarning
-from .geometry import Rect
-from .indexing import LOWEST, Selection, select
+from .io.sources import open_source
 from .jp2k_errors import (
     InvalidFileError,
     InvalidOptionError,
@@ -31,7 +32,6 @@ from .jp2k_errors import (
     SubsamplingError,
     as_glymur,
 )
-from .limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .neural.container import open_payload
 from .neural.decoder import NeuralFile
 from .neural.payload import Header

@@ -15,16 +15,16 @@ from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream import comment_segments, main_header_end, read_main_header
 from .colour import Picture, planes
+from .core.geometry import Rect
+from .core.progress import Progress, silent
+from .core.subbands import Subbands
+from .core.targets import Number, Targets, read_targets
 from .encoder import read_layout, read_transform
 from .errors import InputError, J2KError
 from .files import header_overhead, wrapped
-from .geometry import Rect
+from .io.pictures import write_by
 from .layout import Layout
-from .pictures import write_by
-from .progress import Progress, silent
 from .strips import StripAnalysis
-from .subbands import Subbands
-from .targets import Number, Targets, read_targets
 from .tileparts import EOC, TilePartWriter
 
 if TYPE_CHECKING:

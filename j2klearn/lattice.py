@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from . import _native
 from .codestream import MainHeader
+from .core.geometry import ORIENTATIONS
+from .core.subbands import Subbands
+from .core.timing import stage
 from .errors import SegmentError
-from .geometry import ORIENTATIONS
-from .stages import stage
-from .subbands import Subbands
 
 __all__ = ["Lattice", "bias_of", "read_lattice", "reconstruct"]
 

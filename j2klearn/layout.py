@@ -13,8 +13,8 @@ import numpy as np
 
 from . import _native
 from .colour import Picture
+from .core.geometry import Rect, ceil_div
 from .errors import OptionError
-from .geometry import Rect, ceil_div
 from .packets import RLCP, RPCL
 from .tileparts import overhead
 

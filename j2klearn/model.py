@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from . import weights
 from .configuration import check_config
+from .core.limits import MAX_MODEL_BYTES
 from .errors import ModelError
-from .limits import MAX_MODEL_BYTES
 
 if TYPE_CHECKING:
     from torch import nn

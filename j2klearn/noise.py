@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import ORIENTATIONS, Rect
-from .subbands import Subbands
+from .core.geometry import ORIENTATIONS, Rect
+from .core.subbands import Subbands
 from .wavelet import NORMS_97
 
 __all__ = ["REACH", "NoiseTable", "measure"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codestream import MainHeader
-from .geometry import Rect, ceil_div
+from .core.geometry import Rect, ceil_div
 
 __all__ = ["LRCP", "RLCP", "RPCL", "PacketOrder", "packet_order", "precincts_of"]
 

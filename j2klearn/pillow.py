@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from .access.parts import PartialCodestream
-from .access.sources import open_source
+from .core.geometry import Rect
 from .decoder import decode
 from .encoder import encode
 from .errors import InputError, OptionError, UnsupportedError
-from .geometry import Rect
+from .io.sources import open_source
 from .metadata import Metadata, add_metadata, read_metadata
 from .neural.container import is_neural, open_payload
 from .peek import is_learned

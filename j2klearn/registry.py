@@ -13,8 +13,8 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from .core.limits import MAX_ENTROPY_MODEL_BYTES
 from .errors import ModelError, ModelNotFoundError
-from .limits import MAX_ENTROPY_MODEL_BYTES
 from .model import Model
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from .errors import OptionError, SegmentError, UnsupportedError
-from .limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from .noise import NoiseTable
 
 __all__ = [

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .geometry import Rect
-from .stages import stage
+from .core.geometry import Rect
+from .core.subbands import Subbands
+from .core.timing import stage
 from .structures import Bands, BaseWavelet, Structure
-from .subbands import Subbands
 from .transform import reach, ready
 
 if TYPE_CHECKING:

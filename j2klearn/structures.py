@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from .configuration import check_config
+from .core.geometry import Rect, ceil_div
 from .errors import ModelError
-from .geometry import Rect, ceil_div
 from .lifting import Plane, Steps
 from .operators import OPERATORS, Fixed, Operator, Tap
 from .wavelet import LIFTINGS, Lifting

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import _native
-from .geometry import Rect
-from .stages import stage
+from .core.geometry import Rect
+from .core.subbands import Subbands
+from .core.timing import stage
 from .structures import Bands, BaseWavelet, Structure
-from .subbands import Subbands
 from .wavelet import WAVELETS
 
 if TYPE_CHECKING:

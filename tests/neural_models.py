@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError
-from j2klearn.geometry import Rect
 from j2klearn.neural.points import Points
 from j2klearn.neural.pyramid import Pyramid, default_levels
 from j2klearn.neural.quantisation import quantised
-from j2klearn.subbands import Subbands
 
 
 class Deflate:

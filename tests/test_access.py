@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.sources import merge, open_source
 from j2klearn.errors import CodestreamError, OptionError, TruncatedWarning
-
-from .remote import Failing, FailingStream, Lying, Recorder, ShortReads
+from j2klearn.io.sources import merge, open_source
+from tests.remote import Failing, FailingStream, Lying, Recorder, ShortReads
 
 TARGETS = [0.3, 0.8, 2.0]
 

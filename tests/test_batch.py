@@ -18,7 +18,6 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from j2klearn import pictures
 from j2klearn.batch import Summary, encode_batch, run
 from j2klearn.batch.jobs import Job, find_jobs, read_list
 from j2klearn.batch.journal import JOURNAL, Journal
@@ -27,8 +26,8 @@ from j2klearn.batch.pool import code_here
 from j2klearn.batch.work import Written, code_picture
 from j2klearn.cli import main
 from j2klearn.errors import DiskFullError, InputError, ModelNotFoundError, OptionError, WriteError
-
-from .batch_pictures import can_mount, files, journalled, sequential, write_pictures
+from j2klearn.io import pictures
+from tests.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 PLAIN = {"model": None}
 

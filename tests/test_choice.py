@@ -10,7 +10,7 @@ import j2klearn
 from j2klearn.choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.cli import main
 from j2klearn.files import File
-from j2klearn.quality import psnr
+from j2klearn.metrics.psnr import psnr
 
 
 def drawing(height: int = 200, width: int = 260) -> np.ndarray:

@@ -15,9 +15,8 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.pictures import read_picture
-
-from .conftest import psnr
+from j2klearn.io.pictures import read_picture
+from tests.conftest import psnr
 
 
 @pytest.fixture

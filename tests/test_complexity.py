@@ -7,8 +7,7 @@ import pytest
 from j2klearn.cli import main
 from j2klearn.complexity import PAPER, cost
 from j2klearn.structures_command import configurations
-
-from .small_models import OPERATORS, STRUCTURES, configuration
+from tests.small_models import OPERATORS, STRUCTURES, configuration
 
 CONFIGS = configurations()
 

@@ -24,8 +24,7 @@ from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.symbols import cost_bits
 from j2klearn.neural.wavefront import wavefronts
 from j2klearn.registry import resolve_entropy
-
-from .cross_models import TINY, cross_model, networks, pyramids
+from tests.cross_models import TINY, cross_model, networks, pyramids
 
 P2 = {**TINY, "levels": 4}
 GOLDEN = Path(__file__).parent / "golden" / "v1-cross-component.safetensors"

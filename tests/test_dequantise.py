@@ -14,22 +14,22 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
 from j2klearn.cli import main
 from j2klearn.configuration import check_config
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
 from j2klearn.decoder import LearnedFile
 from j2klearn.dequantise import NoiseMap, dequantise
 from j2klearn.dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
-from j2klearn.geometry import Rect
+from j2klearn.io.sources import open_source
 from j2klearn.layers import keep_layers
+from j2klearn.metrics.psnr import psnr
 from j2klearn.model import Model
 from j2klearn.noise import REACH, NoiseTable, measure
-from j2klearn.quality import psnr
 from j2klearn.registry import resolve
 from j2klearn.segment import Descriptor, noise_fits
-from j2klearn.subbands import Subbands
 from j2klearn.training.dequantisation import GUIDED
 
 RATES = [0.2, 0.5, 1.0]

@@ -16,14 +16,13 @@ from skimage import data as photographs
 import j2klearn
 from j2klearn.cli import main
 from j2klearn.colour import Picture, planes
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import InputError, OptionError, WriteError
-from j2klearn.geometry import Rect
-from j2klearn.quality import psnr
+from j2klearn.metrics.psnr import psnr
 from j2klearn.registry import resolve
 from j2klearn.strips import StripAnalysis
 from j2klearn.transform import analyse
-
-from .batch_pictures import can_mount
+from tests.batch_pictures import can_mount
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +243,7 @@ def test_what_goes_wrong_leaves_nothing(tmp_path, picture, monkeypatch):
 
 
 def test_the_command_line_works_in_parts(tmp_path, picture, monkeypatch, capsys):
-    monkeypatch.setattr("j2klearn.rows.LARGE", 1 << 16)
+    monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1 << 16)
     tifffile.imwrite(tmp_path / "a.tif", picture)
     assert (
         main(["encode", str(tmp_path / "a.tif"), str(tmp_path / "a.jp2"), "--bpp", "1", "--tile", "256"]) == 0

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn import _native
 from j2klearn.codestream import HEADROOM, read_main_header, to_wide
-from j2klearn.geometry import Rect
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
 from j2klearn.lattice import read_lattice, reconstruct
-from j2klearn.subbands import Subbands
-
-from .conftest import psnr
+from tests.conftest import psnr
 
 
 def decoded(stream: bytes, levels: int, component: int, **request: object) -> Subbands:

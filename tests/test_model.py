@@ -11,8 +11,8 @@ import pytest
 import safetensors.numpy
 
 from j2klearn import registry
+from j2klearn.core.limits import MAX_MODEL_BYTES
 from j2klearn.errors import ModelError, ModelNotFoundError
-from j2klearn.limits import MAX_MODEL_BYTES
 from j2klearn.model import Model
 
 CONFIG: dict[str, Any] = {

@@ -24,14 +24,13 @@ from j2klearn.errors import (
     OptionError,
     SegmentError,
 )
+from j2klearn.io.pictures import read_picture
 from j2klearn.metadata import read_metadata
+from j2klearn.metrics.psnr import psnr
 from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from j2klearn.neural.quantisation import quality_code, step_of
-from j2klearn.pictures import read_picture
-from j2klearn.quality import psnr
 from j2klearn.registry import resolve
-
-from .neural_models import LOSSLESS, LOSSY, Deflate
+from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 
 def encode(image: NDArray[Any], model: Any = LOSSY, **options: Any) -> bytes:

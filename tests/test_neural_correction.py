@@ -14,8 +14,7 @@ from j2klearn.neural.correction import MOST, Correction, Surroundings
 from j2klearn.neural.model import ContextModel
 from j2klearn.neural.transforms import analyse_reversible
 from j2klearn.neural.wavefront import wavefronts
-
-from .small_context import context_config, random_pyramids, small_context
+from tests.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
 SHAPE = (96, 150)

@@ -9,10 +9,9 @@ from j2klearn.neural import cross_model
 from j2klearn.neural import model as context_model
 from j2klearn.neural.cost import entropy_cost
 from j2klearn.neural.kernels import kernels
-
-from .cross_models import cross_model as tiny
-from .cross_models import pyramids
-from .small_context import random_pyramids, small_context
+from tests.cross_models import cross_model as tiny
+from tests.cross_models import pyramids
+from tests.small_context import random_pyramids, small_context
 
 
 class Counting:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.errors import CodestreamError, J2KError, TruncatedWarning
 from j2klearn.neural.container import UUID_BOX
-
-from .conftest import psnr
-from .neural_models import LOSSLESS, LOSSY, Deflate
+from tests.conftest import psnr
+from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 
 @pytest.fixture(scope="module")

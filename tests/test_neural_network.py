@@ -11,8 +11,7 @@ from j2klearn.neural.features import compressed
 from j2klearn.neural.kernels import kernels
 from j2klearn.neural.network import FusionPass, IntegerNetwork, rounded
 from j2klearn.neural.wavefront import decoded
-
-from .small_context import NETWORK, small_network
+from tests.small_context import NETWORK, small_network
 
 
 def integer(network):

@@ -12,8 +12,7 @@ from j2klearn.neural.model import ContextModel
 from j2klearn.neural.offsets import MOST, best_offset, moved, parameters_of
 from j2klearn.neural.points import Points
 from j2klearn.neural.symbols import Encoder, cost_bits
-
-from .small_context import context_config, random_pyramids, small_context
+from tests.small_context import context_config, random_pyramids, small_context
 
 SHAPE = (90, 80)
 

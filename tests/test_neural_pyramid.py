@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from j2klearn import _native
-from j2klearn.geometry import Rect
+from j2klearn.core.geometry import Rect
 from j2klearn.neural.pyramid import Pyramid, area_of, default_levels, resolutions
 
 

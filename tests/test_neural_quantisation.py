@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from j2klearn.colour import Picture, pixels, planes
+from j2klearn.core.geometry import ORIENTATIONS, Rect
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import OptionError
-from j2klearn.geometry import ORIENTATIONS, Rect
 from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.quantisation import (
     centroids,
@@ -22,7 +23,6 @@ from j2klearn.neural.quantisation import (
     subband_norms,
 )
 from j2klearn.neural.transforms import Transform
-from j2klearn.subbands import Subbands
 from j2klearn.wavelet import NORMS_97
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from j2klearn.colour import Picture, planes, reversible_pixels, reversible_planes
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError, ModelError, ModelNotFoundError
 from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.transforms import (
@@ -15,7 +16,6 @@ from j2klearn.neural.transforms import (
     transform_of,
 )
 from j2klearn.registry import resolve
-from j2klearn.subbands import Subbands
 
 LEARNED = "hybrid97-9c-compact"
 

@@ -37,9 +37,8 @@ from j2klearn.errors import (
     OptionError,
     UnsupportedError,
 )
-
-from .conftest import psnr
-from .small_models import small_model
+from tests.conftest import psnr
+from tests.small_models import small_model
 
 DTYPES = ["u1", "<u2", ">u2", "i1", "<i2", ">i2"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn.geometry import Rect
+from j2klearn.core.geometry import Rect
 from j2klearn.structures import build
 from j2klearn.training.objective import Objective, aliasing_target
 from j2klearn.training.oracle import OrientedOpacities
@@ -14,8 +14,7 @@ from j2klearn.training.pretraining import freeze, hold_base_proposals, progressi
 from j2klearn.training.pyramid import analyse, synthesise
 from j2klearn.training.settings import Settings
 from j2klearn.wavelet import WAVELETS
-
-from .small_models import SMALL, configuration, randomised
+from tests.small_models import SMALL, configuration, randomised
 
 ONES = (1.0,) * 7
 

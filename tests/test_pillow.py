@@ -16,8 +16,7 @@ from PIL import Image, ImageCms
 
 import j2klearn
 from j2klearn.errors import InputError, OptionError
-
-from .conftest import psnr
+from tests.conftest import psnr
 
 j2klearn.register_pillow()
 

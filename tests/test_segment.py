@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from j2klearn.core.limits import MAX_EMBEDDED_BYTES
 from j2klearn.errors import OptionError, SegmentError, UnsupportedError
-from j2klearn.limits import MAX_EMBEDDED_BYTES
 from j2klearn.segment import (
     Colour,
     Descriptor,

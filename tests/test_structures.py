@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from j2klearn import lifting
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import ModelError
-from j2klearn.geometry import Rect
 from j2klearn.operators import IWavePlusPlus, Opacity, ProposalOpacity, Tap
 from j2klearn.structures import Structure, build
 from j2klearn.wavelet import WAVELETS
-
-from .small_models import OPERATORS, SMALL, STRUCTURES, configuration, randomised
+from tests.small_models import OPERATORS, SMALL, STRUCTURES, configuration, randomised
 
 CONFIG = SMALL
 

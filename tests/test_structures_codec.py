@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.model import Model
 from j2klearn.registry import resolve
-
-from .conftest import psnr
-from .small_models import OPERATORS, STRUCTURES, small_model
+from tests.conftest import psnr
+from tests.small_models import OPERATORS, STRUCTURES, small_model
 
 CASES = [(name, operator) for name in STRUCTURES for operator in OPERATORS]
 

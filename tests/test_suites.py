@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from j2klearn.encoder import DEFAULT_MODEL
-
-from .training_pictures import write_pictures
+from tests.training_pictures import write_pictures
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -18,9 +18,8 @@ from j2klearn.errors import InputError, OptionError
 from j2klearn.model import Model
 from j2klearn.training.data import Patches
 from j2klearn.training.trainer import Trainer
-
-from .small_models import OPERATORS, STRUCTURES, configuration, small_model
-from .training_pictures import write_config, write_pictures
+from tests.small_models import OPERATORS, STRUCTURES, configuration, small_model
+from tests.training_pictures import write_config, write_pictures
 
 
 @pytest.fixture(scope="module")

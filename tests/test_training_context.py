@@ -13,18 +13,17 @@ from PIL import Image
 from skimage import data as photographs
 
 from j2klearn.cli import main
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import InputError, ModelNotFoundError, OptionError
 from j2klearn.neural.choice import Chooser
 from j2klearn.neural.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
 from j2klearn.neural.model import ContextModel
 from j2klearn.neural.pyramid import area_of
-from j2klearn.subbands import Subbands
 from j2klearn.training.choosing import chosen
 from j2klearn.training.context_data import SubbandPatches, read_patches
 from j2klearn.training.context_settings import ContextSettings, read_context_config
 from j2klearn.training.context_trainer import ContextTrainer, context_bits
-
-from .small_context import NETWORK, context_config, random_pyramids, small_context, small_network
+from tests.small_context import NETWORK, context_config, random_pyramids, small_context, small_network
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from j2klearn import _native
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands, subband_rects
 from j2klearn.errors import CodestreamError, InputError, LimitError, OptionError
-from j2klearn.geometry import Rect
-from j2klearn.subbands import Subbands, subband_rects
 from j2klearn.wavelet import WAVELETS
-
-from .conftest import opj_decompress
+from tests.conftest import opj_decompress
 
 
 def random_subbands(area: Rect, levels: int, seed: int, most: int = 40) -> NDArray[np.int32]:

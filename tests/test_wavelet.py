@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from j2klearn import _native
-from j2klearn.geometry import Rect
+from j2klearn.core.geometry import Rect
 from j2klearn.wavelet import LIFTINGS, NORMS_97, WAVELETS, Wavelet
 
 planes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3), st.integers(0, 3))

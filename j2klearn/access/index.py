@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codestream import MainHeader
+from ..core.limits import MAX_TILES
 from ..errors import CodestreamError
-from ..limits import MAX_TILES
 from ..tileparts import EOC
 
 __all__ = ["TileParts", "from_tlm", "walk"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..codestream import MainHeader
-from ..geometry import Rect
+from ..core.geometry import Rect
 
 __all__ = ["Needs"]
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ..boxes import locate
 from ..codestream import MainHeader, main_header_end, read_main_header
+from ..core.geometry import Rect
 from ..errors import CodestreamError
-from ..geometry import Rect
+from ..io.sources import ByteSource
 from ..packets import RLCP, RPCL, PacketOrder, packet_order, precincts_of
 from ..tileparts import EOC, TilePartHeader, read_tile_part_header, tile_part
 from .index import TileParts, from_tlm, walk
 from .needs import Needs
-from .sources import ByteSource
 
 __all__ = ["Extract", "PartialCodestream"]
 

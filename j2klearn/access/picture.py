@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..core.geometry import Rect
+from ..core.indexing import LOWEST, select
+from ..core.limits import MAX_PIXELS
+from ..core.progress import Progress, silent
+from ..core.request import chosen_resolution
 from ..decoder import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
-from ..geometry import Rect
-from ..indexing import LOWEST, select
-from ..limits import MAX_PIXELS
+from ..io.sources import Source, open_source
 from ..neural.decoder import NeuralFile
-from ..progress import Progress, silent
-from ..request import chosen_resolution
 from .parts import PartialCodestream
-from .sources import Source, open_source
 
 if TYPE_CHECKING:
     from ..model import Model

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..codestream import read_main_header
+from ..core.limits import MAX_COMPONENTS
 from ..decoder import decode
 from ..encoder import encode
 from ..errors import CodestreamError, ModelNotFoundError
-from ..limits import MAX_COMPONENTS
 from ..registry import resolve
 from .frame import Frame, pack, unpack
 from .options import Options, check_dtype

@@ -13,12 +13,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..core.geometry import Rect
+from ..core.targets import DEFAULT_RATIO, read_targets
 from ..encoder import DEFAULT_MODEL, read_transform
 from ..errors import InputError, OptionError
-from ..geometry import Rect
 from ..layout import MAX_LEVELS, levels_fit
 from ..model import Model
-from ..targets import DEFAULT_RATIO, read_targets
 from .axes import Axes
 
 __all__ = ["Options", "check_dtype"]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.targets import read_targets
 from ..effort import check_effort
 from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
 from ..model import Model
 from ..registry import entropy_names, shipped
-from ..targets import read_targets
 
 __all__ = ["Coding", "read_options"]
 

@@ -11,8 +11,8 @@ from stat import S_ISREG
 from typing import Any
 
 from ..errors import ClusterError, DiskFullError, OptionError
+from ..io.pictures import remove_left_overs
 from ..layout import default_threads
-from ..pictures import remove_left_overs
 from .jobs import Collection, Job, Sources, find_jobs
 from .journal import Journal
 from .options import Coding, read_options

@@ -24,8 +24,8 @@ from .._native import openjpeg_version
 from ..boxes import find_codestream
 from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
+from ..io.pictures import read_picture, write_picture
 from ..layers import keep_layers, plt_bytes
-from ..pictures import read_picture, write_picture
 from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]

@@ -183,7 +183,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _protocol(options: argparse.Namespace) -> Any:
-    from .metrics import METRICS
+    from ..metrics.suite import METRICS
     from .protocol import RATES, Protocol
 
     return Protocol(
@@ -204,7 +204,7 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, Any]:
-    from ..pictures import read_picture
+    from ..io.pictures import read_picture
     from . import speed
     from .codecs import find_codec
     from .measure import prepare

@@ -12,8 +12,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import J2KError
-from ..pictures import read_picture
-from ..quality import psnr
+from ..io.pictures import read_picture
+from ..metrics.psnr import psnr
 from .codecs import Codec
 from .measure import bits_of, prepare
 from .neural import Neural

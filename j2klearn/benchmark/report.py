@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..errors import InputError
-from ..pictures import write_whole
+from ..io.pictures import write_whole
 from . import report_figures as figures
 from .report_crops import arrange_crop
 from .report_speed import arrange_speed

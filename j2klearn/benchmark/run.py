@@ -15,8 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError, J2KError
+from ..io.pictures import read_picture
 from ..layout import default_threads
-from ..pictures import read_picture
 from .codecs import Codec, find_codec
 from .measure import Task, bits_of, start_worker
 from .protocol import Protocol

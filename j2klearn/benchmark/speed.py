@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..core.timing import StageClock
 from ..layout import default_threads
-from ..stages import StageClock
 from .codecs import Codec, OpenJpegTools, find_codec
 
 __all__ = ["measure", "sized"]

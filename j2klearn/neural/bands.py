@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..geometry import ORIENTATIONS
+from ..core.geometry import ORIENTATIONS
 
 __all__ = [
     "ROLES",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..subbands import Subbands
+from ..core.subbands import Subbands
 from .mixture import Mixture
 from .offsets import Offsets, best_offset, moved
 from .points import Points

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from .. import weights
 from ..configuration import check_cross_component_config
+from ..core.limits import MAX_ENTROPY_MODEL_BYTES
+from ..core.subbands import Subbands
 from ..errors import ModelError
-from ..limits import MAX_ENTROPY_MODEL_BYTES
-from ..subbands import Subbands
 from .bands import ROLES
 from .kernels import kernels
 from .mixture import mixture

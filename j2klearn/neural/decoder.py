@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from ..access.parts import PartialCodestream
 from ..colour import pixels, reversible_pixels
+from ..core.geometry import Rect
+from ..core.limits import check_pixels
+from ..core.progress import Progress, silent
+from ..core.request import chosen_components, chosen_resolution, region_area
 from ..errors import OptionError, SegmentError, TruncatedWarning
-from ..geometry import Rect
 from ..layout import default_threads
-from ..limits import check_pixels
 from ..model import Model
-from ..progress import Progress, silent
 from ..registry import find_entropy, resolve_any
-from ..request import chosen_components, chosen_resolution, region_area
 from .container import open_payload
 from .payload import Header, Segments
 from .points import Points

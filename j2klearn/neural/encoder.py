@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Picture, pixels, planes, reversible_planes
+from ..core.progress import Progress, silent
+from ..core.subbands import Subbands
+from ..core.targets import DEFAULT_RATIO, Number, read_targets
 from ..errors import OptionError
 from ..layout import default_threads
-from ..progress import Progress, silent
-from ..quality import psnr
+from ..metrics.psnr import psnr
 from ..registry import resolve_entropy
-from ..subbands import Subbands
-from ..targets import DEFAULT_RATIO, Number, read_targets
 from .container import wrapped
 from .payload import Header, write_payload
 from .points import Details, Points

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..subbands import Subbands
+from ..core.subbands import Subbands
 from .points import Points
 from .pyramid import Pyramid
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from .. import weights
 from ..configuration import check_context_config
+from ..core.limits import MAX_ENTROPY_MODEL_BYTES
+from ..core.subbands import Subbands
 from ..errors import ModelError
-from ..limits import MAX_ENTROPY_MODEL_BYTES
-from ..subbands import Subbands
 from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..core.geometry import Rect
 from ..errors import CodestreamError, SegmentError, UnsupportedError
-from ..geometry import Rect
 from .pyramid import MAX_LEVELS, area_of, resolutions
 from .quantisation import COARSEST, FINEST, SHIFTS_PER_STEP, step_of
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.geometry import Rect
+from ..core.subbands import Subbands, subband_rects
 from ..errors import InputError
-from ..geometry import Rect
-from ..subbands import Subbands, subband_rects
 
 __all__ = ["MAX_LEVELS", "Pyramid", "area_of", "check_pyramids", "default_levels", "resolutions"]
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.geometry import ORIENTATIONS
+from ..core.subbands import Subbands
 from ..errors import OptionError
-from ..geometry import ORIENTATIONS
-from ..subbands import Subbands
 from ..wavelet import NORMS_97
 from .points import Details, Distances
 from .pyramid import Pyramid

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..subbands import Subbands
+from ..core.subbands import Subbands
 from .quantisation import COARSEST, DEFAULT_OFFSET, FINEST, step_of
 
 T = TypeVar("T")

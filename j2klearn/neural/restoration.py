@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.geometry import Rect
 from ..dequantise import NoiseMap, dequantise
-from ..geometry import Rect
 from ..noise import NoiseTable
 from .pyramid import area_of
 

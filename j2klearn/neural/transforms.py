@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _native
+from ..core.geometry import Rect
+from ..core.subbands import Subbands
+from ..core.timing import stage
 from ..errors import CodestreamError, ModelError
-from ..geometry import Rect
-from ..stages import stage
-from ..subbands import Subbands
 from .pyramid import Pyramid, area_of
 from .quantisation import component_norms, normalise, subband_norms
 

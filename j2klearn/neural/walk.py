@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import ORIENTATIONS
+from ..core.geometry import ORIENTATIONS
 from .context import PARAMETERS
 from .correction import Surroundings
 from .features import compressed

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from .. import _native
 from ..codestream import read_main_header
+from ..core.geometry import ORIENTATIONS, Rect
+from ..core.subbands import Subbands
 from ..errors import CodestreamError
-from ..geometry import ORIENTATIONS, Rect
 from ..lattice import read_lattice
 from ..model import Model
-from ..subbands import Subbands
 from .rate import RateProxy
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]

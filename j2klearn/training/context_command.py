@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_context(options: argparse.Namespace, path: Path) -> None:
-    from ..pictures import write_whole
+    from ..io.pictures import write_whole
     from .context_data import SubbandPatches, read_patches
     from .context_settings import read_context_config
     from .context_trainer import PARTS, ContextTrainer, assembled
@@ -131,7 +131,7 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
 
 
 def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
-    from ..pictures import write_whole
+    from ..io.pictures import write_whole
     from .context_data import read_patches
     from .cross_settings import read_cross_config
     from .cross_trainer import PHASES, CrossTrainer, assembled

@@ -14,8 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..colour import Picture, planes
+from ..core.geometry import ORIENTATIONS
 from ..errors import InputError, OptionError
-from ..geometry import ORIENTATIONS
 from ..neural.quantisation import component_norms, norm_97
 from ..registry import resolve
 from ..transform import ready

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..core.geometry import Rect
 from ..dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
-from ..geometry import Rect
 from ..neural.bands import ROLES, level_of, orientation_of
 from ..neural.cross_component import CrossNetwork, Start, gaussian_bits
 from ..neural.features import UNIT

@@ -11,11 +11,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..access.parts import PartialCodestream
-from ..access.sources import open_source
 from ..colour import Picture, planes
 from ..decoder import LearnedFile
 from ..encoder import encode
 from ..errors import OptionError
+from ..io.sources import open_source
 from ..model import Model
 from ..neural.decoder import NeuralFile
 from ..neural.entropy import EntropyModel

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from ..dequantisers import ChromaDequantiser, Dequantiser
 from ..errors import OptionError
+from ..io.pictures import write_whole
 from ..model import Model
 from ..neural.quantisation import component_norms
-from ..pictures import write_whole
 from .decoded import Batch, Decoded
 from .growth import doubled, grow
 

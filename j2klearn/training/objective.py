@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import ORIENTATIONS
+from ..core.geometry import ORIENTATIONS
 from ..lattice import bias_of
 from ..structures import BaseWavelet, Structure
 from ..wavelet import NORMS_97, WAVELETS

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry import Rect
+from ..core.geometry import Rect
 from ..operators import Opacity
 
 __all__ = ["OrientedOpacities"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..geometry import Rect
+from ..core.geometry import Rect
 from ..structures import BaseWavelet, Structure
 from .oracle import OrientedOpacities
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import ORIENTATIONS
+from ..core.geometry import ORIENTATIONS
 
 __all__ = ["CODEBLOCK", "RateProxy"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import OptionError
+from ..errors import OptionError
 from .geometry import Rect
 
 __all__ = ["chosen_components", "chosen_resolution", "region_area"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import OptionError
+from ..errors import OptionError
 
 __all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "read_targets"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..quality import psnr
 from .luma import luma
+from .psnr import psnr
 
 __all__ = ["LUMA", "METRICS", "library", "measure"]
 

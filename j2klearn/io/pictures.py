@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from .errors import DiskFullError, InputError, OptionError, WriteError
+from ..errors import DiskFullError, InputError, OptionError, WriteError
 
 __all__ = [
     "cannot_write",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import LimitError
+from ..errors import LimitError
 
 __all__ = [
     "MAX_COMPONENTS",

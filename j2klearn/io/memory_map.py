@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError, OptionError
+from ..errors import InputError, OptionError
 
 __all__ = ["LARGE", "make_array", "open_array"]
 
