@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _native, boxes
+from . import boxes
 from .access.parts import PartialCodestream
 from .codestream import HEADROOM, MainHeader, to_wide
 from .colour import pixels
@@ -24,6 +24,7 @@ from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, 
 from .io.sources import Source, open_source
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
+from .native import library
 from .neural.decoder import NeuralFile
 from .noise import REACH
 from .segment import Colour, Descriptor, Transport, read_comments
@@ -181,7 +182,7 @@ def _warn(message: str) -> None:
     warnings.warn(f"{message}; what was there has been decoded", TruncatedWarning, stacklevel=5)
 
 
-def _warn_if_truncated(decoder: _native.Decoder) -> None:
+def _warn_if_truncated(decoder: library.Decoder) -> None:
     if decoder.warnings:
         _warn(decoder.warnings[0])
 
@@ -213,7 +214,7 @@ def _decode_ordinary(
     data, truncated = part_of_file(codestream, area, reduce, layers)
     if truncated:
         _warn(_TRUNCATED)
-    with _native.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
+    with library.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
         decoder.decode(reduce=reduce, layers=layers, area=area, components=components, threads=threads)
         if not truncated:
             _warn_if_truncated(decoder)
@@ -361,8 +362,8 @@ class _LearnedReader:
             self.warned = True
             _warn(_TRUNCATED)
 
-    def _decoder(self, reduce: int, area: Rect | None) -> _native.Decoder:
-        decoder = _native.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
+    def _decoder(self, reduce: int, area: Rect | None) -> library.Decoder:
+        decoder = library.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
         try:
             decoder.decode(
                 reduce=reduce,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import _native, boxes
+from . import boxes
 from .coders import Coder
 from .codestream import insert_comments
 from .colour import Picture
@@ -15,6 +15,7 @@ from .core.progress import Progress
 from .core.targets import Targets
 from .layers import plt_bytes
 from .metrics.psnr import psnr
+from .native import library
 from .tileparts import EOC, arrange
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
@@ -130,7 +131,7 @@ def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
     if not payloads:
         return len(EOC)
-    comment = 6 + len("Created by OpenJPEG version ") + len(_native.openjpeg_version())
+    comment = 6 + len("Created by OpenJPEG version ") + len(library.openjpeg_version())
     return sum(len(payload) + 6 for payload in payloads) - comment + len(EOC)
 
 

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .. import __version__, decode, encode
-from .._native import openjpeg_version
 from ..boxes import find_codestream
 from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
 from ..io.pictures import read_picture, write_picture
 from ..layers import keep_layers, plt_bytes
+from ..native.library import openjpeg_version
 from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _native
+from ..native.library import as_array, check, load
 from .kernels import Layer, check_operands, dense_by_conv
 from .mixture import BINS, DIGIT_BITS, Bins, check_parameters, tables
 
@@ -20,7 +20,7 @@ INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
 
 def available_instructions() -> tuple[str, ...]:
     """Return those of `INSTRUCTIONS` that this processor has."""
-    _, library = _native.load()
+    _, library = load()
     return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
 
 
@@ -38,7 +38,7 @@ class NativeKernels:
     name = "native"
 
     def __init__(self, threads: int = 1, instructions: str = "best") -> None:
-        self._ffi, self._library = _native.load()
+        self._ffi, self._library = load()
         self._threads = max(threads, 1)
         self._instructions = INSTRUCTIONS.index(instructions)
         self._layers: weakref.WeakKeyDictionary[Layer, Any] = weakref.WeakKeyDictionary()
@@ -52,7 +52,7 @@ class NativeKernels:
         handle = self._layers.get(layer)
         if handle is None:
             handle = self._layers[layer] = self._create(layer)
-        _native.check(
+        check(
             self._library.j2kl_layer_apply(
                 handle,
                 self._pointer("int16_t[]", x),
@@ -73,7 +73,7 @@ class NativeKernels:
 
     def _create(self, layer: Layer) -> Any:
         pointer = self._ffi.new("j2kl_layer **")
-        _native.check(
+        check(
             self._library.j2kl_layer_create(
                 self._pointer("int16_t[]", layer.weights),
                 self._pointer("int32_t[]", layer.bias),
@@ -104,7 +104,7 @@ class NativeMixture:
     """
 
     def __init__(self, kind: str = "logistic", threads: int = 1) -> None:
-        self._ffi, self._library = _native.load()
+        self._ffi, self._library = load()
         self._kind = kind
         self._threads = max(threads, 1)
         all_tables = tables(kind)
@@ -154,8 +154,8 @@ class NativeMixture:
     ) -> None:
         check_parameters(parameters)
         count = len(parameters)
-        planes = [_native.as_array(plane, np.int32, (count,), "places") for plane in planes]
-        _native.check(
+        planes = [as_array(plane, np.int32, (count,), "places") for plane in planes]
+        check(
             function(
                 self._tables,
                 self._ffi.from_buffer("int16_t[]", np.ascontiguousarray(parameters)),

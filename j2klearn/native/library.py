@@ -17,9 +17,9 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.geometry import Rect
-from .core.timing import stage
-from .errors import CodestreamError, DecodingError, InputError, LimitError, NativeLibraryError, OptionError
+from ..core.geometry import Rect
+from ..core.timing import stage
+from ..errors import CodestreamError, DecodingError, InputError, LimitError, NativeLibraryError, OptionError
 
 __all__ = [
     "Component",
