@@ -15,7 +15,7 @@ from j2klearn.colour import Picture, pixels, planes
 from j2klearn.core.geometry import Rect
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.layout import default_threads
-from j2klearn.native import library
+from j2klearn.native import wavelet
 from j2klearn.neural.kernels import Layer, kernels
 from j2klearn.neural.mixture import mixture
 from j2klearn.neural.symbols import Decoder, Encoder, cost_bits
@@ -62,7 +62,7 @@ def test_colour_back(benchmark, components):
 
 
 def test_base_wavelet(benchmark, components):
-    benchmark(library.analyse, components[0], (0, 0), default_threads())
+    benchmark(wavelet.analyse, components[0], (0, 0), default_threads())
 
 
 def test_analysis(benchmark, components):

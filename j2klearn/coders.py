@@ -16,7 +16,7 @@ from .core.progress import Progress, silent
 from .core.subbands import Subbands
 from .core.targets import Targets
 from .layout import Layout
-from .native import library
+from .native import transport
 from .noise import NoiseTable, measure
 from .segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 
@@ -73,7 +73,7 @@ class OrdinaryCoder(Coder):
             layer_bytes=tuple(budget),
         )
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
-        with library.Encoder(parameters) as encoder:
+        with transport.Encoder(parameters) as encoder:
             for index in range(self.picture.components):
                 encoder.put_samples(index, np.ascontiguousarray(samples[:, :, index], np.int32))
             self.progress(0.1, "coding")
@@ -203,7 +203,7 @@ class LearnedCoder(Coder):
         if again and not self.kept:
             self.kept = list(self.subbands())
         source: Iterable[NDArray[np.float32]] = self.kept or self.subbands()
-        with library.Encoder(parameters) as encoder:
+        with transport.Encoder(parameters) as encoder:
             for index, flat in enumerate(source):
                 encoder.put_subbands(index, flat)
             if not again:

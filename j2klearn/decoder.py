@@ -24,7 +24,7 @@ from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, 
 from .io.sources import Source, open_source
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
-from .native import library
+from .native import transport
 from .neural.decoder import NeuralFile
 from .noise import REACH
 from .segment import Colour, Descriptor, Transport, read_comments
@@ -182,7 +182,7 @@ def _warn(message: str) -> None:
     warnings.warn(f"{message}; what was there has been decoded", TruncatedWarning, stacklevel=5)
 
 
-def _warn_if_truncated(decoder: library.Decoder) -> None:
+def _warn_if_truncated(decoder: transport.Decoder) -> None:
     if decoder.warnings:
         _warn(decoder.warnings[0])
 
@@ -214,7 +214,7 @@ def _decode_ordinary(
     data, truncated = part_of_file(codestream, area, reduce, layers)
     if truncated:
         _warn(_TRUNCATED)
-    with library.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
+    with transport.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
         decoder.decode(reduce=reduce, layers=layers, area=area, components=components, threads=threads)
         if not truncated:
             _warn_if_truncated(decoder)
@@ -362,8 +362,8 @@ class _LearnedReader:
             self.warned = True
             _warn(_TRUNCATED)
 
-    def _decoder(self, reduce: int, area: Rect | None) -> library.Decoder:
-        decoder = library.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
+    def _decoder(self, reduce: int, area: Rect | None) -> transport.Decoder:
+        decoder = transport.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
         try:
             decoder.decode(
                 reduce=reduce,

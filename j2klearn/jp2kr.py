@@ -32,7 +32,7 @@ from .jp2k_errors import (
     SubsamplingError,
     as_glymur,
 )
-from .native import library
+from .native import transport
 from .neural.container import open_payload
 from .neural.decoder import NeuralFile
 from .neural.payload import Header
@@ -416,18 +416,18 @@ class Jp2kr(glymur.Jp2kr):
             self._tell(decoder)
             return self._arrays(decoder)
 
-    def _decoder(self, data: bytes | mmap.mmap) -> library.Decoder:
+    def _decoder(self, data: bytes | mmap.mmap) -> transport.Decoder:
         most = 0 if self.max_pixels is None else self.max_pixels * len(self._siz.xrsiz)
-        return library.Decoder(data, max_samples=most, max_tiles=MAX_TILES)
+        return transport.Decoder(data, max_samples=most, max_tiles=MAX_TILES)
 
-    def _tell(self, decoder: library.Decoder) -> None:
+    def _tell(self, decoder: transport.Decoder) -> None:
         if self._verbose:
             for message in decoder.messages:
                 print(f"[INFO] {message}")
         for message in decoder.warnings:
             warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
 
-    def _arrays(self, decoder: library.Decoder) -> Any:
+    def _arrays(self, decoder: transport.Decoder) -> Any:
         """Return one array where the components are alike, else a list of arrays."""
         parts = decoder.components
         deepest = max(part.precision for part in parts)

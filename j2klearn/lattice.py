@@ -15,7 +15,7 @@ from .core.geometry import ORIENTATIONS
 from .core.subbands import Subbands
 from .core.timing import stage
 from .errors import SegmentError
-from .native import library
+from .native import wavelet
 
 __all__ = ["Lattice", "bias_of", "read_lattice", "reconstruct"]
 
@@ -87,4 +87,4 @@ def reconstruct(bands: Subbands, lattice: Lattice, finest: int = 1, threads: int
         if (name, level) in lattice:
             spacing = lattice[name, level]
             factor = 1 / (spacing * _OPENJPEG ** _GAIN[name])
-            library.reconstruct(band, factor, spacing, bias_of(name, level), threads)
+            wavelet.reconstruct(band, factor, spacing, bias_of(name, level), threads)

@@ -14,7 +14,7 @@ import numpy as np
 from .colour import Picture
 from .core.geometry import Rect, ceil_div
 from .errors import OptionError
-from .native import library
+from .native import transport
 from .packets import RLCP, RPCL
 from .tileparts import overhead
 
@@ -116,8 +116,8 @@ class Layout:
             tlm=self.tlm,
         )
 
-    def parameters(self, picture: Picture, **special: Any) -> library.Parameters:
-        return library.Parameters(
+    def parameters(self, picture: Picture, **special: Any) -> transport.Parameters:
+        return transport.Parameters(
             area=self.area(picture.height, picture.width),
             tile_origin=self.tile_offset,
             tile_shape=self.tile_size,

@@ -14,7 +14,7 @@ from torch import Tensor
 from .core.geometry import Rect
 from .core.subbands import Subbands
 from .core.timing import stage
-from .native import library
+from .native import wavelet
 from .structures import Bands, BaseWavelet, Structure
 from .wavelet import WAVELETS
 
@@ -50,7 +50,7 @@ class _NativeWavelet:
         area = Rect(*origin, origin[0] + x.shape[-2], origin[1] + x.shape[-1])
         out = tuple(torch.empty(x.shape[0], 1, *rect.shape) for rect in area.decomposed())
         for component, plane in enumerate(x):
-            bands = library.analyse(plane[0].numpy(), origin, self.threads)
+            bands = wavelet.analyse(plane[0].numpy(), origin, self.threads)
             for tensor, band in zip(out, bands, strict=True):
                 tensor[component, 0].numpy()[...] = band
         return out[0], out[1], out[2], out[3]
@@ -63,7 +63,7 @@ class _NativeWavelet:
         out = torch.empty(ll.shape[0], 1, height, width)
         for component, plane in enumerate(out):
             low, horizontal, vertical, diagonal = (band[component, 0].numpy() for band in (ll, hl, lh, hh))
-            plane[0].numpy()[...] = library.synthesise(
+            plane[0].numpy()[...] = wavelet.synthesise(
                 low, horizontal, vertical, diagonal, area, self.threads
             )
         return out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from j2klearn.core.geometry import Rect
-from j2klearn.native import library
+from j2klearn.native import wavelet
 from j2klearn.neural.pyramid import Pyramid, area_of, default_levels, resolutions
 
 
@@ -14,7 +14,7 @@ def pyramid(shape: tuple[int, int], levels: int) -> Pyramid:
     low = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape) ** 2 % 251
     details = []
     for _ in range(levels):
-        low, hl, lh, hh = library.analyse(low)
+        low, hl, lh, hh = wavelet.analyse(low)
         details.append((hl, lh, hh))
     return Pyramid(low, details)
 

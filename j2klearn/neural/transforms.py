@@ -12,7 +12,7 @@ from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..core.timing import stage
 from ..errors import CodestreamError, ModelError
-from ..native import library
+from ..native import wavelet
 from .pyramid import Pyramid, area_of
 from .quantisation import component_norms, normalise, subband_norms
 
@@ -121,7 +121,7 @@ class Transform:
     def _further_levels(self, bands: Subbands, levels: int) -> Subbands:
         low, details = bands.ll, list(bands.details)
         while len(details) < levels:
-            low, hl, lh, hh = library.analyse(low, threads=self.threads)
+            low, hl, lh, hh = wavelet.analyse(low, threads=self.threads)
             details.append((hl, lh, hh))
         return Subbands(bands.area, low if levels else low.copy(), details)
 
@@ -155,7 +155,7 @@ class Transform:
         low, details = bands.ll, list(bands.details)
         while len(details) > learned:
             area = bands.area.resolution(len(details) - 1)
-            low = library.synthesise(low, *details.pop(), area, self.threads)
+            low = wavelet.synthesise(low, *details.pop(), area, self.threads)
         return Subbands(bands.area, low, details)
 
     def _learned_synthesis(self, parts: list[Subbands]) -> Planes:
@@ -173,7 +173,7 @@ def analyse_reversible(planes: NDArray[np.int32], levels: int, threads: int = 1)
     for plane in planes:
         low, details = plane, []
         for _ in range(levels):
-            low, hl, lh, hh = library.analyse(low, threads=threads)
+            low, hl, lh, hh = wavelet.analyse(low, threads=threads)
             details.append((hl, lh, hh))
         out.append(Pyramid(low, details))
     return out
@@ -195,7 +195,7 @@ def synthesise_reversible(pyramids: Sequence[Pyramid], threads: int = 1) -> NDAr
                 raise CodestreamError("the payload holds coefficients that no picture has")
         area, low = area_of(pyramid.shape), pyramid.ll
         for level in range(pyramid.levels, 0, -1):
-            low = library.synthesise(low, *pyramid.details[level - 1], area.resolution(level - 1), threads)
+            low = wavelet.synthesise(low, *pyramid.details[level - 1], area.resolution(level - 1), threads)
         out.append(low)
     return np.stack(out)
 

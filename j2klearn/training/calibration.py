@@ -25,7 +25,7 @@ from ..core.subbands import Subbands
 from ..errors import CodestreamError
 from ..lattice import read_lattice
 from ..model import Model
-from ..native import library
+from ..native import transport, wavelet
 from .rate import RateProxy
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
@@ -71,7 +71,7 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
         bands.multiply(scales)
     x = bands.ll
     for level in range(_LEVELS, 0, -1):
-        x = library.synthesise(x, *bands.details[level - 1], area.resolution(level - 1), 1)
+        x = wavelet.synthesise(x, *bands.details[level - 1], area.resolution(level - 1), 1)
     return np.asarray(x)
 
 
@@ -111,16 +111,16 @@ def samples(
     for step in steps:
         whole = np.rint(carrier / step).astype(np.int32)
         precision = int(np.abs(whole).max()).bit_length() + 2
-        parameters = library.Parameters(
+        parameters = transport.Parameters(
             area=area, precision=precision, signed=True, levels=_LEVELS, progression=1, sop=True
         )
-        with library.Encoder(parameters) as encoder:
+        with transport.Encoder(parameters) as encoder:
             encoder.put_samples(0, whole)
             codestream = encoder.finish()
         lattice = read_lattice(codestream, read_main_header(codestream))
         x, details = whole.astype(np.float32), []
         for _ in range(_LEVELS):
-            x, *bands = library.analyse(x, (0, 0), 1)
+            x, *bands = wavelet.analyse(x, (0, 0), 1)
             details.append((bands[0], bands[1], bands[2]))
         coded = Subbands(area, x, details)
         names = [("LL", _LEVELS)] + [(o, level) for level in range(_LEVELS, 0, -1) for o in ORIENTATIONS]
