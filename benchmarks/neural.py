@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.core.text_table import text_table

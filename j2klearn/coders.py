@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .codestream import HEADROOM, insert_comments, read_main_header, to_declared
+from .codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
+from .codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
 from .colour import Picture, planes
 from .core.progress import Progress, silent
 from .core.subbands import Subbands
@@ -18,7 +19,6 @@ from .core.targets import Targets
 from .layout import Layout
 from .native import transport
 from .noise import NoiseTable, measure
-from .segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 
 if TYPE_CHECKING:
     from .model import Model
@@ -132,7 +132,7 @@ class LearnedCoder(Coder):
         # levels 2 to 4 tell of it
         if not self.model.dequantises or self.layout.levels < 2:
             return None
-        from .access.parts import PartialCodestream
+        from .access.partial_codestream import PartialCodestream
         from .decoder import LearnedFile
         from .io.sources import open_source
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import J2KError, OptionError
-from .metadata import Metadata, add_metadata
+from .jp2.metadata import Metadata, add_metadata
 
 __all__ = ["SUFFIXES", "Converted", "add_parser", "convert", "picture_metadata", "pictures_in"]
 

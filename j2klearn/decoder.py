@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import boxes
-from .access.parts import PartialCodestream
-from .codestream import HEADROOM, MainHeader, to_wide
+from .access.partial_codestream import PartialCodestream
+from .codestream.learned_segment import Colour, Descriptor, Transport, read_comments
+from .codestream.main_header import HEADROOM, MainHeader, to_wide
 from .colour import pixels
 from .core.geometry import Rect
 from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
@@ -22,12 +22,12 @@ from .core.request import chosen_components, chosen_resolution, region_area
 from .core.subbands import Subbands
 from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from .io.sources import Source, open_source
+from .jp2 import boxes
 from .lattice import Lattice, read_lattice, reconstruct
 from .layout import default_threads
 from .native import transport
 from .neural.decoder import NeuralFile
 from .noise import REACH
-from .segment import Colour, Descriptor, Transport, read_comments
 
 if TYPE_CHECKING:
     from .dequantise import NoiseMap

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .access.parts import PartialCodestream
+from .access.partial_codestream import PartialCodestream
 from .choice import NOTE
-from .codestream import Comment
+from .codestream.learned_segment import Transport, read_comments
+from .codestream.main_header import Comment
 from .errors import ModelNotFoundError
 from .io.sources import Source, open_source
 from .layout import PROGRESSIONS
 from .neural.container import open_payload
 from .neural.payload import Header
 from .neural.pyramid import resolutions
-from .segment import Transport, read_comments
 
 __all__ = ["Info", "info"]
 

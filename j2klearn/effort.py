@@ -129,7 +129,7 @@ def _fitted_to_psnr(file: File, data: bytes, targets: Targets, fitting: Fitting)
 
 
 def _fitting(file: File, data: bytes) -> Fitting:
-    from .access.parts import PartialCodestream
+    from .access.partial_codestream import PartialCodestream
     from .decoder import LearnedFile
     from .fitting import Fitting
     from .io.sources import open_source

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import boxes
 from .coders import Coder
-from .codestream import insert_comments
+from .codestream.main_header import insert_comments
+from .codestream.tile_parts import EOC, arrange
 from .colour import Picture
 from .core.progress import Progress
 from .core.targets import Targets
+from .jp2 import boxes
 from .layers import plt_bytes
 from .metrics.psnr import psnr
 from .native import library
-from .tileparts import EOC, arrange
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
 

@@ -14,12 +14,12 @@ from glymur.jp2box import ImageHeaderBox
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from . import boxes as jp2_boxes
 from .colour import Picture
 from .core.geometry import Rect
 from .core.limits import MAX_COMPONENTS, MAX_PIXELS
 from .encoder import DEFAULT_MODEL, encode
 from .io.pictures import write_by
+from .jp2 import boxes as jp2_boxes
 from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
 from .layout import DEFAULT_LEVELS, default_levels, levels_fit

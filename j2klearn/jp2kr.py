@@ -16,14 +16,15 @@ import numpy as np
 from glymur.jp2box import InvalidJp2kError
 from numpy.typing import DTypeLike, NDArray
 
-from . import boxes
-from .access.parts import PartialCodestream
+from .access.partial_codestream import PartialCodestream
+from .codestream.learned_segment import MAGIC
 from .core.geometry import Rect
 from .core.indexing import LOWEST, Selection, select
 from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
 from .decoder import LearnedFile
 from .errors import J2KError, OptionError, TruncatedWarning
 from .io.sources import open_source
+from .jp2 import boxes
 from .jp2k_errors import (
     InvalidFileError,
     InvalidOptionError,
@@ -38,7 +39,6 @@ from .neural.decoder import NeuralFile
 from .neural.payload import Header
 from .rewrap import remember
 from .scratch import Scratch, is_memory
-from .segment import MAGIC
 from .transforms import read_model
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import boxes
 from .coders import Coder, LearnedCoder, OrdinaryCoder
-from .codestream import comment_segments, main_header_end, read_main_header
+from .codestream.main_header import comment_segments, main_header_end, read_main_header
+from .codestream.tile_parts import EOC, TilePartWriter
 from .colour import Picture, planes
 from .core.geometry import Rect
 from .core.progress import Progress, silent
@@ -23,9 +23,9 @@ from .encoder import read_layout, read_transform
 from .errors import InputError, J2KError
 from .files import header_overhead, wrapped
 from .io.pictures import write_by
+from .jp2 import boxes
 from .layout import Layout
 from .strips import StripAnalysis
-from .tileparts import EOC, TilePartWriter
 
 if TYPE_CHECKING:
     from .model import Model

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .codestream import MainHeader
+from .codestream.main_header import MainHeader
 from .core.geometry import ORIENTATIONS
 from .core.subbands import Subbands
 from .core.timing import stage

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from .codestream.packets import RLCP, RPCL
+from .codestream.tile_parts import overhead
 from .colour import Picture
 from .core.geometry import Rect, ceil_div
 from .errors import OptionError
 from .native import transport
-from .packets import RLCP, RPCL
-from .tileparts import overhead
 
 __all__ = [
     "DEFAULT_LEVELS",

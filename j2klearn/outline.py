@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .codestream.learned_segment import MAGIC
 from .describe import info
 from .neural.container import UUID_BOX
-from .segment import MAGIC
 
 __all__ = ["outline"]
 

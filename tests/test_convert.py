@@ -14,8 +14,8 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.metadata import Metadata, add_metadata, read_metadata
-from j2klearn.peek import is_learned, top_boxes
+from j2klearn.jp2.metadata import Metadata, add_metadata, read_metadata
+from j2klearn.jp2.peek import is_learned, top_boxes
 from tests.conftest import psnr
 
 GEO = [

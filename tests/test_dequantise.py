@@ -13,8 +13,9 @@ from PIL import Image
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.cli import main
+from j2klearn.codestream.learned_segment import Descriptor, noise_fits
 from j2klearn.configuration import check_config
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
@@ -29,7 +30,6 @@ from j2klearn.metrics.psnr import psnr
 from j2klearn.model import Model
 from j2klearn.noise import REACH, NoiseTable, measure
 from j2klearn.registry import resolve
-from j2klearn.segment import Descriptor, noise_fits
 from j2klearn.training.dequantisation import GUIDED
 
 RATES = [0.2, 0.5, 1.0]

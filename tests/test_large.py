@@ -236,7 +236,7 @@ def test_what_goes_wrong_leaves_nothing(tmp_path, picture, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("j2klearn.tileparts.shutil.copyfileobj", full)
+    monkeypatch.setattr("j2klearn.codestream.tile_parts.shutil.copyfileobj", full)
     with pytest.raises(WriteError, match="No space left"):
         j2klearn.encode_file(picture, tmp_path / "a.jp2", bpp=1, tile_size=256)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.codestream import HEADROOM, read_main_header, to_wide
+from j2klearn.codestream.main_header import HEADROOM, read_main_header, to_wide
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
 from j2klearn.lattice import read_lattice, reconstruct

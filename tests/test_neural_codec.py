@@ -25,7 +25,7 @@ from j2klearn.errors import (
     SegmentError,
 )
 from j2klearn.io.pictures import read_picture
-from j2klearn.metadata import read_metadata
+from j2klearn.jp2.metadata import read_metadata
 from j2klearn.metrics.psnr import psnr
 from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from j2klearn.neural.quantisation import quality_code, step_of

@@ -7,7 +7,7 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.colour import Picture, planes
 from j2klearn.errors import SegmentError
 from j2klearn.io.sources import open_source

@@ -13,7 +13,7 @@ from jpylyzer import jpylyzer
 from PIL import Image
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.colour import Picture
 from j2klearn.errors import CodestreamError
 from j2klearn.io.sources import open_source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..codestream import MainHeader
+from ..codestream.main_header import MainHeader
 from ..core.geometry import Rect
 
 __all__ = ["Needs"]

@@ -18,7 +18,7 @@ from ..decoder import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
 from ..io.sources import Source, open_source
 from ..neural.decoder import NeuralFile
-from .parts import PartialCodestream
+from .partial_codestream import PartialCodestream
 
 if TYPE_CHECKING:
     from ..model import Model

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..codestream import read_main_header
+from ..codestream.main_header import read_main_header
 from ..core.limits import MAX_COMPONENTS
 from ..decoder import decode
 from ..encoder import encode

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .. import __version__, decode, encode
-from ..boxes import find_codestream
 from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
 from ..io.pictures import read_picture, write_picture
+from ..jp2.boxes import find_codestream
 from ..layers import keep_layers, plt_bytes
 from ..native.library import openjpeg_version
 from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped

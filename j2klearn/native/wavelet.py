@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Rect
 from ..errors import InputError
-from .library import raise_code, as_array, load
+from .library import as_array, load, raise_code
 
 __all__ = ["analyse", "reconstruct", "synthesise"]
 

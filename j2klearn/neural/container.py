@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 from uuid import UUID
 
-from .. import boxes
-from ..access.parts import PartialCodestream
-from ..codestream import MainHeader
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.main_header import MainHeader
 from ..errors import CodestreamError
-from ..peek import top_boxes
+from ..jp2 import boxes
+from ..jp2.peek import top_boxes
 from .payload import Header, Segments, read_payload
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..access.parts import PartialCodestream
+from ..access.partial_codestream import PartialCodestream
 from ..colour import pixels, reversible_pixels
 from ..core.geometry import Rect
 from ..core.limits import check_pixels

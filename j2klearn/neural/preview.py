@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..coders import OrdinaryCoder
-from ..codestream import read_main_header
+from ..codestream.main_header import read_main_header
 from ..colour import Picture
 from ..layout import Layout
 from .container import PREVIEW_SIDE, marked

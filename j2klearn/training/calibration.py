@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..codestream import read_main_header
+from ..codestream.main_header import read_main_header
 from ..core.geometry import ORIENTATIONS, Rect
 from ..core.subbands import Subbands
 from ..errors import CodestreamError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ..access.parts import PartialCodestream
+from ..access.partial_codestream import PartialCodestream
 from ..colour import Picture, planes
 from ..decoder import LearnedFile
 from ..encoder import encode

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import CodestreamError
+from ..errors import CodestreamError
 
 __all__ = [
     "add_to_header",

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .core.geometry import Rect, ceil_div
-from .core.limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
-from .errors import CodestreamError, LimitError, SegmentError
+from ..core.geometry import Rect, ceil_div
+from ..core.limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
+from ..errors import CodestreamError, LimitError, SegmentError
 
 __all__ = [
     "HEADROOM",

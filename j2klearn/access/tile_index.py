@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream import MainHeader
+from ..codestream.main_header import MainHeader
+from ..codestream.tile_parts import EOC
 from ..core.limits import MAX_TILES
 from ..errors import CodestreamError
-from ..tileparts import EOC
 
 __all__ = ["TileParts", "from_tlm", "walk"]
 

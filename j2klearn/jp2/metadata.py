@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import IO
 from uuid import UUID
 
+from ..errors import OptionError
 from .boxes import find_codestream, is_jp2, replace_codestream
-from .errors import OptionError
 from .peek import top_boxes
 
 __all__ = ["Metadata", "add_metadata", "read_metadata"]
@@ -199,8 +199,8 @@ def _header(content: bytes, metadata: Metadata) -> bytes:
 
 
 def _with_comment(codestream: bytes, comment: bytes) -> bytes:
-    from .codestream import read_main_header
-    from .segment import MAGIC
+    from ..codestream.learned_segment import MAGIC
+    from ..codestream.main_header import read_main_header
 
     if len(comment) > _MAX_COMMENT:
         raise OptionError(f"a comment has at most {_MAX_COMMENT} bytes, not {len(comment)}")

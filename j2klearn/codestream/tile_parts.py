@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from .codestream import MainHeader, read_main_header
-from .errors import CodestreamError
+from ..errors import CodestreamError
+from .main_header import MainHeader, read_main_header
 from .packets import RLCP, RPCL, packet_order
 
 __all__ = [

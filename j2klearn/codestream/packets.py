@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .codestream import MainHeader
-from .core.geometry import Rect, ceil_div
+from ..core.geometry import Rect, ceil_div
+from .main_header import MainHeader
 
 __all__ = ["LRCP", "RLCP", "RPCL", "PacketOrder", "packet_order", "precincts_of"]
 

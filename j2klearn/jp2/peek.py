@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from .segment import MAGIC
+from ..codestream.learned_segment import MAGIC
 
 __all__ = ["Box", "is_learned", "top_boxes"]
 

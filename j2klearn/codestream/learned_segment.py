@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
-from .errors import OptionError, SegmentError, UnsupportedError
-from .noise import NoiseTable
+from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
+from ..errors import OptionError, SegmentError, UnsupportedError
+from ..noise import NoiseTable
 
 __all__ = [
     "Colour",

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..boxes import locate
-from ..codestream import MainHeader, main_header_end, read_main_header
+from ..codestream.main_header import MainHeader, main_header_end, read_main_header
+from ..codestream.packets import RLCP, RPCL, PacketOrder, packet_order, precincts_of
+from ..codestream.tile_parts import EOC, TilePartHeader, read_tile_part_header, tile_part
 from ..core.geometry import Rect
 from ..errors import CodestreamError
 from ..io.sources import ByteSource
-from ..packets import RLCP, RPCL, PacketOrder, packet_order, precincts_of
-from ..tileparts import EOC, TilePartHeader, read_tile_part_header, tile_part
-from .index import TileParts, from_tlm, walk
+from ..jp2.boxes import locate
 from .needs import Needs
+from .tile_index import TileParts, from_tlm, walk
 
 __all__ = ["Extract", "PartialCodestream"]
 
