@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 import j2klearn
-from j2klearn.colour import Picture, pixels, planes
 from j2klearn.core.geometry import Rect
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.layout import default_threads
+from j2klearn.models.registry import resolve
 from j2klearn.native import wavelet
 from j2klearn.neural.kernels import Layer, kernels
 from j2klearn.neural.mixture import mixture
 from j2klearn.neural.symbols import Decoder, Encoder, cost_bits
-from j2klearn.registry import resolve
-from j2klearn.transform import analyse, synthesise
+from j2klearn.transform.colour import Picture, pixels, planes
+from j2klearn.transform.dwt import analyse, synthesise
 
 SIDE = 1024
 LEVELS = 5

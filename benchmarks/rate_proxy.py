@@ -24,8 +24,8 @@ from tqdm import tqdm
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.model import Model
-from j2klearn.registry import resolve
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
 from j2klearn.training.calibration import Sample, errors, fit, samples
 from j2klearn.training.data import Patches
 from j2klearn.training.rate import RateProxy

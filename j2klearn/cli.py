@@ -203,8 +203,8 @@ def _info(options: argparse.Namespace) -> None:
 
 def _models(options: argparse.Namespace) -> None:
     from .encoder import DEFAULT_MODEL
+    from .models.registry import shipped, shipped_entropy
     from .neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-    from .registry import shipped, shipped_entropy
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from .codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 from .codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
-from .colour import Picture, planes
 from .core.progress import Progress, silent
 from .core.subbands import Subbands
 from .core.targets import Targets
+from .dequantisation.noise import NoiseTable, measure
 from .layout import Layout
 from .native import transport
-from .noise import NoiseTable, measure
+from .transform.colour import Picture, planes
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
 
 __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
@@ -41,7 +41,7 @@ class Coder:
     def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
         """Measure the quantisation noise in a codestream that `code` has returned; None where nobody asks for it.
 
-        Returns codes of shape (components, layers, tiles), see `j2klearn.noise`.
+        Returns codes of shape (components, layers, tiles), see `j2klearn.dequantisation.noise`.
         """
         return None
 
@@ -92,7 +92,7 @@ class LearnedCoder(Coder):
         *,
         embed_model: bool,
     ) -> None:
-        from .gains import transport_scales
+        from .transform.gains import transport_scales
 
         super().__init__(picture, layout)
         self.model: Model = model
@@ -150,7 +150,7 @@ class LearnedCoder(Coder):
 
     def subbands(self) -> Iterator[NDArray[np.float32]]:
         """Yield the coefficients of every component in the transport's order."""
-        from .transform import analyse
+        from .transform.dwt import analyse
 
         done = 0.0
         size = 0  # components worked on together

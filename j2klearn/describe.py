@@ -143,7 +143,7 @@ class Info:
 
 
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from .registry import find_entropy
+    from .models.registry import find_entropy
 
     try:
         model = find_entropy(header.model_prefix)
@@ -216,8 +216,8 @@ def info(data: Source) -> Info:
     )
     if descriptor is None:
         return facts
-    from .model import Model
-    from .registry import find
+    from .models.model import Model
+    from .models.registry import find
 
     try:
         extra = [Model.from_bytes(weights)] if weights else []

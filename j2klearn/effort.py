@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from .choice import NOTE, best, hopeless, order
 from .coders import LearnedCoder, OrdinaryCoder
-from .colour import planes
 from .core.targets import Targets
 from .errors import OptionError
 from .files import PSNR_TOLERANCE, File
+from .transform.colour import planes
 
 if TYPE_CHECKING:
     from .fitting import Fitting

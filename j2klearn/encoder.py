@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from .choice import worth_measuring
 from .coders import LearnedCoder, OrdinaryCoder
-from .colour import Picture
 from .core.limits import MAX_PIXELS, check_pixels
 from .core.progress import Progress, silent
 from .core.targets import Number, read_targets
@@ -20,9 +19,10 @@ from .effort import check_effort, learned_file, measured
 from .errors import OptionError
 from .files import File
 from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
+from .transform.colour import Picture
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
     from .neural.entropy import EntropyModel
 
 __all__ = [
@@ -370,6 +370,6 @@ def read_transform(
         raise OptionError("wavelet needs model=None: a model has its own")
     if lossless:
         raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
-    from .registry import resolve
+    from .models.registry import resolve
 
     return resolve(DEFAULT_MODEL if isinstance(model, str) and model == "auto" else model)

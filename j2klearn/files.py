@@ -10,13 +10,13 @@ import numpy as np
 from .coders import Coder
 from .codestream.main_header import insert_comments
 from .codestream.tile_parts import EOC, arrange
-from .colour import Picture
 from .core.progress import Progress
 from .core.targets import Targets
 from .jp2 import boxes
 from .layers import plt_bytes
 from .metrics.psnr import psnr
 from .native import library
+from .transform.colour import Picture
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
 

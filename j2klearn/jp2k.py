@@ -14,7 +14,6 @@ from glymur.jp2box import ImageHeaderBox
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from .colour import Picture
 from .core.geometry import Rect
 from .core.limits import MAX_COMPONENTS, MAX_PIXELS
 from .encoder import DEFAULT_MODEL, encode
@@ -23,12 +22,13 @@ from .jp2 import boxes as jp2_boxes
 from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
 from .layout import DEFAULT_LEVELS, default_levels, levels_fit
-from .model import Model
+from .models.model import Model
+from .models.registry import resolve
 from .neural.container import UUID_BOX
-from .registry import resolve
 from .rewrap import with_new_definition, write_box
 from .scratch import is_memory
 from .tilewriters import GatheringTileWriter, StreamingTileWriter, alike
+from .transform.colour import Picture
 from .transforms import IRREVERSIBLE, REVERSIBLE, WAVELETS
 
 __all__ = ["Jp2k"]

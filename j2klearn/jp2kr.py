@@ -42,7 +42,7 @@ from .scratch import Scratch, is_memory
 from .transforms import read_model
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
     from .neural.entropy import EntropyModel
 
 __all__ = ["Jp2kr"]

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .codestream.main_header import comment_segments, main_header_end, read_main_header
 from .codestream.tile_parts import EOC, TilePartWriter
-from .colour import Picture, planes
 from .core.geometry import Rect
 from .core.progress import Progress, silent
 from .core.subbands import Subbands
@@ -25,10 +24,11 @@ from .files import header_overhead, wrapped
 from .io.pictures import write_by
 from .jp2 import boxes
 from .layout import Layout
-from .strips import StripAnalysis
+from .transform.colour import Picture, planes
+from .transform.strips import StripAnalysis
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
 
 __all__ = ["DEFAULT_TILE", "ArrayLike", "encode_file"]
 

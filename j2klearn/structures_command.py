@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import OptionError
 
 if TYPE_CHECKING:
-    from .complexity import Cost, Published
+    from .models.cost import Cost, Published
 
 __all__ = ["add_parser", "configurations", "row"]
 
@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.entropy:
         _run_entropy(options.configs)
         return
-    from .complexity import PAPER, cost
+    from .models.cost import PAPER, cost
 
     configs = {path.stem: _read(path) for path in options.configs} or configurations()
     print(_HEADER)

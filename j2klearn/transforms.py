@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .registry import resolve_any
+from .models.registry import resolve_any
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
     from .neural.entropy import EntropyModel
 
 __all__ = ["IRREVERSIBLE", "REVERSIBLE", "WAVELETS", "read_model"]

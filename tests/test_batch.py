@@ -253,7 +253,7 @@ class TestWhatIsDone:
 
     def test_the_digest_knows_the_model_by_its_weights(self, tmp_path):
         from j2klearn.encoder import DEFAULT_MODEL
-        from j2klearn.registry import shipped
+        from j2klearn.models.registry import shipped
 
         copy = tmp_path / "copy.safetensors"
         copy.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())

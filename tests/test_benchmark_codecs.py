@@ -19,7 +19,7 @@ from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import OptionError
 from j2klearn.metrics.bd_rate import Curve, bd_rate
 from j2klearn.metrics.psnr import psnr
-from j2klearn.registry import shipped
+from j2klearn.models.registry import shipped
 
 RATES = (0.25, 0.5, 1.0, 2.0)
 JPEG2000 = ("default", "9-7", "5-3", "opj-9-7", "opj-5-3", "pillow")

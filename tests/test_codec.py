@@ -32,8 +32,8 @@ from j2klearn.errors import (
     SegmentError,
     TruncatedWarning,
 )
-from j2klearn.model import Model
-from j2klearn.registry import resolve
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
 from tests.conftest import psnr
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, pixels, planes, sample_range
 from j2klearn.errors import InputError, OptionError
+from j2klearn.transform.colour import Picture, pixels, planes, sample_range
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import safetensors.numpy
 import torch
 
 from j2klearn.errors import CodestreamError, InputError, ModelError
+from j2klearn.models.registry import resolve_entropy
 from j2klearn.neural import median
 from j2klearn.neural.bands import ROLES, inputs_of
 from j2klearn.neural.cross_component import CrossNetwork, gaussian_bits
@@ -23,7 +24,6 @@ from j2klearn.neural.mixture import mixture
 from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.symbols import cost_bits
 from j2klearn.neural.wavefront import wavefronts
-from j2klearn.registry import resolve_entropy
 from tests.cross_models import TINY, cross_model, networks, pyramids
 
 P2 = {**TINY, "levels": 4}
@@ -328,7 +328,7 @@ def test_weights_that_do_not_fit():
 _CHILD = """
 import sys, hashlib, numpy as np
 from pathlib import Path
-from j2klearn.registry import resolve_entropy
+from j2klearn.models.registry import resolve_entropy
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 model = resolve_entropy(folder / "tiny.safetensors")
 segments = [(folder / f"{i}").read_bytes() for i in range(3)]

@@ -16,20 +16,25 @@ import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.cli import main
 from j2klearn.codestream.learned_segment import Descriptor, noise_fits
-from j2klearn.configuration import check_config
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
 from j2klearn.decoder import LearnedFile
-from j2klearn.dequantise import NoiseMap, dequantise
-from j2klearn.dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
+from j2klearn.dequantisation.apply import NoiseMap, dequantise
+from j2klearn.dequantisation.networks import (
+    Dequantiser,
+    GuidedDequantiser,
+    ResidualDequantiser,
+    dequantiser_of,
+)
+from j2klearn.dequantisation.noise import REACH, NoiseTable, measure
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.layers import keep_layers
 from j2klearn.metrics.psnr import psnr
-from j2klearn.model import Model
-from j2klearn.noise import REACH, NoiseTable, measure
-from j2klearn.registry import resolve
+from j2klearn.models.config import check_config
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
 from j2klearn.training.dequantisation import GUIDED
 
 RATES = [0.2, 0.5, 1.0]
@@ -182,7 +187,7 @@ def test_blocks_are_not_seen(monkeypatch, picture):
     noise = NoiseMap(np.array([[2.0]], np.float32), np.array([0.0]), np.array([0.0]))
     once, blocks = plane.copy(), plane.copy()
     dequantise(once, Rect(5, 7, 306, 262), network, [noise], ict=False)
-    monkeypatch.setattr("j2klearn.dequantise._BLOCK", 64)
+    monkeypatch.setattr("j2klearn.dequantisation.apply._BLOCK", 64)
     dequantise(blocks, Rect(5, 7, 306, 262), network, [noise], ict=False)
     assert np.abs(once - plane).max() > 1
     assert np.abs(once - blocks).max() < 1e-3

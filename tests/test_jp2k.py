@@ -203,7 +203,7 @@ class TestDropIn:
         assert "\n" not in str(caught.value)
 
     def test_a_model_of_ones_own(self, tmp_path: Path, small: NDArray[np.uint8]) -> None:
-        from j2klearn.registry import shipped
+        from j2klearn.models.registry import shipped
 
         path = tmp_path / "private.safetensors"
         path.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import j2klearn
-from j2klearn import registry
 from j2klearn.batch.options import read_options
 from j2klearn.cli import main
 from j2klearn.errors import (
@@ -27,9 +26,10 @@ from j2klearn.errors import (
 from j2klearn.io.pictures import read_picture
 from j2klearn.jp2.metadata import read_metadata
 from j2klearn.metrics.psnr import psnr
+from j2klearn.models import registry
+from j2klearn.models.registry import resolve
 from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from j2klearn.neural.quantisation import quality_code, step_of
-from j2klearn.registry import resolve
 from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 

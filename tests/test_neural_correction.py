@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, reversible_planes
 from j2klearn.errors import CodestreamError, ModelError
 from j2klearn.neural import correction
 from j2klearn.neural.correction import MOST, Correction, Surroundings
 from j2klearn.neural.model import ContextModel
 from j2klearn.neural.transforms import analyse_reversible
 from j2klearn.neural.wavefront import wavefronts
+from j2klearn.transform.colour import Picture, reversible_planes
 from tests.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))

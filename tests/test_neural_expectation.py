@@ -8,7 +8,6 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
-from j2klearn.colour import Picture, planes
 from j2klearn.errors import SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
@@ -17,6 +16,7 @@ from j2klearn.neural.decoder import NeuralFile
 from j2klearn.neural.encoder import _Lossy
 from j2klearn.neural.expectation import expected
 from j2klearn.neural.points import Points
+from j2klearn.transform.colour import Picture, planes
 from tests.neural_models import Deflate
 
 

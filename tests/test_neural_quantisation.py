@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, pixels, planes
 from j2klearn.core.geometry import ORIENTATIONS, Rect
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import OptionError
@@ -23,7 +22,8 @@ from j2klearn.neural.quantisation import (
     subband_norms,
 )
 from j2klearn.neural.transforms import Transform
-from j2klearn.wavelet import NORMS_97
+from j2klearn.transform.colour import Picture, pixels, planes
+from j2klearn.transform.wavelet import NORMS_97
 
 
 def laplacian(shape: tuple[int, int], levels: int = 2) -> Subbands:

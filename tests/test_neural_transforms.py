@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, planes, reversible_pixels, reversible_planes
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError, ModelError, ModelNotFoundError
+from j2klearn.models.registry import resolve
 from j2klearn.neural.pyramid import Pyramid
 from j2klearn.neural.transforms import (
     Transform,
@@ -15,7 +15,7 @@ from j2klearn.neural.transforms import (
     synthesise_reversible,
     transform_of,
 )
-from j2klearn.registry import resolve
+from j2klearn.transform.colour import Picture, planes, reversible_pixels, reversible_planes
 
 LEARNED = "hybrid97-9c-compact"
 

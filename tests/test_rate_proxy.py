@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from j2klearn.registry import resolve
+from j2klearn.models.registry import resolve
 from j2klearn.training.calibration import errors, fit, predict, sample, samples
 from j2klearn.training.rate import RateProxy
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn import registry
 from j2klearn.cli import main
 from j2klearn.errors import InputError, OptionError
-from j2klearn.model import Model
+from j2klearn.models import registry
+from j2klearn.models.model import Model
 from j2klearn.training.data import Patches
 from j2klearn.training.trainer import Trainer
 from tests.small_models import OPERATORS, STRUCTURES, configuration, small_model

@@ -16,7 +16,7 @@ from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands, subband_rects
 from j2klearn.errors import CodestreamError, InputError, LimitError, OptionError
 from j2klearn.native import transport
-from j2klearn.wavelet import WAVELETS
+from j2klearn.transform.wavelet import WAVELETS
 from tests.conftest import opj_decompress
 
 

@@ -21,7 +21,7 @@ from ..neural.decoder import NeuralFile
 from .partial_codestream import PartialCodestream
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..models.model import Model
     from ..neural.entropy import EntropyModel
 
 __all__ = ["PictureFile", "open"]

@@ -19,7 +19,7 @@ from ..core.limits import MAX_COMPONENTS
 from ..decoder import decode
 from ..encoder import encode
 from ..errors import CodestreamError, ModelNotFoundError
-from ..registry import resolve
+from ..models.registry import resolve
 from .frame import Frame, pack, unpack
 from .options import Options, check_dtype
 

@@ -18,7 +18,7 @@ from ..core.targets import DEFAULT_RATIO, read_targets
 from ..encoder import DEFAULT_MODEL, read_transform
 from ..errors import InputError, OptionError
 from ..layout import MAX_LEVELS, levels_fit
-from ..model import Model
+from ..models.model import Model
 from .axes import Axes
 
 __all__ = ["Options", "check_dtype"]

@@ -16,8 +16,8 @@ from ..core.targets import read_targets
 from ..effort import check_effort
 from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
-from ..model import Model
-from ..registry import entropy_names, shipped
+from ..models.model import Model
+from ..models.registry import entropy_names, shipped
 
 __all__ = ["Coding", "read_options"]
 

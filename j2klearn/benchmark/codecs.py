@@ -25,8 +25,8 @@ from ..errors import CodestreamError, ModelNotFoundError, OptionError
 from ..io.pictures import read_picture, write_picture
 from ..jp2.boxes import find_codestream
 from ..layers import keep_layers, plt_bytes
+from ..models.registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
 from ..native.library import openjpeg_version
-from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
+from ..dequantisation.noise import NoiseTable
 from ..errors import OptionError, SegmentError, UnsupportedError
-from ..noise import NoiseTable
 
 __all__ = [
     "Colour",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from .. import weights
-from ..configuration import check_cross_component_config
 from ..core.limits import MAX_ENTROPY_MODEL_BYTES
 from ..core.subbands import Subbands
 from ..errors import ModelError
+from ..models import weights
+from ..models.config import check_cross_component_config
 from .bands import ROLES
 from .kernels import kernels
 from .mixture import mixture

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
-from ..colour import pixels, reversible_pixels
 from ..core.geometry import Rect
 from ..core.limits import check_pixels
 from ..core.progress import Progress, silent
 from ..core.request import chosen_components, chosen_resolution, region_area
 from ..errors import OptionError, SegmentError, TruncatedWarning
 from ..layout import default_threads
-from ..model import Model
-from ..registry import find_entropy, resolve_any
+from ..models.model import Model
+from ..models.registry import find_entropy, resolve_any
+from ..transform.colour import pixels, reversible_pixels
 from .container import open_payload
 from .payload import Header, Segments
 from .points import Points

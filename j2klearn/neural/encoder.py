@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colour import Picture, pixels, planes, reversible_planes
 from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
 from ..errors import OptionError
 from ..layout import default_threads
 from ..metrics.psnr import psnr
-from ..registry import resolve_entropy
+from ..models.registry import resolve_entropy
+from ..transform.colour import Picture, pixels, planes, reversible_planes
 from .container import wrapped
 from .payload import Header, write_payload
 from .points import Details, Points
@@ -37,7 +37,7 @@ from .restoration import choose_noise, restore
 from .transforms import analyse_reversible, is_lossless, named_model, transform_of
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..models.model import Model
     from .entropy import EntropyModel
     from .pyramid import Pyramid
 

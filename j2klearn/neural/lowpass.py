@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..wavelet import WAVELETS
+from ..transform.wavelet import WAVELETS
 from .quantisation import norm_97
 
 __all__ = ["FRACTION", "Irreversible", "LowPass", "Reversible"]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from .. import weights
-from ..configuration import check_context_config
 from ..core.limits import MAX_ENTROPY_MODEL_BYTES
 from ..core.subbands import Subbands
 from ..errors import ModelError
+from ..models import weights
+from ..models.config import check_context_config
 from .choice import WEIGHT, Chooser
 from .kernels import kernels
 from .mixture import mixture

@@ -63,7 +63,8 @@ class Header:
         Points of reconstruction in 64ths of a step: of luma, or all components; and of chroma where there is a
         component transform. Empty without loss.
     noise : tuple of int
-        For each component what learned de-quantisation goes by (`j2klearn.noise`), 0 for none; empty for none at all.
+        For each component what learned de-quantisation goes by (`j2klearn.dequantisation.noise`), 0 for none; empty
+        for none at all.
     expected : bool
         Coefficients are where the entropy model expects them (`j2klearn.neural.expectation`), `shifts` beside that.
     lengths : tuple of int

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ..coders import OrdinaryCoder
 from ..codestream.main_header import read_main_header
-from ..colour import Picture
 from ..layout import Layout
+from ..transform.colour import Picture
 from .container import PREVIEW_SIDE, marked
 
 __all__ = ["Preview", "make_preview", "packet_budget"]

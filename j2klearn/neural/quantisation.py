@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..core.geometry import ORIENTATIONS
 from ..core.subbands import Subbands
 from ..errors import OptionError
-from ..wavelet import NORMS_97
+from ..transform.wavelet import NORMS_97
 from .points import Details, Distances
 from .pyramid import Pyramid
 
@@ -108,7 +108,7 @@ def subband_norms(levels: int, scales: Sequence[float] = (), learned: int = 0) -
         Number of decompositions.
     scales : sequence of float
         Ratios of the norms of a learned transform to those of the 9/7 in the same order, for its own levels; empty
-        where all are one (`j2klearn.gains`).
+        where all are one (`j2klearn.transform.gains`).
     learned : int
         How many levels the learned transform has, the finest; all others are the 9/7's on its LL.
     """

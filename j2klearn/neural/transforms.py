@@ -17,7 +17,7 @@ from .pyramid import Pyramid, area_of
 from .quantisation import component_norms, normalise, subband_norms
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..models.model import Model
 
 __all__ = ["Transform", "analyse_reversible", "is_lossless", "synthesise_reversible", "transform_of"]
 
@@ -78,7 +78,7 @@ class Transform:
         learned = min(levels, self.learned_levels)
         scales: tuple[float, ...] = ()
         if self.model is not None and not self.nominal:
-            from ..gains import transport_scales
+            from ..transform.gains import transport_scales
 
             scales = transport_scales(self.model, learned)
         return subband_norms(levels, scales, learned)
@@ -114,7 +114,7 @@ class Transform:
     def _learned_analysis(self, planes: Planes, area: Rect, levels: int) -> list[Subbands]:
         if self.model is None or not levels:
             return [Subbands(area, plane, []) for plane in planes]
-        from ..transform import analyse
+        from ..transform.dwt import analyse
 
         return analyse(planes, area, levels, self.model, self.threads)
 
@@ -161,7 +161,7 @@ class Transform:
     def _learned_synthesis(self, parts: list[Subbands]) -> Planes:
         if self.model is None or not parts[0].levels:
             return np.stack([bands.ll for bands in parts])
-        from ..transform import synthesise
+        from ..transform.dwt import synthesise
 
         return synthesise(parts, self.model, self.threads)
 
@@ -242,7 +242,7 @@ def named_model(named: object, extra: Sequence[Model] = ()) -> Model:
     ModelError
         If it is no such table.
     """
-    from ..registry import find
+    from ..models.registry import find
 
     try:
         model_id = bytes.fromhex(named["id"])  # type: ignore[index]

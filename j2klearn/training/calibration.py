@@ -24,7 +24,7 @@ from ..core.geometry import ORIENTATIONS, Rect
 from ..core.subbands import Subbands
 from ..errors import CodestreamError
 from ..lattice import read_lattice
-from ..model import Model
+from ..models.model import Model
 from ..native import transport, wavelet
 from .rate import RateProxy
 
@@ -61,8 +61,8 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     """Return the plane that OpenJPEG's 9/7 makes the model's subbands of; the picture itself without a model."""
     if model is None:
         return luma
-    from ..gains import transport_scales
-    from ..transform import analyse
+    from ..transform.dwt import analyse
+    from ..transform.gains import transport_scales
 
     area = Rect(0, 0, *luma.shape)
     bands = analyse(luma[None], area, _LEVELS, model)[0]

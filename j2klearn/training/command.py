@@ -70,7 +70,7 @@ def _config(name: str) -> Path:
 def _run(options: argparse.Namespace) -> None:
     import torch
 
-    from ..registry import resolve
+    from ..models.registry import resolve
     from .data import Patches
     from .processes import started
     from .settings import parse_changes, read_config

@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..colour import Picture, planes
 from ..core.geometry import ORIENTATIONS
 from ..errors import InputError, OptionError
+from ..models.registry import resolve
 from ..neural.quantisation import component_norms, norm_97
-from ..registry import resolve
-from ..transform import ready
-from ..wavelet import WAVELETS
+from ..transform.colour import Picture, planes
+from ..transform.dwt import ready
+from ..transform.wavelet import WAVELETS
 from .data import files
 
 __all__ = ["Crop", "SubbandPatches", "read_patches"]

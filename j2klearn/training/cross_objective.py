@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from ..core.geometry import Rect
-from ..dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
+from ..dequantisation.networks import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from ..neural.bands import ROLES, level_of, orientation_of
 from ..neural.cross_component import CrossNetwork, Start, gaussian_bits
 from ..neural.features import UNIT
 from ..neural.median import differences
 from ..neural.quantisation import component_norms, norm_97
-from ..structures import FixedWavelet, Structure, build
-from ..wavelet import WAVELETS
+from ..transform.structures import FixedWavelet, Structure, build
+from ..transform.wavelet import WAVELETS
 
 __all__ = ["Coded", "CrossCodec"]
 

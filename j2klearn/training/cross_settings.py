@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..configuration import check_config, check_cross_component_config
 from ..errors import ModelError, OptionError
-from ..model import Model
-from ..registry import resolve
+from ..models.config import check_config, check_cross_component_config
+from ..models.model import Model
+from ..models.registry import resolve
 from .settings import read_tables, settings_of
 
 __all__ = ["CrossConfig", "CrossSettings", "read_cross_config"]

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..colour import Picture, planes
 from ..errors import OptionError
-from ..model import Model
+from ..models.model import Model
 from ..neural.cross_model import CrossComponentModel
 from ..neural.cross_network import rounded
+from ..transform.colour import Picture, planes
 from .cross_objective import CrossCodec
 from .cross_settings import CrossConfig
 

@@ -11,16 +11,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..access.partial_codestream import PartialCodestream
-from ..colour import Picture, planes
 from ..decoder import LearnedFile
+from ..dequantisation.noise import NoiseTable, measure
 from ..encoder import encode
 from ..errors import OptionError
 from ..io.sources import open_source
-from ..model import Model
+from ..models.model import Model
 from ..neural.decoder import NeuralFile
 from ..neural.entropy import EntropyModel
 from ..neural.quantisation import component_norms
-from ..noise import NoiseTable, measure
+from ..transform.colour import Picture, planes
 
 __all__ = ["Batch", "Decoded", "code", "code_neural"]
 

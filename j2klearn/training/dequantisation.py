@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..dequantisers import ChromaDequantiser, Dequantiser
+from ..dequantisation.networks import ChromaDequantiser, Dequantiser
 from ..errors import OptionError
 from ..io.pictures import write_whole
-from ..model import Model
+from ..models.model import Model
 from ..neural.quantisation import component_norms
 from .decoded import Batch, Decoded
 from .growth import doubled, grow
@@ -43,7 +43,7 @@ class DequantisationSettings:
     Attributes
     ----------
     width, pairs : int
-        Of the network, see `j2klearn.dequantisers.Dequantiser`.
+        Of the network, see `j2klearn.dequantisation.networks.Dequantiser`.
     chroma_width, chroma_pairs : int
         Of a second one, of chroma guided by luma; 0 for none.
     bpp : tuple of float

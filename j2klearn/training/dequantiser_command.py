@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from ..registry import resolve, resolve_entropy
+    from ..models.registry import resolve, resolve_entropy
     from .context_data import read_patches
     from .data import Patches
     from .decoded import code, code_neural

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ..core.geometry import ORIENTATIONS
 from ..lattice import bias_of
-from ..structures import BaseWavelet, Structure
-from ..wavelet import NORMS_97, WAVELETS
+from ..transform.structures import BaseWavelet, Structure
+from ..transform.wavelet import NORMS_97, WAVELETS
 from .oracle import OrientedOpacities
 from .pretraining import progressive
 from .pyramid import Pyramid, analyse, synthesise

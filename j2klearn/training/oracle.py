@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.geometry import Rect
-from ..operators import Opacity
+from ..transform.operators import Opacity
 
 __all__ = ["OrientedOpacities"]
 
@@ -31,7 +31,7 @@ def _smooth(x: Tensor, kernel: Tensor, dim: int) -> Tensor:
 
 
 class OrientedOpacities:
-    """Opacities from a batch of pictures, behind the interface of `j2klearn.lifting.Oracle`.
+    """Opacities from a batch of pictures, behind the interface of `j2klearn.transform.lifting.Oracle`.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class OrientedOpacities:
         return self._maps[count, level]
 
     def __call__(self, count: int, grid: Rect, spacing: tuple[int, int], transposed: bool) -> Tensor:
-        """Return the opacities of the cells of a grid; see `j2klearn.lifting.Oracle`."""
+        """Return the opacities of the cells of a grid; see `j2klearn.transform.lifting.Oracle`."""
         maps = self.maps(count, self.level)
         if transposed:
             maps = maps.transpose(-1, -2)

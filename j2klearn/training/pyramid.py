@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..core.geometry import Rect
-from ..structures import BaseWavelet, Structure
+from ..transform.structures import BaseWavelet, Structure
 from .oracle import OrientedOpacities
 
 __all__ = ["Pyramid", "analyse", "synthesise", "synthesise_level"]

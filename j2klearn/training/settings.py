@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..configuration import check_config
 from ..errors import ModelError, OptionError
+from ..models.config import check_config
 
 __all__ = [
     "INITIAL",

@@ -20,9 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ..errors import OptionError
-from ..gains import MEASURED_LEVELS, extended, measure
-from ..model import Model
-from ..structures import build
+from ..models.model import Model
+from ..transform.gains import MEASURED_LEVELS, extended, measure
+from ..transform.structures import build
 from .data import Patches
 from .objective import Objective
 from .pretraining import freeze, hold_base_proposals, randomise

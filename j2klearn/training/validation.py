@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import InputError, OptionError
 from ..metrics.psnr import psnr
-from ..model import Model
+from ..models.model import Model
 
 __all__ = ["Validation"]
 

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .core.geometry import Rect
-from .core.subbands import Subbands
-from .core.timing import stage
-from .native import wavelet
+from ..core.geometry import Rect
+from ..core.subbands import Subbands
+from ..core.timing import stage
+from ..native import wavelet
 from .structures import Bands, BaseWavelet, Structure
 from .wavelet import WAVELETS
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..models.model import Model
 
 __all__ = ["analyse", "fast_bfloat16", "reach", "ready", "synthesise"]
 
@@ -41,7 +41,7 @@ def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
 
 
 class _NativeWavelet:
-    """The 9/7 of the native library, behind the interface of `j2klearn.wavelet.Wavelet`."""
+    """The 9/7 of the native library, behind the interface of `j2klearn.transform.wavelet.Wavelet`."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads

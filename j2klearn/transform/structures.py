@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from .configuration import check_config
-from .core.geometry import Rect, ceil_div
-from .errors import ModelError
+from ..core.geometry import Rect, ceil_div
+from ..errors import ModelError
+from ..models.config import check_config
 from .lifting import Plane, Steps
 from .operators import OPERATORS, Fixed, Operator, Tap
 from .wavelet import LIFTINGS, Lifting
@@ -29,7 +29,7 @@ Options = Mapping[str, Any]
 
 
 class BaseWavelet(Protocol):
-    """One level of a fixed wavelet: `j2klearn.wavelet.Wavelet`, or the native library's."""
+    """One level of a fixed wavelet: `j2klearn.transform.wavelet.Wavelet`, or the native library's."""
 
     def analyse(self, x: Tensor, origin: tuple[int, int] = ...) -> Bands: ...
 
@@ -47,7 +47,7 @@ class Structure(Steps):
         Name of the base wavelet.
     matched : bool
         The synthesis gains are those of the 9/7, near enough, for which the transport's tier-1 orders its passes;
-        else subbands are scaled (`j2klearn.gains`).
+        else subbands are scaled (`j2klearn.transform.gains`).
     """
 
     base: str

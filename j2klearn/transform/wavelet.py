@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .errors import OptionError
+from ..errors import OptionError
 
 __all__ = ["LIFTINGS", "NORMS_97", "WAVELETS", "Lifting", "LiftingStep", "Wavelet"]
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core.geometry import Rect
+from ..core.geometry import Rect
 from .operators import Operator, ProposalOpacity
 
 __all__ = ["Oracle", "Plane", "Steps"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.geometry import ORIENTATIONS, Rect
-from .core.subbands import Subbands
-from .wavelet import NORMS_97
+from ..core.geometry import ORIENTATIONS, Rect
+from ..core.subbands import Subbands
+from ..transform.wavelet import NORMS_97
 
 __all__ = ["REACH", "NoiseTable", "measure"]
 

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .core.geometry import Rect
-from .operators import Operator
-from .structures import Hybrid, Structure, build
-from .wavelet import WAVELETS
+from ..core.geometry import Rect
+from ..transform.operators import Operator
+from ..transform.structures import Hybrid, Structure, build
+from ..transform.wavelet import WAVELETS
 
 __all__ = ["PAPER", "Cost", "Published", "cost"]
 

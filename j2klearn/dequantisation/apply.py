@@ -1,7 +1,7 @@
 """Learned de-quantisation: after the synthesis a small network takes off the picture what quantisation has put there.
 
-How much noise there is the file tells, for every component, layer and tile (`j2klearn.noise`). It is a matter of the
-decoder alone, at full resolution.
+How much noise there is the file tells, for every component, layer and tile (`j2klearn.dequantisation.noise`). It is a
+matter of the decoder alone, at full resolution.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .core.geometry import Rect
-from .core.timing import stage
-from .dequantisers import AnyDequantiser, Part
+from ..core.geometry import Rect
+from ..core.timing import stage
+from .networks import AnyDequantiser, Part
 from .noise import REACH
 
 __all__ = ["NoiseMap", "dequantise"]
@@ -85,8 +85,8 @@ def dequantise(
     planes : ndarray, shape (C, H, W), float32
         Samples in units of 8-bit grey levels, level shifted.
     area : Rect
-        What they cover on the grid. Where it ends and the picture does not, `j2klearn.noise.REACH` samples come out
-        wrong.
+        What they cover on the grid. Where it ends and the picture does not, `j2klearn.dequantisation.noise.REACH`
+        samples come out wrong.
     network : Dequantiser, GuidedDequantiser or ResidualDequantiser
         Of the model.
     noises : sequence of NoiseMap or None

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .core.geometry import Rect
-from .core.subbands import Subbands
-from .core.timing import stage
+from ..core.geometry import Rect
+from ..core.subbands import Subbands
+from ..core.timing import stage
+from .dwt import reach, ready
 from .structures import Bands, BaseWavelet, Structure
-from .transform import reach, ready
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..models.model import Model
 
 __all__ = ["StripAnalysis"]
 

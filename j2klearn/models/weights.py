@@ -12,7 +12,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from .errors import ModelError
+from ..errors import ModelError
 
 __all__ = ["digest", "read", "write"]
 

@@ -13,12 +13,12 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .core.limits import MAX_ENTROPY_MODEL_BYTES
-from .errors import ModelError, ModelNotFoundError
+from ..core.limits import MAX_ENTROPY_MODEL_BYTES
+from ..errors import ModelError, ModelNotFoundError
 from .model import Model
 
 if TYPE_CHECKING:
-    from .neural.entropy import EntropyModel
+    from ..neural.entropy import EntropyModel
 
 __all__ = [
     "entropy_names",
@@ -64,7 +64,7 @@ def _entropy_model(data: bytes, kind: str) -> EntropyModel:
 def _files() -> dict[str, tuple[bytes, str | None]]:
     """Return the model files that come with the package by name, and of what kind they are."""
     files = {}
-    folder = resources.files(__package__) / "models"
+    folder = resources.files(__package__)
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".safetensors"):
             data = entry.read_bytes()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ModelError
+from ..errors import ModelError
 
 __all__ = ["check_config", "check_context_config", "check_cross_component_config"]
 
@@ -89,7 +89,8 @@ _STRUCTURES = {
 }
 
 
-#: Networks for learned de-quantisation by their ``kind``; the one without is `j2klearn.dequantisers.Dequantiser`.
+#: Networks for learned de-quantisation by their ``kind``; the one without is
+#: `j2klearn.dequantisation.networks.Dequantiser`.
 _DEQUANTISERS = {
     "": _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
     "guided": _Options(
@@ -127,7 +128,8 @@ def check_config(config: object) -> dict[str, Any]:
     Parameters
     ----------
     config : object
-        A mapping; see the modules `j2klearn.structures` and `j2klearn.operators` for what the options mean.
+        A mapping; see the modules `j2klearn.transform.structures` and `j2klearn.transform.operators` for what the
+        options mean.
 
     Raises
     ------

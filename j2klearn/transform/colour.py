@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.limits import MAX_COMPONENTS
-from .core.timing import stage
-from .errors import InputError, OptionError
+from ..core.limits import MAX_COMPONENTS
+from ..core.timing import stage
+from ..errors import InputError, OptionError
 
 __all__ = [
     "Picture",

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.limits import MAX_MODEL_BYTES
+from ..errors import ModelError
 from . import weights
-from .configuration import check_config
-from .core.limits import MAX_MODEL_BYTES
-from .errors import ModelError
+from .config import check_config
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from .dequantisers import AnyDequantiser
-    from .structures import Structure
+    from ..dequantisation.networks import AnyDequantiser
+    from ..transform.structures import Structure
 
 __all__ = ["Model"]
 
@@ -44,7 +44,7 @@ class Model:
     Parameters
     ----------
     config : dict
-        What the network is; see `j2klearn.configuration`.
+        What the network is; see `j2klearn.models.config`.
     tensors : mapping of str to ndarray
         The weights by name, float32 or float16.
     card : dict, optional
@@ -133,7 +133,7 @@ class Model:
         ModelError
             If the weights are not those that the configuration asks for, or make steps that cannot be undone.
         """
-        from .structures import build
+        from ..transform.structures import build
 
         structure = build({key: value for key, value in self.config.items() if key != "dequantiser"})
         own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
@@ -151,8 +151,8 @@ class Model:
         """The network for learned de-quantisation, built once; not to be changed."""
         import torch
 
-        from .dequantisers import dequantiser_of
-        from .transform import fast_bfloat16
+        from ..dequantisation.networks import dequantiser_of
+        from ..transform.dwt import fast_bfloat16
 
         network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .core.geometry import ORIENTATIONS, Rect
+from ..core.geometry import ORIENTATIONS, Rect
 from .structures import Structure
 from .wavelet import NORMS_97, WAVELETS
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..models.model import Model
 
 __all__ = ["MEASURED_LEVELS", "extended", "measure", "transport_scales"]
 
