@@ -34,7 +34,7 @@ PARTS: dict[str, tuple[str, str, Callable]] = {
     "reconstruction below the middle": (
         DEFAULT_MODEL,
         DEFAULT_MODEL,
-        lambda: patch("j2klearn.lattice._BIAS", 0.0),
+        lambda: patch("j2klearn.ebcot.reconstruction._BIAS", 0.0),
     ),
     "scales of the subbands, on the 5/3": (
         "hybrid53-9c-compact",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .access.picture import PictureFile, open
-    from .decoder import decode
     from .describe import info
+    from .ebcot.reader import decode
     from .encoder import encode
     from .jp2k import Jp2k
     from .jp2kr import Jp2kr
@@ -41,7 +41,7 @@ _HOMES = {
     "Jp2k": "jp2k",
     "Jp2kr": "jp2kr",
     "PictureFile": "access.picture",
-    "decode": "decoder",
+    "decode": "ebcot.reader",
     "encode": "encoder",
     "encode_file": "large",
     "info": "describe",

@@ -221,9 +221,9 @@ def _models(options: argparse.Namespace) -> None:
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
     from .core.targets import DEFAULT_RATIO
-    from .effort import EFFORTS
+    from .ebcot.effort import EFFORTS
+    from .ebcot.layout import PROGRESSIONS
     from .encoder import DEFAULT_MODEL, PROFILES
-    from .layout import PROGRESSIONS
 
     coding = argparse.ArgumentParser(add_help=False)
     rate = coding.add_mutually_exclusive_group()

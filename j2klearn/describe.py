@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .access.partial_codestream import PartialCodestream
-from .choice import NOTE
 from .codestream.learned_segment import Transport, read_comments
 from .codestream.main_header import Comment
+from .ebcot.layout import PROGRESSIONS
+from .ebcot.transform_choice import NOTE
 from .errors import ModelNotFoundError
 from .io.sources import Source, open_source
-from .layout import PROGRESSIONS
 from .neural.container import open_payload
 from .neural.payload import Header
 from .neural.pyramid import resolutions

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from .choice import worth_measuring
-from .coders import LearnedCoder, OrdinaryCoder
 from .core.limits import MAX_PIXELS, check_pixels
 from .core.progress import Progress, silent
 from .core.targets import Number, read_targets
-from .effort import check_effort, learned_file, measured
+from .ebcot.coders import LearnedCoder, OrdinaryCoder
+from .ebcot.effort import check_effort, learned_file, measured
+from .ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
+from .ebcot.rate_control import File
+from .ebcot.transform_choice import worth_measuring
 from .errors import OptionError
-from .files import File
-from .layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
 from .transform.colour import Picture
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from .core.geometry import Rect
 from .core.limits import MAX_COMPONENTS, MAX_PIXELS
+from .ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
 from .encoder import DEFAULT_MODEL, encode
 from .io.pictures import write_by
 from .jp2 import boxes as jp2_boxes
 from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
-from .layout import DEFAULT_LEVELS, default_levels, levels_fit
 from .models.model import Model
 from .models.registry import resolve
 from .neural.container import UUID_BOX

@@ -21,7 +21,7 @@ from .codestream.learned_segment import MAGIC
 from .core.geometry import Rect
 from .core.indexing import LOWEST, Selection, select
 from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
-from .decoder import LearnedFile
+from .ebcot.reader import LearnedFile
 from .errors import J2KError, OptionError, TruncatedWarning
 from .io.sources import open_source
 from .jp2 import boxes

@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 
 from .access.partial_codestream import PartialCodestream
 from .core.geometry import Rect
-from .decoder import decode
+from .ebcot.reader import decode
 from .encoder import encode
 from .errors import InputError, OptionError, UnsupportedError
 from .io.sources import open_source

@@ -7,9 +7,9 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.cli import main
-from j2klearn.files import File
+from j2klearn.ebcot.rate_control import File
+from j2klearn.ebcot.transform_choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.metrics.psnr import psnr
 
 

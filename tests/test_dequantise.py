@@ -18,7 +18,6 @@ from j2klearn.cli import main
 from j2klearn.codestream.learned_segment import Descriptor, noise_fits
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
-from j2klearn.decoder import LearnedFile
 from j2klearn.dequantisation.apply import NoiseMap, dequantise
 from j2klearn.dequantisation.networks import (
     Dequantiser,
@@ -27,6 +26,7 @@ from j2klearn.dequantisation.networks import (
     dequantiser_of,
 )
 from j2klearn.dequantisation.noise import REACH, NoiseTable, measure
+from j2klearn.ebcot.reader import LearnedFile
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.io.sources import open_source

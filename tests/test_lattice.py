@@ -10,7 +10,7 @@ import j2klearn
 from j2klearn.codestream.main_header import HEADROOM, read_main_header, to_wide
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
-from j2klearn.lattice import read_lattice, reconstruct
+from j2klearn.ebcot.reconstruction import read_lattice, reconstruct
 from j2klearn.native import transport, wavelet
 from tests.conftest import psnr
 
@@ -59,7 +59,7 @@ def test_moved_points_are_nearer_to_the_picture(
 ) -> None:
     data = j2klearn.encode(rgb, bpp=1)
     moved = psnr(rgb, j2klearn.decode(data))
-    monkeypatch.setattr("j2klearn.lattice._BIAS", 0.0)
+    monkeypatch.setattr("j2klearn.ebcot.reconstruction._BIAS", 0.0)
     assert moved > psnr(rgb, j2klearn.decode(data))
 
 

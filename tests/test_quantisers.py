@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from j2klearn.lattice import bias_of
+from j2klearn.ebcot.reconstruction import bias_of
 from j2klearn.training.quantisers import quantise
 
 STEP = torch.tensor(4.0)

@@ -14,7 +14,7 @@ from ..core.indexing import LOWEST, select
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
-from ..decoder import LearnedFile, read
+from ..ebcot.reader import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
 from ..io.sources import Source, open_source
 from ..neural.decoder import NeuralFile

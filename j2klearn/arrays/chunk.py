@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..codestream.main_header import read_main_header
 from ..core.limits import MAX_COMPONENTS
-from ..decoder import decode
+from ..ebcot.reader import decode
 from ..encoder import encode
 from ..errors import CodestreamError, ModelNotFoundError
 from ..models.registry import resolve

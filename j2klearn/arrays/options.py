@@ -15,9 +15,9 @@ from numpy.typing import DTypeLike
 
 from ..core.geometry import Rect
 from ..core.targets import DEFAULT_RATIO, read_targets
+from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..encoder import DEFAULT_MODEL, read_transform
 from ..errors import InputError, OptionError
-from ..layout import MAX_LEVELS, levels_fit
 from ..models.model import Model
 from .axes import Axes
 

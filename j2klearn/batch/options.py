@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.targets import read_targets
-from ..effort import check_effort
+from ..ebcot.effort import check_effort
 from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
 from ..models.model import Model

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..effort import EFFORTS
+from ..ebcot.effort import EFFORTS
 from ..errors import InputError, OptionError
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..ebcot.layout import default_threads
 from ..errors import InputError, J2KError
 from ..io.pictures import read_picture
-from ..layout import default_threads
 from .codecs import Codec, find_codec
 from .measure import Task, bits_of, start_worker
 from .protocol import Protocol

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..core.timing import StageClock
-from ..layout import default_threads
+from ..ebcot.layout import default_threads
 from .codecs import Codec, OpenJpegTools, find_codec
 
 __all__ = ["measure", "sized"]

@@ -17,8 +17,8 @@ from ..core.geometry import Rect
 from ..core.limits import check_pixels
 from ..core.progress import Progress, silent
 from ..core.request import chosen_components, chosen_resolution, region_area
+from ..ebcot.layout import default_threads
 from ..errors import OptionError, SegmentError, TruncatedWarning
-from ..layout import default_threads
 from ..models.model import Model
 from ..models.registry import find_entropy, resolve_any
 from ..transform.colour import pixels, reversible_pixels

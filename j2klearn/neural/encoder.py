@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
+from ..ebcot.layout import default_threads
 from ..errors import OptionError
-from ..layout import default_threads
 from ..metrics.psnr import psnr
 from ..models.registry import resolve_entropy
 from ..transform.colour import Picture, pixels, planes, reversible_planes

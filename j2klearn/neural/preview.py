@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ..coders import OrdinaryCoder
 from ..codestream.main_header import read_main_header
-from ..layout import Layout
+from ..ebcot.coders import OrdinaryCoder
+from ..ebcot.layout import Layout
 from ..transform.colour import Picture
 from .container import PREVIEW_SIDE, marked
 

@@ -22,11 +22,11 @@ from torch import Tensor
 from ..codestream.main_header import read_main_header
 from ..core.geometry import ORIENTATIONS, Rect
 from ..core.subbands import Subbands
+from ..ebcot.rate_proxy import RateProxy
+from ..ebcot.reconstruction import read_lattice
 from ..errors import CodestreamError
-from ..lattice import read_lattice
 from ..models.model import Model
 from ..native import transport, wavelet
-from .rate import RateProxy
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..access.partial_codestream import PartialCodestream
-from ..decoder import LearnedFile
 from ..dequantisation.noise import NoiseTable, measure
+from ..ebcot.reader import LearnedFile
 from ..encoder import encode
 from ..errors import OptionError
 from ..io.sources import open_source

@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.geometry import ORIENTATIONS
-from ..lattice import bias_of
+from ..ebcot.rate_proxy import RateProxy
+from ..ebcot.reconstruction import bias_of
 from ..transform.structures import BaseWavelet, Structure
 from ..transform.wavelet import NORMS_97, WAVELETS
 from .oracle import OrientedOpacities
 from .pretraining import progressive
 from .pyramid import Pyramid, analyse, synthesise
 from .quantisers import quantise
-from .rate import RateProxy
 from .settings import Settings
 
 __all__ = ["Objective", "aliasing_target"]

@@ -1,8 +1,8 @@
 """The dead-zone quantiser of tier-1, and what stands for it when one differentiates.
 
 Forwards all but noise give the true thing: ``floor(|y| / step)`` and the point of its interval at which the decoder
-reconstructs (T.800 E.1; `j2klearn.lattice`). Both are constant but for jumps at the thresholds, which are multiples of
-the step. Backwards:
+reconstructs (T.800 E.1; `j2klearn.ebcot.reconstruction`). Both are constant but for jumps at the thresholds, which
+are multiples of the step. Backwards:
 
 * annealed (P1, Section IV-A): every jump is a kernel of unit area around its threshold, a triangle whose half-width is
   `width` steps and shrinks as training goes on. At a width of one the derivative is that of a straight line

@@ -49,7 +49,7 @@ class Validation:
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
         """Return the mean rates in bits per pixel and the mean PSNRs in dB of one file with layers per picture."""
-        from ..decoder import decode
+        from ..ebcot.reader import decode
         from ..encoder import encode
         from ..layers import keep_layers
 

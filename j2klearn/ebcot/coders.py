@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
-from .codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
-from .core.progress import Progress, silent
-from .core.subbands import Subbands
-from .core.targets import Targets
-from .dequantisation.noise import NoiseTable, measure
+from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
+from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
+from ..core.progress import Progress, silent
+from ..core.subbands import Subbands
+from ..core.targets import Targets
+from ..dequantisation.noise import NoiseTable, measure
+from ..native import transport
+from ..transform.colour import Picture, planes
 from .layout import Layout
-from .native import transport
-from .transform.colour import Picture, planes
 
 if TYPE_CHECKING:
-    from .models.model import Model
+    from ..models.model import Model
 
 __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
@@ -92,7 +92,7 @@ class LearnedCoder(Coder):
         *,
         embed_model: bool,
     ) -> None:
-        from .transform.gains import transport_scales
+        from ..transform.gains import transport_scales
 
         super().__init__(picture, layout)
         self.model: Model = model
@@ -132,9 +132,9 @@ class LearnedCoder(Coder):
         # levels 2 to 4 tell of it
         if not self.model.dequantises or self.layout.levels < 2:
             return None
-        from .access.partial_codestream import PartialCodestream
-        from .decoder import LearnedFile
-        from .io.sources import open_source
+        from ..access.partial_codestream import PartialCodestream
+        from ..io.sources import open_source
+        from .reader import LearnedFile
 
         whole = insert_comments(codestream, [self.descriptor.to_bytes()])
         file = LearnedFile.open(PartialCodestream(open_source(whole)), self.model)
@@ -150,7 +150,7 @@ class LearnedCoder(Coder):
 
     def subbands(self) -> Iterator[NDArray[np.float32]]:
         """Yield the coefficients of every component in the transport's order."""
-        from .transform.dwt import analyse
+        from ..transform.dwt import analyse
 
         done = 0.0
         size = 0  # components worked on together

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .codestream.packets import RLCP, RPCL
-from .codestream.tile_parts import overhead
-from .core.geometry import Rect, ceil_div
-from .errors import OptionError
-from .native import transport
-from .transform.colour import Picture
+from ..codestream.packets import RLCP, RPCL
+from ..codestream.tile_parts import overhead
+from ..core.geometry import Rect, ceil_div
+from ..errors import OptionError
+from ..native import transport
+from ..transform.colour import Picture
 
 __all__ = [
     "DEFAULT_LEVELS",

@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .access.partial_codestream import PartialCodestream
-from .codestream.learned_segment import Colour, Descriptor, Transport, read_comments
-from .codestream.main_header import HEADROOM, MainHeader, to_wide
-from .core.geometry import Rect
-from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
-from .core.progress import Progress, silent
-from .core.request import chosen_components, chosen_resolution, region_area
-from .core.subbands import Subbands
-from .dequantisation.noise import REACH
-from .errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
-from .io.sources import Source, open_source
-from .jp2 import boxes
-from .lattice import Lattice, read_lattice, reconstruct
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.learned_segment import Colour, Descriptor, Transport, read_comments
+from ..codestream.main_header import HEADROOM, MainHeader, to_wide
+from ..core.geometry import Rect
+from ..core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ..core.progress import Progress, silent
+from ..core.request import chosen_components, chosen_resolution, region_area
+from ..core.subbands import Subbands
+from ..dequantisation.noise import REACH
+from ..errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
+from ..io.sources import Source, open_source
+from ..jp2 import boxes
+from ..native import transport
+from ..neural.decoder import NeuralFile
+from ..transform.colour import pixels
 from .layout import default_threads
-from .native import transport
-from .neural.decoder import NeuralFile
-from .transform.colour import pixels
+from .reconstruction import Lattice, read_lattice, reconstruct
 
 if TYPE_CHECKING:
-    from .dequantisation.apply import NoiseMap
-    from .models.model import Model
-    from .neural.entropy import EntropyModel
+    from ..dequantisation.apply import NoiseMap
+    from ..models.model import Model
+    from ..neural.entropy import EntropyModel
 
 __all__ = ["LearnedFile", "decode", "part_of_file", "read"]
 
@@ -255,8 +255,8 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
 def _find_model(
     descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | EntropyModel | None
 ) -> Model:
-    from .models.model import Model
-    from .models.registry import find, resolve_any
+    from ..models.model import Model
+    from ..models.registry import find, resolve_any
 
     given = None if model is None else resolve_any(model)
     extra = [given] if isinstance(given, Model) else []
@@ -320,7 +320,7 @@ class LearnedFile:
         noise = None if table is None else table.log2(component, layers or self.header.layers)
         if noise is None or not self.model.dequantises:
             return None
-        from .dequantisation.apply import NoiseMap
+        from ..dequantisation.apply import NoiseMap
 
         down, across = self.header.tile_grid
         tiles = [self.header.tile_area(row * across) for row in range(down)]
@@ -390,7 +390,7 @@ class _LearnedReader:
         self, components: list[Subbands], advance: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:
         """Put components together again, those that share opacities at once; the list is emptied."""
-        from .transform.dwt import synthesise
+        from ..transform.dwt import synthesise
 
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
@@ -404,7 +404,7 @@ class _LearnedReader:
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
         """Take the quantisation noise off components at full resolution, in place."""
-        from .dequantisation.apply import dequantise
+        from ..dequantisation.apply import dequantise
 
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
@@ -461,7 +461,7 @@ class _LearnedReader:
         laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
         carrier of the area alone, from which one analysis returns that level's details.
         """
-        from .transform.dwt import reach
+        from ..transform.dwt import reach
 
         grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
         areas = {reduce: wanted}

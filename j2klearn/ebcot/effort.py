@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .choice import NOTE, best, hopeless, order
+from ..core.targets import Targets
+from ..errors import OptionError
+from ..transform.colour import planes
 from .coders import LearnedCoder, OrdinaryCoder
-from .core.targets import Targets
-from .errors import OptionError
-from .files import PSNR_TOLERANCE, File
-from .transform.colour import planes
+from .rate_control import PSNR_TOLERANCE, File
+from .transform_choice import NOTE, best, hopeless, order
 
 if TYPE_CHECKING:
     from .fitting import Fitting
@@ -129,10 +129,10 @@ def _fitted_to_psnr(file: File, data: bytes, targets: Targets, fitting: Fitting)
 
 
 def _fitting(file: File, data: bytes) -> Fitting:
-    from .access.partial_codestream import PartialCodestream
-    from .decoder import LearnedFile
+    from ..access.partial_codestream import PartialCodestream
+    from ..io.sources import open_source
     from .fitting import Fitting
-    from .io.sources import open_source
+    from .reader import LearnedFile
 
     coder = file.coder
     assert isinstance(coder, LearnedCoder)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..codestream.main_header import insert_comments
+from ..codestream.tile_parts import EOC, arrange
+from ..core.progress import Progress
+from ..core.targets import Targets
+from ..jp2 import boxes
+from ..layers import plt_bytes
+from ..metrics.psnr import psnr
+from ..native import library
+from ..transform.colour import Picture
 from .coders import Coder
-from .codestream.main_header import insert_comments
-from .codestream.tile_parts import EOC, arrange
-from .core.progress import Progress
-from .core.targets import Targets
-from .jp2 import boxes
-from .layers import plt_bytes
-from .metrics.psnr import psnr
-from .native import library
-from .transform.colour import Picture
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
 
@@ -58,7 +58,7 @@ class File:
 
     def reached(self, data: bytes, layers: int) -> float:
         """Return the PSNR in dB that a reader gets from the first `layers` layers."""
-        from .decoder import decode
+        from .reader import decode
 
         decoded = decode(
             data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.coder.model

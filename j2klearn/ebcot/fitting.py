@@ -30,15 +30,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .core.subbands import Subbands, subband_rects
-from .dequantisation.apply import NoiseMap
-from .lattice import Lattice, bias_of
-from .training.rate import RateProxy
-from .transform.colour import inverse_transform
-from .transform.wavelet import NORMS_97, WAVELETS
+from ..core.subbands import Subbands, subband_rects
+from ..dequantisation.apply import NoiseMap
+from ..transform.colour import inverse_transform
+from ..transform.wavelet import NORMS_97, WAVELETS
+from .rate_proxy import RateProxy
+from .reconstruction import Lattice, bias_of
 
 if TYPE_CHECKING:
-    from .models.model import Model
+    from ..models.model import Model
 
 __all__ = ["Fitted", "Fitting"]
 
@@ -282,7 +282,7 @@ class Fitting:
         return rgb.square().sum() + wrong[3:].square().sum()
 
     def _decoded(self, values: Sequence[Tensor]) -> Tensor:
-        from .transform.dwt import fast_bfloat16
+        from ..transform.dwt import fast_bfloat16
 
         structure, wavelet = self.model.structure, WAVELETS[self.model.structure.base]
         structure.shared, structure.fast = True, fast_bfloat16()

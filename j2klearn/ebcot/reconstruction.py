@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .codestream.main_header import MainHeader
-from .core.geometry import ORIENTATIONS
-from .core.subbands import Subbands
-from .core.timing import stage
-from .errors import SegmentError
-from .native import wavelet
+from ..codestream.main_header import MainHeader
+from ..core.geometry import ORIENTATIONS
+from ..core.subbands import Subbands
+from ..core.timing import stage
+from ..errors import SegmentError
+from ..native import wavelet
 
 __all__ = ["Lattice", "bias_of", "read_lattice", "reconstruct"]
 
