@@ -16,9 +16,9 @@ from j2klearn.ebcot.layout import default_threads
 from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.models.registry import resolve
 from j2klearn.native import wavelet
-from j2klearn.neural.kernels import Layer, kernels
-from j2klearn.neural.mixture import mixture
-from j2klearn.neural.symbols import Decoder, Encoder, cost_bits
+from j2klearn.neural.entropy.mixture import mixture
+from j2klearn.neural.entropy.range_coder import Decoder, Encoder, cost_bits
+from j2klearn.neural.integer.layer import Layer, kernels
 from j2klearn.transform.colour import Picture, pixels, planes
 from j2klearn.transform.dwt import analyse, synthesise
 

@@ -34,10 +34,10 @@ from j2klearn.core.text_table import text_table
 from j2klearn.io.pictures import read_picture
 from j2klearn.io.sources import open_source
 from j2klearn.models.registry import resolve_entropy
+from j2klearn.neural.coefficients.pyramid import Pyramid
 from j2klearn.neural.cost import entropy_cost
-from j2klearn.neural.decoder import NeuralFile
-from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-from j2klearn.neural.pyramid import Pyramid
+from j2klearn.neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+from j2klearn.neural.reader import NeuralFile
 
 RESULTS = Path(__file__).parent / "results"
 QUALITIES = (14, 30, 46)

@@ -204,7 +204,7 @@ def _info(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace) -> None:
     from .encoder import DEFAULT_MODEL
     from .models.registry import shipped, shipped_entropy
-    from .neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+    from .neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""

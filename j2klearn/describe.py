@@ -11,9 +11,9 @@ from .ebcot.layout import PROGRESSIONS
 from .ebcot.transform_choice import NOTE
 from .errors import ModelNotFoundError
 from .io.sources import Source, open_source
-from .neural.container import open_payload
-from .neural.payload import Header
-from .neural.pyramid import resolutions
+from .neural.coefficients.pyramid import resolutions
+from .neural.format.container import open_payload
+from .neural.format.payload import Header
 
 __all__ = ["Info", "info"]
 

@@ -23,7 +23,7 @@ from .transform.colour import Picture
 
 if TYPE_CHECKING:
     from .models.model import Model
-    from .neural.entropy import EntropyModel
+    from .neural.entropy_model import EntropyModel
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -203,7 +203,7 @@ def encode(
     )
     check_pixels(picture.height, picture.width, max_pixels)
     if neural:
-        from .neural.encoder import encode_picture, find_model, read_target
+        from .neural.encode import encode_picture, find_model, read_target
 
         target = read_target(
             pixels=picture.height * picture.width,

@@ -24,7 +24,7 @@ from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, Re
 from .jp2kr import Jp2kr
 from .models.model import Model
 from .models.registry import resolve
-from .neural.container import UUID_BOX
+from .neural.format.container import UUID_BOX
 from .rewrap import with_new_definition, write_box
 from .scratch import is_memory
 from .tilewriters import GatheringTileWriter, StreamingTileWriter, alike

@@ -34,16 +34,16 @@ from .jp2k_errors import (
     as_glymur,
 )
 from .native import transport
-from .neural.container import open_payload
-from .neural.decoder import NeuralFile
-from .neural.payload import Header
+from .neural.format.container import open_payload
+from .neural.format.payload import Header
+from .neural.reader import NeuralFile
 from .rewrap import remember
 from .scratch import Scratch, is_memory
 from .transforms import read_model
 
 if TYPE_CHECKING:
     from .models.model import Model
-    from .neural.entropy import EntropyModel
+    from .neural.entropy_model import EntropyModel
 
 __all__ = ["Jp2kr"]
 

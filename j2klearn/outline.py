@@ -10,7 +10,7 @@ from typing import Any
 
 from .codestream.learned_segment import MAGIC
 from .describe import info
-from .neural.container import UUID_BOX
+from .neural.format.container import UUID_BOX
 
 __all__ = ["outline"]
 

@@ -16,7 +16,7 @@ from .errors import InputError, OptionError, UnsupportedError
 from .io.sources import open_source
 from .jp2.metadata import Metadata, add_metadata, read_metadata
 from .jp2.peek import is_learned
-from .neural.container import is_neural, open_payload
+from .neural.format.container import is_neural, open_payload
 
 __all__ = ["FORMAT", "register_pillow"]
 

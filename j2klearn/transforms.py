@@ -9,7 +9,7 @@ from .models.registry import resolve_any
 
 if TYPE_CHECKING:
     from .models.model import Model
-    from .neural.entropy import EntropyModel
+    from .neural.entropy_model import EntropyModel
 
 __all__ = ["IRREVERSIBLE", "REVERSIBLE", "WAVELETS", "read_model"]
 

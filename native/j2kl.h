@@ -188,7 +188,7 @@ int j2kl_layer_apply(const j2kl_layer *layer, const int16_t *x, uint32_t height,
                      const int16_t *residual, int16_t *y, uint32_t instructions, uint32_t threads);
 void j2kl_layer_free(j2kl_layer *layer);
 
-/* Mixtures in integers: see j2klearn/neural/mixture.py, which defines them. */
+/* Mixtures in integers: see j2klearn/neural/entropy/mixture.py, which defines them. */
 typedef struct j2kl_mixture_tables {
     const int32_t *exponential;         /* 768 */
     const int32_t *reciprocal;          /* 897 */

@@ -1,4 +1,4 @@
-// Mixtures in integers: from parameters to rows of frequencies. j2klearn/neural/mixture.py defines what is
+// Mixtures in integers: from parameters to rows of frequencies. j2klearn/neural/entropy/mixture.py defines what is
 // computed here, to the bit.
 #pragma once
 

@@ -13,9 +13,9 @@ import numpy as np
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError
-from j2klearn.neural.points import Points
-from j2klearn.neural.pyramid import Pyramid, default_levels
-from j2klearn.neural.quantisation import quantised
+from j2klearn.neural.coefficients.pyramid import Pyramid, default_levels
+from j2klearn.neural.coefficients.quantisation import quantised
+from j2klearn.neural.coefficients.reconstruction_points import Points
 
 
 class Deflate:

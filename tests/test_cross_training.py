@@ -16,7 +16,7 @@ import j2klearn
 from j2klearn.cli import main
 from j2klearn.errors import OptionError
 from j2klearn.models.registry import resolve, resolve_entropy
-from j2klearn.neural.transforms import transform_of
+from j2klearn.neural.subband_transform import transform_of
 from j2klearn.training.context_data import read_patches
 from j2klearn.training.cross_settings import CrossConfig, read_cross_config
 from j2klearn.training.cross_trainer import CrossTrainer, assembled

@@ -28,8 +28,8 @@ from j2klearn.jp2.metadata import read_metadata
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models import registry
 from j2klearn.models.registry import resolve
-from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-from j2klearn.neural.quantisation import quality_code, step_of
+from j2klearn.neural.coefficients.quantisation import quality_code, step_of
+from j2klearn.neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 

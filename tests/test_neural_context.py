@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from j2klearn.neural.context import mixture_bits
+from j2klearn.neural.context.network import mixture_bits
 from tests.small_context import NETWORK, small_network
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.errors import CodestreamError, J2KError, TruncatedWarning
-from j2klearn.neural.container import UUID_BOX
+from j2klearn.neural.format.container import UUID_BOX
 from tests.conftest import psnr
 from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
@@ -172,9 +172,9 @@ def test_sizes_that_lie(picture):
     from dataclasses import replace
 
     from j2klearn.errors import LimitError, SegmentError
-    from j2klearn.neural.container import wrapped
-    from j2klearn.neural.payload import Header, write_payload
-    from j2klearn.neural.preview import make_preview
+    from j2klearn.neural.format.container import wrapped
+    from j2klearn.neural.format.payload import Header, write_payload
+    from j2klearn.neural.format.preview import make_preview
     from j2klearn.transform.colour import Picture
 
     preview = make_preview(Picture(picture), 24)
@@ -209,7 +209,7 @@ def test_sizes_that_lie(picture):
 
 def test_impossible_coefficients(picture, monkeypatch):
     """What a hostile payload may decode to: pixels are clipped, or an error is raised."""
-    from j2klearn.neural.pyramid import Pyramid
+    from j2klearn.neural.coefficients.pyramid import Pyramid
 
     for model, options in ((Deflate(), {"quality": 30}), (Deflate("5-3"), {"lossless": True})):
         data = encode(picture, model, **options)

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from j2klearn.neural import features as seen
-from j2klearn.neural.lowpass import Reversible
+from j2klearn.neural.context import features as seen
+from j2klearn.neural.context.lowpass import Reversible
 
 
 @given(some.integers(-(2**52), 2**52))

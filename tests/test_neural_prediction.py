@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from j2klearn.neural import features as seen
-from j2klearn.neural import prediction
-from j2klearn.neural.lowpass import FRACTION
+from j2klearn.neural.context import features as seen
+from j2klearn.neural.context import prediction
+from j2klearn.neural.context.lowpass import FRACTION
 
 #: Of one component: where its details foretold by the first window are, and the square of the correlation.
 FORETOLD = slice(seen.KNOWN, seen.KNOWN + seen.DETAILS)

@@ -7,7 +7,7 @@ import pytest
 
 from j2klearn.core.geometry import Rect
 from j2klearn.native import wavelet
-from j2klearn.neural.pyramid import Pyramid, area_of, default_levels, resolutions
+from j2klearn.neural.coefficients.pyramid import Pyramid, area_of, default_levels, resolutions
 
 
 def pyramid(shape: tuple[int, int], levels: int) -> Pyramid:

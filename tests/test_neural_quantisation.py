@@ -8,8 +8,8 @@ import pytest
 from j2klearn.core.geometry import ORIENTATIONS, Rect
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import OptionError
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.neural.quantisation import (
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.coefficients.quantisation import (
     centroids,
     check_step,
     component_norms,
@@ -21,7 +21,7 @@ from j2klearn.neural.quantisation import (
     step_of,
     subband_norms,
 )
-from j2klearn.neural.transforms import Transform
+from j2klearn.neural.subband_transform import Transform
 from j2klearn.transform.colour import Picture, pixels, planes
 from j2klearn.transform.wavelet import NORMS_97
 

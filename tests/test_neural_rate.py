@@ -7,8 +7,8 @@ import pytest
 
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands
-from j2klearn.neural.quantisation import COARSEST, FINEST, quantised, step_of
-from j2klearn.neural.rate import Estimate, search_psnr, search_size
+from j2klearn.neural.coefficients.quantisation import COARSEST, FINEST, quantised, step_of
+from j2klearn.neural.rate_search import Estimate, search_psnr, search_size
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError, ModelError, ModelNotFoundError
 from j2klearn.models.registry import resolve
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.neural.transforms import (
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.subband_transform import (
     Transform,
     analyse_reversible,
     synthesise_reversible,

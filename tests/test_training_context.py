@@ -15,10 +15,10 @@ from skimage import data as photographs
 from j2klearn.cli import main
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import InputError, ModelNotFoundError, OptionError
-from j2klearn.neural.choice import Chooser
-from j2klearn.neural.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.pyramid import area_of
+from j2klearn.neural.coefficients.pyramid import area_of
+from j2klearn.neural.context.model import ContextModel
+from j2klearn.neural.context.rdo_choice import Chooser
+from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
 from j2klearn.training.choosing import chosen
 from j2klearn.training.context_data import SubbandPatches, read_patches
 from j2klearn.training.context_settings import ContextSettings, read_context_config

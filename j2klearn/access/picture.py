@@ -17,12 +17,12 @@ from ..core.request import chosen_resolution
 from ..ebcot.reader import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
 from ..io.sources import Source, open_source
-from ..neural.decoder import NeuralFile
+from ..neural.reader import NeuralFile
 from .partial_codestream import PartialCodestream
 
 if TYPE_CHECKING:
     from ..models.model import Model
-    from ..neural.entropy import EntropyModel
+    from ..neural.entropy_model import EntropyModel
 
 __all__ = ["PictureFile", "open"]
 

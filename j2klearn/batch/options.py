@@ -93,7 +93,7 @@ def _check(arguments: dict[str, Any]) -> str:
 
 def _check_neural(arguments: dict[str, Any]) -> str:
     """Check options of the neural profile; return the id of the model."""
-    from ..neural.encoder import find_model, read_target
+    from ..neural.encode import find_model, read_target
 
     _check_target(read_target, arguments)
     return find_model(arguments["model"], lossless=arguments["lossless"]).id.hex()

@@ -24,7 +24,7 @@ from ..errors import DecodingError, OptionError, SegmentError, TruncatedWarning,
 from ..io.sources import Source, open_source
 from ..jp2 import boxes
 from ..native import transport
-from ..neural.decoder import NeuralFile
+from ..neural.reader import NeuralFile
 from ..transform.colour import pixels
 from .layout import default_threads
 from .reconstruction import Lattice, read_lattice, reconstruct
@@ -32,7 +32,7 @@ from .reconstruction import Lattice, read_lattice, reconstruct
 if TYPE_CHECKING:
     from ..dequantisation.apply import NoiseMap
     from ..models.model import Model
-    from ..neural.entropy import EntropyModel
+    from ..neural.entropy_model import EntropyModel
 
 __all__ = ["LearnedFile", "decode", "part_of_file", "read"]
 

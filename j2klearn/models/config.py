@@ -175,7 +175,7 @@ def check_context_config(config: object) -> dict[str, Any]:
     Parameters
     ----------
     config : object
-        A mapping; see `j2klearn.neural.model.ContextModel`.
+        A mapping; see `j2klearn.neural.context.model.ContextModel`.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def check_cross_component_config(config: object) -> dict[str, Any]:
     Parameters
     ----------
     config : object
-        A mapping; see `j2klearn.neural.cross_model.CrossComponentModel`.
+        A mapping; see `j2klearn.neural.cross.model.CrossComponentModel`.
 
     Raises
     ------

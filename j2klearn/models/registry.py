@@ -18,7 +18,7 @@ from ..errors import ModelError, ModelNotFoundError
 from .model import Model
 
 if TYPE_CHECKING:
-    from ..neural.entropy import EntropyModel
+    from ..neural.entropy_model import EntropyModel
 
 __all__ = [
     "entropy_names",
@@ -34,8 +34,8 @@ __all__ = [
 
 #: Kinds of entropy models, and the classes whose `from_bytes` reads them.
 _ENTROPY = {
-    "context": ("j2klearn.neural.model", "ContextModel"),
-    "cross-component": ("j2klearn.neural.cross_model", "CrossComponentModel"),
+    "context": ("j2klearn.neural.context.model", "ContextModel"),
+    "cross-component": ("j2klearn.neural.cross.model", "CrossComponentModel"),
 }
 
 

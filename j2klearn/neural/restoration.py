@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import NoiseTable
-from .pyramid import area_of
+from .coefficients.pyramid import area_of
 
 if TYPE_CHECKING:
     from ..models.model import Model

@@ -1,4 +1,4 @@
-"""Indices in training as the encoder chooses them, by what they cost: see `j2klearn.neural.choice`.
+"""Indices in training as the encoder chooses them, by what they cost: see `j2klearn.neural.context.rdo_choice`.
 
 The encoder chooses place by place, and what follows sees what it has chosen. In training one look at plainly quantised
 coefficients says what indices cost, all of a level are chosen at once, and these are what the networks learn from.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..neural.choice import MOST_ERROR, WEIGHT
-from ..neural.context import mixture_bits
+from ..neural.context.network import mixture_bits
+from ..neural.context.rdo_choice import MOST_ERROR, WEIGHT
 
 __all__ = ["chosen"]
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..core.geometry import ORIENTATIONS
 from ..errors import InputError, OptionError
 from ..models.registry import resolve
-from ..neural.quantisation import component_norms, norm_97
+from ..neural.coefficients.quantisation import component_norms, norm_97
 from ..transform.colour import Picture, planes
 from ..transform.dwt import ready
 from ..transform.wavelet import WAVELETS

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..errors import OptionError
-from ..neural import features as seen
-from ..neural import inputs
-from ..neural.context import ContextNetwork, mixture_bits
-from ..neural.lowpass import FRACTION, Irreversible, LowPass, Reversible
-from ..neural.model import ContextModel
-from ..neural.network import rounded
+from ..neural.context import features as seen
+from ..neural.context import inputs
+from ..neural.context.integer_network import rounded
+from ..neural.context.lowpass import FRACTION, Irreversible, LowPass, Reversible
+from ..neural.context.model import ContextModel
+from ..neural.context.network import ContextNetwork, mixture_bits
 from .choosing import chosen
 from .context_data import Crop, SubbandPatches
 from .context_settings import ContextSettings

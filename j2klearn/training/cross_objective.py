@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from ..core.geometry import Rect
 from ..dequantisation.networks import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
-from ..neural.bands import ROLES, level_of, orientation_of
-from ..neural.cross_component import CrossNetwork, Start, gaussian_bits
-from ..neural.features import UNIT
-from ..neural.median import differences
-from ..neural.quantisation import component_norms, norm_97
+from ..neural.coefficients.quantisation import component_norms, norm_97
+from ..neural.context.features import UNIT
+from ..neural.cross.bands import ROLES, level_of, orientation_of
+from ..neural.cross.median import differences
+from ..neural.cross.network import CrossNetwork, Start, gaussian_bits
 from ..transform.structures import FixedWavelet, Structure, build
 from ..transform.wavelet import WAVELETS
 
@@ -136,7 +136,7 @@ class CrossCodec(nn.Module):
         return indices, coded, [torch.asinh(band) for band in coded]
 
     def _told(self, step: Tensor, like: Tensor) -> Tensor | None:
-        """Return the plane of the quantiser step as `j2klearn.neural.features.scalar_planes` has it."""
+        """Return the plane of the quantiser step as `j2klearn.neural.context.features.scalar_planes` has it."""
         if not self.is_told:
             return None
         code = torch.round(16 * torch.log2(step))

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from ..errors import OptionError
 from ..models.model import Model
-from ..neural.cross_model import CrossComponentModel
-from ..neural.cross_network import rounded
+from ..neural.cross.integer_network import rounded
+from ..neural.cross.model import CrossComponentModel
 from ..transform.colour import Picture, planes
 from .cross_objective import CrossCodec
 from .cross_settings import CrossConfig

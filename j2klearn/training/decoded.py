@@ -17,9 +17,9 @@ from ..encoder import encode
 from ..errors import OptionError
 from ..io.sources import open_source
 from ..models.model import Model
-from ..neural.decoder import NeuralFile
-from ..neural.entropy import EntropyModel
-from ..neural.quantisation import component_norms
+from ..neural.coefficients.quantisation import component_norms
+from ..neural.entropy_model import EntropyModel
+from ..neural.reader import NeuralFile
 from ..transform.colour import Picture, planes
 
 __all__ = ["Batch", "Decoded", "code", "code_neural"]

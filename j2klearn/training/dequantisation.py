@@ -22,7 +22,7 @@ from ..dequantisation.networks import ChromaDequantiser, Dequantiser
 from ..errors import OptionError
 from ..io.pictures import write_whole
 from ..models.model import Model
-from ..neural.quantisation import component_norms
+from ..neural.coefficients.quantisation import component_norms
 from .decoded import Batch, Decoded
 from .growth import doubled, grow
 
