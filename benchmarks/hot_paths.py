@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import j2klearn
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.core.geometry import Rect
 from j2klearn.ebcot.layout import default_threads
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.models.registry import resolve
 from j2klearn.native import wavelet
 from j2klearn.neural.entropy.mixture import mixture

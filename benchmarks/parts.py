@@ -17,10 +17,10 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.benchmark.codecs import Learned
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.io.pictures import read_picture
 from j2klearn.metrics.bd_rate import Curve, compare
 from j2klearn.metrics.luma import luma

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.metrics.bd_rate import Curve, bd_rate
 
 HERE = Path(__file__).parent

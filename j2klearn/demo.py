@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from . import decode, encode, info
+from .api.encode import DEFAULT_MODEL
 from .core.text_table import text_table
-from .encoder import DEFAULT_MODEL
 from .metrics.psnr import psnr
 
 __all__ = ["main"]

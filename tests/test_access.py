@@ -408,8 +408,8 @@ def test_open(tmp_path, picture, tiled):
 
 
 def test_blocks_cover_the_picture(monkeypatch, tiled):
-    monkeypatch.setattr("j2klearn.access.picture._BLOCK", 1 << 16)
-    monkeypatch.setattr("j2klearn.access.picture._LONGEST", 300)
+    monkeypatch.setattr("j2klearn.api.picture_file._BLOCK", 1 << 16)
+    monkeypatch.setattr("j2klearn.api.picture_file._LONGEST", 300)
     file = j2klearn.open(tiled)
     out = np.zeros(file.shape, np.uint8)
     file.copy_to(out)

@@ -226,9 +226,7 @@ class TestUnreachable:
 
 
 def test_dask_waits_until_it_is_needed(folder, tmp_path, monkeypatch):
-    code = (
-        "import sys, j2klearn.cli, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
-    )
+    code = "import sys, j2klearn.cli.main, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(OptionError, match=r"pip install 'j2klearn\[cluster\]'"):

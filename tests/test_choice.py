@@ -107,7 +107,7 @@ def test_photographs_are_not_measured(monkeypatch):
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("j2klearn.encoder.measured", never)
+    monkeypatch.setattr("j2klearn.api.encode.measured", never)
     assert j2klearn.info(j2klearn.encode(photographs.camera()[150:300, 150:300], bpp=1)).learned
 
 

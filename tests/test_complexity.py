@@ -6,7 +6,7 @@ import pytest
 
 from j2klearn.cli import main
 from j2klearn.models.cost import PAPER, cost
-from j2klearn.structures_command import configurations
+from j2klearn.training.shipped import configurations
 from tests.small_models import OPERATORS, STRUCTURES, configuration
 
 CONFIGS = configurations()

@@ -14,6 +14,7 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.cli import main
 from j2klearn.codestream.learned_segment import Descriptor, noise_fits
 from j2klearn.core.geometry import Rect
@@ -27,7 +28,6 @@ from j2klearn.dequantisation.networks import (
 )
 from j2klearn.dequantisation.noise import REACH, NoiseTable, measure
 from j2klearn.ebcot.reader import LearnedFile
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.layers import keep_layers

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn import Jp2k, Jp2kr
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.core.geometry import ceil_div
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import J2KError, LimitError, OptionError, TruncatedWarning
 from tests.conftest import psnr
 
@@ -669,9 +669,9 @@ def _geotiff() -> bytes:
 
 def test_errors_are_one_tree() -> None:
     assert issubclass(OptionError, ValueError)
-    from j2klearn import jp2k_errors
+    from j2klearn.interop.glymur import errors
 
-    for name in jp2k_errors.__all__:
-        kind = getattr(jp2k_errors, name)
+    for name in errors.__all__:
+        kind = getattr(errors, name)
         if inspect.isclass(kind):
             assert issubclass(kind, J2KError)

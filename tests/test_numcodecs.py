@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from j2klearn import arrays
+from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.arrays import J2KLearn, chunk
 from j2klearn.arrays.axes import Axes
 from j2klearn.arrays.frame import unpack
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import (
     CodestreamError,
     InputError,

@@ -235,7 +235,7 @@ def test_bad_configurations(folder, tmp_path):
     ],
 )
 def test_shipped_configurations(name):
-    from j2klearn.training.context_command import _config
+    from j2klearn.cli.train_context import _config
 
     config, settings = read_context_config(_config(name))
     assert config["kind"] == "context"

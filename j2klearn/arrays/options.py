@@ -13,10 +13,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..api.encode import DEFAULT_MODEL, read_transform
 from ..core.geometry import Rect
 from ..core.targets import DEFAULT_RATIO, read_targets
 from ..ebcot.layout import MAX_LEVELS, levels_fit
-from ..encoder import DEFAULT_MODEL, read_transform
 from ..errors import InputError, OptionError
 from ..models.model import Model
 from .axes import Axes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..convert import SUFFIXES, pictures_in
+from ..api.convert import SUFFIXES, pictures_in
 from ..errors import InputError, OptionError
 from .summary import Failure
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..api.encode import encode, read_layout, read_profile, read_transform
 from ..core.targets import read_targets
 from ..ebcot.effort import check_effort
-from ..encoder import encode, read_layout, read_profile, read_transform
 from ..errors import OptionError
 from ..models.model import Model
 from ..models.registry import entropy_names, shipped

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .. import __version__, decode, encode
-from ..encoder import DEFAULT_MODEL
+from ..api.encode import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
 from ..io.pictures import read_picture, write_picture
 from ..jp2.boxes import find_codestream

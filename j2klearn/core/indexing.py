@@ -11,7 +11,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-from ..jp2k_errors import SliceError
+from ..interop.glymur.errors import SliceError
 
 __all__ = ["LOWEST", "Selection", "select"]
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..access.partial_codestream import PartialCodestream
+from ..api.encode import encode
 from ..dequantisation.noise import NoiseTable, measure
 from ..ebcot.reader import LearnedFile
-from ..encoder import encode
 from ..errors import OptionError
 from ..io.sources import open_source
 from ..models.model import Model

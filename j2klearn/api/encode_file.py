@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .codestream.main_header import comment_segments, main_header_end, read_main_header
-from .codestream.tile_parts import EOC, TilePartWriter
-from .core.geometry import Rect
-from .core.progress import Progress, silent
-from .core.subbands import Subbands
-from .core.targets import Number, Targets, read_targets
-from .ebcot.coders import Coder, LearnedCoder, OrdinaryCoder
-from .ebcot.layout import Layout
-from .ebcot.rate_control import header_overhead, wrapped
-from .encoder import read_layout, read_transform
-from .errors import InputError, J2KError
-from .io.pictures import write_by
-from .jp2 import boxes
-from .transform.colour import Picture, planes
-from .transform.strips import StripAnalysis
+from ..codestream.main_header import comment_segments, main_header_end, read_main_header
+from ..codestream.tile_parts import EOC, TilePartWriter
+from ..core.geometry import Rect
+from ..core.progress import Progress, silent
+from ..core.subbands import Subbands
+from ..core.targets import Number, Targets, read_targets
+from ..ebcot.coders import Coder, LearnedCoder, OrdinaryCoder
+from ..ebcot.layout import Layout
+from ..ebcot.rate_control import header_overhead, wrapped
+from ..errors import InputError, J2KError
+from ..io.pictures import write_by
+from ..jp2 import boxes
+from ..transform.colour import Picture, planes
+from ..transform.strips import StripAnalysis
+from .encode import read_layout, read_transform
 
 if TYPE_CHECKING:
-    from .models.model import Model
+    from ..models.model import Model
 
 __all__ = ["DEFAULT_TILE", "ArrayLike", "encode_file"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .codestream.learned_segment import MAGIC
-from .describe import info
-from .neural.format.container import UUID_BOX
+from ..api.describe import info
+from ..codestream.learned_segment import MAGIC
+from ..neural.format.container import UUID_BOX
 
 __all__ = ["outline"]
 
@@ -35,7 +35,7 @@ def outline(path: str | Path, *, full: bool = False) -> str:
     facts = str(info(path))
     if isinstance(path, str) and "://" in path:
         return facts
-    from .jp2kr import Jp2kr
+    from ..interop.glymur.jp2kr import Jp2kr
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from .core.limits import MAX_PIXELS, check_pixels
-from .core.progress import Progress, silent
-from .core.targets import Number, read_targets
-from .ebcot.coders import LearnedCoder, OrdinaryCoder
-from .ebcot.effort import check_effort, learned_file, measured
-from .ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
-from .ebcot.rate_control import File
-from .ebcot.transform_choice import worth_measuring
-from .errors import OptionError
-from .transform.colour import Picture
+from ..core.limits import MAX_PIXELS, check_pixels
+from ..core.progress import Progress, silent
+from ..core.targets import Number, read_targets
+from ..ebcot.coders import LearnedCoder, OrdinaryCoder
+from ..ebcot.effort import check_effort, learned_file, measured
+from ..ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
+from ..ebcot.rate_control import File
+from ..ebcot.transform_choice import worth_measuring
+from ..errors import OptionError
+from ..transform.colour import Picture
 
 if TYPE_CHECKING:
-    from .models.model import Model
-    from .neural.entropy_model import EntropyModel
+    from ..models.model import Model
+    from ..neural.entropy_model import EntropyModel
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -203,7 +203,7 @@ def encode(
     )
     check_pixels(picture.height, picture.width, max_pixels)
     if neural:
-        from .neural.encode import encode_picture, find_model, read_target
+        from ..neural.encode import encode_picture, find_model, read_target
 
         target = read_target(
             pixels=picture.height * picture.width,
@@ -370,6 +370,6 @@ def read_transform(
         raise OptionError("wavelet needs model=None: a model has its own")
     if lossless:
         raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
-    from .models.registry import resolve
+    from ..models.registry import resolve
 
     return resolve(DEFAULT_MODEL if isinstance(model, str) and model == "auto" else model)

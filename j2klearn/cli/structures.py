@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import OptionError
+from ..errors import OptionError
+from ..training.shipped import CONTEXT, configurations, shipped_configs
 
 if TYPE_CHECKING:
-    from .models.cost import Cost, Published
+    from ..models.cost import Cost, Published
 
-__all__ = ["add_parser", "configurations", "row"]
+__all__ = ["add_parser", "row"]
 
 _HEADER = (
     f"{'configuration':<25} {'weights':>8} {'paper':>6}   "
     f"{'support':>9} {'paper':>9}   {'reads':>9} {'kMAC/pixel':>11}"
 )
-
-
-def configurations() -> dict[str, dict[str, Any]]:
-    """Return the model configurations that come with the package, by name."""
-    folder = resources.files("j2klearn") / "training" / "configs"
-    files = sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name
-    )
-    return {
-        entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text(encoding="utf-8"))["model"]
-        for entry in files
-    }
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -57,10 +45,10 @@ _ENTROPY_HEADER = (
 
 
 def _entropy_row(path: Path) -> str:
-    from .neural.cost import entropy_cost
-    from .training.context_settings import read_context_config
-    from .training.cross_settings import read_cross_config
-    from .training.settings import read_tables
+    from ..neural.cost import entropy_cost
+    from ..training.context_settings import read_context_config
+    from ..training.cross_settings import read_cross_config
+    from ..training.settings import read_tables
 
     kind = read_tables(path)[0].get("kind", "context")
     config = read_cross_config(path).entropy if kind == "cross-component" else read_context_config(path)[0]
@@ -70,9 +58,8 @@ def _entropy_row(path: Path) -> str:
 
 
 def _run_entropy(paths: list[Path]) -> None:
-    shipped = Path(__file__).parent / "training" / "context_configs"
     print(_ENTROPY_HEADER)
-    for path in paths or sorted(shipped.glob("*.toml")):
+    for path in paths or shipped_configs(CONTEXT):
         print(_entropy_row(path))
 
 
@@ -80,7 +67,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.entropy:
         _run_entropy(options.configs)
         return
-    from .models.cost import PAPER, cost
+    from ..models.cost import PAPER, cost
 
     configs = {path.stem: _read(path) for path in options.configs} or configurations()
     print(_HEADER)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import J2KError, OptionError
-from .jp2.metadata import Metadata, add_metadata
+from ..errors import J2KError, OptionError
+from ..jp2.metadata import Metadata, add_metadata
 
 __all__ = ["SUFFIXES", "Converted", "add_parser", "convert", "picture_metadata", "pictures_in"]
 
@@ -96,8 +96,8 @@ def convert(source: Path, target: Path, **options: Any) -> Converted:
     J2KError
         If the picture cannot be read, coded or written.
     """
-    from .encoder import encode
-    from .io.pictures import read_picture, write_whole
+    from ..io.pictures import read_picture, write_whole
+    from .encode import encode
 
     image = read_picture(source)
     data = add_metadata(encode(image, **options), picture_metadata(source))

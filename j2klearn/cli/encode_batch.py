@@ -10,9 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .jobs import Sources, read_list
-from .run import encode_batch
-from .summary import Summary
+from ..batch.jobs import Sources, read_list
+from ..batch.run import encode_batch
+from ..batch.summary import Summary
 
 __all__ = ["add_parser"]
 

@@ -13,7 +13,7 @@ from glymur.jp2box import InvalidJp2kError
 from glymur.lib import openjp2
 from glymur.lib.openjp2 import OpenJPEGLibraryError
 
-from .errors import (
+from ...errors import (
     CodestreamError,
     InputError,
     J2KError,

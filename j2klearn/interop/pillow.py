@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from .access.partial_codestream import PartialCodestream
-from .core.geometry import Rect
-from .ebcot.reader import decode
-from .encoder import encode
-from .errors import InputError, OptionError, UnsupportedError
-from .io.sources import open_source
-from .jp2.metadata import Metadata, add_metadata, read_metadata
-from .jp2.peek import is_learned
-from .neural.format.container import is_neural, open_payload
+from ..access.partial_codestream import PartialCodestream
+from ..api.encode import encode
+from ..core.geometry import Rect
+from ..ebcot.reader import decode
+from ..errors import InputError, OptionError, UnsupportedError
+from ..io.sources import open_source
+from ..jp2.metadata import Metadata, add_metadata, read_metadata
+from ..jp2.peek import is_learned
+from ..neural.format.container import is_neural, open_payload
 
 __all__ = ["FORMAT", "register_pillow"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..access.partial_codestream import PartialCodestream
 from ..core.geometry import Rect
 from ..core.indexing import LOWEST, select
 from ..core.limits import MAX_PIXELS
@@ -18,7 +19,6 @@ from ..ebcot.reader import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
 from ..io.sources import Source, open_source
 from ..neural.reader import NeuralFile
-from .partial_codestream import PartialCodestream
 
 if TYPE_CHECKING:
     from ..models.model import Model

@@ -13,7 +13,7 @@ from ..ebcot.effort import EFFORTS
 from ..errors import InputError, OptionError
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..benchmark.run import Run
 
 __all__ = ["add_parser", "run"]
 
@@ -135,13 +135,13 @@ def run(options: argparse.Namespace) -> int:
         import pytorch_msssim  # noqa: F401
     except ImportError as error:
         raise OptionError(f"the benchmark needs {error.name}: pip install 'j2klearn[benchmark]'") from None
-    from . import crops, results
-    from .codecs import find_codec
-    from .published import read_published
-    from .report import write_report
-    from .run import find_pictures, measure_all
-    from .store import Store
-    from .tables import summary
+    from ..benchmark import crops, results
+    from ..benchmark.codecs import find_codec
+    from ..benchmark.published import read_published
+    from ..benchmark.report import write_report
+    from ..benchmark.run import find_pictures, measure_all
+    from ..benchmark.store import Store
+    from ..benchmark.tables import summary
 
     protocol = _protocol(options)
     codecs = [find_codec(name) for name in options.codecs]
@@ -183,8 +183,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _protocol(options: argparse.Namespace) -> Any:
+    from ..benchmark.protocol import RATES, Protocol
     from ..metrics.suite import METRICS
-    from .protocol import RATES, Protocol
 
     return Protocol(
         name=options.protocol,
@@ -204,10 +204,10 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, Any]:
+    from ..benchmark import speed
+    from ..benchmark.codecs import find_codec
+    from ..benchmark.measure import prepare
     from ..io.pictures import read_picture
-    from . import speed
-    from .codecs import find_codec
-    from .measure import prepare
 
     first = done.pictures[0]
     names = [

@@ -62,17 +62,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_run)
 
 
-def _config(name: str) -> Path:
-    path = Path(name)
-    shipped = Path(__file__).parent / "context_configs" / f"{name}.toml"
-    return shipped if not path.is_file() and shipped.is_file() else path
-
-
 def _run(options: argparse.Namespace) -> None:
     import torch
 
-    from .processes import check_device
-    from .settings import read_tables
+    from ..training.processes import check_device
+    from ..training.settings import read_tables
+    from ..training.shipped import CONTEXT, find_config
 
     for name in ("threads", "steps", "batch", "patches"):
         value = getattr(options, name)
@@ -82,7 +77,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    path = _config(options.config)
+    path = find_config(options.config, CONTEXT)
     kind = read_tables(path)[0].get("kind", "context")
     parts = {"context": ("first", "second"), "cross-component": ("luma", "chroma")}
     if kind not in parts:
@@ -99,10 +94,10 @@ def _run(options: argparse.Namespace) -> None:
 
 def _run_context(options: argparse.Namespace, path: Path) -> None:
     from ..io.pictures import write_whole
-    from .context_data import SubbandPatches, read_patches
-    from .context_settings import read_context_config
-    from .context_trainer import PARTS, ContextTrainer, assembled
-    from .subsampling import subsampled
+    from ..training.context_data import SubbandPatches, read_patches
+    from ..training.context_settings import read_context_config
+    from ..training.context_trainer import PARTS, ContextTrainer, assembled
+    from ..training.subsampling import subsampled
 
     config, settings = read_context_config(path)
     if options.steps is not None:
@@ -132,9 +127,9 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
 
 def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
     from ..io.pictures import write_whole
-    from .context_data import read_patches
-    from .cross_settings import read_cross_config
-    from .cross_trainer import PHASES, CrossTrainer, assembled
+    from ..training.context_data import read_patches
+    from ..training.cross_settings import read_cross_config
+    from ..training.cross_trainer import PHASES, CrossTrainer, assembled
 
     config = read_cross_config(path)
     if options.steps is not None:

@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
         "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
         "(validation.csv).",
-        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
+        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli.main train CONFIG ...",
     )
     parser.add_argument(
         "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"
@@ -61,28 +61,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=_run)
 
 
-def _config(name: str) -> Path:
-    path = Path(name)
-    shipped = Path(__file__).parent / "configs" / f"{name}.toml"
-    return shipped if not path.is_file() and shipped.is_file() else path
-
-
 def _run(options: argparse.Namespace) -> None:
     import torch
 
     from ..models.registry import resolve
-    from .data import Patches
-    from .processes import started
-    from .settings import parse_changes, read_config
-    from .trainer import Trainer
-    from .validation import Validation
+    from ..training.data import Patches
+    from ..training.processes import started
+    from ..training.settings import parse_changes, read_config
+    from ..training.shipped import TRANSFORM, find_config
+    from ..training.trainer import Trainer
+    from ..training.validation import Validation
 
     if options.threads is not None:
         if options.threads < 1:
             raise OptionError(f"the number of threads is at least 1, not {options.threads}")
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    config = _config(options.config)
+    config = find_config(options.config, TRANSFORM)
     changes = parse_changes(options.set)
     _, settings = read_config(config, changes)  # what is wrong with it is told before pictures are read
     if options.steps is not None:

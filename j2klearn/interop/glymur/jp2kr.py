@@ -16,16 +16,21 @@ import numpy as np
 from glymur.jp2box import InvalidJp2kError
 from numpy.typing import DTypeLike, NDArray
 
-from .access.partial_codestream import PartialCodestream
-from .codestream.learned_segment import MAGIC
-from .core.geometry import Rect
-from .core.indexing import LOWEST, Selection, select
-from .core.limits import MAX_PIXELS, MAX_TILES, check_pixels
-from .ebcot.reader import LearnedFile
-from .errors import J2KError, OptionError, TruncatedWarning
-from .io.sources import open_source
-from .jp2 import boxes
-from .jp2k_errors import (
+from ...access.partial_codestream import PartialCodestream
+from ...codestream.learned_segment import MAGIC
+from ...core.geometry import Rect
+from ...core.indexing import LOWEST, Selection, select
+from ...core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ...ebcot.reader import LearnedFile
+from ...errors import J2KError, OptionError, TruncatedWarning
+from ...io.sources import open_source
+from ...jp2 import boxes
+from ...native import transport
+from ...neural.format.container import open_payload
+from ...neural.format.payload import Header
+from ...neural.reader import NeuralFile
+from .boxes import remember
+from .errors import (
     InvalidFileError,
     InvalidOptionError,
     SampleDepthError,
@@ -33,17 +38,12 @@ from .jp2k_errors import (
     SubsamplingError,
     as_glymur,
 )
-from .native import transport
-from .neural.format.container import open_payload
-from .neural.format.payload import Header
-from .neural.reader import NeuralFile
-from .rewrap import remember
 from .scratch import Scratch, is_memory
-from .transforms import read_model
+from .transform_option import read_model
 
 if TYPE_CHECKING:
-    from .models.model import Model
-    from .neural.entropy_model import EntropyModel
+    from ...models.model import Model
+    from ...neural.entropy_model import EntropyModel
 
 __all__ = ["Jp2kr"]
 

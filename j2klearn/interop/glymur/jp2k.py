@@ -14,22 +14,22 @@ from glymur.jp2box import ImageHeaderBox
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from .core.geometry import Rect
-from .core.limits import MAX_COMPONENTS, MAX_PIXELS
-from .ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
-from .encoder import DEFAULT_MODEL, encode
-from .io.pictures import write_by
-from .jp2 import boxes as jp2_boxes
-from .jp2k_errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
+from ...api.encode import DEFAULT_MODEL, encode
+from ...core.geometry import Rect
+from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
+from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
+from ...io.pictures import write_by
+from ...jp2 import boxes as jp2_boxes
+from ...models.model import Model
+from ...models.registry import resolve
+from ...neural.format.container import UUID_BOX
+from ...transform.colour import Picture
+from .boxes import with_new_definition, write_box
+from .errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
-from .models.model import Model
-from .models.registry import resolve
-from .neural.format.container import UUID_BOX
-from .rewrap import with_new_definition, write_box
 from .scratch import is_memory
-from .tilewriters import GatheringTileWriter, StreamingTileWriter, alike
-from .transform.colour import Picture
-from .transforms import IRREVERSIBLE, REVERSIBLE, WAVELETS
+from .tile_writers import GatheringTileWriter, StreamingTileWriter, alike
+from .transform_option import IRREVERSIBLE, REVERSIBLE, WAVELETS
 
 __all__ = ["Jp2k"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .models.registry import resolve_any
+from ...models.registry import resolve_any
 
 if TYPE_CHECKING:
-    from .models.model import Model
-    from .neural.entropy_model import EntropyModel
+    from ...models.model import Model
+    from ...neural.entropy_model import EntropyModel
 
 __all__ = ["IRREVERSIBLE", "REVERSIBLE", "WAVELETS", "read_model"]
 

@@ -14,16 +14,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import __version__
-from .batch.command import add_parser as add_batch
-from .benchmark.command import add_parser as add_benchmark
-from .convert import add_parser as add_convert
-from .core.limits import MAX_PIXELS
-from .errors import J2KError, OptionError, TruncatedWarning
-from .structures_command import add_parser as add_structures
-from .training.command import add_parser as add_train
-from .training.context_command import add_parser as add_train_context
-from .training.dequantiser_command import add_parser as add_train_dequantiser
+from .. import __version__
+from ..api.convert import add_parser as add_convert
+from ..core.limits import MAX_PIXELS
+from ..errors import J2KError, OptionError, TruncatedWarning
+from .benchmark import add_parser as add_benchmark
+from .encode_batch import add_parser as add_batch
+from .structures import add_parser as add_structures
+from .train import add_parser as add_train
+from .train_context import add_parser as add_train_context
+from .train_dequantiser import add_parser as add_train_dequantiser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,9 +112,9 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _encode(options: argparse.Namespace) -> None:
-    from .encoder import encode
-    from .io import memory_map
-    from .io.pictures import read_picture, write_whole
+    from ..api.encode import encode
+    from ..io import memory_map
+    from ..io.pictures import read_picture, write_whole
 
     large = (
         memory_map.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
@@ -139,7 +139,7 @@ def _encode(options: argparse.Namespace) -> None:
 
 
 def _encode_large(options: argparse.Namespace, image: Any) -> None:
-    from .large import DEFAULT_TILE, encode_file
+    from ..api.encode_file import DEFAULT_TILE, encode_file
 
     if options.effort:
         raise OptionError("a picture as large as this is coded in parts, and with effort 0 alone")
@@ -164,10 +164,10 @@ def _source(text: str) -> str | Path:
 
 
 def _decode(options: argparse.Namespace) -> None:
-    from .access.picture import open as open_picture
-    from .core.limits import check_pixels
-    from .io import memory_map
-    from .io.pictures import write_by, write_picture
+    from ..api.picture_file import open as open_picture
+    from ..core.limits import check_pixels
+    from ..io import memory_map
+    from ..io.pictures import write_by, write_picture
 
     bar = _Bar()
     try:
@@ -202,9 +202,9 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from .encoder import DEFAULT_MODEL
-    from .models.registry import shipped, shipped_entropy
-    from .neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+    from ..api.encode import DEFAULT_MODEL
+    from ..models.registry import shipped, shipped_entropy
+    from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""
@@ -220,10 +220,10 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
-    from .core.targets import DEFAULT_RATIO
-    from .ebcot.effort import EFFORTS
-    from .ebcot.layout import PROGRESSIONS
-    from .encoder import DEFAULT_MODEL, PROFILES
+    from ..api.encode import DEFAULT_MODEL, PROFILES
+    from ..core.targets import DEFAULT_RATIO
+    from ..ebcot.effort import EFFORTS
+    from ..ebcot.layout import PROGRESSIONS
 
     coding = argparse.ArgumentParser(add_help=False)
     rate = coding.add_mutually_exclusive_group()

@@ -9,7 +9,7 @@ import weakref
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import CodestreamError, InputError
+from ...errors import CodestreamError, InputError
 
 __all__ = ["Scratch", "is_memory", "unlink"]
 

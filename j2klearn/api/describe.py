@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .access.partial_codestream import PartialCodestream
-from .codestream.learned_segment import Transport, read_comments
-from .codestream.main_header import Comment
-from .ebcot.layout import PROGRESSIONS
-from .ebcot.transform_choice import NOTE
-from .errors import ModelNotFoundError
-from .io.sources import Source, open_source
-from .neural.coefficients.pyramid import resolutions
-from .neural.format.container import open_payload
-from .neural.format.payload import Header
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.learned_segment import Transport, read_comments
+from ..codestream.main_header import Comment
+from ..ebcot.layout import PROGRESSIONS
+from ..ebcot.transform_choice import NOTE
+from ..errors import ModelNotFoundError
+from ..io.sources import Source, open_source
+from ..neural.coefficients.pyramid import resolutions
+from ..neural.format.container import open_payload
+from ..neural.format.payload import Header
 
 __all__ = ["Info", "info"]
 
@@ -143,7 +143,7 @@ class Info:
 
 
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from .models.registry import find_entropy
+    from ..models.registry import find_entropy
 
     try:
         model = find_entropy(header.model_prefix)
@@ -216,8 +216,8 @@ def info(data: Source) -> Info:
     )
     if descriptor is None:
         return facts
-    from .models.model import Model
-    from .models.registry import find
+    from ..models.model import Model
+    from ..models.registry import find
 
     try:
         extra = [Model.from_bytes(weights)] if weights else []
