@@ -18,7 +18,7 @@ from unittest.mock import patch
 from tqdm import tqdm
 
 from j2klearn.api.encode import DEFAULT_MODEL
-from j2klearn.benchmark.codecs import Learned
+from j2klearn.benchmark.codecs.j2k import Learned
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.io.pictures import read_picture

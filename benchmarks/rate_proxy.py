@@ -27,8 +27,8 @@ from j2klearn.benchmark.run import find_pictures
 from j2klearn.ebcot.rate_proxy import RateProxy
 from j2klearn.models.model import Model
 from j2klearn.models.registry import resolve
-from j2klearn.training.calibration import Sample, errors, fit, samples
 from j2klearn.training.data import Patches
+from j2klearn.training.transform.calibration import Sample, errors, fit, samples
 
 RATES = (0.1, 2.0)
 _STEPS = np.geomspace(5, 120, 8).tolist()

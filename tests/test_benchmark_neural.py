@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.benchmark.neural import Neural
+from j2klearn.benchmark.codecs.neural import Neural
 from j2klearn.cli import main
 from tests.small_context import small_context
 

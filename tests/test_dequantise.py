@@ -35,7 +35,7 @@ from j2klearn.metrics.psnr import psnr
 from j2klearn.models.config import check_config
 from j2klearn.models.model import Model
 from j2klearn.models.registry import resolve
-from j2klearn.training.dequantisation import GUIDED
+from j2klearn.training.dequantisation.train import GUIDED
 
 RATES = [0.2, 0.5, 1.0]
 
@@ -260,7 +260,7 @@ def test_guided_training(tmp_path, capsys, monkeypatch):
     settings = replace(
         GUIDED, width=34, chroma_width=64, chroma_pairs=2, crop=32, batch=4, learning_rate=1e-6
     )
-    monkeypatch.setattr("j2klearn.training.dequantisation.GUIDED", settings)
+    monkeypatch.setattr("j2klearn.training.dequantisation.train.GUIDED", settings)
     picture = photographs.astronaut()[:256, :256]
     Image.fromarray(picture).save(tmp_path / "a.png")
     Image.fromarray(photographs.coffee()[:256, :256]).save(tmp_path / "b.png")

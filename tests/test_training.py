@@ -17,7 +17,7 @@ from j2klearn.errors import InputError, OptionError
 from j2klearn.models import registry
 from j2klearn.models.model import Model
 from j2klearn.training.data import Patches
-from j2klearn.training.trainer import Trainer
+from j2klearn.training.transform.trainer import Trainer
 from tests.small_models import OPERATORS, STRUCTURES, configuration, small_model
 from tests.training_pictures import write_config, write_pictures
 

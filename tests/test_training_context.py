@@ -19,10 +19,10 @@ from j2klearn.neural.coefficients.pyramid import area_of
 from j2klearn.neural.context.model import ContextModel
 from j2klearn.neural.context.rdo_choice import Chooser
 from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
-from j2klearn.training.choosing import chosen
-from j2klearn.training.context_data import SubbandPatches, read_patches
-from j2klearn.training.context_settings import ContextSettings, read_context_config
-from j2klearn.training.context_trainer import ContextTrainer, context_bits
+from j2klearn.training.context.choosing import chosen
+from j2klearn.training.context.settings import ContextSettings, read_context_config
+from j2klearn.training.context.trainer import ContextTrainer, context_bits
+from j2klearn.training.subband_patches import SubbandPatches, read_patches
 from tests.small_context import NETWORK, context_config, random_pyramids, small_context, small_network
 
 

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from ..errors import J2KError
 from ..io.pictures import read_picture
 from ..metrics.psnr import psnr
-from .codecs import Codec
+from .codecs.j2k import Codec
+from .codecs.neural import Neural
 from .measure import bits_of, prepare
-from .neural import Neural
 from .protocol import Protocol
 from .run import Picture, Run
 from .store import Store

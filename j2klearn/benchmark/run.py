@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ..ebcot.layout import default_threads
 from ..errors import InputError, J2KError
 from ..io.pictures import read_picture
-from .codecs import Codec, find_codec
+from .codecs.j2k import Codec, find_codec
 from .measure import Task, bits_of, start_worker
 from .protocol import Protocol
 from .store import Store, Values

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..core.timing import StageClock
 from ..ebcot.layout import default_threads
-from .codecs import Codec, OpenJpegTools, find_codec
+from .codecs.j2k import Codec, OpenJpegTools, find_codec
 
 __all__ = ["measure", "sized"]
 

@@ -136,12 +136,12 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise OptionError(f"the benchmark needs {error.name}: pip install 'j2klearn[benchmark]'") from None
     from ..benchmark import crops, results
-    from ..benchmark.codecs import find_codec
+    from ..benchmark.codecs.j2k import find_codec
     from ..benchmark.published import read_published
-    from ..benchmark.report import write_report
+    from ..benchmark.report.page import write_report
+    from ..benchmark.report.tables import summary
     from ..benchmark.run import find_pictures, measure_all
     from ..benchmark.store import Store
-    from ..benchmark.tables import summary
 
     protocol = _protocol(options)
     codecs = [find_codec(name) for name in options.codecs]
@@ -205,7 +205,7 @@ def _command(options: argparse.Namespace) -> str:
 
 def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, Any]:
     from ..benchmark import speed
-    from ..benchmark.codecs import find_codec
+    from ..benchmark.codecs.j2k import find_codec
     from ..benchmark.measure import prepare
     from ..io.pictures import read_picture
 

@@ -46,8 +46,8 @@ _ENTROPY_HEADER = (
 
 def _entropy_row(path: Path) -> str:
     from ..neural.cost import entropy_cost
-    from ..training.context_settings import read_context_config
-    from ..training.cross_settings import read_cross_config
+    from ..training.context.settings import read_context_config
+    from ..training.cross.settings import read_cross_config
     from ..training.settings import read_tables
 
     kind = read_tables(path)[0].get("kind", "context")

@@ -69,8 +69,8 @@ def _run(options: argparse.Namespace) -> None:
     from ..training.processes import started
     from ..training.settings import parse_changes, read_config
     from ..training.shipped import TRANSFORM, find_config
-    from ..training.trainer import Trainer
-    from ..training.validation import Validation
+    from ..training.transform.trainer import Trainer
+    from ..training.transform.validation import Validation
 
     if options.threads is not None:
         if options.threads < 1:

@@ -94,9 +94,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def _run_context(options: argparse.Namespace, path: Path) -> None:
     from ..io.pictures import write_whole
-    from ..training.context_data import SubbandPatches, read_patches
-    from ..training.context_settings import read_context_config
-    from ..training.context_trainer import PARTS, ContextTrainer, assembled
+    from ..training.context.settings import read_context_config
+    from ..training.context.trainer import PARTS, ContextTrainer, assembled
+    from ..training.subband_patches import SubbandPatches, read_patches
     from ..training.subsampling import subsampled
 
     config, settings = read_context_config(path)
@@ -127,9 +127,9 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
 
 def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
     from ..io.pictures import write_whole
-    from ..training.context_data import read_patches
-    from ..training.cross_settings import read_cross_config
-    from ..training.cross_trainer import PHASES, CrossTrainer, assembled
+    from ..training.cross.settings import read_cross_config
+    from ..training.cross.trainer import PHASES, CrossTrainer, assembled
+    from ..training.subband_patches import read_patches
 
     config = read_cross_config(path)
     if options.steps is not None:

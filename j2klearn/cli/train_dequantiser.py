@@ -54,10 +54,10 @@ def _run(options: argparse.Namespace) -> None:
     import torch
 
     from ..models.registry import resolve, resolve_entropy
-    from ..training.context_data import read_patches
     from ..training.data import Patches
-    from ..training.decoded import code, code_neural
-    from ..training.dequantisation import GUIDED, DequantisationSettings, train
+    from ..training.dequantisation.decoded import code, code_neural
+    from ..training.dequantisation.train import GUIDED, DequantisationSettings, train
+    from ..training.subband_patches import read_patches
 
     for name in ("threads", "steps", "patches"):
         value = getattr(options, name)

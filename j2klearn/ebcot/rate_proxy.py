@@ -5,7 +5,8 @@ the context is what is significant around (T.800 Annex D). So the cost of a magn
 itself and of the magnitudes around it, with few parameters per orientation; to it come the costs per code-block (its
 part of the packet header, the flushing of the arithmetic coder, what it costs to learn probabilities) and per packet.
 
-The parameters are fitted to real codestreams (`j2klearn.training.calibration`), shipped, and constant in training.
+The parameters are fitted to real codestreams (`j2klearn.training.transform.calibration`), shipped, and constant in
+training.
 """
 
 from __future__ import annotations

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ..access.partial_codestream import PartialCodestream
-from ..api.encode import encode
-from ..dequantisation.noise import NoiseTable, measure
-from ..ebcot.reader import LearnedFile
-from ..errors import OptionError
-from ..io.sources import open_source
-from ..models.model import Model
-from ..neural.coefficients.quantisation import component_norms
-from ..neural.entropy_model import EntropyModel
-from ..neural.reader import NeuralFile
-from ..transform.colour import Picture, planes
+from ...access.partial_codestream import PartialCodestream
+from ...api.encode import encode
+from ...dequantisation.noise import NoiseTable, measure
+from ...ebcot.reader import LearnedFile
+from ...errors import OptionError
+from ...io.sources import open_source
+from ...models.model import Model
+from ...neural.coefficients.quantisation import component_norms
+from ...neural.entropy_model import EntropyModel
+from ...neural.reader import NeuralFile
+from ...transform.colour import Picture, planes
 
 __all__ = ["Batch", "Decoded", "code", "code_neural"]
 

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..errors import OptionError
-from ..models.model import Model
-from ..neural.cross.integer_network import rounded
-from ..neural.cross.model import CrossComponentModel
-from ..transform.colour import Picture, planes
-from .cross_objective import CrossCodec
-from .cross_settings import CrossConfig
+from ...errors import OptionError
+from ...models.model import Model
+from ...neural.cross.integer_network import rounded
+from ...neural.cross.model import CrossComponentModel
+from ...transform.colour import Picture, planes
+from .objective import CrossCodec
+from .settings import CrossConfig
 
 __all__ = ["PHASES", "CrossTrainer", "assembled"]
 

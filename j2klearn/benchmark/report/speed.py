@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from . import report_figures as figures
+from . import figures
 
 __all__ = ["arrange_speed"]
 

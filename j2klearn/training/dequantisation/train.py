@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..dequantisation.networks import ChromaDequantiser, Dequantiser
-from ..errors import OptionError
-from ..io.pictures import write_whole
-from ..models.model import Model
-from ..neural.coefficients.quantisation import component_norms
+from ...dequantisation.networks import ChromaDequantiser, Dequantiser
+from ...errors import OptionError
+from ...io.pictures import write_whole
+from ...models.model import Model
+from ...neural.coefficients.quantisation import component_norms
+from ..growth import doubled, grow
 from .decoded import Batch, Decoded
-from .growth import doubled, grow
 
 __all__ = ["GUIDED", "DequantisationSettings", "train"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..transform.operators import ProposalOpacity
-from ..transform.structures import BaseWavelet, Structure
+from ...transform.operators import ProposalOpacity
+from ...transform.structures import BaseWavelet, Structure
 from .pyramid import analyse, synthesise_level
 
 __all__ = ["freeze", "hold_base_proposals", "progressive", "randomise"]

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core.geometry import Rect
-from ..transform.operators import Opacity
+from ...core.geometry import Rect
+from ...transform.operators import Opacity
 
 __all__ = ["OrientedOpacities"]
 

@@ -14,11 +14,11 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ..errors import InputError
-from ..io.pictures import write_whole
-from . import report_figures as figures
-from .report_crops import arrange_crop
-from .report_speed import arrange_speed
+from ...errors import InputError
+from ...io.pictures import write_whole
+from . import figures
+from .crops import arrange_crop
+from .speed import arrange_speed
 
 __all__ = ["render", "write_report"]
 

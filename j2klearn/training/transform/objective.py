@@ -14,16 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.geometry import ORIENTATIONS
-from ..ebcot.rate_proxy import RateProxy
-from ..ebcot.reconstruction import bias_of
-from ..transform.structures import BaseWavelet, Structure
-from ..transform.wavelet import NORMS_97, WAVELETS
+from ...core.geometry import ORIENTATIONS
+from ...ebcot.rate_proxy import RateProxy
+from ...ebcot.reconstruction import bias_of
+from ...transform.structures import BaseWavelet, Structure
+from ...transform.wavelet import NORMS_97, WAVELETS
+from ..settings import Settings
 from .oracle import OrientedOpacities
 from .pretraining import progressive
 from .pyramid import Pyramid, analyse, synthesise
 from .quantisers import quantise
-from .settings import Settings
 
 __all__ = ["Objective", "aliasing_target"]
 
@@ -94,7 +94,7 @@ class Objective(nn.Module):
         stage : str
             One of `Settings.stages`.
         width : float
-            Of annealed kernels; see `j2klearn.training.quantisers`.
+            Of annealed kernels; see `j2klearn.training.transform.quantisers`.
         ratios : sequence of float
             Gains of the subbands over the 9/7's norms, in the transport's order.
         seed : int

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..core.geometry import Rect
-from ..transform.structures import BaseWavelet, Structure
+from ...core.geometry import Rect
+from ...transform.structures import BaseWavelet, Structure
 from .oracle import OrientedOpacities
 
 __all__ = ["Pyramid", "analyse", "synthesise", "synthesise_level"]

@@ -19,14 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..codestream.main_header import read_main_header
-from ..core.geometry import ORIENTATIONS, Rect
-from ..core.subbands import Subbands
-from ..ebcot.rate_proxy import RateProxy
-from ..ebcot.reconstruction import read_lattice
-from ..errors import CodestreamError
-from ..models.model import Model
-from ..native import transport, wavelet
+from ...codestream.main_header import read_main_header
+from ...core.geometry import ORIENTATIONS, Rect
+from ...core.subbands import Subbands
+from ...ebcot.rate_proxy import RateProxy
+from ...ebcot.reconstruction import read_lattice
+from ...errors import CodestreamError
+from ...models.model import Model
+from ...native import transport, wavelet
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
 
@@ -61,8 +61,8 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     """Return the plane that OpenJPEG's 9/7 makes the model's subbands of; the picture itself without a model."""
     if model is None:
         return luma
-    from ..transform.dwt import analyse
-    from ..transform.gains import transport_scales
+    from ...transform.dwt import analyse
+    from ...transform.gains import transport_scales
 
     area = Rect(0, 0, *luma.shape)
     bands = analyse(luma[None], area, _LEVELS, model)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.text_table import text_table
+from ...core.text_table import text_table
 
 __all__ = ["curve_table", "delta_table", "speed_table", "summary"]
 

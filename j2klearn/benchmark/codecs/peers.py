@@ -16,8 +16,8 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from ..errors import OptionError
-from .codecs import Codec, Kind, Samples
+from ...errors import OptionError
+from .j2k import Codec, Kind, Samples
 
 __all__ = ["PEERS"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import __version__, decode, encode
-from ..models.registry import entropy_names, resolve_entropy
-from .codecs import Kind, Samples
+from ... import __version__, decode, encode
+from ...models.registry import entropy_names, resolve_entropy
+from .j2k import Kind, Samples
 
 __all__ = ["Neural"]
 

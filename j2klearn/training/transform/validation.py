@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import InputError, OptionError
-from ..metrics.psnr import psnr
-from ..models.model import Model
+from ...errors import InputError, OptionError
+from ...metrics.psnr import psnr
+from ...models.model import Model
 
 __all__ = ["Validation"]
 
@@ -32,7 +32,7 @@ class Validation:
 
     def __init__(self, folder: Path, count: int) -> None:
         try:
-            from ..metrics.bd_rate import bd_rate  # noqa: F401
+            from ...metrics.bd_rate import bd_rate  # noqa: F401
         except ImportError as error:
             raise OptionError(f"validation needs the packages of j2klearn[benchmark]: {error}") from None
         files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
@@ -49,9 +49,9 @@ class Validation:
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
         """Return the mean rates in bits per pixel and the mean PSNRs in dB of one file with layers per picture."""
-        from ..api.encode import encode
-        from ..ebcot.reader import decode
-        from ..layers import keep_layers
+        from ...api.encode import encode
+        from ...ebcot.reader import decode
+        from ...layers import keep_layers
 
         points = np.zeros((len(_RATES), 2))
         for image in self.pictures:
@@ -64,7 +64,7 @@ class Validation:
 
     def bd_rate(self, model: Model) -> float | None:
         """Return the BD-rate of the averaged curves against the 9/7 in per cent; None where they do not overlap."""
-        from ..metrics.bd_rate import Curve, bd_rate
+        from ...metrics.bd_rate import Curve, bd_rate
 
         def curve(points: Sequence[tuple[float, float]]) -> Curve:
             return Curve.of([rate for rate, _ in points], [db for _, db in points])

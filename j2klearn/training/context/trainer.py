@@ -22,17 +22,17 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..errors import OptionError
-from ..neural.context import features as seen
-from ..neural.context import inputs
-from ..neural.context.integer_network import rounded
-from ..neural.context.lowpass import FRACTION, Irreversible, LowPass, Reversible
-from ..neural.context.model import ContextModel
-from ..neural.context.network import ContextNetwork, mixture_bits
+from ...errors import OptionError
+from ...neural.context import features as seen
+from ...neural.context import inputs
+from ...neural.context.integer_network import rounded
+from ...neural.context.lowpass import FRACTION, Irreversible, LowPass, Reversible
+from ...neural.context.model import ContextModel
+from ...neural.context.network import ContextNetwork, mixture_bits
+from ..growth import grow
+from ..subband_patches import Crop, SubbandPatches
 from .choosing import chosen
-from .context_data import Crop, SubbandPatches
-from .context_settings import ContextSettings
-from .growth import grow
+from .settings import ContextSettings
 
 __all__ = ["PARTS", "ContextTrainer", "assembled", "context_bits", "network_of"]
 

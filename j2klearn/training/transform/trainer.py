@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from ..errors import OptionError
-from ..models.model import Model
-from ..transform.gains import MEASURED_LEVELS, extended, measure
-from ..transform.structures import build
-from .data import Patches
+from ...errors import OptionError
+from ...models.model import Model
+from ...transform.gains import MEASURED_LEVELS, extended, measure
+from ...transform.structures import build
+from ..data import Patches
+from ..processes import Processes
+from ..settings import read_config
 from .objective import Objective
 from .pretraining import freeze, hold_base_proposals, randomise
-from .processes import Processes
-from .settings import read_config
 from .validation import Validation
 
 __all__ = ["Trainer"]
