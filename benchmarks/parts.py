@@ -17,7 +17,6 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.benchmark.codecs.j2k import Learned
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
@@ -25,6 +24,7 @@ from j2klearn.io.pictures import read_picture
 from j2klearn.metrics.bd_rate import Curve, compare
 from j2klearn.metrics.luma import luma
 from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import DEFAULT_MODEL
 
 RATES = (0.1, 0.25, 0.5, 0.75, 1.0)
 

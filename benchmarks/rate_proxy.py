@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.ebcot.rate_proxy import RateProxy
 from j2klearn.models.model import Model
-from j2klearn.models.registry import resolve
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
 from j2klearn.training.data import Patches
 from j2klearn.training.transform.calibration import Sample, errors, fit, samples
 

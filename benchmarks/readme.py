@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.metrics.bd_rate import Curve, bd_rate
+from j2klearn.models.registry import DEFAULT_MODEL
 
 HERE = Path(__file__).parent
 PAGES = (

@@ -252,8 +252,7 @@ class TestWhatIsDone:
             encode_batch(folder, tmp_path / "out", **PLAIN)
 
     def test_the_digest_knows_the_model_by_its_weights(self, tmp_path):
-        from j2klearn.api.encode import DEFAULT_MODEL
-        from j2klearn.models.registry import shipped
+        from j2klearn.models.registry import DEFAULT_MODEL, shipped
 
         copy = tmp_path / "copy.safetensors"
         copy.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())

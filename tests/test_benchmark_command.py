@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.benchmark import published
 from j2klearn.benchmark.codecs import j2k
 from j2klearn.cli import main
+from j2klearn.models.registry import DEFAULT_MODEL
 
 OPTIONS = ["--rates", "0.25,0.5,1,2", "--workers", "1"]
 

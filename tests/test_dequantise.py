@@ -14,10 +14,10 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.cli import main
 from j2klearn.codestream.learned_segment import Descriptor, noise_fits
 from j2klearn.core.geometry import Rect
+from j2klearn.core.noise_table import NoiseTable
 from j2klearn.core.subbands import Subbands
 from j2klearn.dequantisation.apply import NoiseMap, dequantise
 from j2klearn.dequantisation.networks import (
@@ -26,7 +26,7 @@ from j2klearn.dequantisation.networks import (
     ResidualDequantiser,
     dequantiser_of,
 )
-from j2klearn.dequantisation.noise import REACH, NoiseTable, measure
+from j2klearn.dequantisation.noise import REACH, measure
 from j2klearn.ebcot.reader import LearnedFile
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.io.sources import open_source
@@ -34,7 +34,7 @@ from j2klearn.layers import keep_layers
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.config import check_config
 from j2klearn.models.model import Model
-from j2klearn.models.registry import resolve
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
 from j2klearn.training.dequantisation.train import GUIDED
 
 RATES = [0.2, 0.5, 1.0]

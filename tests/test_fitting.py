@@ -9,6 +9,7 @@ import j2klearn
 from j2klearn.api.encode import read_layout
 from j2klearn.batch.options import read_options
 from j2klearn.cli import main
+from j2klearn.core.picture import Picture
 from j2klearn.core.progress import silent
 from j2klearn.core.targets import read_targets
 from j2klearn.ebcot.coders import LearnedCoder
@@ -17,7 +18,6 @@ from j2klearn.ebcot.rate_control import File
 from j2klearn.errors import OptionError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.registry import resolve
-from j2klearn.transform.colour import Picture
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from j2klearn.core.geometry import ORIENTATIONS
+from j2klearn.models.build import build
 from j2klearn.models.model import Model
-from j2klearn.transform.gains import MEASURED_LEVELS, extended, measure, transport_scales
-from j2klearn.transform.structures import build
-from j2klearn.transform.wavelet import NORMS_97, WAVELETS
+from j2klearn.models.transport_scales import transport_scales
+from j2klearn.transform.gains import MEASURED_LEVELS, extended, measure
+from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.wavelet import WAVELETS
 from tests.small_models import STRUCTURES, configuration, small_model
 
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn import Jp2k, Jp2kr
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.core.geometry import ceil_div
 from j2klearn.errors import J2KError, LimitError, OptionError, TruncatedWarning
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.conftest import psnr
 
 CONFORMANCE = Path(__file__).parents[2] / "shared" / "data" / "conformance"

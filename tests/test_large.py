@@ -16,10 +16,11 @@ from skimage import data as photographs
 import j2klearn
 from j2klearn.cli import main
 from j2klearn.core.geometry import Rect
+from j2klearn.core.picture import Picture
 from j2klearn.errors import InputError, OptionError, WriteError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.registry import resolve
-from j2klearn.transform.colour import Picture, planes
+from j2klearn.transform.colour import planes
 from j2klearn.transform.dwt import analyse
 from j2klearn.transform.strips import StripAnalysis
 from tests.batch_pictures import can_mount

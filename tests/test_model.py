@@ -26,7 +26,7 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture
 def model() -> Model:
-    from j2klearn.transform.structures import build
+    from j2klearn.models.build import build
 
     return Model.of(build(CONFIG), CONFIG, {"name": "small"})
 

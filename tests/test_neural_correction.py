@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
+from j2klearn.core.picture import Picture
 from j2klearn.errors import CodestreamError, ModelError
 from j2klearn.neural.context import correction
 from j2klearn.neural.context.correction import MOST, Correction, Surroundings
 from j2klearn.neural.context.model import ContextModel
 from j2klearn.neural.entropy.wavefront import wavefronts
 from j2klearn.neural.subband_transform import analyse_reversible
-from j2klearn.transform.colour import Picture, reversible_planes
+from j2klearn.transform.colour import reversible_planes
 from tests.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))

@@ -171,11 +171,11 @@ def test_sizes_that_lie(picture):
     """A header with a sound checksum may say anything: what it asks for is checked before memory is."""
     from dataclasses import replace
 
+    from j2klearn.core.picture import Picture
     from j2klearn.errors import LimitError, SegmentError
     from j2klearn.neural.format.container import wrapped
     from j2klearn.neural.format.payload import Header, write_payload
     from j2klearn.neural.format.preview import make_preview
-    from j2klearn.transform.colour import Picture
 
     preview = make_preview(Picture(picture), 24)
     header = Header(

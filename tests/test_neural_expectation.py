@@ -8,6 +8,7 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.core.picture import Picture
 from j2klearn.errors import SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
@@ -16,7 +17,7 @@ from j2klearn.neural.coefficients.reconstruction_points import Points
 from j2klearn.neural.context.rdo_choice import MOST_ERROR, WEIGHT
 from j2klearn.neural.encode import _Lossy
 from j2klearn.neural.reader import NeuralFile
-from j2klearn.transform.colour import Picture, planes
+from j2klearn.transform.colour import planes
 from tests.neural_models import Deflate
 
 

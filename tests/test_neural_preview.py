@@ -14,11 +14,11 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.core.picture import Picture
 from j2klearn.errors import CodestreamError
 from j2klearn.io.sources import open_source
 from j2klearn.neural.format.container import UUID_BOX, is_neural, marked, open_payload, wrapped
 from j2klearn.neural.format.preview import make_preview, packet_budget
-from j2klearn.transform.colour import Picture
 from tests.conftest import opj_decompress, psnr
 from tests.neural_models import LOSSY
 

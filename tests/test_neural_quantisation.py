@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from j2klearn.core.geometry import ORIENTATIONS, Rect
+from j2klearn.core.picture import Picture
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import OptionError
 from j2klearn.neural.coefficients.pyramid import Pyramid
@@ -22,8 +23,8 @@ from j2klearn.neural.coefficients.quantisation import (
     subband_norms,
 )
 from j2klearn.neural.subband_transform import Transform
-from j2klearn.transform.colour import Picture, pixels, planes
-from j2klearn.transform.wavelet import NORMS_97
+from j2klearn.transform.colour import pixels, planes
+from j2klearn.transform.norms import NORMS_97
 
 
 def laplacian(shape: tuple[int, int], levels: int = 2) -> Subbands:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from j2klearn.core.picture import Picture
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError, ModelError, ModelNotFoundError
 from j2klearn.models.registry import resolve
@@ -15,7 +16,7 @@ from j2klearn.neural.subband_transform import (
     synthesise_reversible,
     transform_of,
 )
-from j2klearn.transform.colour import Picture, planes, reversible_pixels, reversible_planes
+from j2klearn.transform.colour import planes, reversible_pixels, reversible_planes
 
 LEARNED = "hybrid97-9c-compact"
 

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from j2klearn import arrays
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.arrays import J2KLearn, chunk
 from j2klearn.arrays.axes import Axes
 from j2klearn.arrays.frame import unpack
@@ -37,6 +36,7 @@ from j2klearn.errors import (
     OptionError,
     UnsupportedError,
 )
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.conftest import psnr
 from tests.small_models import small_model
 

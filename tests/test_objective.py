@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from j2klearn.core.geometry import Rect
+from j2klearn.models.build import build
 from j2klearn.training.settings import Settings
 from j2klearn.training.transform.objective import Objective, aliasing_target
 from j2klearn.training.transform.oracle import OrientedOpacities
 from j2klearn.training.transform.pretraining import freeze, hold_base_proposals, progressive, randomise
 from j2klearn.training.transform.pyramid import analyse, synthesise
-from j2klearn.transform.structures import build
 from j2klearn.transform.wavelet import WAVELETS
 from tests.small_models import SMALL, configuration, randomised
 

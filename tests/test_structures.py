@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from j2klearn.core.geometry import Rect
 from j2klearn.errors import ModelError
+from j2klearn.models.build import build
 from j2klearn.transform import lifting
 from j2klearn.transform.operators import IWavePlusPlus, Opacity, ProposalOpacity, Tap
-from j2klearn.transform.structures import Structure, build
+from j2klearn.transform.structures import Structure
 from j2klearn.transform.wavelet import WAVELETS
 from tests.small_models import OPERATORS, SMALL, STRUCTURES, configuration, randomised
 

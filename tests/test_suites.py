@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from j2klearn.api.encode import DEFAULT_MODEL
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.training_pictures import write_pictures
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from j2klearn.core.geometry import Rect
 from j2klearn.native import wavelet
-from j2klearn.transform.wavelet import LIFTINGS, NORMS_97, WAVELETS, Wavelet
+from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.wavelet import LIFTINGS, WAVELETS, Wavelet
 
 planes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3), st.integers(0, 3))
 

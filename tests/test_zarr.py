@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
-from j2klearn.api.encode import DEFAULT_MODEL
 from j2klearn.arrays import J2KLearnCodec
 from j2klearn.errors import CodestreamError, InputError, J2KError, ModelNotFoundError, OptionError
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.conftest import psnr
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import J2KError, OptionError
+from ..io.pictures import SUFFIXES, pictures_in
 from ..jp2.metadata import Metadata, add_metadata
 
-__all__ = ["SUFFIXES", "Converted", "add_parser", "convert", "picture_metadata", "pictures_in"]
+__all__ = ["Converted", "add_parser", "convert", "picture_metadata"]
 
-#: Files that are converted where a folder is given.
-SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
 
 _TIFF = (".tif", ".tiff")
 
@@ -96,22 +94,14 @@ def convert(source: Path, target: Path, **options: Any) -> Converted:
     J2KError
         If the picture cannot be read, coded or written.
     """
-    from ..io.pictures import read_picture, write_whole
+    from ..io.atomic import write_whole
+    from ..io.pictures import read_picture
     from .encode import encode
 
     image = read_picture(source)
     data = add_metadata(encode(image, **options), picture_metadata(source))
     write_whole(target, data)
     return Converted(len(data), image.shape[0] * image.shape[1])
-
-
-def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
-    """Return the picture files below a folder, sorted; `refused` is told of folders that cannot be listed."""
-    found = []
-    for parent, _, names in os.walk(folder, onerror=refused):
-        paths = [Path(parent, name) for name in names]
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(found)
 
 
 def _jobs(

@@ -11,30 +11,24 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from ..core.limits import MAX_PIXELS, check_pixels
+from ..core.picture import Picture
 from ..core.progress import Progress, silent
 from ..core.targets import Number, read_targets
+from ..core.threads import default_threads
 from ..ebcot.coders import LearnedCoder, OrdinaryCoder
 from ..ebcot.effort import check_effort, learned_file, measured
-from ..ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, default_threads, pair
+from ..ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, pair
 from ..ebcot.rate_control import File
 from ..ebcot.transform_choice import worth_measuring
 from ..errors import OptionError
-from ..transform.colour import Picture
+from ..models.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from ..models.model import Model
     from ..neural.entropy_model import EntropyModel
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "PROFILES",
-    "encode",
-    "read_layout",
-    "read_profile",
-    "read_transform",
-]
+__all__ = ["PROFILES", "encode", "read_layout", "read_profile", "read_transform"]
 
-DEFAULT_MODEL = "hybrid97-9c-compact-dq"
 
 #: Ways to code coefficients.
 PROFILES = ("ebcot", "neural")

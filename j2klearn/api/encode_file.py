@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from ..codestream.main_header import comment_segments, main_header_end, read_main_header
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
+from ..core.picture import Picture
 from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import Number, Targets, read_targets
 from ..ebcot.coders import Coder, LearnedCoder, OrdinaryCoder
 from ..ebcot.layout import Layout
-from ..ebcot.rate_control import header_overhead, wrapped
+from ..ebcot.rate_control import header_overhead
 from ..errors import InputError, J2KError
-from ..io.pictures import write_by
+from ..io.atomic import write_by
 from ..jp2 import boxes
-from ..transform.colour import Picture, planes
+from ..jp2.boxes import wrapped
+from ..transform.colour import planes
 from ..transform.strips import StripAnalysis
 from .encode import read_layout, read_transform
 

@@ -57,7 +57,7 @@ def code_picture(job: Job, arguments: dict[str, Any]) -> Outcome:
 
 def _code(job: Job, arguments: dict[str, Any]) -> Written:
     from ..api.convert import convert
-    from ..io.pictures import cannot_write
+    from ..io.atomic import cannot_write
 
     source, target = Path(job.source), Path(job.target)
     try:

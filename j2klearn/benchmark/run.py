@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..ebcot.layout import default_threads
+from ..core.threads import default_threads
 from ..errors import InputError, J2KError
 from ..io.pictures import read_picture
 from .codecs.j2k import Codec, find_codec

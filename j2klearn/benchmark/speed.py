@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..core.threads import default_threads
 from ..core.timing import StageClock
-from ..ebcot.layout import default_threads
 from .codecs.j2k import Codec, OpenJpegTools, find_codec
 
 __all__ = ["measure", "sized"]

@@ -114,7 +114,8 @@ def _coding(options: argparse.Namespace) -> dict[str, Any]:
 def _encode(options: argparse.Namespace) -> None:
     from ..api.encode import encode
     from ..io import memory_map
-    from ..io.pictures import read_picture, write_whole
+    from ..io.atomic import write_whole
+    from ..io.pictures import read_picture
 
     large = (
         memory_map.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
@@ -167,7 +168,8 @@ def _decode(options: argparse.Namespace) -> None:
     from ..api.picture_file import open as open_picture
     from ..core.limits import check_pixels
     from ..io import memory_map
-    from ..io.pictures import write_by, write_picture
+    from ..io.atomic import write_by
+    from ..io.pictures import write_picture
 
     bar = _Bar()
     try:
@@ -202,8 +204,7 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from ..api.encode import DEFAULT_MODEL
-    from ..models.registry import shipped, shipped_entropy
+    from ..models.registry import DEFAULT_MODEL, shipped, shipped_entropy
     from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 
     for name, model in shipped().items():
@@ -220,10 +221,11 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
-    from ..api.encode import DEFAULT_MODEL, PROFILES
+    from ..api.encode import PROFILES
     from ..core.targets import DEFAULT_RATIO
     from ..ebcot.effort import EFFORTS
     from ..ebcot.layout import PROGRESSIONS
+    from ..models.registry import DEFAULT_MODEL
 
     coding = argparse.ArgumentParser(add_help=False)
     rate = coding.add_mutually_exclusive_group()

@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_context(options: argparse.Namespace, path: Path) -> None:
-    from ..io.pictures import write_whole
+    from ..io.atomic import write_whole
     from ..training.context.settings import read_context_config
     from ..training.context.trainer import PARTS, ContextTrainer, assembled
     from ..training.subband_patches import SubbandPatches, read_patches
@@ -126,7 +126,7 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
 
 
 def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
-    from ..io.pictures import write_whole
+    from ..io.atomic import write_whole
     from ..training.cross.settings import read_cross_config
     from ..training.cross.trainer import PHASES, CrossTrainer, assembled
     from ..training.subband_patches import read_patches

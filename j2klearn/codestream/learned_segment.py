@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
-from ..dequantisation.noise import NoiseTable
+from ..core.noise_table import NoiseTable
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [

@@ -8,16 +8,16 @@ tenth percentile) of the subbands of levels 2 to 4, times the norms of their bas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import ORIENTATIONS, Rect
+from ..core.noise_table import _ONE, _PER_OCTAVE
 from ..core.subbands import Subbands
-from ..transform.wavelet import NORMS_97
+from ..transform.norms import NORMS_97
 
-__all__ = ["REACH", "NoiseTable", "measure"]
+__all__ = ["REACH", "measure"]
 
 #: Samples beyond an area that de-quantisation reads: four pairs of convolutions, two more, and half the window of the
 #: mean, at half resolution.
@@ -27,31 +27,11 @@ REACH = 32
 _LEVELS = (2, 3, 4)
 
 _QUANTILE = 0.1
-_PER_OCTAVE = 8
-_ONE = 80  # the code of a noise of one grey level
 _UNKNOWN = 64.0  # where no detail is left at all
 _SMALLEST = 1e-6
 
 #: Pictures of fewer samples have too few coefficients to tell of noise: nothing is done to them.
 _LEAST_SAMPLES = 32 * 32
-
-
-@dataclass(frozen=True)
-class NoiseTable:
-    """The noise of components, layers and tiles as codes of a byte: 0 where nothing is to be done.
-
-    Attributes
-    ----------
-    codes : ndarray, shape (components, layers, tiles), uint8
-        1 to 255: eight times log2 of the noise in 8-bit grey levels, plus 80.
-    """
-
-    codes: NDArray[np.uint8]
-
-    def log2(self, component: int, layer: int) -> NDArray[np.float32] | None:
-        """Return log2 of the noise in each tile; None where nothing is to be done."""
-        codes = self.codes[component, min(layer, self.codes.shape[1]) - 1]
-        return None if (codes == 0).any() else (codes.astype(np.float32) - _ONE) / _PER_OCTAVE
 
 
 def measure(bands: Subbands, area: Rect, tiles: Sequence[Rect]) -> NDArray[np.uint8]:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
+from ..core.noise_table import NoiseTable
+from ..core.picture import Picture
 from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import Targets
-from ..dequantisation.noise import NoiseTable, measure
+from ..dequantisation.noise import measure
 from ..native import transport
-from ..transform.colour import Picture, planes
+from ..transform.colour import planes
 from .layout import Layout
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ class LearnedCoder(Coder):
         *,
         embed_model: bool,
     ) -> None:
-        from ..transform.gains import transport_scales
+        from ..models.transport_scales import transport_scales
 
         super().__init__(picture, layout)
         self.model: Model = model

@@ -33,7 +33,8 @@ from torch.utils.checkpoint import checkpoint
 from ..core.subbands import Subbands, subband_rects
 from ..dequantisation.apply import NoiseMap
 from ..transform.colour import inverse_transform
-from ..transform.wavelet import NORMS_97, WAVELETS
+from ..transform.norms import NORMS_97
+from ..transform.wavelet import WAVELETS
 from .rate_proxy import RateProxy
 from .reconstruction import Lattice, bias_of
 
@@ -282,7 +283,7 @@ class Fitting:
         return rgb.square().sum() + wrong[3:].square().sum()
 
     def _decoded(self, values: Sequence[Tensor]) -> Tensor:
-        from ..transform.dwt import fast_bfloat16
+        from ..transform.precision import fast_bfloat16
 
         structure, wavelet = self.model.structure, WAVELETS[self.model.structure.base]
         structure.shared, structure.fast = True, fast_bfloat16()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,20 +13,11 @@ import numpy as np
 from ..codestream.packets import RLCP, RPCL
 from ..codestream.tile_parts import overhead
 from ..core.geometry import Rect, ceil_div
+from ..core.picture import Picture
 from ..errors import OptionError
 from ..native import transport
-from ..transform.colour import Picture
 
-__all__ = [
-    "DEFAULT_LEVELS",
-    "MAX_LEVELS",
-    "PROGRESSIONS",
-    "Layout",
-    "default_levels",
-    "default_threads",
-    "levels_fit",
-    "pair",
-]
+__all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit", "pair"]
 
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
 
@@ -183,8 +173,3 @@ def pair(name: str, value: object, low: int, high: int) -> tuple[int, int]:
     ):
         raise OptionError(f"{name} is a pair of integers from {low} to {high}, not {value!r}")
     return int(values[0]), int(values[1])
-
-
-def default_threads() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

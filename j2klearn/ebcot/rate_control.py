@@ -12,13 +12,13 @@ from ..codestream.tile_parts import EOC, arrange
 from ..core.progress import Progress
 from ..core.targets import Targets
 from ..jp2 import boxes
+from ..jp2.boxes import wrapped
 from ..layers import plt_bytes
 from ..metrics.psnr import psnr
 from ..native import library
-from ..transform.colour import Picture
 from .coders import Coder
 
-__all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
+__all__ = ["PSNR_TOLERANCE", "File", "header_overhead"]
 
 #: A file for `psnr` is right within this many dB.
 PSNR_TOLERANCE = 0.05
@@ -110,20 +110,6 @@ class File:
                 break  # the layers of a small picture come in steps: there is nothing between the last two tries
             sizes = following
         return best
-
-
-def wrapped(codestream: bytes, picture: Picture) -> bytes:
-    """Return a codestream in the boxes of a JP2 file."""
-    return boxes.wrap(
-        codestream,
-        picture.height,
-        picture.width,
-        picture.components,
-        picture.bit_depth,
-        signed=picture.signed,
-        colours=picture.colours,
-        alpha=picture.alpha,
-    )
 
 
 def header_overhead(coder: Coder, layers: int, tiles: int) -> int:

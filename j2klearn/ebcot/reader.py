@@ -19,6 +19,7 @@ from ..core.limits import MAX_PIXELS, MAX_TILES, check_pixels
 from ..core.progress import Progress, silent
 from ..core.request import chosen_components, chosen_resolution, region_area
 from ..core.subbands import Subbands
+from ..core.threads import default_threads
 from ..dequantisation.noise import REACH
 from ..errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
 from ..io.sources import Source, open_source
@@ -26,7 +27,6 @@ from ..jp2 import boxes
 from ..native import transport
 from ..neural.reader import NeuralFile
 from ..transform.colour import pixels
-from .layout import default_threads
 from .reconstruction import Lattice, read_lattice, reconstruct
 
 if TYPE_CHECKING:

@@ -6,15 +6,9 @@ tifffile and pypng, signed samples and more than four components through tifffil
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import re
-import tempfile
-import threading
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import DiskFullError, InputError, OptionError, WriteError
+from ..errors import InputError, OptionError
+from .atomic import write_by
 
-__all__ = [
-    "cannot_write",
-    "read_picture",
-    "remove_left_overs",
-    "take_place",
-    "temporary_beside",
-    "write_by",
-    "write_picture",
-    "write_whole",
-]
+__all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
+
+#: Files that are converted where a folder is given.
+SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
 
 _BITS_PER_SAMPLE = 258  # TIFF tag
 _TIFF = (".tif", ".tiff")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_MASK = threading.Lock()
 
-#: What `temporary_beside` makes.
-_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
 _PLAIN_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
 
 
@@ -172,72 +157,10 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
     write_by(path, write)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that it is there whole or not at all."""
-    write_by(path, lambda temporary: temporary.write_bytes(data))
-
-
-def write_by(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file by way of a temporary one beside it, which `write` fills: it is there whole or not at all.
-
-    Raises
-    ------
-    WriteError
-        If the file cannot be written; `DiskFullError` where there is no room for it. What `write` raises of its own
-        passes through.
-    """
-    temporary = temporary_beside(path)
-    try:
-        write(temporary)
-        take_place(temporary, path)
-    except OSError as error:
-        if error.errno is None:
-            raise  # not of the operating system
-        raise cannot_write(path, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def temporary_beside(path: Path) -> Path:
-    """Make an empty file that `take_place` can put in the place of `path`."""
-    path = path.resolve()  # a link stays a link
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    return Path(name)
-
-
-def cannot_write(path: Path, error: OSError) -> WriteError:
-    """Return the error to raise where the operating system refuses to write a file."""
-    kind = DiskFullError if error.errno in _FULL else WriteError
-    return kind(f"cannot write {path}: {error.strerror or error}")
-
-
-def remove_left_overs(paths: Iterable[Path]) -> None:
-    """Remove the temporary files that killed processes have left beside the files that they were to write."""
-    names = defaultdict(set)
-    for path in paths:
-        names[path.parent].add(path.name)
-    for folder, known in names.items():
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                match = _TEMPORARY.fullmatch(entry.name)
-                if match is not None and match[1] in known:
-                    Path(entry.path).unlink(missing_ok=True)
-
-
-def take_place(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another at one stroke, once the disk has all of it."""
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.chmod(0o666 & ~_umask())
-    os.replace(temporary, path.resolve())
-
-
-def _umask() -> int:
-    with _MASK:  # it is the whole process's, and can only be read by setting it
-        mask = os.umask(0)
-        os.umask(mask)
-    return mask
+def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
+    """Return the picture files below a folder, sorted; `refused` is told of folders that cannot be listed."""
+    found = []
+    for parent, _, names in os.walk(folder, onerror=refused):
+        paths = [Path(parent, name) for name in names]
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(found)

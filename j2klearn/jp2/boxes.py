@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..core.picture import Picture
 from ..errors import CodestreamError
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "uuid_box",
     "walk",
     "wrap",
+    "wrapped",
 ]
 
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
@@ -222,3 +224,17 @@ def channel_definition(components: int, colours: int, alpha: bool) -> Any:
     if alpha:
         kinds[colours], association[colours] = _OPACITY, _WHOLE_PICTURE
     return ChannelDefinitionBox(channel_type=kinds, association=association)
+
+
+def wrapped(codestream: bytes, picture: Picture) -> bytes:
+    """Return a codestream in the boxes of a JP2 file."""
+    return wrap(
+        codestream,
+        picture.height,
+        picture.width,
+        picture.components,
+        picture.bit_depth,
+        signed=picture.signed,
+        colours=picture.colours,
+        alpha=picture.alpha,
+    )

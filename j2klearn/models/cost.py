@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from ..core.geometry import Rect
 from ..transform.operators import Operator
-from ..transform.structures import Hybrid, Structure, build
+from ..transform.structures import Hybrid, Structure
 from ..transform.wavelet import WAVELETS
+from .build import build
 
 __all__ = ["PAPER", "Cost", "Published", "cost"]
 

@@ -133,7 +133,7 @@ class Model:
         ModelError
             If the weights are not those that the configuration asks for, or make steps that cannot be undone.
         """
-        from ..transform.structures import build
+        from .build import build
 
         structure = build({key: value for key, value in self.config.items() if key != "dequantiser"})
         own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
@@ -152,7 +152,7 @@ class Model:
         import torch
 
         from ..dequantisation.networks import dequantiser_of
-        from ..transform.dwt import fast_bfloat16
+        from ..transform.precision import fast_bfloat16
 
         network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()

@@ -20,7 +20,9 @@ from .model import Model
 if TYPE_CHECKING:
     from ..neural.entropy_model import EntropyModel
 
+
 __all__ = [
+    "DEFAULT_MODEL",
     "entropy_names",
     "find",
     "find_entropy",
@@ -31,6 +33,9 @@ __all__ = [
     "shipped",
     "shipped_entropy",
 ]
+
+#: The transform that ``model="auto"`` means.
+DEFAULT_MODEL = "hybrid97-9c-compact-dq"
 
 #: Kinds of entropy models, and the classes whose `from_bytes` reads them.
 _ENTROPY = {

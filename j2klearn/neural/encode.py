@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.picture import Picture
 from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
-from ..ebcot.layout import default_threads
+from ..core.threads import default_threads
 from ..errors import OptionError
 from ..metrics.psnr import psnr
 from ..models.registry import resolve_entropy
-from ..transform.colour import Picture, pixels, planes, reversible_planes
+from ..transform.colour import pixels, planes, reversible_planes
 from .coefficients.quantisation import (
     centroids,
     check_step,

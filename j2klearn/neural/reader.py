@@ -17,7 +17,7 @@ from ..core.geometry import Rect
 from ..core.limits import check_pixels
 from ..core.progress import Progress, silent
 from ..core.request import chosen_components, chosen_resolution, region_area
-from ..ebcot.layout import default_threads
+from ..core.threads import default_threads
 from ..errors import OptionError, SegmentError, TruncatedWarning
 from ..models.model import Model
 from ..models.registry import find_entropy, resolve_any

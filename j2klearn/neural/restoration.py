@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import Rect
+from ..core.noise_table import NoiseTable
 from ..dequantisation.apply import NoiseMap, dequantise
-from ..dequantisation.noise import NoiseTable
 from .coefficients.pyramid import area_of
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ class Transform:
         learned = min(levels, self.learned_levels)
         scales: tuple[float, ...] = ()
         if self.model is not None and not self.nominal:
-            from ..transform.gains import transport_scales
+            from ..models.transport_scales import transport_scales
 
             scales = transport_scales(self.model, learned)
         return subband_norms(levels, scales, learned)

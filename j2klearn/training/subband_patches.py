@@ -14,10 +14,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..core.geometry import ORIENTATIONS
+from ..core.picture import Picture
 from ..errors import InputError, OptionError
 from ..models.registry import resolve
 from ..neural.coefficients.quantisation import component_norms, norm_97
-from ..transform.colour import Picture, planes
+from ..transform.colour import planes
 from ..transform.dwt import ready
 from ..transform.wavelet import WAVELETS
 from .data import files

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from ..core.geometry import ORIENTATIONS, Rect
+from .norms import NORMS_97
 from .structures import Structure
-from .wavelet import NORMS_97, WAVELETS
+from .wavelet import WAVELETS
 
 if TYPE_CHECKING:
-    from ..models.model import Model
+    pass
 
-__all__ = ["MEASURED_LEVELS", "extended", "measure", "transport_scales"]
+__all__ = ["MEASURED_LEVELS", "extended", "measure"]
 
 #: Levels whose gains are measured; ratios to the norms of the 9/7 hardly change from there on.
 MEASURED_LEVELS = 3
@@ -113,24 +114,3 @@ def extended(ratios: list[float], levels: int) -> tuple[float, ...]:
     by_level = [details[i : i + 3] for i in range(len(details) - 3, -1, -3)]  # finest first
     wanted = [by_level[min(level, MEASURED_LEVELS) - 1] for level in range(levels, 0, -1)]
     return low, *(ratio for level in wanted for ratio in level)
-
-
-#: Ratios of models that have been measured, by id.
-_RATIOS: dict[bytes, list[float]] = {}
-
-
-def transport_scales(model: Model, levels: int) -> tuple[float, ...]:
-    """Return the factors of a model's subbands before the transport, in its order; empty where all are one.
-
-    Parameters
-    ----------
-    model : Model
-        The learned transform; its gains are measured once in a process.
-    levels : int
-        Number of decompositions; without any there is nothing to scale.
-    """
-    if model.structure.matched or not levels:
-        return ()
-    if model.id not in _RATIOS:
-        _RATIOS[model.id] = measure(model.build())
-    return extended(_RATIOS[model.id], levels)

@@ -7,7 +7,7 @@ predict nothing every structure is its base wavelet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from ..core.geometry import Rect, ceil_div
 from ..errors import ModelError
-from ..models.config import check_config
 from .lifting import Plane, Steps
 from .operators import OPERATORS, Fixed, Operator, Tap
 from .wavelet import LIFTINGS, Lifting
 
-__all__ = ["STRUCTURES", "Bands", "BaseWavelet", "FixedWavelet", "Hybrid", "Separable", "Structure", "build"]
+__all__ = ["Bands", "BaseWavelet", "FixedWavelet", "Hybrid", "Separable", "Structure"]
 
 #: LL, HL, LH and HH of one level, each (C, 1, h, w) for C components.
 Bands = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -336,26 +335,3 @@ class Separable(Structure):
             halves.append(_merge(low, high, area.x0).transposed)
         low, high = self._rows(*halves, transposed=False, inverse=True)
         return _merge(low, high, area.y0).samples.contiguous()
-
-
-#: Structure classes by the name used in model configurations.
-STRUCTURES: dict[str, Callable[..., Structure]] = {
-    "fixed": FixedWavelet,
-    "hybrid": Hybrid,
-    "predict-update": Separable,
-    "update-predict": Separable,
-}
-
-
-def build(config: Mapping[str, Any]) -> Structure:
-    """Return an untrained structure from a model's configuration.
-
-    Raises
-    ------
-    ModelError
-        If the configuration is not one that can be.
-    """
-    options = check_config(config)
-    structure = STRUCTURES[options.pop("structure")](**options)
-    structure.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return structure

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from ... import __version__, decode, encode
-from ...api.encode import DEFAULT_MODEL
 from ...errors import CodestreamError, ModelNotFoundError, OptionError
 from ...io.pictures import read_picture, write_picture
 from ...jp2.boxes import find_codestream
 from ...layers import keep_layers, plt_bytes
-from ...models.registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
+from ...models.registry import DEFAULT_MODEL, entropy_names, is_entropy_model, resolve, resolve_any, shipped
 from ...native.library import openjpeg_version
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]

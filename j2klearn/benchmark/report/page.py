@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ...errors import InputError
-from ...io.pictures import write_whole
+from ...io.atomic import write_whole
 from . import figures
 from .crops import arrange_crop
 from .speed import arrange_speed

@@ -14,16 +14,16 @@ from glymur.jp2box import ImageHeaderBox
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from ...api.encode import DEFAULT_MODEL, encode
+from ...api.encode import encode
 from ...core.geometry import Rect
 from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
+from ...core.picture import Picture
 from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
-from ...io.pictures import write_by
+from ...io.atomic import write_by
 from ...jp2 import boxes as jp2_boxes
 from ...models.model import Model
-from ...models.registry import resolve
+from ...models.registry import DEFAULT_MODEL, resolve
 from ...neural.format.container import UUID_BOX
-from ...transform.colour import Picture
 from .boxes import with_new_definition, write_box
 from .errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr

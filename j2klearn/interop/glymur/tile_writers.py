@@ -13,7 +13,7 @@ from glymur.jp2k import _TileWriter
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from ...io.pictures import take_place, temporary_beside
+from ...io.atomic import take_place, temporary_beside
 from .errors import LibraryError, as_glymur
 from .scratch import unlink
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...core.geometry import ORIENTATIONS
 from ...core.subbands import Subbands
 from ...errors import OptionError
-from ...transform.wavelet import NORMS_97
+from ...transform.norms import NORMS_97
 from .pyramid import Pyramid
 from .reconstruction_points import Details, Distances
 

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ...codestream.main_header import read_main_header
+from ...core.picture import Picture
 from ...ebcot.coders import OrdinaryCoder
 from ...ebcot.layout import Layout
-from ...transform.colour import Picture
 from .container import PREVIEW_SIDE, marked
 
 __all__ = ["Preview", "make_preview", "packet_budget"]

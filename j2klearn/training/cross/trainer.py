@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ...core.picture import Picture
 from ...errors import OptionError
 from ...models.model import Model
 from ...neural.cross.integer_network import rounded
 from ...neural.cross.model import CrossComponentModel
-from ...transform.colour import Picture, planes
+from ...transform.colour import planes
 from .objective import CrossCodec
 from .settings import CrossConfig
 

@@ -12,7 +12,9 @@ from tqdm import tqdm
 
 from ...access.partial_codestream import PartialCodestream
 from ...api.encode import encode
-from ...dequantisation.noise import NoiseTable, measure
+from ...core.noise_table import NoiseTable
+from ...core.picture import Picture
+from ...dequantisation.noise import measure
 from ...ebcot.reader import LearnedFile
 from ...errors import OptionError
 from ...io.sources import open_source
@@ -20,7 +22,7 @@ from ...models.model import Model
 from ...neural.coefficients.quantisation import component_norms
 from ...neural.entropy_model import EntropyModel
 from ...neural.reader import NeuralFile
-from ...transform.colour import Picture, planes
+from ...transform.colour import planes
 
 __all__ = ["Batch", "Decoded", "code", "code_neural"]
 

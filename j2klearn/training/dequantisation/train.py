@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ...dequantisation.networks import ChromaDequantiser, Dequantiser
 from ...errors import OptionError
-from ...io.pictures import write_whole
+from ...io.atomic import write_whole
 from ...models.model import Model
 from ...neural.coefficients.quantisation import component_norms
 from ..growth import doubled, grow

@@ -61,8 +61,8 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     """Return the plane that OpenJPEG's 9/7 makes the model's subbands of; the picture itself without a model."""
     if model is None:
         return luma
+    from ...models.transport_scales import transport_scales
     from ...transform.dwt import analyse
-    from ...transform.gains import transport_scales
 
     area = Rect(0, 0, *luma.shape)
     bands = analyse(luma[None], area, _LEVELS, model)[0]

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from ...core.geometry import ORIENTATIONS
 from ...ebcot.rate_proxy import RateProxy
 from ...ebcot.reconstruction import bias_of
+from ...transform.norms import NORMS_97
 from ...transform.structures import BaseWavelet, Structure
-from ...transform.wavelet import NORMS_97, WAVELETS
+from ...transform.wavelet import WAVELETS
 from ..settings import Settings
 from .oracle import OrientedOpacities
 from .pretraining import progressive

@@ -20,9 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ...errors import OptionError
+from ...models.build import build
 from ...models.model import Model
 from ...transform.gains import MEASURED_LEVELS, extended, measure
-from ...transform.structures import build
 from ..data import Patches
 from ..processes import Processes
 from ..settings import read_config
