@@ -16,9 +16,10 @@ from j2klearn.core.picture import Picture
 from j2klearn.core.threads import default_threads
 from j2klearn.models.registry import DEFAULT_MODEL, resolve
 from j2klearn.native import wavelet
-from j2klearn.neural.entropy.mixture import mixture
+from j2klearn.neural.entropy.backends import mixture
 from j2klearn.neural.entropy.range_coder import Decoder, Encoder, cost_bits
-from j2klearn.neural.integer.layer import Layer, kernels
+from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.integer.layer import Layer
 from j2klearn.transform.colour import pixels, planes
 from j2klearn.transform.dwt import analyse, synthesise
 

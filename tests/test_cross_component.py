@@ -20,10 +20,10 @@ from j2klearn.neural.cross.bands import ROLES, inputs_of
 from j2klearn.neural.cross.model import MIXTURES, CrossComponentModel
 from j2klearn.neural.cross.network import CrossNetwork, gaussian_bits
 from j2klearn.neural.cross.walk import CrossWalk, compressed
-from j2klearn.neural.entropy.mixture import mixture
+from j2klearn.neural.entropy.backends import mixture
 from j2klearn.neural.entropy.range_coder import cost_bits
 from j2klearn.neural.entropy.wavefront import wavefronts
-from j2klearn.neural.integer.layer import kernels
+from j2klearn.neural.integer.backends import kernels
 from tests.cross_models import TINY, cross_model, networks, pyramids
 
 P2 = {**TINY, "levels": 4}

@@ -7,7 +7,7 @@ import pytest
 from j2klearn.cli import main
 from j2klearn.neural.context import model as context_model
 from j2klearn.neural.cost import entropy_cost
-from j2klearn.neural.integer.layer import kernels
+from j2klearn.neural.integer.backends import kernels
 from tests.cross_models import cross_model as tiny
 from tests.cross_models import pyramids
 from tests.small_context import random_pyramids, small_context

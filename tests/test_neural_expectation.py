@@ -12,9 +12,8 @@ from j2klearn.core.picture import Picture
 from j2klearn.errors import SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
-from j2klearn.neural.coefficients.expectation import expected
+from j2klearn.neural.coefficients.expectation import MOST_ERROR, WEIGHT, expected
 from j2klearn.neural.coefficients.reconstruction_points import Points
-from j2klearn.neural.context.rdo_choice import MOST_ERROR, WEIGHT
 from j2klearn.neural.encode import _Lossy
 from j2klearn.neural.reader import NeuralFile
 from j2klearn.transform.colour import planes

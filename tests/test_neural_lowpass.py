@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn.neural.coefficients.quantisation import norm_97
 from j2klearn.neural.context.lowpass import Irreversible, Reversible
+from j2klearn.transform.norms import norm_97
 from j2klearn.transform.wavelet import WAVELETS
 
 SHAPES = [(64, 48), (33, 47), (1, 9), (7, 1), (1, 1), (2, 3)]

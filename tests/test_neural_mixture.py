@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
 from j2klearn.errors import InputError, OptionError
-from j2klearn.neural.entropy.mixture import KINDS, NumpyMixture, mixture, patterns, tables
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import KINDS, NumpyMixture, patterns, tables
+from j2klearn.neural.entropy.native import NativeMixture
 from j2klearn.neural.entropy.range_coder import cost_bits
 from j2klearn.neural.integer import tables as shipped
-from j2klearn.neural.integer.native import NativeMixture
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "neural_tables.py"
 TABLES = Path(shipped.__file__).with_name("tables.safetensors")

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from j2klearn.errors import ModelError
-from j2klearn.neural.context.features import compressed
 from j2klearn.neural.context.integer_network import FusionPass, IntegerNetwork, rounded
 from j2klearn.neural.entropy.wavefront import decoded
-from j2klearn.neural.integer.layer import kernels
+from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.integer.companding import compressed
 from tests.small_context import NETWORK, small_network
 
 

@@ -10,7 +10,8 @@ from j2klearn.neural.coefficients.reconstruction_points import Points
 from j2klearn.neural.context import offsets
 from j2klearn.neural.context.model import ContextModel
 from j2klearn.neural.context.offsets import MOST, best_offset, moved, parameters_of
-from j2klearn.neural.entropy.mixture import LOG_SCALE_RANGE, mixture
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import LOG_SCALE_RANGE
 from j2klearn.neural.entropy.range_coder import Encoder, cost_bits
 from tests.small_context import context_config, random_pyramids, small_context
 

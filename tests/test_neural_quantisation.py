@@ -16,7 +16,6 @@ from j2klearn.neural.coefficients.quantisation import (
     component_norms,
     dequantised,
     model_code,
-    norm_97,
     quality_code,
     quantised,
     step_of,
@@ -24,7 +23,7 @@ from j2klearn.neural.coefficients.quantisation import (
 )
 from j2klearn.neural.subband_transform import Transform
 from j2klearn.transform.colour import pixels, planes
-from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.norms import NORMS_97, norm_97
 
 
 def laplacian(shape: tuple[int, int], levels: int = 2) -> Subbands:

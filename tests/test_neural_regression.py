@@ -8,7 +8,7 @@ import pytest
 from j2klearn.neural.context import correction, regression
 from j2klearn.neural.context.correction import Correction, Surroundings
 from j2klearn.neural.context.regression import fitted
-from j2klearn.neural.entropy.mixture import mixture
+from j2klearn.neural.entropy.backends import mixture
 from j2klearn.neural.entropy.range_coder import cost_bits
 
 SHAPE = (60, 70)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from j2klearn.errors import CodestreamError, InputError
-from j2klearn.neural.entropy.mixture import KINDS, Mixture, NumpyMixture, mixture, patterns
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import KINDS, Mixture, NumpyMixture, patterns
 from j2klearn.neural.entropy.range_coder import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
 from tests.test_neural_mixture import random_parameters, sample
 

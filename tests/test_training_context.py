@@ -18,7 +18,8 @@ from j2klearn.errors import InputError, ModelNotFoundError, OptionError
 from j2klearn.neural.coefficients.pyramid import area_of
 from j2klearn.neural.context.model import ContextModel
 from j2klearn.neural.context.rdo_choice import Chooser
-from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 from j2klearn.training.context.choosing import chosen
 from j2klearn.training.context.settings import ContextSettings, read_context_config
 from j2klearn.training.context.trainer import ContextTrainer, context_bits

@@ -17,9 +17,10 @@ from ..core.geometry import ORIENTATIONS
 from ..core.picture import Picture
 from ..errors import InputError, OptionError
 from ..models.registry import resolve
-from ..neural.coefficients.quantisation import component_norms, norm_97
+from ..neural.coefficients.quantisation import component_norms
 from ..transform.colour import planes
 from ..transform.dwt import ready
+from ..transform.norms import norm_97
 from ..transform.wavelet import WAVELETS
 from .data import files
 

@@ -15,10 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..context.rdo_choice import MOST_ERROR, WEIGHT
 from ..entropy.mixture import LOG_SCALE_RANGE, LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 
-__all__ = ["Mixtures", "expected"]
+__all__ = ["MOST_ERROR", "WEIGHT", "Mixtures", "expected"]
+
+#: What a bit is worth in squared quantiser steps: less than the slope of a uniform quantiser's distortion, 2 ln 2 / 12,
+#: for what is decoded lies nearer. Readers go by it too (`j2klearn.neural.coefficients.expectation`).
+WEIGHT = 0.10
+
+#: No bits make up for an error that is larger than this, in quantiser steps.
+MOST_ERROR = 0.95
 
 #: Zeros that are more probable than this are where they are.
 _CERTAIN = 0.993

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...core.geometry import ORIENTATIONS
 from ...core.subbands import Subbands
 from ...errors import OptionError
-from ...transform.norms import NORMS_97
+from ...transform.norms import norm_97
 from .pyramid import Pyramid
 from .reconstruction_points import Details, Distances
 
@@ -29,7 +29,6 @@ __all__ = [
     "component_norms",
     "dequantised",
     "model_code",
-    "norm_97",
     "normalise",
     "quality_code",
     "quantised",
@@ -89,14 +88,6 @@ def quality_code(quality: float) -> int:
     if isinstance(quality, bool) or not isinstance(quality, (int, float)) or not 0 <= quality <= 100:
         raise OptionError(f"the quality is a number from 0 to 100, not {quality!r}")
     return round(PER_OCTAVE * (_WORST + (_BEST - _WORST) * quality / 100))
-
-
-def norm_97(orientation: str, level: int) -> float:
-    """Return the L2 norm of the 9/7's synthesis basis vectors; beyond the levels tabulated it doubles with each."""
-    if level == 0:
-        return 1.0
-    known = NORMS_97[orientation]
-    return known[min(level, len(known)) - 1] * 2.0 ** max(0, level - len(known))
 
 
 def subband_norms(levels: int, scales: Sequence[float] = (), learned: int = 0) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..context.walk import Station
+    from ..context.station import Station
     from .pyramid import Pyramid
 
 __all__ = ["Details", "Distances", "Points"]

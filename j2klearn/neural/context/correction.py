@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .walk import Parameters, Values
+    from ..entropy.mixture import Parameters, Values
 
 __all__ = [
     "MOST",

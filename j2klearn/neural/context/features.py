@@ -8,34 +8,17 @@ edges and texture have a like say. Shifts and divisions round down. This is part
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ..integer.tables import tables
-from .lowpass import FRACTION, LowPass
+from ..integer.companding import FRACTION, UNIT, compress
+from .lowpass import LowPass
 
-__all__ = [
-    "DETAILS",
-    "KNOWN",
-    "OTHERS",
-    "OWN",
-    "UNIT",
-    "Known",
-    "compress",
-    "compressed",
-    "known",
-    "others",
-    "scalar_planes",
-]
+__all__ = ["DETAILS", "KNOWN", "OTHERS", "OWN", "Known", "known", "others"]
 
-#: Features are in units of one over this.
-UNIT = 64
 
 DETAILS = 3  # HL, LH, HH
 
@@ -48,10 +31,7 @@ OWN = KNOWN + 2
 #: Planes of `others`.
 OTHERS = 2 * DETAILS + 1
 
-_TABLE_BITS = 12
 _NINTH = 7282  # 2^16 / 9
-_MAX_LEVEL = 5
-_SMALL = 256  # magnitudes below this are looked up
 _LOCAL = 1 << 17  # largest magnitude of `Known.local`
 
 
@@ -69,38 +49,6 @@ class Known(NamedTuple):
 
     planes: Tensor
     local: Tensor
-
-
-@functools.cache
-def _table(device: torch.device) -> tuple[Tensor, Tensor]:
-    asinh, octaves = (torch.from_numpy(tables()[name]).long() for name in ("asinh", "octaves"))
-    return asinh.to(device), octaves.to(device)
-
-
-def compress(x: Tensor) -> Tensor:
-    """Return 64 asinh(x / 16), rounded, int16, of int64 below 2^53 in magnitude."""
-    table, octaves = _table(x.device)
-    size = x.abs()
-    over = (torch.frexp(size.double())[1].long() - _TABLE_BITS).clamp_min(0)
-    value = (table[size >> over] + octaves[over]).to(torch.int16)
-    return torch.where(x < 0, -value, value)
-
-
-@functools.cache
-def _small() -> NDArray[np.int16]:
-    whole = torch.arange(_SMALL, dtype=torch.int64) << FRACTION
-    out: NDArray[np.int16] = compress(whole).numpy()
-    return out
-
-
-def compressed(values: NDArray[np.int32]) -> NDArray[np.int16]:
-    """Return 64 asinh(v), rounded, of integers below 2^30 in magnitude; see `compress`."""
-    size, table = np.abs(values), _small()
-    if not size.size or size.max() < _SMALL:
-        return np.where(values < 0, -table[size], table[size])
-    whole = torch.from_numpy(values.astype(np.int64)) << FRACTION
-    out: NDArray[np.int16] = compress(whole).numpy()
-    return out
 
 
 def _slopes(low: LowPass) -> Tensor:
@@ -137,13 +85,6 @@ def known(low: LowPass, above: Tensor | None) -> Known:
     planes = torch.cat([compress(slopes), spread(compress(parents))], 1)
     bounded = [x.clamp(-_LOCAL, _LOCAL).to(torch.int32) for x in (slopes[:, :1], parents)]
     return Known(planes, torch.cat([bounded[0], spread(bounded[1])], 1))
-
-
-def scalar_planes(step_code: Tensor, level: int, shape: tuple[int, int]) -> Tensor:
-    """Return the quantiser step and the level as planes (N, 2, h, w), from 16 log2 of the steps (N,)."""
-    step = (step_code - UNIT).to(torch.int16).view(-1, 1, 1, 1)
-    place = torch.full_like(step, (min(level - 1, _MAX_LEVEL) * UNIT) // _MAX_LEVEL)
-    return torch.cat([step, place], 1).expand(-1, -1, *shape)
 
 
 def others(details: Sequence[Tensor | None], shape: tuple[int, int], count: int) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..integer.companding import scalar_planes
 from . import prediction
-from .features import OTHERS, OWN, Known, others, scalar_planes
+from .features import OTHERS, OWN, Known, others
 
 __all__ = ["count", "planes"]
 

@@ -13,13 +13,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...transform.norms import norm_97
 from ...transform.wavelet import WAVELETS
-from ..coefficients.quantisation import norm_97
+from ..integer.companding import FRACTION
 
-__all__ = ["FRACTION", "Irreversible", "LowPass", "Reversible"]
+__all__ = ["Irreversible", "LowPass", "Reversible"]
 
-#: Bits below the point of what `LowPass.relative` takes and gives: sixteenths of a quantiser step.
-FRACTION = 4
 
 _INNER = 8  # bits below the point of the planes: of grey levels over the quantiser step
 _SHIFT = 14  # of the lifting coefficients

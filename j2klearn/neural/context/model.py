@@ -18,11 +18,12 @@ from ...core.subbands import Subbands
 from ...errors import ModelError
 from ...models import weights
 from ...models.config import check_context_config
+from ..coefficients.expectation import WEIGHT
 from ..coefficients.pyramid import Pyramid, check_pyramids, default_levels
 from ..coefficients.reconstruction_points import Points
-from ..entropy.mixture import mixture
-from ..integer.layer import kernels
-from .rdo_choice import WEIGHT, Chooser
+from ..entropy.backends import mixture
+from ..integer.backends import kernels
+from .rdo_choice import Chooser
 from .segments import Counter, Reader, Writer
 from .walk import Walk
 

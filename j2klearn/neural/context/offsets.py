@@ -16,7 +16,8 @@ from ..entropy.mixture import LOG_SCALE_RANGE, Mixture
 from ..entropy.range_coder import cost_bits
 
 if TYPE_CHECKING:
-    from .walk import Parameters, Station, Values
+    from ..entropy.mixture import Parameters, Values
+    from .station import Station
 
 __all__ = ["LEAST_SAMPLES", "MOST", "Offsets", "best_offset", "moved", "parameters_of"]
 

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .features import DETAILS, KNOWN, UNIT, Known, compress
-from .lowpass import FRACTION
+from ..integer.companding import FRACTION, UNIT, compress
+from .features import DETAILS, KNOWN, Known
 
 __all__ = ["PLANES", "WINDOWS", "predicted"]
 

@@ -13,20 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.subbands import Subbands
+from ..coefficients.expectation import MOST_ERROR, WEIGHT
 from ..coefficients.reconstruction_points import Points
-from ..entropy.mixture import Mixture
+from ..entropy.mixture import Mixture, Parameters, Values
 from ..entropy.range_coder import cost_bits
 from .offsets import Offsets, best_offset, moved
-from .walk import Parameters, Station, Values
+from .station import Station
 
-__all__ = ["MOST_ERROR", "WEIGHT", "Chooser"]
-
-#: What a bit is worth in squared quantiser steps: less than the slope of a uniform quantiser's distortion, 2 ln 2 / 12,
-#: for what is decoded lies nearer. Readers go by it too (`j2klearn.neural.coefficients.expectation`).
-WEIGHT = 0.10
-
-#: No bits make up for an error that is larger than this, in quantiser steps.
-MOST_ERROR = 0.95
+__all__ = ["Chooser"]
 
 
 class Chooser:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..coefficients.expectation import Mixtures
-from ..entropy.mixture import Mixture
+from ..entropy.mixture import Mixture, Parameters, Values
 from ..entropy.range_coder import cost_bits
 from .correction import MOST, UNIT_BITS, Correction, Surroundings, Weights, own_taps
-from .walk import Parameters, Values
 
 __all__ = ["fitted"]
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from ...errors import CodestreamError
 from ..coefficients.pyramid import Pyramid
 from ..coefficients.reconstruction_points import Points
-from ..entropy.mixture import LOG_SCALE_RANGE, Mixture
+from ..entropy.likelihood import PARAMETERS
+from ..entropy.mixture import LOG_SCALE_RANGE, Mixture, Parameters, Values
 from ..entropy.range_coder import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
 from ..entropy.wavefront import wavefronts
 from .correction import MOST as MOST_WEIGHT
 from .correction import Correction, CorrectionPass, Weights
-from .network import PARAMETERS
 from .offsets import MOST, Offsets, best_offset, moved, parameters_of
 from .regression import fitted
-from .walk import PER_SCALE, RAW_BITS, SCALE_BITS, Parameters, Station, Values
+from .station import PER_SCALE, RAW_BITS, SCALE_BITS, Station
 
 __all__ = ["Counter", "Reader", "Writer"]
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from ..context.integer_network import BOUND, UNIT, rounded_layer, weights_of
 from ..entropy.wavefront import Kept
 from ..integer.layer import Kernels, Layer
 from ..integer.masked import TAPS, Masked, MaskedLayer, mask_rows
+from ..integer.rounding import BOUND, UNIT, rounded_layer, weights_of
 from ..integer.tables import tables
 from .bands import Inputs, fusion_count, fusion_of, inputs_of
 

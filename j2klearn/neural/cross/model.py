@@ -16,8 +16,8 @@ from ...models.config import check_cross_component_config
 from ..coefficients.pyramid import Pyramid, check_pyramids
 from ..coefficients.quantisation import quantised
 from ..coefficients.reconstruction_points import Points
-from ..entropy.mixture import mixture
-from ..integer.layer import kernels
+from ..entropy.backends import mixture
+from ..integer.backends import kernels
 from .bands import ROLES
 
 if TYPE_CHECKING:

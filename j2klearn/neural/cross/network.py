@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..context.network import LOG_SCALES, PARAMETERS, Bounded, bits_beside_outlier
+from ..entropy.likelihood import LOG_SCALES, PARAMETERS, Bounded, bits_beside_outlier
 from ..entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 from ..integer.masked import Masked
 from .bands import ROLES, band_count, fusion_count, fusion_of, inputs_of

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..coefficients.pyramid import Pyramid, area_of
-from ..context import features as seen
-from ..context.features import compressed
 from ..entropy.mixture import Mixture
 from ..entropy.range_coder import Decoder, Encoder
 from ..entropy.wavefront import decoded, wavefronts
+from ..integer import companding
+from ..integer.companding import compressed
 from ..integer.layer import Kernels
 from . import median
 from .bands import inputs_of, level_of, orientation_of
@@ -193,7 +193,7 @@ class CrossWalk:
             planes.append(parent)
         if inputs.told:
             level = level_of(index, self._levels)
-            told = seen.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
+            told = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
             planes.append(told.to(torch.int16).numpy())
         return planes
 

@@ -58,7 +58,6 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, OptionError
 from ..integer import tables as shipped
-from ..integer.layer import backend_name
 
 __all__ = [
     "BINS",
@@ -74,12 +73,17 @@ __all__ = [
     "Bins",
     "Mixture",
     "NumpyMixture",
+    "Parameters",
     "Tables",
+    "Values",
     "check_parameters",
-    "mixture",
     "patterns",
     "tables",
 ]
+
+Values = NDArray[np.int32]
+
+Parameters = NDArray[np.int16]
 
 #: Distributions of a component: the logistic one of scale s, and the normal one of standard deviation s.
 KINDS = ("logistic", "gaussian")
@@ -361,27 +365,3 @@ class NumpyMixture:
             value = table[entry] + (((table[entry + 1] - table[entry]) * between) >> _PLACE_BITS)
             total += weights[:, None] * value
         return total >> _WEIGHT_BITS
-
-
-def mixture(kind: str = "logistic", backend: str | None = None, *, threads: int = 1) -> Mixture:
-    """Return an implementation of mixtures.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    backend : str, optional
-        ``"native"`` or ``"torch"`` (which is numpy here); by default as `j2klearn.neural.integer.layer.kernels` has it.
-    threads : int
-        Threads to use at most.
-
-    Raises
-    ------
-    OptionError
-        If there is no such kind or backend.
-    """
-    if backend_name(backend) == "torch":
-        return NumpyMixture(kind)
-    from ..integer.native import NativeMixture
-
-    return NativeMixture(kind, threads)

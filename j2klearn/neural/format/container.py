@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING
+from dataclasses import dataclass
+from typing import IO
 from uuid import UUID
 
 from ...access.partial_codestream import PartialCodestream
@@ -19,10 +20,7 @@ from ...jp2 import boxes
 from ...jp2.peek import top_boxes
 from .payload import Header, Segments, read_payload
 
-if TYPE_CHECKING:
-    from .preview import Preview
-
-__all__ = ["PREVIEW_SIDE", "UUID_BOX", "is_neural", "marked", "open_payload", "wrapped"]
+__all__ = ["PREVIEW_SIDE", "UUID_BOX", "Preview", "is_neural", "marked", "open_payload", "wrapped"]
 
 #: The box of the payload.
 UUID_BOX = UUID("e727e299-9220-4897-bd9d-19ef86d9c5ec")
@@ -34,6 +32,16 @@ PREVIEW_SIDE = 64
 _TILE = (153, 97)
 
 _XTSIZ = 24  # offset of XTsiz within a codestream that starts with SOC and SIZ (T.800 A.5.1)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A preview: its codestream, and what JP2 boxes have to say of it."""
+
+    codestream: bytes
+    height: int
+    width: int
+    components: int
 
 
 def marked(codestream: bytes) -> bytes:

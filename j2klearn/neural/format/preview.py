@@ -8,8 +8,6 @@ and no marker segment that need not be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,9 +17,9 @@ from ...codestream.main_header import read_main_header
 from ...core.picture import Picture
 from ...ebcot.coders import OrdinaryCoder
 from ...ebcot.layout import Layout
-from .container import PREVIEW_SIDE, marked
+from .container import PREVIEW_SIDE, Preview, marked
 
-__all__ = ["Preview", "make_preview", "packet_budget"]
+__all__ = ["make_preview", "packet_budget"]
 
 #: Longer side and levels by the bytes that packets may have: from 160 bytes on 64 samples are better than 32, from 40
 #: on 32 are better than 16.
@@ -34,16 +32,6 @@ _LARGE_SHARE, _LARGE_MOST = 3 / 1000, 320
 _ROUNDS = 9
 _NEAR = 3  # bytes by which packets may stay below what they may have
 _TILE_PART = 16  # SOT, SOD and EOC
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A preview: its codestream, and what JP2 boxes have to say of it."""
-
-    codestream: bytes
-    height: int
-    width: int
-    components: int
 
 
 def packet_budget(payload: float) -> int:

@@ -6,7 +6,6 @@ input can be and proves that no sum leaves its 32 bits, so that the order of add
 
 from __future__ import annotations
 
-import os
 import weakref
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError, ModelError, OptionError
+from ...errors import InputError, ModelError
 
-__all__ = ["BACKENDS", "Kernels", "Layer", "TorchKernels", "backend_name", "kernels"]
+__all__ = ["Kernels", "Layer", "TorchKernels"]
 
 _INT16 = np.iinfo(np.int16)
 _SUM_LIMIT = 1 << 31
@@ -215,38 +214,3 @@ class TorchKernels:
         self, rows: NDArray[np.int16], layer: Layer, *, residual: NDArray[np.int16] | None = None
     ) -> NDArray[np.int16]:
         return dense_by_conv(self, rows, layer, residual)
-
-
-#: Names of the backends, the default one first.
-BACKENDS = ("native", "torch")
-
-
-def backend_name(backend: str | None = None) -> str:
-    """Return `backend`, or what the environment's ``J2KLEARN_NEURAL_BACKEND`` says, or else the default.
-
-    Raises
-    ------
-    OptionError
-        If there is no such backend.
-    """
-    name = backend or os.environ.get("J2KLEARN_NEURAL_BACKEND") or BACKENDS[0]
-    if name not in BACKENDS:
-        raise OptionError(f"the neural backend has to be one of {', '.join(BACKENDS)}, not {name!r}")
-    return name
-
-
-def kernels(backend: str | None = None, *, threads: int = 1) -> Kernels:
-    """Return a backend.
-
-    Parameters
-    ----------
-    backend : str, optional
-        See `backend_name`.
-    threads : int
-        Threads to use at most.
-    """
-    if backend_name(backend) == "torch":
-        return TorchKernels()
-    from .native import NativeKernels
-
-    return NativeKernels(threads)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...neural.coefficients.expectation import MOST_ERROR, WEIGHT
 from ...neural.context.network import mixture_bits
-from ...neural.context.rdo_choice import MOST_ERROR, WEIGHT
 
 __all__ = ["chosen"]
 

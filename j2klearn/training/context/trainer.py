@@ -26,9 +26,11 @@ from ...errors import OptionError
 from ...neural.context import features as seen
 from ...neural.context import inputs
 from ...neural.context.integer_network import rounded
-from ...neural.context.lowpass import FRACTION, Irreversible, LowPass, Reversible
+from ...neural.context.lowpass import Irreversible, LowPass, Reversible
 from ...neural.context.model import ContextModel
 from ...neural.context.network import ContextNetwork, mixture_bits
+from ...neural.integer import companding
+from ...neural.integer.companding import FRACTION
 from ..growth import grow
 from ..subband_patches import Crop, SubbandPatches
 from .choosing import chosen
@@ -118,9 +120,9 @@ def context_bits(
             before = range(c if options.get("conditioned") else 0)
             of = [*(known[b] for b in before), known[c]]
             planes.append(inputs.planes(options, of, [bands[:, b] for b in before], step_code, level))
-        x = torch.cat(planes).float() / seen.UNIT
+        x = torch.cat(planes).float() / companding.UNIT
         own = torch.cat([bands[:, c] for c in components])
-        compressed = seen.compress(own << FRACTION).float() / seen.UNIT
+        compressed = companding.compress(own << FRACTION).float() / companding.UNIT
         with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
             return network(x.contiguous(memory_format=torch.channels_last), compressed), own
 

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from ...core.geometry import Rect
 from ...dequantisation.networks import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from ...models.build import build
-from ...neural.coefficients.quantisation import component_norms, norm_97
-from ...neural.context.features import UNIT
+from ...neural.coefficients.quantisation import component_norms
 from ...neural.cross.bands import ROLES, level_of, orientation_of
 from ...neural.cross.median import differences
 from ...neural.cross.network import CrossNetwork, Start, gaussian_bits
+from ...neural.integer.companding import UNIT
+from ...transform.norms import norm_97
 from ...transform.structures import FixedWavelet, Structure
 from ...transform.wavelet import WAVELETS
 
