@@ -1,13 +1,13 @@
 // The C boundary: handles are C++ objects, exceptions become codes and texts.
-#include "decoder.hpp"
-#include "encoder.hpp"
-#include "failure.hpp"
-#include "integer_layer.hpp"
+#include "base/failure.hpp"
+#include "base/parallel.hpp"
+#include "integer/layer.hpp"
+#include "integer/mixture.hpp"
 #include "j2kl.h"
-#include "kernels.hpp"
-#include "mixture.hpp"
-#include "parallel.hpp"
-#include "wavelet.hpp"
+#include "transport/decoder.hpp"
+#include "transport/encoder.hpp"
+#include "wavelet/kernels.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <exception>

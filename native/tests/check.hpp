@@ -37,5 +37,5 @@ private:
 void wavelet_tests();
 void transport_tests();
 void reading_tests();
-void packets_tests();
-void neural_tests();
+void codestream_tests();
+void integer_tests();

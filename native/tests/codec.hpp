@@ -1,8 +1,8 @@
 // Short ways to call the library in the tests.
 #pragma once
 
-#include "check.hpp"
 #include "j2kl.h"
+#include "tests/check.hpp"
 
 #include <cstdint>
 #include <memory>

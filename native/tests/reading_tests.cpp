@@ -1,7 +1,7 @@
 // Resolutions, areas, layers, limits; truncated and damaged codestreams.
-#include "codec.hpp"
-#include "geometry.hpp"
-#include "wavelet.hpp"
+#include "base/geometry.hpp"
+#include "tests/codec.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // What goes in as subbands comes out as the same subbands: exactly with the 5/3, closely with the 9/7.
-#include "codec.hpp"
-#include "geometry.hpp"
-#include "planes.hpp"
-#include "wavelet.hpp"
+#include "base/geometry.hpp"
+#include "tests/codec.hpp"
+#include "transport/planes.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <cmath>

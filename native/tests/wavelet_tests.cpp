@@ -1,7 +1,7 @@
 // One level forth and back, over sizes, parities, strides and numbers of threads.
-#include "check.hpp"
-#include "geometry.hpp"
+#include "base/geometry.hpp"
 #include "j2kl.h"
+#include "tests/check.hpp"
 
 #include <cmath>
 #include <vector>
