@@ -1,4 +1,4 @@
-// A view of bytes that somebody else owns, with the big-endian numbers in them.
+// A non-owning view of bytes that reads big-endian integers.
 #pragma once
 
 #include <algorithm>

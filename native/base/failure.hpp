@@ -1,4 +1,4 @@
-// The one exception type of the library; c_api.cpp turns it into a code and a text.
+// The only exception type of the library; c_api.cpp converts it to a code and a text.
 #pragma once
 
 #include "j2kl.h"

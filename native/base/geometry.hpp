@@ -8,7 +8,7 @@
 
 namespace j2kl {
 
-// Throughout: ceil(value / 2^shift) for values that may be as low as -2^(shift - 1).
+// ceil(value / 2^shift); `value` is at least -2^(shift - 1).
 inline std::uint32_t ceil_shift(std::int64_t value, std::uint32_t shift)
 {
     return static_cast<std::uint32_t>((value + (std::int64_t{1} << shift) - 1) >> shift);
@@ -52,7 +52,7 @@ struct Rect {
                 ceil_shift(y1 - y, level)};
     }
 
-    // Equation B-12: the samples of a component that is subsampled by dx and dy.
+    // Equation B-12: the area of a component with the subsampling factors dx and dy.
     Rect component(std::uint32_t dx, std::uint32_t dy) const
     {
         return {ceil_div(x0, dx), ceil_div(y0, dy), ceil_div(x1, dx), ceil_div(y1, dy)};
@@ -70,7 +70,7 @@ inline bool operator==(const Rect &a, const Rect &b)
     return a.x0 == b.x0 && a.y0 == b.y0 && a.x1 == b.x1 && a.y1 == b.y1;
 }
 
-// Section B.3. Sums are taken in 64 bits, as the last tile may reach beyond 2^32.
+// Clause B.3. Sums have 64 bits, as the last tile may end beyond 2^32.
 struct TileGrid {
     Rect image;
     std::uint32_t x0 = 0, y0 = 0, width = 1, height = 1;
@@ -91,8 +91,8 @@ struct TileGrid {
     }
 };
 
-// The array in which the subbands of a component lie: LL, then HL, LH, HH from the coarsest level to the
-// finest.
+// Offsets of the subbands in the array of a component: LL, then HL, LH, HH from
+// the coarsest level to the finest.
 class SubbandLayout {
 public:
     SubbandLayout(const Rect &area, std::uint32_t levels) : area_(area), levels_(levels)

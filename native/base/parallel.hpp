@@ -1,4 +1,4 @@
-// A parallel for: enough for work that is a few equal pieces.
+// A parallel for loop, for a few pieces of work of similar size.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,8 @@
 
 namespace j2kl {
 
-// Calls body(index) for every index below `count` on up to `threads` threads, the caller's being one of them.
-// The first exception is thrown again in the caller.
+// Calls body(index) for every index below `count` on up to `threads` threads, one of which is the calling
+// thread. Rethrows the first exception in the calling thread.
 template <class Body> void parallel_for(std::size_t count, std::size_t threads, const Body &body)
 {
     if (threads <= 1 || count <= 1) {
@@ -44,7 +44,7 @@ template <class Body> void parallel_for(std::size_t count, std::size_t threads, 
             helpers.emplace_back(work);
         }
     } catch (const std::system_error &) {
-        // The system has no thread left for us: those that run do the work.
+        // The system can start no more threads: the running threads do the work.
     }
     work();
     for (std::thread &helper : helpers) {

@@ -1,4 +1,4 @@
-// Writes texts into the caller's j2kl_report.
+// Writes messages into the caller's j2kl_report.
 #pragma once
 
 #include "j2kl.h"
@@ -11,7 +11,7 @@
 
 namespace j2kl {
 
-// OpenJPEG reports from its worker threads as well, hence the mutex.
+// OpenJPEG also reports from its worker threads, hence the mutex.
 class Reporter {
 public:
     explicit Reporter(j2kl_report *report) : report_(report) {}
@@ -44,7 +44,7 @@ public:
         }
     }
 
-    // A call that fails says why it failed, not what went wrong before.
+    // Clears the errors of earlier calls, so that a call reports only its own.
     void forget_errors()
     {
         if (report_ != nullptr) {
@@ -52,7 +52,7 @@ public:
         }
     }
 
-    // What failed has been got around.
+    // Turns the errors into warnings: the call continues without what failed.
     void demote_errors()
     {
         if (report_ != nullptr) {
@@ -72,8 +72,8 @@ public:
     static void on_info(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->info(text); }
 
 private:
-    // Joins texts with "; ". A text said already is not said again (one bad packet is often followed by
-    // hundreds); one that does not fit is cut, never inside a UTF-8 character.
+    // Joins texts with "; ". A text that the target already contains is not repeated (one bad packet often
+    // causes hundreds of messages). A text that does not fit is truncated between UTF-8 characters.
     static void append(char *target, std::size_t capacity, std::string_view text)
     {
         while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {

@@ -24,7 +24,7 @@ std::optional<ComponentCoding> read_parameters(const Bytes &content, bool precin
     result.style = content.data[3];
     const bool sizes = result.block_width <= 10 && result.block_height <= 10 &&
                        result.block_width + result.block_height <= 12;
-    // The other bits of the style are the block coder of T.814, whose segments are others.
+    // The other style bits select the block coder of T.814, whose codeword segments are not supported.
     if (result.levels > 32 || !sizes || (result.style & ~style_known) != 0) {
         return std::nullopt;
     }
@@ -37,7 +37,8 @@ std::optional<ComponentCoding> read_parameters(const Bytes &content, bool precin
     }
     for (std::uint32_t i = 0; i <= result.levels; ++i) {
         const std::uint8_t size = content.data[5 + i];
-        // A subband has half the precinct, so that one of a single sample cannot be halved.
+        // Above the lowest resolution a precinct is half as large in its subbands:
+        // both exponents are at least 1.
         if (i > 0 && ((size & 15U) == 0 || size >> 4 == 0)) {
             return std::nullopt;
         }
@@ -71,7 +72,7 @@ bool Coding::read(std::uint32_t name, const Bytes &content, bool in_tile)
         return read_poc(content, in_tile);
     case marker::ppm:
     case marker::ppt:
-        return false; // the packet headers lie elsewhere
+        return false; // packed packet headers are not supported
     default:
         return true;
     }
@@ -132,8 +133,8 @@ bool Coding::read_coc(const Bytes &content, bool in_tile)
 
 bool Coding::read_poc(const Bytes &content, bool in_tile)
 {
-    // The standard has a tile's changes replace those of the main header, OpenJPEG (2.5.0 at least) adds
-    // them.
+    // T.800 says that the changes of a tile replace those of the main header. OpenJPEG (at least 2.5.0)
+    // appends them. Such a codestream is left to OpenJPEG.
     if (in_tile && changes_in_main) {
         return false;
     }
@@ -154,7 +155,7 @@ bool Coding::read_poc(const Bytes &content, bool in_tile)
         change.end_resolution = content.data[at + 3 + wide];
         change.end_component = component(at + 4 + wide);
         if (change.end_component == 0) {
-            change.end_component = 16384; // 256 does not fit in a byte
+            change.end_component = 16384; // 0 stands for 256 or 16384, which the field cannot hold
         }
         if (content.data[at + entry - 1] > 4) {
             return false;

@@ -1,4 +1,4 @@
-// T.800 A.6.1, A.6.2 and A.6.6: as much of COD, COC and POC as it takes to find the packets of a tile.
+// T.800 A.6.1, A.6.2 and A.6.6: the fields of COD, COC and POC that are needed to find the packets of a tile.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -17,13 +17,13 @@ struct ComponentCoding {
     std::uint32_t levels = 0;
     std::uint32_t block_width = 0, block_height = 0; // exponents: xcb, ycb
     std::uint32_t style = 0;
-    std::array<std::uint8_t, 33> precincts{}; // per resolution, as in the segment: PPy, then PPx
-    std::uint32_t rank = 0;                   // of the segment that said so: a COC outranks a COD
+    std::array<std::uint8_t, 33> precincts{}; // one byte per resolution: PPy << 4 | PPx
+    std::uint32_t rank = 0;                   // of the segment that set this: a COC outranks a COD
 };
 
 enum class Order : std::uint8_t { LRCP, RLCP, RPCL, PCRL, CPRL };
 
-// One progression volume; the ends are not part of it.
+// One progression volume; the ends are exclusive.
 struct Progression {
     Order order = Order::LRCP;
     std::uint32_t first_resolution = 0, end_resolution = 33;
@@ -39,13 +39,13 @@ struct Progression {
 
 struct Coding {
     bool sop = false, eph = false;
-    Progression whole;                // what COD says
-    std::vector<Progression> changes; // POC: instead of it
+    Progression whole;                // from COD
+    std::vector<Progression> changes; // from POC; replaces `whole` if not empty
     bool changes_in_main = false;
     std::vector<ComponentCoding> components;
 
-    // Takes in a segment of the main header or a tile-part header; those of no interest change nothing. False
-    // where the segment makes no sense, or says what the packet walk cannot follow.
+    // Reads a marker segment of the main header or of a tile-part header; ignores segments that are not
+    // needed. Returns false if the segment is invalid, or if walk_packets() does not support it.
     bool read(std::uint32_t name, const Bytes &content, bool in_tile);
 
     const Progression *progressions() const { return changes.empty() ? &whole : changes.data(); }

@@ -1,4 +1,4 @@
-// T.800 B.10.1: the bits of a packet header. After a byte of ones the next one holds seven bits.
+// T.800 B.10.1: the bits of a packet header. The byte after 0xff holds seven bits.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -9,7 +9,7 @@
 
 namespace j2kl {
 
-// Reads zeros beyond the end; ended() says so.
+// Beyond the end of the bytes it reads zeros, and ended() returns true.
 class HeaderReader {
 public:
     HeaderReader(const Bytes &bytes, std::size_t at, std::vector<bool> &record)
@@ -36,7 +36,7 @@ public:
         return value;
     }
 
-    // To the byte after the header.
+    // Returns the offset of the byte after the header.
     std::size_t finish()
     {
         if (byte_ == 0xff) {
@@ -61,7 +61,7 @@ private:
 
     Bytes bytes_;
     std::size_t at_;
-    std::vector<bool> &record_; // every bit, for a header that is to be written anew
+    std::vector<bool> &record_; // all bits read, for write_packet_header()
     std::uint32_t byte_ = 0, left_ = 0;
     bool ended_ = false;
 };
@@ -80,7 +80,7 @@ public:
 
     void finish()
     {
-        // A header does not end in a byte of ones: seven bits after it are still to come.
+        // A header must not end in 0xff: if the last byte was 0xff, left_ is 7 and a zero byte follows.
         if (left_ < 8) {
             put();
         }

@@ -1,4 +1,4 @@
-// T.800 Annex A: the marker segments of a header, one after the other.
+// T.800 Annex A: marker codes, and iteration over the marker segments of a header.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -17,9 +17,9 @@ inline constexpr std::uint32_t siz = 0xff51, cod = 0xff52, coc = 0xff53, tlm = 0
 
 } // namespace marker
 
-// Calls visit(marker, offset, content) for every marker segment from `at` on, until it returns false. Returns
-// where the marker `last` is; nothing where visit gave up, where a length makes no sense, or where the bytes
-// end before.
+// Calls visit(marker, offset, content) for every marker segment from `at` on, until it returns false.
+// Returns the offset of the marker `last`, or nothing if visit() returned false, if a length is
+// invalid, or if the bytes end first.
 template <class Visit>
 std::optional<std::size_t> for_segments(const Bytes &bytes, std::size_t at, std::uint32_t last,
                                         const Visit &visit)

@@ -8,8 +8,8 @@ namespace j2kl {
 
 namespace {
 
-constexpr std::uint32_t most_zero_planes = 128; // 37 bit-planes, and as many from a region of interest
-constexpr std::uint32_t most_passes = 255;      // three for each of them
+constexpr std::uint32_t most_zero_planes = 128; // 37 bit-planes, and up to 37 more from a region of interest
+constexpr std::uint32_t most_passes = 255;      // up to three for each bit-plane
 
 std::uint32_t floor_log2(std::uint32_t value)
 {
@@ -37,20 +37,21 @@ std::uint32_t read_passes(HeaderReader &bits)
     return more < 31 ? 6 + more : 37 + bits.bits(7);
 }
 
-// Passes until the codeword segment ends (D.4.2, D.6), where `done` are before the next one.
+// The number of passes in the codeword segment (D.4.2, D.6) that begins after `done` passes.
 std::uint32_t passes_in_segment(std::uint32_t style, std::uint32_t done)
 {
     if ((style & style_termall) != 0) {
         return 1;
     }
     if ((style & style_bypass) != 0) {
-        // Ten passes first, then two without the arithmetic coder and one with it by turns.
+        // The first segment has ten passes. Then segments of two raw passes and of one
+        // arithmetic-coded pass alternate.
         return done < 10 ? 10 - done : (done - 10) % 3 == 0 ? 2 : 1;
     }
     return most_passes;
 }
 
-// Sections B.10.6 and B.10.7: how many passes, and the lengths of their segments.
+// Clauses B.10.6 and B.10.7: the number of passes, and the lengths of their codeword segments.
 bool read_lengths(HeaderReader &bits, std::uint32_t style, Block &block, std::uint64_t &size)
 {
     std::uint32_t passes = read_passes(bits);
@@ -85,7 +86,7 @@ bool read_zero_planes(HeaderReader &bits, TagTree &tree, Contribution &contribut
     return true;
 }
 
-// What is left out now is never included.
+// A code-block without a contribution gets the value `never`, as no later packet includes it.
 void set_values(BandState &state, std::uint32_t band, std::uint32_t layer, const PacketHeader &header)
 {
     std::vector<std::uint32_t> layers(state.blocks.size(), TagTree::never), planes = layers;

@@ -1,4 +1,4 @@
-// T.800 B.10: what a packet header says, read and written.
+// T.800 B.10: reads and writes packet headers.
 #pragma once
 
 #include "codestream/header_bits.hpp"
@@ -12,11 +12,11 @@
 namespace j2kl {
 
 struct Block {
-    std::uint16_t passes = 0; // 0: not included yet
-    std::uint8_t length_bits = 3;
+    std::uint16_t passes = 0;     // in all packets so far; 0: not included yet
+    std::uint8_t length_bits = 3; // Lblock (B.10.7.1)
 };
 
-// What the headers of a precinct's packets have said of one of its subbands.
+// The state of one subband of a precinct after the packet headers read so far.
 struct BandState {
     explicit BandState(const BlockGrid &grid)
         : inclusion(grid.across, grid.down),
@@ -31,25 +31,26 @@ struct BandState {
 
 using PrecinctState = std::vector<BandState>;
 
-// A code-block's part in a packet.
+// The contribution of a code-block to a packet.
 struct Contribution {
     std::uint32_t band = 0, block = 0;
     std::uint32_t zero_planes = 0;
-    std::size_t first_bit = 0, last_bit = 0; // of the record: number of passes, lengths
+    std::size_t first_bit = 0, last_bit = 0; // in the record: number of passes, lengths
     std::uint64_t size = 0;
 };
 
 struct PacketHeader {
     std::vector<Contribution> contributions;
-    std::vector<bool> record; // all bits
+    std::vector<bool> record; // all bits of the header
 };
 
-// After the bit that says that there is a packet. False where the header makes no sense; where it is cut, the
-// reader knows.
+// Reads a header after its first bit, which says that the packet is not empty. Returns false if the header is
+// invalid. If it is truncated, bits.ended() is true afterwards.
 bool read_packet_header(HeaderReader &bits, std::uint32_t style, std::uint32_t layer, PrecinctState &state,
                         PacketHeader &header);
 
-// Writes what has been read again, with those contributions that are left. The state is that of before.
+// Writes a header that has been read, with the contributions that `header` still has. `state` is the
+// state before the packet was read.
 void write_packet_header(HeaderWriter &bits, std::uint32_t layer, PrecinctState &state,
                          const PacketHeader &header);
 

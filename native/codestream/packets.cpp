@@ -80,7 +80,7 @@ private:
         header_.contributions.clear();
         HeaderReader bits(data_, at, header_.record);
         const bool any = bits.bit() != 0;
-        PrecinctState before; // a packet that turns out to be cut is written from here
+        PrecinctState before; // the state from which a truncated packet is rewritten
         if (any) {
             if ((!state && !set_aside(precinct, state)) || !effort_.spend(count_blocks(*state))) {
                 return Outcome::too_much;
@@ -95,7 +95,7 @@ private:
         if (bits.ended()) {
             return Outcome::cut;
         }
-        // Where the marker should be and is not, OpenJPEG goes on as well.
+        // A missing EPH marker is accepted, as OpenJPEG accepts it.
         if (coding_.eph && has_marker(body, marker::eph)) {
             body += 2;
         } else if (coding_.eph && data_.size - body < 2) {
@@ -114,7 +114,7 @@ private:
         return Outcome::whole;
     }
 
-    // Late: of a file that ends early, most precincts have no data at all.
+    // Allocated on first use: in a truncated file, most precincts have no data.
     bool set_aside(const Precinct &precinct, std::unique_ptr<PrecinctState> &state)
     {
         auto result = std::make_unique<PrecinctState>();
@@ -139,7 +139,7 @@ private:
         return result;
     }
 
-    // Often there is but one packet for most of the picture, too much to lose for its last code-blocks.
+    // Keeps the complete code-blocks of a truncated packet: one packet often holds most of the picture.
     void write_rest(PrecinctState &before, std::uint32_t layer, const Bytes &body)
     {
         if (header_.contributions.empty()) {
@@ -160,7 +160,7 @@ private:
     Effort &effort_;
     std::vector<std::unique_ptr<PrecinctState>> states_;
     std::uint64_t blocks_ = 0;
-    PacketHeader header_; // of the packet at hand
+    PacketHeader header_; // of the current packet
     std::size_t end_ = 0;
     PacketWalk result_;
 };

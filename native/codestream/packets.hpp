@@ -1,4 +1,4 @@
-// T.800 B.9 and B.10: from packet to packet through the data of a tile.
+// T.800 B.9 and B.10: parses the packets of a tile one after the other.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -14,19 +14,19 @@
 namespace j2kl {
 
 struct PacketWalk {
-    std::uint64_t packets = 0; // whole ones, from the first on
-    std::size_t size = 0;      // ... and what they take
-    bool damaged = false;      // the next one makes no sense; else it is cut, or there is none
-    // The next one, written anew with those of its code-blocks that are whole. Empty where there are none.
+    std::uint64_t packets = 0; // number of complete packets from the start
+    std::size_t size = 0;      // ... and their bytes
+    bool damaged = false;      // the next packet is invalid; if false, it is truncated or there is none
+    // The truncated packet, rewritten with only its complete code-blocks. Empty if it has none.
     std::vector<std::uint8_t> rest;
 };
 
-// `data` is what the tile-parts of the tile hold, one after the other. Nothing where there is too much to do.
-// `sizes`, where given, gets the size of every packet.
+// `data` is the concatenated data of the tile-parts of the tile. Returns nothing if `effort` or the limit on
+// code-blocks is exceeded. Appends the size of every complete packet to `sizes`, if given.
 std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data,
                                        Effort &effort, std::vector<std::size_t> *sizes = nullptr);
 
-// Packets without data; `first` is the number of the first of them in the tile.
+// Appends empty packets; `first` is the number of the first one in the tile, for SOP.
 void append_empty_packets(const Coding &coding, std::uint64_t first, std::uint64_t count,
                           std::vector<std::uint8_t> &bytes);
 std::uint64_t empty_packet_size(const Coding &coding);

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t most_precincts = std::uint64_t{1} << 21;
 
-// Where precincts begin along one axis. The first may begin before the tile: progressions come to it where
-// the tile begins.
+// The position of a precinct along one axis, on the reference grid. The first precinct may begin before the
+// tile; its position is then where the tile begins.
 std::uint32_t position(std::uint32_t index, std::uint32_t area_start, std::uint32_t exponent,
                        std::uint64_t scale, std::uint32_t tile_start)
 {

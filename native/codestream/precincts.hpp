@@ -1,4 +1,4 @@
-// T.800 B.6, B.7 and B.12: the precincts of a tile, and the order in which their packets come.
+// T.800 B.6, B.7 and B.12: the precincts of a tile, and the order of their packets.
 #pragma once
 
 #include "base/geometry.hpp"
@@ -14,31 +14,32 @@ namespace j2kl {
 
 struct PrecinctGrid {
     Rect area;              // of the resolution
-    std::uint32_t ppx, ppy; // exponents of the size of a precinct
+    std::uint32_t ppx, ppy; // exponents of the precinct size
     std::uint32_t across, down;
     std::uint64_t count() const { return std::uint64_t{across} * down; }
 };
 
 PrecinctGrid precinct_grid(const ComponentCoding &component, const Rect &tile, std::uint32_t resolution);
 
-// Of the code-blocks of one subband that lie in a precinct.
+// The code-blocks of one subband in a precinct.
 struct BlockGrid {
     std::uint32_t across = 0, down = 0;
     std::uint64_t count() const { return std::uint64_t{across} * down; }
 };
 
-// One grid for LL, or one each for HL, LH, HH.
+// Returns one grid for LL, or three for HL, LH, HH.
 std::vector<BlockGrid> block_grids(const ComponentCoding &component, const Rect &tile,
                                    std::uint32_t resolution, std::uint32_t precinct);
 
 struct Precinct {
     std::uint32_t component, resolution, index;
-    std::uint32_t x, y;       // where a progression by position comes to it, on the reference grid
-    std::uint32_t layers = 0; // done so far
+    std::uint32_t x, y;       // its position on the reference grid, for progressions by position
+    std::uint32_t layers = 0; // visited so far
 };
 
-// What reading a file may cost, whatever its header claims: one for every precinct and every look at a
-// code-block, of all tiles together.
+// The budget for reading one file, whatever its header declares; all tiles share it. Listing a
+// precinct costs 1, reading a packet header costs 1 for every code-block of its precinct, and a marker
+// segment costs 1 for every component.
 class Effort {
 public:
     bool spend(std::uint64_t cost)
@@ -52,17 +53,17 @@ private:
     std::uint64_t left_ = std::uint64_t{1} << 28;
 };
 
-// All of them; nothing where there are too many.
+// Lists all precincts of a tile. Returns nothing if there are too many.
 std::optional<std::vector<Precinct>> list_precincts(const Coding &coding, const Rect &tile, Effort &effort);
 
-// Packets in a tile; UINT64_MAX stands for more, too.
+// The number of packets in a tile, at most UINT64_MAX. Returns nothing if `effort` is exceeded.
 std::optional<std::uint64_t> count_packets(const Coding &coding, const Rect &tile, Effort &effort);
 
-// Those that a progression volume covers, in its order.
+// The indices of the precincts that a progression volume covers, in its order.
 std::vector<std::uint32_t> in_order(const std::vector<Precinct> &precincts, const Progression &progression);
 
-// Calls visit(index of the precinct, layer) for packet after packet, until it returns false. A packet that an
-// earlier volume had is not in a later one.
+// Calls visit(index of the precinct, layer) for every packet in order, until it returns false. A packet that
+// belongs to several progression volumes is visited in the first one only.
 template <class Visit>
 void for_packets(const Coding &coding, std::vector<Precinct> &precincts, const Visit &visit)
 {
@@ -77,7 +78,7 @@ void for_packets(const Coding &coding, std::vector<Precinct> &precincts, const V
             ++precincts[precinct].layers;
             return visit(precinct, layer);
         };
-        // Layers run outside of what is the same for all precincts of a group: nothing, the resolution, all.
+        // The layer loop runs over a group of precincts: all (LRCP), those of one resolution (RLCP), or one.
         for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
             const auto same = [&](std::uint32_t precinct) {
                 return progression.order == Order::LRCP ||

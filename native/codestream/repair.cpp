@@ -33,12 +33,12 @@ Bytes between(const Bytes &bytes, std::size_t begin, std::size_t end)
     return bytes.from(begin, end - begin);
 }
 
-// What becomes of a tile.
+// How a tile is rewritten.
 struct Plan {
     bool changed = false;
-    std::size_t parts = 0; // tile-parts that stay; the last of them
-    std::size_t kept = 0;  // ... with so much of its data,
-    Output tail;           // ... and then this
+    std::size_t parts = 0; // number of tile-parts that are kept
+    std::size_t kept = 0;  // bytes of data that the last of them keeps
+    Output tail;           // packets that follow these bytes
 };
 
 class Repair {
@@ -48,7 +48,7 @@ public:
     {
     }
 
-    // False where this has to be left to OpenJPEG.
+    // Returns false if the codestream has to be left to OpenJPEG.
     bool run(Output &out)
     {
         if (!read_main_header() || !find_data()) {
@@ -61,7 +61,7 @@ public:
             }
         }
         if (!changed_ && parts_.ended) {
-            return false; // what is missing are tiles without a sample, which OpenJPEG wants left out
+            return false; // only tiles without samples are missing; OpenJPEG expects no tile-part for them
         }
         return write(out);
     }
@@ -80,7 +80,7 @@ public:
     }
 
 private:
-    // Of a segment; those for all components at once may come more often than they should.
+    // Reads a marker segment. The cost is bounded, as a file may repeat segments that set all components.
     bool read(std::uint32_t name, const Bytes &content, bool in_tile, Coding &coding)
     {
         return effort_.spend(1 + coding.components.size()) && coding.read(name, content, in_tile);
@@ -94,7 +94,7 @@ private:
         return for_segments(in_, 2, marker::sot, visit) && coding_.whole.layers > 0;
     }
 
-    // Where the headers of the tile-parts end. One that is cut before that goes.
+    // Finds where the header of every tile-part ends. Removes the last tile-part if its header is truncated.
     bool find_data()
     {
         data_.resize(parts_.all.size());
@@ -106,7 +106,7 @@ private:
             if (sod) {
                 data_[i] = *sod + 2;
             } else if (part.cut) {
-                parts_.of_tile[part.tile].pop_back(); // the last of all is the last of its tile
+                parts_.of_tile[part.tile].pop_back(); // the last one is also the last of its tile
                 parts_.all.pop_back();
                 data_.pop_back();
             } else {
@@ -116,7 +116,7 @@ private:
         return true;
     }
 
-    // What main header and tile-part headers say together.
+    // Applies the tile-part headers of a tile on top of the main header.
     bool read_tile_headers(std::uint32_t tile, Coding &coding)
     {
         const auto visit = [&](std::uint32_t name, std::size_t, const Bytes &content) {
@@ -150,12 +150,12 @@ private:
             return false;
         }
         if (parts.empty() && *packets == 0) {
-            return true; // a tile without a sample, between those of a subsampled component
+            return true; // a tile without samples, as subsampling can cause
         }
         Plan &result = plans_[tile];
         result.changed = changed_ = true;
         if (walk->packets >= *packets || (walk->damaged && !cut)) {
-            keep(parts, cut ? walk->size : SIZE_MAX, result); // nothing is missing, or not because of a cut
+            keep(parts, cut ? walk->size : SIZE_MAX, result); // no packet is missing, or none by truncation
             return true;
         }
         keep(parts, walk->size, result);
@@ -211,7 +211,7 @@ private:
                 const auto length = static_cast<std::uint32_t>(14 + plans_[tile].tail.size());
                 append_u16(out, length >> 16);
                 append_u16(out, length & 0xffff);
-                append_u16(out, 1); // the first of one
+                append_u16(out, 1); // TPsot 0, TNsot 1
                 append_u16(out, marker::sod);
                 append(out, {plans_[tile].tail.data(), plans_[tile].tail.size()});
             }
@@ -220,7 +220,7 @@ private:
         return true;
     }
 
-    // Without the lengths of tile-parts and packets.
+    // Copies the main header without TLM and PLM: the lengths in them may have changed.
     void write_main_header(Output &out) const
     {
         append(out, in_.from(0, 2));
@@ -266,7 +266,7 @@ private:
     TileGrid grid_;
     TileParts parts_;
     Coding coding_;
-    std::vector<std::size_t> data_; // of every tile-part: what follows SOD
+    std::vector<std::size_t> data_; // of every tile-part: the offset after SOD
     std::vector<Plan> plans_;
     Effort effort_;
     std::uint64_t added_ = 0, incomplete_ = 0;
@@ -280,7 +280,7 @@ std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const
     if (!scan.has_size) {
         return std::nullopt;
     }
-    // OpenJPEG does not care where the box says that the codestream ends.
+    // OpenJPEG ignores where the box ends: look for tile-parts up to the end of the file first.
     const Bytes file = {data, size};
     const std::uint64_t tiles = scan.tiles.count();
     std::optional<TileParts> parts = find_tile_parts(between(file, scan.begin, size), tiles);
@@ -297,7 +297,7 @@ std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const
     Repaired result;
     if (scan.is_jp2) {
         append(result.bytes, file.from(0, scan.box));
-        append(result.bytes, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // to the end
+        append(result.bytes, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
     }
     Repair work(codestream, scan.tiles, std::move(*parts));
     if (!work.run(result.bytes)) {

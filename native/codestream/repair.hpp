@@ -1,7 +1,7 @@
-// Truncated codestreams, completed before OpenJPEG sees them. Where the data ends within a packet, OpenJPEG
-// (2.5.0 at least) drops what earlier layers said of the code-blocks behind the cut, and where it skips
-// packets at the same time it reads outside its memory. So the codestream is kept up to the last code-block
-// that is whole, and packets without data stand for the rest.
+// Completes truncated codestreams before OpenJPEG reads them. If the data ends within a packet, OpenJPEG (at
+// least 2.5.0) discards the data of earlier layers for the code-blocks after the cut. If it also skips
+// packets, it reads outside its memory. So the codestream is kept up to the last complete code-block, and
+// empty packets replace the rest.
 #pragma once
 
 #include "codestream/scan.hpp"
@@ -15,12 +15,12 @@
 namespace j2kl {
 
 struct Repaired {
-    std::vector<std::uint8_t> bytes; // the file: a codestream, or a JP2 file that ends with one
+    std::vector<std::uint8_t> bytes; // a codestream, or a JP2 file whose last box is the codestream
     std::string warning;
 };
 
-// Nothing where the codestream is complete, or where it is damaged or uncommon in a way that is left to
-// OpenJPEG. Throws Failure where completing it takes too many packets.
+// Returns nothing if the codestream is complete, or if it is damaged or unusual in a way that is left to
+// OpenJPEG. Throws Failure if too many packets are missing.
 std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan);
 
 } // namespace j2kl

@@ -21,8 +21,8 @@ constexpr std::uint32_t box(const char (&name)[5])
     return value;
 }
 
-// Calls visit(type, content, size of the box header) for every box until it returns false (T.800 I.4). Stops
-// where lengths make no sense.
+// Calls visit(type, content, size of the box header) for every box until it returns false (T.800
+// I.4). Stops at an invalid length.
 template <class Visit> void for_boxes(Bytes bytes, const Visit &visit)
 {
     while (bytes.size >= 8) {

@@ -13,7 +13,7 @@ namespace j2kl {
 
 class TagTree {
 public:
-    static constexpr std::uint32_t never = UINT32_MAX; // a value above every threshold
+    static constexpr std::uint32_t never = UINT32_MAX; // greater than every threshold
 
     TagTree(std::uint32_t width, std::uint32_t height)
     {
@@ -30,13 +30,15 @@ public:
         nodes_.resize(count);
     }
 
-    // Reads what is missing to know whether the value of a leaf is below the threshold.
+    // Reads the bits that decide whether the value of a leaf is below the
+    // threshold, and returns whether it is.
     bool read(HeaderReader &bits, std::uint32_t leaf, std::uint32_t threshold)
     {
         return visit(leaf, threshold, [&](const Node &, std::uint32_t) { return bits.bit() != 0; });
     }
 
-    // Writes what read() will want. The tree is in the state that the reader's is in, and has got its values.
+    // Writes the bits that read() will read. The tree must have its values, and
+    // the state of the reader's tree.
     void write(HeaderWriter &bits, std::uint32_t leaf, std::uint32_t threshold)
     {
         visit(leaf, threshold, [&](const Node &node, std::uint32_t low) {
@@ -46,7 +48,7 @@ public:
         });
     }
 
-    // Values for write(): of the leaves, from which the others follow.
+    // Sets the values for write(): those of the leaves; an inner node gets the minimum of its leaves.
     void set_values(const std::vector<std::uint32_t> &leaves)
     {
         for (Node &node : nodes_) {
@@ -68,8 +70,8 @@ private:
     };
     struct Node {
         std::uint32_t value = never;
-        std::uint32_t low = 0; // the value is this at least
-        bool known = false;    // ... and it is this
+        std::uint32_t low = 0; // lower bound of the value
+        bool known = false;    // the value is equal to `low`
     };
 
     Node &at(std::uint32_t level, std::uint32_t x, std::uint32_t y)

@@ -35,7 +35,7 @@ bool TileParts::complete() const
             return false;
         }
     }
-    return ended; // so that a tile that does not tell how many tile-parts it has is believed
+    return ended; // with EOC, a tile without TNsot counts as complete
 }
 
 std::optional<TileParts> find_tile_parts(const Bytes &codestream, std::uint64_t tiles)
@@ -69,7 +69,7 @@ std::optional<TileParts> find_tile_parts(const Bytes &codestream, std::uint64_t 
             std::size_t end = at + std::min<std::size_t>(length, left);
             bool cut = length > left;
             if (length == 0) {
-                // To the end of the codestream, which is cut if there is no EOC.
+                // The tile-part extends to the end of the codestream. Without EOC, it is truncated.
                 cut = codestream.u16(size - 2) != marker::eoc || left < sot_size + 4;
                 end = cut ? size : size - 2;
             }

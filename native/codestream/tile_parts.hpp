@@ -1,4 +1,4 @@
-// T.800 A.4.2: where the tile-parts of a codestream lie.
+// T.800 A.4.2: finds the tile-parts of a codestream.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -12,27 +12,27 @@ namespace j2kl {
 
 struct TilePart {
     std::uint32_t tile;
-    std::uint8_t count;     // TNsot: tile-parts of this tile, or 0
-    bool cut;               // it should end where there are no bytes any more
-    std::size_t begin, end; // from SOT on
+    std::uint8_t count;     // TNsot: number of tile-parts of this tile; 0: not given
+    bool cut;               // truncated: it should end beyond the last byte
+    std::size_t begin, end; // `begin` is the offset of SOT
 };
 
 struct TileParts {
-    std::size_t header_end = 0; // of the main header: the first SOT
+    std::size_t header_end = 0; // the end of the main header: the first SOT
     std::vector<TilePart> all;
-    std::vector<std::vector<std::uint32_t>> of_tile; // indices
-    bool ended = false;                              // by EOC
+    std::vector<std::vector<std::uint32_t>> of_tile; // indices into `all`, per tile
+    bool ended = false;                              // EOC was found
 
-    // Ended, and without a doubt nothing is missing.
+    // Whether EOC was found and, as far as is signalled, no tile lacks a tile-part.
     bool complete() const;
-    // All of the tile-parts that this tile is known to have.
+    // Whether TNsot is given for this tile, and all of that many tile-parts are complete.
     bool has_all_of(std::uint32_t tile) const;
 
 private:
-    std::size_t told(std::uint32_t tile) const; // how many a tile has; 0: it does not say
+    std::size_t told(std::uint32_t tile) const; // the largest TNsot of a tile; 0: not given
 };
 
-// Nothing where the codestream is damaged otherwise than by being cut.
+// Returns nothing if the codestream is damaged in another way than by truncation.
 std::optional<TileParts> find_tile_parts(const Bytes &codestream, std::uint64_t tiles);
 
 } // namespace j2kl

@@ -4,11 +4,12 @@
 #include <cstring>
 #include <utility>
 
-// Functions carry the instruction set, not the file: the library runs on any x86-64 and asks the processor.
+// Instruction sets are selected per function, not per file: the library runs on any
+// x86-64 and queries the processor.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define J2KL_X86
 #define J2KL_INLINE __attribute__((always_inline)) inline
-// GCC's header makes vectors of undefined contents out of themselves, and GCC 12 warns of it.
+// GCC's header initialises undefined vectors with themselves, for which GCC 12 warns.
 #ifndef __clang__
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -26,11 +27,12 @@ namespace {
 
 namespace portable {
 
-// Sums are proven to fit; that wild input wraps around, and is not undefined, costs nothing.
+// Valid sums fit into 32 bits. Unsigned sums cost nothing, and make overflow wrap
+// around instead of being undefined.
 void add_products(std::uint32_t *sums, const std::int16_t *weights, std::int32_t a, std::int32_t b)
 {
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC unroll 1 // GCC makes vectors of a loop, but not of sixteen lines
+#pragma GCC unroll 1 // GCC vectorises the loop, but not sixteen unrolled lines
 #endif
     for (std::size_t lane = 0; lane < group_channels; ++lane) {
         sums[lane] += static_cast<std::uint32_t>(a * weights[2 * lane]) +
@@ -137,7 +139,7 @@ J2KL_TARGET J2KL_INLINE void finish(Group sums, const IntegerRow &row, std::size
     }
     const __m256i packed = _mm256_packs_epi32(clamped(sums.first, shift, residual, row),
                                               clamped(sums.second, shift + 8, residual + 8, row));
-    // which works in halves of 128 bits, so the inner quarters change places
+    // packs works within halves of 128 bits: swap the two inner quarters
     _mm256_storeu_si256(reinterpret_cast<__m256i *>(output), _mm256_permute4x64_epi64(packed, 0xD8));
     std::memcpy(row.output + at, output, bytes);
 }
@@ -169,7 +171,7 @@ namespace vnni {
 
 J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
 {
-    // The intrinsic, _mm512_dpwssd_epi32, makes GCC 12 move every sum to another register and back.
+    // With the intrinsic _mm512_dpwssd_epi32, GCC 12 copies every sum to another register and back.
     __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(pair));
     return sums;
 }

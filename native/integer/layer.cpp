@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::size_t most_channels = 1U << 12;
 
-// Elements of the input that a thread copies at once, with zeros around: they should stay in its caches.
+// The number of input elements that a thread copies, with zero padding, at a time:
+// they should stay in its cache.
 constexpr std::size_t strip_elements = 1U << 16;
 
-// Fewer products than this are faster on one thread.
+// One thread is faster for fewer products than this.
 constexpr std::size_t few_products = 1U << 22;
 
 } // namespace
@@ -31,7 +32,7 @@ IntegerLayer::IntegerLayer(const std::int16_t *weights, const std::int32_t *bias
     require(std::all_of(shift, shift + outputs, [](std::int32_t s) { return s >= 0 && s <= 30; }), "");
     const std::size_t groups = (outputs_ + group_channels - 1) / group_channels;
     const std::size_t blocks = (groups + block_groups - 1) / block_groups;
-    for (std::size_t i = 0; i < blocks; ++i) { // of even sizes, as small ones use the processor less well
+    for (std::size_t i = 0; i < blocks; ++i) { // similar sizes: a small block uses the processor less well
         const std::size_t first = groups * i / blocks * group_channels;
         const std::size_t end = std::min(groups * (i + 1) / blocks * group_channels, outputs_);
         blocks_.push_back(pack(weights, bias, shift, first, end - first));
@@ -56,7 +57,7 @@ IntegerLayer::Block IntegerLayer::pack(const std::int16_t *weights, const std::i
             static_cast<std::int32_t>(static_cast<std::uint32_t>(bias[first_channel + c]) + rounding);
         block.shift[c] = bits;
     }
-    const std::size_t run = size_ * inputs_; // a row of a filter; an odd one ends in half a pair
+    const std::size_t run = size_ * inputs_; // a row of a filter; if odd, its last pair has one input
     std::vector<std::int16_t> pair(2 * lanes);
     for (std::size_t row = 0; row < size_; ++row) {
         for (std::size_t element = 0; element < run; element += 2) {
@@ -66,7 +67,7 @@ IntegerLayer::Block IntegerLayer::pack(const std::int16_t *weights, const std::i
                 pair[2 * c] = filter[element];
                 pair[2 * c + 1] = element + 1 < run ? filter[element + 1] : std::int16_t{0};
             }
-            // Masked filters are half zeros, which need no work.
+            // Skip pairs of zero weights: half the weights of a masked filter are zero.
             if (std::any_of(pair.begin(), pair.end(), [](std::int16_t w) { return w != 0; })) {
                 block.pairs.push_back({static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(element)});
                 block.weights.insert(block.weights.end(), pair.begin(), pair.end());
@@ -87,8 +88,8 @@ void IntegerLayer::apply(const std::int16_t *x, std::uint32_t height, std::uint3
     const std::size_t products = total * outputs_ * inputs_ * size_ * size_;
     const std::size_t workers = products < few_products ? 1 : std::max(threads, std::uint32_t{1});
     const Planes planes = {x, residual, y, height, width};
-    // Strips of rows, or of pixels where rows do not matter; several for each thread, as none may wait for
-    // long.
+    // Strips of rows, or of pixels for filters of size 1. Every thread gets several, so that the threads
+    // finish at about the same time.
     const std::size_t rows = size_ == 1 ? total : height;
     const std::size_t row_elements = size_ == 1 ? inputs_ : (width + size_ - 1) * inputs_;
     const std::size_t strip =
@@ -108,7 +109,7 @@ void IntegerLayer::apply_to_pixels(const Planes &planes, std::size_t first, std:
 {
     const std::int16_t *input = planes.x + first * inputs_;
     std::vector<std::int16_t> copy;
-    if (inputs_ % 2 != 0) { // the last pair reads an element beyond its pixel
+    if (inputs_ % 2 != 0) { // the last pair reads one element past its pixel
         copy.assign(input, input + count * inputs_);
         copy.push_back(0);
         input = copy.data();

@@ -1,4 +1,4 @@
-// One integer convolution: weights packed for the kernels, applied to whole planes.
+// One integer convolution: packs the weights for the kernels, and applies them to whole planes.
 #pragma once
 
 #include "integer/kernels.hpp"
@@ -19,7 +19,7 @@ public:
                std::int16_t *y, Instructions instructions, std::uint32_t threads) const;
 
 private:
-    // Two inputs next to each other in a row of the filter.
+    // Two adjacent inputs in a row of the filter.
     struct Pair {
         std::uint32_t row, element;
     };

@@ -8,13 +8,13 @@ namespace {
 
 constexpr int weight_bits = 16, place_bits = 8, frequency_bits = 24;
 constexpr std::int32_t logits = 768, lowest_log_scale = -256, highest_log_scale = 640;
-constexpr std::int64_t last_entry = 2304; // of the cumulative table
-constexpr std::int64_t bins = others - 1; // of the window
+constexpr std::int64_t last_entry = 2304; // index in the cumulative table
+constexpr std::int64_t bins = others - 1; // in the window
 constexpr std::int64_t one = 1 << frequency_bits;
 
 struct Component {
     std::int64_t weight, mean, reciprocal;
-    std::int32_t scale; // the place in the tables
+    std::int32_t scale; // index in the tables
 };
 
 struct Components {
@@ -53,7 +53,7 @@ Components read(const j2kl_mixture_tables &tables, const std::int16_t *parameter
     return components;
 }
 
-// Probabilities, in units of 2^-24, below the integers first, first + step, first + 2 step ...
+// The cumulative probabilities, in units of 2^-24, below the integers first, first + step, first + 2 step ...
 void accumulate(const j2kl_mixture_tables &tables, const Components &components, std::int64_t first,
                 std::int64_t step, std::size_t count, std::int64_t *cumulative)
 {
@@ -68,7 +68,7 @@ void accumulate(const j2kl_mixture_tables &tables, const Components &components,
             place = std::min(std::max(place, std::int64_t{0}), most);
             const std::int32_t *entry = tables.cumulative + (place >> place_bits);
             const std::int32_t between = static_cast<std::int32_t>(place & ((1 << place_bits) - 1));
-            // an entry is at most 2^18 above the one before
+            // an entry is at most 2^18 greater than the one before
             cumulative[i] +=
                 component.weight * (entry[0] + (((entry[1] - entry[0]) * between) >> place_bits));
         }
@@ -78,7 +78,7 @@ void accumulate(const j2kl_mixture_tables &tables, const Components &components,
     }
 }
 
-// floor(log2) of a positive number
+// floor(log2(value)) of a positive value
 std::int32_t octaves(std::int64_t value)
 {
     std::int32_t bits = 0;
@@ -88,8 +88,8 @@ std::int32_t octaves(std::int64_t value)
     return bits;
 }
 
-// Spreads the frequencies of a row of `length` in proportion to `count` weights, one less each; the rest is
-// 0.
+// Divides the frequencies of a row of `length` symbols in proportion to `count` weights. Every frequency is
+// stored less 1; symbols without a weight get 0.
 void spread(const std::int64_t *weights, std::size_t count, std::size_t length, float *row)
 {
     const std::int64_t free = one - static_cast<std::int64_t>(length);

@@ -1,4 +1,4 @@
-// Short ways to call the library in the tests.
+// Shorthands for calling the library in tests.
 #pragma once
 
 #include "j2kl.h"
@@ -67,7 +67,7 @@ Encoded encode(const j2kl_parameters &parameters, const Planes<T> &planes, bool 
     return result;
 }
 
-// Opens and decodes; the handle goes with it.
+// Opens and decodes a codestream; owns the handle.
 class Decoded {
 public:
     explicit Decoded(const Bytes &bytes, const j2kl_request &request = {}, const j2kl_limits &limits = {})

@@ -1,4 +1,4 @@
-// Packets found as OpenJPEG says that it wrote them; codestreams cut anywhere.
+// Packets are found as OpenJPEG lists them in PLT; codestreams are truncated at any byte.
 #include "codestream/coding.hpp"
 #include "codestream/markers.hpp"
 #include "codestream/packets.hpp"
@@ -66,12 +66,12 @@ Bytes cut_at(const Bytes &bytes, std::size_t size)
     return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
-// A tile as its headers and its data tell it.
+// A tile as read from its headers and its data.
 struct Tile {
     j2kl::Coding coding;
-    std::vector<std::size_t> plt; // what OpenJPEG says
+    std::vector<std::size_t> plt; // packet lengths as OpenJPEG lists them
     Bytes data;
-    std::size_t begin = 0; // of the data of its first tile-part, in the codestream
+    std::size_t begin = 0; // where the data of its first tile-part begins in the codestream
 };
 
 void read_plt(const j2kl::Bytes &content, std::vector<std::size_t> &lengths)
@@ -116,7 +116,7 @@ std::vector<Tile> tiles_of(const Bytes &codestream)
     return tiles;
 }
 
-// `listed`: there are PLT marker segments to compare with.
+// `listed`: the codestream has PLT marker segments to compare with.
 void check_packets(const Bytes &codestream, bool listed, const std::string &context)
 {
     const j2kl::TileGrid grid = j2kl::scan(codestream.data(), codestream.size()).tiles;
@@ -172,18 +172,19 @@ void listed_packets()
         if (encoded.code == J2KL_OK) {
             check_packets(encoded.bytes, true, "round " + std::to_string(round));
         }
-        // OpenJPEG sets too little memory aside for some of the smallest.
+        // OpenJPEG allocates too little memory for some of the smallest pictures.
         good += encoded.code == J2KL_OK ? 1 : 0;
     }
     CHECK(good > 200, std::to_string(good) + " of 240");
 }
 
-// What this library's own encoder does not write: several tile-parts, progression order changes, subsampling.
+// Features that the encoder of this library does not write: several tile-parts,
+// progression order changes, subsampling.
 struct Unusual {
     bool parts, changes, subsampled;
 };
 
-// Without those of which OpenJPEG writes packets twice, or fails.
+// Without the combinations for which OpenJPEG writes packets twice, or fails.
 constexpr Unusual unusual_kinds[] = {{false, false, false},
                                      {true, false, false},
                                      {false, true, false},
@@ -217,7 +218,7 @@ Bytes unusual(const Unusual &kind)
         p.tp_flag = 'R';
     }
     if (kind.changes) {
-        // Apart from each other: OpenJPEG would write what two of them share twice.
+        // Disjoint volumes: OpenJPEG would write the packets that two volumes share twice.
         const auto volume = [&](std::uint32_t index, std::uint32_t first, std::uint32_t end,
                                 OPJ_PROG_ORDER order) {
             p.POC[index].tile = 1;
@@ -300,7 +301,8 @@ void check_repaired(const Bytes &cut, const std::string &context)
     }
 }
 
-// Cut at every `step`th byte: always decoded, with a warning, and never (much) worse than a shorter cut.
+// Truncates at every `step`th byte. Every piece is decoded with a warning, and not
+// (much) worse than a shorter piece.
 void cut_everywhere(const Bytes &bytes, const Planes<std::int32_t> &planes, std::size_t step,
                     const std::string &name)
 {
@@ -352,7 +354,7 @@ void truncated()
             cut_everywhere(bytes, picture(p), 61, name);
         }
     }
-    // Small, at every byte.
+    // Small pictures, truncated at every byte.
     for (const std::uint32_t layers : {1U, 3U}) {
         j2kl_parameters p = small_parameters(0, 0, 24, 20);
         p.components = 3;
@@ -385,7 +387,7 @@ void truncated_unusual()
     }
 }
 
-// Cut where a layer ends, a codestream is that layer and those before.
+// A codestream that is truncated at the end of a layer decodes to the layers up to this one.
 void cut_between_layers()
 {
     j2kl_parameters p = small_parameters(0, 0, 120, 110);
@@ -412,7 +414,7 @@ void cut_between_layers()
     }
 }
 
-// The end of the last tile-part need not be given: then only EOC tells whether the codestream is whole.
+// The last tile-part may have the length 0 (Psot): then only EOC shows whether the codestream is complete.
 void open_length()
 {
     const j2kl_parameters p = small_parameters(0, 0, 30, 20);

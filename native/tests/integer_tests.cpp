@@ -1,5 +1,5 @@
-// Integer convolutions against plain loops, with every instruction set that this processor has; rows of
-// mixtures.
+// Integer convolutions compared with plain loops, for every instruction set that the
+// processor supports; rows of mixtures.
 #include "j2kl.h"
 #include "tests/check.hpp"
 
@@ -34,7 +34,7 @@ std::int16_t short_of(std::int32_t value)
     return static_cast<std::int16_t>(value);
 }
 
-// Inputs are at most `most`, weights so small that sums stay below 2^31.
+// Inputs are at most `most`; weights are so small that sums stay below 2^31.
 Case random_case(const Shape &s, std::int32_t most, bool extreme, Random &random)
 {
     Case c = {};
@@ -132,7 +132,7 @@ void layers()
         agree(random_case({81, size, 48, 1, 1}, 4095, true, random));
         agree(random_case({64, size, 64, 3, 13}, 32767, true, random));
     }
-    agree(random_case({16, 3, 16, 40, 50}, 4095, false, random)); // enough for several strips and threads
+    agree(random_case({16, 3, 16, 40, 50}, 4095, false, random)); // for several strips and threads
     agree(random_case({32, 1, 33, 60, 70}, 4095, false, random));
     Case masked = random_case({32, 3, 8, 9, 9}, 4095, false, random);
     for (std::size_t i = 0; i < masked.weights.size(); ++i) {
@@ -170,7 +170,7 @@ void refused_layers()
     j2kl_layer_free(nullptr);
 }
 
-// Rows sum to what they have to, whatever the parameters: tables of about the right form will do.
+// Rows have the right sum for any parameters. Tables of roughly the right form are enough for this.
 void mixtures()
 {
     std::vector<std::int32_t> exponential, reciprocal, cumulative;

@@ -59,8 +59,8 @@ Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &
     read_header();
 }
 
-// OpenJPEG keeps several kilobytes per tile, and about one more per tile and component, as soon as it reads
-// SIZ.
+// As soon as it reads SIZ, OpenJPEG allocates several kilobytes per tile, and about
+// one more per tile and component.
 void Decoder::check_tiles() const
 {
     if (!scan_.has_size || limits_.max_tiles == 0) {
@@ -153,7 +153,7 @@ void Decoder::check_size(const j2kl_request &request) const
     for (std::uint32_t i = 0; i < count; ++i) {
         const Source &source = sources_[some ? request.component_list[i] : i];
         const std::uint64_t size = area_.component(source.dx, source.dy).resolution(request.reduce).size();
-        samples += size; // below 2^14 times 2^64 only on paper: see the check right here
+        samples += size; // cannot overflow: the check below stops the sum at the limit
         largest = std::max(largest, size);
         limit(samples <= limits_.max_samples && largest <= limits_.max_samples,
               "the picture has more than the " + std::to_string(limits_.max_samples) +
@@ -176,7 +176,7 @@ void Decoder::decode(const j2kl_request &request)
     check_size(request);
     attempted_ = true;
     request_ = request;
-    request_.component_list = nullptr; // the caller's, for the time of this call alone
+    request_.component_list = nullptr; // the caller's memory, valid only during this call
 
     if (repaired_) {
         reporter_.warning(repaired_->warning);
@@ -184,8 +184,8 @@ void Decoder::decode(const j2kl_request &request)
     try {
         image_ = run(request, true);
     } catch (const Failure &failure) {
-        // Not being strict decodes what there is of a damaged file. But OpenJPEG (2.5.0 at least) then reads
-        // outside its memory where packets that were not asked for are to be skipped.
+        // The mode that is not strict decodes as much of a damaged file as possible. But in this mode
+        // OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
         if (request.reduce > 0 || request.layers > 0 || request.component_count > 0 || !is_whole()) {
             throw;
         }
@@ -198,7 +198,7 @@ void Decoder::decode(const j2kl_request &request)
                           image_->numcomps == header_.components && image_->numcomps >= 3;
     for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
         const opj_image_comp_t &first = image_->comps[0], &other = image_->comps[i];
-        // OpenJPEG leaves components of several sizes alone.
+        // OpenJPEG does not transform components of different sizes.
         transform_in_force_ =
             first.dx == other.dx && first.dy == other.dy && first.w == other.w && first.h == other.h;
     }
@@ -221,15 +221,15 @@ Image Decoder::run(const j2kl_request &request, bool strict)
         need(opj_set_decoded_components(codec.get(), request.component_count, request.component_list,
                                         OPJ_FALSE) != OPJ_FALSE);
     }
-    // Four zeros are the whole image. Said even then: the size of reduced components is right only after this
-    // call.
+    // Four zeros mean the whole image. The call is needed even then: only it sets
+    // the size of reduced components.
     const bool whole = is_whole();
     const auto bound = [&](std::uint32_t value) { return whole ? 0 : static_cast<OPJ_INT32>(value); };
     need(opj_set_decode_area(codec.get(), image.get(), bound(area_.x0), bound(area_.y0), bound(area_.x1),
                              bound(area_.y1)) != OPJ_FALSE);
     need(opj_decode(codec.get(), stream.get(), image.get()) != OPJ_FALSE);
-    // Its only work is to look at what follows the last tile, which a truncated stream does not have. Its
-    // complaint is a warning here.
+    // opj_end_decompress() only reads what follows the last tile. A truncated codestream has nothing there,
+    // so an error is reported as a warning.
     {
         j2kl_report aside{};
         Reporter quiet(&aside);
@@ -243,7 +243,7 @@ Image Decoder::run(const j2kl_request &request, bool strict)
     return image;
 }
 
-// Nothing below may rely on what OpenJPEG was asked for where it did something else.
+// Checks what OpenJPEG has decoded, as it may differ from what was requested.
 void Decoder::check_decoded() const
 {
     const auto fail = [](const char *text) { throw Failure(J2KL_ERROR_OPENJPEG, text); };
@@ -317,7 +317,7 @@ void Decoder::get_samples(std::uint32_t index, std::int32_t *samples) const
     std::copy_n(source.data, static_cast<std::size_t>(area_of(source, area_).size()), samples);
 }
 
-// Back to what the encoder's component transform made, in place.
+// Applies the forward component transform again, in place, as the encoder did.
 void Decoder::undo_component_transform()
 {
     std::int32_t *planes[3];
@@ -366,7 +366,7 @@ void Decoder::analyse_component(const opj_image_comp_t &component, bool transfor
             analyse_tile(Plane<const T>{values, stride}, tile, subbands, layout, request_.threads);
             continue;
         }
-        // The samples stay as they are, for get_samples.
+        // Convert a copy: get_samples() still needs the samples.
         converted.resize(static_cast<std::size_t>(tile.size()));
         for (std::size_t row = 0; row < tile.height(); ++row) {
             if constexpr (std::is_same_v<T, float>) {

@@ -1,4 +1,4 @@
-// A codestream or JP2 file in, samples or subbands out.
+// Decodes a codestream or JP2 file to samples or subbands.
 #pragma once
 
 #include "base/geometry.hpp"
@@ -29,7 +29,7 @@ public:
     Reporter &reporter() const { return reporter_; }
 
 private:
-    // What SIZ and COD say of a component, kept to check requests with.
+    // The fields of SIZ and COD of a component that are needed to check requests.
     struct Source {
         std::uint32_t dx, dy, levels;
     };
@@ -50,17 +50,17 @@ private:
     void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
                            T *subbands);
 
-    const std::uint8_t *data_; // the caller's, or the repaired
+    const std::uint8_t *data_; // the caller's data, or that of repaired_
     std::size_t size_;
     j2kl_limits limits_;
     mutable Reporter reporter_;
-    CodestreamScan scan_; // of the caller's
+    CodestreamScan scan_; // of the caller's data
     std::optional<Repaired> repaired_;
     j2kl_header header_{};
     std::vector<Source> sources_;
 
     j2kl_request request_{};
-    Rect area_; // decoded, on the reference grid
+    Rect area_; // the decoded area on the reference grid
     Image image_;
     bool attempted_ = false;
     bool transform_in_force_ = false; // OpenJPEG has undone the component transform

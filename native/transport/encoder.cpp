@@ -14,9 +14,9 @@ namespace j2kl {
 
 namespace {
 
-// OpenJPEG's tier-1 shifts coefficients 6 bits up in 32, and does not look whether they fit.
+// OpenJPEG's tier-1 shifts coefficients left by 6 bits within 32, without checking for overflow.
 constexpr std::int32_t largest_coefficient = (1 << 25) - 1;
-// Reversible samples of up to that many bits make no larger ones, at any number of levels.
+// Reversible samples of up to this precision have no larger coefficients at any number of levels.
 constexpr std::uint32_t largest_reversible_precision = 22;
 
 constexpr int csty_precincts = 1, csty_sop = 2, csty_eph = 4;
@@ -25,10 +25,10 @@ TileGrid tile_grid(const j2kl_parameters &p)
 {
     const Rect area = {p.x0, p.y0, p.x1, p.y1};
     if (p.tile_width == 0) {
-        // One tile, which may reach beyond the image. OpenJPEG wants it to be 2^levels wide and high at
-        // least, and writes a tile into a buffer of 1.4 times its samples' bits: too few where samples have
-        // only a few, as coefficients have up to three or four more. So such a tile is made higher than the
-        // image.
+        // One tile, which may extend beyond the image. OpenJPEG needs at least 2^levels in both directions.
+        // It writes a tile to a buffer of 1.4 times the bits of its samples. This is too small for samples of
+        // a few bits, as their coefficients have up to three or four bits more. Then the tile is made higher
+        // than the image, which enlarges the buffer.
         const std::uint32_t least = std::uint32_t{1} << p.levels, height = p.y1 - p.tile_y0;
         const std::uint64_t roomy = p.precision <= 4 ? std::uint64_t{height} * 4 + 64 : height;
         return {area, p.tile_x0, p.tile_y0, std::max(p.x1 - p.tile_x0, least),
@@ -104,7 +104,7 @@ void Encoder::put_samples(std::uint32_t component, const std::int32_t *samples)
     std::copy_n(samples, count, new_plane(component, Kind::samples));
 }
 
-// From the carrier, which put_subbands left in the planes, to samples as OpenJPEG wants them.
+// Converts the carrier, which put_subbands() stored in the planes, to the samples that OpenJPEG encodes.
 void Encoder::make_samples()
 {
     const auto count = static_cast<std::size_t>(area_.size());
@@ -139,7 +139,7 @@ Image Encoder::make_image()
         component.prec = parameters_.precision;
         component.sgnd = parameters_.is_signed != 0 ? 1 : 0;
     }
-    // The "tile" image is the one that comes without memory for samples: the planes are its samples.
+    // opj_image_tile_create() allocates no memory for samples: the image takes the planes as its samples.
     Image image(opj_image_tile_create(parameters_.components, components.data(), OPJ_CLRSPC_UNSPECIFIED));
     if (!image) {
         throw std::bad_alloc();
@@ -183,11 +183,11 @@ void Encoder::fill(opj_cparameters_t &target) const
     target.tcp_numlayers = static_cast<int>(p.layers);
     const double bits = static_cast<double>(area_.size()) * p.components * p.precision;
     for (std::uint32_t i = 0; i < p.layers; ++i) {
-        // OpenJPEG takes a compression ratio. One of 1 or less means everything, and so does 0.
+        // OpenJPEG expects a compression ratio. A ratio of 1 or less, or 0, keeps all passes.
         const double ratio = p.layer_bytes[i] > 0 ? bits / (8 * p.layer_bytes[i]) : 0;
         auto rounded = static_cast<float>(ratio);
         if (rounded < ratio) {
-            rounded = std::nextafter(rounded, HUGE_VALF); // rather a byte too few than one too many
+            rounded = std::nextafter(rounded, HUGE_VALF); // rather one byte too few than one too many
         }
         target.tcp_rates[i] = ratio <= 1 ? 0 : rounded;
     }
@@ -207,10 +207,10 @@ const std::vector<std::uint8_t> &Encoder::finish()
         make_samples();
     }
     const Image image = make_image();
-    const auto settings = std::make_unique<opj_cparameters_t>(); // 18 kB: not for the stack
+    const auto settings = std::make_unique<opj_cparameters_t>(); // 18 kB: too large for the stack
     fill(*settings);
 
-    OutputStream stream; // outlives the codec
+    OutputStream stream; // declared before the codec, which uses it
     const Codec codec(opj_create_compress(OPJ_CODEC_J2K), reporter_);
     const auto need = [&](bool success) {
         if (!success && stream.out_of_memory()) {

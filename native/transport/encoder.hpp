@@ -1,4 +1,4 @@
-// Subbands or samples in, a codestream out.
+// Encodes subbands or samples to a codestream.
 #pragma once
 
 #include "base/geometry.hpp"

@@ -1,4 +1,4 @@
-// Owners of OpenJPEG's objects.
+// RAII owners of OpenJPEG's objects.
 #pragma once
 
 #include "base/failure.hpp"
@@ -39,7 +39,7 @@ public:
 
     opj_codec_t *get() const { return codec_.get(); }
 
-    // Said even where it is one thread: OpenJPEG would otherwise follow the environment (OPJ_NUM_THREADS).
+    // Called even for one thread: otherwise OpenJPEG reads the environment variable OPJ_NUM_THREADS.
     void set_threads(std::uint32_t threads) const
     {
         constexpr std::uint32_t most = 256;
@@ -50,7 +50,7 @@ private:
     std::unique_ptr<opj_codec_t, Deleter> codec_;
 };
 
-// OpenJPEG has told the reporter what is wrong, as a rule; `text` is for when it has not.
+// Throws Failure unless `success`. `text` is used if OpenJPEG has reported no error of its own.
 inline void require_openjpeg(bool success, const Reporter &reporter, const char *text)
 {
     if (!success) {

@@ -11,7 +11,7 @@ namespace j2kl {
 
 namespace {
 
-constexpr std::uint32_t largest_coordinate = 0x7fffffff; // OpenJPEG computes with int in places
+constexpr std::uint32_t largest_coordinate = 0x7fffffff; // some of OpenJPEG's arithmetic uses int
 
 bool power_of_two(std::uint32_t value)
 {
@@ -30,14 +30,14 @@ void check_area(const j2kl_parameters &p)
             "the image area has to end before 2147483648 in both directions");
     require(p.components >= 1 && p.components <= 16384, "the number of components has to be from 1 to 16384");
     const std::uint64_t samples = std::uint64_t{p.x1 - p.x0} * (p.y1 - p.y0);
-    // OpenJPEG counts the bytes of a component in 32 bits when it sets up its tile buffers.
+    // OpenJPEG computes the size of a component's tile buffer, in bytes, with 32 bits.
     require(samples <= UINT32_MAX / sizeof(std::int32_t),
             "a component may have at most 1073741823 samples (a limit of OpenJPEG)");
 }
 
 void check_tiles(const j2kl_parameters &p)
 {
-    // A tile has to be 2^levels wide and high for OpenJPEG, which sets memory aside for all of it.
+    // OpenJPEG needs tiles of at least 2^levels in both directions, and allocates memory for all of a tile.
     require(p.levels <= 14, "there may be at most 14 decomposition levels");
     require(p.tile_x0 <= p.x0 && p.tile_y0 <= p.y0, "the tile grid has to begin at or before the image area");
     require((p.tile_width == 0) == (p.tile_height == 0), "tile width and height have to be given together");
@@ -54,9 +54,9 @@ void check_tiles(const j2kl_parameters &p)
     require(grid.count() <= 65535, "there may be at most 65535 tiles");
 }
 
-// OpenJPEG's forward 9/7 does not double a lone high-pass sample as its inverse expects it (T.800 F.4.6). Where a
-// level has no rows or columns left to decompose, its 9/7 ends the process, and its 5/3 writes outside its memory.
-// None of this happens where tiles begin at multiples of 2^levels.
+// OpenJPEG's forward 9/7 does not double a single high-pass sample, although its inverse expects this (T.800
+// F.4.6). If a level has no rows or no columns, its 9/7 aborts the process, and its 5/3 writes outside its
+// memory. None of this happens if tiles begin at multiples of 2^levels.
 void check_narrow_tiles(const j2kl_parameters &p)
 {
     const TileGrid grid{{p.x0, p.y0, p.x1, p.y1},
@@ -83,7 +83,7 @@ void check_samples(const j2kl_parameters &p)
     require(flag(p.is_signed) && flag(p.reversible) && flag(p.component_transform) && flag(p.sop) &&
                 flag(p.eph) && flag(p.plt) && flag(p.tlm),
             "a flag has to be 0 or 1");
-    // OpenJPEG takes 31, and silently returns other samples from 25 on.
+    // OpenJPEG accepts up to 31 bits, but returns wrong samples from 25 on without an error.
     require(p.precision >= 1 && p.precision <= 24, "the precision has to be from 1 to 24 bits");
     require(p.fraction_bits >= -31 && p.fraction_bits <= 31, "fraction bits have to be from -31 to 31");
     require(p.component_transform == 0 || p.components >= 3,
@@ -105,7 +105,7 @@ void check_blocks(const j2kl_parameters &p)
                 "precincts have to be at least 2 wide and high except at the coarsest resolution");
     }
     if (p.precinct_count > 0 && p.precinct_count <= p.levels) {
-        // OpenJPEG halves the last size for every resolution that follows.
+        // OpenJPEG halves the last size for every further resolution.
         const std::uint32_t last = p.precinct_count - 1;
         for (std::uint32_t i = last + 1; i <= p.levels; ++i) {
             const std::uint32_t least = i == p.levels ? 1 : 2, halvings = i - last;

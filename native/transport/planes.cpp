@@ -22,8 +22,8 @@ template <class Body> void for_blocks(std::size_t count, std::size_t threads, co
     });
 }
 
-// Changes the type of what lies in `plane`. By way of small buffers, as memory may not be read as one type
-// and written as another within a loop that the compiler rearranges.
+// Converts the elements of `plane` in place. Small buffers keep to the aliasing rules: the same memory must
+// not be read as one type and written as another type in a loop that the compiler may reorder.
 template <class From, class To, class Convert>
 void convert_in_place(std::int32_t *plane, std::size_t count, std::size_t threads, const Convert &convert)
 {
@@ -49,7 +49,7 @@ void carrier_to_samples(std::int32_t *plane, std::size_t count, const SampleForm
 {
     const float factor = std::ldexp(1.0F, format.fraction_bits);
     const float low = -std::ldexp(1.0F, static_cast<int>(format.precision) - 1);
-    // Above 24 bits the highest sample is no float; the float below it is the bound then.
+    // Above 25 bits a float cannot represent the highest sample: the next lower float is the bound.
     const float high = format.precision <= 25 ? -low - 1 : std::nextafter(-low, 0.0F);
     convert_in_place<float, std::int32_t>(
         plane, count, threads, [&](const float *values, std::int32_t *samples, std::size_t size) {

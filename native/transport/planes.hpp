@@ -1,5 +1,5 @@
-// Steps between subbands and samples that work on whole planes: the component transforms, the level shift,
-// and the change between carrier and samples.
+// The steps between subbands and samples that process whole planes: component transforms, level shift, and
+// conversion between carrier and samples.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ private:
     std::int32_t half() const { return static_cast<std::int32_t>((1U << (precision - 1)) - 1U); }
 };
 
-// The planes are OpenJPEG's, of int32_t samples. While the irreversible path works on one, its memory holds
-// float.
+// The planes are allocated by OpenJPEG and hold int32_t samples. The irreversible path stores
+// float values in the same memory.
 inline float *as_floats(std::int32_t *plane)
 {
     return static_cast<float *>(static_cast<void *>(plane));
@@ -36,7 +36,7 @@ void carrier_to_samples(std::int32_t *plane, std::size_t count, const SampleForm
 // samples -> float carrier, in place
 void samples_to_carrier(std::int32_t *plane, std::size_t count, const SampleFormat &format,
                         std::size_t threads);
-// Adds the level shift; false where a sample leaves its range.
+// Adds the level shift, in place. Returns false if a sample is out of range.
 bool shift_to_samples(std::int32_t *plane, std::size_t count, const SampleFormat &format,
                       std::size_t threads);
 void shift_from_samples(std::int32_t *plane, std::size_t count, const SampleFormat &format,

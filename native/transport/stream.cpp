@@ -20,9 +20,9 @@ opj_stream_t *make_stream(std::size_t buffer_size, bool input)
     return stream;
 }
 
-// Where nothing at all follows SOD, OpenJPEG (2.5.0 at least) adds the -1 that a read returns at the end to
-// the length of the tile, and decodes memory that it never wrote. One byte, an empty packet, keeps it from
-// that.
+// If nothing follows SOD, OpenJPEG (at least 2.5.0) adds the -1 that a read returns at the end
+// of the stream to the length of the tile-part, and decodes uninitialised memory. One zero byte,
+// an empty packet, prevents this.
 std::size_t padding(const std::uint8_t *data, std::size_t size)
 {
     return size >= 2 && data[size - 2] == 0xff && data[size - 1] == 0x93 ? 1 : 0;

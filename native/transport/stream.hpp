@@ -14,7 +14,7 @@ struct StreamDeleter {
     void operator()(opj_stream_t *stream) const { opj_stream_destroy(stream); }
 };
 
-// Reads a buffer that somebody else owns.
+// Reads a buffer that the caller owns.
 class InputStream {
 public:
     InputStream(const std::uint8_t *data, std::size_t size);
@@ -30,12 +30,12 @@ private:
 
     const std::uint8_t *data_;
     std::size_t data_size_;
-    std::size_t size_; // with the zeros that follow the data
+    std::size_t size_; // including the padding after the data
     std::size_t position_ = 0;
     std::unique_ptr<opj_stream_t, StreamDeleter> stream_;
 };
 
-// Writes to a vector that grows.
+// Writes to a growing vector.
 class OutputStream {
 public:
     OutputStream();

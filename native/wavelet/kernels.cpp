@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-// One binary for every x86-64: the dynamic linker takes the version that fits the processor. Sanitizers are
-// not yet up when it does so, hence not there.
+// One binary serves every x86-64: the dynamic linker selects the version for the processor. Under sanitizers
+// there are no versions, as the linker selects before the sanitizers are initialised.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) &&             \
     !defined(J2KL_NO_CLONES)
 #define J2KL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -11,7 +11,7 @@
 #define J2KL_CLONES
 #endif
 
-// Rows are the same or apart, which the compiler cannot know.
+// `target` is the same row as a source or does not overlap it; the compiler cannot know this.
 #if defined(__clang__)
 #define J2KL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
@@ -202,8 +202,8 @@ void forward_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t 
     for (std::size_t i = 0; i < count; ++i) {
         const std::int32_t red = a[i], green = b[i], blue = c[i];
         const std::int32_t u = wrap_sub(blue, green), v = wrap_sub(red, green);
-        // floor((red + 2 green + blue) / 4), written such that it undoes the inverse even where sums wrap
-        // around
+        // floor((red + 2 green + blue) / 4), in a form that stays the exact inverse of
+        // inverse_rct() if sums wrap around
         a[i] = wrap_add(green, wrap_add(u, v) >> 2);
         b[i] = u;
         c[i] = v;
@@ -248,12 +248,12 @@ void dequantise(const std::int32_t *samples, float *values, float factor, std::i
 J2KL_CLONES
 void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count)
 {
-    constexpr float largest = 1e9F; // keeps wild values within 32 bits
+    constexpr float largest = 1e9F; // keeps large values within 32 bits
     for (std::size_t i = 0; i < count; ++i) {
         const float value = values[i];
         const float magnitude = std::fabs(value * factor);
         const auto steps = static_cast<std::int32_t>((magnitude < largest ? magnitude : largest) + 0.5F);
-        // The middle of an interval of 2^p quantiser steps is an odd multiple of 2^p half steps.
+        // The midpoint of an interval of 2^p quantiser steps is an odd multiple of 2^p half steps.
         const std::int32_t lowest_bit = steps & -steps;
         const float unit = static_cast<float>(lowest_bit > 0 ? lowest_bit : 1);
         const float interval = (static_cast<float>(steps) / unit - 1.0F) * 0.5F;

@@ -6,19 +6,19 @@
 #include <algorithm>
 #include <vector>
 
-// Both directions go over the picture once, a few rows at a time. When row t has come in, lifting step s can
-// be done on row t - s; with the steps of all rows staggered like that, the rows being worked on stay in the
-// cache. Rows are numbered on the reference grid, so even rows are low-pass. A border mirrors the neighbour
-// that is missing onto the one that is there (whole-sample symmetry).
+// Both directions pass over the picture once, a few rows at a time. After row t is read, lifting step s runs
+// on row t - s. As the steps are staggered like this, the rows in use stay in the cache. Rows are numbered on
+// the reference grid, so even rows are low-pass. At a border, the missing neighbour is replaced by the
+// neighbour on the other side (whole-sample symmetric extension).
 //
-// Threads get a run of rows each and work out the few rows beyond it for themselves; the result does not
-// depend on the number of threads.
+// Every thread processes a run of rows, and recomputes the few rows around the run that it needs. The result
+// does not depend on the number of threads.
 
 namespace j2kl {
 
 namespace {
 
-constexpr std::size_t ring_rows = 8; // the staggered steps reach over 6 rows
+constexpr std::size_t ring_rows = 8; // the staggered steps use 6 rows at a time
 constexpr std::size_t rows_per_thread = 64;
 
 template <class T> struct Lifting;
@@ -87,7 +87,7 @@ template <> struct Lifting<std::int32_t> {
     static T half(T value) { return value >> 1; }
 };
 
-// The two phases of a row, with room for a mirrored sample at either end.
+// Buffers for the even and the odd samples of a row, with space for one mirrored sample at both ends.
 template <class T> class Phases {
 public:
     explicit Phases(std::size_t width) : buffer_(2 * (width / 2 + 4)) {}
@@ -105,7 +105,7 @@ private:
     std::vector<T> buffer_;
 };
 
-// One row into its low and high half, both multiplied by `gain` (floating point only).
+// Splits a row into its low-pass and high-pass halves, and multiplies both by `gain` (floating point only).
 template <class T>
 void analyse_row(const T *row, std::size_t width, std::size_t odd, double gain, Phases<T> &phases, T *low_out,
                  T *high_out)
@@ -176,10 +176,10 @@ void synthesise_row(const T *low_in, const T *high_in, std::size_t width, std::s
     }
 }
 
-// The rows [first, last) that one thread works out, of those that the picture has.
+// The rows [first, last) of one thread, and the rows [top, bottom) of the picture.
 struct Run {
-    std::int64_t top, bottom; // of the picture
-    std::int64_t first, last; // of the run
+    std::int64_t top, bottom;
+    std::int64_t first, last;
 
     bool owns(std::int64_t row) const { return row >= first && row < last; }
     bool needs(std::int64_t row, std::int64_t margin) const
@@ -213,7 +213,7 @@ private:
     std::vector<T> buffer_;
 };
 
-// The two subband rows that row `row` of the picture becomes.
+// The two subband rows that hold a row of the picture.
 template <class T> struct RowPair {
     T *low, *high;
 };
@@ -332,13 +332,13 @@ void synthesise(const Bands<const T> &bands, const Rect &area, Plane<T> plane, s
 
 namespace {
 
-// The part of an image-wide subband that belongs to a tile.
+// The part of a subband of the whole image that belongs to a tile.
 template <class T>
 Plane<T> tile_band(T *subbands, const SubbandLayout &layout, const Rect &tile, Band band, std::uint32_t level)
 {
     const Rect whole = layout.area().subband(band, level), part = tile.subband(band, level);
     if (part.empty()) {
-        return {subbands, 0}; // never read; the offset could lie outside the array
+        return {subbands, 0}; // never accessed; the offset might lie outside the array
     }
     const std::size_t stride = whole.width();
     return {subbands + layout.offset(band, level) + (part.y0 - whole.y0) * stride + (part.x0 - whole.x0),
@@ -354,7 +354,7 @@ Bands<T> tile_bands(T *subbands, const SubbandLayout &layout, const Rect &tile, 
             tile_band(subbands, layout, tile, Band::HH, level)};
 }
 
-// The low-pass planes between the levels: two buffers that take turns.
+// The low-pass planes between the levels, in two alternating buffers.
 template <class T> class LowPlanes {
 public:
     LowPlanes(const Rect &tile, std::uint32_t levels)

@@ -19,14 +19,14 @@ template <class T> struct Bands {
     Plane<T> ll, hl, lh, hh;
 };
 
-// One level. `area` is where the plane lies: its parity decides which samples are low-pass.
+// One level. `area` is the area of the plane on the reference grid; samples at even positions are low-pass.
 template <class T>
 void analyse(Plane<const T> plane, const Rect &area, const Bands<T> &bands, std::size_t threads);
 template <class T>
 void synthesise(const Bands<const T> &bands, const Rect &area, Plane<T> plane, std::size_t threads);
 
-// All levels of one tile. `subbands` is the array of the whole image area that `layout` describes; `samples`
-// are those of the tile, which lies inside that area.
+// All levels of one tile. `subbands` is the array of the whole image area, described by `layout`. `samples`
+// are the samples of the tile, which lies inside that area.
 template <class T>
 void analyse_tile(Plane<const T> samples, const Rect &tile, T *subbands, const SubbandLayout &layout,
                   std::size_t threads);
