@@ -82,7 +82,7 @@ private:
         const bool any = bits.bit() != 0;
         PrecinctState before; // the state from which a truncated packet is rewritten
         if (any) {
-            if ((!state && !set_aside(precinct, state)) || !effort_.spend(count_blocks(*state))) {
+            if ((!state && !allocate_state(precinct, state)) || !effort_.spend(count_blocks(*state))) {
                 return Outcome::too_much;
             }
             before = *state;
@@ -115,7 +115,7 @@ private:
     }
 
     // Allocated on first use: in a truncated file, most precincts have no data.
-    bool set_aside(const Precinct &precinct, std::unique_ptr<PrecinctState> &state)
+    bool allocate_state(const Precinct &precinct, std::unique_ptr<PrecinctState> &state)
     {
         auto result = std::make_unique<PrecinctState>();
         for (const BlockGrid &grid : block_grids(coding_.components[precinct.component], tile_,

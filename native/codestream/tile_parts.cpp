@@ -13,7 +13,7 @@ constexpr std::size_t most_tile_parts = std::size_t{1} << 20;
 
 } // namespace
 
-std::size_t TileParts::told(std::uint32_t tile) const
+std::size_t TileParts::declared_count(std::uint32_t tile) const
 {
     std::size_t count = 0;
     for (const std::uint32_t part : of_tile[tile]) {
@@ -25,13 +25,14 @@ std::size_t TileParts::told(std::uint32_t tile) const
 bool TileParts::has_all_of(std::uint32_t tile) const
 {
     const std::vector<std::uint32_t> &parts = of_tile[tile];
-    return !parts.empty() && told(tile) > 0 && parts.size() >= told(tile) && !all[parts.back()].cut;
+    return !parts.empty() && declared_count(tile) > 0 && parts.size() >= declared_count(tile) &&
+           !all[parts.back()].cut;
 }
 
 bool TileParts::complete() const
 {
     for (std::uint32_t tile = 0; tile < of_tile.size(); ++tile) {
-        if (of_tile[tile].empty() || of_tile[tile].size() < told(tile)) {
+        if (of_tile[tile].empty() || of_tile[tile].size() < declared_count(tile)) {
             return false;
         }
     }

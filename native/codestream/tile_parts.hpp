@@ -29,7 +29,7 @@ struct TileParts {
     bool has_all_of(std::uint32_t tile) const;
 
 private:
-    std::size_t told(std::uint32_t tile) const; // the largest TNsot of a tile; 0: not given
+    std::size_t declared_count(std::uint32_t tile) const; // the largest TNsot of a tile; 0: not given
 };
 
 // Returns nothing if the codestream is damaged in another way than by truncation.
