@@ -30,10 +30,11 @@ test: setup native-test ## run all tests, the native ones first
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
 	$(BIN)/python -m tests.glymur_suite
 
-lint: setup ## check style and types
+lint: setup ## check style, types and the layers of the native sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/native_layers.py
 
 format: setup ## put the Python sources into their standard form
 	$(BIN)/ruff check --fix-only .

@@ -1,4 +1,4 @@
-"""What the native library (``native/j2kl.h``) does for integer networks and mixtures, as classes of numpy arrays."""
+"""Integer networks and mixtures of the native library (``native/include/j2kl.h``), as classes of numpy arrays."""
 
 from __future__ import annotations
 
