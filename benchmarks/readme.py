@@ -103,16 +103,16 @@ def profiles(rgb: Result, neural: Result, lossless: Result, speed: Result, reade
         ["lossless file size", "100 %", "-", f"{100 + _lossless(lossless):.0f} %"],
         ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
         ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
-        ["j2klearn reads", "the picture", "the picture", "the picture"],
+        ["j2klearn shows", "the picture", "the picture", "the picture"],
         [
-            "other JPEG 2000 programs read",
+            "other JPEG 2000 programs show",
             "the picture",
-            f"an approximation ({readers['mean_psnr']:.0f} dB)",
+            f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
             "a preview of up to 64 pixels",
         ],
         ["lower resolutions", "yes", "yes", "yes"],
-        ["quality layers", "yes", "yes", "one"],
-        ["regions without the rest", "yes", "yes", "no: the whole is decoded"],
+        ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
+        ["decodes a region without the rest", "yes", "yes", "no"],
     ]
     return _table(rows)
 
