@@ -190,3 +190,16 @@ def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossl
     assert source.at == len(payload)
     assert checksums == [zlib.crc32(segment) for segment in segments[coarse:]]
     assert checksum == zlib.crc32(fields + b"".join(segments[:coarse]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_exist(page: Path) -> None:
+    """Paths of the repository; on the architecture page also those below the folder of a table."""
+    folders = [ROOT]
+    if page.name == "architecture.md":
+        folders += [ROOT / "j2klearn" / name for name in ("", "neural", "interop", "transform")]
+    for path in re.findall(r"`([\w./-]+)`", page.read_text("utf-8")):
+        whole = path.startswith(("j2klearn/", "native/", "scripts/", "tests/"))
+        below = page.name == "architecture.md" and path.endswith((".py", "/"))
+        if whole or below:
+            assert any((folder / path).exists() for folder in folders), path
