@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 README = (ROOT / "README.md").read_text()
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 
