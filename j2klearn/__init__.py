@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .api.decode import decode
     from .api.describe import info
     from .api.encode import encode
     from .api.encode_file import encode_file
     from .api.picture_file import PictureFile, open
-    from .ebcot.reader import decode
     from .interop.glymur.jp2k import Jp2k
     from .interop.glymur.jp2kr import Jp2kr
     from .interop.pillow import register_pillow
@@ -41,7 +41,7 @@ _HOMES = {
     "Jp2k": "interop.glymur.jp2k",
     "Jp2kr": "interop.glymur.jp2kr",
     "PictureFile": "api.picture_file",
-    "decode": "ebcot.reader",
+    "decode": "api.decode",
     "encode": "api.encode",
     "encode_file": "api.encode_file",
     "info": "api.describe",

@@ -24,6 +24,7 @@ class Deflate:
     def __init__(self, transform: Any = "9-7", **more: Any) -> None:
         self.config = {"kind": "test", "transform": transform, **more}
         self.name = f"deflate {transform}"
+        self.beside = ()
         self.id = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest()
         self.encoded: list[int] = []  # step codes, one for each time that a picture was coded
         self.decoded: list[int] = []  # numbers of segments

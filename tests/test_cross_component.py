@@ -13,7 +13,6 @@ import safetensors.numpy
 import torch
 
 from j2klearn.errors import CodestreamError, InputError, ModelError
-from j2klearn.models.registry import resolve_entropy
 from j2klearn.neural.coefficients.pyramid import Pyramid
 from j2klearn.neural.cross import median
 from j2klearn.neural.cross.bands import ROLES, inputs_of
@@ -24,6 +23,7 @@ from j2klearn.neural.entropy.backends import mixture
 from j2klearn.neural.entropy.range_coder import cost_bits
 from j2klearn.neural.entropy.wavefront import wavefronts
 from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.registry import resolve_entropy
 from tests.cross_models import TINY, cross_model, networks, pyramids
 
 P2 = {**TINY, "levels": 4}
@@ -328,7 +328,7 @@ def test_weights_that_do_not_fit():
 _CHILD = """
 import sys, hashlib, numpy as np
 from pathlib import Path
-from j2klearn.models.registry import resolve_entropy
+from j2klearn.neural.registry import resolve_entropy
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 model = resolve_entropy(folder / "tiny.safetensors")
 segments = [(folder / f"{i}").read_bytes() for i in range(3)]

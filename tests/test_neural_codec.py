@@ -26,8 +26,8 @@ from j2klearn.errors import (
 from j2klearn.io.pictures import read_picture
 from j2klearn.jp2.metadata import read_metadata
 from j2klearn.metrics.psnr import psnr
-from j2klearn.models import registry
 from j2klearn.models.registry import resolve
+from j2klearn.neural import registry
 from j2klearn.neural.coefficients.quantisation import quality_code, step_of
 from j2klearn.neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
 from tests.neural_models import LOSSLESS, LOSSY, Deflate
@@ -376,11 +376,7 @@ def test_model_files(tmp_path: Path, monkeypatch, picture, file):
         )
         return path
 
-    class Loaded:
-        from_bytes = staticmethod(lambda data: LOSSY)
-
-    monkeypatch.setitem(registry._ENTROPY, "test", (__name__, "Loaded"))
-    monkeypatch.setitem(globals(), "Loaded", Loaded)
+    monkeypatch.setitem(registry.READERS, "test", lambda data: LOSSY)
     path = written("test")
     assert registry.resolve_entropy(path) is LOSSY
     assert registry.resolve_any(str(path)) is LOSSY

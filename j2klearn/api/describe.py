@@ -143,7 +143,7 @@ class Info:
 
 
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from ..models.registry import find_entropy
+    from ..neural.registry import find_entropy
 
     try:
         model = find_entropy(header.model_prefix)

@@ -19,6 +19,7 @@ from ..ebcot.reader import LearnedFile, read
 from ..errors import OptionError, UnsupportedError
 from ..io.sources import Source, open_source
 from ..neural.reader import NeuralFile
+from ..neural.registry import model_finder
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -95,7 +96,7 @@ class PictureFile:
     ) -> None:
         self._codestream = PartialCodestream(source)
         self._neural = NeuralFile.open(self._codestream, model)
-        self._file = None if self._neural else LearnedFile.open(self._codestream, model)
+        self._file = None if self._neural else LearnedFile.open(self._codestream, model_finder(model))
         self._threads, self._max_pixels = threads, max_pixels
         self._header = header = self._neural.header if self._neural else self._codestream.header
         if any(size != (1, 1) for size in header.subsampling):

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..api.decode import decode
 from ..api.encode import encode
 from ..codestream.main_header import read_main_header
 from ..core.limits import MAX_COMPONENTS
-from ..ebcot.reader import decode
 from ..errors import CodestreamError, ModelNotFoundError
 from ..models.registry import resolve
 from .frame import Frame, pack, unpack

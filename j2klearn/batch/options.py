@@ -17,7 +17,8 @@ from ..core.targets import read_targets
 from ..ebcot.effort import check_effort
 from ..errors import OptionError
 from ..models.model import Model
-from ..models.registry import entropy_names, shipped
+from ..models.registry import shipped
+from ..neural.registry import entropy_names
 
 __all__ = ["Coding", "read_options"]
 

@@ -204,8 +204,9 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _models(options: argparse.Namespace) -> None:
-    from ..models.registry import DEFAULT_MODEL, shipped, shipped_entropy
+    from ..models.registry import DEFAULT_MODEL, shipped
     from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+    from ..neural.registry import shipped_entropy
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""

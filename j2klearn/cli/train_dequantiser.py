@@ -53,7 +53,8 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from ..models.registry import resolve, resolve_entropy
+    from ..models.registry import resolve
+    from ..neural.registry import resolve_entropy
     from ..training.data import Patches
     from ..training.dequantisation.decoded import code, code_neural
     from ..training.dequantisation.train import GUIDED, DequantisationSettings, train

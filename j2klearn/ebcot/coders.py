@@ -18,6 +18,7 @@ from ..core.progress import Progress, silent
 from ..core.subbands import Subbands
 from ..core.targets import Targets
 from ..dequantisation.noise import measure
+from ..models.registry import finder
 from ..native import transport
 from ..transform.colour import planes
 from .layout import Layout
@@ -139,7 +140,7 @@ class LearnedCoder(Coder):
         from .reader import LearnedFile
 
         whole = insert_comments(codestream, [self.descriptor.to_bytes()])
-        file = LearnedFile.open(PartialCodestream(open_source(whole)), self.model)
+        file = LearnedFile.open(PartialCodestream(open_source(whole)), finder(lambda: [self.model]))
         assert file is not None
         header = file.header
         tiles = [header.tile_area(tile) for tile in range(header.tiles)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..core.targets import Targets
 from ..errors import OptionError
+from ..models.registry import finder
 from ..transform.colour import planes
 from .coders import LearnedCoder, OrdinaryCoder
 from .rate_control import PSNR_TOLERANCE, File
@@ -136,7 +137,7 @@ def _fitting(file: File, data: bytes) -> Fitting:
 
     coder = file.coder
     assert isinstance(coder, LearnedCoder)
-    learned = LearnedFile.open(PartialCodestream(open_source(data)), coder.model)
+    learned = LearnedFile.open(PartialCodestream(open_source(data)), finder(lambda: [coder.model]))
     assert learned is not None
     return Fitting(
         planes(file.picture),

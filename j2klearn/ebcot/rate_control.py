@@ -58,7 +58,7 @@ class File:
 
     def reached(self, data: bytes, layers: int) -> float:
         """Return the PSNR in dB that a reader gets from the first `layers` layers."""
-        from .reader import decode
+        from ..api.decode import decode
 
         decoded = decode(
             data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.coder.model

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,26 +14,25 @@ from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Colour, Descriptor, Transport, read_comments
 from ..codestream.main_header import HEADROOM, MainHeader, to_wide
 from ..core.geometry import Rect
-from ..core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ..core.limits import MAX_TILES, check_pixels
 from ..core.progress import Progress, silent
 from ..core.request import chosen_components, chosen_resolution, region_area
 from ..core.subbands import Subbands
 from ..core.threads import default_threads
 from ..dequantisation.noise import REACH
 from ..errors import DecodingError, OptionError, SegmentError, TruncatedWarning, UnsupportedError
-from ..io.sources import Source, open_source
 from ..jp2 import boxes
+from ..models.model import Model
+from ..models.registry import Finder, find
 from ..native import transport
-from ..neural.reader import NeuralFile
 from ..transform.colour import pixels
 from .reconstruction import Lattice, read_lattice, reconstruct
 
 if TYPE_CHECKING:
     from ..dequantisation.apply import NoiseMap
     from ..models.model import Model
-    from ..neural.entropy_model import EntropyModel
 
-__all__ = ["LearnedFile", "decode", "part_of_file", "read"]
+__all__ = ["LearnedFile", "part_of_file", "read"]
 
 #: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
 #: rounding where a picture is nearly flat, and a region has to come out like the whole.
@@ -44,95 +42,6 @@ _CARRIER_BITS = 24
 _CUT = 8
 
 _TRUNCATED = "the codestream is truncated"
-
-
-def decode(
-    data: Source,
-    *,
-    reduce: int = 0,
-    layers: int = 0,
-    region: tuple[int, int, int, int] | None = None,
-    model: str | Path | Model | EntropyModel | None = None,
-    components: Sequence[int] | None = None,
-    threads: int | None = None,
-    max_pixels: int | None = MAX_PIXELS,
-    storage_options: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> NDArray[Any]:
-    """Read a picture: JPEG 2000, ordinary or with a learned transform, or of the neural profile.
-
-    Parameters
-    ----------
-    data : bytes, path, binary file object or URL
-        A JP2 file or a codestream. Of a file that can seek, and at a URL that fsspec reads (``https://``, ``s3://``),
-        only those bytes are read that are needed: files with TLM and PLT marker segments tell where they are.
-    reduce : int
-        Highest resolutions to leave out: the sides shrink by ``2 ** reduce``, rounded up.
-    layers : int
-        Quality layers to decode; 0, or more than there are, for all. Files of the neural profile have one.
-    region : (y0, x0, y1, x1), optional
-        Rectangle to decode, in pixels of the full resolution; parts outside the picture are cut off. With `reduce`
-        the result has the samples that the whole picture has there at that resolution. It is cut out of the whole
-        where the file is of the neural profile.
-    model : str, Path or None
-        A model to read the file with, beside the shipped ones and the one that the file may carry; only the one
-        that the file was made with is ever used.
-    components : sequence of int, optional
-        These components alone, as they are coded: without undoing the component transform. Not with the RCT of
-        the neural profile, whose components have more bits than the samples.
-    threads : int, optional
-        Threads of the base wavelet and of OpenJPEG; all processors if not given.
-    max_pixels : int or None
-        Limit of the pixels decoded; in the neural profile those of the whole picture at its resolution.
-    storage_options : dict, optional
-        Options of fsspec's file system, for a URL.
-    progress : callable, optional
-        Called with the share of the work done, 0 to 1, and the name of the stage.
-
-    Returns
-    -------
-    ndarray, shape (h, w) or (h, w, C)
-        uint8 up to 8 bits per sample, else uint16; int8 or int16 where samples are signed.
-
-    Raises
-    ------
-    CodestreamError
-        If `data` cannot be read; `SegmentError` and `UnsupportedError` are kinds of it.
-    ModelNotFoundError
-        If the file needs a model that is not installed.
-    OptionError
-        If `reduce`, `layers`, `region` or `components` cannot be met.
-    LimitError
-        If there are more than `max_pixels` pixels to decode.
-
-    Warns
-    -----
-    TruncatedWarning
-        If the codestream or the payload ends early; what was there has been decoded.
-    """
-    codestream = PartialCodestream(open_source(data, storage_options))
-    neural = NeuralFile.open(codestream, model)
-    if neural is not None:
-        return neural.requested(
-            reduce=reduce,
-            layers=layers,
-            region=region,
-            components=components,
-            threads=threads,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
-    return read(
-        codestream,
-        LearnedFile.open(codestream, model),
-        reduce=reduce,
-        layers=layers,
-        region=region,
-        components=components,
-        threads=threads,
-        max_pixels=max_pixels,
-        progress=progress,
-    )
 
 
 def read(
@@ -252,19 +161,6 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
         raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
 
 
-def _find_model(
-    descriptor: Descriptor, weights: bytes | None, model: str | Path | Model | EntropyModel | None
-) -> Model:
-    from ..models.model import Model
-    from ..models.registry import find, resolve_any
-
-    given = None if model is None else resolve_any(model)
-    extra = [given] if isinstance(given, Model) else []
-    if weights is not None:
-        extra.append(Model.from_bytes(weights))
-    return find(descriptor.model_id, extra)
-
-
 @dataclass(frozen=True)
 class LearnedFile:
     """A learned file, ready to be read any number of times, by several threads at once."""
@@ -275,21 +171,31 @@ class LearnedFile:
     lattice: Lattice
 
     @classmethod
-    def open(
-        cls, codestream: PartialCodestream, model: str | Path | Model | EntropyModel | None = None
-    ) -> LearnedFile | None:
-        """Return what a codestream holds; None where it has no learned-transform segment."""
+    def open(cls, codestream: PartialCodestream, find: Finder = find) -> LearnedFile | None:
+        """Return what a codestream holds; None where it has no learned-transform segment.
+
+        Parameters
+        ----------
+        codestream : PartialCodestream
+            The file's.
+        find : callable
+            Finds the file's model by its id, also among the one that the file carries.
+
+        Raises
+        ------
+        SegmentError
+            If the segment is damaged, or contradicts the main header.
+        ModelNotFoundError
+            If the model is not installed.
+        """
         header = codestream.header
         descriptor, weights = read_comments(header.binary_comments)
         if descriptor is None:
             return None
         _check(descriptor, header)
-        return cls(
-            codestream,
-            descriptor,
-            _find_model(descriptor, weights, model),
-            read_lattice(codestream.head, header),
-        )
+        embedded = [] if weights is None else [Model.from_bytes(weights)]
+        model = find(descriptor.model_id, embedded)
+        return cls(codestream, descriptor, model, read_lattice(codestream.head, header))
 
     @property
     def header(self) -> MainHeader:

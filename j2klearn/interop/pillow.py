@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from ..access.partial_codestream import PartialCodestream
+from ..api.decode import decode
 from ..api.encode import encode
 from ..core.geometry import Rect
-from ..ebcot.reader import decode
 from ..errors import InputError, OptionError, UnsupportedError
 from ..io.sources import open_source
 from ..jp2.metadata import Metadata, add_metadata, read_metadata

@@ -13,24 +13,24 @@ from typing import Any
 
 from ..errors import ModelError
 
-__all__ = ["check_config", "check_context_config", "check_cross_component_config"]
+__all__ = ["BLOCKS", "FLAGS", "Options", "Values", "check_config"]
 
 _CHANNELS = range(1, 65)
-_BLOCKS = range(17)
+BLOCKS = range(17)
 _LAYERS = range(2, 17)
 _KERNELS = (1, 3, 5, 7)
-_FLAGS = (False, True)
+FLAGS = (False, True)
 
 #: Values that there can be.
-_Values = range | tuple[Any, ...]
+Values = range | tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
     """Options that have to be there, and options that may be, each with the values that it can have."""
 
-    required: Mapping[str, _Values]
-    optional: Mapping[str, _Values]
+    required: Mapping[str, Values]
+    optional: Mapping[str, Values]
 
     def check(self, what: str, options: object, ignored: frozenset[str] = frozenset()) -> None:
         if not isinstance(options, Mapping):
@@ -47,18 +47,18 @@ class _Options:
 
 
 _OPERATORS = {
-    "proposal-opacity": _Options(
+    "proposal-opacity": Options(
         {
             "proposals": _CHANNELS,
             "width": _CHANNELS,
-            "blocks": _BLOCKS,
+            "blocks": BLOCKS,
             "first_kernel": _KERNELS,
-            "zero_dc": _FLAGS,
+            "zero_dc": FLAGS,
         },
         {"last_kernel": _KERNELS, "normalisation": ("sum", "log")},
     ),
-    "iwave": _Options({"width": _CHANNELS, "layers": _LAYERS}, {}),
-    "iwave++": _Options({"width": _CHANNELS}, {}),
+    "iwave": Options({"width": _CHANNELS, "layers": _LAYERS}, {}),
+    "iwave++": Options({"width": _CHANNELS}, {}),
 }
 
 
@@ -66,23 +66,23 @@ _OPERATORS = {
 class _Structure:
     """A structure's own options, and the steps that have to be and may be learned."""
 
-    options: _Options
+    options: Options
     steps: frozenset[str]
     further: frozenset[str] = frozenset()
 
 
 _STRUCTURES = {
-    "fixed": _Structure(_Options({"base": ("9-7",)}, {}), frozenset()),
+    "fixed": _Structure(Options({"base": ("9-7",)}, {}), frozenset()),
     "hybrid": _Structure(
-        _Options({"base": ("9-7", "5-3")}, {"gains": ("measured",)}), frozenset({"h2l", "l2h"})
+        Options({"base": ("9-7", "5-3")}, {"gains": ("measured",)}), frozenset({"h2l", "l2h"})
     ),
     "predict-update": _Structure(
-        _Options({"base": ("5-3", "9-7")}, {"shared": _FLAGS, "scales": _FLAGS}),
+        Options({"base": ("5-3", "9-7")}, {"shared": FLAGS, "scales": FLAGS}),
         frozenset({"predict", "update"}),
         frozenset({"h2l", "l2h"}),
     ),
     "update-predict": _Structure(
-        _Options({"base": ("1-3",)}, {"shared": _FLAGS, "scales": _FLAGS}),
+        Options({"base": ("1-3",)}, {"shared": FLAGS, "scales": FLAGS}),
         frozenset({"predict"}),
         frozenset({"l2h"}),
     ),
@@ -92,8 +92,8 @@ _STRUCTURES = {
 #: Networks for learned de-quantisation by their ``kind``; the one without is
 #: `j2klearn.dequantisation.networks.Dequantiser`.
 _DEQUANTISERS = {
-    "": _Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
-    "guided": _Options(
+    "": Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
+    "guided": Options(
         {
             "width": _CHANNELS,
             "pairs": range(1, 5),
@@ -102,7 +102,7 @@ _DEQUANTISERS = {
         },
         {},
     ),
-    "residual": _Options({"width": _CHANNELS, "blocks": range(1, 15), "told": _FLAGS}, {}),
+    "residual": Options({"width": _CHANNELS, "blocks": range(1, 15), "told": FLAGS}, {}),
 }
 
 
@@ -141,7 +141,7 @@ def check_config(config: object) -> dict[str, Any]:
         raise ModelError("a model's configuration has to be a table")
     structure: _Structure = _named(config, "structure", _STRUCTURES)
     known = structure.steps | structure.further
-    operator = _Options({}, {}) if not known else _named(config, "operator", _OPERATORS)
+    operator = Options({}, {}) if not known else _named(config, "operator", _OPERATORS)
     steps = known & set(config)
     if not structure.steps <= steps:
         raise ModelError(f"the model lacks one of its steps, {', '.join(sorted(structure.steps))}")
@@ -153,95 +153,6 @@ def check_config(config: object) -> dict[str, Any]:
         operator.check(f"the model's {step}", config[step])
         if config["operator"] == "proposal-opacity" and _half_width(config[step]) < 1:
             raise ModelError(f"the model's {step} reads no neighbours")
-    return dict(config)
-
-
-_ENTROPY_MODEL = "the entropy model"
-_NETWORK: dict[str, _Values] = {"width": range(8, 257), "blocks": _BLOCKS, "layers": range(9)}
-_FIRST = _Options(_NETWORK, {})
-_SECOND = _Options({**_NETWORK, "conditioned": _FLAGS}, {"predicted": _FLAGS})
-
-
-def _check_name(what: str, named: object) -> None:
-    """Raise `ModelError` if `named` does not name another model by ``name`` and ``id``."""
-    sound = isinstance(named, Mapping) and set(named) == {"name", "id"}
-    if not sound or not all(isinstance(value, str) and 0 < len(value) <= 64 for value in named.values()):  # type: ignore[attr-defined]
-        raise ModelError(f"{what} has to be told by name and id")
-
-
-def check_context_config(config: object) -> dict[str, Any]:
-    """Return a copy of the configuration of an entropy model if it is one that can be.
-
-    Parameters
-    ----------
-    config : object
-        A mapping; see `j2klearn.neural.context.model.ContextModel`.
-
-    Raises
-    ------
-    ModelError
-        If it is not.
-    """
-    tables = frozenset({"kind", "transform", "dequantiser", "first", "second"})
-    known: dict[str, _Values] = {"learned_levels": range(33), "adaptive": _FLAGS, "corrected": _FLAGS}
-    options = _Options({"mixtures": range(1, 5)}, known)
-    checked = _check_entropy_model(config, "context", options, tables, ("9-7", "5-3"))
-    if checked.get("corrected") and checked["transform"] != "5-3":
-        raise ModelError(f"{_ENTROPY_MODEL} is corrected, which only one of lossless pictures can be")
-    _FIRST.check(f"{_ENTROPY_MODEL}'s first network", checked.get("first"))
-    _SECOND.check(f"{_ENTROPY_MODEL}'s second network", checked.get("second"))
-    if checked["second"].get("predicted") and not checked["second"]["conditioned"]:
-        raise ModelError(
-            f"{_ENTROPY_MODEL}'s second network is predicted from components that it does not know"
-        )
-    return checked
-
-
-_CROSS_COMPONENT = _Options(
-    {
-        "levels": range(1, 9),
-        "mixtures": range(1, 5),
-        "features": range(2, 257),
-        "hidden": range(1, 129),
-        "blocks": range(1, 9),
-        "dense": range(9),
-        "shared": _FLAGS,
-        "conditioned": _FLAGS,
-        "told": _FLAGS,
-    },
-    {"learned_levels": range(33), "gains": ("nominal",)},
-)
-
-
-def check_cross_component_config(config: object) -> dict[str, Any]:
-    """Return a copy of the configuration of an entropy model of the kind "cross-component" if it is one that can be.
-
-    Parameters
-    ----------
-    config : object
-        A mapping; see `j2klearn.neural.cross.model.CrossComponentModel`.
-
-    Raises
-    ------
-    ModelError
-        If it is not.
-    """
-    tables = frozenset({"kind", "transform", "dequantiser"})
-    return _check_entropy_model(config, "cross-component", _CROSS_COMPONENT, tables, ("9-7",))
-
-
-def _check_entropy_model(
-    config: object, kind: str, options: _Options, tables: frozenset[str], wavelets: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return a copy of an entropy model's configuration if its own options, and the models that it names, can be."""
-    what = _ENTROPY_MODEL
-    if not isinstance(config, Mapping) or config.get("kind") != kind:
-        raise ModelError("the model is no entropy model of a kind that this version of j2klearn knows")
-    options.check(what, config, tables)
-    if config.get("transform") not in wavelets:
-        _check_name(f"{what}'s transform", config.get("transform"))
-    if "dequantiser" in config:
-        _check_name(f"{what}'s dequantiser", config["dequantiser"])
     return dict(config)
 
 

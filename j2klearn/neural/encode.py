@@ -17,7 +17,6 @@ from ..core.targets import DEFAULT_RATIO, Number, read_targets
 from ..core.threads import default_threads
 from ..errors import OptionError
 from ..metrics.psnr import psnr
-from ..models.registry import resolve_entropy
 from ..transform.colour import pixels, planes, reversible_planes
 from .coefficients.quantisation import (
     centroids,
@@ -34,6 +33,7 @@ from .format.container import wrapped
 from .format.payload import Header, write_payload
 from .format.preview import make_preview, packet_budget
 from .rate_search import Estimate, search_psnr, search_size
+from .registry import resolve_entropy
 from .restoration import choose_noise, restore
 from .subband_transform import analyse_reversible, is_lossless, named_model, transform_of
 
@@ -225,9 +225,9 @@ class _Quantised:
 class _Lossy(_Job):
     def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
         super().__init__(picture, model, threads, progress)
-        self.transform = transform_of(model.config, ict=picture.ict, threads=threads)
+        self.transform = transform_of(model.config, model.beside, ict=picture.ict, threads=threads)
         named = model.config.get("dequantiser")
-        self.restorer = None if named is None else named_model(named)
+        self.restorer = None if named is None else named_model(named, model.beside)
         self.planes = planes(picture)
         self.coefficients = self.transform.analyse(
             self.planes, self.levels, lambda share: progress(_ANALYSED * share, "lifting")

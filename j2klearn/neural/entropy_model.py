@@ -1,15 +1,22 @@
-"""What the profile asks of an entropy model: pyramids to bytes, a segment for every resolution, and back."""
+"""What the neural profile asks of an entropy model, and what those that lie in files have in common."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
+from numpy.typing import NDArray
+
+from ..core.limits import MAX_ENTROPY_MODEL_BYTES
 from ..core.subbands import Subbands
+from ..errors import ModelError
+from ..models import weights
+from ..models.model import Model
 from .coefficients.pyramid import Pyramid
 from .coefficients.reconstruction_points import Points
 
-__all__ = ["EntropyModel"]
+__all__ = ["EntropyModel", "StoredModel"]
 
 
 class EntropyModel(Protocol):
@@ -20,6 +27,9 @@ class EntropyModel(Protocol):
     ``"learned_levels"`` (5 if not given) are the levels with learned steps. ``"dequantiser"``, a table of ``name`` and
     ``id`` too, is the transform model whose network for learned de-quantisation decoders use.
     """
+
+    #: Transforms that the model names and that were found in the folder of its file.
+    beside: tuple[Model, ...]
 
     @property
     def id(self) -> bytes:
@@ -136,3 +146,75 @@ class EntropyModel(Protocol):
         CodestreamError
             If the segments cannot be decoded.
         """
+
+
+class StoredModel:
+    """An entropy model in a safetensors file: configuration, integers and a card.
+
+    Parameters
+    ----------
+    config : dict
+        What the model is, checked.
+    tensors : mapping of str to ndarray
+        Its integers, under the names of its parts.
+    card : dict, optional
+        Whatever a person wants to know. It does not enter the id.
+
+    Attributes
+    ----------
+    beside : tuple of Model
+        Transforms that the model names and that were found in the folder of its file.
+
+    Raises
+    ------
+    ModelError
+        If a tensor belongs to no part.
+    """
+
+    #: Prefixes of the names of tensors, one for each network.
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, config: dict[str, Any], tensors: Mapping[str, NDArray[Any]], card: dict[str, Any] | None = None
+    ) -> None:
+        self.config = config
+        self.card = dict(card or {})
+        self.beside: tuple[Model, ...] = ()
+        self._tensors = dict(tensors)
+        if any(key.partition(".")[0] not in self.parts for key in tensors):
+            raise ModelError("the model's weights are not those that its configuration asks for")
+
+    @property
+    def name(self) -> str:
+        return str(self.card.get("name", "unnamed"))
+
+    @functools.cached_property
+    def id(self) -> bytes:
+        """SHA-256 over the configuration and the weights, 32 bytes."""
+        return weights.digest(self.config, self._tensors)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.size for key, tensor in self._tensors.items() if not key.endswith("shift"))
+
+    def tensors_of(self, part: str) -> dict[str, NDArray[Any]]:
+        """Return the integers of one part by name."""
+        prefix = f"{part}."
+        return {k.removeprefix(prefix): v for k, v in self._tensors.items() if k.startswith(prefix)}
+
+    def to_bytes(self) -> bytes:
+        """Return the model as a safetensors file."""
+        return weights.write(self.config, self._tensors, self.card)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a model file.
+
+        Raises
+        ------
+        ModelError
+            If `data` is no file of such a model.
+        """
+        config, tensors, card = weights.read(data, MAX_ENTROPY_MODEL_BYTES)
+        return cls(config, tensors, card)

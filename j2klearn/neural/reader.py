@@ -20,12 +20,12 @@ from ..core.request import chosen_components, chosen_resolution, region_area
 from ..core.threads import default_threads
 from ..errors import OptionError, SegmentError, TruncatedWarning
 from ..models.model import Model
-from ..models.registry import find_entropy, resolve_any
 from ..transform.colour import pixels, reversible_pixels
 from .coefficients.quantisation import dequantised, model_code, step_of
 from .coefficients.reconstruction_points import Points
 from .format.container import open_payload
 from .format.payload import Header, Segments
+from .registry import find_entropy, resolve_any
 from .restoration import restore
 from .subband_transform import is_lossless, named_model, synthesise_reversible, transform_of
 
@@ -83,7 +83,7 @@ class NeuralFile:
         found = find_entropy(header.model_prefix, entropy)
         if is_lossless(found.config) != header.lossless or found.levels(header.shape) != header.levels:
             raise SegmentError("the header of the neural payload contradicts the model that it names")
-        return cls(header, segments, size, found, transforms)
+        return cls(header, segments, size, found, (*transforms, *found.beside))
 
     def read(
         self,

@@ -24,8 +24,9 @@ from ...errors import CodestreamError, ModelNotFoundError, OptionError
 from ...io.pictures import read_picture, write_picture
 from ...jp2.boxes import find_codestream
 from ...layers import keep_layers, plt_bytes
-from ...models.registry import DEFAULT_MODEL, entropy_names, is_entropy_model, resolve, resolve_any, shipped
+from ...models.registry import DEFAULT_MODEL, resolve, shipped
 from ...native.library import openjpeg_version
+from ...neural.registry import entropy_names, is_entropy_model, resolve_any
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]
 

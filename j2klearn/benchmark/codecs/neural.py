@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import __version__, decode, encode
-from ...models.registry import entropy_names, resolve_entropy
+from ...neural.registry import entropy_names, resolve_entropy
 from .j2k import Kind, Samples
 
 __all__ = ["Neural"]

@@ -29,6 +29,7 @@ from ...native import transport
 from ...neural.format.container import open_payload
 from ...neural.format.payload import Header
 from ...neural.reader import NeuralFile
+from ...neural.registry import model_finder
 from .boxes import remember
 from .errors import (
     InvalidFileError,
@@ -394,7 +395,9 @@ class Jp2kr(glymur.Jp2kr):
         if self._learned is not None and self._learned[0] == stamp:
             return self._learned[1]
         codestream = PartialCodestream(open_source(self.path))
-        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(codestream, self._model)
+        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(
+            codestream, model_finder(self._model)
+        )
         if file is not None:
             self._original._learned = (stamp, file)
         return file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...models.registry import resolve_any
+from ...neural.registry import resolve_any
 
 if TYPE_CHECKING:
     from ...models.model import Model

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ...core.limits import MAX_ENTROPY_MODEL_BYTES
 from ...core.subbands import Subbands
-from ...errors import ModelError
-from ...models import weights
-from ...models.config import check_context_config
 from ..coefficients.expectation import WEIGHT
 from ..coefficients.pyramid import Pyramid, check_pyramids, default_levels
 from ..coefficients.reconstruction_points import Points
+from ..config import check_context_config
 from ..entropy.backends import mixture
+from ..entropy_model import StoredModel
 from ..integer.backends import kernels
 from .rdo_choice import Chooser
 from .segments import Counter, Reader, Writer
@@ -38,7 +36,7 @@ _COARSEST = 4
 Report = Callable[[float], None]
 
 
-class ContextModel:
+class ContextModel(StoredModel):
     """An entropy model: two context networks, for the first component and for those that know the ones before.
 
     Parameters
@@ -64,38 +62,12 @@ class ContextModel:
         If the configuration is not one that can be, or the weights do not fit it.
     """
 
+    parts = ("first", "second")
+
     def __init__(
         self, config: dict[str, Any], tensors: Mapping[str, NDArray[Any]], card: dict[str, Any] | None = None
     ) -> None:
-        self.config = check_context_config(config)
-        self.card = dict(card or {})
-        self._tensors = dict(tensors)
-        if any(not key.startswith(("first.", "second.")) for key in tensors):
-            raise ModelError("the model's weights are not those that its configuration asks for")
-
-    @property
-    def name(self) -> str:
-        return str(self.card.get("name", "unnamed"))
-
-    @functools.cached_property
-    def id(self) -> bytes:
-        """SHA-256 over the configuration and the weights, 32 bytes."""
-        return weights.digest(self.config, self._tensors)
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(tensor.size for key, tensor in self._tensors.items() if not key.endswith("shift"))
-
-    def to_bytes(self) -> bytes:
-        """Return the model as a safetensors file."""
-        return weights.write(self.config, self._tensors, self.card)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> ContextModel:
-        """Read a model file; `ModelError` if it is none."""
-        config, tensors, card = weights.read(data, MAX_ENTROPY_MODEL_BYTES)
-        return cls(config, tensors, card)
+        super().__init__(check_context_config(config), tensors, card)
 
     @property
     def lossless(self) -> bool:
@@ -126,11 +98,8 @@ class ContextModel:
         from .integer_network import IntegerNetwork
 
         options = self.config[part]
-        tensors = {
-            k.removeprefix(f"{part}."): v for k, v in self._tensors.items() if k.startswith(f"{part}.")
-        }
         return IntegerNetwork(
-            tensors,
+            self.tensors_of(part),
             inputs=inputs.count(options),
             width=options["width"],
             blocks=options["blocks"],

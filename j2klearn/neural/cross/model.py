@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ...core.limits import MAX_ENTROPY_MODEL_BYTES
 from ...core.subbands import Subbands
-from ...errors import ModelError
-from ...models import weights
-from ...models.config import check_cross_component_config
 from ..coefficients.pyramid import Pyramid, check_pyramids
 from ..coefficients.quantisation import quantised
 from ..coefficients.reconstruction_points import Points
+from ..config import check_cross_component_config
 from ..entropy.backends import mixture
+from ..entropy_model import StoredModel
 from ..integer.backends import kernels
 from .bands import ROLES
 
@@ -31,7 +29,7 @@ MIXTURES = "gaussian"
 Report = Callable[[float], None]
 
 
-class CrossComponentModel:
+class CrossComponentModel(StoredModel):
     """An entropy model: the modules of components on their own, and of those that know others (P2).
 
     Parameters
@@ -56,38 +54,12 @@ class CrossComponentModel:
         If the configuration is not one that can be, or the weights do not fit it.
     """
 
+    parts = ("luma", "chroma")
+
     def __init__(
         self, config: dict[str, Any], tensors: Mapping[str, NDArray[Any]], card: dict[str, Any] | None = None
     ) -> None:
-        self.config = check_cross_component_config(config)
-        self.card = dict(card or {})
-        self._tensors = dict(tensors)
-        if any(not key.startswith(("luma.", "chroma.")) for key in tensors):
-            raise ModelError("the model's weights are not those that its configuration asks for")
-
-    @property
-    def name(self) -> str:
-        return str(self.card.get("name", "unnamed"))
-
-    @functools.cached_property
-    def id(self) -> bytes:
-        """SHA-256 over the configuration and the weights, 32 bytes."""
-        return weights.digest(self.config, self._tensors)
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(tensor.size for key, tensor in self._tensors.items() if not key.endswith("shift"))
-
-    def to_bytes(self) -> bytes:
-        """Return the model as a safetensors file."""
-        return weights.write(self.config, self._tensors, self.card)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> CrossComponentModel:
-        """Read a model file; `ModelError` if it is none."""
-        config, tensors, card = weights.read(data, MAX_ENTROPY_MODEL_BYTES)
-        return cls(config, tensors, card)
+        super().__init__(check_cross_component_config(config), tensors, card)
 
     @functools.cached_property
     def luma(self) -> IntegerCrossNetwork:
@@ -102,10 +74,7 @@ class CrossComponentModel:
     def _network(self, part: str, roles: Sequence[int]) -> IntegerCrossNetwork:
         from .integer_network import IntegerCrossNetwork
 
-        tensors = {
-            k.removeprefix(f"{part}."): v for k, v in self._tensors.items() if k.startswith(f"{part}.")
-        }
-        return IntegerCrossNetwork(tensors, self.config, roles)
+        return IntegerCrossNetwork(self.tensors_of(part), self.config, roles)
 
     def levels(self, shape: tuple[int, int]) -> int:
         """Return the decompositions of a picture: as many of any."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError, OptionError
-from ...models.config import check_context_config
 from ...models.registry import resolve
+from ...neural.config import check_context_config
 from ..settings import read_tables, settings_of
 
 __all__ = ["ContextSettings", "read_context_config"]

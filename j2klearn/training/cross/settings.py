@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import ModelError, OptionError
-from ...models.config import check_config, check_cross_component_config
+from ...models.config import check_config
 from ...models.model import Model
 from ...models.registry import resolve
+from ...neural.config import check_cross_component_config
 from ..settings import read_tables, settings_of
 
 __all__ = ["CrossConfig", "CrossSettings", "read_cross_config"]

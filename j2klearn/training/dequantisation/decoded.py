@@ -19,6 +19,7 @@ from ...ebcot.reader import LearnedFile
 from ...errors import OptionError
 from ...io.sources import open_source
 from ...models.model import Model
+from ...models.registry import finder
 from ...neural.coefficients.quantisation import component_norms
 from ...neural.entropy_model import EntropyModel
 from ...neural.reader import NeuralFile
@@ -137,7 +138,7 @@ def code(
     for index, patch in enumerate(bar):
         factor = 2.0 ** rng.uniform(-_SPREAD, _SPREAD)
         data = encode(patch, bpp=[rate * factor for rate in bpp], model=model, fallback=False, threads=1)
-        file = LearnedFile.open(PartialCodestream(open_source(data)), model)
+        file = LearnedFile.open(PartialCodestream(open_source(data)), finder(lambda: [model]))
         assert file is not None
         area = file.header.area
         for layer in sorted(rng.choice(len(bpp), layers, replace=False) + 1):

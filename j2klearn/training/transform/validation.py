@@ -49,8 +49,8 @@ class Validation:
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
         """Return the mean rates in bits per pixel and the mean PSNRs in dB of one file with layers per picture."""
+        from ...api.decode import decode
         from ...api.encode import encode
-        from ...ebcot.reader import decode
         from ...layers import keep_layers
 
         points = np.zeros((len(_RATES), 2))
