@@ -18,6 +18,8 @@ from j2klearn.cli import main
 from j2klearn.codestream.learned_segment import Descriptor, noise_fits
 from j2klearn.core.geometry import Rect
 from j2klearn.core.noise_table import NoiseTable
+from j2klearn.core.request import ReadRequest
+from j2klearn.core.run import Run
 from j2klearn.core.subbands import Subbands
 from j2klearn.dequantisation.apply import NoiseMap, dequantise
 from j2klearn.dequantisation.networks import (
@@ -27,7 +29,7 @@ from j2klearn.dequantisation.networks import (
     dequantiser_of,
 )
 from j2klearn.dequantisation.noise import REACH, measure
-from j2klearn.ebcot.reader import LearnedFile
+from j2klearn.ebcot.learned_file import LearnedFile
 from j2klearn.errors import ModelError, SegmentError
 from j2klearn.io.sources import open_source
 from j2klearn.layers import keep_layers
@@ -109,7 +111,9 @@ def test_strips_tell_the_noise_of_their_tiles(picture, tmp_path):
 def test_lower_resolutions_and_flat_pictures(picture):
     data = j2klearn.encode(picture, bpp=0.5)
     file = opened(data)
-    half = np.clip(np.rint(LearnedFile.read(file, file.header.area, 1)), 0, 255).astype(np.uint8)
+    half = np.clip(np.rint(file.read(ReadRequest(file.header.area, 1), Run()).samples), 0, 255).astype(
+        np.uint8
+    )
     assert np.array_equal(j2klearn.decode(data, reduce=1), half)
     for value in (0, 77, 255):
         flat = np.full((100, 90), value, np.uint8)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from ..access.partial_codestream import PartialCodestream
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress
-from ..ebcot.reader import LearnedFile, read
-from ..io.sources import Source, open_source
-from ..neural.reader import NeuralFile
-from ..neural.registry import model_finder
+from ..core.run import Run
+from ..io.sources import Source
+from .opened_file import OpenedFile
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -87,26 +85,6 @@ def decode(
     TruncatedWarning
         If the codestream or the payload ends early; what was there has been decoded.
     """
-    codestream = PartialCodestream(open_source(data, storage_options))
-    neural = NeuralFile.open(codestream, model)
-    if neural is not None:
-        return neural.requested(
-            reduce=reduce,
-            layers=layers,
-            region=region,
-            components=components,
-            threads=threads,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
-    return read(
-        codestream,
-        LearnedFile.open(codestream, model_finder(model)),
-        reduce=reduce,
-        layers=layers,
-        region=region,
-        components=components,
-        threads=threads,
-        max_pixels=max_pixels,
-        progress=progress,
-    )
+    file = OpenedFile(data, model, storage_options)
+    run = Run.of(threads, progress, max_pixels)
+    return file.read(run, reduce=reduce, layers=layers, region=region, components=components)

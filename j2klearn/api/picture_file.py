@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..access.partial_codestream import PartialCodestream
 from ..core.geometry import Rect
 from ..core.indexing import LOWEST, select
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
-from ..ebcot.reader import LearnedFile, read
+from ..core.run import Run
 from ..errors import OptionError, UnsupportedError
-from ..io.sources import Source, open_source
-from ..neural.reader import NeuralFile
-from ..neural.registry import model_finder
+from ..io.sources import Source
+from .opened_file import OpenedFile
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -63,7 +62,7 @@ def open(
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
-    return PictureFile(open_source(source, storage_options), model, threads, max_pixels)
+    return PictureFile(source, model, threads, max_pixels, storage_options)
 
 
 class PictureFile:
@@ -93,12 +92,11 @@ class PictureFile:
         model: str | Path | Model | EntropyModel | None,
         threads: int | None,
         max_pixels: int | None,
+        storage_options: dict[str, Any] | None,
     ) -> None:
-        self._codestream = PartialCodestream(source)
-        self._neural = NeuralFile.open(self._codestream, model)
-        self._file = None if self._neural else LearnedFile.open(self._codestream, model_finder(model))
-        self._threads, self._max_pixels = threads, max_pixels
-        self._header = header = self._neural.header if self._neural else self._codestream.header
+        self._file = OpenedFile(source, model, storage_options)
+        self._run = Run.of(threads, None, max_pixels)
+        self._header = header = self._file.header
         if any(size != (1, 1) for size in header.subsampling):
             raise UnsupportedError(
                 "the components of this picture differ in size: j2klearn does not resample them"
@@ -113,7 +111,7 @@ class PictureFile:
         self.dtype = np.dtype(f"{kind}{1 if max(header.precisions) <= 8 else 2}")
         self.levels, self.layers = header.levels, header.layers
         self.tile_size = (min(header.tile_size[0], area.height), min(header.tile_size[1], area.width))
-        self.learned = self._file is not None or self._neural is not None
+        self.learned = self._file.learned is not None or self._file.neural is not None
 
     @property
     def ndim(self) -> int:
@@ -140,18 +138,8 @@ class PictureFile:
         progress: Progress | None = None,
     ) -> NDArray[Any]:
         """Decode the picture or a part of it; arguments, result and errors are those of `j2klearn.decode`."""
-        options: dict[str, Any] = {
-            "reduce": reduce,
-            "layers": layers,
-            "region": region,
-            "components": components,
-            "threads": self._threads,
-            "max_pixels": self._max_pixels,
-            "progress": progress,
-        }
-        if self._neural is not None:
-            return self._neural.requested(**options)
-        return read(self._codestream, self._file, **options)
+        run = self._run if progress is None else replace(self._run, progress=progress)
+        return self._file.read(run, reduce=reduce, layers=layers, region=region, components=components)
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
         selection = select(index, self.shape)

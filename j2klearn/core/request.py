@@ -1,13 +1,112 @@
-"""What a reader asks of a picture, checked: a region, some components."""
+"""What a reader asks of a picture, checked: an area at a resolution, quality layers, some components."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
 
 from ..errors import OptionError
 from .geometry import Rect
+from .limits import check_pixels
 
-__all__ = ["chosen_components", "chosen_resolution", "region_area"]
+__all__ = ["Decoded", "PictureHeader", "ReadRequest", "chosen_components", "chosen_resolution", "region_area"]
+
+
+class PictureHeader(Protocol):
+    """What every profile's header says of its picture."""
+
+    @property
+    def area(self) -> Rect:
+        """What the picture covers on the reference grid."""
+
+    @property
+    def components(self) -> int:
+        """Number of components."""
+
+    @property
+    def levels(self) -> int:
+        """Decomposition levels."""
+
+    @property
+    def layers(self) -> int:
+        """Quality layers."""
+
+
+class Decoded(NamedTuple):
+    """Samples, and what is missing of them where the file ends early: None if it is whole."""
+
+    samples: NDArray[Any]
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """What is to be decoded.
+
+    Attributes
+    ----------
+    area : Rect
+        On the reference grid, within the picture.
+    reduce : int
+        Highest resolutions to leave out.
+    layers : int
+        Quality layers to decode; 0 for all.
+    components : tuple of int or None
+        These alone, as they are coded; None for all, with the component transform undone.
+    """
+
+    area: Rect
+    reduce: int = 0
+    layers: int = 0
+    components: tuple[int, ...] | None = None
+
+    @property
+    def wanted(self) -> Rect:
+        """The area at the resolution asked for."""
+        return self.area.resolution(self.reduce)
+
+    @classmethod
+    def checked(
+        cls,
+        header: PictureHeader,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        region: tuple[int, int, int, int] | None = None,
+        components: Sequence[int] | None = None,
+        max_pixels: int | None = None,
+        whole: bool = False,
+    ) -> ReadRequest:
+        """Check what a caller asks of a picture.
+
+        Parameters
+        ----------
+        header : PictureHeader
+            The picture's.
+        reduce, layers, region, components, max_pixels
+            As in `j2klearn.decode`.
+        whole : bool
+            The picture is decoded whole, and the region cut out of it: the limit of pixels is for the whole.
+
+        Raises
+        ------
+        OptionError
+            If it cannot be met.
+        LimitError
+            If there are more than `max_pixels` pixels to decode.
+        """
+        reduce = chosen_resolution(reduce, header.levels)
+        if not isinstance(layers, int) or layers < 0:
+            raise OptionError(f"layers is 0 (all) or a number of quality layers, not {layers!r}")
+        area = header.area if region is None else region_area(region, header.area)
+        check_pixels(*(header.area if whole else area).resolution(reduce).shape, max_pixels)
+        if not area.resolution(reduce).size:
+            raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
+        chosen = None if components is None else tuple(chosen_components(components, header.components))
+        return cls(area, reduce, min(layers, header.layers), chosen)
 
 
 def chosen_resolution(reduce: object, levels: int) -> int:

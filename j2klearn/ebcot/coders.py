@@ -137,7 +137,7 @@ class LearnedCoder(Coder):
             return None
         from ..access.partial_codestream import PartialCodestream
         from ..io.sources import open_source
-        from .reader import LearnedFile
+        from .learned_file import LearnedFile
 
         whole = insert_comments(codestream, [self.descriptor.to_bytes()])
         file = LearnedFile.open(PartialCodestream(open_source(whole)), finder(lambda: [self.model]))

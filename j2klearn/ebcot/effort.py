@@ -133,7 +133,7 @@ def _fitting(file: File, data: bytes) -> Fitting:
     from ..access.partial_codestream import PartialCodestream
     from ..io.sources import open_source
     from .fitting import Fitting
-    from .reader import LearnedFile
+    from .learned_file import LearnedFile
 
     coder = file.coder
     assert isinstance(coder, LearnedCoder)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
-from ..core.geometry import Rect
-from ..core.limits import check_pixels
 from ..core.progress import Progress, silent
-from ..core.request import chosen_components, chosen_resolution, region_area
-from ..core.threads import default_threads
-from ..errors import OptionError, SegmentError, TruncatedWarning
+from ..core.request import Decoded, ReadRequest
+from ..core.run import Run
+from ..errors import OptionError, SegmentError
 from ..models.model import Model
 from ..transform.colour import pixels, reversible_pixels
 from .coefficients.quantisation import dequantised, model_code, step_of
@@ -85,105 +81,70 @@ class NeuralFile:
             raise SegmentError("the header of the neural payload contradicts the model that it names")
         return cls(header, segments, size, found, (*transforms, *found.beside))
 
-    def read(
-        self,
-        area: Rect,
-        reduce: int = 0,
-        components: list[int] | None = None,
-        threads: int = 1,
-        progress: Progress = silent,
-    ) -> NDArray[Any]:
+    def read(self, request: ReadRequest, run: Run) -> Decoded:
         """Decode an area of the picture.
-
-        Parameters
-        ----------
-        area : Rect
-            In pixels of the full resolution; it lies in the picture.
-        reduce : int
-            Highest resolutions to leave out.
-        components : list of int, optional
-            These alone, as they are coded.
-        threads : int
-            Threads to use.
-        progress : callable
-            Called with the share of the work done, 0 to 1, and the name of the stage.
 
         Raises
         ------
+        OptionError
+            If single components are asked for of a lossless picture with a component transform.
         CodestreamError
             If the payload is damaged.
         """
-        if components is not None and self.header.lossless and self.header.component_transform:
+        chosen, reduce = request.components, request.reduce
+        if chosen is not None and self.header.lossless and self.header.component_transform:
             raise OptionError(
                 "the components of this picture are read together: those of the RCT have more bits"
             )
-        key = (reduce, tuple(components) if components is not None else None)
-        if area == self.header.area:
-            return self._decode(*key, threads, progress)
-        with self._kept.lock:
-            if self._kept.key != key:
-                self._kept.picture = self._decode(*key, threads, progress)
-                self._kept.key = key
-            whole = self._kept.picture
-        part = area.resolution(reduce).slices_in(self.header.area.resolution(reduce))
-        return whole[part].copy()
-
-    def requested(
-        self,
-        *,
-        reduce: int,
-        layers: int,
-        region: tuple[int, int, int, int] | None,
-        components: Sequence[int] | None,
-        threads: int | None,
-        max_pixels: int | None,
-        progress: Progress | None,
-    ) -> NDArray[Any]:
-        """Decode what `j2klearn.decode` is asked for."""
-        header = self.header
-        reduce = chosen_resolution(reduce, header.levels)
-        if not isinstance(layers, int) or layers < 0:
-            raise OptionError(f"layers is 0 (all) or a number of quality layers, not {layers!r}")
-        area = header.area if region is None else region_area(region, header.area)
-        self.check(reduce, max_pixels)
-        if not area.resolution(reduce).size:
-            raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
-        chosen = None if components is None else chosen_components(components, header.components)
-        report = progress or silent
-        out = self.read(area, reduce, chosen, default_threads() if threads is None else threads, report)
-        report(1.0, "done")
+        if request.area == self.header.area:
+            out = self._decode(reduce, chosen, run)
+        else:
+            with self._kept.lock:
+                if self._kept.decoded is None or self._kept.key != (reduce, chosen):
+                    self._kept.decoded = self._decode(reduce, chosen, run)
+                    self._kept.key = (reduce, chosen)
+                whole = self._kept.decoded
+            part = request.wanted.slices_in(self.header.area.resolution(reduce))
+            out = Decoded(whole.samples[part].copy(), whole.missing)
+        run.progress(1.0, "done")
         return out
 
-    def check(self, reduce: int, max_pixels: int | None) -> None:
-        """Raise `LimitError` where the picture, of which a region is cut, has too many pixels at a resolution."""
-        check_pixels(*self.header.area.resolution(reduce).shape, max_pixels)
-
-    def _decode(
-        self, reduce: int, components: tuple[int, ...] | None, threads: int, progress: Progress
-    ) -> NDArray[Any]:
-        header = self.header
+    def _decode(self, reduce: int, components: tuple[int, ...] | None, run: Run) -> Decoded:
+        header, threads = self.header, run.threads
         points = Points() if header.expected else None
-        pyramids = self.pyramids(reduce, threads, progress, points)
-        progress(_DECODED, "lifting")
+        pyramids = self.pyramids(reduce, threads, run.progress, points)
+        missing = self._missing(reduce)
+        run.progress(_DECODED, "lifting")
         if header.lossless:
             whole = synthesise_reversible(pyramids, threads)
             if components is not None:
                 whole = whole[list(components)]
-            return reversible_pixels(
-                whole, header.precision, rct=header.component_transform, signed=header.is_signed
-            )
+            rct = header.component_transform
+            samples = reversible_pixels(whole, header.precision, rct=rct, signed=header.is_signed)
+            return Decoded(samples, missing)
         planes = self._synthesised(pyramids, reduce, threads, points)
         if not reduce:
             self._restored(planes)
         ict = header.component_transform
         if components is not None:
             planes, ict = planes[list(components)], False
-        return pixels(planes, header.precision, ict=ict, signed=header.is_signed)
+        return Decoded(pixels(planes, header.precision, ict=ict, signed=header.is_signed), missing)
 
     @property
     def step_code(self) -> int:
         """What the entropy model is told of the quantiser step."""
         return model_code(self.header.code)
+
+    def _resolutions(self, reduce: int) -> tuple[int, int]:
+        """Return how many resolutions are wanted, and how many of them are in the file."""
+        wanted = max(1, self.header.levels - reduce)
+        return wanted, min(wanted, self.segments.there(self.size))
+
+    def _missing(self, reduce: int) -> str | None:
+        wanted, count = self._resolutions(reduce)
+        if count == wanted:
+            return None
+        return f"the file is cut off, and {wanted - count} of {wanted} resolutions are missing"
 
     def pyramids(
         self, reduce: int, threads: int, progress: Progress = silent, points: Points | None = None
@@ -198,8 +159,7 @@ class NeuralFile:
             Gets where the entropy model expects the coefficients to be.
         """
         header = self.header
-        wanted = max(1, header.levels - reduce)
-        count = min(wanted, self.segments.there(self.size))
+        _, count = self._resolutions(reduce)
         data = self.segments.first(count)
 
         def advance(share: float) -> None:
@@ -215,13 +175,6 @@ class NeuralFile:
             progress=advance,
             points=points,
         )
-        if count < wanted:
-            missing = f"{wanted - count} of {wanted} resolutions"
-            warnings.warn(
-                f"the file is cut off, and {missing} are missing; what was there has been decoded",
-                TruncatedWarning,
-                stacklevel=6,
-            )
         levels = header.levels - reduce
         area = header.area.resolution(reduce)
         return [
@@ -268,4 +221,4 @@ class _Kept:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     key: tuple[int, tuple[int, ...] | None] | None = None
-    picture: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    decoded: Decoded | None = None

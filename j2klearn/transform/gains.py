@@ -8,7 +8,6 @@ before the transport: an error of the scaled coefficients then costs what OpenJP
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,9 +17,6 @@ from ..core.geometry import ORIENTATIONS, Rect
 from .norms import NORMS_97
 from .structures import Structure
 from .wavelet import WAVELETS
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MEASURED_LEVELS", "extended", "measure"]
 

@@ -6,7 +6,6 @@ import copy
 import mmap
 import struct
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +20,10 @@ from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
 from ...core.limits import MAX_PIXELS, MAX_TILES, check_pixels
-from ...ebcot.reader import LearnedFile
+from ...core.request import ReadRequest
+from ...core.run import Run
+from ...core.warning import warn_caller
+from ...ebcot.learned_file import LearnedFile
 from ...errors import J2KError, OptionError, TruncatedWarning
 from ...io.sources import open_source
 from ...jp2 import boxes
@@ -59,14 +61,6 @@ _DAMAGE = (
     OSError,
     AssertionError,
 )
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What is to be decoded: the area on the reference grid."""
-
-    area: Rect
-    reduce: int
 
 
 class Jp2kr(glymur.Jp2kr):
@@ -343,22 +337,22 @@ class Jp2kr(glymur.Jp2kr):
         """Keep what is to be decoded; `_read_openjp2` does it."""
         self._dparams = self._request(rlevel, area, tile)
 
-    def _request(self, rlevel: int, area: Any, tile: Any = None) -> _Request:
+    def _request(self, rlevel: int, area: Any, tile: Any = None) -> ReadRequest:
         levels, grid = self._levels, self._grid
         if not LOWEST <= rlevel <= levels:
             raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel}")
         reduce = levels if rlevel == LOWEST else rlevel
         if tile is not None:
-            return _Request(self._tile_area(tile), reduce)
+            return ReadRequest(self._tile_area(tile), reduce)
         if area is None:
-            return _Request(grid, reduce)
+            return ReadRequest(grid, reduce)
         y0, x0, y1, x1 = area
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
             raise OptionError(f"an area begins at 0 or later and ends after that, not {tuple(area)}")
         inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
         if not inside.resolution(reduce).size:
             raise SliceError(f"at this resolution nothing of the picture lies in the area {tuple(area)}")
-        return _Request(inside, reduce)
+        return ReadRequest(inside, reduce)
 
     def _tile_area(self, tile: int) -> Rect:
         if self._payload is not None and tile == 0:
@@ -373,18 +367,28 @@ class Jp2kr(glymur.Jp2kr):
         return Rect(y0, x0, y0 + siz.ytsiz, x0 + siz.xtsiz).intersection(self._grid)
 
     def _read_openjp2(self) -> Any:
-        request: _Request = self._dparams
+        request: ReadRequest = self._dparams
         wanted = request.area.resolution(request.reduce)
         check_pixels(wanted.height, wanted.width, self.max_pixels)
         threads = glymur.get_option("lib.num_threads")
         file = self._learned_file()
-        if isinstance(file, NeuralFile):
-            file.check(request.reduce, self.max_pixels)
-            return file.read(request.area, request.reduce, self._decoded_components, threads)
-        if file is not None:
-            layers = min(self._layer, file.header.layers)
-            return file.read(request.area, request.reduce, layers, self._decoded_components, threads)
-        return self._read_ordinary(request, threads)
+        if file is None:
+            return self._read_ordinary(request, threads)
+        if isinstance(file, NeuralFile):  # a region is cut out of the whole
+            check_pixels(*self._grid.resolution(request.reduce).shape, self.max_pixels)
+        chosen = self._decoded_components
+        samples, missing = file.read(
+            ReadRequest(
+                request.area,
+                request.reduce,
+                min(self._layer, file.header.layers),
+                None if chosen is None else tuple(chosen),
+            ),
+            Run(threads),
+        )
+        if missing is not None:
+            warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
+        return samples
 
     def _learned_file(self) -> LearnedFile | NeuralFile | None:
         """Return what the file holds, read once as long as it does not change; None if it is ordinary."""
@@ -402,7 +406,7 @@ class Jp2kr(glymur.Jp2kr):
             self._original._learned = (stamp, file)
         return file
 
-    def _read_ordinary(self, request: _Request, threads: int) -> Any:
+    def _read_ordinary(self, request: ReadRequest, threads: int) -> Any:
         with self.path.open("rb") as stream:
             # Never closed by hand: it goes when nothing looks into it any more. And no memoryview of it: CPython 3.11
             # crashes when it collects one that a cycle of exceptions and frames has kept, and cffi looks into.

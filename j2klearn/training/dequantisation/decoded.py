@@ -15,7 +15,7 @@ from ...api.encode import encode
 from ...core.noise_table import NoiseTable
 from ...core.picture import Picture
 from ...dequantisation.noise import measure
-from ...ebcot.reader import LearnedFile
+from ...ebcot.learned_file import LearnedFile
 from ...errors import OptionError
 from ...io.sources import open_source
 from ...models.model import Model
