@@ -140,7 +140,7 @@ import torch
 torch.set_num_threads(1)
 from j2klearn.training.data import Patches
 from j2klearn.training.processes import started
-from j2klearn.training.trainer import Trainer
+from j2klearn.training.transform.trainer import Trainer
 config, pictures, out = map(Path, sys.argv[1:])
 with started("cpu") as processes:
     assert processes.count == 2

@@ -236,8 +236,8 @@ def test_bad_configurations(folder, tmp_path):
     ],
 )
 def test_shipped_configurations(name):
-    from j2klearn.cli.train_context import _config
+    from j2klearn.training.shipped import CONTEXT, find_config
 
-    config, settings = read_context_config(_config(name))
+    config, settings = read_context_config(find_config(name, CONTEXT))
     assert config["kind"] == "context"
     assert settings.first_steps > 0
