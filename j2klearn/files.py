@@ -11,11 +11,10 @@ from . import _native, boxes
 from .coders import Coder
 from .codestream import insert_comments
 from .colour import Picture
-from .layers import plt_bytes
 from .progress import Progress
 from .quality import psnr
 from .targets import Targets
-from .tileparts import EOC, arrange
+from .tileparts import EOC, arrange, plt_bytes
 
 __all__ = ["PSNR_TOLERANCE", "File", "header_overhead", "wrapped"]
 

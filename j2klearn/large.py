@@ -20,6 +20,7 @@ from .errors import InputError, J2KError
 from .files import header_overhead, wrapped
 from .geometry import Rect
 from .layout import Layout
+from .peeking import peek_bytes
 from .pictures import write_by
 from .progress import Progress, silent
 from .strips import StripAnalysis
@@ -296,7 +297,7 @@ class _Job:
 
     def _main_header(self, codestream: bytes) -> bytes:
         """Return the main header of the whole picture, from that of its first strip."""
-        end = main_header_end(lambda at, size: codestream[at : at + size], len(codestream))
+        end = main_header_end(peek_bytes(codestream), len(codestream))
         out = bytearray(codestream[:end])
         assert self.layout.tile_size is not None
         height, width = self.layout.tile_size

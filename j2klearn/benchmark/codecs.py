@@ -24,9 +24,10 @@ from .._native import openjpeg_version
 from ..boxes import find_codestream
 from ..encoder import DEFAULT_MODEL
 from ..errors import CodestreamError, ModelNotFoundError, OptionError
-from ..layers import keep_layers, plt_bytes
+from ..layers import keep_layers
 from ..pictures import read_picture, write_picture
 from ..registry import entropy_names, is_entropy_model, resolve, resolve_any, shipped
+from ..tileparts import plt_bytes
 
 __all__ = ["Codec", "Jpeg2000", "Learned", "OpenJpegTools", "Pillow", "codec_names", "find_codec"]
 
