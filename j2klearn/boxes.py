@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import CodestreamError
-from .markers import Marker
+from .markers import CODESTREAM_START
 from .peeking import Peek, peek_bytes
 
 __all__ = [
     "MAX_BOXES",
+    "SIGNATURE",
     "Box",
     "add_to_header",
     "box",
@@ -32,7 +33,9 @@ __all__ = [
 #: Boxes that are looked at, of a file or of a box of boxes.
 MAX_BOXES = 10_000
 
-_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+#: A JP2 file starts with this box (T.800 I.5.1).
+SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+
 _FILE_TYPE = b"jp2 \x00\x00\x00\x00jp2 "  # brand, version and the one compatible brand (T.800 I.5.2)
 
 _COMPRESSION = 7  # T.800 Table I.5: as a codestream of T.800
@@ -45,7 +48,7 @@ _COLOUR, _OPACITY, _UNSPECIFIED, _WHOLE_PICTURE = 0, 1, 65535, 0
 
 def is_jp2(data: bytes) -> bool:
     """Tell whether `data` starts like a JP2 file."""
-    return data[: len(_SIGNATURE)] == _SIGNATURE
+    return data[: len(SIGNATURE)] == SIGNATURE
 
 
 class Box(NamedTuple):
@@ -119,8 +122,8 @@ def locate(peek: Peek, size: int) -> tuple[int, int, int]:
     CodestreamError
         If it is neither a JP2 file nor a codestream, or holds no codestream.
     """
-    start = peek(0, len(_SIGNATURE))
-    if start[:4] == Marker.SOC.code + Marker.SIZ.code:
+    start = peek(0, len(SIGNATURE))
+    if start[:4] == CODESTREAM_START:
         return 0, 0, size
     if not is_jp2(start):
         raise CodestreamError("this is not a JPEG 2000 file")
@@ -230,7 +233,7 @@ def wrap(
     size = struct.pack(">IIHBBBB", height, width, components, depth, _COMPRESSION, 0, 0)
     space = struct.pack(">BBBI", _ENUMERATED, 0, 0, _GREYSCALE if colours == 1 else _SRGB)
     header = box(b"ihdr", size) + box(b"colr", space) + channel_definition(components, colours, alpha)
-    before = _SIGNATURE + box(b"ftyp", _FILE_TYPE) + box(b"jp2h", header)
+    before = SIGNATURE + box(b"ftyp", _FILE_TYPE) + box(b"jp2h", header)
     return before + codestream_header(len(codestream)) + codestream
 
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .coding_segments import Coc, Cod, Poc, Qcc, Qcd, QuantisationStyle, Rgn
+from .coding_segments import Coc, Cod, Poc, Rgn
 from .errors import CodestreamError, SegmentError
 from .geometry import Rect
-from .markers import Marker, MarkerSegment, walk
+from .markers import CODESTREAM_START, Marker, MarkerSegment, walk
 from .peeking import Peek, peek_bytes
+from .quantisation_segments import Qcc, Qcd, QuantisationStyle
 from .segments import Com, Siz
 
 __all__ = [
@@ -127,7 +128,7 @@ def walk_main_header(peek: Peek, size: int) -> Iterator[MarkerSegment]:
     LimitError
         If the header has more than `markers.MAX_SEGMENTS` marker segments.
     """
-    if peek(0, 4) != Marker.SOC.code + Marker.SIZ.code:
+    if peek(0, 4) != CODESTREAM_START:
         raise CodestreamError("this is not a JPEG 2000 codestream")
     segment = None
     for segment in walk(peek, len(Marker.SOC.code), size):

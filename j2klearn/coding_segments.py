@@ -1,8 +1,7 @@
-"""Functional marker segments (T.800 A.6): how tile-components are coded (COD, COC, RGN, QCD, QCC, POC)."""
+"""Marker segments that say how tile-components are coded: COD, COC, RGN and POC (T.800 A.6)."""
 
 from __future__ import annotations
 
-import enum
 import struct
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -10,7 +9,10 @@ from typing import NamedTuple, Self
 from .limits import MAX_COMPONENTS_ORDINARY
 from .markers import Marker, damaged
 
-__all__ = ["Coc", "Cod", "CodingStyle", "Poc", "Progression", "Qcc", "Qcd", "QuantisationStyle", "Rgn"]
+__all__ = ["MAX_LEVELS", "Coc", "Cod", "CodingStyle", "Poc", "Progression", "Rgn", "split_component"]
+
+#: Decomposition levels (T.800 Table A.15).
+MAX_LEVELS = 32
 
 _COD = struct.Struct(">BBHB")  # Scod and SGcod
 _STYLE = struct.Struct(">5B")  # SPcod or SPcoc without precinct sizes
@@ -19,8 +21,6 @@ _POC_BYTE, _POC_WIDE = struct.Struct(">BBHBBB"), struct.Struct(">BHHBHB")
 #: Bits of Scod (T.800 Table A.13); the first is the one bit of Scoc too (Table A.23).
 _PRECINCTS, _SOP, _EPH = 1, 2, 4
 
-_MAX_LEVELS = 32
-_MAX_BANDS = 3 * _MAX_LEVELS + 1
 _MAX_BLOCK_EXPONENT, _MAX_BLOCK_EXPONENTS = 10, 12  # T.800 Table A.18
 _WHOLE = (15, 15)  # exponents of precincts where none are given
 _ORDERS = 5  # progression orders, T.800 Table A.16
@@ -57,8 +57,8 @@ class CodingStyle:
             raise damaged(marker, "it is too short")
         levels, width, height, block_style, wavelet = _STYLE.unpack_from(body)
         sizes = body[_STYLE.size :]
-        if levels > _MAX_LEVELS:
-            raise damaged(marker, f"there are at most {_MAX_LEVELS} decomposition levels, not {levels}")
+        if levels > MAX_LEVELS:
+            raise damaged(marker, f"there are at most {MAX_LEVELS} decomposition levels, not {levels}")
         block = (height & 15) + 2, (width & 15) + 2
         if max(block) > _MAX_BLOCK_EXPONENT or sum(block) > _MAX_BLOCK_EXPONENTS:
             raise damaged(marker, f"code-blocks of 2^{block[0]} x 2^{block[1]} are too large")
@@ -141,7 +141,7 @@ class Coc:
         CodestreamError
             If the length does not fit, or a value is out of range.
         """
-        component, body = _component(body, components, Marker.COC)
+        component, body = split_component(body, components, Marker.COC)
         if not body:
             raise damaged(Marker.COC, "it is too short")
         style = CodingStyle.parse(body[1:], Marker.COC, precincts=bool(body[0] & _PRECINCTS))
@@ -172,84 +172,12 @@ class Rgn:
         CodestreamError
             If the length does not fit, or a value is out of range.
         """
-        component, body = _component(body, components, Marker.RGN)
+        component, body = split_component(body, components, Marker.RGN)
         if len(body) != 2:
             raise damaged(Marker.RGN, "its length does not fit")
         if body[0]:
             raise damaged(Marker.RGN, f"T.800 does not define the style {body[0]}")
         return cls(component, body[1])
-
-
-class QuantisationStyle(enum.IntEnum):
-    """How quantiser steps are given (T.800 Table A.28)."""
-
-    NONE = 0
-    DERIVED = 1
-    EXPOUNDED = 2
-
-
-@dataclass(frozen=True)
-class Qcd:
-    """The QCD marker segment: quantisation default (T.800 A.6.4).
-
-    Attributes
-    ----------
-    style : QuantisationStyle
-        No quantisation, one step from which the others are derived, or a step for each subband.
-    guard_bits : int
-        0 to 7.
-    exponents, mantissas : tuple of int
-        Of each step (T.800 equation E-3), 0 to 31 and 0 to 2047, the lowest subband first; 1 to 97 of them.
-    """
-
-    style: QuantisationStyle
-    guard_bits: int
-    exponents: tuple[int, ...]
-    mantissas: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, body: bytes, marker: Marker = Marker.QCD) -> Self:
-        """Read the bytes after Lqcd, or those of a QCC marker segment after its component.
-
-        Raises
-        ------
-        CodestreamError
-            If the length does not fit, or a value is out of range.
-        """
-        if len(body) < 2:
-            raise damaged(marker, "it is too short")
-        number, guard_bits, data = body[0] & 0x1F, body[0] >> 5, body[1:]
-        if number > max(QuantisationStyle):
-            raise damaged(marker, f"T.800 does not define the quantisation style {number}")
-        style = QuantisationStyle(number)
-        width = 1 if style is QuantisationStyle.NONE else 2
-        count = len(data) // width
-        if len(data) % width or count > _MAX_BANDS or (style is QuantisationStyle.DERIVED and count != 1):
-            raise damaged(marker, "its length does not fit")
-        if width == 1:
-            return cls(style, guard_bits, tuple(value >> 3 for value in data), (0,) * count)
-        steps = struct.unpack(f">{count}H", data)
-        return cls(style, guard_bits, tuple(s >> 11 for s in steps), tuple(s & 0x7FF for s in steps))
-
-
-@dataclass(frozen=True)
-class Qcc:
-    """The QCC marker segment: quantisation of one component (T.800 A.6.5), which counts in place of QCD."""
-
-    component: int
-    quantisation: Qcd
-
-    @classmethod
-    def parse(cls, body: bytes, components: int) -> Self:
-        """Read the bytes after Lqcc, in a picture of so many components.
-
-        Raises
-        ------
-        CodestreamError
-            If the length does not fit, or a value is out of range.
-        """
-        component, body = _component(body, components, Marker.QCC)
-        return cls(component, Qcd.parse(body, Marker.QCC))
 
 
 class Progression(NamedTuple):
@@ -288,7 +216,7 @@ class Poc:
             if not change.end_component:  # the number that the field is too small for
                 change = change._replace(end_component=most)
             if not (
-                change.first_resolution < change.end_resolution <= _MAX_LEVELS + 1
+                change.first_resolution < change.end_resolution <= MAX_LEVELS + 1
                 and change.first_component < change.end_component <= most
                 and change.end_layer
                 and change.order < _ORDERS
@@ -303,8 +231,14 @@ def _narrow(components: int) -> bool:
     return components < 257
 
 
-def _component(body: bytes, components: int, marker: Marker) -> tuple[int, bytes]:
-    """Return the component that a marker segment is for, and the bytes after it."""
+def split_component(body: bytes, components: int, marker: Marker) -> tuple[int, bytes]:
+    """Return the component that a marker segment is for, and the bytes after it.
+
+    Raises
+    ------
+    CodestreamError
+        If the picture, of so many components, has no such one.
+    """
     width = 1 if _narrow(components) else 2
     component = int.from_bytes(body[:width], "big")
     if len(body) < width or component >= components:

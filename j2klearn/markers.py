@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .errors import CodestreamError, LimitError
 from .peeking import Peek
 
-__all__ = ["MAX_SEGMENTS", "Marker", "MarkerSegment", "damaged", "walk"]
+__all__ = ["CODESTREAM_START", "MAX_SEGMENTS", "Marker", "MarkerSegment", "damaged", "walk"]
 
 #: Marker segments of one header. A picture of 16,384 components has a COC, a QCC and an RGN for each at most.
 MAX_SEGMENTS = 1 << 16
@@ -47,6 +47,9 @@ class Marker(enum.IntEnum):
         """The two bytes of the marker."""
         return self.to_bytes(2, "big")
 
+
+#: A codestream starts with these two markers (T.800 A.3).
+CODESTREAM_START = Marker.SOC.code + Marker.SIZ.code
 
 #: A header ends with one of these.
 _DELIMITERS = frozenset({Marker.SOT, Marker.SOD, Marker.EOC})

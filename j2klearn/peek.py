@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from .boxes import Box, is_jp2, walk
+from .boxes import SIGNATURE, Box, is_jp2, walk
 from .codestream import walk_main_header
 from .errors import J2KError
 from .markers import Marker
@@ -21,7 +21,7 @@ def top_boxes(stream: IO[bytes]) -> Iterator[Box]:
     The last one is that before a box whose length is impossible.
     """
     peek, size = peek_stream(stream)
-    if is_jp2(peek(0, 12)):
+    if is_jp2(peek(0, len(SIGNATURE))):
         for box in walk(peek, size):
             yield box._replace(end=min(box.end, size))
 

@@ -10,10 +10,12 @@ from PIL import Image, ImageFile
 
 from .access.parts import PartialCodestream
 from .access.sources import open_source
+from .boxes import SIGNATURE
 from .decoder import decode
 from .encoder import encode
 from .errors import InputError, OptionError, UnsupportedError
 from .geometry import Rect
+from .markers import CODESTREAM_START
 from .metadata import Metadata, add_metadata, read_metadata
 from .neural.container import is_neural, open_payload
 from .peek import is_learned
@@ -28,7 +30,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def _accept(prefix: bytes) -> bool:
-    return prefix.startswith((b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a"))
+    return prefix.startswith((CODESTREAM_START, SIGNATURE))
 
 
 class LearnedImageFile(ImageFile.ImageFile):

@@ -24,7 +24,7 @@ import j2klearn
 from j2klearn import boxes
 from j2klearn.access.index import from_tlm
 from j2klearn.codestream import main_segments, read_main_header
-from j2klearn.coding_segments import Coc, Cod, CodingStyle, Poc, Progression, Qcc, Qcd, QuantisationStyle, Rgn
+from j2klearn.coding_segments import Coc, Cod, CodingStyle, Poc, Progression, Rgn
 from j2klearn.errors import CodestreamError, J2KError, LimitError
 from j2klearn.geometry import Rect
 from j2klearn.layers import keep_layers
@@ -33,6 +33,7 @@ from j2klearn.metadata import read_metadata
 from j2klearn.peek import is_learned
 from j2klearn.peeking import peek_bytes
 from j2klearn.pointer_segments import Plt, Tlm, packet_lengths
+from j2klearn.quantisation_segments import Qcc, Qcd, QuantisationStyle
 from j2klearn.segments import Com, Siz, Sot
 from j2klearn.tileparts import read_tile_part_header, tile_parts
 

@@ -24,6 +24,7 @@ from ..codestream import read_main_header
 from ..errors import CodestreamError
 from ..geometry import ORIENTATIONS, Rect
 from ..lattice import read_lattice
+from ..markers import Marker
 from ..model import Model
 from ..subbands import Subbands
 from .rate import RateProxy
@@ -31,7 +32,7 @@ from .rate import RateProxy
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
 
 _LEVELS = 5
-_SOP = b"\xff\x91\x00\x04"
+_SOP = Marker.SOP.code + b"\x00\x04"
 
 
 @dataclass(frozen=True)
