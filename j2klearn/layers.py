@@ -11,7 +11,7 @@ from . import boxes
 from .codestream import main_segments, read_main_header
 from .errors import CodestreamError, OptionError, UnsupportedError
 from .markers import Marker
-from .packets import packet_order
+from .packets import MAX_PACKETS, packet_order
 from .tileparts import EOC, tile_part, tile_parts
 
 __all__ = ["keep_layers"]
@@ -43,7 +43,7 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     OptionError
         If there are not so many layers, or no PLT marker segments.
     UnsupportedError
-        If the progression is another one.
+        If the progression is another one, or a tile has more packets than `packets.MAX_PACKETS`.
     CodestreamError
         If `data` is not JPEG 2000, or is damaged or truncated.
     """
@@ -66,7 +66,10 @@ def keep_layers(data: bytes, layers: int) -> bytes:
         if header.tile not in orders:
             order = packet_order(main, main.tile_area(header.tile))
             if order is None or not header.regular:
-                raise UnsupportedError("layers can be dropped in the progressions LRCP, RLCP and RPCL alone")
+                raise UnsupportedError(
+                    "layers can be dropped in the progressions LRCP, RLCP and RPCL alone, "
+                    f"where a tile has at most {MAX_PACKETS} packets"
+                )
             orders[header.tile] = order.layer
         these, orders[header.tile] = np.split(orders[header.tile], [len(header.packets)])
         if len(these) != len(header.packets):
