@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .codestream.main_header import MainHeader, read_main_header
-from .codestream.packets import packet_order
-from .codestream.tile_parts import EOC, TilePartHeader, read_tile_part_header, tile_part
+from .codestream.main_header import main_segments, read_main_header
+from .codestream.markers import Marker
+from .codestream.packets import MAX_PACKETS, packet_order
+from .codestream.tile_parts import EOC, tile_part, tile_parts
 from .errors import CodestreamError, OptionError, UnsupportedError
 from .jp2 import boxes
 
-__all__ = ["keep_layers", "plt_bytes"]
+__all__ = ["keep_layers"]
 
-_COD, _TLM = 0xFF52, 0xFF55
-_SOT_AND_SOD = 14
 _SGCOD = 6  # offset of the number of layers within the COD marker segment, marker included (T.800 A.6.1)
-
-
-@dataclass(frozen=True)
-class _TilePart:
-    """One tile-part: its header without PLT, and where its packets lie."""
-
-    header: TilePartHeader
-    start: int
-
-
-def _tile_parts(codestream: bytes) -> Iterator[_TilePart]:
-    at = read_main_header(codestream).end
-    while codestream[at : at + 2] != EOC:
-        header = read_tile_part_header(codestream, at)
-        if header is None:
-            raise CodestreamError("the codestream is cut off")
-        yield _TilePart(header, at + header.size)
-        if not header.length:
-            break
-        at += header.length
-
-
-def plt_bytes(codestream: bytes) -> int:
-    """Return how many bytes of a codestream are PLT marker segments.
-
-    Raises
-    ------
-    CodestreamError
-        If it is damaged or truncated.
-    """
-    beside = _SOT_AND_SOD
-    return sum(part.header.size - len(part.header.segments) - beside for part in _tile_parts(codestream))
 
 
 def keep_layers(data: bytes, layers: int) -> bytes:
@@ -78,7 +43,7 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     OptionError
         If there are not so many layers, or no PLT marker segments.
     UnsupportedError
-        If the progression is another one.
+        If the progression is another one, or a tile has more packets than `packets.MAX_PACKETS`.
     CodestreamError
         If `data` is not JPEG 2000, or is damaged or truncated.
     """
@@ -87,21 +52,24 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     if not 1 <= layers <= main.layers:
         raise OptionError(f"layers is 1 to {main.layers}, the number in this file, not {layers!r}")
     out = bytearray(codestream[:2])
-    for marker, start, end in _main_segments(codestream, main):
-        if marker != _TLM:
+    for segment in main_segments(codestream, main.end):
+        if segment.marker != Marker.TLM:
             at = len(out)
-            out += codestream[start:end]
-            if marker == _COD:
+            out += codestream[segment.start : segment.end]
+            if segment.marker == Marker.COD:
                 struct.pack_into(">H", out, at + _SGCOD, layers)
     orders: dict[int, NDArray[np.int64]] = {}
-    for part in _tile_parts(codestream):
+    for part in tile_parts(codestream):
         header = part.header
         if header.packets is None:
             raise OptionError("layers are dropped by the packet lengths in PLT: encode with plt=True")
         if header.tile not in orders:
             order = packet_order(main, main.tile_area(header.tile))
             if order is None or not header.regular:
-                raise UnsupportedError("layers can be dropped in the progressions LRCP, RLCP and RPCL alone")
+                raise UnsupportedError(
+                    "layers can be dropped in the progressions LRCP, RLCP and RPCL alone, "
+                    f"where a tile has at most {MAX_PACKETS} packets"
+                )
             orders[header.tile] = order.layer
         these, orders[header.tile] = np.split(orders[header.tile], [len(header.packets)])
         if len(these) != len(header.packets):
@@ -115,12 +83,3 @@ def keep_layers(data: bytes, layers: int) -> bytes:
             raise CodestreamError("the codestream is cut off")
         out += tile_part(header.tile, header.index, header.count, bytes(body), header.segments)
     return boxes.replace_codestream(data, bytes(out) + EOC)
-
-
-def _main_segments(codestream: bytes, main: MainHeader) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each marker segment of the main header."""
-    at = 2
-    while at < main.end:
-        marker, length = struct.unpack_from(">HH", codestream, at)
-        yield marker, at, at + 2 + length
-        at += 2 + length

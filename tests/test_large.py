@@ -200,7 +200,8 @@ def test_stopped_on_the_way(tmp_path, picture, number):
     code = "import os, sys, time; "
     # the last step waits, so that the signal comes before it on a busy machine, too
     code += "put = os.replace; os.replace = lambda *paths: time.sleep(30) or put(*paths); "
-    code += "from j2klearn import cli; from j2klearn.io import memory_map; memory_map.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
+    code += "from j2klearn import cli; from j2klearn.io import memory_map; memory_map.LARGE = 1; "
+    code += "sys.exit(cli.main(sys.argv[1:]))"
     words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
     run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

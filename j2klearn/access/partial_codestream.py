@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.main_header import MainHeader, main_header_end, read_main_header
+from ..codestream.main_header import MainHeader, main_header_end, main_segments, read_main_header
+from ..codestream.markers import Marker
 from ..codestream.packets import RLCP, RPCL, PacketOrder, packet_order, precincts_of
 from ..codestream.tile_parts import EOC, TilePartHeader, read_tile_part_header, tile_part
 from ..core.geometry import Rect
@@ -24,10 +25,9 @@ __all__ = ["Extract", "PartialCodestream"]
 #: Bytes read of a file at first.
 _HEAD = 1 << 14
 
-_TLM, _PLM = 0xFF55, 0xFF57
 _SIZ_GRID = 6  # offset of Xsiz within the SIZ marker segment, marker included (T.800 A.5.1)
 _ISOT, _PSOT = 4, 6
-_SOP = b"\xff\x91\x00\x04"
+_SOP = Marker.SOP.code + b"\x00\x04"
 
 
 class _ContradictionError(Exception):
@@ -423,7 +423,7 @@ class PartialCodestream:
         return out
 
     def _empty_packets(self, first: int, count: int) -> bytes:
-        end = b"\x00\xff\x92" if self.header.eph else b"\x00"
+        end = b"\x00" + (Marker.EPH.code if self.header.eph else b"")
         if not self.header.sop:
             return end * count
         return b"".join(
@@ -441,12 +441,9 @@ class PartialCodestream:
         """Return the main header of a codestream of some rows and columns of tiles."""
         header = self.header
         out = bytearray(head[:2])
-        at = 2
-        while at < header.end:
-            marker, size = struct.unpack_from(">HH", head, at)
-            if marker not in (_TLM, _PLM):
-                out += head[at : at + 2 + size]
-            at += 2 + size
+        for segment in main_segments(head, header.end):
+            if segment.marker not in (Marker.TLM, Marker.PLM):
+                out += head[segment.start : segment.end]
         (top, left), (height, width) = header.tile_origin, header.tile_size
         origin = top + bounds[0] * height, left + bounds[1] * width
         area = self._covered(bounds)

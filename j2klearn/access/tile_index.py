@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.main_header import MainHeader
+from ..codestream.main_header import MainHeader, main_segments
+from ..codestream.markers import Marker
+from ..codestream.pointer_segments import Tlm
+from ..codestream.segments import Sot
 from ..codestream.tile_parts import EOC
 from ..core.limits import MAX_TILES
 from ..errors import CodestreamError
 
 __all__ = ["TileParts", "from_tlm", "walk"]
 
-_TLM = 0xFF55
 _SOT_BYTES = 12
 _MOST_PARTS = 255 * MAX_TILES
 
@@ -56,29 +57,21 @@ def _sorted(
 
 def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
     """Read the TLM marker segments (T.800 A.7.1) of a main header; None where there are none, or they make no sense."""
-    tables: dict[int, tuple[NDArray[np.int64] | None, NDArray[np.int64]]] = {}
-    at = 2
-    while at + 6 <= header.end:
-        marker, size = struct.unpack_from(">HH", head, at)
-        if marker == _TLM:
-            number, style = head[at + 4], head[at + 5]
-            names, wide = style >> 4 & 3, style >> 6 & 1
-            if names > 2 or number in tables or size < 4:
+    tables: dict[int, Tlm] = {}
+    for segment in main_segments(head, header.end):
+        if segment.marker == Marker.TLM:
+            try:
+                tlm = Tlm.parse(head[segment.body])
+            except CodestreamError:
                 return None
-            fields = ([("tile", f">u{names}")] if names else []) + [("length", ">u4" if wide else ">u2")]
-            entries = np.dtype(fields)
-            body = head[at + 6 : at + 2 + size]
-            if len(body) % entries.itemsize:
+            if tlm.index in tables:
                 return None
-            table = np.frombuffer(body, entries)
-            tiles = table["tile"].astype(np.int64) if names else None
-            tables[number] = tiles, table["length"].astype(np.int64)
-        at += 2 + size
+            tables[tlm.index] = tlm
     if not tables:
         return None
     parts = [tables[number] for number in sorted(tables)]
-    lengths = np.concatenate([part[1] for part in parts])
-    named = [part[0] for part in parts if part[0] is not None]
+    lengths = np.concatenate([part.lengths for part in parts])
+    named = [part.tiles for part in parts if part.tiles is not None]
     # without names the tiles come in order, each in one part
     tiles = np.concatenate(named) if named else np.arange(len(lengths))
     sound = len(tiles) == len(lengths) and len(lengths) > 0 and bool((lengths >= _SOT_BYTES + 2).all())
@@ -106,12 +99,13 @@ def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> Til
         sot = read(at, at + _SOT_BYTES)
         if sot[:2] == EOC:
             break
-        marker, size, tile, length = struct.unpack_from(">HHHI", sot)
-        if marker != 0xFF90 or size != 10 or tile >= header.tiles or 0 < length < _SOT_BYTES + 2:
-            raise CodestreamError("the codestream is damaged: there is no tile-part where one should start")
+        part = Sot.read(sot)
+        if part.tile >= header.tiles:
+            raise CodestreamError(f"the codestream is damaged: it has no tile {part.tile}")
+        length = part.length
         if not length:  # up to the end of the codestream
             length = end - at - (len(EOC) if read(end - 2, end) == EOC else 0)
-        tiles.append(tile)
+        tiles.append(part.tile)
         starts.append(at)
         lengths.append(length)
         at += length

@@ -9,43 +9,43 @@ E-2) stays as it was coded, and the quantiser steps (E-3) scale with the declare
 
 from __future__ import annotations
 
-import io
-import struct
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..core.geometry import Rect, ceil_div
-from ..core.limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
-from ..errors import CodestreamError, LimitError, SegmentError
+from ..core.geometry import Rect
+from ..core.peeking import Peek, peek_bytes
+from ..errors import CodestreamError, SegmentError
+from .coding_segments import Coc, Cod, Poc, Rgn
+from .markers import CODESTREAM_START, Marker, MarkerSegment, walk
+from .quantisation_segments import Qcc, Qcd, QuantisationStyle
+from .segments import Com, Siz
 
 __all__ = [
     "HEADROOM",
+    "Comment",
     "MainHeader",
     "comment_segments",
     "insert_comments",
     "main_header_end",
+    "main_segments",
     "read_main_header",
     "to_declared",
     "to_wide",
+    "walk_main_header",
 ]
 
 #: Bits that a carrier has beside those of the picture and its fraction: the sign, and one for overshoot. At the corner
 #: of a tile, where the subbands of the whole picture meet the wavelet of the tile, it exceeds the range of the samples.
 HEADROOM = 2
 
-_COM, _SOT = 0xFF64, 0xFF90
-_LEAST_MARKER = 0xFF4F
 _SIGNED = 0x80
-_TILE_ORIGIN = 32  # offset of XTOsiz in a codestream
-_EMPTY_PART = b"\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x0e\x00\x01\xff\x93"  # SOT, SOD
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
-_IRREGULAR = {"COC", "POC", "PPM"}
-_EXPOUNDED = 2  # Sqcd, T.800 Table A.28: a step for every subband
 
-#: glymur's parser keeps the number of components on the class.
-_GLYMUR = threading.Lock()
+#: With these, components or tiles are not all coded as COD says, or packets are not where the tile-parts are.
+_IRREGULAR = {Marker.COC, Marker.POC, Marker.PPM}
+
+#: Of these, a main header has one, and no second one (T.800 Table A.2).
+_SINGLE = {Marker.SIZ, Marker.COD, Marker.QCD}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,11 @@ class Comment:
 
 @dataclass(frozen=True)
 class MainHeader:
-    """What the main header says, in T.800's terms."""
+    """What the main header says, in T.800's terms.
+
+    The facts that most readers ask for are attributes of their own; `cod` to `rgn` are the marker segments that say
+    how components are coded, all of them.
+    """
 
     area: Rect
     tile_origin: tuple[int, int]
@@ -83,16 +87,17 @@ class MainHeader:
     quantisation: tuple[tuple[int, int], ...]  # offset of Sqcd or Sqcc, end of the segment
     siz: int  # offset of the SIZ marker
     end: int  # offset of the first SOT marker
+    tile_grid: tuple[int, int]  # number of tiles (down, across)
+    cod: Cod
+    qcd: Qcd
+    coc: tuple[Coc, ...]
+    qcc: tuple[Qcc, ...]
+    poc: tuple[Poc, ...]
+    rgn: tuple[Rgn, ...]
 
     @property
     def components(self) -> int:
         return len(self.precisions)
-
-    @property
-    def tile_grid(self) -> tuple[int, int]:
-        """Number of tiles (down, across)."""
-        (y0, x0), (height, width) = self.tile_origin, self.tile_size
-        return ceil_div(self.area.y1 - y0, height), ceil_div(self.area.x1 - x0, width)
 
     def tile_area(self, tile: int) -> Rect:
         """Return what a tile covers on the reference grid (T.800 B.3)."""
@@ -106,8 +111,8 @@ class MainHeader:
         return [comment.data for comment in self.comments if comment.binary]
 
 
-def main_header_end(peek: Callable[[int, int], bytes], size: int) -> int:
-    """Return where the main header ends.
+def walk_main_header(peek: Peek, size: int) -> Iterator[MarkerSegment]:
+    """Yield the marker segments of the main header, SIZ first, and last the SOT marker that ends it.
 
     Parameters
     ----------
@@ -120,22 +125,31 @@ def main_header_end(peek: Callable[[int, int], bytes], size: int) -> int:
     ------
     CodestreamError
         If it is no codestream, or its header is damaged or cut off.
+    LimitError
+        If the header has more than `markers.MAX_SEGMENTS` marker segments.
     """
-    if peek(0, 4) != b"\xff\x4f\xff\x51":
+    if peek(0, 4) != CODESTREAM_START:
         raise CodestreamError("this is not a JPEG 2000 codestream")
-    at = 2
-    while at + 2 <= size:
-        marker, length = struct.unpack(">HH", peek(at, 4).ljust(4, b"\x00"))
-        if marker == _SOT:
-            return at
-        if marker < _LEAST_MARKER or length < 2:
-            break
-        at += 2 + length
-    raise CodestreamError("the main header of the codestream is damaged or cut off")
+    segment = None
+    for segment in walk(peek, len(Marker.SOC.code), size):
+        yield segment
+    if segment is None or segment.marker != Marker.SOT:
+        raise CodestreamError("the main header of the codestream is damaged or cut off")
+
+
+def main_segments(head: bytes, end: int) -> list[MarkerSegment]:
+    """Return the marker segments of a main header that ends at `end`, SIZ first."""
+    return list(walk(peek_bytes(head), len(Marker.SOC.code), end))
+
+
+def main_header_end(peek: Peek, size: int) -> int:
+    """Return where the main header ends: the offset of the first SOT marker; see `walk_main_header`."""
+    *_, last = walk_main_header(peek, size)
+    return last.start
 
 
 def read_main_header(codestream: bytes) -> MainHeader:
-    """Read the main header.
+    """Read the main header (T.800 A.3).
 
     Raises
     ------
@@ -144,84 +158,56 @@ def read_main_header(codestream: bytes) -> MainHeader:
     LimitError
         If it has more tiles or components than the standard allows.
     """
-    # imported late: it is slow, and `import j2klearn` shall not be
-    from glymur.codestream import Codestream
+    *all_segments, sot = walk_main_header(peek_bytes(codestream), len(codestream))
+    segments: dict[int, list[MarkerSegment]] = {}
+    for segment in all_segments:
+        segments.setdefault(segment.marker, []).append(segment)
+    for marker in _SINGLE:
+        if len(segments.get(marker, ())) != 1:
+            raise CodestreamError(
+                f"the main header of the codestream does not have one {marker.name} marker segment"
+            )
 
-    end = main_header_end(lambda at, size: codestream[at : at + size], len(codestream))
-    head = bytearray(codestream[:end])
-    if len(head) < _TILE_ORIGIN + 8:
-        raise CodestreamError("the main header of the codestream is damaged or cut off")
-    origin = struct.unpack_from(">II", head, _TILE_ORIGIN)
-    head[_TILE_ORIGIN : _TILE_ORIGIN + 8] = bytes(
-        8
-    )  # glymur 0.14.8 divides by its distance from the tile's size
-    head += _EMPTY_PART  # its parser stops at a tile-part
-    try:
-        with _GLYMUR:
-            parsed = Codestream(io.BytesIO(head), len(head), header_only=True)
-        return _digest(parsed, bytes(head), origin, end)
-    except (struct.error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-        if isinstance(error, LimitError):
-            raise
-        raise CodestreamError("the main header of the codestream is damaged or cut off") from error
+    def bodies(marker: Marker) -> list[bytes]:
+        return [codestream[segment.body] for segment in segments.get(marker, ())]
 
-
-def _digest(parsed: Any, codestream: bytes, origin: tuple[int, int], end: int) -> MainHeader:
-    segments = parsed.segment
-    by_id: dict[str, list[Any]] = {}
-    for segment in segments:
-        by_id.setdefault(segment.marker_id, []).append(segment)
-    siz, cod, qcd = by_id["SIZ"][0], by_id["COD"][0], by_id["QCD"][0]
-    xtosiz, ytosiz = origin
-    if siz.length != 38 + 3 * siz.Csiz:
-        raise CodestreamError("the main header of the codestream is cut off")
-    area = Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
-    if not area.size or not siz.Csiz or not all(siz.xrsiz) or not all(siz.yrsiz):
-        raise CodestreamError("the codestream declares an empty picture")
-    if siz.Csiz > MAX_COMPONENTS_ORDINARY:
-        raise LimitError(f"the codestream declares {siz.Csiz} components, more than the standard allows")
-    if not siz.xtsiz or not siz.ytsiz or xtosiz > siz.xosiz or ytosiz > siz.yosiz:
-        raise CodestreamError("the codestream declares an impossible tile grid")
-    across = ceil_div(siz.xsiz - xtosiz, siz.xtsiz)
-    down = ceil_div(siz.ysiz - ytosiz, siz.ytsiz)
-    if across * down > MAX_TILES:
-        raise LimitError(f"the codestream declares {across * down} tiles, more than the standard allows")
-    wide = 2 if siz.Csiz > 256 else 1
-    quantisation = [(qcd.offset + 4, qcd.offset + 2 + qcd.length)]
-    quantisation += [(q.offset + 4 + wide, q.offset + 2 + q.length) for q in by_id.get("QCC", [])]
+    siz = Siz.parse(bodies(Marker.SIZ)[0])
+    components = len(siz.precisions)
+    cod = Cod.parse(bodies(Marker.COD)[0])
+    comments = zip(segments.get(Marker.COM, ()), map(Com.parse, bodies(Marker.COM)), strict=True)
+    step_offset = 1 if components < 257 else 2  # of Sqcc after the component's index
+    quantisation = [(segment.start + 4, segment.end) for segment in segments[Marker.QCD]]
+    quantisation += [(q.start + 4 + step_offset, q.end) for q in segments.get(Marker.QCC, ())]
     return MainHeader(
-        area=area,
-        tile_origin=(ytosiz, xtosiz),
-        tile_size=(siz.ytsiz, siz.xtsiz),
-        tiles=across * down,
-        precisions=tuple(siz.bitdepth),
-        signed=tuple(siz.signed),
-        subsampling=tuple(zip(siz.yrsiz, siz.xrsiz, strict=True)),
-        levels=cod.num_res,
+        area=siz.area,
+        tile_origin=siz.tile_origin,
+        tile_size=siz.tile_size,
+        tiles=siz.tile_grid[0] * siz.tile_grid[1],
+        precisions=siz.precisions,
+        signed=siz.signed,
+        subsampling=siz.subsampling,
+        levels=cod.style.levels,
         layers=cod.layers,
-        progression=cod.prog_order,
-        precincts=_precincts(codestream, cod),
-        sop=bool(codestream[cod.offset + 4] & 2),
-        eph=bool(codestream[cod.offset + 4] & 4),
-        packed="PPM" in by_id,
-        uniform=all(size == 1 for size in (*siz.xrsiz, *siz.yrsiz)) and not _IRREGULAR & set(by_id),
-        reversible=cod.xform == 1,
-        component_transform=bool(cod.mct & 1),
-        comments=tuple(Comment(c.offset, c.length + 2, c.rcme == 0, c.ccme) for c in by_id.get("CME", [])),
+        progression=cod.progression,
+        precincts=cod.style.precincts,
+        sop=cod.sop,
+        eph=cod.eph,
+        packed=Marker.PPM in segments,
+        uniform=set(siz.subsampling) == {(1, 1)} and not _IRREGULAR & segments.keys(),
+        reversible=cod.style.reversible,
+        component_transform=cod.component_transform,
+        comments=tuple(Comment(s.start, s.end - s.start, com.binary, com.data) for s, com in comments),
         quantisation=tuple(quantisation),
-        siz=siz.offset,
-        end=end,
+        siz=segments[Marker.SIZ][0].start,
+        end=sot.start,
+        tile_grid=siz.tile_grid,
+        cod=cod,
+        qcd=Qcd.parse(bodies(Marker.QCD)[0]),
+        coc=tuple(Coc.parse(body, components) for body in bodies(Marker.COC)),
+        qcc=tuple(Qcc.parse(body, components) for body in bodies(Marker.QCC)),
+        poc=tuple(Poc.parse(body, components) for body in bodies(Marker.POC)),
+        rgn=tuple(Rgn.parse(body, components) for body in bodies(Marker.RGN)),
     )
-
-
-def _precincts(codestream: bytes, cod: Any) -> tuple[tuple[int, int], ...]:
-    """Return the exponents of the precincts of every resolution (T.800 Table A.21)."""
-    if not codestream[cod.offset + 4] & 1:
-        return ((15, 15),) * (int(cod.num_res) + 1)
-    sizes: bytes = codestream[cod.offset + 14 : cod.offset + 2 + cod.length]
-    if len(sizes) != cod.num_res + 1:
-        raise CodestreamError("the codestream does not have precinct sizes for every resolution")
-    return tuple((size >> 4, size & 15) for size in sizes)
 
 
 def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) -> bytearray:
@@ -231,7 +217,7 @@ def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) ->
         out[header.siz + _SSIZ + 3 * component] = ssiz
     for start, end in header.quantisation:
         style, guard = out[start] & 0x1F, out[start] >> 5
-        if style != _EXPOUNDED or (end - start) % 2 == 0 or not 0 <= guard - exponent <= 7:
+        if style != QuantisationStyle.EXPOUNDED or (end - start) % 2 == 0 or not 0 <= guard - exponent <= 7:
             raise SegmentError("the codestream's quantisation is not that of a learned picture")
         out[start] = style | (guard - exponent) << 5
         for at in range(start + 1, end, 2):
@@ -266,5 +252,5 @@ def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = ""
 
 def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:
     """Return COM marker segments (T.800 A.9.2): of Latin text where there is a note, and binary ones."""
-    every = [(1, note.encode("latin-1"))] * bool(note) + [(0, payload) for payload in payloads]
-    return b"".join(struct.pack(">HHH", _COM, len(data) + 4, kind) + data for kind, data in every)
+    every = [Com(1, note.encode("latin-1"))] * bool(note) + [Com(0, payload) for payload in payloads]
+    return b"".join(comment.to_bytes() for comment in every)

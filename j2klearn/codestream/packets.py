@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect, ceil_div
 from .main_header import MainHeader
 
-__all__ = ["LRCP", "RLCP", "RPCL", "PacketOrder", "packet_order", "precincts_of"]
+__all__ = ["LRCP", "MAX_PACKETS", "RLCP", "RPCL", "PacketOrder", "packet_order", "precincts_of"]
 
 LRCP, RLCP, RPCL = 0, 1, 2
+
+#: Packets of a tile whose order is worked out: it takes some hundred bytes a packet. A header may claim a million times
+#: as many, with 65,535 layers and precincts of one sample.
+MAX_PACKETS = 1 << 21
 
 Index = NDArray[np.int64]
 
@@ -61,16 +65,18 @@ def _count(header: MainHeader, tile: Rect, resolution: int) -> int:
 def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     """Return the order of the packets of a tile.
 
-    None where it does not follow from the main header alone, or is one of the progressions by position or component:
-    such tiles are read as a whole.
+    None where it does not follow from the main header alone, is one of the progressions by position or component, or
+    where there are more than `MAX_PACKETS`: such tiles are read as a whole.
     """
     if not header.uniform or header.progression not in (LRCP, RLCP, RPCL):
         return None
     counts = tuple(_count(header, tile, resolution) for resolution in range(header.levels + 1))
+    if sum(counts) * header.components * header.layers > MAX_PACKETS:
+        return None
     return _order(header.progression, header.layers, header.components, counts)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _order(progression: int, layers: int, components: int, counts: tuple[int, ...]) -> PacketOrder:
     parts = []
     for number, precincts in enumerate(counts):

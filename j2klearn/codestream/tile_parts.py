@@ -7,30 +7,35 @@ import io
 import itertools
 import shutil
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ..core.peeking import peek_bytes
 from ..errors import CodestreamError
 from .main_header import MainHeader, read_main_header
+from .markers import Marker, walk
 from .packets import RLCP, RPCL, packet_order
+from .pointer_segments import Plt, packet_lengths
+from .segments import Sot
 
 __all__ = [
     "EOC",
+    "TilePart",
     "TilePartHeader",
     "TilePartWriter",
     "arrange",
     "overhead",
-    "packet_lengths",
+    "plt_bytes",
     "read_tile_part_header",
     "tile_part",
+    "tile_parts",
 ]
 
-EOC = b"\xff\xd9"
-_SOD = b"\xff\x93"
-_SOT = 0xFF90
-_PLT, _TLM = 0xFF58, 0xFF55
-_CODING = {0xFF52, 0xFF53, 0xFF5F, 0xFF61}  # COD, COC, POC, PPT: packets are not where the main header says
+EOC = Marker.EOC.code
+
+#: With these in the header of a tile-part, packets are not where the main header says.
+_CODING = {Marker.COD, Marker.COC, Marker.POC, Marker.PPT}
 
 #: Bytes of the SOT marker segment and of the SOD marker.
 _SOT_BYTES, _SOD_BYTES = 12, 2
@@ -54,7 +59,7 @@ class TilePartHeader:
     segments : bytes
         The marker segments other than SOT and PLT.
     packets : list of int or None
-        Lengths of the packets, as PLT has them; None without it.
+        Lengths of the packets, as PLT has them; None without it, and where they are impossible.
     regular : bool
         Nothing in it changes how the tile is coded.
     """
@@ -67,17 +72,6 @@ class TilePartHeader:
     segments: bytes
     packets: list[int] | None
     regular: bool
-
-
-def packet_lengths(iplt: bytes) -> list[int]:
-    """Return the packet lengths in a PLT marker segment (T.800 Table A.36): seven bits a byte, high ones first."""
-    lengths, value = [], 0
-    for byte in iplt:
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            lengths.append(value)
-            value = 0
-    return lengths
 
 
 def _length_bytes(length: int) -> bytes:
@@ -97,36 +91,81 @@ def read_tile_part_header(data: bytes, at: int = 0) -> TilePartHeader | None:
     """
     if len(data) < at + _SOT_BYTES:
         return None
-    marker, size, tile, length, index, count = struct.unpack_from(">HHHIBB", data, at)
-    if marker != _SOT or size != _SOT_BYTES - 2 or 0 < length < _SOT_BYTES + _SOD_BYTES:
-        raise CodestreamError("the codestream is damaged: there is no tile-part where one should start")
-    position = at + _SOT_BYTES
-    kept, lengths, regular = bytearray(), b"", True
-    found = False
-    while data[position : position + 2] != _SOD:
-        if position + 4 > len(data):
-            return None
-        marker, size = struct.unpack_from(">HH", data, position)
-        if marker < 0xFF4F or size < 2 or (length and position + 2 + size - at > length - _SOD_BYTES):
-            raise CodestreamError(f"the header of a part of tile {tile} is damaged")
-        if position + 2 + size > len(data):
-            return None
-        if marker == _PLT:
-            found, lengths = True, lengths + data[position + 5 : position + 2 + size]
+    sot = Sot.read(data[at : at + _SOT_BYTES])
+    kept, iplt, regular = bytearray(), bytearray(), True
+    has_plt = False
+    for segment in walk(peek_bytes(data), at + _SOT_BYTES, len(data)):
+        if sot.length and segment.end - at > sot.length - _SOD_BYTES * (segment.marker != Marker.SOD):
+            raise CodestreamError(f"the header of a part of tile {sot.tile} is damaged")
+        if segment.marker == Marker.SOD:
+            return TilePartHeader(
+                sot.tile,
+                sot.index,
+                sot.count,
+                sot.length,
+                segment.end - at,
+                bytes(kept),
+                _lengths(iplt) if has_plt else None,
+                regular,
+            )
+        if segment.marker in (Marker.SOT, Marker.EOC):
+            raise CodestreamError(f"the header of a part of tile {sot.tile} is damaged")
+        if segment.marker == Marker.PLT:
+            has_plt = True
+            iplt += Plt.parse(data[segment.body]).data
         else:
-            kept += data[position : position + 2 + size]
-            regular = regular and marker not in _CODING
-        position += 2 + size
-    return TilePartHeader(
-        tile,
-        index,
-        count,
-        length,
-        position + _SOD_BYTES - at,
-        bytes(kept),
-        packet_lengths(lengths) if found else None,
-        regular,
-    )
+            kept += data[segment.start : segment.end]
+            regular = regular and segment.marker not in _CODING
+    return None
+
+
+def _lengths(iplt: bytes | bytearray) -> list[int] | None:
+    """Return the packet lengths in PLT marker segments; None where they are impossible."""
+    try:
+        return packet_lengths(iplt)
+    except CodestreamError:
+        return None
+
+
+@dataclass(frozen=True)
+class TilePart:
+    """One tile-part of a codestream: its header without PLT, and the offsets where its packets start and end."""
+
+    header: TilePartHeader
+    start: int
+    end: int
+
+
+def tile_parts(codestream: bytes) -> Iterator[TilePart]:
+    """Yield the tile-parts of a codestream.
+
+    Raises
+    ------
+    CodestreamError
+        If it is damaged or truncated.
+    """
+    at = read_main_header(codestream).end
+    while codestream[at : at + 2] != EOC:
+        header = read_tile_part_header(codestream, at)
+        if header is None:
+            raise CodestreamError("the codestream is cut off")
+        end = at + header.length if header.length else len(codestream)
+        yield TilePart(header, at + header.size, end)
+        if not header.length:
+            break
+        at = end
+
+
+def plt_bytes(codestream: bytes) -> int:
+    """Return how many bytes of a codestream are PLT marker segments.
+
+    Raises
+    ------
+    CodestreamError
+        If it is damaged or truncated.
+    """
+    beside = _SOT_BYTES + _SOD_BYTES
+    return sum(part.header.size - len(part.header.segments) - beside for part in tile_parts(codestream))
 
 
 def _plt(lengths: Iterable[int]) -> bytes:
@@ -134,7 +173,7 @@ def _plt(lengths: Iterable[int]) -> bytes:
     out, body, index = bytearray(), bytearray(), 0
 
     def close() -> None:
-        out.extend(struct.pack(">HHB", _PLT, len(body) + 3, index & 0xFF) + body)
+        out.extend(struct.pack(">HHB", Marker.PLT, len(body) + 3, index & 0xFF) + body)
 
     for length in lengths:
         coded = _length_bytes(length)
@@ -150,7 +189,7 @@ def _plt(lengths: Iterable[int]) -> bytes:
 def tile_part(tile: int, index: int, count: int, body: bytes, header: bytes = b"") -> bytes:
     """Return a tile-part of the given packets; `header` goes between SOT and SOD."""
     size = _SOT_BYTES + len(header) + _SOD_BYTES + len(body)
-    return struct.pack(">HHHIBB", _SOT, 10, tile, size, index, count) + header + _SOD + body
+    return Sot(tile, size, index, count).to_bytes() + header + Marker.SOD.code + body
 
 
 def _groups(progression: int, levels: int, layers: int) -> int:
@@ -212,14 +251,12 @@ class TilePartWriter:
 
         `tile_of` turns an index of its tiles into one of the picture's.
         """
-        at = read_main_header(codestream).end
-        while codestream[at : at + 2] != EOC:
-            part = read_tile_part_header(codestream, at)
-            if part is None or part.packets is None or not part.length:
+        for part in tile_parts(codestream):
+            header = part.header
+            if header.packets is None or not header.length:
                 raise CodestreamError("the codestream has no packet lengths")
-            body = memoryview(codestream)[at + part.size : at + part.length]
-            self._put(tile_of(part.tile), part.packets, body, part.segments)
-            at += part.length
+            body = memoryview(codestream)[part.start : part.end]
+            self._put(tile_of(header.tile), header.packets, body, header.segments)
 
     def _put(self, tile: int, packets: list[int], body: memoryview, segments: bytes) -> None:
         order = packet_order(self.header, self.header.tile_area(tile))
@@ -253,7 +290,7 @@ class TilePartWriter:
         for number, start in enumerate(range(0, len(parts), _MOST_TLM)):
             some = parts[start : start + _MOST_TLM]
             # Stlm 0x60: two bytes for the tile, four for the length
-            out += struct.pack(">HHBB", _TLM, 4 + 6 * len(some), number & 0xFF, 0x60)
+            out += struct.pack(">HHBB", Marker.TLM, 4 + 6 * len(some), number & 0xFF, 0x60)
             out += b"".join(struct.pack(">HI", tile, length) for tile, length in some)
         return bytes(out)
 

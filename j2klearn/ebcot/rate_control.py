@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..codestream.main_header import insert_comments
-from ..codestream.tile_parts import EOC, arrange
+from ..codestream.tile_parts import EOC, arrange, plt_bytes
 from ..core.targets import Targets
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
-from ..layers import plt_bytes
 from ..native import library
 from .coders import Coder
 from .made_file import MadeFile

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..codestream.main_header import comment_segments, main_header_end, read_main_header
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
+from ..core.peeking import peek_bytes
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
@@ -205,7 +206,7 @@ class StripWriter:
 
     def _main_header(self, codestream: bytes) -> bytes:
         """Return the main header of the whole picture, from that of its first strip."""
-        end = main_header_end(lambda at, size: codestream[at : at + size], len(codestream))
+        end = main_header_end(peek_bytes(codestream), len(codestream))
         out = bytearray(codestream[:end])
         assert self.layout.tile_size is not None
         height, width = self.layout.tile_size

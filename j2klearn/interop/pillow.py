@@ -12,9 +12,11 @@ from ..access.partial_codestream import PartialCodestream
 from ..api.decode import decode
 from ..api.encode import encode_with
 from ..api.options import EncodeOptions
+from ..codestream.markers import CODESTREAM_START
 from ..core.geometry import Rect
 from ..errors import InputError, OptionError, UnsupportedError
 from ..io.sources import open_source
+from ..jp2.boxes import SIGNATURE
 from ..jp2.metadata import Metadata, add_metadata, read_metadata
 from ..jp2.peek import is_learned
 from ..neural.format.container import is_neural, open_payload
@@ -29,7 +31,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def _accept(prefix: bytes) -> bool:
-    return prefix.startswith((b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a"))
+    return prefix.startswith((CODESTREAM_START, SIGNATURE))
 
 
 class LearnedImageFile(ImageFile.ImageFile):

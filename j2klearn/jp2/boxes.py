@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from ..codestream.markers import CODESTREAM_START
+from ..core.peeking import Peek, peek_bytes
 from ..core.picture import Picture
 from ..errors import CodestreamError
 
 __all__ = [
+    "MAX_BOXES",
+    "SIGNATURE",
+    "Box",
     "add_to_header",
+    "box",
     "channel_definition",
+    "children",
     "codestream_header",
     "find_codestream",
     "is_jp2",
@@ -26,9 +32,17 @@ __all__ = [
     "wrapped",
 ]
 
-_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
-_SOC = b"\xff\x4f\xff\x51"
-_MAX_BOXES = 10_000
+#: Boxes that are looked at, of a file or of a box of boxes.
+MAX_BOXES = 10_000
+
+#: A JP2 file starts with this box (T.800 I.5.1).
+SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+
+_FILE_TYPE = b"jp2 \x00\x00\x00\x00jp2 "  # brand, version and the one compatible brand (T.800 I.5.2)
+
+_COMPRESSION = 7  # T.800 Table I.5: as a codestream of T.800
+_SIGNED = 0x80  # of the bit depth in an image header: the samples are signed
+_ENUMERATED, _SRGB, _GREYSCALE = 1, 16, 17  # T.800 Tables I.9 and I.10
 
 # T.800 Tables I.16 and I.17
 _COLOUR, _OPACITY, _UNSPECIFIED, _WHOLE_PICTURE = 0, 1, 65535, 0
@@ -36,10 +50,66 @@ _COLOUR, _OPACITY, _UNSPECIFIED, _WHOLE_PICTURE = 0, 1, 65535, 0
 
 def is_jp2(data: bytes) -> bool:
     """Tell whether `data` starts like a JP2 file."""
-    return data[: len(_SIGNATURE)] == _SIGNATURE
+    return data[: len(SIGNATURE)] == SIGNATURE
 
 
-def locate(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int, int]:
+class Box(NamedTuple):
+    """Where a box lies.
+
+    Attributes
+    ----------
+    kind : bytes
+        TBox, four bytes.
+    start, contents, end : int
+        Offsets of the box, of its contents, and of the first byte after it, perhaps beyond the end of the file.
+    """
+
+    kind: bytes
+    start: int
+    contents: int
+    end: int
+
+
+def walk(peek: Peek, size: int, at: int = 0) -> Iterator[Box]:
+    """Yield the boxes of a file one after the other, `MAX_BOXES` at most (T.800 I.4).
+
+    The walk ends at the end of the file, and before a box whose length is impossible.
+
+    Parameters
+    ----------
+    peek : callable
+        Returns so many bytes from an offset on, fewer at the end of the file.
+    size : int
+        Bytes of the file.
+    at : int
+        Where the first box starts.
+    """
+    for _ in range(MAX_BOXES):
+        head = peek(at, 16)[: max(0, size - at)]
+        if len(head) < 8:
+            return
+        length, kind = struct.unpack_from(">I4s", head)
+        header = 8
+        if length == 1:
+            if len(head) < 16:
+                return
+            (length,) = struct.unpack_from(">Q", head, 8)
+            header = 16
+        elif length == 0:  # to the end of the file
+            length = size - at
+        if length < header:
+            return
+        yield Box(kind, at, at + header, at + length)
+        at += length
+
+
+def children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and contents of the boxes within a box of boxes; the last may be cut off."""
+    for child in walk(peek_bytes(content), len(content)):
+        yield child.kind, content[child.contents : child.end]
+
+
+def locate(peek: Peek, size: int) -> tuple[int, int, int]:
     """Return where the contiguous codestream box starts, where its contents do, and where it ends.
 
     Parameters
@@ -54,51 +124,19 @@ def locate(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int, int]
     CodestreamError
         If it is neither a JP2 file nor a codestream, or holds no codestream.
     """
-    start = peek(0, len(_SIGNATURE))
-    if start[:4] == _SOC:
+    start = peek(0, len(SIGNATURE))
+    if start[:4] == CODESTREAM_START:
         return 0, 0, size
     if not is_jp2(start):
         raise CodestreamError("this is not a JPEG 2000 file")
-    for kind, box, contents, end in walk(peek, size):
-        if kind == b"jp2c":
-            return box, contents, end
+    for found in walk(peek, size):
+        if found.kind == b"jp2c":
+            return found.start, found.contents, found.end
     raise CodestreamError("the JP2 file holds no codestream")
 
 
-def walk(peek: Callable[[int, int], bytes], size: int, at: int = 0) -> Iterator[tuple[bytes, int, int, int]]:
-    """Yield of every box its kind, where it starts, where its contents do, and where it ends: perhaps beyond `size`.
-
-    Parameters
-    ----------
-    peek : callable
-        Returns so many bytes from an offset on, fewer at the end of the file.
-    size : int
-        Bytes of the file.
-    at : int
-        Where the first box starts.
-    """
-    for _ in range(_MAX_BOXES):
-        head = peek(at, 16)
-        if len(head) < 8:
-            return
-        length, kind = struct.unpack_from(">I4s", head)
-        header = 8
-        if length == 1:
-            if len(head) < 16:
-                return
-            (length,) = struct.unpack_from(">Q", head, 8)
-            header = 16
-        end = size if length == 0 else at + length
-        sound = end >= at + header
-        if sound or kind == b"jp2c":
-            yield kind, at, at + header, end
-        if not sound:
-            return
-        at = end
-
-
 def _locate(data: bytes) -> tuple[int, int, int]:
-    return locate(lambda at, size: data[at : at + size], len(data))
+    return locate(peek_bytes(data), len(data))
 
 
 def find_codestream(data: bytes) -> bytes:
@@ -127,35 +165,31 @@ def replace_codestream(data: bytes, codestream: bytes) -> bytes:
 
 def resized(data: bytes, height: int, width: int) -> bytes:
     """Return the boxes of a JP2 file up to the codestream with another size in the image header (T.800 I.5.3.1)."""
-    out = bytearray(data)
-    at, end = 0, len(out)
-    while at + 8 <= end:
-        length, kind = struct.unpack_from(">I4s", out, at)
-        header = 8
-        if length == 1 and at + 16 <= end:
-            (length,) = struct.unpack_from(">Q", out, at + 8)
-            header = 16
-        if kind == b"ihdr" and at + header + 8 <= end:
-            struct.pack_into(">II", out, at + header, height, width)
-            break
-        # the image header is the first box in the header box
-        at += header if kind == b"jp2h" else max(header, length)
-    return bytes(out)
+    peek, out = peek_bytes(data), bytearray(data)
+    for header in walk(peek, len(data)):
+        if header.kind == b"jp2h":
+            for child in walk(peek, min(header.end, len(data)), header.contents):
+                if child.kind == b"ihdr" and child.contents + 8 <= len(data):
+                    struct.pack_into(">II", out, child.contents, height, width)
+                    return bytes(out)
+    return data
 
 
-def add_to_header(path: Path, box: bytes) -> None:
-    """Add a box at the end of the JP2 header box of a file."""
+def add_to_header(path: Path, added: bytes) -> None:
+    """Add a box at the end of the JP2 header box of a file.
+
+    Raises
+    ------
+    CodestreamError
+        If the file has no JP2 header box.
+    """
     data = path.read_bytes()
-    at = len(_SIGNATURE)
-    while data[at + 4 : at + 8] != b"jp2h":
-        at += int.from_bytes(data[at : at + 4], "big")
-    length = int.from_bytes(data[at : at + 4], "big")
-    with path.open("wb") as stream:
-        stream.write(data[:at])
-        stream.write(struct.pack(">I", length + len(box)))
-        stream.write(data[at + 4 : at + length])
-        stream.write(box)
-        stream.write(data[at + length :])
+    for header in walk(peek_bytes(data), len(data)):
+        if header.kind == b"jp2h":
+            content = data[header.contents : header.end] + added
+            path.write_bytes(data[: header.start] + box(b"jp2h", content) + data[header.end :])
+            return
+    raise CodestreamError("the JP2 file has no header box")
 
 
 def codestream_header(size: int) -> bytes:
@@ -163,9 +197,14 @@ def codestream_header(size: int) -> bytes:
     return _box_header(size, b"jp2c")
 
 
+def box(kind: bytes, content: bytes) -> bytes:
+    """Return a box (T.800 I.4)."""
+    return _box_header(len(content), kind) + content
+
+
 def uuid_box(uuid: bytes, content: bytes) -> bytes:
     """Return a UUID box (T.800 I.7.2)."""
-    return _box_header(len(uuid) + len(content), b"uuid") + uuid + content
+    return box(b"uuid", uuid + content)
 
 
 def _box_header(size: int, kind: bytes) -> bytes:
@@ -191,39 +230,27 @@ def wrap(
     there are more components, a channel-definition box (T.800 I.5.3.6) says which are colours, which is the opacity
     (with `alpha` the first after the colours), and which are neither.
     """
-    from glymur import jp2box
-    from glymur.core import GREYSCALE, SRGB
-
     colours = colours or (1 if components < 3 else 3)
-    header = [
-        jp2box.ImageHeaderBox(
-            height, width, num_components=components, bits_per_component=precision, signed=signed
-        ),
-        jp2box.ColourSpecificationBox(colorspace=GREYSCALE if colours == 1 else SRGB),
-    ]
-    definition = channel_definition(components, colours, alpha)
-    if definition is not None:
-        header.append(definition)
-    out = io.BytesIO()
-    for box in (jp2box.JPEG2000SignatureBox(), jp2box.FileTypeBox(), jp2box.JP2HeaderBox(box=header)):
-        box.write(out)
-    out.write(codestream_header(len(codestream)))
-    out.write(codestream)
-    return out.getvalue()
+    depth = precision - 1 | (_SIGNED if signed else 0)
+    size = struct.pack(">IIHBBBB", height, width, components, depth, _COMPRESSION, 0, 0)
+    space = struct.pack(">BBBI", _ENUMERATED, 0, 0, _GREYSCALE if colours == 1 else _SRGB)
+    header = box(b"ihdr", size) + box(b"colr", space) + channel_definition(components, colours, alpha)
+    before = SIGNATURE + box(b"ftyp", _FILE_TYPE) + box(b"jp2h", header)
+    return before + codestream_header(len(codestream)) + codestream
 
 
-def channel_definition(components: int, colours: int, alpha: bool) -> Any:
-    """Return glymur's box for components beyond the colours; None where there are none."""
-    from glymur.jp2box import ChannelDefinitionBox
-
+def channel_definition(components: int, colours: int, alpha: bool) -> bytes:
+    """Return a channel definition box (T.800 I.5.3.6) for components beyond the colours; nothing without these."""
     extra = components - colours
     if not extra:
-        return None
+        return b""
     kinds = [_COLOUR] * colours + [_UNSPECIFIED] * extra
     association = [*range(1, colours + 1), *[_UNSPECIFIED] * extra]
     if alpha:
         kinds[colours], association[colours] = _OPACITY, _WHOLE_PICTURE
-    return ChannelDefinitionBox(channel_type=kinds, association=association)
+    channels = zip(range(components), kinds, association, strict=True)
+    content = struct.pack(">H", components) + b"".join(struct.pack(">HHH", *channel) for channel in channels)
+    return box(b"cdef", content)
 
 
 def wrapped(codestream: bytes, picture: Picture) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +9,10 @@ from fractions import Fraction
 from typing import IO
 from uuid import UUID
 
+from ..codestream.segments import Com
+from ..core.peeking import peek_bytes
 from ..errors import OptionError
-from .boxes import find_codestream, is_jp2, replace_codestream
+from .boxes import box, children, find_codestream, is_jp2, replace_codestream, uuid_box, walk
 from .peek import top_boxes
 
 __all__ = ["Metadata", "add_metadata", "read_metadata"]
@@ -67,11 +68,11 @@ class _Found:
 def read_metadata(stream: IO[bytes]) -> Metadata:
     """Read the metadata of a JP2 file; a bare codestream has none."""
     found = _Found()
-    for box in top_boxes(stream):
-        if box.kind in (b"jp2h", b"uuid"):
-            stream.seek(box.offset)
-            content = stream.read(box.size)
-            if box.kind == b"jp2h":
+    for part in top_boxes(stream):
+        if part.kind in (b"jp2h", b"uuid"):
+            stream.seek(part.contents)
+            content = stream.read(part.end - part.contents)
+            if part.kind == b"jp2h":
                 _read_header(content, found)
             else:
                 _read_uuid(content, found)
@@ -90,24 +91,12 @@ def _read_uuid(content: bytes, found: _Found) -> None:
         found.note("geotiff", body)
 
 
-def _children(content: bytes) -> list[tuple[bytes, bytes]]:
-    result, at = [], 0
-    while at + 8 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, at)
-        length = length or len(content) - at
-        if length < 8:
-            break
-        result.append((kind, content[at + 8 : at + length]))
-        at += length
-    return result
-
-
 def _read_header(content: bytes, found: _Found) -> None:
-    for kind, body in _children(content):
+    for kind, body in children(content):
         if kind == b"colr" and body[:1] and body[0] in (_RESTRICTED_ICC, _ANY_ICC):
             found.note("icc_profile", body[3:])
         elif kind == b"res ":
-            for part, values in _children(body):
+            for part, values in children(body):
                 if part == b"resc" and len(values) >= 10:
                     down, across = _per_metre(values)
                     if down and across:
@@ -118,10 +107,6 @@ def _per_metre(values: bytes) -> tuple[float, float]:
     """Return the resolution of a capture resolution box (T.800 I.5.3.7.1), down and across."""
     vn, vd, hn, hd, ve, he = struct.unpack_from(">HHHHbb", values)
     return (vn / vd * 10.0**ve if vd else 0.0), (hn / hd * 10.0**he if hd else 0.0)
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content) + 8, kind) + content
 
 
 def _rational(dpi: float) -> tuple[int, int, int]:
@@ -141,7 +126,7 @@ def _resolution(dpi: tuple[float, float]) -> bytes:
         return b""
     vn, vd, ve = _rational(down)
     hn, hd, he = _rational(across)
-    return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", vn, vd, hn, hd, ve, he)))
+    return box(b"res ", box(b"resc", struct.pack(">HHHHbb", vn, vd, hn, hd, ve, he)))
 
 
 def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) -> bytes:
@@ -172,27 +157,27 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         _XMP: metadata.xmp,
         _GEOTIFF: metadata.geotiff,
     }
-    extra = b"".join(_box(b"uuid", name + body) for name, body in uuids.items() if body is not None)
+    extra = b"".join(uuid_box(name, body) for name, body in uuids.items() if body is not None)
     out = []
-    for box in top_boxes(io.BytesIO(data)):
-        content = data[box.offset : box.offset + box.size]
-        if box.kind == b"jp2h":
-            out.append(_box(b"jp2h", _header(content, metadata)))
+    for old in walk(peek_bytes(data), len(data)):
+        content = data[old.contents : old.end]
+        if old.kind == b"jp2h":
+            out.append(box(b"jp2h", _header(content, metadata)))
             out.append(extra)
-        elif box.kind == b"jp2c":
-            out.append(data[box.offset - 8 :])  # the last
+        elif old.kind == b"jp2c":
+            out.append(data[old.start :])  # the last
             break
         else:
-            out.append(_box(box.kind, content))
+            out.append(box(old.kind, content))
     return b"".join(out)
 
 
 def _header(content: bytes, metadata: Metadata) -> bytes:
     out = []
-    for kind, body in _children(content):
+    for kind, body in children(content):
         if kind == b"colr" and metadata.icc_profile is not None:
             body = struct.pack(">BbB", _RESTRICTED_ICC, 0, 0) + metadata.icc_profile
-        out.append(_box(kind, body))
+        out.append(box(kind, body))
     if metadata.dpi is not None:
         out.append(_resolution(metadata.dpi))
     return b"".join(out)
@@ -207,5 +192,4 @@ def _with_comment(codestream: bytes, comment: bytes) -> bytes:
     header = read_main_header(codestream)
     ours = [c.offset for c in header.comments if c.binary and c.data.startswith(MAGIC)]
     at = min(ours, default=header.end)  # the learned-transform segment stays last
-    segment = struct.pack(">HHH", 0xFF64, len(comment) + 4, 1) + comment
-    return codestream[:at] + segment + codestream[at:]
+    return codestream[:at] + Com(1, comment).to_bytes() + codestream[at:]

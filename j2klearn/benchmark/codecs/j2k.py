@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from ... import __version__, decode, encode
+from ...codestream.tile_parts import plt_bytes
 from ...errors import CodestreamError, ModelNotFoundError, OptionError
 from ...io.pictures import read_picture, write_picture
 from ...jp2.boxes import find_codestream
-from ...layers import keep_layers, plt_bytes
+from ...layers import keep_layers
 from ...models.registry import DEFAULT_MODEL, resolve, shipped
 from ...native.library import openjpeg_version
 from ...neural.registry import entropy_names, is_entropy_model, resolve_any

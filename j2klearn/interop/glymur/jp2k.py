@@ -241,10 +241,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         colours = 3 if self._colorspace == openjp2.CLRSPC_SRGB else 1
         alpha = components == colours + 1 if self._alpha is None else self._alpha
         box = jp2_boxes.channel_definition(components, colours, alpha)
-        if box is not None and self._codec_format == openjp2.CODEC_JP2:
-            out = io.BytesIO()
-            box.write(out)
-            jp2_boxes.add_to_header(path, out.getvalue())
+        if box and self._codec_format == openjp2.CODEC_JP2:
+            jp2_boxes.add_to_header(path, box)
 
     def _populate_cparams(self, img_array: NDArray[Any]) -> None:
         self._choose_levels()

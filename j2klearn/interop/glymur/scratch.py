@@ -9,6 +9,7 @@ import weakref
 from pathlib import Path
 from typing import IO, Any
 
+from ...codestream.markers import CODESTREAM_START
 from ...errors import CodestreamError, InputError
 
 __all__ = ["Scratch", "is_memory", "unlink"]
@@ -49,7 +50,7 @@ class Scratch:
         name = getattr(target, "name", "")
         suffix = Path(name).suffix if isinstance(name, str) else ""
         if content:
-            suffix = ".j2k" if content[:4] == b"\xff\x4f\xff\x51" else ".jp2"
+            suffix = ".j2k" if content[:4] == CODESTREAM_START else ".jp2"
         handle, path = tempfile.mkstemp(suffix=suffix if suffix.lower() in _RAW_SUFFIXES else ".jp2")
         self.path = Path(path)
         self._gone = weakref.finalize(self, unlink, path)

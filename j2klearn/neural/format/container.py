@@ -59,9 +59,9 @@ def wrapped(preview: Preview, payload: bytes) -> bytes:
 
 def _find_payload(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int] | None:
     """Return where the payload in a JP2 file starts, and where it says that it ends; None where there is none."""
-    for kind, _, start, end in boxes.walk(peek, size):
-        if kind == b"uuid" and peek(start, 16) == UUID_BOX.bytes:
-            return start + 16, max(start + 16, end)
+    for box in boxes.walk(peek, size):
+        if box.kind == b"uuid" and peek(box.contents, 16) == UUID_BOX.bytes:
+            return box.contents + 16, max(box.contents + 16, box.end)
     return None
 
 
@@ -97,7 +97,7 @@ def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] 
 def is_neural(stream: IO[bytes]) -> bool:
     """Tell whether a file looks like one of the profile, its payload lost or not."""
     for box in top_boxes(stream):
-        stream.seek(box.offset)
+        stream.seek(box.contents)
         head = stream.read(_XTSIZ + 8)
         if box.kind == b"uuid" and head.startswith(UUID_BOX.bytes):
             return True

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...codestream.main_header import read_main_header
+from ...codestream.markers import Marker
 from ...core.geometry import ORIENTATIONS, Rect
 from ...core.subbands import Subbands
 from ...ebcot.rate_proxy import RateProxy
@@ -31,7 +32,7 @@ from ...native import transport, wavelet
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
 
 _LEVELS = 5
-_SOP = b"\xff\x91\x00\x04"
+_SOP = Marker.SOP.code + b"\x00\x04"
 
 
 @dataclass(frozen=True)
