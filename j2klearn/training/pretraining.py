@@ -57,8 +57,8 @@ def randomise(structure: Structure) -> None:
             nn.init.xavier_uniform_(operator.proposal.weight)
             # what is added to the taps, so that filters and taps together are what was drawn
             for source, dy, dx, weight in operator.taps:
-                at = operator.radius + dy, operator.radius + dx
-                operator.proposal.weight[: operator.count, source, at[0], at[1]] -= weight
+                row, column = operator.proposal_radius + dy, operator.proposal_radius + dx
+                operator.proposal.weight[: operator.count, source, row, column] -= weight
 
 
 def progressive(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Tensor:
