@@ -247,4 +247,4 @@ def _check_entropy_model(
 def _half_width(options: Mapping[str, Any]) -> int:
     """Return how far a proposal-opacity operator reads: as far as its opacities or its proposals do."""
     opacities = options["first_kernel"] // 2 + 2 * options["blocks"] + options.get("last_kernel", 3) // 2
-    return max(int(opacities), options.get("proposal_kernel", 1) // 2)
+    return int(max(opacities, options.get("proposal_kernel", 1) // 2))
