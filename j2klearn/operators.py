@@ -172,7 +172,7 @@ class Opacity(nn.Module):
 
 def _cropped(x: Tensor, margin: int) -> Tensor:
     """Return maps without `margin` rows and columns at each side."""
-    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin] if margin else x
 
 
 class ProposalOpacity(Operator):

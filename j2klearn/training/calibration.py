@@ -28,6 +28,7 @@ from ..model import Model
 from ..subbands import Subbands
 from .pyramid import compose, decompose
 from .rate import RateProxy
+from .schedule import half_cosine
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
 
@@ -189,7 +190,7 @@ def fit(
     )
     per_epoch = math.ceil(len(taken) / 4)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / (epochs * per_epoch))))
+        optimiser, lambda step: half_cosine(step, epochs * per_epoch)
     )
     for epoch in range(epochs):
         misses = []

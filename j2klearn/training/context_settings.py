@@ -9,6 +9,7 @@ from typing import Any
 from ..configuration import check_context_config
 from ..errors import ModelError, OptionError
 from ..registry import resolve
+from .precision import Bfloat16
 from .settings import read_tables, settings_of
 
 __all__ = ["ContextSettings", "read_context_config"]
@@ -42,8 +43,8 @@ class ContextSettings:
         Steps between validations, and between checkpoints.
     seed : int
         Of everything random.
-    bfloat16 : bool
-        Compute the networks in bfloat16.
+    bfloat16 : bool or "auto"
+        Compute the networks in bfloat16; "auto": where the device does so natively.
     """
 
     first_steps: int = 24000
@@ -59,7 +60,7 @@ class ContextSettings:
     validate_every: int = 2000
     save_every: int = 500
     seed: int = 1
-    bfloat16: bool = True
+    bfloat16: Bfloat16 = "auto"
 
     def __post_init__(self) -> None:
         for ok, why in (
