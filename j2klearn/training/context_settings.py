@@ -9,8 +9,7 @@ from typing import Any
 from ..configuration import check_context_config
 from ..errors import ModelError, OptionError
 from ..registry import resolve
-from .precision import Bfloat16
-from .settings import read_tables, settings_of
+from .settings import Bfloat16, read_tables, settings_of
 
 __all__ = ["ContextSettings", "read_context_config"]
 

@@ -292,6 +292,8 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
         state = read_checkpoint(path, self.device)
         if state is None:
             raise OptionError(f"there is no {path} to begin with")
+        if "average" not in state:
+            raise OptionError(f"{path} is not the state of a context network")
         grow(self.network, state["average"], added=_adds)
         self.average.load_state_dict(self.network.state_dict())
 

@@ -11,8 +11,7 @@ from ..configuration import check_config, check_cross_component_config
 from ..errors import ModelError, OptionError
 from ..model import Model
 from ..registry import resolve
-from .precision import Bfloat16
-from .settings import read_tables, settings_of
+from .settings import Bfloat16, read_tables, settings_of
 
 __all__ = ["CrossConfig", "CrossSettings", "read_cross_config"]
 

@@ -29,8 +29,9 @@ from .decoded import Batch, Decoded
 from .growth import doubled, grow
 from .log import Log
 from .loop import Plan, TrainingLoop
-from .precision import Bfloat16, trains_in_bfloat16
+from .precision import trains_in_bfloat16
 from .processes import Processes
+from .settings import Bfloat16
 
 __all__ = ["GUIDED", "DequantisationSettings", "train"]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from ..transform import fast_bfloat16
+from .settings import Bfloat16
 
-__all__ = ["Bfloat16", "trains_in_bfloat16"]
-
-#: The setting: always, never, or where the device computes in bfloat16 natively.
-Bfloat16 = bool | Literal["auto"]
+__all__ = ["trains_in_bfloat16"]
 
 _FIRST_CUDA = (8, 0)  # compute capability of the first GPUs with bfloat16
 

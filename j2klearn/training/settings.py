@@ -7,16 +7,16 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..configuration import check_config
 from ..errors import ModelError, OptionError
-from .precision import Bfloat16
 
 __all__ = [
     "INITIAL",
     "PRETRAINING",
     "QUANTISERS",
+    "Bfloat16",
     "Settings",
     "parse_changes",
     "read_config",
@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+#: Whether networks are trained in bfloat16: always, never, or where the device computes it natively.
+Bfloat16 = bool | Literal["auto"]
 
 QUANTISERS = ("annealed", "straight-through", "noise", "mixed")
 INITIAL = ("base", "random")
