@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 BIN := .venv/bin
 STAMPS := .venv/.stamps
-LIBRARY := j2klearn/libj2kl.$(if $(filter Darwin,$(shell uname)),dylib,so)
+LIBRARY := j2klearn/native/libj2kl.$(if $(filter Darwin,$(shell uname)),dylib,so)
 NATIVE := CMakeLists.txt $(shell find native -type f)
 
 # $(call cmake,FOLDER,OPTIONS): configure and build in build/FOLDER.
@@ -30,10 +30,11 @@ test: setup native-test ## run all tests, the native ones first
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
 	$(BIN)/python -m tests.glymur_suite
 
-lint: setup ## check style and types
+lint: setup ## check style, types and the layers of the native sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/native_layers.py
 
 format: setup ## put the Python sources into their standard form
 	$(BIN)/ruff check --fix-only .
@@ -60,7 +61,7 @@ setup: $(STAMPS)/python $(LIBRARY) ## make .venv with all that development needs
 
 clean: ## remove what was built, but not .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f j2klearn/libj2kl.* j2klearn/j2kl.h
+	rm -f j2klearn/native/libj2kl.* j2klearn/native/j2kl.h
 	find j2klearn tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMPS)/system: scripts/setup-system.sh
@@ -77,5 +78,5 @@ $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
 $(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
 	@mkdir -p build
 	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release)
-	@cmake --install build/native --prefix j2klearn
+	@cmake --install build/native --prefix j2klearn/native
 	@touch $@

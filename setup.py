@@ -11,11 +11,12 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+HOME = Path("j2klearn", "native")  # of the library within the package
 PACKAGES = "on Debian and Ubuntu: apt-get install cmake g++ pkg-config libopenjp2-7-dev"
 
 
 class BuildNative(build_ext):
-    """Configure, build and install CMakeLists.txt: into the wheel, or for an editable install into j2klearn/."""
+    """Configure, build and install CMakeLists.txt: into the wheel, or for an editable install into j2klearn/native/."""
 
     @property
     def in_source(self) -> bool:
@@ -26,7 +27,7 @@ class BuildNative(build_ext):
         if cmake is None:
             raise SystemExit(f"j2klearn: CMake is needed to build the native library ({PACKAGES}).")
         build = Path(self.build_temp, "native").resolve()
-        package = ROOT / "j2klearn" if self.in_source else Path(self.build_lib, "j2klearn").resolve()
+        package = ROOT / HOME if self.in_source else Path(self.build_lib, HOME).resolve()
         options = ["-DCMAKE_BUILD_TYPE=Release", *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
         if subprocess.run([cmake, "-S", ROOT, "-B", build, *options]).returncode:
             raise SystemExit(
@@ -39,7 +40,7 @@ class BuildNative(build_ext):
                 raise SystemExit("j2klearn: the native library could not be built: see the message above.")
 
     def get_outputs(self) -> list[str]:
-        return [] if self.in_source else [str(f) for f in Path(self.build_lib, "j2klearn").glob("*j2kl.*")]
+        return [] if self.in_source else [str(f) for f in Path(self.build_lib, HOME).glob("*j2kl.*")]
 
     def get_output_mapping(self) -> dict[str, str]:
         return {}
@@ -53,6 +54,8 @@ class PlatformWheel(bdist_wheel):
 
 
 setup(
-    ext_modules=[Extension("j2klearn.libj2kl", sources=[])],  # says that the package is not pure Python
+    ext_modules=[
+        Extension("j2klearn.native.libj2kl", sources=[])
+    ],  # says that the package is not pure Python
     cmdclass={"build_ext": BuildNative, "bdist_wheel": PlatformWheel},
 )

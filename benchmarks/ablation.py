@@ -23,7 +23,7 @@ from suites import condense
 
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
-from j2klearn.text_table import text_table
+from j2klearn.core.text_table import text_table
 
 HERE = Path(__file__).parent
 

@@ -32,7 +32,7 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.benchmark.environment import made_by
-from j2klearn.text_table import text_table
+from j2klearn.core.text_table import text_table
 
 HERE = Path(__file__).parent
 TILE = 512

@@ -30,7 +30,7 @@ import j2klearn
 from j2klearn.arrays import J2KLearnCodec
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.speed import _peak_of_this_process
-from j2klearn.quality import psnr
+from j2klearn.metrics.psnr import psnr
 
 RESULT = Path(__file__).parent / "results" / "arrays.json"
 TILE = 1024

@@ -30,12 +30,12 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from j2klearn.api.convert import convert
 from j2klearn.batch import Summary, encode_batch
 from j2klearn.batch.jobs import find_jobs
 from j2klearn.batch.journal import JOURNAL
 from j2klearn.batch.work import use_one_thread
 from j2klearn.benchmark.environment import made_by
-from j2klearn.convert import convert
 
 RESULT = Path(__file__).parent / "results" / "batch.json"
 HEIGHT, WIDTH = 512, 768

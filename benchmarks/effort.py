@@ -17,13 +17,13 @@ import torch
 from tqdm import tqdm
 
 import j2klearn
-from j2klearn.benchmark.deltas import Curve, compare
 from j2klearn.benchmark.environment import made_by
-from j2klearn.benchmark.luma import luma
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.effort import EFFORTS
-from j2klearn.pictures import read_picture
-from j2klearn.quality import psnr
+from j2klearn.ebcot.effort import EFFORTS
+from j2klearn.io.pictures import read_picture
+from j2klearn.metrics.bd_rate import Curve, compare
+from j2klearn.metrics.luma import luma
+from j2klearn.metrics.psnr import psnr
 
 RATES = (0.25, 0.5, 0.75, 1.0)
 

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 import j2klearn
-from j2klearn import _native
-from j2klearn.colour import Picture, pixels, planes
-from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.geometry import Rect
-from j2klearn.layout import default_threads
-from j2klearn.neural.kernels import Layer, kernels
-from j2klearn.neural.mixture import mixture
-from j2klearn.neural.symbols import Decoder, Encoder, cost_bits
-from j2klearn.registry import resolve
-from j2klearn.transform import analyse, synthesise
+from j2klearn.core.geometry import Rect
+from j2klearn.core.picture import Picture
+from j2klearn.core.threads import default_threads
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
+from j2klearn.native import wavelet
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.range_coder import Decoder, Encoder, cost_bits
+from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.integer.layer import Layer
+from j2klearn.transform.colour import pixels, planes
+from j2klearn.transform.dwt import analyse, synthesise
 
 SIDE = 1024
 LEVELS = 5
@@ -62,7 +63,7 @@ def test_colour_back(benchmark, components):
 
 
 def test_base_wavelet(benchmark, components):
-    benchmark(_native.analyse, components[0], (0, 0), default_threads())
+    benchmark(wavelet.analyse, components[0], (0, 0), default_threads())
 
 
 def test_analysis(benchmark, components):

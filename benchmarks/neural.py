@@ -27,17 +27,17 @@ import numpy as np
 from tqdm import tqdm
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
+from j2klearn.core.text_table import text_table
+from j2klearn.io.pictures import read_picture
+from j2klearn.io.sources import open_source
+from j2klearn.neural.coefficients.pyramid import Pyramid
 from j2klearn.neural.cost import entropy_cost
-from j2klearn.neural.decoder import NeuralFile
-from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.pictures import read_picture
-from j2klearn.registry import resolve_entropy
-from j2klearn.text_table import text_table
+from j2klearn.neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+from j2klearn.neural.reader import NeuralFile
+from j2klearn.neural.registry import resolve_entropy
 
 RESULTS = Path(__file__).parent / "results"
 QUALITIES = (14, 30, 46)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from j2klearn import encode
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.pictures import read_picture
+from j2klearn.io.pictures import read_picture
 
 CONFIGS = ("context53-unconditioned", "context53")
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 import j2klearn
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.pictures import read_picture
-from j2klearn.quality import psnr
+from j2klearn.io.pictures import read_picture
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import DEFAULT_MODEL
 
 
 def main() -> int:

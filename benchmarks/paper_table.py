@@ -14,8 +14,8 @@ import json
 import sys
 from pathlib import Path
 
-from j2klearn.benchmark.deltas import Curve, bd_rate
-from j2klearn.text_table import text_table
+from j2klearn.core.text_table import text_table
+from j2klearn.metrics.bd_rate import Curve, bd_rate
 
 HERE = Path(__file__).parent
 PAPER = HERE / "paper" / "table2.json"

@@ -17,14 +17,14 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
-from j2klearn.benchmark.codecs import Learned
-from j2klearn.benchmark.deltas import Curve, compare
+from j2klearn.benchmark.codecs.j2k import Learned
 from j2klearn.benchmark.environment import made_by
-from j2klearn.benchmark.luma import luma
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.pictures import read_picture
-from j2klearn.quality import psnr
+from j2klearn.io.pictures import read_picture
+from j2klearn.metrics.bd_rate import Curve, compare
+from j2klearn.metrics.luma import luma
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import DEFAULT_MODEL
 
 RATES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -34,12 +34,12 @@ PARTS: dict[str, tuple[str, str, Callable]] = {
     "reconstruction below the middle": (
         DEFAULT_MODEL,
         DEFAULT_MODEL,
-        lambda: patch("j2klearn.lattice._BIAS", 0.0),
+        lambda: patch("j2klearn.ebcot.reconstruction._BIAS", 0.0),
     ),
     "scales of the subbands, on the 5/3": (
         "hybrid53-9c-compact",
         "hybrid53-9c-compact",
-        lambda: patch("j2klearn.gains.transport_scales", lambda *_: ()),
+        lambda: patch("j2klearn.transform.gains.transport_scales", lambda *_: ()),
     ),
 }
 

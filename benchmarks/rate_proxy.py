@@ -1,7 +1,7 @@
 """The rate proxy of training against the bytes that OpenJPEG's tier-1 and tier-2 really spend.
 
     python benchmarks/rate_proxy.py report PICTURES... [--model NAME|FILE|none] [--json FILE]
-    python benchmarks/rate_proxy.py fit --data FOLDER [--json j2klearn/training/rate_proxy.json]
+    python benchmarks/rate_proxy.py fit --data FOLDER [--json j2klearn/ebcot/rate_proxy.json]
 
 `report` codes every picture with eight quantiser steps and prints, per picture, the mean absolute error of predicted
 bytes at 0.1 to 2 bpp, for the model's subbands and for those of the 9/7. `fit` makes the constants that the package
@@ -23,12 +23,11 @@ from tqdm import tqdm
 
 from j2klearn.benchmark.environment import made_by
 from j2klearn.benchmark.run import find_pictures
-from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.model import Model
-from j2klearn.registry import resolve
-from j2klearn.training.calibration import Sample, errors, fit, samples
+from j2klearn.ebcot.rate_proxy import RateProxy
+from j2klearn.models.model import Model
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
 from j2klearn.training.data import Patches
-from j2klearn.training.rate import RateProxy
+from j2klearn.training.transform.calibration import Sample, errors, fit, samples
 
 RATES = (0.1, 2.0)
 _STEPS = np.geomspace(5, 120, 8).tolist()

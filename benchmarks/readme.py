@@ -1,7 +1,13 @@
-"""The figures of the README and of the pages in docs, from benchmarks/results.
+"""Write the figures of the README and of the pages in docs from benchmarks/results.
 
-python benchmarks/readme.py            # write them into the pages
-python benchmarks/readme.py --check    # only tell whether they are there; exit status 1 if not
+    python benchmarks/readme.py            # write them into the pages
+    python benchmarks/readme.py --check    # write nothing; exit status 1 if a page is out of date
+
+A page marks the place of a figure by two comments. What is between them is generated: a table or a sentence, and the
+commands that made the results it is taken from.
+
+    <!-- figures: NAME -->
+    <!-- end of figures -->
 """
 
 from __future__ import annotations
@@ -11,20 +17,20 @@ import json
 import math
 import re
 import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from j2klearn.benchmark.deltas import Curve, bd_rate
-from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.metrics.bd_rate import Curve, bd_rate
+from j2klearn.models.registry import DEFAULT_MODEL
 
 HERE = Path(__file__).parent
-PAGES = (
-    HERE.parent / "README.md",
-    *(HERE.parent / "docs" / f"{name}.md" for name in ("access", "arrays", "batch", "training")),
-)
+ROOT = HERE.parent
 _MARKS = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 #: Suites of the table, in its order.
@@ -39,103 +45,166 @@ _SUITES = (
 
 _GUIDED = "hybrid97-9c-compact-guided"
 
+_WIDTH = 116  # of a line of a command
 
-def result(suite: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((HERE / "results" / f"{suite}.json").read_text())
+Result = dict[str, Any]
+
+
+def pages() -> list[Path]:
+    """Return the pages that have figures: the README, and those in docs."""
+    every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in every if _MARKS.search(page.read_text())]
+
+
+def result(name: str) -> Result:
+    """Return what a benchmark has found."""
+    loaded: Result = json.loads((HERE / "results" / f"{name}.json").read_text())
     return loaded
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *rest]) + "\n"
 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f} %"
 
 
-def coding() -> str:
-    """Return the table of BD-rates of the default model."""
-    lines = [
-        "| pictures | PSNR | 95 % interval | SSIM | MS-SSIM | better on |",
-        "|---|---|---|---|---|---|",
-    ]
-    for suite in _SUITES:
-        found = result(suite)
-        model = next(codec["name"] for codec in found["codecs"] if codec["kind"] == "learned")
-        by_metric = {delta["metric"]: delta for delta in found["deltas"] if delta["codec"] == model}
-        first = by_metric["psnr"]
-        interval = "-" if first["interval"] is None else "{:+.1f} to {:+.1f} %".format(*first["interval"])
-        cells = [found["suite"], _percent(first["bd_rate"]), interval]
-        cells += [_percent(by_metric[metric]["bd_rate"]) for metric in ("ssim", "ms-ssim")]
-        cells.append(f"{first['better_on']} of {first['of']}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _of_default(found: dict[str, Any], metric: str = "psnr") -> dict[str, Any]:
-    """Return what a suite says of the default model against the 9/7."""
+def _of_default(found: Result, metric: str = "psnr") -> Result:
+    """Return what a suite says about the default model against the 9/7."""
     model = next(codec["name"] for codec in found["codecs"] if codec["kind"] == "learned")
-    deltas: list[dict[str, Any]] = found["deltas"]
+    deltas: list[Result] = found["deltas"]
     return next(delta for delta in deltas if delta["codec"] == model and delta["metric"] == metric)
 
 
-def guided() -> str:
+def _neural(found: Result, metric: str) -> Result:
+    """Return what a suite says about the neural profile against the 9/7."""
+    against: Result = found["against"]["context97"]["9-7"][metric]
+    return against
+
+
+def _lossless(found: Result, name: str = "neural") -> float:
+    """Return by how many per cent lossless files differ in size from those of the 5/3."""
+    totals = found["totals"]
+    return float(100 * (totals[name] / totals["OpenJPEG 5/3"] - 1))
+
+
+def profiles(rgb: Result, neural: Result, lossless: Result, speed: Result, readers: Result) -> str:
+    """Return the table from which a user chooses a profile."""
+    seconds = {case["what"]: case for case in speed["cases"] if case["threads"] == 1}
+    columns = ("OpenJPEG 9/7, 0.75 bpp", "learned, EBCOT, 0.75 bpp", "neural, quality 30")
+    ebcot, small = _of_default(rgb)["bd_rate"], _neural(neural, "psnr")["bd_rate"]
+    rows = [
+        ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
+        ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
+        ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
+        ["lossless", "yes", "no", "yes"],
+        ["lossless file size", "100 %", "-", f"{100 + _lossless(lossless):.0f} %"],
+        ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
+        ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
+        ["j2klearn shows", "the picture", "the picture", "the picture"],
+        [
+            "other JPEG 2000 programs show",
+            "the picture",
+            f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
+            "a preview of up to 64 pixels",
+        ],
+        ["lower resolutions", "yes", "yes", "yes"],
+        ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
+        ["decodes a region without the rest", "yes", "yes", "no"],
+    ]
+    return _table(rows)
+
+
+def summary(*found: Result) -> str:
+    """Return the table of the README: what files save, in one figure for each set of pictures."""
+    *suites, neural, lossless = found
+    rows = [["pictures", "profile", "compared with", "BD-rate", "smaller on"]]
+    for suite in suites:
+        delta = _of_default(suite)
+        saved, better = _percent(delta["bd_rate"]), f"{delta['better_on']} of {delta['of']}"
+        rows.append([suite["suite"], "EBCOT", "9/7", saved, better])
+    delta = _neural(neural, "psnr")
+    better = f"{delta['better_on']} of {delta['of']}"
+    rows.append(["Kodak, RGB", "neural", "9/7", _percent(delta["bd_rate"]), better])
+    rows.append(
+        ["Kodak, RGB, lossless", "neural", "5/3", f"{_percent(_lossless(lossless))} (all bytes)", "-"]
+    )
+    return _table(rows)
+
+
+def coding(*suites: Result) -> str:
+    """Return the table of BD-rates of the default model."""
+    rows = [["pictures", "PSNR", "95 % interval", "SSIM", "MS-SSIM", "better on"]]
+    for found in suites:
+        first = _of_default(found)
+        interval = "-" if first["interval"] is None else "{:+.1f} to {:+.1f} %".format(*first["interval"])
+        rates = [_percent(_of_default(found, metric)["bd_rate"]) for metric in ("ssim", "ms-ssim")]
+        better = f"{first['better_on']} of {first['of']}"
+        rows.append([found["suite"], _percent(first["bd_rate"]), interval, *rates, better])
+    return _table(rows)
+
+
+def guided(*suites: Result) -> str:
     """Return what the larger model saves, beside the default one."""
     rows = [["pictures", "the larger model", "the default"]]
-    for name in ("kodak-luma", "kodak-rgb"):
-        found = result(f"{name}-guided")
+    for found in suites:
         of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
         rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])
     return _table(rows)
 
 
-def least_gain() -> str:
+def least_gain(*suites: Result) -> str:
     """Return by how much the averaged curve is above the 9/7's at the rate where it is least."""
     gains = []
-    for name in _SUITES:
-        curves = result(name)["curves"]
+    for found in suites:
+        curves = found["curves"]
         pairs = zip(curves[DEFAULT_MODEL]["psnr"], curves["9-7"]["psnr"], strict=True)
         gains += [mine - other for mine, other in pairs]
-    return f"In each row the mean PSNR is above the 9/7's at all ten rates, by {min(gains):.2f} dB or more.\n"
+    return (
+        "In every row of the table above, the mean PSNR is higher than that of the 9/7 at all ten rates: by "
+        f"{min(gains):.2f} dB or more.\n"
+    )
 
 
-def damage() -> str:
+def damage(*suites: Result) -> str:
     """Return how far files are below the 9/7 where a learned transform could do harm."""
-    screens, burnt = (_of_default(result(f"{name}-luma")) for name in ("screenshots", "overexposed"))
+    screens, burnt = map(_of_default, suites)
     least = [delta["least_gain"]["value"] for delta in (screens, burnt)]
     return (
-        f"At equal bytes, at any of ten rates, the file is at worst {least[0]:+.2f} dB against the 9/7 on "
-        f"{len(screens['per_picture'])} screenshots, and {least[1]:+.2f} dB on Kodak with burnt-out highlights "
-        "(luma).\n"
+        "The worst of all pictures and ten rates, at equal bytes against the 9/7 (luma): "
+        f"{least[0]:+.2f} dB on {len(screens['per_picture'])} screenshots, {least[1]:+.2f} dB on Kodak with "
+        "burnt-out highlights.\n"
     )
 
 
-def effort() -> str:
+def effort(found: Result) -> str:
     """Return what effort 2 gives."""
-    found = result("effort")
     row = next(row for row in found["efforts"] if row["effort"] == 2)
     return (
-        f"{row['bd_rate']:+.1f} % ({row['bd_metric']:+.2f} dB) on {len(found['pictures'])} pictures of CID22 "
-        "validation (luma, one file per rate, 0.25 to 1 bpp), at "
-        f"{row['seconds_per_megapixel']:.0f} s per megapixel and rate on "
-        "one core.\n"
+        f"`effort=2` against `effort=0`: {row['bd_rate']:+.1f} % ({row['bd_metric']:+.2f} dB) on "
+        f"{len(found['pictures'])} pictures of CID22 validation (luma, one file per rate, 0.25 to 1 bpp). It takes "
+        f"{row['seconds_per_megapixel']:.0f} s per megapixel and rate on one core.\n"
     )
 
 
-def parts() -> str:
+def parts(found: Result) -> str:
     """Return what parts of the codec are worth."""
-    found = result("parts")
     rows = [["part", "BD-rate", "PSNR"]]
     rows += [[p["part"], _percent(p["bd_rate"]), f"{p['bd_metric']:+.2f} dB"] for p in found["parts"]]
     return _table(rows)
 
 
-def _rate(found: dict[str, Any], anchor: str, codec: str) -> float | None:
+def _rate(found: Result, anchor: str, codec: str) -> float | None:
     curves = [found["curves"].get(name, {}) for name in (anchor, codec)]
     if not all("psnr" in curve for curve in curves):
         return None
     return bd_rate(*(Curve.of(curve["bpp"], curve["psnr"]) for curve in curves))
 
 
-def compact() -> str:
+def compact(*suites: Result) -> str:
     """Return the table of the models without de-quantisation."""
-    suites = [result(f"{name}-compact") for name in ("kodak-luma", "cid22-validation-luma")]
     rows = [
         ["", *(f"{place}, against the {anchor}" for place in ("Kodak", "CID22") for anchor in ("9/7", "5/3"))]
     ]
@@ -145,9 +214,8 @@ def compact() -> str:
     return _table(rows)
 
 
-def ablation() -> str:
+def ablation(found: Result) -> str:
     """Return our ablation beside the paper's Table II."""
-    found = result("ablation")
     paper = json.loads((HERE / "paper" / "table2.json").read_text())["psnr"]
     rows = [
         [
@@ -172,48 +240,38 @@ def ablation() -> str:
     return _table(rows)
 
 
-def speed() -> str:
-    """Return the table of times at 12 megapixels."""
-    found = result("speed")
-    cases = [case for case in found["speed"]["cases"] if case["codec"] != "9-7"]
-    lines = ["| megapixels | threads | encoding | decoding | memory |", "|---|---|---|---|---|"]
-    for case in cases:
+def speed(found: Result) -> str:
+    """Return the table of times and memory by the size of the picture."""
+    rows = [["megapixels", "threads", "encoding", "decoding", "memory"]]
+    for case in found["speed"]["cases"]:
+        if case["codec"] == "9-7":
+            continue
         both = [case["encode"], case["decode"]]
         float32 = case["megapixels"] * 1e6 * case["components"] * 4
         memory = max(part["peak_bytes"] for part in both)
         times = [f"{part['ratio']:.1f} x ({part['mp_per_s']:.1f} MP/s)" for part in both]
-        size = f"{case['megapixels']:.3g}"
-        lines.append(
-            f"| {size} | {case['threads']} | {times[0]} | {times[1]} | "
-            f"{memory / 2**20:.0f} MiB, {memory / float32:.1f} x float32 |"
-        )
-    return "\n".join(lines) + "\n"
+        size = f"{memory / 2**20:.0f} MiB, {memory / float32:.1f} x float32"
+        rows.append([f"{case['megapixels']:.3g}", str(case["threads"]), *times, size])
+    return _table(rows)
 
 
-def readers() -> str:
+def readers(found: Result) -> str:
     """Return the sentence on what an ordinary reader sees."""
-    found = result("other-readers-kodak")
     return (
-        f"{found['mean_psnr']:.1f} dB on average and {found['worst_psnr']:.1f} dB at worst at {found['bpp']:g} bpp on "
-        "Kodak (RGB, read by Pillow).\n"
+        f"Its PSNR is {found['mean_psnr']:.1f} dB on average and {found['worst_psnr']:.1f} dB at worst, at "
+        f"{found['bpp']:g} bpp on Kodak (RGB, read by Pillow).\n"
     )
 
 
-def _table(rows: list[list[str]]) -> str:
-    head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *rest]) + "\n"
-
-
-def access_bytes() -> str:
+def access_bytes(found: Result) -> str:
     """Return what parts of a file cost, of a file object and of a URL."""
-    found = result("access-bytes")
-    parts: dict[str, dict[str, Any]] = {}
+    cases_of: dict[str, Result] = {}
     for case in found["parts"]:
-        parts.setdefault(case["part"], {})[case["file"]] = case
-    files = list(next(iter(parts.values())))
+        cases_of.setdefault(case["part"], {})[case["file"]] = case
+    files = list(next(iter(cases_of.values())))
     rows = [["", *files]]
-    for part, cases in parts.items():
-        for start, label in (("", part), ("url_", "of a URL")):
+    for part, cases in cases_of.items():
+        for start, label in (("", part), ("url_", "the same from a URL")):
             shares = [
                 f"{100 * case[start + 'bytes'] / case['size']:.2f} %, {case[start + 'requests']} requests"
                 for case in cases.values()
@@ -226,65 +284,54 @@ def access_bytes() -> str:
     return head + _table(rows)
 
 
-def access_regions() -> str:
+def access_regions(found: Result) -> str:
     """Return the time of regions by their side."""
-    found = result("access-regions")
     cases = found["regions"]
     rows = [["side of the region", *(str(case["size"]) for case in cases)]]
     for side, key in ((found["side"], "seconds"), (2048, "seconds_small_file")):
         times = [f"{case[key]:.2f} s" if key in case else "" for case in cases]
-        rows.append([f"of {side} x {side}", *times])
+        rows.append([f"picture of {side} x {side}", *times])
     return _table(rows)
 
 
-def access_large() -> str:
+def access_large(found: Result) -> str:
     """Return time and memory of large pictures."""
     rows = [["", "written", "read back, block by block", "peak memory", "PSNR"]]
-    for case in result("access-large")["cases"]:
+    for case in found["cases"]:
         seconds = [f"{case[f'{what}_seconds_per_megapixel']:.2f} s/MP" for what in ("write", "read")]
         side = f"{case['side']} x {case['side']}"
         rows.append([side, *seconds, f"{case['peak_gib']:.2f} GiB", f"{case['psnr']:.2f} dB"])
     return _table(rows)
 
 
-def access_borders() -> str:
-    """Return what the squared error near the borders of tiles is over that further inside."""
-    found: dict[str, list[float]] = {}
-    for case in result("access-borders")["cases"]:
-        found.setdefault(case["kind"], []).append(case["tiled_db"] - case["untiled_db"])
-    spans = [f"{kind} from {min(some):+.2f} to {max(some):+.2f} dB" for kind, some in found.items()]
-    return f"{', '.join(spans)}.\n"
+def access_borders(found: Result) -> str:
+    """Return the ratio of the squared error near the borders of tiles to that further inside."""
+    by_kind: dict[str, list[float]] = {}
+    for case in found["cases"]:
+        by_kind.setdefault(case["kind"], []).append(case["tiled_db"] - case["untiled_db"])
+    spans = [f"{kind} from {min(some):+.2f} to {max(some):+.2f} dB" for kind, some in by_kind.items()]
+    return f"Difference to a file without tiles: {', '.join(spans)}.\n"
 
 
-def arrays() -> str:
+def arrays(found: Result) -> str:
     """Return dask's means over a large file, and a volume in Zarr."""
-    found = result("arrays")
-    rows = [["dask's mean over", "bytes", "peak memory", "is numpy's"]]
+    rows = [["dask's mean over", "bytes", "peak memory", "same mean as numpy"]]
     for case in found["large"]:
         same = abs(case["mean"] - case["numpy_mean"]) < 1e-9 * case["numpy_mean"]
         memory = f"{case['peak_bytes'] / 2**20:.0f} MiB"
-        rows.append(
-            [
-                case["name"],
-                f"{case['bytes'] / 1e6:.1f} MB",
-                memory,
-                "yes" if same else "no",
-            ]
-        )
+        rows.append([case["name"], f"{case['bytes'] / 1e6:.1f} MB", memory, "yes" if same else "no"])
     first = _table(rows)
     volume = found["volume"]
     rows = [["Zarr", "compression", "read back"]]
     for case in volume["cases"]:
         ratio = math.prod(volume["shape"]) * np.dtype(volume["dtype"]).itemsize / case["bytes"]
-        rows.append(
-            [case["name"], f"{ratio:.2f} : 1", "exact" if case["lossless"] else f"{case['psnr']:.2f} dB"]
-        )
+        quality = "exact" if case["lossless"] else f"{case['psnr']:.2f} dB"
+        rows.append([case["name"], f"{ratio:.2f} : 1", quality])
     return f"{first}\n{_table(rows)}"
 
 
-def batch() -> str:
+def batch(found: Result) -> str:
     """Return how a collection scales."""
-    found = result("batch")
     pixels, rounds = found["megapixels"], found["counted"]
     one, two = (median(each[count] for each in rounds) for count in ("one", "two"))
     ratios = ", ".join(f"{each['one'] / each['two']:.2f}" for each in rounds)
@@ -307,14 +354,14 @@ def _speed(megapixels: float, seconds: float) -> list[str]:
     return [f"{seconds:.1f} s", f"{megapixels / seconds:.2f} MP/s"]
 
 
-def neural_coding() -> str:
+def neural_coding(found: Result) -> str:
     """Return the BD-rates of the neural profile against all that its suite has measured, and published curves."""
-    found, model = result("kodak-neural"), "context97"
+    model = "context97"
     learned = next(
         codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
     )
     rows = [["against", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "luma", "better on"]]
-    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the default model, EBCOT"}.items():
+    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the EBCOT profile, default model"}.items():
         both = [found["against"][model][anchor][metric] for metric in ("psnr", "psnr-y")]
         rates = [_percent(each[key]) for key in ("bd_rate", "mean") for each in both]
         rows.append([title, *rates, f"{both[0]['better_on']} of {both[0]['of']}"])
@@ -323,12 +370,11 @@ def neural_coding() -> str:
     return _table(rows)
 
 
-def neural_ablation() -> str:
-    """Return what luma's knowledge is worth to chroma, and the transform to the context model."""
-    found = result("neural-ablation")
+def neural_ablation(found: Result) -> str:
+    """Return what conditioning on luma is worth to chroma, and the learned transform to the context model."""
     curves = found["curves"]
     pairs = {
-        "chroma that knows luma, against chroma that does not": (
+        "chroma conditioned on luma, against chroma that is not": (
             "context97-unconditioned",
             "context97-small",
         ),
@@ -344,25 +390,27 @@ def neural_ablation() -> str:
     return _table(rows)
 
 
-def neural_conditioning() -> str:
+def neural_conditioning(*studies: Result) -> str:
     """Return what other components are worth to chroma after a longer training, on two sets of pictures."""
-    head = [
-        "chroma gets",
-        "pictures",
-        "PSNR of RGB",
-        "PSNR of luma",
-        "mean of the pictures, RGB",
-        "from",
-        "to",
+    rows = [
+        [
+            "inputs of the chroma network",
+            "pictures",
+            "PSNR of RGB",
+            "PSNR of luma",
+            "mean of the pictures, RGB",
+            "best picture",
+            "worst picture",
+        ]
     ]
-    rows = [head]
-    for study, model, what, place in (
-        ("conditioning", "context97-small", "details", "Kodak"),
-        ("conditioning-cid22", "context97-small", "details", "CID22"),
-        ("prediction", "context97-predicted", "details, and what they foretell", "Kodak"),
-        ("prediction-cid22", "context97-predicted", "details, and what they foretell", "CID22"),
+    details, predicted = "details of earlier components", "details and predictions"
+    for found, model, what, place in zip(
+        studies,
+        ("context97-small", "context97-small", "context97-predicted", "context97-predicted"),
+        (details, details, predicted, predicted),
+        ("Kodak", "CID22", "Kodak", "CID22"),
+        strict=True,
     ):
-        found = result(f"neural-{study}")
         delta, luma = (
             next(d for d in found["deltas"] if d["codec"] == model and d["metric"] == metric)
             for metric in ("psnr", "psnr-y")
@@ -373,30 +421,28 @@ def neural_conditioning() -> str:
     return _table(rows)
 
 
-def neural_lossless() -> str:
+def neural_lossless(found: Result) -> str:
     """Return the sizes of lossless files."""
-    totals = result("neural-lossless")["totals"]
-    base = totals["OpenJPEG 5/3"]
-    sizes = [f"{100 * (size / base - 1):+.2f} % ({name})" for name, size in totals.items() if size != base]
+    names = [name for name in found["totals"] if name != "OpenJPEG 5/3"]
+    sizes = [f"{_percent(_lossless(found, name))} ({name})" for name in names]
     return f"Lossless, all bytes against OpenJPEG's 5/3: {', '.join(sizes)}.\n"
 
 
-def neural_exact() -> str:
+def neural_exact(found: Result) -> str:
     """Return how many files decode to the same subbands, and their size against the cross-entropy."""
-    files = result("neural-exact")["files"]
+    files = found["files"]
     over = max(row["segments"] / row["cross_entropy"] - 1 for row in files)
     head = [row["bytes"] - row["segments"] for row in files]
     same = sum(row["same"] and row["exact"] for row in files)
     return (
-        f"Of {len(files)} files {same} decode to the same subbands in another process with other threads; their coded "
-        f"coefficients are {100 * over:.2f} % above the model's cross-entropy at most, and headers, preview and boxes "
-        f"are {min(head)} to {max(head)} bytes.\n"
+        f"{same} of {len(files)} files decode to the same subbands in another process with another number of "
+        f"threads. Their coded coefficients take at most {100 * over:.2f} % more than the cross-entropy of the model. "
+        f"Headers, preview and boxes take {min(head)} to {max(head)} bytes.\n"
     )
 
 
-def neural_speed() -> str:
+def neural_speed(found: Result) -> str:
     """Return seconds and multiply-accumulates."""
-    found = result("neural-speed")
     rows = [["768 x 512 RGB", "threads", "encoding", "decoding"]]
     rows += [
         [case["what"], str(case["threads"]), f"{case['encode']:.2f} s", f"{case['decode']:.2f} s"]
@@ -409,35 +455,123 @@ def neural_speed() -> str:
     )
 
 
-_FIGURES = {
-    "coding": coding,
-    "least-gain": least_gain,
-    "guided": guided,
-    "damage": damage,
-    "effort": effort,
-    "compact": compact,
-    "ablation": ablation,
-    "parts": parts,
-    "neural-coding": neural_coding,
-    "neural-ablation": neural_ablation,
-    "neural-conditioning": neural_conditioning,
-    "neural-lossless": neural_lossless,
-    "neural-exact": neural_exact,
-    "neural-speed": neural_speed,
-    "speed": speed,
-    "readers": readers,
-    "access-bytes": access_bytes,
-    "access-regions": access_regions,
-    "access-large": access_large,
-    "access-borders": access_borders,
-    "arrays": arrays,
-    "batch": batch,
+def rate_proxy(found: Result) -> str:
+    """Return how well the rate proxy predicts the size of all packets."""
+    rows = [["subbands of", "files", "mean absolute error", "largest error"]]
+    for name, title in (("learned", "`hybrid97-9c-compact`"), ("9-7", "the 9/7")):
+        errors = [abs(error) for picture in found[name].values() for error in picture]
+        mean, worst = (100 * value for value in (sum(errors) / len(errors), max(errors)))
+        rows.append([title, str(len(errors)), f"{mean:.1f} %", f"{worst:.1f} %"])
+    return _table(rows)
+
+
+def machines(*every: Result) -> str:
+    """Return on what the results were measured."""
+    cores = sorted({str(found["machine"]["cores"]) for found in every})
+    processors = sorted({found["machine"]["processor"] for found in every})
+    versions = []
+    for key, title in (("j2klearn", "j2klearn"), ("openjpeg", "OpenJPEG"), ("torch", "PyTorch")):
+        known = sorted({found["versions"][key] for found in every if key in found["versions"]})
+        versions.append(f"{title} {' or '.join(known)}")
+    return (
+        f"Machine of all results: {' or '.join(processors)}, {' or '.join(cores)} cores. "
+        f"Versions: {', '.join(versions)}.\n"
+    )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A block of a page.
+
+    Attributes
+    ----------
+    text : callable
+        Makes the text of the results.
+    results : tuple of str
+        What the text is taken from.
+    commands : bool
+        The commands that made the results follow. If not, another block of the page has them.
+    beside : tuple of str
+        Results of such blocks, whose commands follow here.
+    """
+
+    text: Callable[..., str]
+    results: tuple[str, ...]
+    commands: bool = True
+    beside: tuple[str, ...] = ()
+
+    def block(self) -> str:
+        """Return the text, and the commands that made the results."""
+        found = [result(name) for name in self.results]
+        text = self.text(*found)
+        return f"{text}\n{_commands([*found, *map(result, self.beside)])}" if self.commands else text
+
+
+def _commands(found: list[Result]) -> str:
+    """Return the commands of results, once each, as a code block."""
+    lines = []
+    for command in dict.fromkeys(each["command"] for each in found):
+        first, *rest = textwrap.wrap(command, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        lines.append(" \\\n        ".join([first, *rest]))
+    return "".join(f"    {line}\n" for line in lines)
+
+
+FIGURES = {
+    "profiles": Figure(
+        profiles,
+        ("kodak-rgb", "kodak-neural", "neural-lossless", "neural-speed", "other-readers-kodak"),
+        commands=False,
+    ),
+    "summary": Figure(
+        summary,
+        ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
+        beside=("neural-speed", "other-readers-kodak"),
+    ),
+    "coding": Figure(coding, _SUITES),
+    "least-gain": Figure(least_gain, _SUITES, commands=False),
+    "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
+    "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
+    "effort": Figure(effort, ("effort",)),
+    "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
+    "ablation": Figure(ablation, ("ablation",)),
+    "parts": Figure(parts, ("parts",)),
+    "rate-proxy": Figure(rate_proxy, ("rate-proxy-kodak",)),
+    "neural-coding": Figure(neural_coding, ("kodak-neural",)),
+    "neural-ablation": Figure(neural_ablation, ("neural-ablation",)),
+    "neural-conditioning": Figure(
+        neural_conditioning,
+        (
+            "neural-conditioning",
+            "neural-conditioning-cid22",
+            "neural-prediction",
+            "neural-prediction-cid22",
+        ),
+    ),
+    "neural-lossless": Figure(neural_lossless, ("neural-lossless",)),
+    "neural-exact": Figure(neural_exact, ("neural-exact",)),
+    "neural-speed": Figure(neural_speed, ("neural-speed",)),
+    "speed": Figure(speed, ("speed",)),
+    "readers": Figure(readers, ("other-readers-kodak",)),
+    "access-bytes": Figure(access_bytes, ("access-bytes",)),
+    "access-regions": Figure(access_regions, ("access-regions",)),
+    "access-large": Figure(access_large, ("access-large",)),
+    "access-borders": Figure(access_borders, ("access-borders",)),
+    "arrays": Figure(arrays, ("arrays",)),
+    "batch": Figure(batch, ("batch",)),
+    "machines": Figure(
+        machines, tuple(sorted(path.stem for path in (HERE / "results").glob("*.json"))), commands=False
+    ),
 }
+
+
+def named(text: str) -> list[str]:
+    """Return the names of the figures on a page."""
+    return [match[2] for match in _MARKS.finditer(text)]
 
 
 def rendered(text: str) -> str:
     """Return a page with the figures of the results in their places."""
-    return _MARKS.sub(lambda match: f"{match[1]}{_FIGURES[match[2]]()}{match[3]}", text)
+    return _MARKS.sub(lambda match: f"{match[1]}{FIGURES[match[2]].block()}{match[3]}", text)
 
 
 def main() -> int:
@@ -446,7 +580,7 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    old = {page: page.read_text() for page in PAGES}
+    old = {page: page.read_text() for page in pages()}
     new = {page: rendered(text) for page, text in old.items()}
     if options.check:
         return int(new != old)

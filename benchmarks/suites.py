@@ -21,10 +21,10 @@ from pathlib import Path
 import glymur
 import numpy as np
 
-from j2klearn.benchmark.deltas import Curve, bd_rate, compare
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
-from j2klearn.pictures import read_picture, write_picture
+from j2klearn.io.pictures import read_picture, write_picture
+from j2klearn.metrics.bd_rate import Curve, bd_rate, compare
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .access.picture import PictureFile, open
-    from .decoder import decode
-    from .describe import info
-    from .encoder import encode
-    from .jp2k import Jp2k
-    from .jp2kr import Jp2kr
-    from .large import encode_file
-    from .pillow import register_pillow
+    from .api.decode import decode
+    from .api.describe import info
+    from .api.encode import encode
+    from .api.encode_file import encode_file
+    from .api.picture_file import PictureFile, open
+    from .interop.glymur.jp2k import Jp2k
+    from .interop.glymur.jp2kr import Jp2kr
+    from .interop.pillow import register_pillow
 
 __all__ = [
     "Jp2k",
@@ -38,15 +38,15 @@ __version__ = "0.1.0"
 from . import errors
 
 _HOMES = {
-    "Jp2k": "jp2k",
-    "Jp2kr": "jp2kr",
-    "PictureFile": "access.picture",
-    "decode": "decoder",
-    "encode": "encoder",
-    "encode_file": "large",
-    "info": "describe",
-    "open": "access.picture",
-    "register_pillow": "pillow",
+    "Jp2k": "interop.glymur.jp2k",
+    "Jp2kr": "interop.glymur.jp2kr",
+    "PictureFile": "api.picture_file",
+    "decode": "api.decode",
+    "encode": "api.encode",
+    "encode_file": "api.encode_file",
+    "info": "api.describe",
+    "open": "api.picture_file",
+    "register_pillow": "interop.pillow",
 }
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from . import decode, encode, info
-from .encoder import DEFAULT_MODEL
-from .quality import psnr
-from .text_table import text_table
+from .core.text_table import text_table
+from .metrics.psnr import psnr
+from .models.registry import DEFAULT_MODEL
 
 __all__ = ["main"]
 

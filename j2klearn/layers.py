@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import boxes
-from .codestream import MainHeader, read_main_header
+from .codestream.main_header import MainHeader, read_main_header
+from .codestream.packets import packet_order
+from .codestream.tile_parts import EOC, TilePartHeader, read_tile_part_header, tile_part
 from .errors import CodestreamError, OptionError, UnsupportedError
-from .packets import packet_order
-from .tileparts import EOC, TilePartHeader, read_tile_part_header, tile_part
+from .jp2 import boxes
 
 __all__ = ["keep_layers", "plt_bytes"]
 

@@ -1,13 +1,13 @@
-// The C boundary: handles are C++ objects, exceptions become codes and texts.
-#include "decoder.hpp"
-#include "encoder.hpp"
-#include "failure.hpp"
-#include "integer_layer.hpp"
+// The C interface: handles are C++ objects, and exceptions are converted to codes and texts.
+#include "base/failure.hpp"
+#include "base/parallel.hpp"
+#include "integer/layer.hpp"
+#include "integer/mixture.hpp"
 #include "j2kl.h"
-#include "kernels.hpp"
-#include "mixture.hpp"
-#include "parallel.hpp"
-#include "wavelet.hpp"
+#include "transport/decoder.hpp"
+#include "transport/encoder.hpp"
+#include "wavelet/kernels.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -45,14 +45,14 @@ template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
             code = failure.code();
             text = failure.what();
             if (reporter != nullptr) {
-                reporter->error(text); // here, while the text lives
+                reporter->error(text); // here, as the exception owns the text
             }
             return code;
         }
     } catch (const std::bad_alloc &) {
         code = J2KL_ERROR_MEMORY;
         text = "memory ran out";
-    } catch (const std::length_error &) { // a vector larger than its largest size
+    } catch (const std::length_error &) { // a vector of more than max_size() elements
         code = J2KL_ERROR_MEMORY;
         text = "memory ran out";
     } catch (...) {
@@ -62,7 +62,7 @@ template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
     if (reporter != nullptr) {
         try {
             reporter->error(text);
-        } catch (...) { // a mutex that cannot be locked: the code has to do
+        } catch (...) { // the mutex cannot be locked: only the code is returned
         }
     }
     return code;
@@ -136,14 +136,14 @@ void check_mixture(const j2kl_mixture_tables *tables, std::uint32_t components)
     j2kl::require(components >= 1 && components <= j2kl::mixture::most_components, "");
 }
 
-// What a window can reach: sums of mixtures are proven for this.
+// Whether `value` is in the range of positions for which the sums of mixtures are proven to fit.
 bool near(std::int32_t value)
 {
     constexpr std::int32_t farthest = 1 << 22;
     return -farthest <= value && value <= farthest;
 }
 
-// Calls body(i) for every i below `count`, on up to `threads` threads where they are worth it.
+// Calls body(i) for every i below `count`, in blocks, on up to `threads` threads.
 template <class Body> void in_blocks(std::size_t count, std::uint32_t threads, const Body &body)
 {
     constexpr std::size_t block = 1U << 11;

@@ -1,6 +1,6 @@
-"""Make ``j2klearn/neural/tables.safetensors``: the tables behind the integer mixtures (``j2klearn/neural/mixture.py``),
-the features of the context networks (``j2klearn/neural/features.py``), and their LSTMs
-(``j2klearn/neural/cross_network.py``).
+"""Make ``j2klearn/neural/integer/tables.safetensors``: the tables behind the integer mixtures
+(``j2klearn/neural/entropy/mixture.py``), the features of the context networks
+(``j2klearn/neural/context/features.py``), and their LSTMs (``j2klearn/neural/cross/integer_network.py``).
 
 They are part of the file format, made once and shipped. Decimal arithmetic of 60 digits makes them the same anywhere:
 
@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "tables.safetensors"
+TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "integer" / "tables.safetensors"
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 REACH = 18  # beyond so many scales the logistic function is 0 or 1 to 24 bits

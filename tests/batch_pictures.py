@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from j2klearn.api.convert import convert
 from j2klearn.batch.jobs import find_jobs
 from j2klearn.batch.journal import JOURNAL
-from j2klearn.convert import convert
 
 
 def write_pictures(

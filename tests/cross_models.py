@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from j2klearn.neural.bands import ROLES
-from j2klearn.neural.cross_component import CrossNetwork
-from j2klearn.neural.cross_model import CrossComponentModel
-from j2klearn.neural.cross_network import rounded
-from j2klearn.neural.pyramid import Pyramid, band_shapes
+from j2klearn.neural.coefficients.pyramid import Pyramid, band_shapes
+from j2klearn.neural.cross.bands import ROLES
+from j2klearn.neural.cross.integer_network import rounded
+from j2klearn.neural.cross.model import CrossComponentModel
+from j2klearn.neural.cross.network import CrossNetwork
 
 #: A model of three levels and two residual blocks of four channels.
 TINY: dict[str, Any] = {

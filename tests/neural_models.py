@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError
-from j2klearn.geometry import Rect
-from j2klearn.neural.points import Points
-from j2klearn.neural.pyramid import Pyramid, default_levels
-from j2klearn.neural.quantisation import quantised
-from j2klearn.subbands import Subbands
+from j2klearn.neural.coefficients.pyramid import Pyramid, default_levels
+from j2klearn.neural.coefficients.quantisation import quantised
+from j2klearn.neural.coefficients.reconstruction_points import Points
 
 
 class Deflate:
@@ -24,6 +24,7 @@ class Deflate:
     def __init__(self, transform: Any = "9-7", **more: Any) -> None:
         self.config = {"kind": "test", "transform": transform, **more}
         self.name = f"deflate {transform}"
+        self.beside = ()
         self.id = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest()
         self.encoded: list[int] = []  # step codes, one for each time that a picture was coded
         self.decoded: list[int] = []  # numbers of segments

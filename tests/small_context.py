@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from j2klearn.neural.context import ContextNetwork
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.network import rounded
-from j2klearn.neural.pyramid import Pyramid, area_of
-from j2klearn.training.context_trainer import network_of
+from j2klearn.neural.coefficients.pyramid import Pyramid, area_of
+from j2klearn.neural.context.integer_network import rounded
+from j2klearn.neural.context.model import ContextModel
+from j2klearn.neural.context.network import ContextNetwork
+from j2klearn.training.context.trainer import network_of
 
 NETWORK = {"width": 8, "blocks": 1, "layers": 2}
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from j2klearn.model import Model
-from j2klearn.structures import Structure, build
+from j2klearn.models.build import build
+from j2klearn.models.model import Model
+from j2klearn.transform.structures import Structure
 
 OPERATORS: dict[str, dict[str, Any]] = {
     "proposal-opacity": {"proposals": 3, "width": 4, "blocks": 1, "first_kernel": 3, "zero_dc": False},

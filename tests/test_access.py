@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.sources import merge, open_source
 from j2klearn.errors import CodestreamError, OptionError, TruncatedWarning
-
-from .remote import Failing, FailingStream, Lying, Recorder, ShortReads
+from j2klearn.io.sources import merge, open_source
+from tests.remote import Failing, FailingStream, Lying, Recorder, ShortReads
 
 TARGETS = [0.3, 0.8, 2.0]
 
@@ -409,8 +408,8 @@ def test_open(tmp_path, picture, tiled):
 
 
 def test_blocks_cover_the_picture(monkeypatch, tiled):
-    monkeypatch.setattr("j2klearn.access.picture._BLOCK", 1 << 16)
-    monkeypatch.setattr("j2klearn.access.picture._LONGEST", 300)
+    monkeypatch.setattr("j2klearn.api.picture_file._BLOCK", 1 << 16)
+    monkeypatch.setattr("j2klearn.api.picture_file._LONGEST", 300)
     file = j2klearn.open(tiled)
     out = np.zeros(file.shape, np.uint8)
     file.copy_to(out)

@@ -18,7 +18,6 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from j2klearn import pictures
 from j2klearn.batch import Summary, encode_batch, run
 from j2klearn.batch.jobs import Job, find_jobs, read_list
 from j2klearn.batch.journal import JOURNAL, Journal
@@ -27,8 +26,8 @@ from j2klearn.batch.pool import code_here
 from j2klearn.batch.work import Written, code_picture
 from j2klearn.cli import main
 from j2klearn.errors import DiskFullError, InputError, ModelNotFoundError, OptionError, WriteError
-
-from .batch_pictures import can_mount, files, journalled, sequential, write_pictures
+from j2klearn.io import pictures
+from tests.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 PLAIN = {"model": None}
 
@@ -53,7 +52,7 @@ def here(monkeypatch):
 
 
 def command(*words):
-    return [sys.executable, "-m", "j2klearn.cli", "encode-batch", *map(str, words)]
+    return [sys.executable, "-m", "j2klearn.cli.main", "encode-batch", *map(str, words)]
 
 
 class TestWorkers:
@@ -164,7 +163,7 @@ class TestWorkers:
         mounted = f"mount -t tmpfs -o size=160k none {out} && exec {sys.executable} {tmp_path / 'go.py'}"
         (tmp_path / "go.py").write_text(
             "import json, subprocess, sys\n"
-            "from j2klearn.cli import main\n"
+            "from j2klearn.cli.main import main\n"
             "from pathlib import Path\n"
             "if __name__ == '__main__':\n"
             f"    out = Path({str(out)!r})\n"
@@ -253,8 +252,7 @@ class TestWhatIsDone:
             encode_batch(folder, tmp_path / "out", **PLAIN)
 
     def test_the_digest_knows_the_model_by_its_weights(self, tmp_path):
-        from j2klearn.encoder import DEFAULT_MODEL
-        from j2klearn.registry import shipped
+        from j2klearn.models.registry import DEFAULT_MODEL, shipped
 
         copy = tmp_path / "copy.safetensors"
         copy.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())
@@ -299,7 +297,7 @@ class TestFailures:
         def fail(*args, **options):
             raise [MemoryError(), ZeroDivisionError("oh")][len(here) % 2]
 
-        monkeypatch.setattr("j2klearn.convert.convert", fail)
+        monkeypatch.setattr("j2klearn.api.convert.convert", fail)
         found = encode_batch(folder, tmp_path / "three", **PLAIN)
         reasons = {failure.reason for failure in found.failures}
         assert reasons == {"there is not enough memory for this picture", "unexpected ZeroDivisionError: oh"}

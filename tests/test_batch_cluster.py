@@ -15,8 +15,7 @@ from j2klearn.batch import cluster, encode_batch
 from j2klearn.batch.jobs import find_jobs
 from j2klearn.batch.options import read_options
 from j2klearn.errors import ClusterError, OptionError
-
-from .batch_pictures import can_mount, files, journalled, sequential, write_pictures
+from tests.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 DASK = "from dask.__main__ import main; main()"
 WORKER = ("worker", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
@@ -227,9 +226,7 @@ class TestUnreachable:
 
 
 def test_dask_waits_until_it_is_needed(folder, tmp_path, monkeypatch):
-    code = (
-        "import sys, j2klearn.cli, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
-    )
+    code = "import sys, j2klearn.cli.main, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(OptionError, match=r"pip install 'j2klearn\[cluster\]'"):

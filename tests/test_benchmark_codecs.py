@@ -12,14 +12,13 @@ import pytest
 from PIL import Image
 
 from j2klearn.benchmark import measure
-from j2klearn.benchmark.codecs import Jpeg2000, codec_names, find_codec
-from j2klearn.benchmark.deltas import Curve, bd_rate
-from j2klearn.benchmark.peers import PEERS
+from j2klearn.benchmark.codecs.j2k import Jpeg2000, codec_names, find_codec
+from j2klearn.benchmark.codecs.peers import PEERS
 from j2klearn.benchmark.protocol import Protocol
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import OptionError
-from j2klearn.quality import psnr
-from j2klearn.registry import shipped
+from j2klearn.metrics.bd_rate import Curve, bd_rate
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import DEFAULT_MODEL, shipped
 
 RATES = (0.25, 0.5, 1.0, 2.0)
 JPEG2000 = ("default", "9-7", "5-3", "opj-9-7", "opj-5-3", "pillow")

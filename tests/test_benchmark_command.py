@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from j2klearn.benchmark import codecs, published
+from j2klearn.benchmark import published
+from j2klearn.benchmark.codecs import j2k
 from j2klearn.cli import main
-from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.models.registry import DEFAULT_MODEL
 
 OPTIONS = ["--rates", "0.25,0.5,1,2", "--workers", "1"]
 
@@ -166,7 +167,7 @@ def test_codecs_that_refuse_a_picture_do_not_stop_the_others(tmp_path, capsys):
 
 
 def test_missing_codecs_are_said_at_the_start(pictures, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(codecs.shutil, "which", lambda name: None)
+    monkeypatch.setattr(j2k.shutil, "which", lambda name: None)
     words = [
         "--codecs",
         "9-7,opj-9-7",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.benchmark.deltas import Curve, average, bd_metric, bd_rate, compare, least_gain
+from j2klearn.metrics.bd_rate import Curve, average, bd_metric, bd_rate, compare, least_gain
 
 # JCTVC-E137: two pairs of curves (kbit/s, dB), and the BD-rates (in %) that Netflix's vmaf and Android's media quality
 # suite have for them in their tests.

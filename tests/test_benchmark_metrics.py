@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from j2klearn.benchmark.metrics import library, measure
+from j2klearn.metrics.suite import library, measure
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ from PIL import Image
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.benchmark.neural import Neural
+from j2klearn.benchmark.codecs.neural import Neural
 from j2klearn.cli import main
-
-from .small_context import small_context
+from tests.small_context import small_context
 
 
 def test_an_entropy_model_is_a_codec(tmp_path):

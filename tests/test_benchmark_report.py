@@ -21,7 +21,7 @@ from j2klearn.errors import InputError
 pytest.importorskip("jinja2", reason="the report needs the extra 'benchmark'")
 go = pytest.importorskip("plotly.graph_objects", reason="the report needs the extra 'benchmark'")
 
-from j2klearn.benchmark.report import render, write_report  # noqa: E402
+from j2klearn.benchmark.report.page import render, write_report  # noqa: E402
 
 HOSTILE = "<script>alert(1)</script>&\"'{{ 7 * 7 }}</script><img src=x onerror=alert(2)>.png"
 RATES = [0.1, 0.25, 0.5, 0.75, 1.0]

@@ -7,10 +7,10 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.cli import main
-from j2klearn.files import File
-from j2klearn.quality import psnr
+from j2klearn.ebcot.rate_control import File
+from j2klearn.ebcot.transform_choice import best, flatness, hopeless, order, worth_measuring
+from j2klearn.metrics.psnr import psnr
 
 
 def drawing(height: int = 200, width: int = 260) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_photographs_are_not_measured(monkeypatch):
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("j2klearn.encoder.measured", never)
+    monkeypatch.setattr("j2klearn.api.encode.measured", never)
     assert j2klearn.info(j2klearn.encode(photographs.camera()[150:300, 150:300], bpp=1)).learned
 
 

@@ -15,9 +15,8 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.pictures import read_picture
-
-from .conftest import psnr
+from j2klearn.io.pictures import read_picture
+from tests.conftest import psnr
 
 
 @pytest.fixture
@@ -165,6 +164,9 @@ def test_truncated_files_warn(tmp_path: Path, layered: bytes, capsys: pytest.Cap
 @pytest.mark.parametrize("command", [[], ["encode"], ["decode"], ["info"], ["models"]])
 def test_help_and_installed_command(command: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "j2klearn.cli", *command, "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "j2klearn.cli.main", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "usage: j2klearn" in done.stdout

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.codestream import insert_comments, read_main_header
+from j2klearn.codestream.learned_segment import Descriptor
+from j2klearn.codestream.main_header import insert_comments, read_main_header
+from j2klearn.core.geometry import ceil_div
 from j2klearn.errors import (
     CodestreamError,
     InputError,
@@ -30,12 +32,9 @@ from j2klearn.errors import (
     SegmentError,
     TruncatedWarning,
 )
-from j2klearn.geometry import ceil_div
-from j2klearn.model import Model
-from j2klearn.registry import resolve
-from j2klearn.segment import Descriptor
-
-from .conftest import psnr
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
+from tests.conftest import psnr
 
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn import boxes
-from j2klearn.codestream import HEADROOM, insert_comments, read_main_header, to_wide
+from j2klearn.codestream.main_header import HEADROOM, insert_comments, read_main_header, to_wide
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import CodestreamError, LimitError, SegmentError
-from j2klearn.geometry import Rect
+from j2klearn.jp2 import boxes
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, pixels, planes, sample_range
+from j2klearn.core.picture import Picture, sample_range
 from j2klearn.errors import InputError, OptionError
+from j2klearn.transform.colour import pixels, planes
 
 
 @pytest.mark.parametrize(

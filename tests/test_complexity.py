@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from j2klearn.cli import main
-from j2klearn.complexity import PAPER, cost
-from j2klearn.structures_command import configurations
-
-from .small_models import OPERATORS, STRUCTURES, configuration
+from j2klearn.models.cost import PAPER, cost
+from j2klearn.training.shipped import configurations
+from tests.small_models import OPERATORS, STRUCTURES, configuration
 
 CONFIGS = configurations()
 

@@ -14,10 +14,9 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.metadata import Metadata, add_metadata, read_metadata
-from j2klearn.peek import is_learned, top_boxes
-
-from .conftest import psnr
+from j2klearn.jp2.metadata import Metadata, add_metadata, read_metadata
+from j2klearn.jp2.peek import is_learned, top_boxes
+from tests.conftest import psnr
 
 GEO = [
     (33550, "d", 3, (10.0, 10.0, 0.0), True),
@@ -110,7 +109,7 @@ def test_decoding_to_picture_files(folder: Path, tmp_path: Path) -> None:
         back = (tmp_path / name.replace("/", "-")).with_suffix(Path(name).suffix)
         assert main(["convert", str(folder / name), str(coded)]) == 0
         assert main(["decode", str(coded), str(back)]) == 0
-        from j2klearn.pictures import read_picture
+        from j2klearn.io.pictures import read_picture
 
         assert np.array_equal(read_picture(back), j2klearn.decode(coded))
 

@@ -13,19 +13,18 @@ import safetensors.numpy
 import torch
 
 from j2klearn.errors import CodestreamError, InputError, ModelError
-from j2klearn.neural import median
-from j2klearn.neural.bands import ROLES, inputs_of
-from j2klearn.neural.cross_component import CrossNetwork, gaussian_bits
-from j2klearn.neural.cross_model import MIXTURES, CrossComponentModel
-from j2klearn.neural.cross_walk import CrossWalk, compressed
-from j2klearn.neural.kernels import kernels
-from j2klearn.neural.mixture import mixture
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.neural.symbols import cost_bits
-from j2klearn.neural.wavefront import wavefronts
-from j2klearn.registry import resolve_entropy
-
-from .cross_models import TINY, cross_model, networks, pyramids
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.cross import median
+from j2klearn.neural.cross.bands import ROLES, inputs_of
+from j2klearn.neural.cross.model import MIXTURES, CrossComponentModel
+from j2klearn.neural.cross.network import CrossNetwork, gaussian_bits
+from j2klearn.neural.cross.walk import CrossWalk, compressed
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.range_coder import cost_bits
+from j2klearn.neural.entropy.wavefront import wavefronts
+from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.registry import resolve_entropy
+from tests.cross_models import TINY, cross_model, networks, pyramids
 
 P2 = {**TINY, "levels": 4}
 GOLDEN = Path(__file__).parent / "golden" / "v1-cross-component.safetensors"
@@ -329,7 +328,7 @@ def test_weights_that_do_not_fit():
 _CHILD = """
 import sys, hashlib, numpy as np
 from pathlib import Path
-from j2klearn.registry import resolve_entropy
+from j2klearn.neural.registry import resolve_entropy
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 model = resolve_entropy(folder / "tiny.safetensors")
 segments = [(folder / f"{i}").read_bytes() for i in range(3)]

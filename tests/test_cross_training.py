@@ -14,13 +14,15 @@ from PIL import Image
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.colour import Picture, planes
+from j2klearn.core.picture import Picture
 from j2klearn.errors import OptionError
-from j2klearn.neural.transforms import transform_of
-from j2klearn.registry import resolve, resolve_entropy
-from j2klearn.training.context_data import read_patches
-from j2klearn.training.cross_settings import CrossConfig, read_cross_config
-from j2klearn.training.cross_trainer import CrossTrainer, assembled
+from j2klearn.models.registry import resolve
+from j2klearn.neural.registry import resolve_entropy
+from j2klearn.neural.subband_transform import transform_of
+from j2klearn.training.cross.settings import CrossConfig, read_cross_config
+from j2klearn.training.cross.trainer import CrossTrainer, assembled
+from j2klearn.training.subband_patches import read_patches
+from j2klearn.transform.colour import planes
 
 MODEL = """
 [model]

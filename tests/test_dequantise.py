@@ -13,24 +13,31 @@ from PIL import Image
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.cli import main
-from j2klearn.configuration import check_config
-from j2klearn.decoder import LearnedFile
-from j2klearn.dequantise import NoiseMap, dequantise
-from j2klearn.dequantisers import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
-from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.codestream.learned_segment import Descriptor, noise_fits
+from j2klearn.core.geometry import Rect
+from j2klearn.core.noise_table import NoiseTable
+from j2klearn.core.request import ReadRequest
+from j2klearn.core.run import Run
+from j2klearn.core.subbands import Subbands
+from j2klearn.dequantisation.apply import NoiseMap, dequantise
+from j2klearn.dequantisation.networks import (
+    Dequantiser,
+    GuidedDequantiser,
+    ResidualDequantiser,
+    dequantiser_of,
+)
+from j2klearn.dequantisation.noise import REACH, measure
+from j2klearn.ebcot.learned_file import LearnedFile
 from j2klearn.errors import ModelError, SegmentError
-from j2klearn.geometry import Rect
+from j2klearn.io.sources import open_source
 from j2klearn.layers import keep_layers
-from j2klearn.model import Model
-from j2klearn.noise import REACH, NoiseTable, measure
-from j2klearn.quality import psnr
-from j2klearn.registry import resolve
-from j2klearn.segment import Descriptor, noise_fits
-from j2klearn.subbands import Subbands
-from j2klearn.training.dequantisation import GUIDED
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.config import check_config
+from j2klearn.models.model import Model
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
+from j2klearn.training.dequantisation.train import GUIDED
 
 RATES = [0.2, 0.5, 1.0]
 
@@ -104,7 +111,9 @@ def test_strips_tell_the_noise_of_their_tiles(picture, tmp_path):
 def test_lower_resolutions_and_flat_pictures(picture):
     data = j2klearn.encode(picture, bpp=0.5)
     file = opened(data)
-    half = np.clip(np.rint(LearnedFile.read(file, file.header.area, 1)), 0, 255).astype(np.uint8)
+    half = np.clip(np.rint(file.read(ReadRequest(file.header.area, 1), Run()).samples), 0, 255).astype(
+        np.uint8
+    )
     assert np.array_equal(j2klearn.decode(data, reduce=1), half)
     for value in (0, 77, 255):
         flat = np.full((100, 90), value, np.uint8)
@@ -182,7 +191,7 @@ def test_blocks_are_not_seen(monkeypatch, picture):
     noise = NoiseMap(np.array([[2.0]], np.float32), np.array([0.0]), np.array([0.0]))
     once, blocks = plane.copy(), plane.copy()
     dequantise(once, Rect(5, 7, 306, 262), network, [noise], ict=False)
-    monkeypatch.setattr("j2klearn.dequantise._BLOCK", 64)
+    monkeypatch.setattr("j2klearn.dequantisation.apply._BLOCK", 64)
     dequantise(blocks, Rect(5, 7, 306, 262), network, [noise], ict=False)
     assert np.abs(once - plane).max() > 1
     assert np.abs(once - blocks).max() < 1e-3
@@ -255,7 +264,7 @@ def test_guided_training(tmp_path, capsys, monkeypatch):
     settings = replace(
         GUIDED, width=34, chroma_width=64, chroma_pairs=2, crop=32, batch=4, learning_rate=1e-6
     )
-    monkeypatch.setattr("j2klearn.training.dequantisation.GUIDED", settings)
+    monkeypatch.setattr("j2klearn.training.dequantisation.train.GUIDED", settings)
     picture = photographs.astronaut()[:256, :256]
     Image.fromarray(picture).save(tmp_path / "a.png")
     Image.fromarray(photographs.coffee()[:256, :256]).save(tmp_path / "b.png")

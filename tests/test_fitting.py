@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 import j2klearn
+from j2klearn.api.encode import read_layout
 from j2klearn.batch.options import read_options
 from j2klearn.cli import main
-from j2klearn.coders import LearnedCoder
-from j2klearn.colour import Picture
-from j2klearn.effort import _fitting
-from j2klearn.encoder import read_layout
+from j2klearn.core.picture import Picture
+from j2klearn.core.progress import silent
+from j2klearn.core.targets import read_targets
+from j2klearn.ebcot.coders import LearnedCoder
+from j2klearn.ebcot.effort import _fitting
+from j2klearn.ebcot.rate_control import File
 from j2klearn.errors import OptionError
-from j2klearn.files import File
-from j2klearn.progress import silent
-from j2klearn.quality import psnr
-from j2klearn.registry import resolve
-from j2klearn.targets import read_targets
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import resolve
 
 
 @pytest.fixture(scope="module")

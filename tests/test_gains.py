@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from j2klearn.gains import MEASURED_LEVELS, extended, measure, transport_scales
-from j2klearn.geometry import ORIENTATIONS
-from j2klearn.model import Model
-from j2klearn.structures import build
-from j2klearn.wavelet import NORMS_97, WAVELETS
-
-from .small_models import STRUCTURES, configuration, small_model
+from j2klearn.core.geometry import ORIENTATIONS
+from j2klearn.models.build import build
+from j2klearn.models.model import Model
+from j2klearn.models.transport_scales import transport_scales
+from j2klearn.transform.gains import MEASURED_LEVELS, extended, measure
+from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.wavelet import WAVELETS
+from tests.small_models import STRUCTURES, configuration, small_model
 
 
 def norm(base: str, orientation: str, level: int) -> float:

@@ -70,8 +70,8 @@ def _picture(kind: str) -> NDArray[Any]:
 def _write() -> None:
     import torch
 
-    from j2klearn.model import Model
-    from j2klearn.structures import build
+    from j2klearn.models.build import build
+    from j2klearn.models.model import Model
 
     operator = {"proposals": 2, "width": 4, "blocks": 1, "zero_dc": True}
     config = {

@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn import Jp2k, Jp2kr
-from j2klearn.encoder import DEFAULT_MODEL
+from j2klearn.core.geometry import ceil_div
 from j2klearn.errors import J2KError, LimitError, OptionError, TruncatedWarning
-from j2klearn.geometry import ceil_div
-
-from .conftest import psnr
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.conftest import psnr
 
 CONFORMANCE = Path(__file__).parents[2] / "shared" / "data" / "conformance"
 
@@ -204,7 +203,7 @@ class TestDropIn:
         assert "\n" not in str(caught.value)
 
     def test_a_model_of_ones_own(self, tmp_path: Path, small: NDArray[np.uint8]) -> None:
-        from j2klearn.registry import shipped
+        from j2klearn.models.registry import shipped
 
         path = tmp_path / "private.safetensors"
         path.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())
@@ -670,9 +669,9 @@ def _geotiff() -> bytes:
 
 def test_errors_are_one_tree() -> None:
     assert issubclass(OptionError, ValueError)
-    from j2klearn import jp2k_errors
+    from j2klearn.interop.glymur import errors
 
-    for name in jp2k_errors.__all__:
-        kind = getattr(jp2k_errors, name)
+    for name in errors.__all__:
+        kind = getattr(errors, name)
         if inspect.isclass(kind):
             assert issubclass(kind, J2KError)

@@ -15,15 +15,15 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.colour import Picture, planes
+from j2klearn.core.geometry import Rect
+from j2klearn.core.picture import Picture
 from j2klearn.errors import InputError, OptionError, WriteError
-from j2klearn.geometry import Rect
-from j2klearn.quality import psnr
-from j2klearn.registry import resolve
-from j2klearn.strips import StripAnalysis
-from j2klearn.transform import analyse
-
-from .batch_pictures import can_mount
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import resolve
+from j2klearn.transform.colour import planes
+from j2klearn.transform.dwt import analyse
+from j2klearn.transform.strips import StripAnalysis
+from tests.batch_pictures import can_mount
 
 
 @pytest.fixture(scope="module")
@@ -237,14 +237,14 @@ def test_what_goes_wrong_leaves_nothing(tmp_path, picture, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("j2klearn.tileparts.shutil.copyfileobj", full)
+    monkeypatch.setattr("j2klearn.codestream.tile_parts.shutil.copyfileobj", full)
     with pytest.raises(WriteError, match="No space left"):
         j2klearn.encode_file(picture, tmp_path / "a.jp2", bpp=1, tile_size=256)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_command_line_works_in_parts(tmp_path, picture, monkeypatch, capsys):
-    monkeypatch.setattr("j2klearn.rows.LARGE", 1 << 16)
+    monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1 << 16)
     tifffile.imwrite(tmp_path / "a.tif", picture)
     assert (
         main(["encode", str(tmp_path / "a.tif"), str(tmp_path / "a.jp2"), "--bpp", "1", "--tile", "256"]) == 0

@@ -7,18 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn import _native
-from j2klearn.codestream import HEADROOM, read_main_header, to_wide
-from j2klearn.geometry import Rect
-from j2klearn.lattice import read_lattice, reconstruct
-from j2klearn.subbands import Subbands
-
-from .conftest import psnr
+from j2klearn.codestream.main_header import HEADROOM, read_main_header, to_wide
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
+from j2klearn.ebcot.reconstruction import read_lattice, reconstruct
+from j2klearn.native import transport, wavelet
+from tests.conftest import psnr
 
 
 def decoded(stream: bytes, levels: int, component: int, **request: object) -> Subbands:
     header = read_main_header(stream)
-    with _native.Decoder(to_wide(stream, header, 24)) as decoder:
+    with transport.Decoder(to_wide(stream, header, 24)) as decoder:
         decoder.decode(fraction_bits=24 - HEADROOM - 8, **request)
         area = decoder.components[component].area
         return Subbands.from_flat(decoder.subbands(component, levels), area, levels)
@@ -48,10 +47,10 @@ def test_points_move_by_their_interval() -> None:
     unit = np.array([0, 1, -1, 1, 2, -4, 1, 2, 64])
     expected = steps - 2 * 0.1 * unit / (1 + (interval - 1) / 4)
     band = (steps * 0.5 + 0.01).astype(np.float32)
-    _native.reconstruct(band, 2.0, 0.5, 0.1)
+    wavelet.reconstruct(band, 2.0, 0.5, 0.1)
     assert np.allclose(band, expected * 0.5)
     wild = np.array([np.inf, -np.inf, 1e30, np.nan], np.float32)
-    _native.reconstruct(wild, 2.0, 0.5, 0.1)
+    wavelet.reconstruct(wild, 2.0, 0.5, 0.1)
     assert np.isfinite(wild).all()
 
 
@@ -60,7 +59,7 @@ def test_moved_points_are_nearer_to_the_picture(
 ) -> None:
     data = j2klearn.encode(rgb, bpp=1)
     moved = psnr(rgb, j2klearn.decode(data))
-    monkeypatch.setattr("j2klearn.lattice._BIAS", 0.0)
+    monkeypatch.setattr("j2klearn.ebcot.reconstruction._BIAS", 0.0)
     assert moved > psnr(rgb, j2klearn.decode(data))
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import j2klearn
-from j2klearn import boxes
-from j2klearn.codestream import read_main_header
+from j2klearn.codestream.main_header import read_main_header
+from j2klearn.codestream.tile_parts import packet_lengths
 from j2klearn.errors import CodestreamError, OptionError, UnsupportedError
+from j2klearn.jp2 import boxes
 from j2klearn.layers import keep_layers
-from j2klearn.tileparts import packet_lengths
 
 RATES = [0.25, 0.5, 1.0, 2.0]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from j2klearn import registry
+from j2klearn.core.limits import MAX_MODEL_BYTES
 from j2klearn.errors import ModelError, ModelNotFoundError
-from j2klearn.limits import MAX_MODEL_BYTES
-from j2klearn.model import Model
+from j2klearn.models import registry
+from j2klearn.models.model import Model
 
 CONFIG: dict[str, Any] = {
     "structure": "hybrid",
@@ -26,7 +26,7 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture
 def model() -> Model:
-    from j2klearn.structures import build
+    from j2klearn.models.build import build
 
     return Model.of(build(CONFIG), CONFIG, {"name": "small"})
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.neural.pyramid import area_of
-from j2klearn.subbands import Subbands
-
-from .small_context import random_pyramids, small_context
+from j2klearn.core.subbands import Subbands
+from j2klearn.neural.coefficients.pyramid import area_of
+from tests.small_context import random_pyramids, small_context
 
 SHAPE = (65, 50)
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import j2klearn
-from j2klearn import registry
 from j2klearn.batch.options import read_options
 from j2klearn.cli import main
 from j2klearn.errors import (
@@ -24,14 +23,14 @@ from j2klearn.errors import (
     OptionError,
     SegmentError,
 )
-from j2klearn.metadata import read_metadata
-from j2klearn.neural.encoder import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-from j2klearn.neural.quantisation import quality_code, step_of
-from j2klearn.pictures import read_picture
-from j2klearn.quality import psnr
-from j2klearn.registry import resolve
-
-from .neural_models import LOSSLESS, LOSSY, Deflate
+from j2klearn.io.pictures import read_picture
+from j2klearn.jp2.metadata import read_metadata
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import resolve
+from j2klearn.neural import registry
+from j2klearn.neural.coefficients.quantisation import quality_code, step_of
+from j2klearn.neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 
 def encode(image: NDArray[Any], model: Any = LOSSY, **options: Any) -> bytes:
@@ -377,11 +376,7 @@ def test_model_files(tmp_path: Path, monkeypatch, picture, file):
         )
         return path
 
-    class Loaded:
-        from_bytes = staticmethod(lambda data: LOSSY)
-
-    monkeypatch.setitem(registry._ENTROPY, "test", (__name__, "Loaded"))
-    monkeypatch.setitem(globals(), "Loaded", Loaded)
+    monkeypatch.setitem(registry.READERS, "test", lambda data: LOSSY)
     path = written("test")
     assert registry.resolve_entropy(path) is LOSSY
     assert registry.resolve_any(str(path)) is LOSSY

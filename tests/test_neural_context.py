@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from j2klearn.neural.context import mixture_bits
-
-from .small_context import NETWORK, small_network
+from j2klearn.neural.context.network import mixture_bits
+from tests.small_context import NETWORK, small_network
 
 
 def test_a_coefficient_depends_on_those_before_it_alone():

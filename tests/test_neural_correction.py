@@ -7,15 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, reversible_planes
+from j2klearn.core.picture import Picture
 from j2klearn.errors import CodestreamError, ModelError
-from j2klearn.neural import correction
-from j2klearn.neural.correction import MOST, Correction, Surroundings
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.transforms import analyse_reversible
-from j2klearn.neural.wavefront import wavefronts
-
-from .small_context import context_config, random_pyramids, small_context
+from j2klearn.neural.context import correction
+from j2klearn.neural.context.correction import MOST, Correction, Surroundings
+from j2klearn.neural.context.model import ContextModel
+from j2klearn.neural.entropy.wavefront import wavefronts
+from j2klearn.neural.subband_transform import analyse_reversible
+from j2klearn.transform.colour import reversible_planes
+from tests.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
 SHAPE = (96, 150)
@@ -142,7 +142,7 @@ def test_weights_that_cannot_be(model, monkeypatch):
         weights[1] = MOST + 1
         return weights
 
-    monkeypatch.setattr("j2klearn.neural.segments.fitted", wrong)
+    monkeypatch.setattr("j2klearn.neural.context.segments.fitted", wrong)
     segments = model.encode(pyramids, 0)
     with pytest.raises(CodestreamError, match="correction"):
         model.decode(segments, SHAPE, 3, 0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from j2klearn.cli import main
-from j2klearn.neural import cross_model
-from j2klearn.neural import model as context_model
+from j2klearn.neural.context import model as context_model
 from j2klearn.neural.cost import entropy_cost
-from j2klearn.neural.kernels import kernels
-
-from .cross_models import cross_model as tiny
-from .cross_models import pyramids
-from .small_context import random_pyramids, small_context
+from j2klearn.neural.integer.backends import kernels
+from tests.cross_models import cross_model as tiny
+from tests.cross_models import pyramids
+from tests.small_context import random_pyramids, small_context
 
 
 class Counting:
@@ -34,7 +32,7 @@ class Counting:
 def test_a_cross_component_model_computes_what_is_said(monkeypatch, changes):
     model, counting = tiny(**changes), Counting()
     segments = model.encode(pyramids((32, 48), 3), 0)
-    monkeypatch.setattr(cross_model, "kernels", lambda backend, threads: counting)
+    monkeypatch.setattr(model, "kernels", lambda backend, threads: counting)
     model.decode(segments, (32, 48), 3, 0)
     found = entropy_cost(model.config)
     # where modules are shared the coarsest level has zeros as its parents, which are not convolved

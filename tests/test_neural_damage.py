@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.errors import CodestreamError, J2KError, TruncatedWarning
-from j2klearn.neural.container import UUID_BOX
-
-from .conftest import psnr
-from .neural_models import LOSSLESS, LOSSY, Deflate
+from j2klearn.neural.format.container import UUID_BOX
+from tests.conftest import psnr
+from tests.neural_models import LOSSLESS, LOSSY, Deflate
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +171,11 @@ def test_sizes_that_lie(picture):
     """A header with a sound checksum may say anything: what it asks for is checked before memory is."""
     from dataclasses import replace
 
-    from j2klearn.colour import Picture
+    from j2klearn.core.picture import Picture
     from j2klearn.errors import LimitError, SegmentError
-    from j2klearn.neural.container import wrapped
-    from j2klearn.neural.payload import Header, write_payload
-    from j2klearn.neural.preview import make_preview
+    from j2klearn.neural.format.container import wrapped
+    from j2klearn.neural.format.payload import Header, write_payload
+    from j2klearn.neural.format.preview import make_preview
 
     preview = make_preview(Picture(picture), 24)
     header = Header(
@@ -210,7 +209,7 @@ def test_sizes_that_lie(picture):
 
 def test_impossible_coefficients(picture, monkeypatch):
     """What a hostile payload may decode to: pixels are clipped, or an error is raised."""
-    from j2klearn.neural.pyramid import Pyramid
+    from j2klearn.neural.coefficients.pyramid import Pyramid
 
     for model, options in ((Deflate(), {"quality": 30}), (Deflate("5-3"), {"lossless": True})):
         data = encode(picture, model, **options)

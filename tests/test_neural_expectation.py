@@ -7,18 +7,17 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
-from j2klearn.colour import Picture, planes
+from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.core.picture import Picture
 from j2klearn.errors import SegmentError
-from j2klearn.neural.choice import MOST_ERROR, WEIGHT
-from j2klearn.neural.decoder import NeuralFile
-from j2klearn.neural.encoder import _Lossy
-from j2klearn.neural.expectation import expected
-from j2klearn.neural.points import Points
-from j2klearn.quality import psnr
-
-from .neural_models import Deflate
+from j2klearn.io.sources import open_source
+from j2klearn.metrics.psnr import psnr
+from j2klearn.neural.coefficients.expectation import MOST_ERROR, WEIGHT, expected
+from j2klearn.neural.coefficients.reconstruction_points import Points
+from j2klearn.neural.encode import _Lossy
+from j2klearn.neural.reader import NeuralFile
+from j2klearn.transform.colour import planes
+from tests.neural_models import Deflate
 
 
 def parameters(*components: tuple[float, float, float]) -> np.ndarray:

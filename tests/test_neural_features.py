@@ -7,28 +7,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from j2klearn.neural import features as seen
-from j2klearn.neural.lowpass import Reversible
+from j2klearn.neural.context import features as seen
+from j2klearn.neural.context.lowpass import Reversible
+from j2klearn.neural.integer import companding
 
 
 @given(some.integers(-(2**52), 2**52))
 def test_compression_is_asinh(x):
-    value = int(seen.compress(torch.tensor([x])))
+    value = int(companding.compress(torch.tensor([x])))
     assert abs(value - 64 * np.arcsinh(x / 16)) < 1.1
-    assert int(seen.compress(torch.tensor([-x]))) == -value
+    assert int(companding.compress(torch.tensor([-x]))) == -value
 
 
 def test_compression_rises():
-    values = seen.compress(torch.arange(0, 40000))
+    values = companding.compress(torch.arange(0, 40000))
     assert bool((values.diff() >= 0).all())
 
 
 def test_compressed_values():
     values = np.array([0, 1, -1, 255, -256, 300, -(2**29)], np.int32)
-    wanted = seen.compress(torch.from_numpy(values.astype(np.int64)) << 4)
+    wanted = companding.compress(torch.from_numpy(values.astype(np.int64)) << 4)
     for part in (values[:4], values, values[:0]):
-        assert seen.compressed(part).tolist() == wanted[: len(part)].tolist()
-        assert seen.compressed(part).dtype == np.int16
+        assert companding.compressed(part).tolist() == wanted[: len(part)].tolist()
+        assert companding.compressed(part).dtype == np.int16
 
 
 def test_known_features():
@@ -39,22 +40,22 @@ def test_known_features():
     middle, across, down = known.planes[0, :3]
     assert int(across.abs().max()) == 0
     assert int(middle[1:-1].abs().max()) == 0  # a slope is its own mean
-    assert torch.equal(down[1:-1], seen.compress(torch.full((4, 5), 160)))
+    assert torch.equal(down[1:-1], companding.compress(torch.full((4, 5), 160)))
     assert int(known.planes[0, 3:].abs().max()) == 0  # nothing above
-    assert torch.equal(seen.compress(known.local[:, 0].long()), known.planes[:, 0])
+    assert torch.equal(companding.compress(known.local[:, 0].long()), known.planes[:, 0])
     above = torch.zeros(1, 3, 3, 3, dtype=torch.int64)
     above[0, 0, 1, 2] = 5
     known = seen.known(Reversible(rows, 2), above)
     parents = known.planes[0, 3:]
-    assert set(parents[0, 2:4, 4].tolist()) == {int(seen.compress(torch.tensor(80)))}
-    assert int(parents.abs().sum()) == 2 * int(seen.compress(torch.tensor(80)))
+    assert set(parents[0, 2:4, 4].tolist()) == {int(companding.compress(torch.tensor(80)))}
+    assert int(parents.abs().sum()) == 2 * int(companding.compress(torch.tensor(80)))
     assert known.local[0, 1].unique().tolist() == [0, 80]
     far = seen.known(Reversible(rows, 2), above << 40)
     assert int(far.local.max()) == 1 << 17
 
 
 def test_scalars_and_others():
-    planes = seen.scalar_planes(torch.tensor([64, 0]), 9, (2, 3))
+    planes = companding.scalar_planes(torch.tensor([64, 0]), 9, (2, 3))
     assert planes.shape == (2, 2, 2, 3)
     assert planes[:, 0, 0, 0].tolist() == [0, -64]
     assert planes[0, 1].unique().tolist() == [64]
@@ -63,4 +64,4 @@ def test_scalars_and_others():
     both = seen.others([details, details], (2, 2), 1)
     assert first.shape == both.shape == (1, seen.OTHERS, 2, 2)
     assert int(first[:, 3:].abs().sum()) == 0
-    assert int(both[:, -1].min()) == seen.UNIT
+    assert int(both[:, -1].min()) == companding.UNIT

@@ -16,11 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
-from j2klearn.neural.decoder import NeuralFile
-
-from .small_context import small_context
+from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.io.sources import open_source
+from j2klearn.neural.reader import NeuralFile
+from tests.small_context import small_context
 
 FOLDER = Path(__file__).parent / "golden" / "neural"
 VERSION = 1

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn.neural.lowpass import Irreversible, Reversible
-from j2klearn.neural.quantisation import norm_97
-from j2klearn.wavelet import WAVELETS
+from j2klearn.neural.context.lowpass import Irreversible, Reversible
+from j2klearn.transform.norms import norm_97
+from j2klearn.transform.wavelet import WAVELETS
 
 SHAPES = [(64, 48), (33, 47), (1, 9), (7, 1), (1, 1), (2, 3)]
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
 from j2klearn.errors import InputError, OptionError
-from j2klearn.neural import mixture as module
-from j2klearn.neural._library import NativeMixture
-from j2klearn.neural.mixture import KINDS, NumpyMixture, mixture, patterns, tables
-from j2klearn.neural.symbols import cost_bits
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import KINDS, NumpyMixture, patterns, tables
+from j2klearn.neural.entropy.native import NativeMixture
+from j2klearn.neural.entropy.range_coder import cost_bits
+from j2klearn.neural.integer import tables as shipped
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "neural_tables.py"
-TABLES = Path(module.__file__).with_name("tables.safetensors")
+TABLES = Path(shipped.__file__).with_name("tables.safetensors")
 DISTRIBUTIONS = {"logistic": expit, "gaussian": ndtr}
 
 #: The tables are part of the file format: others need another version of it.

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from j2klearn.errors import InputError, ModelError
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.pyramid import Pyramid
-
-from .small_context import context_config, random_pyramids, small_context
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.context.model import ContextModel
+from tests.small_context import context_config, random_pyramids, small_context
 
 SHAPES = [(64, 48), (33, 47), (1, 1), (1, 30), (17, 1), (4, 4), (5, 9)]
 

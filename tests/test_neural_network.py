@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from j2klearn.errors import ModelError
-from j2klearn.neural.features import compressed
-from j2klearn.neural.kernels import kernels
-from j2klearn.neural.network import FusionPass, IntegerNetwork, rounded
-from j2klearn.neural.wavefront import decoded
-
-from .small_context import NETWORK, small_network
+from j2klearn.neural.context.integer_network import FusionPass, IntegerNetwork, rounded
+from j2klearn.neural.entropy.wavefront import decoded
+from j2klearn.neural.integer.backends import kernels
+from j2klearn.neural.integer.companding import compressed
+from tests.small_context import NETWORK, small_network
 
 
 def integer(network):

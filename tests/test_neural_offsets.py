@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from j2klearn.errors import CodestreamError, ModelError
-from j2klearn.neural import offsets
-from j2klearn.neural.mixture import LOG_SCALE_RANGE, mixture
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.offsets import MOST, best_offset, moved, parameters_of
-from j2klearn.neural.points import Points
-from j2klearn.neural.symbols import Encoder, cost_bits
-
-from .small_context import context_config, random_pyramids, small_context
+from j2klearn.neural.coefficients.reconstruction_points import Points
+from j2klearn.neural.context import offsets
+from j2klearn.neural.context.model import ContextModel
+from j2klearn.neural.context.offsets import MOST, best_offset, moved, parameters_of
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import LOG_SCALE_RANGE
+from j2klearn.neural.entropy.range_coder import Encoder, cost_bits
+from tests.small_context import context_config, random_pyramids, small_context
 
 SHAPE = (90, 80)
 
@@ -90,8 +90,8 @@ def test_chosen_indices_have_the_points_that_readers_find(model):
 
 def test_offsets_that_cannot_be(model, monkeypatch):
     pyramids = random_pyramids(model, SHAPE, 1, 1.0)
-    monkeypatch.setattr("j2klearn.neural.segments.best_offset", lambda *_: MOST + 1)
-    monkeypatch.setattr("j2klearn.neural.segments.moved", lambda parameters, _: parameters)
+    monkeypatch.setattr("j2klearn.neural.context.segments.best_offset", lambda *_: MOST + 1)
+    monkeypatch.setattr("j2klearn.neural.context.segments.moved", lambda parameters, _: parameters)
     segments = model.encode(pyramids, 64)
     with pytest.raises(CodestreamError, match="offset"):
         model.decode(segments, SHAPE, 1, 64)

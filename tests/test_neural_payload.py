@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from j2klearn.errors import CodestreamError, J2KError, SegmentError, UnsupportedError
-from j2klearn.neural.payload import MOST_HEADER, Header, Segments, read_payload, write_payload
+from j2klearn.neural.format.payload import MOST_HEADER, Header, Segments, read_payload, write_payload
 
 PLAIN = Header(
     height=512,

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from j2klearn.neural import features as seen
-from j2klearn.neural import prediction
-from j2klearn.neural.lowpass import FRACTION
+from j2klearn.neural.context import features as seen
+from j2klearn.neural.context import prediction
+from j2klearn.neural.integer import companding
+from j2klearn.neural.integer.companding import FRACTION
 
 #: Of one component: where its details foretold by the first window are, and the square of the correlation.
 FORETOLD = slice(seen.KNOWN, seen.KNOWN + seen.DETAILS)
@@ -35,9 +36,9 @@ def test_a_multiple_is_foretold():
     details = torch.from_numpy(np.random.default_rng(1).integers(-60, 60, (1, 3, 24, 24)))
     for factor in (-2, -1, 1, 3):
         planes = one(prediction.predicted(known(factor * luma), [known(luma)], [details]))
-        wanted = seen.compress((factor * details[0]) << FRACTION)
+        wanted = companding.compress((factor * details[0]) << FRACTION)
         assert int((planes[FORETOLD] - wanted).abs().max()) <= 2
-        assert int(planes[CORRELATION].min()) >= seen.UNIT - 1
+        assert int(planes[CORRELATION].min()) >= companding.UNIT - 1
 
 
 def test_the_factor_is_that_of_the_place():
@@ -54,7 +55,7 @@ def test_what_has_nothing_in_common_is_hardly_foretold():
     details = torch.full((1, 3, 24, 24), 40)
     planes = one(prediction.predicted(known(noise(2)), [known(noise(3))], [details]))
     wide = planes[CORRELATION + 4]  # of the larger window
-    assert int(wide.max()) < 0.3 * seen.UNIT
+    assert int(wide.max()) < 0.3 * companding.UNIT
     flat = one(prediction.predicted(known(noise(2)), [known(np.zeros((4, 24, 24), int))], [details]))
     assert int(flat.abs().max()) == 0
 
@@ -78,7 +79,7 @@ def test_extremes_stay_in_range(seed, scale, largest):
     parts = [known(rng.integers(-scale, scale + 1, (4, 9, 11))) for _ in range(2)]
     details = torch.from_numpy(rng.integers(-largest, largest + 1, (1, 3, 9, 11)))
     planes = one(prediction.predicted(parts[0], parts[1:], [details]))
-    assert 0 <= int(planes[CORRELATION].min()) <= int(planes[CORRELATION].max()) <= seen.UNIT
+    assert 0 <= int(planes[CORRELATION].min()) <= int(planes[CORRELATION].max()) <= companding.UNIT
     assert int(planes.abs().max()) < 4096
 
 

@@ -13,15 +13,14 @@ from jpylyzer import jpylyzer
 from PIL import Image
 
 import j2klearn
-from j2klearn.access.parts import PartialCodestream
-from j2klearn.access.sources import open_source
-from j2klearn.colour import Picture
+from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.core.picture import Picture
 from j2klearn.errors import CodestreamError
-from j2klearn.neural.container import UUID_BOX, is_neural, marked, open_payload, wrapped
-from j2klearn.neural.preview import make_preview, packet_budget
-
-from .conftest import opj_decompress, psnr
-from .neural_models import LOSSY
+from j2klearn.io.sources import open_source
+from j2klearn.neural.format.container import UUID_BOX, is_neural, marked, open_payload, wrapped
+from j2klearn.neural.format.preview import make_preview, packet_budget
+from tests.conftest import opj_decompress, psnr
+from tests.neural_models import LOSSY
 
 
 def test_budgets():

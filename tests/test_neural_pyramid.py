@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn import _native
-from j2klearn.geometry import Rect
-from j2klearn.neural.pyramid import Pyramid, area_of, default_levels, resolutions
+from j2klearn.core.geometry import Rect
+from j2klearn.native import wavelet
+from j2klearn.neural.coefficients.pyramid import Pyramid, area_of, default_levels, resolutions
 
 
 def pyramid(shape: tuple[int, int], levels: int) -> Pyramid:
     low = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape) ** 2 % 251
     details = []
     for _ in range(levels):
-        low, hl, lh, hh = _native.analyse(low)
+        low, hl, lh, hh = wavelet.analyse(low)
         details.append((hl, lh, hh))
     return Pyramid(low, details)
 

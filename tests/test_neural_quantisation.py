@@ -5,25 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, pixels, planes
+from j2klearn.core.geometry import ORIENTATIONS, Rect
+from j2klearn.core.picture import Picture
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import OptionError
-from j2klearn.geometry import ORIENTATIONS, Rect
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.neural.quantisation import (
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.coefficients.quantisation import (
     centroids,
     check_step,
     component_norms,
     dequantised,
     model_code,
-    norm_97,
     quality_code,
     quantised,
     step_of,
     subband_norms,
 )
-from j2klearn.neural.transforms import Transform
-from j2klearn.subbands import Subbands
-from j2klearn.wavelet import NORMS_97
+from j2klearn.neural.subband_transform import Transform
+from j2klearn.transform.colour import pixels, planes
+from j2klearn.transform.norms import NORMS_97, norm_97
 
 
 def laplacian(shape: tuple[int, int], levels: int = 2) -> Subbands:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.geometry import Rect
-from j2klearn.neural.quantisation import COARSEST, FINEST, quantised, step_of
-from j2klearn.neural.rate import Estimate, search_psnr, search_size
-from j2klearn.subbands import Subbands
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands
+from j2klearn.neural.coefficients.quantisation import COARSEST, FINEST, quantised, step_of
+from j2klearn.neural.rate_search import Estimate, search_psnr, search_size
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.neural import correction, regression
-from j2klearn.neural.correction import Correction, Surroundings
-from j2klearn.neural.mixture import mixture
-from j2klearn.neural.regression import fitted
-from j2klearn.neural.symbols import cost_bits
+from j2klearn.neural.context import correction, regression
+from j2klearn.neural.context.correction import Correction, Surroundings
+from j2klearn.neural.context.regression import fitted
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.range_coder import cost_bits
 
 SHAPE = (60, 70)
 COUNT = SHAPE[0] * SHAPE[1]

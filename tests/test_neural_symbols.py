@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from j2klearn.errors import CodestreamError, InputError
-from j2klearn.neural.mixture import KINDS, Mixture, NumpyMixture, mixture, patterns
-from j2klearn.neural.symbols import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
-
-from .test_neural_mixture import random_parameters, sample
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import KINDS, Mixture, NumpyMixture, patterns
+from j2klearn.neural.entropy.range_coder import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
+from tests.test_neural_mixture import random_parameters, sample
 
 
 def steps_of(count: int, steps: int) -> list[slice]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from j2klearn.colour import Picture, planes, reversible_pixels, reversible_planes
+from j2klearn.core.picture import Picture
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import CodestreamError, ModelError, ModelNotFoundError
-from j2klearn.neural.pyramid import Pyramid
-from j2klearn.neural.transforms import (
+from j2klearn.models.registry import resolve
+from j2klearn.neural.coefficients.pyramid import Pyramid
+from j2klearn.neural.subband_transform import (
     Transform,
     analyse_reversible,
     synthesise_reversible,
     transform_of,
 )
-from j2klearn.registry import resolve
-from j2klearn.subbands import Subbands
+from j2klearn.transform.colour import planes, reversible_pixels, reversible_planes
 
 LEARNED = "hybrid97-9c-compact"
 

@@ -28,7 +28,6 @@ from j2klearn import arrays
 from j2klearn.arrays import J2KLearn, chunk
 from j2klearn.arrays.axes import Axes
 from j2klearn.arrays.frame import unpack
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import (
     CodestreamError,
     InputError,
@@ -37,9 +36,9 @@ from j2klearn.errors import (
     OptionError,
     UnsupportedError,
 )
-
-from .conftest import psnr
-from .small_models import small_model
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.conftest import psnr
+from tests.small_models import small_model
 
 DTYPES = ["u1", "<u2", ">u2", "i1", "<i2", ">i2"]
 

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn.geometry import Rect
-from j2klearn.structures import build
-from j2klearn.training.objective import Objective, aliasing_target
-from j2klearn.training.oracle import OrientedOpacities
-from j2klearn.training.pretraining import freeze, hold_base_proposals, progressive, randomise
-from j2klearn.training.pyramid import analyse, synthesise
+from j2klearn.core.geometry import Rect
+from j2klearn.models.build import build
 from j2klearn.training.settings import Settings
-from j2klearn.wavelet import WAVELETS
-
-from .small_models import SMALL, configuration, randomised
+from j2klearn.training.transform.objective import Objective, aliasing_target
+from j2klearn.training.transform.oracle import OrientedOpacities
+from j2klearn.training.transform.pretraining import freeze, hold_base_proposals, progressive, randomise
+from j2klearn.training.transform.pyramid import analyse, synthesise
+from j2klearn.transform.wavelet import WAVELETS
+from tests.small_models import SMALL, configuration, randomised
 
 ONES = (1.0,) * 7
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import j2klearn
-
-from .conftest import opj_decompress, psnr
+from tests.conftest import opj_decompress, psnr
 
 KINDS: dict[str, dict[str, Any]] = {
     "rgb": {},

@@ -16,8 +16,7 @@ from PIL import Image, ImageCms
 
 import j2klearn
 from j2klearn.errors import InputError, OptionError
-
-from .conftest import psnr
+from tests.conftest import psnr
 
 j2klearn.register_pillow()
 
@@ -98,7 +97,6 @@ def test_reduce_and_layers(data: bytes) -> None:
 
 
 def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    import j2klearn.pillow
 
     reduced = []
 
@@ -106,7 +104,7 @@ def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyP
         reduced.append(keywords["reduce"])
         return j2klearn.decode(*args, **keywords)
 
-    monkeypatch.setattr(j2klearn.pillow, "decode", decode)
+    monkeypatch.setattr("j2klearn.interop.pillow.decode", decode)
     opened = reopen(data)
     reference = reopen(data).convert("RGB")
     opened.thumbnail((40, 32))

@@ -10,18 +10,19 @@ import torch
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn import lifting
-from j2klearn.complexity import cost, step_support
-from j2klearn.configuration import check_config
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import ModelError
-from j2klearn.model import Model
-from j2klearn.operators import ProposalOpacity, Tap
-from j2klearn.structures import build
-from j2klearn.structures_command import configurations
-from j2klearn.training.objective import Objective
-from j2klearn.training.pretraining import freeze, hold_base_proposals, randomise
+from j2klearn.models.build import build
+from j2klearn.models.config import check_config
+from j2klearn.models.cost import cost, step_support
+from j2klearn.models.model import Model
 from j2klearn.training.settings import Settings
-from j2klearn.wavelet import WAVELETS
+from j2klearn.training.shipped import configurations
+from j2klearn.training.transform.objective import Objective
+from j2klearn.training.transform.pretraining import freeze, hold_base_proposals, randomise
+from j2klearn.transform import lifting
+from j2klearn.transform.operators import ProposalOpacity, Tap
+from j2klearn.transform.wavelet import WAVELETS
 
 from .conftest import psnr
 from .small_models import configuration, randomised
@@ -91,7 +92,7 @@ def test_synthesis_undoes_analysis(name: str, side: int, origin: tuple[int, int]
     generator = torch.Generator().manual_seed(3)
     for height, width in ((1, 1), (2, 9), (43, 58)):
         x = torch.randn(2, 1, height, width, dtype=torch.float64, generator=generator) * 50
-        area = lifting.Rect(*origin, origin[0] + height, origin[1] + width)
+        area = Rect(*origin, origin[0] + height, origin[1] + width)
         with torch.inference_mode():
             bands = made.analyse(x, origin, WAVELETS[made.base])
             largest = max(1.0, *(float(band.abs().max()) for band in bands if band.numel()))

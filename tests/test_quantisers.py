@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from j2klearn.lattice import bias_of
-from j2klearn.training.quantisers import quantise
+from j2klearn.ebcot.reconstruction import bias_of
+from j2klearn.training.transform.quantisers import quantise
 
 STEP = torch.tensor(4.0)
 Y = [-9.0, -4.1, -3.9, -0.1, 0.0, 3.9, 4.0, 7.9, 8.0]

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from j2klearn.errors import OptionError, SegmentError, UnsupportedError
-from j2klearn.limits import MAX_EMBEDDED_BYTES
-from j2klearn.segment import (
+from j2klearn.codestream.learned_segment import (
     Colour,
     Descriptor,
     Opacities,
@@ -21,6 +19,8 @@ from j2klearn.segment import (
     read_comments,
     split_weights,
 )
+from j2klearn.core.limits import MAX_EMBEDDED_BYTES
+from j2klearn.errors import OptionError, SegmentError, UnsupportedError
 
 DESCRIPTOR = Descriptor(
     transport=Transport.IRREVERSIBLE,

@@ -7,8 +7,8 @@ import time
 import pytest
 
 import j2klearn
-from j2klearn.encoder import DEFAULT_MODEL
-from j2klearn.stages import StageClock, stage
+from j2klearn.core.timing import StageClock, stage
+from j2klearn.models.registry import DEFAULT_MODEL
 
 
 def test_inner_stages_count_for_themselves_alone():

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from j2klearn import lifting
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import ModelError
-from j2klearn.geometry import Rect
-from j2klearn.operators import IWavePlusPlus, Opacity, ProposalOpacity, Tap
-from j2klearn.structures import Structure, build
-from j2klearn.wavelet import WAVELETS
-
-from .small_models import OPERATORS, SMALL, STRUCTURES, configuration, randomised
+from j2klearn.models.build import build
+from j2klearn.transform import lifting
+from j2klearn.transform.operators import IWavePlusPlus, Opacity, ProposalOpacity, Tap
+from j2klearn.transform.structures import Structure
+from j2klearn.transform.wavelet import WAVELETS
+from tests.small_models import OPERATORS, SMALL, STRUCTURES, configuration, randomised
 
 CONFIG = SMALL
 

@@ -9,11 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.model import Model
-from j2klearn.registry import resolve
-
-from .conftest import psnr
-from .small_models import OPERATORS, STRUCTURES, small_model
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
+from tests.conftest import psnr
+from tests.small_models import OPERATORS, STRUCTURES, small_model
 
 CASES = [(name, operator) for name in STRUCTURES for operator in OPERATORS]
 
@@ -75,7 +74,7 @@ def test_subbands_are_scaled_by_their_gains(name: str, grey: NDArray[np.uint8]) 
     for scaled in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             if not scaled:
-                patch.setattr("j2klearn.gains.transport_scales", lambda model, levels: ())
+                patch.setattr("j2klearn.transform.gains.transport_scales", lambda model, levels: ())
             data = j2klearn.encode(grey, bpp=0.5, model=model, levels=5)
             reached.append(psnr(grey, j2klearn.decode(data, model=model)))
     assert reached[0] > reached[1] + 0.02

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from j2klearn.encoder import DEFAULT_MODEL
-
-from .training_pictures import write_pictures
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.training_pictures import write_pictures
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

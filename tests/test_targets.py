@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from j2klearn.core.targets import read_targets
 from j2klearn.errors import OptionError
-from j2klearn.targets import read_targets
 
 
 def targets(**options: Any) -> Any:

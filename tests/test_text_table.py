@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from j2klearn.text_table import text_table
+from j2klearn.core.text_table import text_table
 
 
 def test_columns_line_up():

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from j2klearn import registry
 from j2klearn.cli import main
 from j2klearn.errors import InputError, OptionError
-from j2klearn.model import Model
+from j2klearn.models import registry
+from j2klearn.models.model import Model
 from j2klearn.training.data import Patches
-from j2klearn.training.trainer import Trainer
-
-from .small_models import OPERATORS, STRUCTURES, configuration, small_model
-from .training_pictures import write_config, write_pictures
+from j2klearn.training.transform.trainer import Trainer
+from tests.small_models import OPERATORS, STRUCTURES, configuration, small_model
+from tests.training_pictures import write_config, write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +140,7 @@ import torch
 torch.set_num_threads(1)
 from j2klearn.training.data import Patches
 from j2klearn.training.processes import started
-from j2klearn.training.trainer import Trainer
+from j2klearn.training.transform.trainer import Trainer
 config, pictures, out = map(Path, sys.argv[1:])
 with started("cpu") as processes:
     assert processes.count == 2

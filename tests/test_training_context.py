@@ -13,18 +13,18 @@ from PIL import Image
 from skimage import data as photographs
 
 from j2klearn.cli import main
+from j2klearn.core.subbands import Subbands
 from j2klearn.errors import InputError, ModelNotFoundError, OptionError
-from j2klearn.neural.choice import Chooser
-from j2klearn.neural.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT, mixture
-from j2klearn.neural.model import ContextModel
-from j2klearn.neural.pyramid import area_of
-from j2klearn.subbands import Subbands
-from j2klearn.training.choosing import chosen
-from j2klearn.training.context_data import SubbandPatches, read_patches
-from j2klearn.training.context_settings import ContextSettings, read_context_config
-from j2klearn.training.context_trainer import ContextTrainer, context_bits
-
-from .small_context import NETWORK, context_config, random_pyramids, small_context, small_network
+from j2klearn.neural.coefficients.pyramid import area_of
+from j2klearn.neural.context.model import ContextModel
+from j2klearn.neural.context.rdo_choice import Chooser
+from j2klearn.neural.entropy.backends import mixture
+from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
+from j2klearn.training.context.choosing import chosen
+from j2klearn.training.context.settings import ContextSettings, read_context_config
+from j2klearn.training.context.trainer import ContextTrainer, context_bits
+from j2klearn.training.subband_patches import SubbandPatches, read_patches
+from tests.small_context import NETWORK, context_config, random_pyramids, small_context, small_network
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_bad_configurations(folder, tmp_path):
     ],
 )
 def test_shipped_configurations(name):
-    from j2klearn.training.context_command import _config
+    from j2klearn.cli.train_context import _config
 
     config, settings = read_context_config(_config(name))
     assert config["kind"] == "context"

@@ -14,21 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from j2klearn.errors import OptionError
-from j2klearn.registry import resolve
+from j2klearn.models.registry import resolve
 from j2klearn.training.checkpoint import check_identity, read_checkpoint, stored_identity, write_checkpoint
-from j2klearn.training.context_data import SubbandPatches
-from j2klearn.training.context_settings import ContextSettings
-from j2klearn.training.context_trainer import ContextTrainer
-from j2klearn.training.cross_settings import CrossConfig, CrossSettings
-from j2klearn.training.cross_trainer import CrossTrainer
+from j2klearn.training.context.settings import ContextSettings
+from j2klearn.training.context.trainer import ContextTrainer
+from j2klearn.training.cross.settings import CrossConfig, CrossSettings
+from j2klearn.training.cross.trainer import CrossTrainer
 from j2klearn.training.data import Patches
-from j2klearn.training.decoded import Batch, Decoded
-from j2klearn.training.dequantisation import GUIDED, DequantisationSettings, train
+from j2klearn.training.dequantisation.decoded import Batch, Decoded
+from j2klearn.training.dequantisation.train import GUIDED, DequantisationSettings, train
 from j2klearn.training.log import Log
 from j2klearn.training.loop import Plan, TrainingLoop
 from j2klearn.training.processes import Processes
 from j2klearn.training.schedule import half_cosine, warm_up
-from j2klearn.training.trainer import Trainer
+from j2klearn.training.subband_patches import SubbandPatches
+from j2klearn.training.transform.trainer import Trainer
 
 from .small_context import context_config
 from .training_pictures import write_config, write_pictures

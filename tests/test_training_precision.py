@@ -13,23 +13,23 @@ import pytest
 import torch
 
 from j2klearn.errors import OptionError
-from j2klearn.model import Model
-from j2klearn.training.context_data import SubbandPatches
-from j2klearn.training.context_settings import ContextSettings
-from j2klearn.training.context_trainer import ContextTrainer, assembled
-from j2klearn.training.cross_settings import CrossSettings
+from j2klearn.models.model import Model
+from j2klearn.training.context.settings import ContextSettings
+from j2klearn.training.context.trainer import ContextTrainer, assembled
+from j2klearn.training.cross.settings import CrossSettings
 from j2klearn.training.data import Patches
-from j2klearn.training.dequantisation import GUIDED
+from j2klearn.training.dequantisation.train import GUIDED
 from j2klearn.training.precision import trains_in_bfloat16
 from j2klearn.training.settings import Settings, parse_changes, read_config
-from j2klearn.training.trainer import Trainer
-from j2klearn.transform import fast_bfloat16
+from j2klearn.training.subband_patches import SubbandPatches
+from j2klearn.training.transform.trainer import Trainer
+from j2klearn.transform.precision import fast_bfloat16
 
 from .small_context import context_config
 from .training_pictures import write_config, write_pictures
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-ASK = "from j2klearn.transform import fast_bfloat16; print(fast_bfloat16())"
+ASK = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat16())"
 
 
 def answer(**environment: str) -> bool:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from j2klearn import registry, training
+from j2klearn import training
 from j2klearn.errors import OptionError
+from j2klearn.models import registry
 from j2klearn.training.settings import Settings, parse_changes, read_config
-
-from .small_models import configuration
-from .training_pictures import write_config
+from tests.small_models import configuration
+from tests.training_pictures import write_config
 
 CONFIGS = sorted((Path(training.__file__).parent / "configs").glob("*.toml"))
 

@@ -12,13 +12,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from j2klearn import _native
+from j2klearn.core.geometry import Rect
+from j2klearn.core.subbands import Subbands, subband_rects
 from j2klearn.errors import CodestreamError, InputError, LimitError, OptionError
-from j2klearn.geometry import Rect
-from j2klearn.subbands import Subbands, subband_rects
-from j2klearn.wavelet import WAVELETS
-
-from .conftest import opj_decompress
+from j2klearn.native import transport
+from j2klearn.transform.wavelet import WAVELETS
+from tests.conftest import opj_decompress
 
 
 def random_subbands(area: Rect, levels: int, seed: int, most: int = 40) -> NDArray[np.int32]:
@@ -31,15 +30,15 @@ def tiles_of(area: Rect, tile: tuple[int, int] | None) -> list[Rect]:
     return [Rect(y, x, y + height, x + width).intersection(area) for y, x in corners]
 
 
-def write(parameters: _native.Parameters, flats: list[NDArray]) -> bytes:
-    with _native.Encoder(parameters) as encoder:
+def write(parameters: transport.Parameters, flats: list[NDArray]) -> bytes:
+    with transport.Encoder(parameters) as encoder:
         for index, flat in enumerate(flats):
             encoder.put_subbands(index, flat)
         return encoder.finish()
 
 
 def read(data: bytes, levels: int, count: int, **request: object) -> list[NDArray]:
-    with _native.Decoder(data) as decoder:
+    with transport.Decoder(data) as decoder:
         decoder.decode(**request)
         return [decoder.subbands(index, levels) for index in range(count)]
 
@@ -69,7 +68,7 @@ def test_reversible_transport_is_the_identity(
 ) -> None:
     area = Rect(*origin, origin[0] + height, origin[1] + width)
     tile = (128, 96) if tiled else None
-    parameters = _native.Parameters(
+    parameters = transport.Parameters(
         area=area,
         components=components,
         precision=16,
@@ -97,7 +96,7 @@ def test_tier_1_codes_our_coefficients(tmp_path: Path) -> None:
     """A stock decoder and a forward 5/3 of our own find the coefficients again: they are what was coded."""
     area, levels = Rect(0, 0, 131, 97), 3
     flat = random_subbands(area, levels, 7)
-    parameters = _native.Parameters(area=area, precision=12, levels=levels, reversible=True)
+    parameters = transport.Parameters(area=area, precision=12, levels=levels, reversible=True)
     file = tmp_path / "carrier.j2k"
     file.write_bytes(write(parameters, [flat]))
     x = torch.from_numpy(opj_decompress(file)[:, :, 0] - 2048)
@@ -112,7 +111,7 @@ def test_tier_1_codes_our_coefficients(tmp_path: Path) -> None:
 def test_reversible_transport_at_lower_resolutions(reduce: int) -> None:
     area, levels = Rect(1, 2, 118, 131), 3
     flat = random_subbands(area, levels, 3)
-    parameters = _native.Parameters(area=area, precision=14, signed=True, levels=levels, reversible=True)
+    parameters = transport.Parameters(area=area, precision=14, signed=True, levels=levels, reversible=True)
     data = write(parameters, [flat])
     kept = sum(
         rect.size for _, level, rect in subband_rects(area, levels) if level > reduce or level == levels
@@ -138,7 +137,7 @@ def test_irreversible_transport_returns_the_carrier(
             x, hl, lh, hh = WAVELETS["9-7"].analyse(x)
             details.append((hl.numpy(), lh.numpy(), hh.numpy()))
         flats.append(Subbands(area, x.numpy(), details).to_flat())
-    parameters = _native.Parameters(
+    parameters = transport.Parameters(
         area=area,
         components=components,
         precision=8 + 5 + 4,  # what is random in YCbCr goes far in RGB
@@ -160,10 +159,10 @@ def test_irreversible_transport_returns_the_carrier(
 def test_a_region_holds_the_coefficients_of_the_whole(rgb: NDArray[np.uint8]) -> None:
     """Away from the cut, one analysis of a decoded area returns the details of the whole picture."""
     plane = rgb[:, :, 1].astype(np.int32)
-    parameters = _native.Parameters(
+    parameters = transport.Parameters(
         area=Rect(0, 0, *plane.shape), levels=3, reversible=True, tile_shape=(100, 120)
     )
-    with _native.Encoder(parameters) as encoder:
+    with transport.Encoder(parameters) as encoder:
         encoder.put_samples(0, plane)
         data = encoder.finish()
     whole = Subbands.from_flat(read(data, 1, 1)[0], Rect(0, 0, *plane.shape), 1)
@@ -177,7 +176,7 @@ def test_a_region_holds_the_coefficients_of_the_whole(rgb: NDArray[np.uint8]) ->
 
 
 def test_reversible_carrier_out_of_range_is_refused() -> None:
-    parameters = _native.Parameters(area=Rect(0, 0, 16, 16), precision=8, levels=2, reversible=True)
+    parameters = transport.Parameters(area=Rect(0, 0, 16, 16), precision=8, levels=2, reversible=True)
     with pytest.raises(InputError):
         write(parameters, [np.full(256, 100_000, np.int32)])
 
@@ -202,25 +201,25 @@ def test_reversible_carrier_out_of_range_is_refused() -> None:
 )
 def test_impossible_parameters_are_refused(changes: dict) -> None:
     with pytest.raises(OptionError):
-        _native.Encoder(_native.Parameters(**{"area": Rect(0, 0, 64, 64), **changes})).close()
+        transport.Encoder(transport.Parameters(**{"area": Rect(0, 0, 64, 64), **changes})).close()
 
 
 def test_limits_hold_before_memory_is_taken() -> None:
     data = glymur.Jp2k(glymur.data.goodstuff()).path.read_bytes()
-    with pytest.raises(LimitError), _native.Decoder(data, max_samples=1000) as decoder:
+    with pytest.raises(LimitError), transport.Decoder(data, max_samples=1000) as decoder:
         decoder.decode()
     bomb = bytearray(data)
     at = data.index(b"\xff\x51")
     bomb[at + 6 : at + 14] = (2**31 - 1).to_bytes(4, "big") * 2  # Xsiz, Ysiz
     with (
         pytest.raises((LimitError, CodestreamError)),
-        _native.Decoder(bytes(bomb), max_tiles=65535) as decoder,
+        transport.Decoder(bytes(bomb), max_tiles=65535) as decoder,
     ):
         decoder.decode()
 
 
 def test_calls_in_the_wrong_order() -> None:
-    with _native.Decoder(glymur.Jp2k(glymur.data.goodstuff()).path.read_bytes()) as decoder:
+    with transport.Decoder(glymur.Jp2k(glymur.data.goodstuff()).path.read_bytes()) as decoder:
         with pytest.raises(RuntimeError):
             decoder.samples(0)
         decoder.decode(reduce=3)

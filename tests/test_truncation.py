@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.errors import CodestreamError, LimitError, OptionError, TruncatedWarning
-
-from .conftest import psnr
+from tests.conftest import psnr
 
 #: How much PSNR may fall although bytes are added: subbands of a resolution help only together.
 TOLERANCE = 0.05

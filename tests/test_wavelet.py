@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from j2klearn import _native
-from j2klearn.geometry import Rect
-from j2klearn.wavelet import LIFTINGS, NORMS_97, WAVELETS, Wavelet
+from j2klearn.core.geometry import Rect
+from j2klearn.native import wavelet
+from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.wavelet import LIFTINGS, WAVELETS, Wavelet
 
 planes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3), st.integers(0, 3))
 
@@ -52,10 +53,10 @@ def test_same_coefficients_as_the_native_library(name: str, geometry: tuple[int,
     height, width, y0, x0 = geometry
     x = _plane(name, height, width)
     ours = _wavelet(name).analyse(x, (y0, x0))
-    native = _native.analyse(x.numpy(), (y0, x0), 1)
+    native = wavelet.analyse(x.numpy(), (y0, x0), 1)
     for a, b in zip(ours, native, strict=True):
         np.testing.assert_allclose(a.numpy(), b, atol=2e-3 if name == "9-7" else 0)
-    back = _native.synthesise(*native, Rect(y0, x0, y0 + height, x0 + width), 2)
+    back = wavelet.synthesise(*native, Rect(y0, x0, y0 + height, x0 + width), 2)
     np.testing.assert_allclose(back, x.numpy(), atol=1e-3 if name == "9-7" else 0)
 
 

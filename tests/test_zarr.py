@@ -17,10 +17,9 @@ from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
 from j2klearn.arrays import J2KLearnCodec
-from j2klearn.encoder import DEFAULT_MODEL
 from j2klearn.errors import CodestreamError, InputError, J2KError, ModelNotFoundError, OptionError
-
-from .conftest import psnr
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.conftest import psnr
 
 
 def create(store: Any, values: NDArray[Any], chunks: tuple[int, ...], **options: Any) -> zarr.Array:

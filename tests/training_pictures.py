@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .small_models import SMALL
+from tests.small_models import SMALL
 
 
 def write_pictures(folder: Path, count: int = 4) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..codestream import MainHeader
-from ..geometry import Rect
+from ..codestream.main_header import MainHeader
+from ..core.geometry import Rect
 
 __all__ = ["Needs"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.limits import MAX_COMPONENTS
 from ..errors import InputError, OptionError
-from ..limits import MAX_COMPONENTS
 
 __all__ = ["Axes"]
 

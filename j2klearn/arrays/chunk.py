@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..codestream import read_main_header
-from ..decoder import decode
-from ..encoder import encode
+from ..api.decode import decode
+from ..api.encode import encode
+from ..codestream.main_header import read_main_header
+from ..core.limits import MAX_COMPONENTS
 from ..errors import CodestreamError, ModelNotFoundError
-from ..limits import MAX_COMPONENTS
-from ..registry import resolve
+from ..models.registry import resolve
 from .frame import Frame, pack, unpack
 from .options import Options, check_dtype
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 
-from ..access.picture import PictureFile
+from ..api.picture_file import PictureFile
 
 if TYPE_CHECKING:
-    from ..jp2kr import Jp2kr
+    from ..interop.glymur.jp2kr import Jp2kr
 
 __all__ = ["dask_array"]
 

@@ -13,12 +13,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..encoder import DEFAULT_MODEL, read_transform
+from ..api.encode import read_transform
+from ..core.geometry import Rect
+from ..core.targets import DEFAULT_RATIO, read_targets
+from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
-from ..geometry import Rect
-from ..layout import MAX_LEVELS, levels_fit
-from ..model import Model
-from ..targets import DEFAULT_RATIO, read_targets
+from ..models.model import Model
+from ..models.registry import DEFAULT_MODEL
 from .axes import Axes
 
 __all__ = ["Options", "check_dtype"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import __version__
 from ..errors import ClusterError, J2KError, OptionError
-from ..pictures import cannot_write
+from ..io.atomic import cannot_write
 from .jobs import Job
 from .work import Outcome, code_picture, use_one_thread
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..convert import SUFFIXES, pictures_in
 from ..errors import InputError, OptionError
+from ..io.pictures import SUFFIXES, pictures_in
 from .summary import Failure
 
 __all__ = ["Collection", "Job", "find_jobs", "read_list"]

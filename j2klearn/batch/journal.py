@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple, Self
 
 from .. import __version__
 from ..errors import OptionError
-from ..pictures import cannot_write
+from ..io.atomic import cannot_write
 from .jobs import Job
 from .work import Written
 

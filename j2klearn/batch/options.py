@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..effort import check_effort
-from ..encoder import encode, read_layout, read_profile, read_transform
+from ..api.encode import encode, read_layout, read_profile, read_transform
+from ..core.targets import read_targets
+from ..ebcot.effort import check_effort
 from ..errors import OptionError
-from ..model import Model
-from ..registry import entropy_names, shipped
-from ..targets import read_targets
+from ..models.model import Model
+from ..models.registry import shipped
+from ..neural.registry import entropy_names
 
 __all__ = ["Coding", "read_options"]
 
@@ -93,7 +94,7 @@ def _check(arguments: dict[str, Any]) -> str:
 
 def _check_neural(arguments: dict[str, Any]) -> str:
     """Check options of the neural profile; return the id of the model."""
-    from ..neural.encoder import find_model, read_target
+    from ..neural.encode import find_model, read_target
 
     _check_target(read_target, arguments)
     return find_model(arguments["model"], lossless=arguments["lossless"]).id.hex()

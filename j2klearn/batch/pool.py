@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import J2KError
-from ..pictures import remove_left_overs
+from ..io.atomic import remove_left_overs
 from .jobs import Job
 from .work import Outcome, code_picture, use_one_thread
 

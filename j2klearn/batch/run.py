@@ -10,9 +10,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
+from ..core.threads import default_threads
 from ..errors import ClusterError, DiskFullError, OptionError
-from ..layout import default_threads
-from ..pictures import remove_left_overs
+from ..io.atomic import remove_left_overs
 from .jobs import Collection, Job, Sources, find_jobs
 from .journal import Journal
 from .options import Coding, read_options

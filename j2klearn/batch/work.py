@@ -56,8 +56,8 @@ def code_picture(job: Job, arguments: dict[str, Any]) -> Outcome:
 
 
 def _code(job: Job, arguments: dict[str, Any]) -> Written:
-    from ..convert import convert
-    from ..pictures import cannot_write
+    from ..api.convert import convert
+    from ..io.atomic import cannot_write
 
     source, target = Path(job.source), Path(job.target)
     try:

@@ -12,11 +12,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import J2KError
-from ..pictures import read_picture
-from ..quality import psnr
-from .codecs import Codec
+from ..io.pictures import read_picture
+from ..metrics.psnr import psnr
+from .codecs.j2k import Codec
+from .codecs.neural import Neural
 from .measure import bits_of, prepare
-from .neural import Neural
 from .protocol import Protocol
 from .run import Picture, Run
 from .store import Store

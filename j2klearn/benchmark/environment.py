@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from .._native import openjpeg_version
-from ..layout import default_threads
+from ..core.threads import default_threads
+from ..native.library import openjpeg_version
 
 __all__ = ["machine", "made_by", "versions"]
 

@@ -9,10 +9,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import CodestreamError
-from ..pictures import read_picture
-from . import metrics
-from .codecs import find_codec
-from .luma import luma
+from ..io.pictures import read_picture
+from ..metrics import suite
+from ..metrics.luma import luma
+from .codecs.j2k import find_codec
 from .protocol import Protocol
 
 __all__ = ["Task", "bits_of", "prepare", "start_worker"]
@@ -50,7 +50,7 @@ class Task:
                 raise CodestreamError(f"{codec.title} gave back {decoded.shape} for {image.shape}")
             out["bytes"].append(len(data))
             out["bpp"].append(8 * len(data) / (image.shape[0] * image.shape[1]))
-            values = metrics.measure(image, decoded, depth, self.protocol.metrics)
+            values = suite.measure(image, decoded, depth, self.protocol.metrics)
             for name, value in values.items():
                 out.setdefault(name, []).append(value)
         return out

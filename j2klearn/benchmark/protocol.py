@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..errors import OptionError
-from .metrics import LUMA, METRICS
+from ..metrics.suite import LUMA, METRICS
 
 __all__ = ["RATES", "Protocol"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from . import metrics
-from .deltas import METHOD, Curve, average, compare, read_off
+from ..metrics import suite
+from ..metrics.bd_rate import METHOD, Curve, average, compare, read_off
 from .environment import machine, versions
 from .protocol import Protocol
 from .published import Published
@@ -134,7 +134,7 @@ def document(
             **protocol.to_dict(),
             "text": protocol.text,
             "anchor": anchor,
-            "metric_library": metrics.library(),
+            "metric_library": suite.library(),
             "bd_method": METHOD,
         },
         "pictures": [

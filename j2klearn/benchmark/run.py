@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..core.threads import default_threads
 from ..errors import InputError, J2KError
-from ..layout import default_threads
-from ..pictures import read_picture
-from .codecs import Codec, find_codec
+from ..io.pictures import read_picture
+from .codecs.j2k import Codec, find_codec
 from .measure import Task, bits_of, start_worker
 from .protocol import Protocol
 from .store import Store, Values

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..layout import default_threads
-from ..stages import StageClock
-from .codecs import Codec, OpenJpegTools, find_codec
+from ..core.threads import default_threads
+from ..core.timing import StageClock
+from .codecs.j2k import Codec, OpenJpegTools, find_codec
 
 __all__ = ["measure", "sized"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OptionError
-from ..pictures import write_whole
+from ..io.atomic import write_whole
 from .protocol import Protocol
 
 __all__ = ["Store"]

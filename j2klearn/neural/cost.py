@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import inputs
-from .bands import ROLES, band_count, level_of
-from .context import ContextNetwork
-from .cross_component import CrossNetwork
+from .context import inputs
+from .context.network import ContextNetwork
+from .cross.bands import ROLES, band_count, level_of
+from .cross.network import CrossNetwork
 
 __all__ = ["EntropyCost", "entropy_cost"]
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dequantise import NoiseMap, dequantise
-from ..geometry import Rect
-from ..noise import NoiseTable
-from .pyramid import area_of
+from ..core.geometry import Rect
+from ..core.noise_table import NoiseTable
+from ..dequantisation.apply import NoiseMap, dequantise
+from .coefficients.pyramid import area_of
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..models.model import Model
 
 __all__ = ["choose_noise", "restore"]
 
@@ -46,7 +46,7 @@ def restore(planes: NDArray[np.float32], noise: Sequence[int], model: Model, *, 
     planes : ndarray, shape (C, H, W), float32
         Components at full resolution, in units of 8-bit grey levels.
     noise : sequence of int
-        The code of each component (`j2klearn.noise.NoiseTable`); 0 for those that stay as they are.
+        The code of each component (`j2klearn.dequantisation.noise.NoiseTable`); 0 for those that stay as they are.
     model : Model
         The transform model that has the network.
     ict : bool

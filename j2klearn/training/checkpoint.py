@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..errors import OptionError
-from ..pictures import write_by
+from ..io.atomic import write_by
 
 __all__ = ["Identity", "check_identity", "read_checkpoint", "stored_identity", "write_checkpoint"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..pictures import write_whole
+from ..io.atomic import write_whole
 
 __all__ = ["Log"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..transform import fast_bfloat16
+from ..transform.precision import fast_bfloat16
 from .settings import Bfloat16
 
 __all__ = ["trains_in_bfloat16"]

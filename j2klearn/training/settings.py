@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from ..configuration import check_config
 from ..errors import ModelError, OptionError
+from ..models.config import check_config
 
 __all__ = [
     "INITIAL",
@@ -57,11 +57,11 @@ class Settings:
     aliasing_weight : float
         lambda_2, likewise.
     quantiser : {"mixed", "annealed", "straight-through", "noise"}
-        What stands for the quantiser backwards; see `j2klearn.training.quantisers`.
+        What stands for the quantiser backwards; see `j2klearn.training.transform.quantisers`.
     annealing : (float, float)
         Widths of the annealed kernels at the start and at the end, in quantiser steps.
     pretraining : {"none", "oracle", "progressive"}
-        What comes before end-to-end optimisation; see `j2klearn.training.pretraining`.
+        What comes before end-to-end optimisation; see `j2klearn.training.transform.pretraining`.
     pretraining_steps : int
         Steps of pre-training; with "oracle" of each of its first two stages.
     initial : {"base", "random"}

@@ -1,4 +1,4 @@
-// Just enough of a test framework: checks count, and say where they fail.
+// A minimal test framework: counts the checks, and prints where a check fails.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ inline int passed = 0, failed = 0;
 
 void report(bool success, const char *expression, const char *file, int line, const std::string &context);
 
-// The same numbers on every machine.
+// A generator of the same numbers on every machine.
 class Random {
 public:
     explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
@@ -19,7 +19,7 @@ public:
         state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
         return static_cast<std::uint32_t>(state_ >> 33);
     }
-    // low .. high, both included
+    // low .. high, both inclusive
     std::int32_t integer(std::int32_t low, std::int32_t high)
     {
         return low + static_cast<std::int32_t>(next() % static_cast<std::uint32_t>(high - low + 1));
@@ -37,5 +37,5 @@ private:
 void wavelet_tests();
 void transport_tests();
 void reading_tests();
-void packets_tests();
-void neural_tests();
+void codestream_tests();
+void integer_tests();

@@ -1,8 +1,8 @@
-// Short ways to call the library in the tests.
+// Shorthands for calling the library in tests.
 #pragma once
 
-#include "check.hpp"
 #include "j2kl.h"
+#include "tests/check.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -67,7 +67,7 @@ Encoded encode(const j2kl_parameters &parameters, const Planes<T> &planes, bool 
     return result;
 }
 
-// Opens and decodes; the handle goes with it.
+// Opens and decodes a codestream; owns the handle.
 class Decoded {
 public:
     explicit Decoded(const Bytes &bytes, const j2kl_request &request = {}, const j2kl_limits &limits = {})

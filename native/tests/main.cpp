@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "tests/check.hpp"
 
 #include <cstdio>
 
@@ -16,8 +16,8 @@ int main()
     wavelet_tests();
     transport_tests();
     reading_tests();
-    packets_tests();
-    neural_tests();
+    codestream_tests();
+    integer_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
-// Resolutions, areas, layers, limits; truncated and damaged codestreams.
-#include "codec.hpp"
-#include "geometry.hpp"
-#include "wavelet.hpp"
+// Decoding of resolutions, areas and layers; limits; truncated and damaged codestreams.
+#include "base/geometry.hpp"
+#include "tests/codec.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 
@@ -26,7 +26,7 @@ Encoded sample_stream(bool tiles, bool jp2_like_offsets = true)
     check::Random random(3);
     std::int32_t value = 500;
     for (std::size_t i = 0; i < planes[0].size(); ++i) {
-        // Away from the ends of the range, where a reduced resolution would be clipped.
+        // Far from the ends of the range, so that no reduced resolution is clipped.
         value = std::clamp(value + random.integer(-9, 9), 300, 700);
         for (auto &plane : planes) {
             plane[i] = value + random.integer(-20, 20);
@@ -35,7 +35,7 @@ Encoded sample_stream(bool tiles, bool jp2_like_offsets = true)
     return encode(p, planes, true);
 }
 
-// Subbands of a reduced resolution are those of the whole, less the finest ones.
+// The subbands of a reduced resolution are those of the full resolution without the finest levels.
 void reduced()
 {
     for (const bool tiles : {false, true}) {
@@ -94,14 +94,14 @@ void areas()
             }
             CHECK(same, "area");
             if (area == j2kl::Rect{53, 47, 106, 94} && tiles) {
-                // A whole tile: its coefficients are those of the whole picture's.
+                // A whole tile has the same coefficients as in the whole picture.
                 const std::vector<std::int32_t> bands = part.subbands<std::int32_t>(2, 3);
                 CHECK(part.last == J2KL_OK && bands.size() == got.size(), "tile");
             }
             for (std::uint32_t reduce = 1; reduce <= 3; ++reduce) {
                 request.reduce = reduce;
                 Decoded small(encoded.bytes, request);
-                // An area without a sample at that resolution may be refused, and must not crash.
+                // An area without samples at this resolution may be refused, but must not crash.
                 if (!clipped.resolution(reduce).empty()) {
                     CHECK(small.code == J2KL_OK, small.error());
                     CHECK(small.component(0).width == clipped.resolution(reduce).width(), "geometry");
@@ -163,7 +163,7 @@ void limits()
     request.reduce = 1;
     CHECK(Decoded(encoded.bytes, request, limits).code == J2KL_OK, "samples of a reduced resolution");
 
-    // A few bytes that claim 65535 x 65535 tiles of one sample.
+    // A few bytes that declare 65535 x 65535 tiles of one sample.
     Bytes bomb = encoded.bytes;
     const std::uint8_t siz[] = {0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0,
                                 0, 0, 0,   1,   0, 0, 0,   1,   0, 0, 0, 0, 0, 0, 0, 0};
@@ -215,7 +215,7 @@ void jp2()
     }
 }
 
-// Everything that can be asked of a damaged stream, for the sanitizers to watch.
+// Calls every function on a damaged stream, for the sanitizers to check.
 void exercise(const Bytes &bytes, std::uint32_t reduce)
 {
     j2kl_request request{};

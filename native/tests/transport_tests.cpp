@@ -1,8 +1,8 @@
-// What goes in as subbands comes out as the same subbands: exactly with the 5/3, closely with the 9/7.
-#include "codec.hpp"
-#include "geometry.hpp"
-#include "planes.hpp"
-#include "wavelet.hpp"
+// Subbands are decoded as they were encoded: exactly with the 5/3, closely with the 9/7.
+#include "base/geometry.hpp"
+#include "tests/codec.hpp"
+#include "transport/planes.hpp"
+#include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -26,8 +26,8 @@ std::string describe(const j2kl_parameters &p)
            text(p.levels) + "mct " + text(static_cast<std::uint32_t>(p.component_transform));
 }
 
-// A lone high-pass sample is doubled by the forward transform (T.800 F.4.6), so an odd coefficient there has
-// no carrier. Elsewhere all integers do.
+// The forward transform doubles a single high-pass sample (T.800 F.4.6), so an odd coefficient there has no
+// carrier. All other integers have one.
 bool has_lone_high_pass(const j2kl_parameters &p)
 {
     const j2kl::TileGrid grid = tile_grid(p);
@@ -42,7 +42,7 @@ bool has_lone_high_pass(const j2kl_parameters &p)
     return false;
 }
 
-// Where a level has no rows or columns left to decompose, OpenJPEG writes outside its memory.
+// If a level has no rows or no columns, OpenJPEG writes outside its memory.
 bool has_nothing_to_decompose(const j2kl_parameters &p)
 {
     const j2kl::TileGrid grid = tile_grid(p);
@@ -72,8 +72,8 @@ void reversible(const j2kl_parameters &p, check::Random &random)
         return;
     }
     if (factor > 1 && encoded.code == J2KL_OK) {
-        // Multiples of 4 survive one lone sample; several in a row may leave an odd one, so this only has to
-        // decode.
+        // Multiples of 4 survive one single sample. Several in a row may leave an odd
+        // coefficient, so this only has to decode.
         Decoded decoded(encoded.bytes);
         CHECK(decoded.code == J2KL_OK, context + decoded.error());
         return;
@@ -248,7 +248,7 @@ void samples_tests()
     }
 }
 
-// OpenJPEG's own buffer is too small for these when left to itself (its issue 1522).
+// OpenJPEG's own buffer is too small for these pictures (its issue 1522).
 void few_bits()
 {
     check::Random random(6);

@@ -1,7 +1,7 @@
-// One level forth and back, over sizes, parities, strides and numbers of threads.
-#include "check.hpp"
-#include "geometry.hpp"
+// One level of analysis and synthesis, for many sizes, parities, strides and numbers of threads.
+#include "base/geometry.hpp"
 #include "j2kl.h"
+#include "tests/check.hpp"
 
 #include <cmath>
 #include <vector>
@@ -102,7 +102,7 @@ template <class T> void round_trip(const Rect &area, std::size_t gap, check::Ran
     }
 }
 
-// A constant is all low-pass, with gain 1 (T.800's normalisation).
+// A constant has only low-pass coefficients, with gain 1 (T.800's normalisation).
 void constant()
 {
     const Rect area = {3, 2, 40, 33};

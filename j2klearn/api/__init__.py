@@ -1,0 +1,1 @@
+"""The public functions: encode, decode, open, info, encode_file, convert."""

@@ -1,0 +1,233 @@
+"""What a file is: `info`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.learned_segment import Transport, read_comments
+from ..codestream.main_header import Comment
+from ..ebcot.layout import PROGRESSIONS
+from ..ebcot.transform_choice import NOTE
+from ..errors import ModelNotFoundError
+from ..io.sources import Source, open_source
+from ..neural.coefficients.pyramid import resolutions
+from ..neural.format.container import open_payload
+from ..neural.format.payload import Header
+
+__all__ = ["Info", "info"]
+
+
+@dataclass(frozen=True)
+class Info:
+    """Facts of a file.
+
+    Attributes
+    ----------
+    profile : str
+        How coefficients are coded: ``"ebcot"``, as in JPEG 2000, or ``"neural"``.
+    height, width, components : int
+        Size in pixels, and number of components.
+    precision : int
+        Bits per sample, of the deepest component.
+    bytes : int
+        Size of the file.
+    jp2 : bool
+        It is a JP2 file, not a bare codestream.
+    levels, layers, tiles : int
+        Decomposition levels, quality layers, tiles.
+    tile_size : (int, int)
+        Height and width of a tile.
+    progression : str
+        Order of the packets.
+    wavelet : str
+        What other readers undo: ``"9-7"`` or ``"5-3"``.
+    learned : bool
+        The file has a learned-transform segment, or is of the neural profile.
+    model, model_id : str or None
+        Name and id (hexadecimal) of the model; the name is None where the model is not installed.
+    model_embedded : bool
+        The file carries the weights.
+    transport : str or None
+        ``"irreversible"`` or ``"reversible"``.
+    measured : bool
+        The encoder measured, and the learned transform was not the best.
+    lossless : bool or None
+        With the neural profile: the picture is coded without loss.
+    step : float or None
+        With the neural profile: the quantiser step in grey levels of 8 bits; None without loss.
+    resolutions : tuple of (int, int, int)
+        With the neural profile: height, width and bytes of every resolution, from coarse to fine.
+    preview : (int, int) or None
+        With the neural profile: height and width of what other readers show.
+    """
+
+    height: int
+    width: int
+    components: int
+    precision: int
+    bytes: int
+    jp2: bool
+    levels: int
+    layers: int
+    tiles: int
+    tile_size: tuple[int, int]
+    progression: str
+    wavelet: str
+    learned: bool
+    model: str | None = None
+    model_id: str | None = None
+    model_embedded: bool = False
+    transport: str | None = None
+    measured: bool = False
+    profile: str = "ebcot"
+    lossless: bool | None = None
+    step: float | None = None
+    resolutions: tuple[tuple[int, int, int], ...] = ()
+    preview: tuple[int, int] | None = None
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return 8 * self.bytes / (self.height * self.width)
+
+    @property
+    def other_readers(self) -> str:
+        """What a reader sees that knows nothing of the learned transform."""
+        if self.preview is not None:
+            return f"a preview of {self.preview[1]} x {self.preview[0]}"
+        if self.learned:
+            return "an approximation: the picture before the learned lifting steps are undone"
+        return "the same picture: this is ordinary JPEG 2000"
+
+    def __str__(self) -> str:
+        rows = self._neural_rows() if self.profile == "neural" else self._ebcot_rows()
+        rows |= {"other readers": f"see {self.other_readers}"}
+        return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
+
+    def _size_rows(self) -> dict[str, str]:
+        return {
+            "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
+            "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+        }
+
+    def _neural_rows(self) -> dict[str, str]:
+        installed = "installed" if self.model else "NOT installed"
+        return self._size_rows() | {
+            "profile": f"neural, {'lossless' if self.lossless else f'quantiser step {self.step:.3g} grey levels'}",
+            "model": f"{self.model or 'unknown'} ({installed}), id {self.model_id}",
+            "resolutions": ", ".join(f"{w} x {h}: {size}" for h, w, size in self.resolutions) + " bytes",
+        }
+
+    def _ebcot_rows(self) -> dict[str, str]:
+        if not self.learned:
+            model = "none (ordinary JPEG 2000)"
+            if self.measured:
+                model = f"none: the encoder measured, and the {self.wavelet} was better than its model"
+        else:
+            origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
+            model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
+        tiles = "1"
+        if self.tiles > 1:
+            across = ", the learned steps run across them" if self.learned else ""
+            tiles = f"{self.tiles} of {self.tile_size[1]} x {self.tile_size[0]}{across}"
+        return self._size_rows() | {
+            "levels": str(self.levels),
+            "layers": str(self.layers),
+            "tiles": tiles,
+            "progression": self.progression,
+            "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
+            "model": model,
+            "transport": self.transport or "none",
+        }
+
+
+def _neural(codestream: PartialCodestream, header: Header) -> Info:
+    from ..neural.registry import find_entropy
+
+    try:
+        model = find_entropy(header.model_prefix)
+        name, model_id = model.name, model.id
+    except ModelNotFoundError:
+        name, model_id = None, header.model_prefix
+    shapes = [shape for shape, _ in resolutions(header.shape, header.levels)]
+    return Info(
+        height=header.height,
+        width=header.width,
+        components=header.components,
+        precision=header.precision,
+        bytes=codestream.source.size,
+        jp2=True,
+        levels=header.levels,
+        layers=header.layers,
+        tiles=1,
+        tile_size=header.tile_size,
+        progression="by resolution",
+        wavelet="5-3" if codestream.header.reversible else "9-7",
+        learned=True,
+        model=name,
+        model_id=model_id.hex(),
+        profile="neural",
+        lossless=header.lossless,
+        step=header.step,
+        resolutions=tuple((*shape, size) for shape, size in zip(shapes, header.lengths, strict=True)),
+        preview=codestream.header.area.shape,
+    )
+
+
+def _text(comment: Comment) -> str:
+    return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
+
+
+def info(data: Source) -> Info:
+    """Say what a file is, without decoding it.
+
+    Parameters
+    ----------
+    data : bytes, path, binary file object or URL
+        A JP2 file or a codestream.
+
+    Raises
+    ------
+    CodestreamError
+        If it is neither, or damaged.
+    """
+    codestream = PartialCodestream(open_source(data))
+    opened = open_payload(codestream)
+    if opened is not None:
+        return _neural(codestream, opened[0])
+    header = codestream.header
+    descriptor, weights = read_comments(header.binary_comments)
+    facts = Info(
+        height=header.area.height,
+        width=header.area.width,
+        components=header.components,
+        precision=max(header.precisions),
+        bytes=codestream.source.size,
+        jp2=codestream.jp2,
+        levels=header.levels,
+        layers=header.layers,
+        tiles=header.tiles,
+        tile_size=header.tile_size,
+        progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
+        wavelet="5-3" if header.reversible else "9-7",
+        learned=descriptor is not None,
+        measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
+    )
+    if descriptor is None:
+        return facts
+    from ..models.model import Model
+    from ..models.registry import find
+
+    try:
+        extra = [Model.from_bytes(weights)] if weights else []
+        name = find(descriptor.model_id, extra).name
+    except ModelNotFoundError:
+        name = None
+    return replace(
+        facts,
+        model=name,
+        model_id=descriptor.model_id.hex(),
+        model_embedded=weights is not None,
+        transport=Transport(descriptor.transport).name.lower(),
+    )

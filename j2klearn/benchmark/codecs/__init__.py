@@ -1,0 +1,1 @@
+"""The codecs that the benchmark measures."""

@@ -1,0 +1,68 @@
+"""The neural profile as a codec of the benchmark: one file per quality, as it has no layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ... import __version__, decode, encode
+from ...neural.registry import entropy_names, resolve_entropy
+from .j2k import Kind, Samples
+
+__all__ = ["Neural"]
+
+
+class Neural:
+    """An entropy model: a shipped one by its name, or a model file by its path.
+
+    Parameters
+    ----------
+    model : str
+        Which.
+    threads : int
+        Threads of coding and decoding.
+    """
+
+    kind: Kind = "learned"
+    missing: str | None = None
+    #: From the fewest bits to the most, for 0.2 to 1 bits per pixel of any photograph.
+    settings: tuple[float, ...] = (2, 13, 24, 35, 46, 57, 68)
+
+    def __init__(self, model: str, threads: int = 1) -> None:
+        self.model, self.threads = model, threads
+
+    @property
+    def name(self) -> str:
+        return self.model if self.model in entropy_names() else Path(self.model).stem
+
+    @property
+    def title(self) -> str:
+        return f"j2klearn neural profile, {self.name}"
+
+    @property
+    def identity(self) -> str:
+        model = resolve_entropy(self.model)
+        return f"j2klearn {__version__}, entropy model {model.id.hex()}, qualities {self.settings}"
+
+    def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
+        return [self._encode(image, bit_depth, quality=quality) for quality in self.settings]
+
+    def at(self, image: Samples, rate: float, bit_depth: int) -> bytes:
+        """Return a file of so many bits per pixel."""
+        return self._encode(image, bit_depth, bpp=rate)
+
+    def _encode(self, image: Samples, bit_depth: int, **target: float) -> bytes:
+        return encode(
+            image,
+            profile="neural",
+            model=self.model,
+            bit_depth=bit_depth if image.dtype.itemsize > 1 else None,
+            threads=self.threads,
+            max_pixels=None,
+            **target,  # type: ignore[arg-type]
+        )
+
+    layered = single
+
+    def decode(self, data: bytes) -> Samples:
+        return decode(data, model=self.model, threads=self.threads, max_pixels=None)

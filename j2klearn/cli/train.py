@@ -1,0 +1,102 @@
+"""``j2klearn train``: train a model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import OptionError
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "train",
+        help="train a learned transform",
+        description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
+        "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
+        "(validation.csv).",
+        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli.main train CONFIG ...",
+    )
+    parser.add_argument(
+        "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of pictures, or of tar files of pictures",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    parser.add_argument(
+        "--start",
+        metavar="NAME|FILE",
+        help="model to start from, of the same configuration, at most on another base",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="steps of all stages together (default: as the configuration says)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another setting than the configuration's, such as crop=128; may be given several times",
+    )
+    parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of pictures to validate on")
+    parser.add_argument(
+        "--pictures", type=int, default=8, metavar="N", help="how many of these (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="", help="default: CUDA where there is one"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    import torch
+
+    from ..models.registry import resolve
+    from ..training.data import Patches
+    from ..training.processes import started
+    from ..training.settings import parse_changes, read_config
+    from ..training.shipped import TRANSFORM, find_config
+    from ..training.transform.trainer import Trainer
+    from ..training.transform.validation import Validation
+
+    if options.threads is not None:
+        if options.threads < 1:
+            raise OptionError(f"the number of threads is at least 1, not {options.threads}")
+        torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    config = find_config(options.config, TRANSFORM)
+    changes = parse_changes(options.set)
+    _, settings = read_config(config, changes)  # what is wrong with it is told before pictures are read
+    if options.steps is not None:
+        settings.in_steps(options.steps)
+    start = resolve(options.start) if options.start else None
+    with started(options.device) as processes:
+        validation = None
+        if options.validation is not None and processes.first:
+            validation = Validation(options.validation, options.pictures)
+        trainer = Trainer(
+            config,
+            Patches(options.data, quiet=not processes.first),
+            options.out,
+            processes=processes,
+            start=start,
+            validation=validation,
+            steps=options.steps,
+            changes=changes,
+        )
+        if options.resume:
+            trainer.resume()
+        trainer.run()

@@ -1,0 +1,1 @@
+"""The codestream of T.800 Annex A: markers, main header, packets, tile-parts."""

@@ -1,0 +1,1 @@
+"""Geometry, pictures, subbands, targets and limits: what every other package builds on."""

@@ -1,0 +1,1 @@
+"""Networks that remove quantisation noise after the synthesis."""

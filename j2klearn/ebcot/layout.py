@@ -1,0 +1,175 @@
+"""How a codestream is laid out, whatever the transform: levels, tiles, precincts, progression, marker segments."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..codestream.packets import RLCP, RPCL
+from ..codestream.tile_parts import overhead
+from ..core.geometry import Rect, ceil_div
+from ..core.picture import Picture
+from ..errors import OptionError
+from ..native import transport
+
+__all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit", "pair"]
+
+PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
+
+#: Default number of decomposition levels; small pictures get fewer.
+DEFAULT_LEVELS = 5
+
+#: OpenJPEG's tiles have to be two to this power wide and high.
+MAX_LEVELS = 14
+
+#: Exponent of the largest precincts, where none are asked for (T.800 Table A.21).
+_WIDEST = 15
+
+#: SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
+_TILE_MARKERS = 14
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the codestream is laid out, whatever the transform."""
+
+    levels: int
+    codeblock_size: tuple[int, int]
+    precincts: tuple[tuple[int, int], ...]
+    progression: str
+    tile_size: tuple[int, int] | None
+    offset: tuple[int, int]
+    tile_offset: tuple[int, int]
+    mode_switches: int
+    sop: bool
+    eph: bool
+    plt: bool
+    tlm: bool
+    threads: int
+
+    def area(self, height: int, width: int) -> Rect:
+        """Return what a picture of that size covers on the reference grid."""
+        y0, x0 = self.offset
+        return Rect(y0, x0, y0 + height, x0 + width)
+
+    def tiles(self, area: Rect) -> list[Rect]:
+        """Return the tiles of an area, row by row (T.800 B.3)."""
+        if self.tile_size is None:
+            return [area]
+        (top, left), (height, width) = self.tile_offset, self.tile_size
+        return [
+            Rect(y, x, y + height, x + width).intersection(area)
+            for y in range(top + (area.y0 - top) // height * height, area.y1, height)
+            for x in range(left + (area.x0 - left) // width * width, area.x1, width)
+        ]
+
+    def at(self, origin: tuple[int, int]) -> Layout:
+        """Return the layout of a part of the picture that begins at the corner of a tile."""
+        return replace(self, offset=origin, tile_offset=origin, plt=True)
+
+    @property
+    def divided(self) -> bool:
+        """Tiles are written as tile-parts by resolution, which our own writer does, not OpenJPEG's."""
+        return self.tile_size is not None and PROGRESSIONS.index(self.progression) in (RLCP, RPCL)
+
+    def overhead(self, area: Rect, components: int, layers: int, size: float) -> int:
+        """Return how many bytes the tile-parts of an area take which OpenJPEG's rate control does not count.
+
+        `size` is about what they take with all their packets.
+        """
+        tiles = self.tiles(area)
+        if not self.divided:
+            return _TILE_MARKERS * len(tiles)
+        exponents = [(int(h).bit_length() - 1, int(w).bit_length() - 1) for h, w in self.precincts]
+        precincts = 0
+        for reduce in range(self.levels + 1):
+            last = min(reduce, len(exponents) - 1)
+            down, across = exponents[last] if exponents else (_WIDEST, _WIDEST)
+            below = max(0, reduce - last) if exponents else 0
+            for part in (tile.resolution(reduce) for tile in tiles):
+                height, width = 1 << max(0, down - below), 1 << max(0, across - below)
+                rows = ceil_div(part.y1, height) - part.y0 // height
+                precincts += rows * (ceil_div(part.x1, width) - part.x0 // width)
+        return overhead(
+            PROGRESSIONS.index(self.progression),
+            self.levels,
+            layers,
+            tiles=len(tiles),
+            precincts=precincts * components,
+            size=size,
+            plt=self.plt,
+            tlm=self.tlm,
+        )
+
+    def parameters(self, picture: Picture, **special: Any) -> transport.Parameters:
+        return transport.Parameters(
+            area=self.area(picture.height, picture.width),
+            tile_origin=self.tile_offset,
+            tile_shape=self.tile_size,
+            components=picture.components,
+            component_transform=picture.ict,
+            levels=self.levels,
+            codeblock=self.codeblock_size,
+            precincts=self.precincts,
+            progression=PROGRESSIONS.index(self.progression),
+            mode_switches=self.mode_switches,
+            sop=self.sop,
+            eph=self.eph,
+            plt=self.plt or self.divided,
+            tlm=self.tlm and not self.divided,
+            threads=self.threads,
+            **special,
+        )
+
+
+def _fits(start: int, end: int, origin: int, tile: int, levels: int, *, reversible: bool = False) -> bool:
+    """Tell whether tiles along one direction have room for `levels` decompositions, and OpenJPEG can do them."""
+    if tile < 1 << levels:
+        return False
+    edges = [start, *range(origin + tile * ((start - origin) // tile + 1), end, tile), end]
+    for first, last in itertools.pairwise(edges):
+        for level in range(levels):
+            low, high = ceil_div(first, 1 << level), ceil_div(last, 1 << level)
+            if low >= high or (high - low == 1 and low % 2 and not reversible):
+                return False
+    return True
+
+
+def levels_fit(
+    area: Rect,
+    tile_offset: tuple[int, int],
+    tile_size: tuple[int, int] | None,
+    levels: int,
+    *,
+    reversible: bool = False,
+) -> bool:
+    """Tell whether every tile has room for `levels` decompositions, and OpenJPEG can do them."""
+    height, width = tile_size or (area.y1 - tile_offset[0], area.x1 - tile_offset[1])
+    return _fits(area.y0, area.y1, tile_offset[0], height, levels, reversible=reversible) and _fits(
+        area.x0, area.x1, tile_offset[1], width, levels, reversible=reversible
+    )
+
+
+def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None) -> int:
+    """Five, or as many as leave a sample in every direction of every tile."""
+    levels = min(DEFAULT_LEVELS, int(math.log2(min(area.shape))))
+    while levels and not levels_fit(area, tile_offset, tile_size, levels):
+        levels -= 1
+    return levels
+
+
+def pair(name: str, value: object, low: int, high: int) -> tuple[int, int]:
+    """Return an option that is a pair of integers in a range, or one integer for both."""
+    values = (value, value) if isinstance(value, int) else value
+    if (
+        not isinstance(values, Sequence)
+        or len(values) != 2
+        or not all(isinstance(v, (int, np.integer)) and low <= v <= high for v in values)
+    ):
+        raise OptionError(f"{name} is a pair of integers from {low} to {high}, not {value!r}")
+    return int(values[0]), int(values[1])

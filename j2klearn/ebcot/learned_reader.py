@@ -1,0 +1,218 @@
+"""Decoding of a learned file: tier-1 coefficients through reconstruction, synthesis, de-quantisation and colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codestream.learned_segment import Colour
+from ..codestream.main_header import HEADROOM, to_wide
+from ..core.geometry import Rect
+from ..core.limits import MAX_TILES
+from ..core.run import Run
+from ..core.subbands import Subbands
+from ..dequantisation.noise import REACH
+from ..native import transport
+from ..transform.colour import pixels
+from .reconstruction import reconstruct
+
+if TYPE_CHECKING:
+    from .learned_file import LearnedFile
+from .ordinary import TRUNCATED
+
+__all__ = ["LearnedReader"]
+
+#: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
+#: rounding where a picture is nearly flat, and a region has to come out like the whole.
+_CARRIER_BITS = 24
+
+#: Samples by which an area is decoded beyond what is wanted of its details: half the 9/7 and a little more.
+_CUT = 8
+
+_ALONE = Run()
+
+
+class LearnedReader:
+    """Decodes a learned file once.
+
+    Attributes
+    ----------
+    missing : str or None
+        What is missing where the file ends early.
+    """
+
+    def __init__(
+        self,
+        file: LearnedFile,
+        layers: int = 0,
+        components: tuple[int, ...] | None = None,
+        run: Run = _ALONE,
+    ) -> None:
+        self.file, self.source, self.lattice = file, file.codestream, file.lattice
+        self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
+        self.layers, self.components = layers, components
+        self.threads, self.progress = run.threads, run.progress
+        # the coefficients are in units of 8-bit grey levels
+        self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
+        self.missing: str | None = None
+        self.codestream = b""
+
+    def _load(self, requests: Sequence[tuple[Rect, int]]) -> None:
+        """Read what the decoding of some areas, each at its resolution, needs of the file."""
+        part = None
+        if requests != [(self.header.area, 0)] or 0 < self.layers < self.header.layers:
+            head = to_wide(self.source.head, self.header, _CARRIER_BITS)
+            part = self.source.extract(requests, self.layers or self.header.layers, head)
+        if part is None:
+            self.codestream = to_wide(self.source.whole(), self.header, _CARRIER_BITS)
+            return
+        self.codestream = part.codestream
+        if part.truncated:
+            self.missing = TRUNCATED
+
+    def _decoder(self, reduce: int, area: Rect | None) -> transport.Decoder:
+        decoder = transport.Decoder(self.codestream, max_samples=0, max_tiles=MAX_TILES)
+        try:
+            decoder.decode(
+                reduce=reduce,
+                layers=self.layers,
+                area=area,
+                fraction_bits=self.fraction_bits,
+                threads=self.threads,
+            )
+            if self.missing is None and decoder.warnings:
+                self.missing = decoder.warnings[0]
+        except BaseException:
+            decoder.close()
+            raise
+        return decoder
+
+    def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
+        ict = self.descriptor.colour == Colour.ICT
+        if self.components is not None:
+            planes, ict = planes[list(self.components)], False
+        return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
+
+    def _synthesise(
+        self, components: list[Subbands], advance: Callable[[float], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Put components together again, those that share opacities at once; the list is emptied."""
+        from ..transform.dwt import synthesise
+
+        groups = [components[group] for group in self.descriptor.groups]
+        components.clear()
+        count = self.header.components
+        planes = []
+        while groups:
+            share = len(groups[0]) / count
+            scaled = (lambda part, share=share: advance(part * share)) if advance else None
+            planes.append(synthesise(groups.pop(0), self.model, self.threads, scaled))
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
+
+    def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
+        """Take the quantisation noise off components at full resolution, in place."""
+        from ..dequantisation.apply import dequantise
+
+        noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
+        if any(noise is not None for noise in noises):
+            ict = self.descriptor.colour == Colour.ICT
+            dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
+
+    def whole(self, reduce: int) -> NDArray[Any]:
+        """Return the whole picture at a resolution."""
+        planes = self.synthesised(reduce)
+        if not reduce:
+            self._dequantise(planes, self.header.area)
+        return self._pixels(planes)
+
+    def synthesised(self, reduce: int) -> NDArray[np.float32]:
+        """Return the components of the whole picture at a resolution, as the synthesis leaves them."""
+        done = 0.1
+
+        def advance(share: float) -> None:
+            nonlocal done
+            done += 0.85 * share
+            self.progress(min(done, 0.95), "lifting")
+
+        self.progress(0.0, "decoding")
+        area, levels = self.header.area.resolution(reduce), self.descriptor.levels - reduce
+        self._load([(self.header.area, reduce)])
+        with self._decoder(reduce, None) as decoder:
+            flats = (decoder.subbands(index, levels) for index in range(self.header.components))
+            components = [self._subbands(flat, area, levels, reduce) for flat in flats]
+        return self._synthesise(components, advance)
+
+    def coarse(self) -> list[Subbands]:
+        """Return the coefficients of every component but those of the finest level, as they were decoded."""
+        self._load([(self.header.area, 1)])
+        area, levels = self.header.area.resolution(1), self.descriptor.levels - 1
+        with self._decoder(1, None) as decoder:
+            flats = (decoder.subbands(index, levels) for index in range(self.header.components))
+            return [self._subbands(flat, area, levels, 1) for flat in flats]
+
+    def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
+        """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
+        bands = Subbands.from_flat(flat, area, levels)
+        reconstruct(bands, self.lattice, reduce + 1, self.threads)
+        if self.descriptor.scales:
+            deepest = self.descriptor.levels - reduce
+            low, *details = self.descriptor.scales
+            details = details[3 * (deepest - levels) : 3 * deepest]
+            bands.divide([low if levels == deepest else 1.0, *details])
+        return bands
+
+    def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
+        """Return part of a resolution, decoding at every level only what the synthesis reads there.
+
+        The synthesis of one level reads a margin around its area, narrow in samples of that level. So the areas are
+        laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
+        carrier of the area alone, from which one analysis returns that level's details.
+        """
+        from ..transform.dwt import reach
+
+        grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
+        areas = {reduce: wanted}
+        if not reduce and self.descriptor.noise is not None and self.model.dequantises:
+            areas[reduce] = wanted.grown(REACH).intersection(grid)
+        for at in range(reduce, levels):
+            areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
+            areas[at + 1] = areas[at].resolution(1)
+        coarsest = [reduce] if reduce == levels else range(reduce, levels)
+        # near the cut the analysis of the carrier knows nothing of what lies beyond
+        cut = 0 if reduce == levels else _CUT
+        requests = {at: self._request(at, areas[at].grown(cut)) for at in coarsest}
+        self._load([(request, at) for at, request in requests.items()])
+        if reduce == levels:
+            areas[reduce], flats = self._level(reduce, requests[reduce], 0)
+            planes = np.stack([self._subbands(flat, areas[reduce], 0, reduce).ll for flat in flats])
+        for at in range(levels - 1, reduce - 1, -1):
+            area = areas[at]
+            decoded, flats = self._level(at, requests[at], 1)
+            components = []
+            for index, flat in enumerate(flats):
+                bands = self._subbands(flat, decoded, 1, at)
+                parts = zip(bands.bands(), area.decomposed(), decoded.decomposed(), strict=True)
+                ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
+                if at < levels - 1:
+                    ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
+                components.append(Subbands(area, ll, [(hl, lh, hh)]))
+            planes = self._synthesise(components)
+            self.progress((levels - at) / (levels - reduce + 1), "lifting")
+        if not reduce:
+            self._dequantise(planes, areas[reduce])
+        return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
+
+    def _request(self, reduce: int, area: Rect) -> Rect:
+        """Return the area of the reference grid that has at least an area of a resolution."""
+        scale = 1 << reduce
+        grid = Rect(area.y0 * scale, area.x0 * scale, area.y1 * scale, area.x1 * scale)
+        return grid.intersection(self.header.area)
+
+    def _level(self, reduce: int, request: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
+        """Decode an area of the reference grid; return what it covers at a resolution, and its subbands."""
+        with self._decoder(reduce, request) as decoder:
+            flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
+        return request.resolution(reduce), flats

@@ -1,0 +1,1 @@
+"""glymur's interface over our reader and writer."""

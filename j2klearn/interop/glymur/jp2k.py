@@ -1,0 +1,391 @@
+"""`Jp2k`: glymur's reader and writer with j2klearn's coder below it."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import shutil
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import glymur
+import numpy as np
+from glymur.jp2box import ImageHeaderBox
+from glymur.lib import openjp2
+from numpy.typing import NDArray
+
+from ...api.encode import encode
+from ...core.geometry import Rect
+from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
+from ...core.picture import Picture
+from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
+from ...io.atomic import write_by
+from ...jp2 import boxes as jp2_boxes
+from ...models.model import Model
+from ...models.registry import DEFAULT_MODEL, resolve
+from ...neural.format.container import UUID_BOX
+from .boxes import with_new_definition, write_box
+from .errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
+from .jp2kr import Jp2kr
+from .scratch import is_memory
+from .tile_writers import GatheringTileWriter, StreamingTileWriter, alike
+from .transform_option import IRREVERSIBLE, REVERSIBLE, WAVELETS
+
+__all__ = ["Jp2k"]
+
+_GLYMUR = inspect.signature(glymur.Jp2k.__init__)
+
+_DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
+
+
+def _is_payload(box: Any) -> bool:
+    return bool(box.box_id == "uuid" and box.uuid == UUID_BOX)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, second = value
+    return int(first), int(second)
+
+
+class Jp2k(glymur.Jp2k, Jp2kr):
+    """Writes and reads JPEG 2000 files, learned or ordinary, as `glymur.Jp2k` does.
+
+    All of glymur's arguments are there, in its order, with its meaning and defaults. A picture is coded without loss
+    unless `cratios` or `psnr` ask for less; then a learned transform codes it. Reading is that of `Jp2kr`.
+
+    Parameters
+    ----------
+    filename : str, Path, bytes or binary file object
+        What to read, or where to write. A file object without a name gets a JP2 file.
+    data : array_like, optional
+        Picture to write at once, (H, W) or (H, W, C); uint8, uint16, int8 or int16.
+    *args, **kwargs
+        See `glymur.Jp2k`.
+    transform : {"5-3", "9-7"}, str or Path, optional
+        ``"5-3"`` and ``"9-7"`` are ordinary JPEG 2000 as glymur writes it, whatever the rate. The name of a shipped
+        model, or the path of a model file, is a learned transform, and needs `cratios` or `psnr`. If not given:
+        lossless pictures with the 5/3 (the 9/7 with ``irreversible=True``), lossy ones with the default model, or the
+        9/7 and 5/3 where that cannot be: `cinema2k`, `cinema4k`, `subsam`.
+    embed_model : bool
+        Put the weights of the learned transform into the file.
+    device : str, optional
+        Where the networks run: ``"cpu"``.
+    max_pixels : int or None
+        Limit of the pixels that one slice decodes, or that are written; None for no limit.
+    bit_depth : int, optional
+        Bits in use of the samples; all those of the dtype if not given.
+    alpha : bool, optional
+        The component after the colours is the opacity. If not given, it is where it is the only one there.
+
+    Raises
+    ------
+    InvalidOptionError
+        If arguments contradict each other; it is glymur's InvalidJp2kError too.
+    """
+
+    filename: Any  # glymur's
+
+    def __init__(
+        self,
+        filename: Any,
+        *args: Any,
+        transform: str | Path | Model | None = None,
+        embed_model: bool = False,
+        device: str | None = None,
+        max_pixels: int | None = MAX_PIXELS,
+        bit_depth: int | None = None,
+        alpha: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        given = _GLYMUR.bind(self, filename, *args, **kwargs).arguments
+        del given["self"]
+        if given.get("data") is not None:
+            given["data"] = np.asarray(given["data"])
+        self._shape_given = given.get("shape") is not None
+        self._writing = self._shape_given or given.get("data") is not None
+        self._levels_given = given.get("numres") not in (None, DEFAULT_LEVELS + 1)
+        self._embed_model, self._bit_depth, self._alpha = embed_model, bit_depth, alpha
+        if transform == REVERSIBLE and given.get("irreversible"):
+            raise InvalidOptionError("irreversible=True contradicts transform='5-3'")
+        if transform == IRREVERSIBLE and not (given.get("cinema2k") or given.get("cinema4k")):
+            given["irreversible"] = True
+        self._prepare(filename, not self._writing, transform, device, max_pixels)
+        if self._scratch is not None:
+            given["filename"] = self._scratch.path
+        super().__init__(**given)
+
+    __init__.__signature__ = _GLYMUR.replace(  # type: ignore[attr-defined]
+        parameters=[
+            *_GLYMUR.parameters.values(),
+            *(p for p in inspect.signature(__init__).parameters.values() if p.kind is p.KEYWORD_ONLY),
+        ]
+    )
+
+    def _parse(self, force: bool = False) -> None:
+        if self._writing and self._parse_count == 0 and self.path.exists() and self.path.stat().st_size == 0:
+            raise FileNotFoundError(
+                f"{self.filename} is empty"
+            )  # as of a new temporary file, to be written to
+        super()._parse(force=force)
+
+    # Writing
+
+    def __setitem__(self, index: Any, data: Any) -> None:
+        data = np.asarray(data)
+        if not self._shape_given and (index is Ellipsis or index == slice(None)):
+            self._shape = data.shape
+        super().__setitem__(index, data)
+
+    def _write(self, img_array: NDArray[Any]) -> None:
+        if hasattr(self, "_cparams"):
+            raise RewriteError("a picture has been written to this file already")
+        if not alike(img_array.shape, self._shape):
+            raise InvalidInputError(
+                f"the picture has the shape {img_array.shape}, and shape={tuple(self._shape)} was promised"
+            )
+        try:
+            with as_glymur():
+                super()._write(img_array)
+        except BaseException:
+            self.__dict__.pop("_cparams", None)
+            raise
+
+    def _model_to_write(self) -> Model | None:
+        """Return the learned transform that a picture will be written with; None for ordinary JPEG 2000.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a model is asked for, and it cannot be.
+        """
+        if self._transform in WAVELETS:
+            return None
+        lossless = not (self._psnr and 0 not in self._psnr) and not (self._cratios and self._cratios[-1] > 1)
+        obstacle = ""
+        model = self._model if isinstance(self._model, Model) else None
+        if self._model is not None and model is None:
+            obstacle = "it is an entropy model: encode(..., profile='neural') writes files with one"
+        elif lossless:
+            obstacle = "it is lossy: ask for cratios above 1 or psnr above 0"
+        elif self._cinema2k or self._cinema4k:
+            obstacle = "cinema profiles do not allow it"
+        elif self._subsam is not None and tuple(self._subsam) != (1, 1):
+            obstacle = "it does not code subsampled pictures"
+        elif len(self._shape) > 2 and self._shape[2] > MAX_COMPONENTS:
+            obstacle = f"it codes up to {MAX_COMPONENTS} components"
+        if not obstacle:
+            return model or resolve(DEFAULT_MODEL)
+        if self._model is not None:
+            raise InvalidOptionError(f"the learned transform cannot be used: {obstacle}")
+        return None
+
+    def _picture(self, image: NDArray[Any]) -> Picture:
+        rgb = self._colorspace == openjp2.CLRSPC_SRGB
+        return Picture(
+            image,
+            self._bit_depth,
+            colorspace="rgb" if rgb else "grey",
+            alpha=self._alpha,
+            component_transform=rgb if self._mct is None else bool(self._mct),
+        )
+
+    def _write_openjp2(self, img_array: NDArray[Any]) -> None:
+        model = self._model_to_write()
+        write_by(self.path, lambda path: self._write_to(path, img_array, model))
+
+    def _write_to(self, path: Path, image: NDArray[Any], model: Model | None) -> None:
+        if model is not None:
+            path.write_bytes(self._coded(image, model))
+            return
+        name = self.filename
+        self.filename = str(path)  # glymur writes there
+        try:
+            super()._write_openjp2(image)
+        finally:
+            self.filename = name
+        self._define_channels(path, image.shape)
+
+    def _coded(self, image: NDArray[Any], model: Model) -> bytes:
+        picture = self._picture(image)
+        return encode(
+            image,
+            ratio=None if self._cratios is None else [float(ratio) for ratio in self._cratios],
+            psnr=None if self._psnr is None else [float(value) for value in self._psnr],
+            model=model,
+            embed_model=self._embed_model,
+            fallback=self._model is None,
+            bit_depth=self._bit_depth,
+            colorspace="rgb" if picture.colours == 3 else "grey",
+            alpha=self._alpha,
+            component_transform=picture.ict,
+            levels=int(self._numres) - 1 if self._levels_given else None,
+            tile_size=None if self._tilesize_w is None else _pair(self._tilesize_w),
+            offset=_pair(self._grid_offset or (0, 0)),
+            codeblock_size=_pair(self._cbsize or (64, 64)),
+            precincts=[_pair(size) for size in self._psizes or ()],
+            progression=(self._prog or "LRCP").upper(),
+            mode_switches=self._modesw or 0,
+            sop=bool(self._sop),
+            eph=bool(self._eph),
+            plt=bool(self._plt),
+            tlm=bool(self._tlm),
+            jp2=self._codec_format == openjp2.CODEC_JP2,
+            threads=glymur.get_option("lib.num_threads"),
+            max_pixels=self.max_pixels,
+        )
+
+    def _define_channels(self, path: Path, shape: tuple[int, ...]) -> None:
+        """Add a channel-definition box to an ordinary JP2 file whose components are not all colours."""
+        components = shape[2] if len(shape) > 2 else 1
+        colours = 3 if self._colorspace == openjp2.CLRSPC_SRGB else 1
+        alpha = components == colours + 1 if self._alpha is None else self._alpha
+        box = jp2_boxes.channel_definition(components, colours, alpha)
+        if box is not None and self._codec_format == openjp2.CODEC_JP2:
+            out = io.BytesIO()
+            box.write(out)
+            jp2_boxes.add_to_header(path, out.getvalue())
+
+    def _populate_cparams(self, img_array: NDArray[Any]) -> None:
+        self._choose_levels()
+        super()._populate_cparams(img_array)
+
+    def _choose_levels(self) -> None:
+        """Take fewer resolutions than the default where the picture or a tile is too small for them."""
+        y0, x0 = self._grid_offset or (0, 0)
+        dy, dx = self._subsam or (1, 1)
+        height, width = self._shape[:2]
+        area = Rect(y0, x0, y0 + (height - 1) * dy + 1, x0 + (width - 1) * dx + 1)
+        if not area.size:
+            return  # glymur refuses it
+        if not self._levels_given:
+            self._numres = default_levels(area, (0, 0), self._tilesize_w) + 1
+            return
+        levels = int(self._numres) - 1
+        if not levels_fit(area, (0, 0), self._tilesize_w, levels, reversible=not self._irreversible):
+            raise LibraryError(
+                f"numres={self._numres} is more resolutions than the picture, or one of its tiles, has room for"
+            )
+
+    def _determine_colorspace(self) -> None:
+        if self._colorspace is None or isinstance(self._colorspace, str):
+            super()._determine_colorspace()
+
+    def _validate_image_datatype(self, img_array: NDArray[Any]) -> None:
+        if img_array.dtype not in _DTYPES:
+            raise InvalidInputError(
+                f"the dtype of a picture is uint8, uint16, int8 or int16, not {img_array.dtype}"
+            )
+
+    def _populate_comptparms(self, img_array: NDArray[Any]) -> None:
+        super()._populate_comptparms(img_array)
+        # glymur knows 8 and 16 bits
+        depth = self._picture(img_array[:1, :1] * 0).bit_depth
+        for component in self._comptparms:
+            component.prec = component.bpp = depth
+            component.sgnd = int(img_array.dtype.kind == "i")
+
+    def get_tilewriters(self) -> Any:
+        """Return an iterator over writers of tiles, row by row; each wants ``writer[:] = tile``.
+
+        With a learned transform, and where there is one tile, the picture is gathered in memory and coded at the end.
+        A named wavelet of T.800 is written tile by tile, and one tile is refused, as in glymur.
+        """
+        if self._shape is None or self._tilesize_w is None:
+            raise InvalidOptionError("writing by tiles needs shape= and tilesize=")
+        one = tuple(self._shape[:2]) == tuple(self._tilesize_w)
+        if self._model_to_write() is not None or (one and self._transform not in WAVELETS):
+            return GatheringTileWriter(self)
+        if one:
+            return super().get_tilewriters()
+        if self._grid_offset is not None or self._subsam is not None:
+            return GatheringTileWriter(self)
+        return StreamingTileWriter(self)
+
+    def finalize(self, force_parse: bool = False) -> None:
+        super().finalize(force_parse=force_parse)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        if self._scratch is not None:
+            with as_glymur():
+                self._scratch.deliver()
+
+    # Boxes
+
+    def append(self, box: Any) -> None:
+        size = self.path.stat().st_size
+        try:
+            super().append(box)
+        except BaseException:
+            with self.path.open("r+b") as stream:
+                stream.truncate(size)
+            raise
+        self._deliver()
+
+    def wrap(self, filename: Any, boxes: Any = None) -> Jp2k:
+        """Write the codestream in other boxes, see `glymur.Jp2k.wrap`.
+
+        Boxes that were read from a file and have not been changed are written byte for byte. The payload of the neural
+        profile goes with the codestream, which is its preview.
+        """
+        if boxes is None:
+            boxes = self._get_default_jp2_boxes()
+        if self._payload is not None and not any(_is_payload(box) for box in boxes):
+            boxes = [*boxes, *(box for box in self.box if _is_payload(box))]
+        boxes = [with_new_definition(box) if box.box_id == "jp2h" else box for box in boxes]
+        self._validate_jp2_box_sequence(boxes)
+        if is_memory(filename):
+            out = io.BytesIO()
+            self._write_boxes(boxes, out)
+            result = type(self)(out.getvalue(), max_pixels=self.max_pixels)
+            result._scratch.stream = filename  # type: ignore[union-attr]
+            result._deliver()
+            return result
+
+        def write(path: Path) -> None:
+            with path.open("wb") as stream:
+                self._write_boxes(boxes, stream)
+
+        with as_glymur():
+            write_by(Path(filename), write)
+        return type(self)(filename, max_pixels=self.max_pixels)
+
+    def _write_boxes(self, boxes: Any, out: BinaryIO) -> None:
+        for box in boxes:
+            if box.box_id == "jp2c":
+                self._write_wrapped_codestream(out, box)
+            else:
+                write_box(box, out)
+
+    def _write_wrapped_codestream(self, ofile: BinaryIO, box: Any) -> None:
+        if self.box:
+            super()._write_wrapped_codestream(ofile, box)
+            return
+        ofile.write(jp2_boxes.codestream_header(self.path.stat().st_size))
+        with self.path.open("rb") as stream:
+            shutil.copyfileobj(stream, ofile)
+
+    def _get_default_jp2_boxes(self) -> Any:
+        result = super()._get_default_jp2_boxes()
+        siz = self._siz
+        if len(set(siz.bitdepth)) == 1 and len(set(siz.signed)) == 1:
+            # glymur takes the end of the picture on the reference grid for its size, and 8 bits for every depth
+            result[2].box[0] = ImageHeaderBox(
+                siz.ysiz - siz.yosiz,
+                siz.xsiz - siz.xosiz,
+                num_components=len(siz.bitdepth),
+                bits_per_component=siz.bitdepth[0],
+                signed=bool(siz.signed[0]),
+            )
+        return result
+
+    def _validate_jp2_box_sequence(self, boxes: Any) -> None:
+        brands = set(getattr(boxes[1], "compatibility_list", ())) if len(boxes) > 1 else set()
+        if not brands & {"jpx ", "jpxb"}:
+            super()._validate_jp2_box_sequence(boxes)
+            return
+        # a JP2 file with boxes of JPX, as GMLJP2 is
+        self._validate_signature_compatibility(boxes)
+        self._validate_jp2h(boxes)
+        self._validate_jp2c(boxes)
+        self._validate_jpx_box_sequence(boxes)

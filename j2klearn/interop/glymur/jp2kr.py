@@ -1,0 +1,452 @@
+"""`Jp2kr`: glymur's reader with j2klearn's decoder below it."""
+
+from __future__ import annotations
+
+import copy
+import mmap
+import struct
+import warnings
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import glymur
+import numpy as np
+from glymur.jp2box import InvalidJp2kError
+from numpy.typing import DTypeLike, NDArray
+
+from ...access.partial_codestream import PartialCodestream
+from ...codestream.learned_segment import MAGIC
+from ...core.geometry import Rect
+from ...core.indexing import LOWEST, Selection, select
+from ...core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ...core.request import ReadRequest
+from ...core.run import Run
+from ...core.warning import warn_caller
+from ...ebcot.learned_file import LearnedFile
+from ...errors import J2KError, OptionError, TruncatedWarning
+from ...io.sources import open_source
+from ...jp2 import boxes
+from ...native import transport
+from ...neural.format.container import open_payload
+from ...neural.format.payload import Header
+from ...neural.reader import NeuralFile
+from ...neural.registry import model_finder
+from .boxes import remember
+from .errors import (
+    InvalidFileError,
+    InvalidOptionError,
+    SampleDepthError,
+    SliceError,
+    SubsamplingError,
+    as_glymur,
+)
+from .scratch import Scratch, is_memory
+from .transform_option import read_model
+
+if TYPE_CHECKING:
+    from ...models.model import Model
+    from ...neural.entropy_model import EntropyModel
+
+__all__ = ["Jp2kr"]
+
+#: What glymur's parsers raise for damage that they did not think of.
+_DAMAGE = (
+    struct.error,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    OSError,
+    AssertionError,
+)
+
+
+class Jp2kr(glymur.Jp2kr):
+    """Reads JPEG 2000 files, learned or ordinary, as `glymur.Jp2kr` does.
+
+    Slicing, properties, boxes and messages are glymur's. What differs: indices may be negative, of any integer type,
+    or empty, and count from the corner of the picture wherever that lies on the reference grid; several threads may
+    slice one object; learned files, and those of the neural profile, are read at full quality; truncated files are
+    read as far as they go, with a `TruncatedWarning`. Boxes and codestream of the neural profile are its preview's.
+
+    Parameters
+    ----------
+    filename : str, Path, bytes, bytearray, memoryview or binary file object
+        A JP2 or JPX file, or a codestream.
+    verbose : bool
+        Print what OpenJPEG says while decoding.
+    transform : str or Path, optional
+        A model to read the file with, beside the shipped ones and the one that the file may carry; only the one that
+        the file was made with is ever used.
+    device : str, optional
+        Where the networks run: ``"cpu"``.
+    max_pixels : int or None
+        Limit of the pixels that one slice decodes; None for no limit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    InvalidFileError
+        If it is not a JPEG 2000 file, or too damaged; it is glymur's InvalidJp2kError too.
+    """
+
+    # glymur's, which has no types
+    _shape: Any
+    _codestream: Any
+    _layer: int
+    _verbose: bool
+    _ignore_pclr_cmap_cdef: bool
+    _decoded_components: list[int] | None
+
+    def __init__(
+        self,
+        filename: Any,
+        verbose: bool = False,
+        *,
+        transform: str | Path | Model | EntropyModel | None = None,
+        device: str | None = None,
+        max_pixels: int | None = MAX_PIXELS,
+        **kwargs: Any,
+    ) -> None:
+        if not hasattr(self, "max_pixels"):  # a writer has done it
+            self._prepare(filename, True, transform, device, max_pixels)
+        super().__init__(self._scratch.path if self._scratch else filename, verbose=verbose, **kwargs)
+
+    def _prepare(
+        self,
+        filename: Any,
+        load: bool,
+        transform: str | Path | Model | EntropyModel | None,
+        device: str | None,
+        max_pixels: int | None,
+    ) -> None:
+        if device not in (None, "cpu"):
+            raise InvalidOptionError(f"the networks of files run on the device 'cpu', not on {device!r}")
+        self._transform, self.max_pixels = transform, max_pixels
+        self._learned: tuple[Any, LearnedFile | NeuralFile] | None = None
+        self._payload: Header | None = None
+        with as_glymur():
+            self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
+            self._model = read_model(transform)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is open between calls, so there is nothing to close."""
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("a picture is decoded into new memory: copy=False cannot be met")
+        return np.asarray(self[:], dtype)
+
+    def _parse(self, force: bool = False) -> None:
+        try:
+            super()._parse(force=force)
+            remember(self.box, self.path)
+            self._payload = self._payload_header()
+        except (J2KError, InvalidJp2kError, FileNotFoundError, PermissionError, IsADirectoryError):
+            raise
+        except Warning:
+            raise  # made an error by the caller's filters
+        except _DAMAGE as error:
+            raise InvalidFileError(
+                f"{self.filename} is not a JPEG 2000 file, or is damaged: {error}"
+            ) from error
+
+    def _initialize_shape(self) -> Any:
+        if self._payload is not None:
+            bands = self._payload.components
+            self._shape = self._payload.shape if bands == 1 else (*self._payload.shape, bands)
+            return self._shape
+        try:
+            super()._initialize_shape()
+        except InvalidJp2kError:
+            raise
+        except _DAMAGE as error:
+            raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
+        if not self.box:
+            siz = self._siz  # glymur takes the end of the picture on the reference grid for its size
+            self._shape = (siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz, *self._shape[2:])
+        return self._shape
+
+    def _payload_header(self) -> Header | None:
+        """Return the header of the payload of the neural profile; None where there is none."""
+        if not any(box.box_id == "jp2c" for box in self.box):
+            return None
+        with as_glymur():
+            opened = open_payload(PartialCodestream(open_source(self.path)))
+        return None if opened is None else opened[0]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the picture."""
+        if self._payload is None:
+            return super().dtype
+        return self._component2dtype(
+            SimpleNamespace(prec=self._payload.precision, sgnd=self._payload.is_signed)
+        )
+
+    @property
+    def tilesize(self) -> Any:
+        """Height and width of the tiles; the picture's where it is of the neural profile."""
+        return super().tilesize if self._payload is None else self._payload.shape
+
+    def _validate(self) -> None:
+        header = next((box for box in self.box if box.box_id == "jp2h"), None)
+        siz = self.codestream.segment[1] if self._codestream is not None else None
+        ihdr = header.box[0] if header is not None and header.box else None
+        with warnings.catch_warnings():
+            if ihdr is not None and siz is not None and (siz.yosiz or siz.xosiz):
+                size = (siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz)
+                if size == (getattr(ihdr, "height", None), getattr(ihdr, "width", None)):
+                    # glymur compares with the end of the picture on the reference grid
+                    warnings.filterwarnings("ignore", "The IHDR dimensions")
+            super()._validate()
+
+    @property
+    def learned(self) -> bool:
+        """The file was coded with a learned transform, or is of the neural profile."""
+        return self._payload is not None or any(
+            segment.marker_id == "CME" and segment.rcme == 0 and segment.ccme.startswith(MAGIC)
+            for segment in self.codestream.segment
+        )
+
+    @property
+    def _siz(self) -> Any:
+        return next(segment for segment in self.codestream.segment if segment.marker_id == "SIZ")
+
+    @property
+    def _levels(self) -> int:
+        if self._payload is not None:
+            return self._payload.levels
+        return int(next(segment for segment in self.codestream.segment if segment.marker_id == "COD").num_res)
+
+    @property
+    def _bands(self) -> int:
+        return len(self._siz.xrsiz) if self._payload is None else self._payload.components
+
+    @property
+    def _grid(self) -> Rect:
+        if self._payload is not None:
+            return self._payload.area
+        siz = self._siz
+        return Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
+
+    @property
+    def decoded_components(self) -> Any:
+        """The components to decode, as they are coded; None for all, with the component transform undone."""
+        return self._decoded_components
+
+    @decoded_components.setter
+    def decoded_components(self, components: Any) -> None:
+        with as_glymur():
+            self._decoded_components = self._chosen(components)
+
+    def _chosen(self, components: Any) -> list[int] | None:
+        count = self._bands
+        chosen = None
+        if components is not None:
+            listed: list[Any] = [components] if np.isscalar(components) else list(components)
+            chosen = [int(index) for index in listed]
+            if any(not 0 <= index < count for index in chosen):
+                raise OptionError(f"the components of this picture are 0 to {count - 1}, not {components!r}")
+            if len(set(chosen)) < len(chosen):
+                raise SliceError(f"a component is decoded once, and {components!r} names one twice")
+        return chosen
+
+    def _slice_shape(self) -> tuple[int, ...]:
+        """Return the shape that slices index into, which may have other bands than `shape`."""
+        bands = self.shape[2] if len(self.shape) > 2 else 1
+        if self._decoded_components is not None:
+            bands = len(self._decoded_components)
+        elif self._ignore_pclr_cmap_cdef:
+            bands = self._bands
+        return tuple(self.shape[:2]) if bands == 1 else (*self.shape[:2], bands)
+
+    def __getitem__(self, index: Any) -> Any:
+        with as_glymur():
+            return self._piece(index)
+
+    def _piece(self, index: Any) -> Any:
+        shape = self._slice_shape()
+        selection = select(index, shape)
+        rlevel = LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1
+        if selection.empty:
+            data = self._nothing(selection, shape)
+        else:
+            whole = selection.area == (0, 0, *shape[:2])
+            data = self._read(rlevel=rlevel, area=None if whole else selection.area)
+        if selection.bands is not None:
+            data = data[:, :, selection.bands]
+        dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
+        return np.squeeze(data, axis=dropped) if dropped else data
+
+    def _nothing(self, selection: Selection, shape: tuple[int, ...]) -> NDArray[Any]:
+        request = self._request(
+            LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1, None
+        )
+        y0, x0, y1, x1 = selection.area
+        top, left = self._grid.origin
+        area = Rect(top + y0, left + x0, top + y1, left + x1).resolution(request.reduce)
+        return np.empty((*area.shape, *shape[2:]), self.dtype)
+
+    def _reader(self) -> Jp2kr:
+        """Return a shallow copy for one read: glymur keeps the state of a read on the instance."""
+        reader = copy.copy(self)
+        reader._original = self
+        return reader
+
+    def _read(
+        self, rlevel: int = 0, layer: Any = None, area: Any = None, tile: Any = None, verbose: bool = False
+    ) -> Any:
+        with as_glymur():
+            return super(Jp2kr, self._reader())._read(rlevel, layer, area, tile, verbose)
+
+    def read_bands(
+        self,
+        rlevel: int = 0,
+        layer: int = 0,
+        area: Any = None,
+        tile: Any = None,
+        verbose: bool = False,
+        ignore_pclr_cmap_cdef: bool = False,
+    ) -> Any:
+        """Read components that differ in size; see `glymur.Jp2kr.read_bands`."""
+        return super(Jp2kr, self._reader()).read_bands(
+            rlevel, layer, area, tile, verbose, ignore_pclr_cmap_cdef
+        )
+
+    def _subsampling_sanity_check(self) -> None:
+        if self._payload is not None:
+            return  # the codestream is the preview's
+        try:
+            super()._subsampling_sanity_check()
+        except RuntimeError as error:
+            raise SubsamplingError("the components differ in size: read them with read_bands()") from error
+
+    def _populate_dparams(self, rlevel: int, tile: Any = None, area: Any = None) -> None:
+        """Keep what is to be decoded; `_read_openjp2` does it."""
+        self._dparams = self._request(rlevel, area, tile)
+
+    def _request(self, rlevel: int, area: Any, tile: Any = None) -> ReadRequest:
+        levels, grid = self._levels, self._grid
+        if not LOWEST <= rlevel <= levels:
+            raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel}")
+        reduce = levels if rlevel == LOWEST else rlevel
+        if tile is not None:
+            return ReadRequest(self._tile_area(tile), reduce)
+        if area is None:
+            return ReadRequest(grid, reduce)
+        y0, x0, y1, x1 = area
+        if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
+            raise OptionError(f"an area begins at 0 or later and ends after that, not {tuple(area)}")
+        inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
+        if not inside.resolution(reduce).size:
+            raise SliceError(f"at this resolution nothing of the picture lies in the area {tuple(area)}")
+        return ReadRequest(inside, reduce)
+
+    def _tile_area(self, tile: int) -> Rect:
+        if self._payload is not None and tile == 0:
+            return self._payload.area
+        siz = self._siz
+        across = -(-(siz.xsiz - siz.xtosiz) // siz.xtsiz)
+        down = -(-(siz.ysiz - siz.ytosiz) // siz.ytsiz)
+        if not 0 <= tile < across * down:
+            raise SliceError(f"the tiles of this picture are 0 to {across * down - 1}, not {tile}")
+        y0 = siz.ytosiz + tile // across * siz.ytsiz
+        x0 = siz.xtosiz + tile % across * siz.xtsiz
+        return Rect(y0, x0, y0 + siz.ytsiz, x0 + siz.xtsiz).intersection(self._grid)
+
+    def _read_openjp2(self) -> Any:
+        request: ReadRequest = self._dparams
+        wanted = request.area.resolution(request.reduce)
+        check_pixels(wanted.height, wanted.width, self.max_pixels)
+        threads = glymur.get_option("lib.num_threads")
+        file = self._learned_file()
+        if file is None:
+            return self._read_ordinary(request, threads)
+        if isinstance(file, NeuralFile):  # a region is cut out of the whole
+            check_pixels(*self._grid.resolution(request.reduce).shape, self.max_pixels)
+        chosen = self._decoded_components
+        samples, missing = file.read(
+            ReadRequest(
+                request.area,
+                request.reduce,
+                min(self._layer, file.header.layers),
+                None if chosen is None else tuple(chosen),
+            ),
+            Run(threads),
+        )
+        if missing is not None:
+            warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
+        return samples
+
+    def _learned_file(self) -> LearnedFile | NeuralFile | None:
+        """Return what the file holds, read once as long as it does not change; None if it is ordinary."""
+        if not self.learned:
+            return None
+        status = self.path.stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if self._learned is not None and self._learned[0] == stamp:
+            return self._learned[1]
+        codestream = PartialCodestream(open_source(self.path))
+        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(
+            codestream, model_finder(self._model)
+        )
+        if file is not None:
+            self._original._learned = (stamp, file)
+        return file
+
+    def _read_ordinary(self, request: ReadRequest, threads: int) -> Any:
+        with self.path.open("rb") as stream:
+            # Never closed by hand: it goes when nothing looks into it any more. And no memoryview of it: CPython 3.11
+            # crashes when it collects one that a cycle of exceptions and frames has kept, and cffi looks into.
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        part = boxes.find_codestream(data[:]) if self._ignore_pclr_cmap_cdef else data
+        with self._decoder(part) as decoder:
+            decoder.decode(
+                reduce=request.reduce,
+                layers=self._layer,
+                area=None if request.area == self._grid else request.area,
+                components=self._decoded_components,
+                threads=threads,
+            )
+            self._tell(decoder)
+            return self._arrays(decoder)
+
+    def _decoder(self, data: bytes | mmap.mmap) -> transport.Decoder:
+        most = 0 if self.max_pixels is None else self.max_pixels * len(self._siz.xrsiz)
+        return transport.Decoder(data, max_samples=most, max_tiles=MAX_TILES)
+
+    def _tell(self, decoder: transport.Decoder) -> None:
+        if self._verbose:
+            for message in decoder.messages:
+                print(f"[INFO] {message}")
+        for message in decoder.warnings:
+            warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
+
+    def _arrays(self, decoder: transport.Decoder) -> Any:
+        """Return one array where the components are alike, else a list of arrays."""
+        parts = decoder.components
+        deepest = max(part.precision for part in parts)
+        if deepest > 16:
+            raise SampleDepthError(f"the samples have {deepest} bits, and j2klearn reads up to 16")
+        dtypes = [
+            self._component2dtype(SimpleNamespace(prec=part.precision, sgnd=part.signed)) for part in parts
+        ]
+        first = parts[0].area.shape
+        if any(part.area.shape != first for part in parts) or len(set(dtypes)) > 1:
+            return [decoder.samples(index).astype(dtype) for index, dtype in enumerate(dtypes)]
+        out = np.empty((*first, len(parts)), dtypes[0])
+        for index in range(len(parts)):
+            out[:, :, index] = decoder.samples(index)
+        return out[:, :, 0] if len(parts) == 1 else out

@@ -1,0 +1,150 @@
+"""Writing a picture tile by tile."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import glymur
+import numpy as np
+from glymur.jp2k import _TileWriter
+from glymur.lib import openjp2
+from numpy.typing import NDArray
+
+from ...io.atomic import take_place, temporary_beside
+from .errors import LibraryError, as_glymur
+from .scratch import unlink
+
+if TYPE_CHECKING:
+    from .jp2k import Jp2k
+
+__all__ = ["GatheringTileWriter", "StreamingTileWriter", "alike"]
+
+
+def alike(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Tell whether two shapes are the same, a third axis of one aside."""
+    first, second = (tuple(s[:2]) if tuple(s[2:]) == (1,) else tuple(s) for s in (shape, other))
+    return first == second
+
+
+class _Writer(_TileWriter):
+    """What both writers share: tiles come row by row, each once and whole."""
+
+    jp2k: Jp2k
+    tile_index: int
+
+    def tile_shape(self) -> tuple[int, ...]:
+        """Return the shape of the tile that is to be written."""
+        y0, x0 = self.tile_origin()
+        height, width = self.jp2k.tilesize
+        rows, columns, *bands = self.jp2k.shape
+        return min(height, rows - y0), min(width, columns - x0), *bands
+
+    def tile_origin(self) -> tuple[int, int]:
+        down, across = divmod(self.tile_index, self.num_tile_cols)
+        height, width = self.jp2k.tilesize
+        return down * height, across * width
+
+    def checked(self, index: Any, img_array: Any) -> NDArray[Any]:
+        """Return a tile, held against what is due."""
+        if not isinstance(index, slice) or index != slice(None):
+            raise RuntimeError("a tile is written as a whole: writer[:] = tile")
+        tile: NDArray[Any] = np.asarray(img_array)
+        shape = self.tile_shape()
+        if not alike(tile.shape, shape):
+            with as_glymur():
+                raise LibraryError(f"tile {self.tile_index} has the shape {shape}, not {tile.shape}")
+        return tile
+
+
+class GatheringTileWriter(_Writer):
+    """Gathers the tiles in memory, and codes the picture when the last is there."""
+
+    picture: NDArray[Any] | None = None
+
+    def __setitem__(self, index: Any, img_array: Any) -> None:
+        tile = self.checked(index, img_array)
+        if self.picture is None:
+            self.picture = np.empty(self.jp2k.shape, tile.dtype)
+        elif tile.dtype != self.picture.dtype:
+            raise LibraryError(
+                f"the tiles are {self.picture.dtype}, and tile {self.tile_index} is {tile.dtype}"
+            )
+        shape = self.tile_shape()
+        y0, x0 = self.tile_origin()
+        self.picture[y0 : y0 + shape[0], x0 : x0 + shape[1]] = tile.reshape(shape)
+        if self.tile_index == self.number_of_tiles - 1:
+            self.jp2k._write(self.picture)
+
+
+def _free(codec: Any, stream: Any, image: Any) -> None:
+    openjp2.stream_destroy(stream)
+    openjp2.destroy_codec(codec)
+    openjp2.image_destroy(image)
+
+
+class StreamingTileWriter(_Writer):
+    """Hands every tile to OpenJPEG as it comes, so that the picture need not fit into memory.
+
+    The file takes its place when the last tile is written; until then it is a temporary one beside it.
+    """
+
+    _temporary: Path | None = None
+    _unfinished: weakref.finalize[..., Any] | None = None
+
+    def setup_first_tile(self, img_array: NDArray[Any]) -> None:
+        """Begin the codestream: as glymur does, but into a temporary file, and with TLM where it is asked for."""
+        jp2k = self.jp2k
+        jp2k._determine_colorspace()
+        jp2k._populate_cparams(img_array)
+        jp2k._populate_comptparms(img_array)
+        with as_glymur():
+            self._temporary = temporary_beside(jp2k.path)
+        weakref.finalize(self, unlink, str(self._temporary))  # there if it has not taken its place
+        self.codec = openjp2.create_compress(jp2k._cparams.codec_fmt)
+        openjp2.set_info_handler(self.codec, openjp2._INFO_CALLBACK if jp2k.verbose else None)
+        openjp2.set_warning_handler(self.codec, openjp2._WARNING_CALLBACK)
+        openjp2.set_error_handler(self.codec, openjp2._ERROR_CALLBACK)
+        self.image = openjp2.image_tile_create(jp2k._comptparms, jp2k._colorspace)
+        grid = self.image.contents
+        grid.x0 = grid.y0 = 0
+        grid.y1, grid.x1 = jp2k.shape[:2]
+        openjp2.setup_encoder(self.codec, jp2k._cparams, self.image)
+        if jp2k._plt or jp2k._tlm:
+            openjp2.encoder_set_extra_options(self.codec, plt=bool(jp2k._plt), tlm=bool(jp2k._tlm))
+        self.stream = openjp2.stream_create_default_file_stream(str(self._temporary), False)
+        openjp2.codec_set_threads(self.codec, glymur.get_option("lib.num_threads"))
+        openjp2.start_compress(self.codec, self.image, self.stream)
+        self._unfinished = weakref.finalize(self, _free, self.codec, self.stream, self.image)
+
+    def __next__(self) -> StreamingTileWriter:
+        if self._temporary is not None and self.tile_index == self.number_of_tiles - 1:
+            self._take_place()
+        super().__next__()
+        return self
+
+    def _take_place(self) -> None:
+        assert self._temporary is not None
+        self.jp2k._define_channels(self._temporary, tuple(self.jp2k.shape))
+        take_place(self._temporary, self.jp2k.path)
+        self._temporary = None
+
+    def __setitem__(self, index: Any, img_array: Any) -> None:
+        tile = self.checked(index, img_array)
+        narrow = self.jp2k._bit_depth is not None and self.jp2k._bit_depth <= 8
+        if narrow:  # OpenJPEG takes as many bytes as the bits need
+            tile = tile.astype(tile.dtype.kind + "1")
+        try:
+            super().__setitem__(index, tile)
+        except openjp2.OpenJPEGLibraryError:
+            self._finished()
+            raise
+        if self.tile_index == self.number_of_tiles - 1:
+            self._finished()
+
+    def _finished(self) -> None:
+        """Glymur frees OpenJPEG's objects itself after the last tile, or one that fails."""
+        if self._unfinished is not None:
+            self._unfinished.detach()

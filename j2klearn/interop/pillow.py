@@ -1,0 +1,232 @@
+"""The Pillow plugin: `register_pillow` lets Pillow read learned files at full quality, and write them."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from ..access.partial_codestream import PartialCodestream
+from ..api.decode import decode
+from ..api.encode import encode
+from ..core.geometry import Rect
+from ..errors import InputError, OptionError, UnsupportedError
+from ..io.sources import open_source
+from ..jp2.metadata import Metadata, add_metadata, read_metadata
+from ..jp2.peek import is_learned
+from ..neural.format.container import is_neural, open_payload
+
+__all__ = ["FORMAT", "register_pillow"]
+
+#: Name of the format among Pillow's.
+FORMAT = "J2KL"
+
+_EXIF_PREFIX = b"Exif\x00\x00"
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith((b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a"))
+
+
+class LearnedImageFile(ImageFile.ImageFile):
+    """A learned JPEG 2000 file, or one of the neural profile; samples are decoded when they are first asked for.
+
+    Attributes
+    ----------
+    reduce : int
+        Highest resolutions to leave out, to be set before the samples are asked for; as in Pillow's JPEG 2000 plugin.
+    layers : int
+        Quality layers to decode; 0 for all.
+    """
+
+    format = FORMAT
+    format_description = "JPEG 2000 with a learned wavelet"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        if not is_learned(self.fp) and not is_neural(self.fp):
+            raise SyntaxError("not a learned JPEG 2000 file")  # Pillow asks the next plugin
+        metadata = read_metadata(self.fp)
+        self.fp.seek(0)
+        self._data: bytes | None = self.fp.read()
+        codestream = PartialCodestream(open_source(self._data))
+        opened = open_payload(codestream)
+        header = codestream.header if opened is None else opened[0]
+        if header.components not in _MODES:
+            raise UnsupportedError(f"Pillow has no mode for a picture of {header.components} components")
+        self._depth, self._signed = header.precisions[0], header.signed[0]
+        self._levels, self._area = header.levels, header.area
+        wide = self._depth > 8 and header.components == 1
+        self._mode = "I;16" if wide else _MODES[header.components]
+        self._size = (header.area.width, header.area.height)
+        self._reduce = 0
+        self.layers = 0
+        for name in ("icc_profile", "xmp", "dpi"):
+            if (value := getattr(metadata, name)) is not None:
+                self.info[name] = value
+        if metadata.exif is not None:
+            self.info["exif"] = _EXIF_PREFIX + metadata.exif
+        text = [comment.data for comment in codestream.header.comments if not comment.binary]
+        if text:
+            self.info["comment"] = text[0] if isinstance(text[0], bytes) else str(text[0]).encode("latin-1")
+        self.tile = []
+
+    @property
+    def reduce(self) -> Any:
+        # the name is that of a method of every picture, too
+        return self._reduce or super().reduce
+
+    @reduce.setter
+    def reduce(self, value: int) -> None:
+        if not isinstance(value, int) or not 0 <= value <= self._levels:
+            raise OptionError(
+                f"reduce is 0 to {self._levels}, the number of levels in this file, not {value!r}"
+            )
+        self._reduce = value
+
+    def _reduced(self, reduce: int) -> Rect:
+        return self._area.resolution(reduce)
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Choose the lowest resolution that is not smaller than `size`; `thumbnail` calls this."""
+        if self._data is None or size is None:
+            return None
+        while self._reduce < self._levels:
+            smaller = self._reduced(self._reduce + 1)
+            if smaller.width < size[0] or smaller.height < size[1]:
+                break
+            self._reduce += 1
+        scale = 1 << self._reduce
+        width, height = self._area.width / scale, self._area.height / scale
+        area = self._reduced(self._reduce)
+        self._size = (area.width, area.height)
+        return self.mode, (0, 0, min(width, area.width), min(height, area.height))
+
+    def load(self) -> Any:
+        if self._data is not None:
+            samples = decode(self._data, reduce=self._reduce, layers=self.layers)
+            picture = _to_pillow(samples, self._depth, signed=self._signed)
+            self.im, self._size, self._mode = picture.im, picture.size, picture.mode
+            self._data = None
+        return super().load()
+
+
+def _to_pillow(samples: NDArray[Any], depth: int, *, signed: bool) -> Image.Image:
+    """Return a picture in one of Pillow's modes: 8 bits a sample, grey up to 16; as its own plugin scales them."""
+    values = samples.astype(np.int32)
+    if signed:
+        values += 1 << (depth - 1)
+    bits = 16 if depth > 8 and values.ndim == 2 else 8
+    values = values << (bits - depth) if depth <= bits else values >> (depth - bits)
+    return Image.fromarray(values.astype(np.uint16 if bits == 16 else np.uint8))
+
+
+def _samples(picture: Image.Image, *, signed: bool) -> NDArray[Any]:
+    if picture.mode in ("1", "P", "PA", "YCbCr"):
+        transparent = picture.mode == "PA" or "transparency" in picture.info
+        picture = picture.convert("L" if picture.mode == "1" else "RGBA" if transparent else "RGB")
+    if picture.mode not in ("L", "LA", "RGB", "RGBA") and not picture.mode.startswith("I;16"):
+        raise InputError(
+            f"pictures of mode {picture.mode} are not coded: convert them to L, LA, RGB, RGBA or I;16"
+        )
+    samples = np.asarray(picture)
+    if samples.dtype.itemsize == 2:
+        samples = samples.astype(np.uint16)  # mode I;16B
+    if signed:
+        kind = np.dtype(f"i{samples.dtype.itemsize}")
+        return (samples.astype(np.int32) - (1 << (8 * samples.dtype.itemsize - 1))).astype(kind)
+    return samples
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    """Return Pillow's (x, y) as (y, x)."""
+    return None if value is None else (int(value[1]), int(value[0]))
+
+
+def _rate(info: dict[str, Any]) -> dict[str, Any]:
+    layers = info.get("quality_layers")
+    if layers is None:
+        return {}
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, (int, float)) for layer in layers):
+        raise OptionError("quality_layers has to be a sequence of numbers")
+    mode = info.get("quality_mode", "rates")
+    if mode not in ("rates", "dB"):
+        raise OptionError(f"quality_mode is 'rates' or 'dB', not {mode!r}")
+    if any(layer <= (1 if mode == "rates" else 0) for layer in layers):
+        raise OptionError("learned files are lossy: for a lossless picture save with format='JPEG2000'")
+    return {"ratio" if mode == "rates" else "psnr": [float(layer) for layer in layers]}
+
+
+def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
+    info: dict[str, Any] = picture.encoderinfo
+    name = filename.decode() if isinstance(filename, bytes) else str(filename)
+    if info.get("cinema_mode", "no") != "no":
+        raise OptionError("cinema profiles do not allow learned transforms: save with format='JPEG2000'")
+    resolutions = info.get("num_resolutions", 0)
+    precinct = _pair(info.get("precinct_size"))
+    bare = name.lower().endswith((".j2k", ".j2c", ".jpc")) or info.get("no_jp2", False)
+    data = encode(
+        _samples(picture, signed=bool(info.get("signed", False))),
+        **_rate(info),
+        model=info.get("model", "auto"),
+        embed_model=bool(info.get("embed_model", False)),
+        component_transform=None
+        if info.get("mct") is None or picture.mode[:3] != "RGB"
+        else bool(info["mct"]),
+        levels=resolutions - 1 if resolutions else None,
+        tile_size=_pair(info.get("tile_size")),
+        offset=_pair(info.get("offset")) or (0, 0),
+        tile_offset=_pair(info.get("tile_offset")) or (0, 0),
+        codeblock_size=_pair(info.get("codeblock_size")) or (64, 64),
+        precincts=[precinct] if precinct else [],
+        progression=info.get("progression", "LRCP"),
+        plt=bool(info.get("plt", False)),
+        jp2=not bare,
+    )
+    comment = info.get("comment")
+    stream.write(
+        add_metadata(
+            data,
+            Metadata() if bare else _metadata(picture, info),
+            comment.encode("latin-1", "replace") if isinstance(comment, str) else comment,
+        )
+    )
+
+
+def _metadata(picture: Image.Image, info: dict[str, Any]) -> Metadata:
+    """Return what is to be kept: what the caller of `save` gives, else what the picture came with."""
+    known: dict[Any, Any] = {**picture.info, **info}
+    exif = known.get("exif")
+    if isinstance(exif, Image.Exif):
+        exif = exif.tobytes()
+    elif "exif" not in info and (own := picture.getexif()):
+        exif = own.tobytes()
+    return Metadata(
+        icc_profile=known.get("icc_profile") or None,
+        exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
+        xmp=_bytes(known.get("xmp")),
+        dpi=known.get("dpi"),
+    )
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value or None
+
+
+def register_pillow() -> None:
+    """Let Pillow open learned files at full quality, and write them with ``save(..., format="J2KL")``.
+
+    Ordinary JPEG 2000 goes to Pillow's own plugin as before, whichever was registered first. Calling this again does
+    nothing.
+    """
+    Image.register_open(FORMAT, LearnedImageFile, _accept)
+    Image.register_save(FORMAT, _save)
+    Image.register_mime(FORMAT, "image/jp2")
+    # Pillow's own plugin would open learned files as well
+    Image.ID.remove(FORMAT)
+    Image.ID.insert(0, FORMAT)

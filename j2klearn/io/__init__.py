@@ -1,0 +1,1 @@
+"""Byte sources, picture files, memory maps and atomic writing."""

@@ -1,0 +1,166 @@
+"""Picture files other than JPEG 2000, and writing files whole or not at all.
+
+Pillow reads and writes them, but for what it would cut down or has no mode for: colours of 16 bits a sample go through
+tifffile and pypng, signed samples and more than four components through tifffile.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import InputError, OptionError
+from .atomic import write_by
+
+__all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
+
+#: Files that are converted where a folder is given.
+SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
+
+_BITS_PER_SAMPLE = 258  # TIFF tag
+_TIFF = (".tif", ".tiff")
+
+_PLAIN_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
+
+
+def _depth(picture: Image.Image, path: Path) -> int:
+    """Return the bits per sample of a picture that Pillow opens as RGB, RGBA or LA."""
+    if picture.format == "TIFF":
+        return int(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
+    if picture.format == "PNG":
+        with path.open("rb") as stream:
+            return stream.read(25)[24]  # the bit depth in IHDR
+    return 8
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        series = file.series[0]
+        samples = np.asarray(series.asarray())
+        axes = series.axes
+    if axes in ("SYX", "CYX", "IYX", "QYX"):  # a plane per component
+        samples = np.moveaxis(samples, 0, -1)
+    elif axes not in ("YX", "YXS", "YXC"):
+        raise InputError(f"{path} is a TIFF file of several pictures, or of an unusual layout ({axes})")
+    return samples
+
+
+def _read_deep(path: Path, kind: str | None) -> NDArray[Any]:
+    if kind == "TIFF":
+        return _read_tiff(path)
+    import png
+
+    width, height, rows, _ = png.Reader(bytes=path.read_bytes()).asDirect()
+    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, -1)
+
+
+def _read(path: Path) -> NDArray[Any]:
+    try:
+        opened = Image.open(path)
+    except UnidentifiedImageError:
+        if path.suffix.lower() in _TIFF:
+            return _read_tiff(path)  # Pillow has no mode for five components, say
+        raise
+    with opened as picture:
+        mode = picture.mode
+        if mode in ("RGB", "RGBA", "LA") and _depth(picture, path) > 8:
+            return _read_deep(path, picture.format)
+        if mode == "I" or mode.startswith("I;16"):
+            samples = np.asarray(picture)
+            for kind in (np.uint16, np.int16):
+                limits = np.iinfo(kind)
+                if not samples.size or (samples.min() >= limits.min and samples.max() <= limits.max):
+                    return samples.astype(kind)
+            raise InputError(f"{path} has samples of more than 16 bits")
+        if mode not in _PLAIN_MODES and mode != "PA":
+            raise InputError(
+                f"{path} is a picture of mode {mode}, and only grey and RGB, with or without alpha, are coded"
+            )
+        if mode == "PA" or "transparency" in picture.info:
+            return np.asarray(picture.convert("LA" if mode == "L" else "RGBA"))
+        return np.asarray(picture.convert(_PLAIN_MODES[mode]))
+
+
+def read_picture(path: Path) -> NDArray[Any]:
+    """Read a picture file as samples, (H, W) or (H, W, C): uint8, uint16 or (TIFF) int8, int16.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is of a kind that is not coded.
+    """
+    try:
+        return _read(path)
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not a picture in a format that Pillow reads") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path} is larger than Pillow allows") from None
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, LookupError, RuntimeError, zlib.error) as error:
+        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def write_picture(path: Path, samples: NDArray[Any]) -> None:
+    """Write samples to a picture file whose format follows from the suffix; whole, or not at all.
+
+    Raises
+    ------
+    OptionError
+        If the format is not known, or does not hold such samples.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in Image.registered_extensions():
+        raise OptionError(f"no picture format has the suffix {path.suffix!r}")
+    components = 1 if samples.ndim == 2 else samples.shape[2]
+    wide, signed = samples.dtype.itemsize > 1, samples.dtype.kind == "i"
+    if (signed or components > 4) and suffix not in _TIFF:
+        raise OptionError(
+            f"signed samples, and more than four components, are written to TIFF, not to {path.suffix}"
+        )
+    if wide and suffix not in (".png", *_TIFF):
+        raise OptionError(f"samples of more than 8 bits are written to PNG or TIFF, not to {path.suffix}")
+
+    def write(temporary: Path) -> None:
+        if suffix in _TIFF and (signed or components > 4 or (wide and components > 1)):
+            import tifffile
+
+            colour = components in (3, 4)
+            tifffile.imwrite(
+                temporary,
+                samples,
+                photometric="rgb" if colour else "minisblack",
+                planarconfig="contig" if components > 1 else None,
+                extrasamples=["unassalpha"] if components in (2, 4) else None,
+            )
+        elif wide and components > 1:
+            import png
+
+            height, width, _ = samples.shape
+            with temporary.open("wb") as stream:
+                writer = png.Writer(
+                    width, height, greyscale=components < 3, alpha=components in (2, 4), bitdepth=16
+                )
+                writer.write_array(stream, samples.reshape(-1).tolist())
+        else:
+            Image.fromarray(samples).save(temporary, format=Image.registered_extensions()[suffix])
+
+    write_by(path, write)
+
+
+def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
+    """Return the picture files below a folder, sorted; `refused` is told of folders that cannot be listed."""
+    found = []
+    for parent, _, names in os.walk(folder, onerror=refused):
+        paths = [Path(parent, name) for name in names]
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(found)

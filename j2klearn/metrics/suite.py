@@ -1,0 +1,73 @@
+"""How good a decoded picture is: PSNR, of all components and of luma, and SSIM and MS-SSIM from pytorch-msssim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .luma import luma
+from .psnr import psnr
+
+__all__ = ["LUMA", "METRICS", "library", "measure"]
+
+METRICS = ("psnr", "ssim", "ms-ssim")
+
+#: Of colour pictures, if asked for: the PSNR of luma.
+LUMA = "psnr-y"
+
+#: The 11 x 11 window has to fit, for MS-SSIM at a sixteenth of the size.
+_SMALLEST = {"ssim": 11, "ms-ssim": 161}
+
+
+def library() -> str:
+    """Return name and version of the library that SSIM and MS-SSIM come from."""
+    return f"pytorch-msssim {version('pytorch-msssim')}"
+
+
+def measure(
+    original: NDArray[Any], decoded: NDArray[Any], bit_depth: int, metrics: Sequence[str] = METRICS
+) -> dict[str, float | None]:
+    """Compare a decoded picture with its original.
+
+    Parameters
+    ----------
+    original, decoded : ndarray, shape (H, W) or (H, W, C)
+        Samples, uint8 or uint16. SSIM and MS-SSIM are averaged over components.
+    bit_depth : int
+        Bits per sample, which set the peak.
+    metrics : sequence of str
+        Of `METRICS`, and `LUMA`.
+
+    Returns
+    -------
+    dict
+        PSNR in dB, SSIM and MS-SSIM up to 1; None where a picture is too small for a metric.
+    """
+    values: dict[str, float | None] = {}
+    if "psnr" in metrics:
+        values["psnr"] = psnr(original, decoded, bit_depth)
+    if LUMA in metrics:
+        first, second = (luma(image) if image.ndim == 3 else image for image in (original, decoded))
+        values[LUMA] = psnr(first, second, bit_depth)
+    others = [name for name in metrics if name not in ("psnr", LUMA)]
+    if not others:
+        return values
+    import torch
+    from pytorch_msssim import ms_ssim, ssim
+
+    def batch(image: NDArray[Any]) -> torch.Tensor:
+        planes = np.atleast_3d(image).transpose(2, 0, 1)[None]
+        return torch.from_numpy(np.ascontiguousarray(planes, np.float32))
+
+    functions = {"ssim": ssim, "ms-ssim": ms_ssim}
+    with torch.inference_mode():
+        batches = batch(original), batch(decoded)
+        for name in others:
+            fits = min(original.shape[:2]) >= _SMALLEST[name]
+            peak = (1 << bit_depth) - 1
+            values[name] = functions[name](*batches, data_range=peak).item() if fits else None
+    return values

@@ -1,0 +1,1 @@
+"""Transform models: configuration, weights, registry, cost; the shipped files lie here too."""

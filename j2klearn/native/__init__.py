@@ -1,0 +1,1 @@
+"""The native library through cffi: OpenJPEG transport and base wavelets."""

@@ -1,0 +1,420 @@
+"""Subband transport over OpenJPEG: one codestream written or read through the native library."""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import Rect
+from ..core.timing import stage
+from ..errors import CodestreamError, DecodingError, OptionError
+from .library import Report, as_array, load
+
+__all__ = ["Component", "Decoder", "Encoder", "Header", "Parameters"]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a codestream is written; ``j2kl_parameters`` of the native library.
+
+    Attributes
+    ----------
+    area : Rect
+        Image area on the reference grid.
+    components : int
+        Number of components, all of one size.
+    precision : int
+        Bits per sample.
+    signed : bool
+        Whether samples are signed; unsigned ones get the level shift.
+    levels : int
+        Decomposition levels.
+    reversible : bool
+        5/3 and reversible component transform, or else 9/7 and irreversible component transform.
+    component_transform : bool
+        Whether the first three components go through the component transform.
+    tile_origin : (int, int)
+        ``(y0, x0)`` of the tile grid.
+    tile_shape : (int, int), optional
+        ``(height, width)`` of a tile; one tile without it.
+    codeblock : (int, int)
+        ``(height, width)`` of a code-block.
+    precincts : tuple of (int, int)
+        ``(height, width)`` from the finest resolution on; the largest where empty.
+    progression : int
+        0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL.
+    layer_bytes : tuple of float
+        Size of the codestream at the end of each quality layer; 0 for everything (the last layer only).
+    mode_switches : int
+        Code-block style, T.800 Table A.19.
+    sop, eph, plt, tlm : bool
+        Marker segments to write.
+    fraction_bits : int
+        A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+    threads : int
+        Threads to use.
+    """
+
+    area: Rect
+    components: int = 1
+    precision: int = 8
+    signed: bool = False
+    levels: int = 5
+    reversible: bool = False
+    component_transform: bool = False
+    tile_origin: tuple[int, int] = (0, 0)
+    tile_shape: tuple[int, int] | None = None
+    codeblock: tuple[int, int] = (64, 64)
+    precincts: tuple[tuple[int, int], ...] = ()
+    progression: int = 0
+    layer_bytes: tuple[float, ...] = (0.0,)
+    mode_switches: int = 0
+    sop: bool = False
+    eph: bool = False
+    plt: bool = False
+    tlm: bool = False
+    fraction_bits: int = 0
+    threads: int = 1
+
+    def _to_native(self, ffi: Any) -> Any:
+        native = ffi.new("j2kl_parameters *")
+        if len(self.precincts) > len(native.precinct_width):
+            raise OptionError("there may be at most 33 precinct sizes")
+        if not 1 <= len(self.layer_bytes) <= len(native.layer_bytes):
+            raise OptionError("the number of layers has to be from 1 to 100")
+        tile_shape = self.tile_shape or (0, 0)
+        values = {
+            "x0": self.area.x0,
+            "y0": self.area.y0,
+            "x1": self.area.x1,
+            "y1": self.area.y1,
+            "tile_x0": self.tile_origin[1],
+            "tile_y0": self.tile_origin[0],
+            "tile_width": tile_shape[1],
+            "tile_height": tile_shape[0],
+            "components": self.components,
+            "precision": self.precision,
+            "is_signed": int(self.signed),
+            "levels": self.levels,
+            "reversible": int(self.reversible),
+            "component_transform": int(self.component_transform),
+            "codeblock_width": self.codeblock[1],
+            "codeblock_height": self.codeblock[0],
+            "precinct_count": len(self.precincts),
+            "progression": self.progression,
+            "layers": len(self.layer_bytes),
+            "mode_switches": self.mode_switches,
+            "sop": int(self.sop),
+            "eph": int(self.eph),
+            "plt": int(self.plt),
+            "tlm": int(self.tlm),
+            "fraction_bits": self.fraction_bits,
+            "threads": self.threads,
+        }
+        try:
+            for name, value in values.items():
+                setattr(native, name, value)
+            for index, (height, width) in enumerate(self.precincts):
+                native.precinct_height[index] = height
+                native.precinct_width[index] = width
+            for index, size in enumerate(self.layer_bytes):
+                native.layer_bytes[index] = size
+        except OverflowError as error:
+            raise OptionError(f"a parameter is out of range: {error}") from error
+        return native
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a codestream says of itself.
+
+    Attributes
+    ----------
+    area : Rect
+        Image area on the reference grid.
+    tile_origin, tile_shape : (int, int)
+        ``(y0, x0)`` of the tile grid and ``(height, width)`` of a tile.
+    tiles : (int, int)
+        Number of tiles ``(down, across)``.
+    components, levels, layers : int
+        Number of components, decomposition levels (of the first component), and quality layers.
+    reversible, component_transform : bool
+        5/3 instead of 9/7; whether the first three components went through the component transform.
+    """
+
+    area: Rect
+    tile_origin: tuple[int, int]
+    tile_shape: tuple[int, int]
+    tiles: tuple[int, int]
+    components: int
+    levels: int
+    layers: int
+    reversible: bool
+    component_transform: bool
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component as decoded.
+
+    Attributes
+    ----------
+    area : Rect
+        Where its samples lie, in the coordinates of the decoded resolution.
+    subsampling : (int, int)
+        ``(vertical, horizontal)``: YRsiz and XRsiz.
+    precision : int
+        Bits per sample.
+    signed : bool
+        Whether samples are signed.
+    alpha : bool
+        Whether a JP2 channel definition calls it opacity.
+    """
+
+    area: Rect
+    subsampling: tuple[int, int]
+    precision: int
+    signed: bool
+    alpha: bool
+
+
+class _Handle:
+    """A native object: closed once, at the latest when it is forgotten."""
+
+    _library: Any
+    _report: Report
+    _handle: Any = None
+    _buffer: Any = None  # memory that the object looks into
+
+    def _free(self, handle: Any) -> None:
+        raise NotImplementedError
+
+    def _open(self) -> Any:
+        if self._handle is None:
+            raise RuntimeError(f"the {type(self).__name__.lower()} is closed")
+        return self._handle
+
+    @property
+    def warnings(self) -> list[str]:
+        """What OpenJPEG warned of: damage, or a codestream that ends early."""
+        return self._report.warnings
+
+    @property
+    def messages(self) -> list[str]:
+        """What else OpenJPEG said."""
+        return self._report.messages
+
+    def close(self) -> None:
+        """Free the native memory and let go of the data."""
+        if self._handle is not None:
+            self._free(self._handle)
+            self._handle = self._buffer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Encoder(_Handle):
+    """Writes one codestream. Put every component once, then `finish`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        How to write it.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._ffi, self._library = load()
+        self._parameters = parameters
+        self._report = Report(self._ffi)
+        handle = self._ffi.new("j2kl_encoder **")
+        native = parameters._to_native(self._ffi)
+        self._report.check(self._library.j2kl_encoder_create(native, self._report.pointer, handle))
+        self._handle = handle[0]
+
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_encoder_free(handle)
+
+    @stage("transport")
+    def put_subbands(self, component: int, subbands: NDArray[Any]) -> None:
+        """Hand in the subbands of a component.
+
+        Parameters
+        ----------
+        component : int
+            Index of the component.
+        subbands : ndarray
+            One-dimensional, float32 for the 9/7 and int32 for the 5/3: LL, then HL, LH, HH from the coarsest to the
+            finest level, each row by row.
+        """
+        dtype = np.int32 if self._parameters.reversible else np.float32
+        subbands = as_array(subbands, dtype, (self._parameters.area.size,), "subbands")
+        pointer = self._ffi.from_buffer(subbands)
+        self._report.check(self._library.j2kl_encoder_put_subbands(self._open(), component, pointer))
+
+    @stage("transport")
+    def put_samples(self, component: int, samples: NDArray[np.int32]) -> None:
+        """Hand in the samples of a component, within the range of the declared precision."""
+        samples = as_array(samples, np.int32, self._parameters.area.shape, "samples")
+        pointer = self._ffi.from_buffer("int32_t[]", samples)
+        self._report.check(self._library.j2kl_encoder_put_samples(self._open(), component, pointer))
+
+    @stage("tier-1/2")
+    def finish(self) -> bytes:
+        """Return the codestream."""
+        codestream = self._ffi.new("const uint8_t **")
+        size = self._ffi.new("size_t *")
+        self._report.check(self._library.j2kl_encoder_finish(self._open(), codestream, size))
+        return bytes(self._ffi.buffer(codestream[0], size[0]))
+
+
+class Decoder(_Handle):
+    """Reads one codestream or JP2 file: `decode` once, then take components out of it.
+
+    Parameters
+    ----------
+    data : bytes-like
+        The file. It is not copied, and must not change while the decoder is open.
+    max_samples : int, optional
+        Most samples (of all components) that may be decoded; no limit without it.
+    max_tiles : int, optional
+        Most tiles that the codestream may have; no limit without it.
+    """
+
+    def __init__(
+        self,
+        data: bytes | bytearray | memoryview | mmap.mmap,
+        max_samples: int | None = None,
+        max_tiles: int | None = None,
+    ) -> None:
+        self._ffi, self._library = load()
+        self._report = Report(self._ffi)
+        self._buffer = self._ffi.from_buffer("uint8_t[]", data)  # keeps the memory alive
+        self._reversible = False
+        limits = self._ffi.new(
+            "j2kl_limits *", {"max_samples": max_samples or 0, "max_tiles": min(max_tiles or 0, 2**32 - 1)}
+        )
+        handle = self._ffi.new("j2kl_decoder **")
+        self._report.check(
+            self._library.j2kl_decoder_open(
+                self._buffer, len(self._buffer), limits, self._report.pointer, handle
+            )
+        )
+        self._handle = handle[0]
+        self.header = self._read_header()
+
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_decoder_free(handle)
+
+    def _read_header(self) -> Header:
+        native = self._ffi.new("j2kl_header *")
+        self._report.check(self._library.j2kl_decoder_header(self._open(), native))
+        return Header(
+            area=Rect(native.y0, native.x0, native.y1, native.x1),
+            tile_origin=(native.tile_y0, native.tile_x0),
+            tile_shape=(native.tile_height, native.tile_width),
+            tiles=(native.tiles_down, native.tiles_across),
+            components=native.components,
+            levels=native.levels,
+            layers=native.layers,
+            reversible=bool(native.reversible),
+            component_transform=bool(native.component_transform),
+        )
+
+    @stage("tier-1/2")
+    def decode(
+        self,
+        reduce: int = 0,
+        layers: int = 0,
+        area: Rect | None = None,
+        fraction_bits: int = 0,
+        components: list[int] | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Decode.
+
+        Parameters
+        ----------
+        reduce : int
+            Highest resolutions to leave out.
+        layers : int
+            Quality layers to decode; 0 for all.
+        area : Rect, optional
+            Area on the reference grid; the whole image without it.
+        fraction_bits : int
+            A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+        components : list of int, optional
+            These alone, without undoing the component transform; all, with the transform undone, without it.
+        threads : int
+            Threads to use.
+        """
+        request = self._ffi.new("j2kl_request *")
+        try:
+            request.reduce, request.layers = reduce, layers
+            request.fraction_bits, request.threads = fraction_bits, threads
+            if area is not None:
+                if area.size == 0:
+                    raise OptionError("the area asked for is empty")
+                request.x0, request.y0, request.x1, request.y1 = area.x0, area.y0, area.x1, area.y1
+            if components is not None:
+                if not components:
+                    raise OptionError("the list of components is empty")
+                chosen = self._ffi.new("uint32_t[]", components)
+                request.component_list, request.component_count = chosen, len(components)
+        except OverflowError as error:
+            raise OptionError(f"an option is out of range: {error}") from error
+        try:
+            self._report.check(self._library.j2kl_decoder_decode(self._open(), request))
+        except CodestreamError as error:
+            raise DecodingError(str(error)) from None
+
+    @property
+    def components(self) -> list[Component]:
+        """The decoded components."""
+        count = self._ffi.new("uint32_t *")
+        self._report.check(self._library.j2kl_decoder_component_count(self._open(), count))
+        return [self._component(index) for index in range(count[0])]
+
+    def _component(self, index: int) -> Component:
+        native = self._ffi.new("j2kl_component *")
+        self._report.check(self._library.j2kl_decoder_component(self._open(), index, native))
+        return Component(
+            area=Rect(native.y0, native.x0, native.y0 + native.height, native.x0 + native.width),
+            subsampling=(native.dy, native.dx),
+            precision=native.precision,
+            signed=bool(native.is_signed),
+            alpha=bool(native.is_alpha),
+        )
+
+    @stage("transport")
+    def samples(self, index: int) -> NDArray[np.int32]:
+        """Return the samples of a decoded component, shape ``(height, width)``."""
+        samples = np.empty(self._component(index).area.shape, np.int32)
+        pointer = self._ffi.from_buffer("int32_t[]", samples)
+        self._report.check(self._library.j2kl_decoder_get_samples(self._open(), index, pointer))
+        return samples
+
+    @stage("transport")
+    def subbands(self, index: int, levels: int) -> NDArray[Any]:
+        """Return `levels` decompositions of a decoded component in the order that `Encoder.put_subbands` takes.
+
+        After the first call samples can no longer be taken where there is a component transform.
+        """
+        dtype = np.int32 if self.header.reversible else np.float32
+        subbands: NDArray[Any] = np.empty(self._component(index).area.size, dtype)
+        pointer = self._ffi.from_buffer(subbands)
+        self._report.check(self._library.j2kl_decoder_get_subbands(self._open(), index, levels, pointer))
+        return subbands

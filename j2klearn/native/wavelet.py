@@ -1,0 +1,122 @@
+"""One level of the 9/7 and the 5/3, and the points of reconstruction, by the native library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import Rect
+from ..errors import InputError
+from .library import as_array, load, raise_code
+
+__all__ = ["analyse", "reconstruct", "synthesise"]
+
+
+def _check_level(code: int) -> None:
+    if code != 0:
+        raise_code(code, "memory ran out" if code == 2 else "the area of the plane is out of range")
+
+
+def _names(dtype: np.dtype[Any]) -> tuple[str, str]:
+    """Return the C type and the suffix of the functions that take `dtype`."""
+    if dtype == np.float32:
+        return "float[]", "97"
+    if dtype == np.int32:
+        return "int32_t[]", "53"
+    raise InputError(f"a plane has to be float32 (9/7) or int32 (5/3), not {dtype}")
+
+
+def analyse(
+    plane: NDArray[Any], origin: tuple[int, int] = (0, 0), threads: int = 1
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split a plane into LL, HL, LH and HH: one level of the 9/7 (float32) or the 5/3 (int32).
+
+    Parameters
+    ----------
+    plane : ndarray, shape (H, W)
+        Samples.
+    origin : (int, int)
+        Grid position ``(y0, x0)`` of the first sample; its parity decides the phases.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    ll, hl, lh, hh : ndarray
+        The subbands, of the sizes of T.800 equation B-15.
+    """
+    ctype, suffix = _names(plane.dtype)
+    ffi, library = load()
+    if plane.ndim != 2:
+        raise InputError(f"a plane has two dimensions, not {plane.ndim}")
+    plane = np.ascontiguousarray(plane)
+    height, width = plane.shape
+    y0, x0 = origin
+    area = Rect(y0, x0, y0 + height, x0 + width)
+    ll, hl, lh, hh = (np.empty(rect.shape, plane.dtype) for rect in area.decomposed())
+    pointers = [ffi.from_buffer(ctype, band) for band in (ll, hl, lh, hh)]
+    function = getattr(library, f"j2kl_analyse_{suffix}")
+    _check_level(function(ffi.from_buffer(ctype, plane), width, width, height, x0, y0, *pointers, threads))
+    return ll, hl, lh, hh
+
+
+def synthesise(
+    ll: NDArray[Any], hl: NDArray[Any], lh: NDArray[Any], hh: NDArray[Any], area: Rect, threads: int = 1
+) -> NDArray[Any]:
+    """Put LL, HL, LH and HH together again; the inverse of `analyse`.
+
+    Parameters
+    ----------
+    ll, hl, lh, hh : ndarray
+        The subbands, float32 (9/7) or int32 (5/3).
+    area : Rect
+        Where the plane lies.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    plane : ndarray
+        Of the shape of `area`.
+    """
+    ctype, suffix = _names(ll.dtype)
+    ffi, library = load()
+    dtype = np.int32 if suffix == "53" else np.float32
+    bands = [
+        as_array(band, dtype, rect.shape, "subbands")
+        for band, rect in zip((ll, hl, lh, hh), area.decomposed(), strict=True)
+    ]
+    pointers = [ffi.from_buffer(ctype, band) for band in bands]
+    plane: NDArray[Any] = np.empty(area.shape, dtype)
+    function = getattr(library, f"j2kl_synthesise_{suffix}")
+    place = ffi.from_buffer(ctype, plane)
+    _check_level(function(*pointers, area.width, area.height, area.x0, area.y0, place, area.width, threads))
+    return plane
+
+
+def reconstruct(
+    band: NDArray[np.float32], factor: float, spacing: float, bias: float, threads: int = 1
+) -> None:
+    """Round decoded coefficients in place to where tier-1 reconstructs them, moved a little towards zero.
+
+    Parameters
+    ----------
+    band : ndarray, float32, contiguous
+        Coefficients.
+    factor : float
+        What they are multiplied by to count in half quantiser steps.
+    spacing : float
+        Half the quantiser step, in units of the result.
+    bias : float
+        Share of the interval by which the point of the first interval moves; those of the n-th from zero move by
+        ``bias / (1 + (n - 1) / 4)`` (T.800 equation E-6 with r below one half).
+    threads : int
+        Threads to use.
+    """
+    ffi, library = load()
+    if band.dtype != np.float32 or not band.flags.c_contiguous:
+        raise InputError("coefficients to reconstruct have to be contiguous float32")
+    place = ffi.from_buffer("float[]", band, require_writable=True)
+    _check_level(library.j2kl_reconstruct(place, band.size, factor, spacing, bias, threads))

@@ -1,0 +1,1 @@
+"""Quantised coefficients: pyramids of indices, quantisation, reconstruction points."""

@@ -1,0 +1,1 @@
+"""The context model: networks, order of coding, segments."""

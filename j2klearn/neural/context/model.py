@@ -1,0 +1,193 @@
+"""Entropy models: context networks in integers, with which pictures' subbands become segments.
+
+Levels are coded from coarse to fine, a segment each; at every level one component after the other, of each of these
+HL, LH and HH, and of these one wavefront after another (`j2klearn.neural.entropy.wavefront`). LL has no context: its
+samples are coded as differences to the one before, in the first segment.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from ...core.subbands import Subbands
+from ..coefficients.expectation import WEIGHT
+from ..coefficients.pyramid import Pyramid, check_pyramids, default_levels
+from ..coefficients.reconstruction_points import Points
+from ..config import check_context_config
+from ..entropy.backends import mixture
+from ..entropy_model import StoredModel
+from ..integer.backends import kernels
+from .rdo_choice import Chooser
+from .segments import Counter, Reader, Writer
+from .walk import Walk
+
+if TYPE_CHECKING:
+    from .integer_network import IntegerNetwork
+
+__all__ = ["ContextModel"]
+
+#: The longer side of LL at most.
+_COARSEST = 4
+
+Report = Callable[[float], None]
+
+
+class ContextModel(StoredModel):
+    """An entropy model: two context networks, for the first component and for those that know the ones before.
+
+    Parameters
+    ----------
+    config : dict
+        ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
+        `j2klearn.neural.entropy_model.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
+        ``adaptive``, which may be missing, whether scales have offsets (`j2klearn.neural.context.offsets`);
+        ``corrected``, which may be missing and is for the 5/3 alone, whether means have corrections
+        (`j2klearn.neural.context.correction`);
+        ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
+        `j2klearn.neural.context.network.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
+        before, and, which may be missing, whether what these foretell is ``predicted``
+        (`j2klearn.neural.context.prediction`).
+    tensors : mapping of str to ndarray
+        The integers of `j2klearn.neural.context.integer_network.rounded`, under ``first.`` and ``second.``.
+    card : dict, optional
+        Whatever a person wants to know. It does not enter the id.
+
+    Raises
+    ------
+    ModelError
+        If the configuration is not one that can be, or the weights do not fit it.
+    """
+
+    parts = ("first", "second")
+
+    def __init__(
+        self, config: dict[str, Any], tensors: Mapping[str, NDArray[Any]], card: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(check_context_config(config), tensors, card)
+
+    @property
+    def lossless(self) -> bool:
+        return bool(self.config["transform"] == "5-3")
+
+    @property
+    def adaptive(self) -> bool:
+        """Scales of subbands have offsets, which a file tells (`j2klearn.neural.context.offsets`)."""
+        return bool(self.config.get("adaptive", False))
+
+    @property
+    def corrected(self) -> bool:
+        """Means of subbands have corrections, which a file tells (`j2klearn.neural.context.correction`)."""
+        return bool(self.config.get("corrected", False))
+
+    @functools.cached_property
+    def first(self) -> IntegerNetwork:
+        """The network of components that are coded on their own."""
+        return self._network("first")
+
+    @functools.cached_property
+    def second(self) -> IntegerNetwork:
+        """The network of components that are coded with others known."""
+        return self._network("second")
+
+    def _network(self, part: str) -> IntegerNetwork:
+        from . import inputs
+        from .integer_network import IntegerNetwork
+
+        options = self.config[part]
+        return IntegerNetwork(
+            self.tensors_of(part),
+            inputs=inputs.count(options),
+            width=options["width"],
+            blocks=options["blocks"],
+            layers=options["layers"],
+            mixtures=self.config["mixtures"],
+        )
+
+    def levels(self, shape: tuple[int, int]) -> int:
+        """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""
+        return default_levels(shape, _COARSEST)
+
+    def encode(
+        self,
+        pyramids: Sequence[Pyramid],
+        step_code: int,
+        *,
+        related: bool = True,
+        threads: int = 1,
+        progress: Report | None = None,
+        backend: str | None = None,
+    ) -> list[bytes]:
+        """Code the components of a picture; see `j2klearn.neural.entropy_model.EntropyModel.encode`.
+
+        Raises
+        ------
+        InputError
+            If pyramids are not of one shape, with the levels that `levels` says, or a coefficient is 2**30 or more.
+        """
+        shape = pyramids[0].shape
+        levels = self.levels(shape)
+        check_pyramids(pyramids, levels)
+        writer = Writer(pyramids, mixture(backend=backend, threads=threads))
+        walk = Walk(self, kernels(backend, threads=threads), shape, len(pyramids), step_code, related)
+        walk.through(writer, levels, progress)
+        writer.close()
+        return writer.segments
+
+    def cost(self, pyramids: Sequence[Pyramid], step_code: int, *, related: bool = True) -> float:
+        """Return the bits of pyramids by the frequencies that they are coded with: the model's cross-entropy."""
+        shape = pyramids[0].shape
+        counter = Counter(pyramids, mixture())
+        Walk(self, kernels(), shape, len(pyramids), step_code, related).through(
+            counter, self.levels(shape), None
+        )
+        return counter.total
+
+    def choose(
+        self,
+        coefficients: Sequence[Subbands],
+        step: float,
+        step_code: int,
+        *,
+        related: bool = True,
+        weight: float = WEIGHT,
+        threads: int = 1,
+        progress: Report | None = None,
+        backend: str | None = None,
+        points: Points | None = None,
+    ) -> list[Pyramid]:
+        """Quantise so that every index is worth its bits; see `j2klearn.neural.entropy_model.EntropyModel.choose`.
+
+        Parameters
+        ----------
+        coefficients, step, step_code, related, threads, progress, backend, points
+            As there.
+        weight : float
+            What a bit is worth, in squared quantiser steps.
+        """
+        chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight, points)
+        computes = kernels(backend, threads=threads)
+        shape = coefficients[0].area.shape
+        walk = Walk(self, computes, shape, len(coefficients), step_code, related)
+        return walk.through(chooser, coefficients[0].levels, progress)
+
+    def decode(
+        self,
+        segments: Sequence[bytes],
+        shape: tuple[int, int],
+        components: int,
+        step_code: int,
+        *,
+        related: bool = True,
+        threads: int = 1,
+        progress: Report | None = None,
+        backend: str | None = None,
+        points: Points | None = None,
+    ) -> list[Pyramid]:
+        """Decode the components of a picture; see `j2klearn.neural.entropy_model.EntropyModel.decode`."""
+        reader = Reader(segments, mixture(backend=backend, threads=threads), points)
+        walk = Walk(self, kernels(backend, threads=threads), shape, components, step_code, related)
+        return walk.through(reader, min(self.levels(shape), len(segments)), progress)

@@ -1,0 +1,1 @@
+"""The cross-component context model of P2."""

@@ -1,0 +1,324 @@
+"""The cross-component context model in floating point, as it is trained (P2, Section 3.1, Fig. 5).
+
+A long-term context is made of what has been coded before a subband: a prediction by stacked convolutional LSTMs that
+have seen all subbands of the component so far, the subband of the same orientation of the level before, and the same
+subband of the components before. A context fusion module joins it with what is decoded of the subband itself, in
+raster order, and gives a mixture of normal distributions for every coefficient.
+
+Subbands go in compressed, as asinh of their indices, LL as the differences of `j2klearn.neural.cross.median`: numbers
+that 16 bits can hold whatever the quantiser step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..entropy.likelihood import LOG_SCALES, PARAMETERS, Bounded, bits_beside_outlier
+from ..entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
+from ..integer.masked import Masked
+from .bands import ROLES, band_count, fusion_count, fusion_of, inputs_of
+
+__all__ = [
+    "ACTIVATION",
+    "GATE",
+    "HIDDEN",
+    "Convolution",
+    "CrossNetwork",
+    "Fusion",
+    "Prediction",
+    "Start",
+    "State",
+    "gaussian_bits",
+]
+
+#: Units in which the integer networks count: activations and compressed subbands; hidden states; gates before their
+#: sigmoid.
+ACTIVATION, HIDDEN, GATE = 1 / 64, 1 / 2048, 1 / 256
+
+_GATES = 4
+_LAST_HIDDEN = 3  # maps of the last LSTM: predictions of HL, LH and HH
+_BRANCH = 0.3  # residual branches start small
+
+#: Hidden and cell state of every LSTM.
+State = list[tuple[Tensor, Tensor]]
+
+
+class Convolution(nn.Conv2d):
+    """A convolution that knows the units of its input and output channels in integers.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of float
+        A unit for every channel.
+    size : int
+        Side of the kernel; the outside is zero.
+    """
+
+    def __init__(self, inputs: Sequence[float], outputs: Sequence[float], size: int) -> None:
+        super().__init__(len(inputs), len(outputs), size, padding=size // 2)
+        self.input_units, self.output_units = tuple(inputs), tuple(outputs)
+
+
+class Prediction(nn.Module):
+    """Context prediction: three convolutional LSTMs in a row, the last of which has a map for every orientation."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.widths = (hidden, hidden, _LAST_HIDDEN)
+        inputs = [ACTIVATION]
+        self.cells = nn.ModuleList()
+        for width in self.widths:
+            cell = Convolution(inputs + [HIDDEN] * width, [GATE] * (_GATES * width), 3)
+            assert cell.bias is not None
+            with torch.no_grad():
+                # they remember, to begin with
+                cell.bias[width : 2 * width] += 1
+            self.cells.append(cell)
+            inputs = [HIDDEN] * width
+
+    def start(self, like: Tensor) -> State:
+        """Return states of zeros for planes like those of shape (N, 1, h, w)."""
+        count, _, height, width = like.shape
+        return [(like.new_zeros(count, n, height, width),) * 2 for n in self.widths]
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """Return the states once a compressed subband (N, 1, h, w) has been seen."""
+        new: State = []
+        for cell, (hidden, memory) in zip(self.cells, state, strict=True):
+            into, keep, out, offered = cell(torch.cat([x, hidden], 1)).chunk(_GATES, 1)
+            memory = torch.sigmoid(keep) * memory + torch.sigmoid(into) * torch.tanh(offered)
+            x = torch.sigmoid(out) * torch.tanh(memory)
+            new.append((x, memory))
+        return new
+
+
+def upsampled(x: Tensor) -> Tensor:
+    """Return planes (N, C, h, w) with every sample four times."""
+    return x.repeat_interleave(2, -2).repeat_interleave(2, -1)
+
+
+class Fusion(nn.Module):
+    """Context fusion of one subband (P2, Fig. 5): mixtures from what is before a place, and a long-term context.
+
+    Lower path: a 3x3 convolution and `blocks` residual blocks over the long-term context. Upper path: a masked
+    convolution of the subband itself, as many masked residual blocks, with what the lower path has reached added before
+    each and behind the last, a skip from the first layer, one more masked convolution and ReLU. Then 1x1 convolutions.
+
+    Parameters
+    ----------
+    inputs : sequence of int
+        Planes of the long-term context by role; the roles share all but the convolution that reads these.
+    units : sequence of tuple of float
+        Their units in integers.
+    parent : bool
+        One of these planes is a subband of the level before, upsampled.
+    config : mapping
+        Of the entropy model.
+    """
+
+    def __init__(
+        self,
+        inputs: Mapping[int, Sequence[float]],
+        *,
+        parent: bool,
+        features: int,
+        blocks: int,
+        dense: int,
+        mixtures: int,
+    ) -> None:
+        super().__init__()
+        self.mixtures = mixtures
+        units = [ACTIVATION] * features
+        self.up = Convolution([ACTIVATION], [ACTIVATION], 3) if parent else None
+        self.heads = nn.ModuleDict(
+            {str(role): Convolution(planes, units, 3) for role, planes in inputs.items() if planes}
+        )
+        count = 2 * blocks if len(self.heads) else 0
+        self.context = nn.ModuleList(Convolution(units, units, 3) for _ in range(count))
+        self.first = Masked(1, features, centre=False)
+        self.masked = nn.ModuleList(Masked(features, features, centre=True) for _ in range(2 * blocks))
+        self.last = Masked(features, features, centre=True)
+        self.dense = nn.ModuleList(Convolution(units, units, 1) for _ in range(dense))
+        outputs = [unit for unit in (LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT) for _ in range(mixtures)]
+        self.tail = Convolution(units, outputs, 1)
+        with torch.no_grad():
+            for branch in [*self.context[1::2], *self.masked[1::2]]:
+                branch.weight *= _BRANCH
+            if self.up is not None:
+                self.up.weight.zero_()
+                self.up.weight[0, 0, 1, 1] = 1
+                self.up.bias.zero_()  # type: ignore[union-attr]
+            self.tail.weight.zero_()
+            self.tail.bias.zero_()  # type: ignore[union-attr]
+            self.tail.bias[-mixtures:] = torch.linspace(0, 3.5, mixtures)  # type: ignore[index]
+
+    def forward(self, values: Tensor, planes: Tensor | None, role: int) -> Tensor:
+        """Return the mixtures of a subband, (N, 3, K, h, w).
+
+        Parameters
+        ----------
+        values : Tensor, shape (N, 1, h, w)
+            The subband, compressed: of it a place sees what comes before.
+        planes : Tensor, shape (N, inputs, h, w), or None
+            The long-term context.
+        role : int
+            Of the component.
+        """
+        first: Tensor = self.first(values)
+        contexts = [None] if planes is None else self.contexts(planes, role)
+        x = first if contexts[0] is None else first + contexts[0]
+        for number, (inner, outer) in enumerate(zip(self.masked[::2], self.masked[1::2], strict=True), 1):
+            x = x + outer(F.relu(inner(x)))
+            if len(contexts) > 1:
+                x = x + contexts[number]
+        x = F.relu(self.last(x + first))
+        for layer in self.dense:
+            x = F.relu(layer(x))
+        out: Tensor = self.tail(x)
+        return out.view(len(out), PARAMETERS, self.mixtures, *out.shape[-2:])
+
+    def contexts(self, planes: Tensor, role: int) -> list[Tensor]:
+        """Return what is added to the upper path, first and after each block."""
+        x: Tensor = self.heads[str(role)](planes)
+        out = [x]
+        for inner, outer in zip(self.context[::2], self.context[1::2], strict=True):
+            x = x + outer(F.relu(inner(x)))
+            out.append(x)
+        return out
+
+
+class Start(NamedTuple):
+    """What chroma begins with: luma's states once it has seen LL, and what these predict."""
+
+    state: State
+    predicted: Tensor
+
+
+class CrossNetwork(nn.Module):
+    """All modules of one kind of component: of those on their own, or of those that know others.
+
+    Parameters
+    ----------
+    config : mapping
+        Of the entropy model, see `j2klearn.neural.cross.model.CrossComponentModel`.
+    roles : sequence of int
+        Roles of the components.
+    """
+
+    def __init__(self, config: Mapping[str, Any], roles: Sequence[int] = ROLES[:1]) -> None:
+        super().__init__()
+        self.config = dict(config)
+        self.prediction = Prediction(config["hidden"])
+        sizes = {key: config[key] for key in ("features", "blocks", "dense", "mixtures")}
+        self.fusions = nn.ModuleList()
+        for index in range(fusion_count(config)):
+            planes = {role: inputs_of(index, role, config) for role in roles}
+            units = {
+                role: [ACTIVATION] * each.others
+                + [HIDDEN] * each.predicted
+                + [ACTIVATION] * (each.parent + each.told)
+                for role, each in planes.items()
+            }
+            parent = any(each.parent for each in planes.values())
+            self.fusions.append(Fusion(units, parent=parent, **sizes))
+
+    def fusion(self, index: int) -> Fusion:
+        """Return the context fusion module of a subband."""
+        module = self.fusions[fusion_of(index, self.config)]
+        assert isinstance(module, Fusion)
+        return module
+
+    def forward(
+        self,
+        bands: Sequence[Tensor],
+        role: int = 0,
+        before: Sequence[Sequence[Tensor]] = (),
+        start: Start | None = None,
+        told: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the mixtures of one subband of a component after another, (N, 3, K, h, w).
+
+        Parameters
+        ----------
+        bands : sequence of Tensor, each (N, 1, h, w)
+            Its compressed subbands, one size per level, twice that of the level before.
+        role : int
+            Of the component.
+        before : sequence of sequences of Tensor
+            The compressed subbands of the components before it.
+        start : Start, optional
+            What it begins with.
+        told : Tensor, shape (N, 1, 1, 1), optional
+            The plane of the quantiser step, see `j2klearn.neural.context.features.scalar_planes`.
+        """
+        state = self.prediction.start(bands[0]) if start is None else start.state
+        predicted = None if start is None else start.predicted
+        for index, band in enumerate(bands):
+            inputs = inputs_of(index, role, self.config)
+            fusion = self.fusion(index)
+            planes = [other[index] for other in before[: inputs.others]]
+            if inputs.predicted:
+                assert predicted is not None
+                planes.append(predicted)
+            if inputs.parent:
+                parent = torch.zeros_like(band) if index <= 3 else upsampled(bands[index - 3])
+                assert fusion.up is not None
+                planes.append(fusion.up(parent))
+            if inputs.told:
+                assert told is not None
+                planes.append(told.expand(-1, -1, *band.shape[-2:]))
+            yield fusion(band, torch.cat(planes, 1) if planes else None, role)
+            if index + 1 < band_count(self.config["levels"]):
+                state = self.seen(index, band, state)
+                predicted = self.predicted(index + 1, state)
+
+    def seen(self, index: int, band: Tensor, state: State) -> State:
+        """Return the states once a subband has been seen, on the grid of the next one."""
+        state = self.prediction(band, state)
+        if index and index % 3 == 0:
+            state = [(upsampled(hidden), upsampled(memory)) for hidden, memory in state]
+        return state
+
+    @staticmethod
+    def predicted(index: int, state: State) -> Tensor:
+        """Return the prediction of a subband from states that are on its grid."""
+        at = (index - 1) % _LAST_HIDDEN
+        return state[-1][0][:, at : at + 1]
+
+    def start_of(self, low: Tensor) -> Start:
+        """Return what chroma begins with, from luma's compressed LL: this is luma's network."""
+        state = self.seen(0, low, self.prediction.start(low))
+        return Start(state, self.predicted(1, state))
+
+
+def gaussian_bits(mixtures: Tensor, values: Tensor) -> Tensor:
+    """Return the bits of integers under mixtures of discretised normal distributions.
+
+    Parameters
+    ----------
+    mixtures : Tensor, shape (N, 3, K, h, w)
+        Logits of the weights, means, logarithms of the standard deviations.
+    values : Tensor, shape (N, h, w)
+        Integers.
+
+    Returns
+    -------
+    Tensor, shape (N, h, w)
+        As in `j2klearn.neural.context.network.mixture_bits` a distribution that allows for anything is beside the
+        mixture.
+    """
+    logits, means, scales = mixtures.unbind(1)
+    weights = torch.log_softmax(logits, 1)
+    inverse = torch.exp(-Bounded.apply(scales, *LOG_SCALES))  # type: ignore[no-untyped-call]
+    # the tails of the side that the integer is on, where their difference is exact
+    distance = (values.unsqueeze(1) - means).abs()
+    near = torch.special.log_ndtr((0.5 - distance) * inverse)
+    far = torch.special.log_ndtr((-0.5 - distance) * inverse)
+    inside = near + torch.log1p(-torch.exp((far - near).clamp_max(-1e-6)))
+    mixed = torch.logsumexp(weights + inside, 1)
+    return bits_beside_outlier(mixed, values)

@@ -1,0 +1,213 @@
+"""The walk of the cross-component context model through the subbands of a picture, in the order of the file.
+
+Resolutions are coded from coarse to fine, a segment each; of a resolution one component after the other, and of a
+component LL, where the resolution has it, HL, LH and HH. P2 codes all of luma first. What a subband is coded with is
+the same in both orders: luma knows nothing of chroma, and chroma no more of luma than the same subband, and luma's
+states behind LL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..coefficients.pyramid import Pyramid, area_of
+from ..entropy.mixture import Mixture
+from ..entropy.range_coder import Decoder, Encoder
+from ..entropy.wavefront import decoded, wavefronts
+from ..integer import companding
+from ..integer.companding import compressed
+from ..integer.layer import Kernels
+from . import median
+from .bands import inputs_of, level_of, orientation_of
+from .integer_network import FusionPass, IntegerFusion, State
+
+if TYPE_CHECKING:
+    from .model import CrossComponentModel
+
+__all__ = ["CrossWalk", "Reader", "Writer"]
+
+Plane = NDArray[np.int16]
+Values = NDArray[np.int32]
+
+
+class Coder(Protocol):
+    """What a walk asks at each subband: an encoder knows the answer, a decoder reads it."""
+
+    def open(self, segment: int) -> None:
+        """Begin a segment."""
+
+    def band(
+        self,
+        component: int,
+        index: int,
+        shape: tuple[int, int],
+        fusion: IntegerFusion,
+        kernels: Kernels,
+        contexts: Sequence[Plane],
+    ) -> Values:
+        """Return a subband (h, w), LL as differences."""
+
+
+class Writer:
+    """Answers from pyramids, and writes the answers down."""
+
+    def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        self._bands = [pyramid.bands() for pyramid in pyramids]
+        self._mixtures = mixtures
+        self._encoder = Encoder(mixtures)
+        self.segments: list[bytes] = []
+
+    def open(self, segment: int) -> None:
+        if segment:
+            self.close()
+
+    def close(self) -> None:
+        self.segments.append(self._encoder.finish())
+        self._encoder = Encoder(self._mixtures)
+
+    def band(
+        self,
+        component: int,
+        index: int,
+        shape: tuple[int, int],
+        fusion: IntegerFusion,
+        kernels: Kernels,
+        contexts: Sequence[Plane],
+    ) -> Values:
+        values = self._bands[component][index]
+        if not index:
+            values = median.differences(torch.from_numpy(values.astype(np.int64))).to(torch.int32).numpy()
+        mixtures = fusion.mixtures(kernels, compressed(values), contexts)
+        mixtures, flat = mixtures.reshape(-1, *mixtures.shape[2:]), values.reshape(-1)
+        for _, _, _, places in wavefronts(shape):
+            self._encoder.encode(flat[places], mixtures[places])
+        return values
+
+
+class Reader:
+    """Reads the answers."""
+
+    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
+        self._segments, self._mixtures = segments, mixtures
+
+    def open(self, segment: int) -> None:
+        self._decoder = Decoder(self._segments[segment], self._mixtures)
+
+    def band(
+        self,
+        component: int,
+        index: int,
+        shape: tuple[int, int],
+        fusion: IntegerFusion,
+        kernels: Kernels,
+        contexts: Sequence[Plane],
+    ) -> Values:
+        through = FusionPass(fusion, kernels, shape, contexts)
+        return decoded(through, shape, lambda mixtures, _: self._decoder.decode(mixtures), compressed)
+
+
+class _Component:
+    """What is decoded of a component: its subbands, compressed ones where they are still needed, and the states."""
+
+    def __init__(self, role: int, state: State | None) -> None:
+        self.role, self.state = role, state
+        self.bands: list[Values] = []
+        self.known: dict[int, Plane] = {}
+
+
+class CrossWalk:
+    """One walk through the subbands of a picture, in the order of the file."""
+
+    def __init__(
+        self,
+        model: CrossComponentModel,
+        computes: Kernels,
+        shape: tuple[int, int],
+        components: int,
+        step_code: int,
+        related: bool,
+    ) -> None:
+        self._model, self._kernels, self._config = model, computes, model.config
+        self._area, self._levels = area_of(shape), model.levels(shape)
+        self._step_code = step_code
+        informed = range(1, 3) if related and components >= 3 else range(0)
+        self._components = [
+            _Component(index if index in informed else 0, None) for index in range(components)
+        ]
+        self._first_state: State = []
+
+    def through(self, coder: Coder, levels: int, progress: Callable[[float], None] | None) -> list[Pyramid]:
+        """Go through the `levels` coarsest levels; return what is there then."""
+        done, total = 0, self._area.resolution(self._levels - levels).size * len(self._components)
+        last = 3 * levels
+        for at in range(levels):
+            coder.open(at)
+            for number in range(len(self._components)):
+                for index in range(3 * at + (at > 0), 3 * at + 4):
+                    done += self._band(coder, number, index, last)
+                    if progress:
+                        progress(done / total)
+        return [Pyramid.of(component.bands) for component in self._components]
+
+    def _grid(self, index: int) -> tuple[int, int]:
+        return self._area.resolution(level_of(index, self._levels)).shape
+
+    def _band(self, coder: Coder, number: int, index: int, last: int) -> int:
+        """Code a subband; return its size."""
+        component = self._components[number]
+        network = self._model.chroma if component.role else self._model.luma
+        shape = self._area.subband(orientation_of(index), level_of(index, self._levels)).shape
+        fusion = network.fusion(index)
+        contexts = fusion.contexts(self._kernels, self._planes(number, index, shape), component.role)
+        values = coder.band(number, index, shape, fusion, self._kernels, contexts)
+        component.bands.append(median.restored(values) if not index else values)
+        component.known[index] = compressed(values)
+        if index < last:
+            self._advance(component, index)
+        component.known.pop(index - 4, None)  # no context asks for it any more
+        return values.size
+
+    def _planes(self, number: int, index: int, shape: tuple[int, int]) -> list[Plane]:
+        """Return the long-term context of a subband."""
+        component = self._components[number]
+        inputs = inputs_of(index, component.role, self._config)
+        height, width = shape
+        planes = [other.known[index] for other in self._components[: inputs.others]]
+        if component.state is None and component.role and self._config["conditioned"]:
+            component.state = self._first_state
+        if inputs.predicted:
+            assert component.state is not None
+            network = self._model.luma
+            planes.append(network.predicted(max(index, 1), component.state)[:height, :width])
+        if inputs.parent:
+            parent = np.zeros(shape, np.int16)
+            if index > 3:
+                known = on_grid(component.known[index - 3], self._grid(index - 3))
+                network = self._model.chroma if component.role else self._model.luma
+                parent = network.fusion(index).upsampled(self._kernels, known, shape)
+            planes.append(parent)
+        if inputs.told:
+            level = level_of(index, self._levels)
+            told = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
+            planes.append(told.to(torch.int16).numpy())
+        return planes
+
+    def _advance(self, component: _Component, index: int) -> None:
+        """Show a subband to the LSTMs."""
+        network = self._model.chroma if component.role else self._model.luma
+        grid = self._grid(index)
+        state = network.prediction.start(grid) if component.state is None else component.state
+        band = on_grid(component.known[index], grid)
+        component.state = network.seen(self._kernels, index, band, state, self._grid(index + 1))
+        if component is self._components[0] and not index:
+            self._first_state = component.state
+
+
+def on_grid(band: Plane, grid: tuple[int, int]) -> Plane:
+    """Return a subband with zeros for the row or column that it lacks on the grid of its level's LL."""
+    return np.pad(band, ((0, grid[0] - band.shape[0]), (0, grid[1] - band.shape[1])))

@@ -1,0 +1,374 @@
+"""Writing: a picture through colour, transform, quantisation and an entropy model, into a payload and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.picture import Picture
+from ..core.progress import Progress, silent
+from ..core.subbands import Subbands
+from ..core.targets import DEFAULT_RATIO, Number, read_targets
+from ..core.threads import default_threads
+from ..errors import OptionError
+from ..metrics.psnr import psnr
+from ..transform.colour import pixels, planes, reversible_planes
+from .coefficients.quantisation import (
+    centroids,
+    check_step,
+    component_norms,
+    dequantised,
+    model_code,
+    quality_code,
+    quantised,
+    step_of,
+)
+from .coefficients.reconstruction_points import Details, Points
+from .format.container import wrapped
+from .format.payload import Header, write_payload
+from .format.preview import make_preview, packet_budget
+from .rate_search import Estimate, search_psnr, search_size
+from .registry import resolve_entropy
+from .restoration import choose_noise, restore
+from .subband_transform import analyse_reversible, is_lossless, named_model, transform_of
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+    from .coefficients.pyramid import Pyramid
+    from .entropy_model import EntropyModel
+
+__all__ = ["DEFAULT_LOSSLESS", "DEFAULT_LOSSY", "Target", "encode_picture", "find_model", "read_target"]
+
+#: The entropy models that are used if none is named.
+DEFAULT_LOSSY, DEFAULT_LOSSLESS = "context97", "context53"
+
+#: Shares of the work that are done once the transform is, and once the indices are chosen.
+_ANALYSED, _CHOSEN = 0.05, 0.5
+
+#: Where the search for a PSNR starts: at the PSNR of a uniform quantiser whose every error counts.
+_PSNR_OF_ONE = 58.9
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a caller asks for: a step code, bytes of the file, a PSNR in dB, or no loss at all."""
+
+    kind: str  # "step", "bytes", "psnr" or "lossless"
+    value: float = 0.0
+
+
+def read_target(
+    *,
+    pixels: int,
+    raw_bytes: float,
+    quality: Number | None,
+    bpp: Number | Sequence[Number] | None,
+    ratio: Number | Sequence[Number] | None,
+    psnr: Number | Sequence[Number] | None,
+    lossless: bool,
+) -> Target:
+    """Turn the options of `j2klearn.encode` into what is to be met.
+
+    Raises
+    ------
+    OptionError
+        If options contradict each other or are out of range.
+    """
+    given = {"quality": quality, "bpp": bpp, "ratio": ratio, "psnr": psnr, "lossless": lossless or None}
+    names = [name for name, value in given.items() if value is not None]
+    if quality is not None:
+        if len(names) > 1:
+            raise OptionError(f"{' and '.join(names)} contradict each other: give one of them")
+        return Target("step", quality_code(quality))
+    if not names:
+        ratio = DEFAULT_RATIO
+    targets = read_targets(
+        pixels=pixels,
+        raw_bytes=raw_bytes,
+        bpp=bpp,
+        ratio=ratio,
+        psnr=psnr,
+        lossless=lossless,
+        layers=1,
+    )
+    if len(targets.values) > 1:
+        raise OptionError("the neural profile has one quality layer, and takes one target")
+    return Target("lossless") if lossless else Target(targets.kind, targets.values[0])
+
+
+def find_model(model: str | Path | Model | EntropyModel | None, *, lossless: bool) -> EntropyModel:
+    """Return the entropy model that `j2klearn.encode` is asked to use; ``"auto"`` is the default one.
+
+    Raises
+    ------
+    OptionError
+        If there is none, or it is not for pictures with or without loss.
+    ModelError
+        If it is not installed, or its file is damaged.
+    """
+    if model is None:
+        raise OptionError("the neural profile needs an entropy model, and model is None")
+    if isinstance(model, str) and model == "auto":
+        model = DEFAULT_LOSSLESS if lossless else DEFAULT_LOSSY
+    found = resolve_entropy(model)
+    if is_lossless(found.config) != lossless:
+        kinds = ("lossless", "lossy") if lossless else ("lossy", "lossless")
+        raise OptionError(
+            f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones"
+        )
+    return found
+
+
+def encode_picture(
+    picture: Picture,
+    model: EntropyModel,
+    target: Target,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Return the file of a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+        What to code.
+    model : EntropyModel
+        Which codes it, for lossless pictures or others as the target is.
+    target : Target
+        What is to be met.
+    threads : int, optional
+        Threads to use; all processors if not given.
+    progress : callable, optional
+        Called with the share of the work done, 0 to 1, and the name of the stage.
+
+    Raises
+    ------
+    OptionError
+        If the target is out of reach of the quantiser.
+    ModelError
+        If the entropy model's transform is not installed.
+    """
+    threads = default_threads() if threads is None else threads
+    report = progress or silent
+    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, threads, report)
+    data = job.made(target)
+    report(1.0, "done")
+    return data
+
+
+class _Job:
+    """A picture on its way into a file."""
+
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        self.picture, self.model = picture, model
+        self.threads, self.progress = threads, progress
+        self.shape = (picture.height, picture.width)
+        self.levels = model.levels(self.shape)
+
+    def header(self, **special: Any) -> Header:
+        picture = self.picture
+        return Header(
+            height=picture.height,
+            width=picture.width,
+            components=picture.components,
+            precision=picture.bit_depth,
+            is_signed=picture.signed,
+            component_transform=picture.ict,
+            levels=self.levels,
+            model_prefix=self.model.id[:8],
+            **special,
+        )
+
+    def segments(
+        self, pyramids: Sequence[Pyramid], code: int, begin: float = _ANALYSED, end: float = 0.98
+    ) -> list[bytes]:
+        """Return the segments; between `begin` and `end` of all work."""
+
+        def advance(share: float) -> None:
+            self.progress(begin + (end - begin) * share, "coding")
+
+        related = self.picture.ict
+        return self.model.encode(pyramids, code, related=related, threads=self.threads, progress=advance)
+
+    def file(self, header: Header, segments: Sequence[bytes]) -> bytes:
+        payload = write_payload(header, segments)
+        return wrapped(make_preview(self.picture, packet_budget(len(payload))), payload)
+
+    def made(self, target: Target) -> bytes:
+        """Return a file that meets the target."""
+        raise NotImplementedError
+
+
+class _Lossless(_Job):
+    def made(self, target: Target) -> bytes:
+        pyramids = analyse_reversible(reversible_planes(self.picture), self.levels, self.threads)
+        return self.file(self.header(lossless=True), self.segments(pyramids, 0))
+
+
+@dataclass
+class _Quantised:
+    """Indices at one step, and what readers have to know of them."""
+
+    code: int
+    pyramids: list[Pyramid]
+    shifts: tuple[tuple[int, int], ...]
+    points: list[Details] | None = None
+    noise: tuple[int, ...] = ()
+
+
+class _Lossy(_Job):
+    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+        super().__init__(picture, model, threads, progress)
+        self.transform = transform_of(model.config, model.beside, ict=picture.ict, threads=threads)
+        named = model.config.get("dequantiser")
+        self.restorer = None if named is None else named_model(named, model.beside)
+        self.planes = planes(picture)
+        self.coefficients = self.transform.analyse(
+            self.planes, self.levels, lambda share: progress(_ANALYSED * share, "lifting")
+        )
+        if self.restorer is None:
+            self.planes = np.empty(0, np.float32)  # at the size of a picture every copy counts
+
+    def made(self, target: Target) -> bytes:
+        if target.kind == "bytes":
+            return self.at_size(target.value)
+        if target.kind == "psnr":
+            return self.coded(self.at_psnr(target.value), _CHOSEN, 0.98)
+        return self.coded(self.chosen(int(target.value), _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
+
+    def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
+        header = self.header(
+            lossless=False,
+            code=indices.code,
+            shifts=indices.shifts,
+            noise=indices.noise,
+            expected=indices.points is not None,
+        )
+        return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
+
+    def at_size(self, size: float) -> bytes:
+        """Search for the step at which the file has a size."""
+
+        def coded(code: int, number: int) -> bytes:
+            # two or three tries are the rule: the bar gets slower rather than going back
+            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
+            self.progress(begin, f"search for the size, try {number + 1}")
+            middle = (begin + end) / 2
+            return self.coded(self.chosen(code, begin, middle), middle, end)
+
+        empty = self.file(replace(self.header(lossless=False), shifts=((0, 0),)), [b""] * max(1, self.levels))
+        return search_size(coded, Estimate(self.coefficients), size, len(empty))
+
+    def at_psnr(self, wanted: float) -> _Quantised:
+        """Search for the step at which what is decoded has a PSNR; return the indices of it."""
+        tries = 0
+
+        def plain(code: int) -> float:
+            step = step_of(code)
+            check_step(self.coefficients, step)
+            return self.reached(self.measured(code, [quantised(bands, step) for bands in self.coefficients]))
+
+        def reached(code: int) -> tuple[_Quantised, float]:
+            nonlocal tries
+            begin, end = (_ANALYSED + (_CHOSEN - _ANALYSED) * (1 - 0.5**n) for n in (tries, tries + 1))
+            tries += 1
+            self.progress(begin, f"search for PSNR, try {tries}")
+            indices = self.chosen(code, begin, end)
+            return indices, self.reached(indices)
+
+        # errors have a variance of a twelfth of the squared step where all indices count
+        start = round(256 * (_PSNR_OF_ONE - wanted) / 6.02)
+        return search_psnr(reached, plain, wanted, start)
+
+    def chosen(self, code: int, begin: float, end: float) -> _Quantised:
+        """Return the indices that the model chooses at a step; between `begin` and `end` of all work."""
+        step = step_of(code)
+        check_step(self.coefficients, step)
+
+        def advance(share: float) -> None:
+            self.progress(begin + (end - begin) * share, "choosing")
+
+        points = Points()
+        pyramids = self.model.choose(
+            self.coefficients,
+            step,
+            model_code(code),
+            related=self.picture.ict,
+            threads=self.threads,
+            progress=advance,
+            points=points,
+        )
+        result = self.measured(code, pyramids)
+        if points:
+            result = self.better(result, points)
+        if self.restorer is not None:
+            steps = [step / norm for norm in component_norms(len(pyramids), ict=self.picture.ict)]
+            noise = choose_noise(
+                self.planes, self.synthesised(result), steps, self.restorer, ict=self.picture.ict
+            )
+            result.noise = tuple(noise) if any(noise) else ()
+        return result
+
+    def better(self, plain: _Quantised, points: Points) -> _Quantised:
+        """Return the indices with the points that the entropy model tells, if these are nearer to the coefficients."""
+        told = [points.details(at, pyramid) for at, pyramid in enumerate(plain.pyramids)]
+        other = self.measured(plain.code, plain.pyramids, told)
+        return min(plain, other, key=self.error)
+
+    def error(self, indices: _Quantised) -> float:
+        """Return the squared error of the normalised coefficients."""
+        return float(
+            sum(
+                np.square(band - wanted).sum(dtype=np.float64)
+                for source, bands in zip(self.coefficients, self.dequantised(indices), strict=True)
+                for wanted, band in zip(source.bands(), bands.bands(), strict=True)
+            )
+        )
+
+    def measured(self, code: int, pyramids: list[Pyramid], points: list[Details] | None = None) -> _Quantised:
+        """Return indices with their points of reconstruction, without de-quantisation."""
+        groups = [list(range(len(pyramids)))]
+        if self.picture.ict:  # luma and all extra components, and chroma
+            groups = [[0, *range(3, len(pyramids))], [1, 2]]
+        shifts = tuple(
+            centroids(
+                [self.coefficients[at] for at in group],
+                [pyramids[at] for at in group],
+                step_of(code),
+                None if points is None else [points[at] for at in group],
+            )
+            for group in groups
+        )
+        return _Quantised(code, pyramids, shifts, points)
+
+    def dequantised(self, indices: _Quantised) -> list[Subbands]:
+        """Return the normalised coefficients as they are decoded."""
+        chroma = (1, 2) if self.picture.ict else ()
+        return [
+            dequantised(
+                pyramid,
+                step_of(indices.code),
+                indices.shifts[at in chroma],
+                None if indices.points is None else indices.points[at],
+            )
+            for at, pyramid in enumerate(indices.pyramids)
+        ]
+
+    def synthesised(self, indices: _Quantised) -> NDArray[np.float32]:
+        """Return the planes as they are decoded, before de-quantisation."""
+        return self.transform.synthesise(self.dequantised(indices), 0, self.levels)
+
+    def reached(self, indices: _Quantised) -> float:
+        """Return the PSNR in dB of what is decoded."""
+        decoded = self.synthesised(indices)
+        if indices.noise and self.restorer is not None:
+            restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)
+        picture = self.picture
+        samples = pixels(decoded, picture.bit_depth, ict=picture.ict, signed=picture.signed)
+        return psnr(picture.samples, samples, picture.bit_depth)

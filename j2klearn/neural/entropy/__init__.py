@@ -1,0 +1,1 @@
+"""Mixtures, likelihoods and the range coder."""

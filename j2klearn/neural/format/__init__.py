@@ -1,0 +1,1 @@
+"""The payload and the boxes of a file of the neural profile."""

@@ -1,0 +1,1 @@
+"""Exact integer layers and their backends."""

@@ -1,0 +1,101 @@
+"""From float weights to integer layers: scales, shifts and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ModelError
+from .layer import Layer
+from .masked import MaskedLayer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["BOUND", "UNIT", "Plane", "rounded_layer", "weights_of"]
+
+Plane = NDArray[np.int16]
+
+UNIT = 64  # of features and activations, as in `j2klearn.neural.context.features`
+
+BOUND = 4095  # of their magnitude
+
+_MOST_SHIFT = 18
+
+_LARGEST = np.iinfo(np.int16).max
+
+
+def rounded_layer(
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    inputs: NDArray[np.float64] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Return a convolution in integers.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (cout, k, k, cin)
+    bias : ndarray, shape (cout,)
+    outputs : ndarray, shape (cout,)
+        Units of the output channels, powers of two.
+    inputs : ndarray, shape (cin,), optional
+        Those of the input channels; 1/64 if not given.
+    """
+    units = np.array(1 / UNIT) if inputs is None else inputs
+    # the weights that turn input units into output units, before they are shifted up
+    weight = weight * units / outputs[:, None, None, None]
+    bias = bias / outputs
+    size = np.abs(weight).reshape(len(weight), -1)
+    most = np.maximum(size.max(1), 1e-9)
+    total = np.maximum(size.sum(1) * BOUND + np.abs(bias), 1e-9)
+    # half of what there is room for, so that rounding does not go over it
+    shift = np.floor(np.minimum(np.log2(_LARGEST / most), np.log2(2.0**30 / total)))
+    shift = np.clip(shift, 0, _MOST_SHIFT).astype(np.int32)
+    scale = np.exp2(shift.astype(np.float64))
+    return {
+        "weights": np.rint(weight * scale[:, None, None, None]).astype(np.int16),
+        "bias": np.rint(bias * scale).astype(np.int32),
+        "shift": shift,
+    }
+
+
+def weights_of(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights (cout, k, k, cin) and biases of a convolution."""
+    weight = layer.weight.detach().cpu().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
+    bias: NDArray[np.float64] = layer.bias.detach().cpu().double().numpy()  # type: ignore[operator]
+    return weight, bias
+
+
+class _Loader:
+    """Takes layers out of the tensors of a network."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.left = dict(tensors)
+
+    def layer(self, name: str, cin: int, cout: int, size: int, low: int, high: int = BOUND) -> Layer:
+        try:
+            weights, bias, shift = (self.left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
+        except KeyError:
+            raise ModelError(f"the model lacks the weights of {name}") from None
+        if weights.shape != (cout, size, size, cin):
+            raise ModelError("the model's weights are not those that its configuration asks for")
+        return Layer(weights, bias, shift, low, high, BOUND)
+
+    def rectified(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        return self.layer(name, cin, cout, size, 0)
+
+    def linear(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        return self.layer(name, cin, cout, size, -BOUND)
+
+    def residual(self, name: str, width: int) -> tuple[Layer, Layer]:
+        return (
+            self.rectified(f"{name}.first", width, width, 3),
+            self.rectified(f"{name}.second", width, width, 3),
+        )
+
+    def masked(self, name: str, cin: int, cout: int, taps: int) -> MaskedLayer:
+        return MaskedLayer(self.rectified(name, taps * cin, cout, 1), taps)

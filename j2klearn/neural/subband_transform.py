@@ -1,0 +1,251 @@
+"""The transforms of the profile: the 9/7, learned lifting over the finest levels, or without loss the 5/3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import Rect
+from ..core.subbands import Subbands
+from ..core.timing import stage
+from ..errors import CodestreamError, ModelError
+from ..native import wavelet
+from .coefficients.pyramid import Pyramid, area_of
+from .coefficients.quantisation import component_norms, normalise, subband_norms
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+
+__all__ = ["Transform", "analyse_reversible", "is_lossless", "synthesise_reversible", "transform_of"]
+
+REVERSIBLE, BASE = "5-3", "9-7"
+
+#: Levels with learned steps, if an entropy model says nothing.
+_LEARNED_LEVELS = 5
+
+#: Coefficients of the 5/3 cannot be larger: samples and the RCT have 17 bits, each direction adds one at most, and
+#: low-pass samples grow a little.
+_MOST = 1 << 22
+
+Planes = NDArray[np.float32]
+
+
+def is_lossless(config: Mapping[str, Any]) -> bool:
+    """Tell whether an entropy model of this configuration codes lossless pictures."""
+    return bool(config.get("transform") == REVERSIBLE)
+
+
+class Transform:
+    """The transform of lossy pictures, between planes and normalised coefficients.
+
+    Parameters
+    ----------
+    model : Model, optional
+        The learned transform; without it all levels are the 9/7's.
+    learned_levels : int
+        How many levels, from the finest on, the learned transform does; all further ones are the 9/7's.
+    ict : bool
+        The first three components are those of the ICT, and share the opacities of the first one.
+    nominal : bool
+        Coefficients are normalised by the 9/7's norms whatever the gains of the learned transform are: it has been
+        trained so.
+    threads : int
+        Threads of the base wavelet.
+    """
+
+    def __init__(
+        self,
+        model: Model | None,
+        learned_levels: int = _LEARNED_LEVELS,
+        *,
+        ict: bool,
+        nominal: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.model, self.learned_levels = model, learned_levels if model is not None else 0
+        self.nominal = nominal
+        self.ict, self.threads = ict, threads
+
+    def _groups(self, components: int) -> list[slice]:
+        """Return the components that are worked on together."""
+        first = 3 if self.ict else 1
+        return [slice(0, first), *(slice(at, at + 1) for at in range(first, components))]
+
+    def _norms(self, levels: int) -> list[float]:
+        learned = min(levels, self.learned_levels)
+        scales: tuple[float, ...] = ()
+        if self.model is not None and not self.nominal:
+            from ..models.transport_scales import transport_scales
+
+            scales = transport_scales(self.model, learned)
+        return subband_norms(levels, scales, learned)
+
+    @stage("analysis")
+    def analyse(
+        self, planes: Planes, levels: int, progress: Callable[[float], None] | None = None
+    ) -> list[Subbands]:
+        """Return the normalised coefficients of every component.
+
+        Parameters
+        ----------
+        planes : ndarray, shape (C, H, W), float32
+            Samples in units of 8-bit grey levels, level shifted.
+        levels : int
+            Number of decompositions.
+        progress : callable, optional
+            Called with the share of the work done.
+        """
+        count = len(planes)
+        area = area_of(planes.shape[1:])
+        out: list[Subbands] = []
+        for group in self._groups(count):
+            parts = self._learned_analysis(planes[group], area, min(levels, self.learned_levels))
+            out += [self._further_levels(part, levels) for part in parts]
+            if progress:
+                progress(len(out) / count)
+        norms = self._norms(levels)
+        for bands, norm in zip(out, component_norms(count, ict=self.ict), strict=True):
+            normalise(bands, norms, norm)
+        return out
+
+    def _learned_analysis(self, planes: Planes, area: Rect, levels: int) -> list[Subbands]:
+        if self.model is None or not levels:
+            return [Subbands(area, plane, []) for plane in planes]
+        from ..transform.dwt import analyse
+
+        return analyse(planes, area, levels, self.model, self.threads)
+
+    def _further_levels(self, bands: Subbands, levels: int) -> Subbands:
+        low, details = bands.ll, list(bands.details)
+        while len(details) < levels:
+            low, hl, lh, hh = wavelet.analyse(low, threads=self.threads)
+            details.append((hl, lh, hh))
+        return Subbands(bands.area, low if levels else low.copy(), details)
+
+    @stage("synthesis")
+    def synthesise(self, components: Sequence[Subbands], reduce: int, levels: int) -> Planes:
+        """Return the planes of normalised coefficients, which are overwritten; the inverse of `analyse`.
+
+        Parameters
+        ----------
+        components : sequence of Subbands
+            Of each component, without the `reduce` finest levels.
+        reduce : int
+            Levels that are left out.
+        levels : int
+            Decompositions of the whole picture.
+        """
+        norms = self._norms(levels)[: 1 + 3 * (levels - reduce)]
+        learned = max(0, self.learned_levels - reduce)
+        component_norm = component_norms(len(components), ict=self.ict)
+        planes = []
+        for group in self._groups(len(components)):
+            parts = []
+            for bands, norm in zip(components[group], component_norm[group], strict=True):
+                bands.divide([each * norm for each in norms])
+                parts.append(self._merged(bands, learned))
+            planes.append(self._learned_synthesis(parts))
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
+
+    def _merged(self, bands: Subbands, learned: int) -> Subbands:
+        """Undo the levels that are the 9/7's."""
+        low, details = bands.ll, list(bands.details)
+        while len(details) > learned:
+            area = bands.area.resolution(len(details) - 1)
+            low = wavelet.synthesise(low, *details.pop(), area, self.threads)
+        return Subbands(bands.area, low, details)
+
+    def _learned_synthesis(self, parts: list[Subbands]) -> Planes:
+        if self.model is None or not parts[0].levels:
+            return np.stack([bands.ll for bands in parts])
+        from ..transform.dwt import synthesise
+
+        return synthesise(parts, self.model, self.threads)
+
+
+@stage("analysis")
+def analyse_reversible(planes: NDArray[np.int32], levels: int, threads: int = 1) -> list[Pyramid]:
+    """Return the coefficients of the reversible 5/3 (T.800 F.4.8.1) of planes, shape (C, H, W), int32."""
+    out = []
+    for plane in planes:
+        low, details = plane, []
+        for _ in range(levels):
+            low, hl, lh, hh = wavelet.analyse(low, threads=threads)
+            details.append((hl, lh, hh))
+        out.append(Pyramid(low, details))
+    return out
+
+
+@stage("synthesis")
+def synthesise_reversible(pyramids: Sequence[Pyramid], threads: int = 1) -> NDArray[np.int32]:
+    """Return the planes of coefficients, shape (C, H, W), int32; the inverse of `analyse_reversible`.
+
+    Raises
+    ------
+    CodestreamError
+        If the coefficients are larger than any picture's.
+    """
+    out = []
+    for pyramid in pyramids:
+        for band in pyramid.bands():
+            if band.size and max(int(band.max()), -int(band.min())) >= _MOST:
+                raise CodestreamError("the payload holds coefficients that no picture has")
+        area, low = area_of(pyramid.shape), pyramid.ll
+        for level in range(pyramid.levels, 0, -1):
+            low = wavelet.synthesise(low, *pyramid.details[level - 1], area.resolution(level - 1), threads)
+        out.append(low)
+    return np.stack(out)
+
+
+def transform_of(
+    config: Mapping[str, Any], extra: Sequence[Model] = (), *, ict: bool, threads: int = 1
+) -> Transform:
+    """Return the transform that the configuration of an entropy model names.
+
+    Parameters
+    ----------
+    config : mapping
+        See `j2klearn.neural.entropy_model.EntropyModel`. Where ``gains`` is ``"nominal"`` coefficients are normalised
+        by the 9/7's norms, else by those of the transform.
+    extra : sequence of Model
+        Transform models beside the shipped ones.
+    ict, threads
+        As in `Transform`.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the transform is not installed.
+    ModelError
+        If the configuration names none.
+    """
+    named = config.get("transform")
+    if named == BASE:
+        return Transform(None, ict=ict, threads=threads)
+    learned = config.get("learned_levels", _LEARNED_LEVELS)
+    if not isinstance(learned, int) or not 0 <= learned <= 32:
+        raise ModelError("the entropy model has an impossible number of learned levels")
+    nominal = config.get("gains") == "nominal"
+    return Transform(named_model(named, extra), learned, ict=ict, nominal=nominal, threads=threads)
+
+
+def named_model(named: object, extra: Sequence[Model] = ()) -> Model:
+    """Return the transform model that a table of ``name`` and ``id`` names.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If it is not installed.
+    ModelError
+        If it is no such table.
+    """
+    from ..models.registry import find
+
+    try:
+        model_id = bytes.fromhex(named["id"])  # type: ignore[index]
+    except (TypeError, KeyError, ValueError):
+        raise ModelError("the entropy model does not say which transform it is for") from None
+    return find(model_id, extra)

@@ -1,0 +1,180 @@
+"""The rate-distortion objective of P1, equation 6, over a batch: distortion, coded length, aliasing.
+
+    J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2      per pixel
+
+Divided by the square of the quantiser step, so that all rates weigh alike: lambda_1 is ``rate_weight * step^2``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.geometry import ORIENTATIONS
+from ...ebcot.rate_proxy import RateProxy
+from ...ebcot.reconstruction import bias_of
+from ...transform.norms import NORMS_97
+from ...transform.structures import BaseWavelet, Structure
+from ...transform.wavelet import WAVELETS
+from ..pyramid import decompose
+from ..settings import Settings
+from .oracle import OrientedOpacities
+from .pretraining import progressive
+from .pyramid import Details, analyse_level, synthesise
+from .quantisers import quantise
+
+__all__ = ["Objective", "aliasing_target"]
+
+
+def _half_band(device: torch.device) -> Tensor:
+    """Return a half-band low-pass filter of 31 taps: a sinc under a Hann window."""
+    at = torch.arange(-15, 16, dtype=torch.float32)
+    taps = torch.where(at == 0, 0.5, torch.sin(math.pi * at / 2) / (math.pi * at))
+    taps = taps * torch.hann_window(33, periodic=False)[1:-1]
+    return (taps / taps.sum()).to(device)
+
+
+def aliasing_target(wavelet: BaseWavelet, x: Tensor) -> Tensor:
+    """Return what of a plane's LL is aliasing: the LL of that part of the plane which LL cannot hold.
+
+    That part is what a half-band filter takes off in either direction. (The target of P1's reference 11 is not
+    published in P1; this is its plain meaning.)
+
+    Parameters
+    ----------
+    wavelet : BaseWavelet
+        The base wavelet.
+    x : Tensor, shape (N, 1, H, W)
+        The plane that one level decomposes.
+    """
+    taps = _half_band(x.device).to(x.dtype)
+    mode = "reflect" if min(x.shape[-2:]) > 15 else "replicate"
+    low = F.conv2d(F.pad(x, (0, 0, 15, 15), mode=mode), taps.reshape(1, 1, -1, 1))
+    low = F.conv2d(F.pad(low, (15, 15, 0, 0), mode=mode), taps.reshape(1, 1, 1, -1))
+    return wavelet.analyse(x - low)[0]
+
+
+class Objective(nn.Module):
+    """Costs of batches under a structure; a module, so that several processes can share its gradients.
+
+    Parameters
+    ----------
+    structure : Structure
+        What is trained.
+    settings : Settings
+        How.
+    """
+
+    def __init__(self, structure: Structure, settings: Settings) -> None:
+        super().__init__()
+        self.structure, self.settings = structure, settings
+        self.wavelet = WAVELETS[structure.base]
+        self.proxy = RateProxy()
+
+    def forward(
+        self,
+        x: Tensor,
+        step: Tensor,
+        stage: str,
+        width: float,
+        ratios: Sequence[float],
+        seed: int,
+        base: bool = False,
+    ) -> Tensor:
+        """Return the cost of a batch, a scalar.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, 1, H, W)
+            Level-shifted luma in grey levels.
+        step : Tensor
+            Quantiser step in grey levels, a scalar.
+        stage : str
+            One of `Settings.stages`.
+        width : float
+            Of annealed kernels; see `j2klearn.training.transform.quantisers`.
+        ratios : sequence of float
+            Gains of the subbands over the 9/7's norms, in the transport's order.
+        seed : int
+            Of noise, where noise stands for the quantiser.
+        base : bool
+            Of the base wavelet in place of the structure.
+        """
+        structure = None if base else self.structure
+        if stage == "progressive":
+            part = x[: max(1, len(x) // 4)]
+            scale = progressive(None, self.wavelet, part, self.settings.levels).detach()
+            return progressive(structure, self.wavelet, part, self.settings.levels) / scale
+        if structure is not None:
+            structure.oracle = OrientedOpacities(x) if stage == "proposals" else None
+        return self._cost(structure, x, step, width, ratios, seed)
+
+    def _cost(
+        self,
+        structure: Structure | None,
+        x: Tensor,
+        step: Tensor,
+        width: float,
+        ratios: Sequence[float],
+        seed: int,
+    ) -> Tensor:
+        levels, kind = self.settings.levels, self.settings.quantiser
+        lows = [x]
+
+        def split(x: Tensor, level: int) -> tuple[Tensor, Details]:
+            ll, hl, lh, hh = analyse_level(structure, self.wavelet, x, level)
+            lows.append(ll)
+            return ll, (hl, lh, hh)
+
+        pyramid = decompose(x, levels, split)
+        generator = torch.Generator(x.device).manual_seed(seed)
+        bits = x.new_zeros(())
+
+        def coded(band: Tensor, level: int, orientation: str, ratio: float) -> Tensor:
+            nonlocal bits
+            noise = None
+            if kind in ("noise", "mixed"):
+                noise = torch.rand(band.shape, generator=generator, device=x.device)
+            delta = step / (NORMS_97[orientation][level - 1] * ratio)
+            done = quantise(band, delta, kind, width=width, bias=bias_of(orientation, level), noise=noise)
+            costs = self.proxy.costs(done.magnitude, orientation)
+            if done.jump is None:
+                bits = bits + self.proxy.bits_of(done.magnitude, costs).sum()
+            else:
+                # forwards the true length; backwards its jump at the threshold next to the coefficient
+                whole = done.magnitude.detach()
+                with torch.no_grad():
+                    height = self.proxy.bits_of(done.jump + 1, costs) - self.proxy.bits_of(done.jump, costs)
+                length = self.proxy.bits_of(whole, costs) + height * (done.magnitude - whole)
+                bits = bits + length.sum()
+            return done.value
+
+        low, *details = ratios
+        decoded: list[tuple[Tensor, Tensor, Tensor]] = []
+        for level, bands in enumerate(pyramid[1], 1):
+            first = 3 * (levels - level)
+            named = zip(bands, ORIENTATIONS, details[first : first + 3], strict=True)
+            hl, lh, hh = (coded(band, level, orientation, ratio) for band, orientation, ratio in named)
+            decoded.append((hl, lh, hh))
+        ll = coded(pyramid[0], levels, "LL", low)
+        out = synthesise(structure, self.wavelet, (ll, decoded))
+        distortion = (out - x).square().sum()
+        if self.settings.aliasing_weight and structure is not None:
+            distortion = distortion + self.settings.aliasing_weight * self._aliasing(lows)
+        return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
+
+    def _aliasing(self, lows: Sequence[Tensor]) -> Tensor:
+        """Return the aliasing term of the planes that the levels have split, LL of the coarsest one included.
+
+        Over the levels, the squared difference of what a level takes off LL to that part of LL which is aliasing.
+        """
+        total = lows[0].new_zeros(())
+        for plane, ll in itertools.pairwise(lows):
+            removed = self.wavelet.analyse(plane)[0] - ll
+            total = total + (removed - aliasing_target(self.wavelet, plane)).square().sum()
+        return total

@@ -1,0 +1,80 @@
+"""Oracle opacities: from the full-resolution picture itself, for the first stage of pre-training (P1, Fig. 9).
+
+The published text gives the ingredients: a Gaussian without orientation and oriented derivatives of Gaussians, with
+sigma = 2^(d-1) at level d, of which the Gaussian's proposal is frozen to the base filter. Here the likelihood of an
+orientation is the Gaussian mean of the magnitude of the derivative along it, and that without orientation their mean,
+which wins where no direction does; they are normalised as opacities are (equation 5).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...core.geometry import Rect
+from ...transform.operators import Opacity
+
+__all__ = ["OrientedOpacities"]
+
+
+def _smooth(x: Tensor, kernel: Tensor, dim: int) -> Tensor:
+    """Convolve maps (N, C, H, W) with a kernel along one dimension, borders repeated."""
+    radius = len(kernel) // 2
+    shape, pads = (
+        ((1, 1, -1, 1), (0, 0, radius, radius)) if dim == -2 else ((1, 1, 1, -1), (radius, radius, 0, 0))
+    )
+    weight = kernel.reshape(shape).repeat(x.shape[1], 1, 1, 1)
+    return F.conv2d(F.pad(x, pads, mode="replicate"), weight, groups=x.shape[1])
+
+
+class OrientedOpacities:
+    """Opacities from a batch of pictures, behind the interface of `j2klearn.transform.lifting.Oracle`.
+
+    Parameters
+    ----------
+    pictures : Tensor, shape (N, 1, H, W)
+        Full-resolution pictures.
+
+    Attributes
+    ----------
+    level : int
+        The level whose steps are being taken, 1 for the finest.
+    """
+
+    def __init__(self, pictures: Tensor) -> None:
+        self.pictures = pictures.detach()
+        self.level = 1
+        self._maps: dict[tuple[int, int], Tensor] = {}
+
+    def maps(self, count: int, level: int) -> Tensor:
+        """Return opacities at full resolution, shape (N, count, H, W); the first has no orientation."""
+        if (count, level) not in self._maps:
+            sigma = 2.0 ** (level - 1)
+            at = torch.arange(-math.ceil(3 * sigma), math.ceil(3 * sigma) + 1, dtype=torch.float32)
+            gauss = torch.exp(-0.5 * (at / sigma) ** 2).to(self.pictures)
+            gauss = gauss / gauss.sum()
+            slope = gauss * at.to(gauss) / sigma  # of unit response whatever the scale, but for the sign
+            down = _smooth(_smooth(self.pictures, slope, -2), gauss, -1)
+            across = _smooth(_smooth(self.pictures, gauss, -2), slope, -1)
+            angles = torch.arange(count - 1) * (math.pi / max(1, count - 1))
+            # derivatives of a Gaussian are steerable
+            oriented = torch.cat(
+                [across * math.cos(a) + down * math.sin(a) for a in angles.tolist()], 1
+            ).abs()
+            oriented = _smooth(_smooth(oriented, gauss, -2), gauss, -1)
+            likelihood = torch.cat([oriented.mean(1, keepdim=True), oriented], 1) + Opacity.OFFSET
+            self._maps[count, level] = likelihood / likelihood.sum(1, keepdim=True)
+        return self._maps[count, level]
+
+    def __call__(self, count: int, grid: Rect, spacing: tuple[int, int], transposed: bool) -> Tensor:
+        """Return the opacities of the cells of a grid; see `j2klearn.transform.lifting.Oracle`."""
+        maps = self.maps(count, self.level)
+        if transposed:
+            maps = maps.transpose(-1, -2)
+        scale = 2 ** (self.level - 1)
+        rows = (torch.arange(grid.y0, grid.y1) * spacing[0] * scale).clamp(0, maps.shape[-2] - 1)
+        columns = (torch.arange(grid.x0, grid.x1) * spacing[1] * scale).clamp(0, maps.shape[-1] - 1)
+        return maps[..., rows[:, None].to(maps.device), columns.to(maps.device)]

@@ -1,0 +1,1 @@
+"""Colour, base wavelets, learned lifting and the multi-level transform."""

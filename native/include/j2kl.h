@@ -1,0 +1,224 @@
+/* j2kl: subband transport over OpenJPEG.
+ *
+ * OpenJPEG codes samples, not coefficients. This library makes it code coefficients. The encoder applies the inverse
+ * wavelet to the subbands of every component, so that OpenJPEG's forward wavelet passes the same subbands to tier-1.
+ * The decoder applies the forward wavelet to the samples that OpenJPEG decodes. The picture between the two wavelets
+ * is called the carrier. The 5/3 makes this exact. With the 9/7 the only error is the rounding of the carrier to
+ * integers; `fraction_bits` sets the step of this rounding.
+ *
+ * The subbands of a component are one array: LL, then HL, LH, HH from the coarsest to the finest level, each row-major
+ * without gaps. Their sizes are those of T.800 equation B-15 for the whole image area; the library divides them into
+ * tiles. The transform is critically sampled, so the array has as many elements as the component has samples. The
+ * elements are float on the irreversible path and int32_t on the reversible path.
+ *
+ * There is no global state. Several threads may use different handles at the same time; a handle is used by one thread
+ * at a time. Functions that can fail return one of the codes below. The text of a failure is written to the report that
+ * was passed in when the handle was created; the report has to outlive the handle.
+ */
+#ifndef J2KL_H
+#define J2KL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library is built with hidden visibility. A pragma exports these functions, as cffi reads the block below, which
+ * must not contain macros. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* [cffi begin] */
+
+enum {
+    J2KL_OK = 0,
+    J2KL_ERROR_ARGUMENT = 1,  /* a parameter is out of range */
+    J2KL_ERROR_MEMORY = 2,    /* an allocation failed */
+    J2KL_ERROR_OPENJPEG = 3,  /* OpenJPEG failed; the report says why */
+    J2KL_ERROR_LIMIT = 4,     /* the codestream asks for more than the limits allow */
+    J2KL_ERROR_RANGE = 5,     /* samples, coefficients or a reversible carrier exceed their range */
+    J2KL_ERROR_STATE = 6      /* calls in the wrong order */
+};
+
+/* Messages of OpenJPEG and of this library: UTF-8, zero-terminated, truncated to the size of the field. */
+typedef struct j2kl_report {
+    char error[1024];
+    char warning[1024];
+    char info[4096];                    /* informational messages */
+    uint32_t errors;
+    uint32_t warnings;
+} j2kl_report;
+
+typedef struct j2kl_parameters {
+    uint32_t x0, y0, x1, y1;            /* image area on the reference grid: XOsiz, YOsiz, Xsiz, Ysiz */
+    uint32_t tile_x0, tile_y0;          /* XTOsiz, YTOsiz */
+    uint32_t tile_width, tile_height;   /* XTsiz, YTsiz, at least 2^levels; 0: one tile */
+    uint32_t components;                /* 1 .. 16384, all of the same size */
+    uint32_t precision;                 /* bits per sample in SIZ, 1 .. 24; at most 22 for reversible samples */
+    int32_t is_signed;                  /* 1: signed samples, without level shift */
+    uint32_t levels;                    /* decomposition levels, 0 .. 14 */
+    int32_t reversible;                 /* 1: 5/3 and RCT, 0: 9/7 and ICT */
+    int32_t component_transform;        /* 1: RCT or ICT of the first three components */
+    uint32_t codeblock_width, codeblock_height;
+    uint32_t precinct_count;            /* 0: maximum precincts; else the number of sizes, finest resolution first */
+    uint32_t precinct_width[33];
+    uint32_t precinct_height[33];
+    uint32_t progression;               /* 0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL */
+    uint32_t layers;                    /* 1 .. 100 */
+    double layer_bytes[100];            /* codestream size in bytes up to and including the layer; 0: all passes */
+    uint32_t mode_switches;             /* T.800 Table A.19: 1 BYPASS 2 RESET 4 TERMALL 8 VSC 16 ERTERM 32 SEGSYM */
+    int32_t sop, eph, plt, tlm;         /* 1: write these marker segments */
+    int32_t fraction_bits;              /* sample = carrier * 2^fraction_bits (irreversible subbands) */
+    uint32_t threads;                   /* 0 or 1: only the calling thread */
+} j2kl_parameters;
+
+typedef struct j2kl_limits {
+    uint64_t max_samples;               /* decoded samples, over all components; 0: no limit */
+    uint32_t max_tiles;                 /* tiles in the codestream; 0: no limit */
+} j2kl_limits;
+
+typedef struct j2kl_request {
+    uint32_t reduce;                    /* number of highest resolutions to discard */
+    uint32_t layers;                    /* quality layers to decode; 0: all */
+    uint32_t x0, y0, x1, y1;            /* area on the reference grid; all 0: the whole image */
+    int32_t fraction_bits;              /* as in j2kl_parameters, for subbands */
+    uint32_t component_count;           /* 0: all components, after the inverse component transform; */
+    const uint32_t *component_list;     /* else only these, without the inverse transform */
+    uint32_t threads;
+} j2kl_request;
+
+/* The main header of a codestream. */
+typedef struct j2kl_header {
+    uint32_t x0, y0, x1, y1;
+    uint32_t tile_x0, tile_y0, tile_width, tile_height;
+    uint32_t tiles_across, tiles_down;
+    uint32_t components;
+    uint32_t levels;                    /* of the first component */
+    uint32_t layers;
+    int32_t reversible;
+    int32_t component_transform;
+} j2kl_header;
+
+/* A decoded component. */
+typedef struct j2kl_component {
+    uint32_t x0, y0;                    /* first sample, in the coordinates of the decoded resolution */
+    uint32_t width, height;
+    uint32_t dx, dy;                    /* subsampling: XRsiz, YRsiz */
+    uint32_t precision;
+    int32_t is_signed;
+    int32_t is_alpha;                   /* from a JP2 channel definition box */
+} j2kl_component;
+
+typedef struct j2kl_encoder j2kl_encoder;
+typedef struct j2kl_decoder j2kl_decoder;
+
+uint32_t j2kl_abi_version(void);
+const char *j2kl_openjpeg_version(void);
+size_t j2kl_sizeof_parameters(void);
+size_t j2kl_sizeof_request(void);
+
+/* Encoding: create an encoder, put every component once (all as subbands or all as samples), finish. */
+int j2kl_encoder_create(const j2kl_parameters *parameters, j2kl_report *report, j2kl_encoder **encoder);
+int j2kl_encoder_put_subbands(j2kl_encoder *encoder, uint32_t component, const void *subbands);
+int j2kl_encoder_put_samples(j2kl_encoder *encoder, uint32_t component, const int32_t *samples);
+/* The encoder owns the codestream (without JP2 boxes) and keeps it until it is freed. An encoder finishes once. */
+int j2kl_encoder_finish(j2kl_encoder *encoder, const uint8_t **codestream, size_t *size);
+void j2kl_encoder_free(j2kl_encoder *encoder);
+
+/* Decoding: open a codestream or a JP2 file in memory, decode it once, then get components in any order. The data must
+ * outlive the decoder. */
+int j2kl_decoder_open(const uint8_t *data, size_t size, const j2kl_limits *limits, j2kl_report *report,
+                      j2kl_decoder **decoder);
+int j2kl_decoder_header(const j2kl_decoder *decoder, j2kl_header *header);
+int j2kl_decoder_decode(j2kl_decoder *decoder, const j2kl_request *request);
+int j2kl_decoder_component_count(const j2kl_decoder *decoder, uint32_t *count);
+int j2kl_decoder_component(const j2kl_decoder *decoder, uint32_t index, j2kl_component *component);
+int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *samples);
+/* Decompose the decoded samples of every tile into `levels` levels. If the requested area ends inside a tile, the
+ * coefficients near that edge are those of an image that ends there. If the codestream has a component transform, the
+ * first call overwrites the samples of the first three components: get their samples before. */
+int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, void *subbands);
+void j2kl_decoder_free(j2kl_decoder *decoder);
+
+/* One level of a base wavelet on a plane whose first sample is at (y0, x0). `stride` is the number of elements from one
+ * row to the next. The subbands are row-major without gaps. */
+int j2kl_analyse_97(const float *plane, size_t stride, uint32_t width, uint32_t height, uint32_t x0, uint32_t y0,
+                    float *ll, float *hl, float *lh, float *hh, uint32_t threads);
+int j2kl_synthesise_97(const float *ll, const float *hl, const float *lh, const float *hh, uint32_t width,
+                       uint32_t height, uint32_t x0, uint32_t y0, float *plane, size_t stride, uint32_t threads);
+int j2kl_analyse_53(const int32_t *plane, size_t stride, uint32_t width, uint32_t height, uint32_t x0, uint32_t y0,
+                    int32_t *ll, int32_t *hl, int32_t *lh, int32_t *hh, uint32_t threads);
+int j2kl_synthesise_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, const int32_t *hh, uint32_t width,
+                       uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane, size_t stride, uint32_t threads);
+
+/* Move decoded coefficients, in place, to better reconstruction points (T.800 equation E-6 with r below one half). The
+ * coefficients are first rounded to the midpoint of the interval that tier-1 decoded, then moved towards zero, where a
+ * peaked distribution has more of its mass. `spacing` is half the quantiser step; `factor` converts coefficients to
+ * multiples of it. In the n-th interval from zero the point moves by bias / (1 + (n - 1) / 4) of the interval. */
+int j2kl_reconstruct(float *coefficients, size_t count, float factor, float spacing, float bias, uint32_t threads);
+
+/* Integer networks: convolutions of int16 planes. Results are exact, so they are the same on every machine.
+ *
+ * y = clamp(((sum + bias + rounding) >> shift) + residual, low, high)
+ *
+ * The sum is that of weights x inputs over a neighbourhood of size x size; inputs outside the plane are 0. The rounding
+ * is half of 1 << shift, or 0 if the shift is 0. Planes are row-major with the channels innermost; weights have the
+ * shape (outputs, size, size, inputs). The caller ensures that no partial sum, residual included, exceeds 32 bits; sums
+ * that do exceed them wrap around. */
+typedef struct j2kl_layer j2kl_layer;
+
+enum {
+    J2KL_INSTRUCTIONS_BEST = 0,         /* the fastest set that the processor supports */
+    J2KL_INSTRUCTIONS_PORTABLE = 1,
+    J2KL_INSTRUCTIONS_AVX2 = 2,
+    J2KL_INSTRUCTIONS_AVX512 = 3,
+    J2KL_INSTRUCTIONS_AVX512_VNNI = 4
+};
+
+/* Return 1 if the processor supports the instruction set, else 0. */
+int j2kl_instructions_available(uint32_t instructions);
+
+/* `size` is 1, 3 or 5; there are 1 .. 4096 inputs and outputs; `shift` has a value of 0 .. 30 for each output; `low`
+ * and `high` are within int16. The arrays are copied. Several threads may use a layer at the same time. */
+int j2kl_layer_create(const int16_t *weights, const int32_t *bias, const int32_t *shift, uint32_t outputs, uint32_t size,
+                      uint32_t inputs, int32_t low, int32_t high, j2kl_layer **layer);
+/* `residual` may be null. The planes must not overlap. */
+int j2kl_layer_apply(const j2kl_layer *layer, const int16_t *x, uint32_t height, uint32_t width,
+                     const int16_t *residual, int16_t *y, uint32_t instructions, uint32_t threads);
+void j2kl_layer_free(j2kl_layer *layer);
+
+/* Mixtures in integer arithmetic, as j2klearn/neural/entropy/mixture.py defines them. */
+typedef struct j2kl_mixture_tables {
+    const int32_t *exponential;         /* 768 */
+    const int32_t *reciprocal;          /* 897 */
+    const int64_t *variance;            /* 897 */
+    const int32_t *cumulative;          /* 2305 */
+} j2kl_mixture_tables;
+
+/* The bins of `count` mixtures: `inside` is the probability of bin 0, `centre` its first integer, `width` the log2 of
+ * the width of a bin, `raw` the number of raw bits. `parameters` has the shape (count, 3, components), with 1 .. 4
+ * components. */
+int j2kl_mixture_bins(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                      int32_t *inside, int32_t *centre, int32_t *width, int32_t *raw, uint32_t threads);
+/* The frequencies, each less 1, of the symbols outside bin 0: rows of 17. */
+int j2kl_mixture_outside(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                         const int32_t *centre, const int32_t *width, float *rows, uint32_t threads);
+/* The frequencies, each less 1, of digits: rows of 16. A digit has 1 .. 4 bits and counts steps of 2^step integers
+ * (`step` is 0 .. 14), starting at `low` (within 2^22 of 0). */
+int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
+                        const int32_t *low, const int32_t *step, const int32_t *bits, float *rows, uint32_t threads);
+
+/* [cffi end] */
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

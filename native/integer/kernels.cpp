@@ -1,0 +1,240 @@
+#include "integer/kernels.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+// Instruction sets are selected per function, not per file: the library runs on any
+// x86-64 and queries the processor.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define J2KL_X86
+#define J2KL_INLINE __attribute__((always_inline)) inline
+// GCC's header initialises undefined vectors with themselves, for which GCC 12 warns.
+#ifndef __clang__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#ifndef __clang__
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+namespace j2kl {
+
+namespace {
+
+namespace portable {
+
+// Valid sums fit into 32 bits. Unsigned sums cost nothing, and make overflow wrap
+// around instead of being undefined.
+void add_products(std::uint32_t *sums, const std::int16_t *weights, std::int32_t a, std::int32_t b)
+{
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 1 // GCC vectorises the loop, but not sixteen unrolled lines
+#endif
+    for (std::size_t lane = 0; lane < group_channels; ++lane) {
+        sums[lane] += static_cast<std::uint32_t>(a * weights[2 * lane]) +
+                      static_cast<std::uint32_t>(b * weights[2 * lane + 1]);
+    }
+}
+
+void row(const IntegerRow &row)
+{
+    for (std::size_t pixel = 0; pixel < row.pixels; ++pixel) {
+        const std::int16_t *input = row.input + static_cast<std::ptrdiff_t>(pixel) * row.input_stride;
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(pixel) * row.output_stride;
+        for (std::size_t first = 0; first < row.channels; first += group_channels) {
+            std::uint32_t sums[group_channels];
+            for (std::size_t lane = 0; lane < group_channels; ++lane) {
+                sums[lane] = static_cast<std::uint32_t>(row.bias[first + lane]);
+            }
+            const std::int16_t *weights = row.weights + 2 * first;
+            for (std::size_t t = 0; t < row.pairs; ++t, weights += 2 * group_channels * row.groups) {
+                add_products(sums, weights, input[row.offsets[t]], input[row.offsets[t] + 1]);
+            }
+            const std::size_t end = std::min(group_channels, row.channels - first);
+            for (std::size_t lane = 0; lane < end; ++lane) {
+                const auto channel = static_cast<std::ptrdiff_t>(first + lane);
+                const std::int32_t residual = row.residual != nullptr ? row.residual[at + channel] : 0;
+                const std::int32_t value =
+                    (static_cast<std::int32_t>(sums[lane]) >> row.shift[channel]) + residual;
+                row.output[at + channel] = static_cast<std::int16_t>(std::clamp(value, row.low, row.high));
+            }
+        }
+    }
+}
+
+} // namespace portable
+
+#ifdef J2KL_X86
+
+inline std::int32_t two_inputs(const std::int16_t *input)
+{
+    std::int32_t pair;
+    std::memcpy(&pair, input, sizeof pair);
+    return pair;
+}
+
+namespace avx2 {
+
+#define J2KL_TARGET __attribute__((target("avx2")))
+
+struct Group {
+    __m256i first, second;
+};
+
+using Weights = Group;
+using Pair = __m256i;
+
+constexpr std::size_t most_groups = 1;
+
+constexpr std::size_t pixels_at_once(std::size_t)
+{
+    return 6;
+}
+
+J2KL_TARGET J2KL_INLINE Group load_bias(const std::int32_t *bias)
+{
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i *>(bias)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i *>(bias + 8))};
+}
+
+J2KL_TARGET J2KL_INLINE Weights load_weights(const std::int16_t *weights)
+{
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i *>(weights)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i *>(weights + 16))};
+}
+
+J2KL_TARGET J2KL_INLINE Pair load_pair(const std::int16_t *input)
+{
+    return _mm256_set1_epi32(two_inputs(input));
+}
+
+J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
+{
+    return {_mm256_add_epi32(sums.first, _mm256_madd_epi16(weights.first, pair)),
+            _mm256_add_epi32(sums.second, _mm256_madd_epi16(weights.second, pair))};
+}
+
+J2KL_TARGET J2KL_INLINE __m256i clamped(__m256i sums, const std::int32_t *shift, const std::int16_t *residual,
+                                        const IntegerRow &row)
+{
+    const __m128i more = _mm_loadu_si128(reinterpret_cast<const __m128i *>(residual));
+    __m256i value = _mm256_srav_epi32(sums, _mm256_loadu_si256(reinterpret_cast<const __m256i *>(shift)));
+    value = _mm256_add_epi32(value, _mm256_cvtepi16_epi32(more));
+    value = _mm256_max_epi32(value, _mm256_set1_epi32(row.low));
+    return _mm256_min_epi32(value, _mm256_set1_epi32(row.high));
+}
+
+J2KL_TARGET J2KL_INLINE void finish(Group sums, const IntegerRow &row, std::size_t group, std::ptrdiff_t at)
+{
+    const std::size_t first = group_channels * group;
+    const std::size_t bytes = std::min(group_channels, row.channels - first) * sizeof(std::int16_t);
+    const std::int32_t *shift = row.shift + first;
+    std::int16_t residual[group_channels] = {}, output[group_channels];
+    if (row.residual != nullptr) {
+        std::memcpy(residual, row.residual + at, bytes);
+    }
+    const __m256i packed = _mm256_packs_epi32(clamped(sums.first, shift, residual, row),
+                                              clamped(sums.second, shift + 8, residual + 8, row));
+    // packs works within halves of 128 bits: swap the two inner quarters
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(output), _mm256_permute4x64_epi64(packed, 0xD8));
+    std::memcpy(row.output + at, output, bytes);
+}
+
+#include "integer/rows.inc"
+#undef J2KL_TARGET
+
+} // namespace avx2
+
+namespace avx512 {
+
+#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
+#include "integer/rows_avx512.inc"
+
+J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
+{
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(weights, pair));
+}
+
+#include "integer/rows.inc"
+#undef J2KL_TARGET
+
+} // namespace avx512
+
+namespace vnni {
+
+#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#include "integer/rows_avx512.inc"
+
+J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
+{
+    // With the intrinsic _mm512_dpwssd_epi32, GCC 12 copies every sum to another register and back.
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(pair));
+    return sums;
+}
+
+#include "integer/rows.inc"
+#undef J2KL_TARGET
+
+} // namespace vnni
+
+#endif // J2KL_X86
+
+} // namespace
+
+bool available(Instructions instructions)
+{
+    switch (instructions) {
+    case Instructions::best:
+    case Instructions::portable:
+        return true;
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        return __builtin_cpu_supports("avx2") != 0;
+    case Instructions::avx512:
+        return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+               __builtin_cpu_supports("avx512vl") != 0;
+    case Instructions::avx512_vnni:
+        return available(Instructions::avx512) && __builtin_cpu_supports("avx512vnni") != 0;
+#endif
+    default:
+        return false;
+    }
+}
+
+Instructions best_instructions()
+{
+    static const Instructions best = [] {
+        for (const Instructions set : {Instructions::avx512_vnni, Instructions::avx512, Instructions::avx2}) {
+            if (available(set)) {
+                return set;
+            }
+        }
+        return Instructions::portable;
+    }();
+    return best;
+}
+
+void convolve_row(const IntegerRow &row, Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        avx2::row(row);
+        return;
+    case Instructions::avx512:
+        avx512::row(row);
+        return;
+    case Instructions::avx512_vnni:
+        vnni::row(row);
+        return;
+#endif
+    default:
+        portable::row(row);
+    }
+}
+
+} // namespace j2kl

@@ -1,0 +1,400 @@
+#include "transport/decoder.hpp"
+
+#include "base/failure.hpp"
+#include "transport/stream.hpp"
+#include "wavelet/kernels.hpp"
+#include "wavelet/wavelet.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace j2kl {
+
+namespace {
+
+Codec make_codec(const CodestreamScan &scan, const j2kl_request &request, bool strict, Reporter &reporter)
+{
+    Codec codec(opj_create_decompress(scan.is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), reporter);
+    opj_dparameters_t settings;
+    opj_set_default_decoder_parameters(&settings);
+    settings.cp_reduce = request.reduce;
+    settings.cp_layer = request.layers;
+    require_openjpeg(opj_setup_decoder(codec.get(), &settings) != OPJ_FALSE, reporter,
+                     "OpenJPEG could not be set up to decode");
+    opj_decoder_set_strict_mode(codec.get(), strict ? OPJ_TRUE : OPJ_FALSE);
+    codec.set_threads(request.threads);
+    return codec;
+}
+
+Image read_header_of(const Codec &codec, const InputStream &stream, const Reporter &reporter)
+{
+    opj_image_t *image = nullptr;
+    const bool success = opj_read_header(stream.get(), codec.get(), &image) != OPJ_FALSE;
+    Image owner(image);
+    require_openjpeg(success && owner, reporter, "OpenJPEG could not read the header of the codestream");
+    return owner;
+}
+
+void limit(bool fits, const std::string &text)
+{
+    if (!fits) {
+        throw Failure(J2KL_ERROR_LIMIT, text);
+    }
+}
+
+} // namespace
+
+Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &limits, j2kl_report *report)
+    : data_(data), size_(size), limits_(limits), reporter_(report), scan_(scan(data, size))
+{
+    check_tiles();
+    repaired_ = repair(data, size, scan_);
+    if (repaired_) {
+        data_ = repaired_->bytes.data();
+        size_ = repaired_->bytes.size();
+    }
+    read_header();
+}
+
+// As soon as it reads SIZ, OpenJPEG allocates several kilobytes per tile, and about
+// one more per tile and component.
+void Decoder::check_tiles() const
+{
+    if (!scan_.has_size || limits_.max_tiles == 0) {
+        return;
+    }
+    const std::uint64_t tiles = scan_.tiles.count();
+    limit(tiles <= limits_.max_tiles, "the codestream has " + std::to_string(tiles) +
+                                          " tiles, and the limit is " + std::to_string(limits_.max_tiles));
+    limit(tiles * scan_.components <= std::max<std::uint64_t>(65536, std::uint64_t{4} * limits_.max_tiles),
+          "the codestream has too many tiles of too many components");
+}
+
+void Decoder::read_header()
+{
+    const InputStream stream(data_, size_);
+    const Codec codec = make_codec(scan_, {}, true, reporter_);
+    const Image image = read_header_of(codec, stream, reporter_);
+    const CodestreamInfo info(opj_get_cstr_info(codec.get()));
+    require_openjpeg(info && info->nbcomps > 0 && info->m_default_tile_info.tccp_info != nullptr, reporter_,
+                     "OpenJPEG has no information on the codestream");
+
+    const opj_tile_info_v2_t &coding = info->m_default_tile_info;
+    header_.x0 = image->x0;
+    header_.y0 = image->y0;
+    header_.x1 = image->x1;
+    header_.y1 = image->y1;
+    header_.tile_x0 = info->tx0;
+    header_.tile_y0 = info->ty0;
+    header_.tile_width = info->tdx;
+    header_.tile_height = info->tdy;
+    header_.tiles_across = info->tw;
+    header_.tiles_down = info->th;
+    header_.components = image->numcomps;
+    header_.levels = std::max(coding.tccp_info[0].numresolutions, 1U) - 1;
+    header_.layers = coding.numlayers;
+    header_.reversible = coding.tccp_info[0].qmfbid == 1 ? 1 : 0;
+    header_.component_transform = coding.mct == 1 ? 1 : 0;
+    for (std::uint32_t i = 0; i < image->numcomps; ++i) {
+        const opj_image_comp_t &component = image->comps[i];
+        const std::uint32_t resolutions = i < info->nbcomps ? coding.tccp_info[i].numresolutions : 1;
+        sources_.push_back({component.dx, component.dy, std::max(resolutions, 1U) - 1});
+    }
+}
+
+Rect Decoder::requested_area(const j2kl_request &request) const
+{
+    const Rect image = {header_.x0, header_.y0, header_.x1, header_.y1};
+    if (request.x0 == 0 && request.y0 == 0 && request.x1 == 0 && request.y1 == 0) {
+        return image;
+    }
+    const Rect area = image.intersection({request.x0, request.y0, request.x1, request.y1});
+    require(request.x0 < request.x1 && request.y0 < request.y1 && !area.empty(),
+            "the area asked for lies outside the image or is empty");
+    require(area.x1 <= INT32_MAX && area.y1 <= INT32_MAX,
+            "an area has to end before 2147483648 in both directions (a limit of OpenJPEG)");
+    return area;
+}
+
+void Decoder::check_request(const j2kl_request &request) const
+{
+    require(request.fraction_bits >= -31 && request.fraction_bits <= 31,
+            "fraction bits have to be from -31 to 31");
+    require(request.component_count <= header_.components, "more components are asked for than there are");
+    require(request.component_count == 0 || request.component_list != nullptr,
+            "the list of components is missing");
+    std::vector<bool> seen(header_.components);
+    for (std::uint32_t i = 0; i < request.component_count; ++i) {
+        const std::uint32_t component = request.component_list[i];
+        require(component < header_.components, "there is no such component");
+        require(!seen[component], "a component is asked for twice");
+        seen[component] = true;
+    }
+    for (std::uint32_t i = 0; i < header_.components; ++i) {
+        if (request.reduce > sources_[i].levels) {
+            throw Failure(J2KL_ERROR_ARGUMENT,
+                          "reduce is " + std::to_string(request.reduce) + ", and the codestream has only " +
+                              std::to_string(sources_[i].levels) + " decomposition levels");
+        }
+    }
+}
+
+void Decoder::check_size(const j2kl_request &request) const
+{
+    if (limits_.max_samples == 0) {
+        return;
+    }
+    const bool some = request.component_count > 0;
+    const std::uint32_t count = some ? request.component_count : header_.components;
+    std::uint64_t samples = 0, largest = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Source &source = sources_[some ? request.component_list[i] : i];
+        const std::uint64_t size = area_.component(source.dx, source.dy).resolution(request.reduce).size();
+        samples += size; // cannot overflow: the check below stops the sum at the limit
+        largest = std::max(largest, size);
+        limit(samples <= limits_.max_samples && largest <= limits_.max_samples,
+              "the picture has more than the " + std::to_string(limits_.max_samples) +
+                  " samples of the limit");
+    }
+    if (!some && scan_.channels > header_.components) {
+        limit(largest <= limits_.max_samples / scan_.channels, "the palette makes more than the " +
+                                                                   std::to_string(limits_.max_samples) +
+                                                                   " samples of the limit");
+    }
+}
+
+void Decoder::decode(const j2kl_request &request)
+{
+    if (attempted_) {
+        throw Failure(J2KL_ERROR_STATE, "the decoder has decoded before");
+    }
+    check_request(request);
+    area_ = requested_area(request);
+    check_size(request);
+    attempted_ = true;
+    request_ = request;
+    request_.component_list = nullptr; // the caller's memory, valid only during this call
+
+    if (repaired_) {
+        reporter_.warning(repaired_->warning);
+    }
+    try {
+        image_ = run(request, true);
+    } catch (const Failure &failure) {
+        // The mode that is not strict decodes as much of a damaged file as possible. But in this mode
+        // OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
+        if (request.reduce > 0 || request.layers > 0 || request.component_count > 0 || !is_whole()) {
+            throw;
+        }
+        reporter_.error(failure.what());
+        reporter_.demote_errors();
+        image_ = run(request, false);
+    }
+    check_decoded();
+    transform_in_force_ = header_.component_transform != 0 && request.component_count == 0 &&
+                          image_->numcomps == header_.components && image_->numcomps >= 3;
+    for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
+        const opj_image_comp_t &first = image_->comps[0], &other = image_->comps[i];
+        // OpenJPEG does not transform components of different sizes.
+        transform_in_force_ =
+            first.dx == other.dx && first.dy == other.dy && first.w == other.w && first.h == other.h;
+    }
+}
+
+bool Decoder::is_whole() const
+{
+    return area_ == Rect{header_.x0, header_.y0, header_.x1, header_.y1};
+}
+
+Image Decoder::run(const j2kl_request &request, bool strict)
+{
+    const InputStream stream(data_, size_);
+    const Codec codec = make_codec(scan_, request, strict, reporter_);
+    Image image = read_header_of(codec, stream, reporter_);
+    const auto need = [&](bool success) {
+        require_openjpeg(success, reporter_, "OpenJPEG could not decode the codestream");
+    };
+    if (request.component_count > 0) {
+        need(opj_set_decoded_components(codec.get(), request.component_count, request.component_list,
+                                        OPJ_FALSE) != OPJ_FALSE);
+    }
+    // Four zeros mean the whole image. The call is needed even then: only it sets
+    // the size of reduced components.
+    const bool whole = is_whole();
+    const auto bound = [&](std::uint32_t value) { return whole ? 0 : static_cast<OPJ_INT32>(value); };
+    need(opj_set_decode_area(codec.get(), image.get(), bound(area_.x0), bound(area_.y0), bound(area_.x1),
+                             bound(area_.y1)) != OPJ_FALSE);
+    need(opj_decode(codec.get(), stream.get(), image.get()) != OPJ_FALSE);
+    // opj_end_decompress() only reads what follows the last tile. A truncated codestream has nothing there,
+    // so an error is reported as a warning.
+    {
+        j2kl_report aside{};
+        Reporter quiet(&aside);
+        opj_set_error_handler(codec.get(), Reporter::on_error, &quiet);
+        if (opj_end_decompress(codec.get(), stream.get()) == OPJ_FALSE) {
+            reporter_.warning(quiet.has_error() ? aside.error : "the end of the codestream is missing");
+        }
+        opj_set_error_handler(codec.get(), Reporter::on_error, &reporter_);
+    }
+
+    return image;
+}
+
+// Checks what OpenJPEG has decoded, as it may differ from what was requested.
+void Decoder::check_decoded() const
+{
+    const auto fail = [](const char *text) { throw Failure(J2KL_ERROR_OPENJPEG, text); };
+    if (image_->numcomps == 0) {
+        fail("OpenJPEG has decoded no component");
+    }
+    for (std::uint32_t i = 0; i < image_->numcomps; ++i) {
+        const opj_image_comp_t &component = image_->comps[i];
+        if (component.dx == 0 || component.dy == 0 || component.prec < 1 || component.prec > 31) {
+            fail("OpenJPEG has decoded a component of an unusual format");
+        }
+        const Rect area = area_of(component, area_);
+        if (component.w != area.width() || component.h != area.height()) {
+            fail("OpenJPEG has decoded a component to an unexpected size");
+        }
+        if (component.data == nullptr && !area.empty()) {
+            fail("the codestream holds no data for a component");
+        }
+    }
+}
+
+std::uint32_t Decoder::component_count() const
+{
+    if (!image_) {
+        throw Failure(J2KL_ERROR_STATE, "nothing has been decoded yet");
+    }
+    return image_->numcomps;
+}
+
+const opj_image_comp_t &Decoder::decoded(std::uint32_t index) const
+{
+    require(index < component_count(), "there is no such component");
+    return image_->comps[index];
+}
+
+Rect Decoder::area_of(const opj_image_comp_t &component, const Rect &on_grid) const
+{
+    return on_grid.component(component.dx, component.dy).resolution(request_.reduce);
+}
+
+SampleFormat Decoder::format_of(const opj_image_comp_t &component) const
+{
+    return {component.prec, component.sgnd != 0, request_.fraction_bits};
+}
+
+j2kl_component Decoder::component(std::uint32_t index) const
+{
+    const opj_image_comp_t &source = decoded(index);
+    const Rect area = area_of(source, area_);
+    j2kl_component result{};
+    result.x0 = area.x0;
+    result.y0 = area.y0;
+    result.width = area.width();
+    result.height = area.height();
+    result.dx = source.dx;
+    result.dy = source.dy;
+    result.precision = source.prec;
+    result.is_signed = source.sgnd != 0 ? 1 : 0;
+    result.is_alpha = source.alpha != 0 ? 1 : 0;
+    return result;
+}
+
+void Decoder::get_samples(std::uint32_t index, std::int32_t *samples) const
+{
+    const opj_image_comp_t &source = decoded(index);
+    require(samples != nullptr, "there is no place for the samples");
+    if (transformed_ && index < 3) {
+        throw Failure(J2KL_ERROR_STATE,
+                      "samples cannot be taken after subbands where there is a component transform");
+    }
+    std::copy_n(source.data, static_cast<std::size_t>(area_of(source, area_).size()), samples);
+}
+
+// Applies the forward component transform again, in place, as the encoder did.
+void Decoder::undo_component_transform()
+{
+    std::int32_t *planes[3];
+    const auto count = static_cast<std::size_t>(area_of(image_->comps[0], area_).size());
+    const std::size_t threads = request_.threads;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        const opj_image_comp_t &component = image_->comps[i];
+        planes[i] = component.data;
+        if (header_.reversible != 0) {
+            shift_from_samples(planes[i], count, format_of(component), threads);
+        } else {
+            samples_to_carrier(planes[i], count, format_of(component), threads);
+        }
+    }
+    if (header_.reversible != 0) {
+        forward_rct(planes[0], planes[1], planes[2], count, threads);
+    } else {
+        forward_ict(as_floats(planes[0]), as_floats(planes[1]), as_floats(planes[2]), count, threads);
+    }
+    transformed_ = true;
+}
+
+template <class T>
+void Decoder::analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
+                                T *subbands)
+{
+    const Rect area = area_of(component, area_);
+    const SubbandLayout layout(area, levels);
+    const SampleFormat format = format_of(component);
+    const TileGrid tiles = {{header_.x0, header_.y0, header_.x1, header_.y1},
+                            header_.tile_x0,
+                            header_.tile_y0,
+                            header_.tile_width,
+                            header_.tile_height};
+    std::vector<T> converted;
+    for (std::uint64_t index = 0; index < tiles.count(); ++index) {
+        const Rect on_grid = tiles.tile(index).intersection(area_);
+        const Rect tile = area_of(component, on_grid);
+        if (on_grid.empty() || tile.empty()) {
+            continue;
+        }
+        const std::size_t stride = area.width(), width = tile.width();
+        std::int32_t *samples = component.data + (tile.y0 - area.y0) * stride + (tile.x0 - area.x0);
+        if (transformed) {
+            auto *values = static_cast<T *>(static_cast<void *>(samples));
+            analyse_tile(Plane<const T>{values, stride}, tile, subbands, layout, request_.threads);
+            continue;
+        }
+        // Convert a copy: get_samples() still needs the samples.
+        converted.resize(static_cast<std::size_t>(tile.size()));
+        for (std::size_t row = 0; row < tile.height(); ++row) {
+            if constexpr (std::is_same_v<T, float>) {
+                kernels::dequantise(samples + row * stride, converted.data() + row * width,
+                                    std::ldexp(1.0F, -format.fraction_bits), format.offset(), width);
+            } else {
+                kernels::shift(converted.data() + row * width, samples + row * stride, -format.offset(),
+                               width);
+            }
+        }
+        analyse_tile(Plane<const T>{converted.data(), width}, tile, subbands, layout, request_.threads);
+    }
+}
+
+void Decoder::get_subbands(std::uint32_t index, std::uint32_t levels, void *subbands)
+{
+    const opj_image_comp_t &component = decoded(index);
+    require(subbands != nullptr, "there is no place for the subbands");
+    require(levels <= 32, "there may be at most 32 decomposition levels");
+    if (transform_in_force_ && !transformed_) {
+        undo_component_transform();
+    }
+    const bool transformed = transformed_ && index < 3;
+    if (header_.reversible != 0) {
+        analyse_component(component, transformed, levels, static_cast<std::int32_t *>(subbands));
+    } else {
+        analyse_component(component, transformed, levels, static_cast<float *>(subbands));
+    }
+}
+
+} // namespace j2kl

@@ -1,0 +1,70 @@
+// Decodes a codestream or JP2 file to samples or subbands.
+#pragma once
+
+#include "base/geometry.hpp"
+#include "codestream/repair.hpp"
+#include "codestream/scan.hpp"
+#include "j2kl.h"
+#include "transport/openjpeg.hpp"
+#include "transport/planes.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace j2kl {
+
+class Decoder {
+public:
+    Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &limits, j2kl_report *report);
+
+    const j2kl_header &header() const { return header_; }
+    void decode(const j2kl_request &request);
+    std::uint32_t component_count() const;
+    j2kl_component component(std::uint32_t index) const;
+    void get_samples(std::uint32_t index, std::int32_t *samples) const;
+    void get_subbands(std::uint32_t index, std::uint32_t levels, void *subbands);
+
+    Reporter &reporter() const { return reporter_; }
+
+private:
+    // The fields of SIZ and COD of a component that are needed to check requests.
+    struct Source {
+        std::uint32_t dx, dy, levels;
+    };
+
+    void check_tiles() const;
+    void read_header();
+    Rect requested_area(const j2kl_request &request) const;
+    void check_request(const j2kl_request &request) const;
+    void check_size(const j2kl_request &request) const;
+    bool is_whole() const;
+    Image run(const j2kl_request &request, bool strict);
+    void check_decoded() const;
+    const opj_image_comp_t &decoded(std::uint32_t index) const;
+    Rect area_of(const opj_image_comp_t &component, const Rect &on_grid) const;
+    SampleFormat format_of(const opj_image_comp_t &component) const;
+    void undo_component_transform();
+    template <class T>
+    void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
+                           T *subbands);
+
+    const std::uint8_t *data_; // the caller's data, or that of repaired_
+    std::size_t size_;
+    j2kl_limits limits_;
+    mutable Reporter reporter_;
+    CodestreamScan scan_; // of the caller's data
+    std::optional<Repaired> repaired_;
+    j2kl_header header_{};
+    std::vector<Source> sources_;
+
+    j2kl_request request_{};
+    Rect area_; // the decoded area on the reference grid
+    Image image_;
+    bool attempted_ = false;
+    bool transform_in_force_ = false; // OpenJPEG has undone the component transform
+    bool transformed_ = false;        // ... and it has been applied again
+};
+
+} // namespace j2kl
