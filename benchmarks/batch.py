@@ -31,6 +31,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from j2klearn.api.convert import convert
+from j2klearn.api.options import EncodeOptions
 from j2klearn.batch import Summary, encode_batch
 from j2klearn.batch.jobs import find_jobs
 from j2klearn.batch.journal import JOURNAL
@@ -60,7 +61,7 @@ def one_by_one(source: Path, target: Path, bpp: float) -> float:
     start = time.perf_counter()
     for job in tqdm(find_jobs(source, target).jobs, desc="one by one", leave=False, disable=None):
         Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        convert(Path(job.source), Path(job.target), bpp=bpp, threads=1)
+        convert(Path(job.source), Path(job.target), EncodeOptions(bpp=bpp, threads=1))
     return time.perf_counter() - start
 
 

@@ -39,7 +39,7 @@ PARTS: dict[str, tuple[str, str, Callable]] = {
     "scales of the subbands, on the 5/3": (
         "hybrid53-9c-compact",
         "hybrid53-9c-compact",
-        lambda: patch("j2klearn.transform.gains.transport_scales", lambda *_: ()),
+        lambda: patch("j2klearn.models.transport_scales.transport_scales", lambda *_: ()),
     ),
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from j2klearn.api.convert import convert
+from j2klearn.api.options import EncodeOptions
 from j2klearn.batch.jobs import find_jobs
 from j2klearn.batch.journal import JOURNAL
 
@@ -38,7 +39,7 @@ def sequential(source: Path, target: Path, **options: object) -> dict[str, bytes
     """Code a folder picture by picture in this process."""
     for job in find_jobs(source, target).jobs:
         Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        convert(Path(job.source), Path(job.target), **options, threads=1)
+        convert(Path(job.source), Path(job.target), EncodeOptions(**options, threads=1))
     return files(target)
 
 

@@ -26,7 +26,7 @@ from j2klearn.batch.pool import code_here
 from j2klearn.batch.work import Written, code_picture
 from j2klearn.cli import main
 from j2klearn.errors import DiskFullError, InputError, ModelNotFoundError, OptionError, WriteError
-from j2klearn.io import pictures
+from j2klearn.io import atomic
 from tests.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 PLAIN = {"model": None}
@@ -52,7 +52,7 @@ def here(monkeypatch):
 
 
 def command(*words):
-    return [sys.executable, "-m", "j2klearn.cli.main", "encode-batch", *map(str, words)]
+    return [sys.executable, "-m", "j2klearn.cli", "encode-batch", *map(str, words)]
 
 
 class TestWorkers:
@@ -95,7 +95,7 @@ class TestWorkers:
         """It is tried twice, and named; a process that cannot start is another matter."""
         jobs = find_jobs(folder, tmp_path / "out").jobs[:2]
         jobs.insert(1, Deadly(jobs[0].source, str(tmp_path / "out" / "x.jp2")))
-        outcomes = {o.job.target: o.result for o in code_here(iter(jobs), read_options(PLAIN).arguments, 1)}
+        outcomes = {o.job.target: o.result for o in code_here(iter(jobs), read_options(PLAIN).options, 1)}
         assert "twice (signal 9)" in str(outcomes.pop(jobs[1].target))
         assert len(outcomes) == 2
         assert all(isinstance(result, Written) for result in outcomes.values())
@@ -163,7 +163,7 @@ class TestWorkers:
         mounted = f"mount -t tmpfs -o size=160k none {out} && exec {sys.executable} {tmp_path / 'go.py'}"
         (tmp_path / "go.py").write_text(
             "import json, subprocess, sys\n"
-            "from j2klearn.cli.main import main\n"
+            "from j2klearn.cli import main\n"
             "from pathlib import Path\n"
             "if __name__ == '__main__':\n"
             f"    out = Path({str(out)!r})\n"
@@ -258,7 +258,7 @@ class TestWhatIsDone:
         copy.write_bytes(shipped()[DEFAULT_MODEL].to_bytes())
         one, other = read_options({}), read_options({"model": copy})
         assert one.digest == other.digest
-        assert other.arguments["model"] == str(copy)
+        assert other.options.model == str(copy)
         assert one.digest != read_options(PLAIN).digest
 
 
@@ -273,8 +273,8 @@ class TestFailures:
             written.append(handle)
             real(handle)
 
-        # that of pictures.py alone
-        monkeypatch.setattr(pictures, "os", SimpleNamespace(**{**vars(os), "fsync": fsync}))
+        # that of atomic.py alone
+        monkeypatch.setattr(atomic, "os", SimpleNamespace(**{**vars(os), "fsync": fsync}))
         with pytest.raises(DiskFullError, match=r"cannot write .*: No space left on device"):
             encode_batch(folder, tmp_path / "out", **PLAIN)
         assert len(here) == 3
@@ -325,9 +325,9 @@ class TestFailures:
     def test_two_workers_on_one_picture(self, folder, tmp_path):
         """As when Dask takes a worker for lost that is not."""
         job = find_jobs(folder, tmp_path / "out").jobs[0]
-        arguments = read_options({}).arguments
+        options = read_options({}).options
         with ThreadPoolExecutor(6) as threads:
-            outcomes = list(threads.map(lambda _: code_picture(job, arguments), range(12)))
+            outcomes = list(threads.map(lambda _: code_picture(job, options), range(12)))
         assert len({outcome.result for outcome in outcomes}) == 1
         name, data = Path(job.target).name, Path(job.target).read_bytes()
         assert files(tmp_path / "out") == {name: data}

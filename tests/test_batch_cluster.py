@@ -182,7 +182,7 @@ def test_a_worker_that_does_not_see_the_files(dask, folder, tmp_path):
 def test_a_task_looks_for_the_folder_itself(folder, tmp_path):
     job = find_jobs(folder, tmp_path / "out").jobs[0]
     with cluster._sealed(tmp_path) as seal:
-        assert not isinstance(cluster._code_there(job, read_options({}).arguments, seal).result, ClusterError)
+        assert not isinstance(cluster._code_there(job, read_options({}).options, seal).result, ClusterError)
         assert cluster._look_around(seal, job.source)["target"]
         assert not cluster._look_around(seal, "/none")["source"]
     assert isinstance(cluster._code_there(job, {}, seal).result, ClusterError)
@@ -226,7 +226,9 @@ class TestUnreachable:
 
 
 def test_dask_waits_until_it_is_needed(folder, tmp_path, monkeypatch):
-    code = "import sys, j2klearn.cli.main, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
+    code = (
+        "import sys, j2klearn.cli, j2klearn.batch.run; assert not {'dask', 'distributed'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(OptionError, match=r"pip install 'j2klearn\[cluster\]'"):

@@ -8,7 +8,7 @@ from skimage import data as photographs
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.ebcot.rate_control import File
+from j2klearn.ebcot.rate_control import RateControl
 from j2klearn.ebcot.transform_choice import best, flatness, hopeless, order, worth_measuring
 from j2klearn.metrics.psnr import psnr
 
@@ -107,21 +107,21 @@ def test_photographs_are_not_measured(monkeypatch):
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("j2klearn.api.encode.measured", never)
+    monkeypatch.setattr("j2klearn.ebcot.encode.measured", never)
     assert j2klearn.info(j2klearn.encode(photographs.camera()[150:300, 150:300], bpp=1)).learned
 
 
 def test_a_drawing_costs_few_decodings(monkeypatch):
     """Layers are measured until the learned transform cannot win any more."""
     learned = []
-    real = File.reached
+    real = RateControl.reached
 
-    def reached(self, data, layer):
+    def reached(self, file, layer):
         if self.coder.model is not None:
             learned.append(layer)
-        return real(self, data, layer)
+        return real(self, file, layer)
 
-    monkeypatch.setattr(File, "reached", reached)
+    monkeypatch.setattr(RateControl, "reached", reached)
     facts = j2klearn.info(j2klearn.encode(drawing(), bpp=[0.5, 0.75, 1.0, 1.5, 2.0]))
     assert facts.measured
     assert learned in ([5], [5, 1])

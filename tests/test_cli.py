@@ -164,7 +164,7 @@ def test_truncated_files_warn(tmp_path: Path, layered: bytes, capsys: pytest.Cap
 @pytest.mark.parametrize("command", [[], ["encode"], ["decode"], ["info"], ["models"]])
 def test_help_and_installed_command(command: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "j2klearn.cli.main", *command, "--help"],
+        [sys.executable, "-m", "j2klearn.cli", *command, "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 import j2klearn
-from j2klearn.api.encode import read_layout
 from j2klearn.batch.options import read_options
 from j2klearn.cli import main
 from j2klearn.core.picture import Picture
-from j2klearn.core.progress import silent
 from j2klearn.core.targets import read_targets
 from j2klearn.ebcot.coders import LearnedCoder
 from j2klearn.ebcot.effort import _fitting
-from j2klearn.ebcot.rate_control import File
+from j2klearn.ebcot.layout import Layout
+from j2klearn.ebcot.rate_control import RateControl
 from j2klearn.errors import OptionError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.registry import resolve
@@ -74,10 +73,7 @@ def test_what_is_fitted_is_what_the_decoder_makes(name, small, rgb, grey16):
     )
     options, model = CASES[name]
     picture = Picture(np.ascontiguousarray(samples))
-    unset = dict.fromkeys(("levels", "tile_size", "progression", "plt", "tlm"))
-    fixed = {"offset": (0, 0), "tile_offset": (0, 0), "codeblock_size": (64, 64), "precincts": ()}
-    fixed |= {"mode_switches": 0, "sop": False, "eph": False, "threads": 1}
-    layout = read_layout(*samples.shape[:2], **{**unset, **fixed, **options})
+    layout = Layout.read(*samples.shape[:2], **options)
     raw, rate = samples.nbytes, samples.size / 8
     targets = read_targets(
         pixels=picture.height * picture.width,
@@ -88,9 +84,9 @@ def test_what_is_fitted_is_what_the_decoder_makes(name, small, rgb, grey16):
         lossless=False,
         layers=1,
     )
-    coder = LearnedCoder(picture, layout, resolve(model), targets, embed_model=False)
-    file = File(coder, jp2=True, progress=silent)
-    fitting = _fitting(file, file.made(targets))
+    coder = LearnedCoder(picture, layout, resolve(model), targets)
+    control = RateControl(coder)
+    fitting = _fitting(control, control.made(targets))
     fitting.start(0.8 * 8 * rate)
     slope = fitting.slope
     before = fitting.fit(slope, 0)
@@ -99,10 +95,10 @@ def test_what_is_fitted_is_what_the_decoder_makes(name, small, rgb, grey16):
     assert after.error + slope * after.bits < 0.995 * (before.error + slope * before.bits)
     coder.use(after.components)
     # there is room for all of them: what is short of the limit is clipping, rounding and the noise that the file tells
-    data = file.code([2 * targets.values[0]], again=True)
+    file = control.code([2 * targets.values[0]], again=True)
     limit = 10 * np.log10(255**2 * samples.size / after.error)
     # (tiles of 64 x 64 have few coefficients to tell it by)
-    assert file.reached(data, 1) == pytest.approx(limit, abs=0.8 if name == "tiles" else 0.4)
+    assert control.reached(file, 1) == pytest.approx(limit, abs=0.8 if name == "tiles" else 0.4)
 
 
 def test_the_command_line_and_wrong_efforts(small, tmp_path):

@@ -170,8 +170,8 @@ def test_a_disk_that_is_full(tmp_path, picture):
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from j2klearn import cli, rows\n"
-        "rows.LARGE = 1 << 16\n"
+        "from j2klearn import cli; from j2klearn.io import memory_map\n"
+        "memory_map.LARGE = 1 << 16\n"
         f"out, folder = Path({str(out)!r}), Path({str(tmp_path)!r})\n"
         "(out / 'there.npy').write_bytes(b'as it was')\n"
         "for name in ('a.tif', 'there.npy'):\n"
@@ -200,7 +200,7 @@ def test_stopped_on_the_way(tmp_path, picture, number):
     code = "import os, sys, time; "
     # the last step waits, so that the signal comes before it on a busy machine, too
     code += "put = os.replace; os.replace = lambda *paths: time.sleep(30) or put(*paths); "
-    code += "from j2klearn import cli, rows; rows.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
+    code += "from j2klearn import cli; from j2klearn.io import memory_map; memory_map.LARGE = 1; sys.exit(cli.main(sys.argv[1:]))"
     words = ["encode", str(tmp_path / "a.npy"), str(tmp_path / "out" / "a.jp2"), "--tile", "256"]
     run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

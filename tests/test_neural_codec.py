@@ -594,7 +594,7 @@ def test_convert_keeps_metadata(tmp_path: Path, picture, installed):
 
 def test_batches(installed):
     coding = read_options({"profile": "neural", "quality": 40})
-    assert coding.arguments["quality"] == 40
+    assert coding.options.quality == 40
     others = ({"profile": "neural", "quality": 41}, {"profile": "neural", "bpp": 1}, {"bpp": 1})
     assert len({coding.digest, *(read_options(each).digest for each in others)}) == 4
     with pytest.raises(OptionError, match="no layers"):

@@ -72,7 +72,7 @@ def test_another_process_decodes_the_same(lossy, tmp_path):
         (tmp_path / f"{index}").write_bytes(segment)
     program = f"""
 import hashlib, pathlib
-from j2klearn.neural.model import ContextModel
+from j2klearn.neural.context.model import ContextModel
 folder = pathlib.Path({str(tmp_path)!r})
 model = ContextModel.from_bytes((folder / "model").read_bytes())
 segments = [(folder / str(index)).read_bytes() for index in range({len(segments)})]

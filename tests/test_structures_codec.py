@@ -74,7 +74,7 @@ def test_subbands_are_scaled_by_their_gains(name: str, grey: NDArray[np.uint8]) 
     for scaled in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             if not scaled:
-                patch.setattr("j2klearn.transform.gains.transport_scales", lambda model, levels: ())
+                patch.setattr("j2klearn.models.transport_scales.transport_scales", lambda model, levels: ())
             data = j2klearn.encode(grey, bpp=0.5, model=model, levels=5)
             reached.append(psnr(grey, j2klearn.decode(data, model=model)))
     assert reached[0] > reached[1] + 0.02

@@ -23,7 +23,6 @@ from j2klearn.neural.entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNI
 from j2klearn.training.context.choosing import chosen
 from j2klearn.training.context.settings import ContextSettings, read_context_config
 from j2klearn.training.context.trainer import ContextTrainer, context_bits
-from j2klearn.training.shipped import CONTEXT, find_config
 from j2klearn.training.subband_patches import SubbandPatches, read_patches
 from tests.small_context import NETWORK, context_config, random_pyramids, small_context, small_network
 
@@ -237,6 +236,8 @@ def test_bad_configurations(folder, tmp_path):
     ],
 )
 def test_shipped_configurations(name):
+    from j2klearn.training.shipped import CONTEXT, find_config
+
     config, settings = read_context_config(find_config(name, CONTEXT))
     assert config["kind"] == "context"
     assert settings.first_steps > 0

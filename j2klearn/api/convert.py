@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
 from ..jp2.metadata import Metadata, add_metadata
+from .options import EncodeOptions
 
 __all__ = ["Converted", "add_parser", "convert", "picture_metadata"]
 
@@ -79,15 +80,15 @@ class Converted(NamedTuple):
     pixels: int
 
 
-def convert(source: Path, target: Path, **options: Any) -> Converted:
+def convert(source: Path, target: Path, options: EncodeOptions) -> Converted:
     """Convert one picture file, with its metadata; return how much was written.
 
     Parameters
     ----------
     source, target : Path
         Picture file, and JP2 file to write.
-    **options
-        Keyword arguments of `j2klearn.encode`.
+    options : EncodeOptions
+        How it is coded.
 
     Raises
     ------
@@ -96,10 +97,10 @@ def convert(source: Path, target: Path, **options: Any) -> Converted:
     """
     from ..io.atomic import write_whole
     from ..io.pictures import read_picture
-    from .encode import encode
+    from .encode import encode_with
 
     image = read_picture(source)
-    data = add_metadata(encode(image, **options), picture_metadata(source))
+    data = add_metadata(encode_with(image, options), picture_metadata(source))
     write_whole(target, data)
     return Converted(len(data), image.shape[0] * image.shape[1])
 
@@ -119,7 +120,7 @@ def _jobs(
             yield path, output / path.with_suffix(".jp2").name
 
 
-def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dict[str, Any]]) -> int:
+def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], EncodeOptions]) -> int:
     refusals: list[OSError] = []
     jobs = list(_jobs(options.inputs, options.output, refusals.append))
     for refusal in refusals:
@@ -133,7 +134,7 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
     for source, target in jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, **coding(options)).bytes
+            size = convert(source, target, coding(options)).bytes
         except (J2KError, OSError) as error:
             print(f"error: {source}: {error}", file=sys.stderr)
             failed += 1
@@ -145,7 +146,7 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
 def add_parser(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     parents: list[argparse.ArgumentParser],
-    coding: Callable[[argparse.Namespace], dict[str, Any]],
+    coding: Callable[[argparse.Namespace], EncodeOptions],
 ) -> None:
     """Add the command to those of the command line; `coding` turns its options into arguments of `encode`."""
     parser = commands.add_parser(

@@ -1,58 +1,24 @@
-"""Writing: a picture through colour, learned lifting, transport, codestream and boxes."""
+"""Writing: a picture in memory to a file."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from ..core.limits import MAX_PIXELS, check_pixels
-from ..core.picture import Picture
-from ..core.progress import Progress, silent
-from ..core.targets import Number, read_targets
-from ..core.threads import default_threads
-from ..ebcot.coders import LearnedCoder, OrdinaryCoder
-from ..ebcot.effort import check_effort, learned_file, measured
-from ..ebcot.layout import MAX_LEVELS, PROGRESSIONS, Layout, default_levels, pair
-from ..ebcot.rate_control import File
-from ..ebcot.transform_choice import worth_measuring
-from ..errors import OptionError
-from ..models.registry import DEFAULT_MODEL
+from ..core.limits import MAX_PIXELS
+from ..core.progress import Progress
+from ..core.targets import Number
+from ..ebcot import encode as ebcot
+from .options import EncodeOptions
 
 if TYPE_CHECKING:
     from ..models.model import Model
     from ..neural.entropy_model import EntropyModel
 
-__all__ = ["PROFILES", "encode", "read_layout", "read_profile", "read_transform"]
-
-
-#: Ways to code coefficients.
-PROFILES = ("ebcot", "neural")
-
-#: Options that are for JPEG 2000's own way alone.
-_EBCOT_ONLY = (
-    "layers",
-    "wavelet",
-    "embed_model",
-    "effort",
-    "levels",
-    "tile_size",
-    "offset",
-    "tile_offset",
-    "codeblock_size",
-    "precincts",
-    "progression",
-    "mode_switches",
-    "sop",
-    "eph",
-    "plt",
-    "tlm",
-    "jp2",
-)
+__all__ = ["encode", "encode_with"]
 
 
 def encode(
@@ -190,29 +156,23 @@ def encode(
     LimitError
         If the picture has more than `max_pixels` pixels.
     """
-    given = dict(locals())  # before anything else is
-    neural = read_profile(profile, given)
-    picture = Picture(
-        image, bit_depth, colorspace=colorspace, alpha=alpha, component_transform=component_transform
-    )
-    check_pixels(picture.height, picture.width, max_pixels)
-    if neural:
-        from ..neural.encode import encode_picture, find_model, read_target
-
-        target = read_target(
-            pixels=picture.height * picture.width,
-            raw_bytes=picture.samples.size * picture.bit_depth / 8,
-            quality=quality,
-            bpp=bpp,
-            ratio=ratio,
-            psnr=psnr,
-            lossless=lossless,
-        )
-        entropy_model = find_model(model, lossless=lossless)
-        return encode_picture(picture, entropy_model, target, threads=threads, progress=progress)
-    layout = read_layout(
-        picture.height,
-        picture.width,
+    options = EncodeOptions(
+        bpp=bpp,
+        ratio=ratio,
+        psnr=psnr,
+        quality=quality,
+        lossless=lossless,
+        layers=layers,
+        profile=profile,
+        model=model,
+        wavelet=wavelet,
+        embed_model=embed_model,
+        fallback=fallback,
+        effort=effort,
+        bit_depth=bit_depth,
+        colorspace=colorspace,
+        alpha=alpha,
+        component_transform=component_transform,
         levels=levels,
         tile_size=tile_size,
         offset=offset,
@@ -225,145 +185,34 @@ def encode(
         eph=eph,
         plt=plt,
         tlm=tlm,
+        jp2=jp2,
         threads=threads,
+        max_pixels=max_pixels,
+        progress=progress,
     )
-    targets = read_targets(
-        pixels=picture.height * picture.width,
-        raw_bytes=picture.samples.size * picture.bit_depth / 8,
-        bpp=bpp,
-        ratio=ratio,
-        psnr=psnr,
-        lossless=lossless,
-        layers=layers,
+    return encode_with(image, options)
+
+
+def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
+    """Code a picture; picture, options, result and errors are those of `encode`."""
+    picture, run = options.picture(image), options.run
+    run.check_pixels(picture.height, picture.width)
+    pixels, raw_bytes = picture.height * picture.width, picture.samples.size * picture.bit_depth / 8
+    if options.neural:
+        from ..neural import encode as neural
+
+        target = options.neural_target(pixels, raw_bytes)
+        return neural.encode_picture(picture, options.entropy_model(), target, run)
+    layout = options.layout(picture.height, picture.width)
+    targets = options.targets(pixels, raw_bytes)
+    return ebcot.encode_picture(
+        picture,
+        layout,
+        options.transform(),
+        targets,
+        run,
+        embed_model=options.embed_model,
+        fallback=options.fallback,
+        effort=options.effort,
+        jp2=options.jp2,
     )
-    chosen = read_transform(model, wavelet, lossless=lossless, embed_model=embed_model)
-    check_effort(effort)
-    report = progress or silent
-    size = max(targets.values) if targets.kind == "bytes" else None
-    if isinstance(chosen, str):
-        coder = OrdinaryCoder(picture, layout, reversible=chosen == "5-3")
-        data = File(coder, jp2=jp2, progress=report).made(targets)
-    else:
-        learned = LearnedCoder(picture, layout, chosen, targets, embed_model=embed_model)
-        file = File(learned, jp2=jp2, progress=report)
-        if fallback and (effort or worth_measuring(picture.samples, size)):
-            data = measured(file, targets, effort)
-        else:
-            data = learned_file(file, targets, effort)
-    report(1.0, "done")
-    return data
-
-
-def read_profile(profile: str, options: Mapping[str, Any]) -> bool:
-    """Tell whether the profile is the neural one, and check that the options of `encode` go with it.
-
-    Parameters
-    ----------
-    profile : str
-        What the caller asks for.
-    options : mapping
-        Arguments of `encode` by name.
-
-    Raises
-    ------
-    OptionError
-        If there is no such profile, or it does not know an option that is not as it is if not given.
-    """
-    if profile not in PROFILES:
-        raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {profile!r}")
-    if profile == "ebcot":
-        if options["quality"] is not None:
-            raise OptionError("quality goes with profile='neural': others take bpp, ratio or psnr")
-        return False
-    defaults = inspect.signature(encode).parameters
-    for name in _EBCOT_ONLY:
-        default, value = defaults[name].default, options[name]
-        if value != default and (value or default):
-            raise OptionError(f"the neural profile has no {name}: it is to stay {default!r}, not {value!r}")
-    return True
-
-
-def read_layout(
-    height: int,
-    width: int,
-    *,
-    levels: int | None,
-    tile_size: int | tuple[int, int] | None,
-    offset: tuple[int, int],
-    tile_offset: tuple[int, int],
-    codeblock_size: tuple[int, int],
-    precincts: Sequence[tuple[int, int]],
-    progression: str | None,
-    mode_switches: int,
-    sop: bool,
-    eph: bool,
-    plt: bool | None,
-    tlm: bool | None,
-    threads: int | None,
-) -> Layout:
-    """Check the options of `encode` that lay out the codestream, and fill in what is not given.
-
-    Raises
-    ------
-    OptionError
-        If one is out of range.
-    """
-    tiles = None if tile_size is None else pair("tile_size", tile_size, 1, 2**31 - 1)
-    if progression is None:
-        progression = "LRCP" if tiles is None else "RPCL"
-    if progression.upper() not in PROGRESSIONS:
-        raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
-    if levels is not None and (not isinstance(levels, int) or not 0 <= levels <= MAX_LEVELS):
-        raise OptionError(f"the number of levels is 0 to {MAX_LEVELS}, not {levels!r}")
-    layout = Layout(
-        levels=levels or 0,
-        codeblock_size=pair("codeblock_size", codeblock_size, 4, 1024),
-        precincts=tuple(pair("precincts", size, 1, 32768) for size in precincts),
-        progression=progression.upper(),
-        tile_size=tiles,
-        offset=pair("offset", offset, 0, 2**31 - 1),
-        tile_offset=pair("tile_offset", tile_offset, 0, 2**31 - 1),
-        mode_switches=mode_switches,
-        sop=sop,
-        eph=eph,
-        plt=tiles is not None if plt is None else plt,
-        tlm=tiles is not None if tlm is None else tlm,
-        threads=default_threads() if threads is None else threads,
-    )
-    if levels is None:
-        best = default_levels(layout.area(height, width), layout.tile_offset, layout.tile_size)
-        layout = replace(layout, levels=best)
-    return layout
-
-
-def read_transform(
-    model: str | Path | Model | EntropyModel | None,
-    wavelet: str | None,
-    *,
-    lossless: bool,
-    embed_model: bool,
-) -> Model | str:
-    """Return the model that `encode` is asked to use, or the name of the wavelet of T.800; ``"auto"`` is the default.
-
-    Raises
-    ------
-    OptionError
-        If the options contradict each other.
-    ModelError
-        If the model is not installed, or its file is damaged.
-    """
-    if model is None:
-        if embed_model:
-            raise OptionError("embed_model needs a model, and model is None")
-        if wavelet not in (None, "9-7", "5-3"):
-            raise OptionError(f"the wavelet is 9-7 or 5-3, not {wavelet!r}")
-        if lossless and wavelet == "9-7":
-            raise OptionError("the 9-7 is not lossless: the 5-3 is")
-        return "5-3" if lossless or wavelet == "5-3" else "9-7"
-    if wavelet is not None:
-        raise OptionError("wavelet needs model=None: a model has its own")
-    if lossless:
-        raise OptionError("lossless coding with a learned model is not there yet: use model=None (the 5/3)")
-    from ..models.registry import resolve
-
-    return resolve(DEFAULT_MODEL if isinstance(model, str) and model == "auto" else model)

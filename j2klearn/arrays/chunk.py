@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..api.decode import decode
-from ..api.encode import encode
+from ..api.encode import encode_with
+from ..api.options import EncodeOptions
 from ..codestream.main_header import read_main_header
 from ..core.limits import MAX_COMPONENTS
 from ..errors import CodestreamError, ModelNotFoundError
@@ -84,8 +85,7 @@ def _encode(picture: NDArray[Any], options: Options, *, planes: bool) -> bytes:
     bpp = options.bpp
     if bpp is not None and planes:
         bpp *= components  # of every plane, and they are the components of one picture
-    return encode(
-        np.ascontiguousarray(picture),
+    coding = EncodeOptions(
         bpp=bpp,
         ratio=options.ratio,
         psnr=options.psnr,
@@ -100,6 +100,7 @@ def _encode(picture: NDArray[Any], options: Options, *, planes: bool) -> bytes:
         threads=_THREADS,
         max_pixels=None,
     )
+    return encode_with(np.ascontiguousarray(picture), coding)
 
 
 def decode_chunk(

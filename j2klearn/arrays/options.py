@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..api.encode import read_transform
+from ..api.options import EncodeOptions
 from ..core.geometry import Rect
-from ..core.targets import DEFAULT_RATIO, read_targets
+from ..core.targets import DEFAULT_RATIO
 from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
 from ..models.model import Model
@@ -129,15 +129,8 @@ class Options:
             self._set("lossless", not given)
         if not self.lossless and not given:
             self._set("ratio", DEFAULT_RATIO)
-        read_targets(
-            pixels=1,
-            raw_bytes=1,
-            bpp=self.bpp,
-            ratio=self.ratio,
-            psnr=self.psnr,
-            lossless=bool(self.lossless),
-            layers=1,
-        )
+        rate = EncodeOptions(bpp=self.bpp, ratio=self.ratio, psnr=self.psnr, lossless=bool(self.lossless))
+        rate.targets(pixels=1, raw_bytes=1)
 
     def _set_model(self) -> None:
         if not isinstance(self.model, (str, Path, type(None))):
@@ -148,13 +141,15 @@ class Options:
             self._set("model", str(self.model))
         lossless = bool(self.lossless)
         if self.weights is None:
-            found = read_transform(self.model, None, lossless=lossless, embed_model=self.embed_model)
+            found = EncodeOptions(
+                model=self.model, lossless=lossless, embed_model=self.embed_model
+            ).transform()
             if self.embed_model and isinstance(found, Model):
                 self._set("weights", base64.b64encode(found.to_bytes()).decode("ascii"))
             return
         if not isinstance(self.weights, str) or not self.embed_model:
             raise OptionError("weights are a model file in base64, and go with embed_model")
-        read_transform(_from_text(self.weights), None, lossless=lossless, embed_model=True)
+        EncodeOptions(model=_from_text(self.weights), lossless=lossless, embed_model=True).transform()
 
     @property
     def transform(self) -> str | Path | Model | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import __version__
+from ..api.options import EncodeOptions
 from ..errors import ClusterError, J2KError, OptionError
 from ..io.atomic import cannot_write
 from .jobs import Job
@@ -61,12 +62,12 @@ def _look_around(seal: Path, source: str) -> dict[str, Any]:
     }
 
 
-def _code_there(job: Job, arguments: dict[str, Any], seal: Path) -> Outcome:
+def _code_there(job: Job, options: EncodeOptions, seal: Path) -> Outcome:
     """Code one picture on a worker, unless what it writes would be lost there."""
     if not _sees(seal):  # a worker that has come later has not been looked at
         return Outcome(job, ClusterError(f"a worker does not see {seal.parent}: {_SHARED}"))
     use_one_thread()
-    return code_picture(job, arguments)
+    return code_picture(job, options)
 
 
 _SHARED = "all workers need a file system that they share with this machine, at the same paths"
@@ -189,15 +190,15 @@ class _Window:
         Connection to the scheduler.
     address : str
         What to call it.
-    arguments : dict
-        Keyword arguments of `encode`.
+    options : EncodeOptions
+        How pictures are coded.
     seal : Path
         As for `_sees`.
     """
 
-    def __init__(self, client: Client, address: str, arguments: dict[str, Any], seal: Path) -> None:
+    def __init__(self, client: Client, address: str, options: EncodeOptions, seal: Path) -> None:
         self._client, self._address = client, address
-        self._arguments, self._seal = arguments, seal
+        self._options, self._seal = options, seal
         self._finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
         self._count = itertools.count()
         self._looked = self._manned = time.monotonic()
@@ -212,7 +213,7 @@ class _Window:
         for job in itertools.islice(jobs, max(0, self._room - len(self.jobs))):
             # A key of its own: a task that is moved to another worker keeps it, and no result of another run has it.
             key = f"j2klearn{self._seal.stem}-{next(self._count)}"
-            future = self._client.submit(_code_there, job, self._arguments, self._seal, key=key, pure=False)
+            future = self._client.submit(_code_there, job, self._options, self._seal, key=key, pure=False)
             self.jobs[key] = job, future
             future.add_done_callback(self._finished.put)
 
@@ -270,7 +271,7 @@ class _Window:
 
 
 def code_there(
-    jobs: Iterator[Job], arguments: dict[str, Any], address: str, folder: Path
+    jobs: Iterator[Job], options: EncodeOptions, address: str, folder: Path
 ) -> Generator[Outcome, None, None]:
     """Yield what comes of jobs, in the order in which they end.
 
@@ -282,8 +283,8 @@ def code_there(
     ----------
     jobs : iterator of Job
         Read as far ahead as the cluster has room for.
-    arguments : dict
-        Keyword arguments of `encode`.
+    options : EncodeOptions
+        How pictures are coded.
     address : str
         Address of the scheduler.
     folder : Path
@@ -304,7 +305,7 @@ def code_there(
     with _sealed(folder) as seal, _connected(address) as client:
         _wait_for_workers(client, address)
         _check_workers(client, seal, first.source)
-        window = _Window(client, address, arguments, seal)
+        window = _Window(client, address, options, seal)
         try:
             while True:
                 window.fill(jobs)

@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
+from ..api.options import EncodeOptions
 from ..errors import J2KError
 from ..io.atomic import remove_left_overs
 from .jobs import Job
@@ -32,7 +32,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _serve(pipe: Connection, arguments: dict[str, Any]) -> None:
+def _serve(pipe: Connection, options: EncodeOptions) -> None:
     """Code what comes through the pipe until it closes: all that a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes, but the parent sees to it
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -41,7 +41,7 @@ def _serve(pipe: Connection, arguments: dict[str, Any]) -> None:
     try:
         pipe.send(None)
         while True:
-            pipe.send(code_picture(pipe.recv(), arguments))
+            pipe.send(code_picture(pipe.recv(), options))
     except (EOFError, OSError):
         return
 
@@ -53,14 +53,14 @@ def _cannot_start(error: OSError) -> J2KError:
 class _Worker:
     """A process, the job that it has, and whether it has come up."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
+    def __init__(self, options: EncodeOptions) -> None:
         # spawned, not forked: PyTorch's threads do not survive a fork
         context = multiprocessing.get_context("spawn")
         try:
             self.pipe, theirs = context.Pipe()
         except OSError as error:
             raise _cannot_start(error) from None
-        self.process = context.Process(target=_serve, args=(theirs, arguments), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, options), daemon=True)
         # the process has to be spared Ctrl-C from its first moment on, and inherits the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
@@ -129,17 +129,15 @@ class _Line:
         return True
 
 
-def code_here(
-    jobs: Iterator[Job], arguments: dict[str, Any], processes: int
-) -> Generator[Outcome, None, None]:
+def code_here(jobs: Iterator[Job], options: EncodeOptions, processes: int) -> Generator[Outcome, None, None]:
     """Yield what comes of jobs, in the order in which they end.
 
     Parameters
     ----------
     jobs : iterator of Job
         Read as far ahead as there are processes.
-    arguments : dict
-        Keyword arguments of `encode`.
+    options : EncodeOptions
+        How pictures are coded.
     processes : int
         How many; no more are started than there are jobs.
 
@@ -154,7 +152,7 @@ def code_here(
     try:
         while True:
             while len(busy) < processes and (job := line.next(alone=not busy)) is not None:
-                worker = idle.pop() if idle else _Worker(arguments)
+                worker = idle.pop() if idle else _Worker(options)
                 busy[worker.pipe] = worker
                 worker.give(job)
             if not busy:

@@ -96,11 +96,11 @@ def encode_batch(
     with Journal(Path(os.path.abspath(target))) as journal:
         run = _Run(found, coding, journal, force=force, progress=progress)
         if scheduler is None:
-            outcomes = code_here(run.jobs(), coding.arguments, processes or default_threads())
+            outcomes = code_here(run.jobs(), coding.options, processes or default_threads())
         else:
             from .cluster import code_there
 
-            outcomes = code_there(run.jobs(), coding.arguments, scheduler, journal.folder)
+            outcomes = code_there(run.jobs(), coding.options, scheduler, journal.folder)
         with closing(outcomes):  # which ends the workers, however this ends
             for outcome in outcomes:
                 run.take(outcome)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ..api.options import EncodeOptions
 from ..errors import InputError, J2KError
 from .jobs import Job
 
@@ -35,18 +36,18 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def code_picture(job: Job, arguments: dict[str, Any]) -> Outcome:
+def code_picture(job: Job, options: EncodeOptions) -> Outcome:
     """Code one picture into its file, which is there whole afterwards or as it was before; never raise an error.
 
     Parameters
     ----------
     job : Job
         What becomes of what.
-    arguments : dict
-        Keyword arguments of `encode`.
+    options : EncodeOptions
+        How it is coded.
     """
     try:
-        return Outcome(job, _code(job, arguments))
+        return Outcome(job, _code(job, options))
     except J2KError as error:
         return Outcome(job, error)
     except MemoryError:
@@ -55,7 +56,7 @@ def code_picture(job: Job, arguments: dict[str, Any]) -> Outcome:
         return Outcome(job, InputError(f"unexpected {type(error).__name__}: {error}"))
 
 
-def _code(job: Job, arguments: dict[str, Any]) -> Written:
+def _code(job: Job, options: EncodeOptions) -> Written:
     from ..api.convert import convert
     from ..io.atomic import cannot_write
 
@@ -68,5 +69,5 @@ def _code(job: Job, arguments: dict[str, Any]) -> Written:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from None
-    written = convert(source, target, **arguments)
+    written = convert(source, target, options)
     return Written(written.bytes, written.pixels, before.st_size, before.st_mtime_ns)

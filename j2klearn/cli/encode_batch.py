@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..api.options import EncodeOptions
 from ..batch.jobs import Sources, read_list
 from ..batch.run import encode_batch
 from ..batch.summary import Summary
@@ -73,7 +74,7 @@ class _Bar:
         self._shown.update(summary.done - self._shown.n)
 
 
-def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dict[str, Any]]) -> int:
+def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], EncodeOptions]) -> int:
     sources: Sources = options.source
     if options.source == "-":
         sources = read_list(sys.stdin.buffer.read(), "the standard input")
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], dic
                 keep_suffix=options.keep_suffix,
                 force=options.force,
                 progress=bar,
-                **coding(options),
+                **coding(options).given(),
             )
     finally:  # whatever has stopped it
         if bar is not None and bar.summary.total:
@@ -110,7 +111,7 @@ def _tell(summary: Summary) -> None:
 def add_parser(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     parents: list[argparse.ArgumentParser],
-    coding: Callable[[argparse.Namespace], dict[str, Any]],
+    coding: Callable[[argparse.Namespace], EncodeOptions],
 ) -> None:
     """Add the command to those of the command line; `coding` turns its options into arguments of `encode`."""
     parser = commands.add_parser(

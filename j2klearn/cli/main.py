@@ -11,11 +11,13 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
 from ..api.convert import add_parser as add_convert
+from ..api.options import EncodeOptions
 from ..core.limits import MAX_PIXELS
 from ..errors import J2KError, OptionError, TruncatedWarning
 from .benchmark import add_parser as add_benchmark
@@ -86,71 +88,49 @@ def _single(values: list[float] | None) -> float | list[float] | None:
     return values[0] if values is not None and len(values) == 1 else values
 
 
-def _coding(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the keyword arguments of `encode` that the options are."""
-    return {
-        "bpp": _single(options.bpp),
-        "ratio": _single(options.ratio),
-        "psnr": _single(options.psnr),
-        "quality": options.quality,
-        "lossless": options.lossless,
-        "layers": options.layers,
-        "profile": options.profile,
-        "model": None if options.model == "none" else options.model,
-        "embed_model": options.embed_model,
-        "fallback": not options.no_fallback,
-        "effort": options.effort,
-        "bit_depth": options.bit_depth,
-        "levels": options.levels,
-        "tile_size": options.tile,
-        "progression": options.progression,
-        "plt": options.plt or None,
-        "tlm": options.tlm or None,
-        "threads": options.threads,
-        "max_pixels": options.max_pixels,
-    }
+def _coding(options: argparse.Namespace) -> EncodeOptions:
+    """Return the options of `encode` that the command line asks for."""
+    return EncodeOptions(
+        bpp=_single(options.bpp),
+        ratio=_single(options.ratio),
+        psnr=_single(options.psnr),
+        quality=options.quality,
+        lossless=options.lossless,
+        layers=options.layers,
+        profile=options.profile,
+        model=None if options.model == "none" else options.model,
+        embed_model=options.embed_model,
+        fallback=not options.no_fallback,
+        effort=options.effort,
+        bit_depth=options.bit_depth,
+        levels=options.levels,
+        tile_size=options.tile,
+        progression=options.progression,
+        plt=options.plt or None,
+        tlm=options.tlm or None,
+        threads=options.threads,
+        max_pixels=options.max_pixels,
+    )
 
 
 def _encode(options: argparse.Namespace) -> None:
-    from ..api.encode import encode
+    from ..api.encode import encode_with
+    from ..api.encode_file import encode_file_with
     from ..io import memory_map
     from ..io.atomic import write_whole
     from ..io.pictures import read_picture
 
-    large = (
-        memory_map.open_array(options.input) if options.profile == "ebcot" and options.psnr is None else None
-    )
-    if large is not None and math.prod(large.shape[:2]) >= memory_map.LARGE:
-        _encode_large(options, large)
-        return
-    image = read_picture(options.input)
+    coding = replace(_coding(options), jp2=not _is_raw(options.output))
+    image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
     bar = _Bar()
     try:
-        data = encode(
-            image,
-            **_coding(options),
-            jp2=not _is_raw(options.output),
-            progress=bar,
-        )
-    finally:
-        bar.close()
-    write_whole(options.output, data)
-    height, width = image.shape[:2]
-    print(f"{options.output}: {len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp")
-
-
-def _encode_large(options: argparse.Namespace, image: Any) -> None:
-    from ..api.encode_file import DEFAULT_TILE, encode_file
-
-    if options.effort:
-        raise OptionError("a picture as large as this is coded in parts, and with effort 0 alone")
-    coding = _coding(options)
-    for name in ("psnr", "quality", "profile", "max_pixels", "plt", "tlm", "fallback", "effort"):
-        del coding[name]
-    coding["tile_size"] = coding["tile_size"] or DEFAULT_TILE
-    bar = _Bar()
-    try:
-        size = encode_file(image, options.output, **coding, jp2=not _is_raw(options.output), progress=bar)
+        if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
+            size = encode_file_with(image, options.output, replace(coding, progress=bar))
+        else:
+            image = read_picture(options.input)
+            data = encode_with(image, replace(coding, progress=bar))
+            write_whole(options.output, data)
+            size = len(data)
     finally:
         bar.close()
     print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
@@ -222,7 +202,7 @@ def _models(options: argparse.Namespace) -> None:
 
 def _coding_parser() -> argparse.ArgumentParser:
     """Return the options of all commands that code."""
-    from ..api.encode import PROFILES
+    from ..api.options import PROFILES
     from ..core.targets import DEFAULT_RATIO
     from ..ebcot.effort import EFFORTS
     from ..ebcot.layout import PROGRESSIONS

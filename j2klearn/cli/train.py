@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
         "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
         "(validation.csv).",
-        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli.main train CONFIG ...",
+        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
     )
     parser.add_argument(
         "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"

@@ -14,32 +14,43 @@ from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transpor
 from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
 from ..core.noise_table import NoiseTable
 from ..core.picture import Picture
-from ..core.progress import Progress, silent
+from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import Targets
 from ..dequantisation.noise import measure
-from ..models.registry import finder
 from ..native import transport
 from ..transform.colour import planes
 from .layout import Layout
+from .made_file import MadeFile
 
 if TYPE_CHECKING:
     from ..models.model import Model
 
 __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
+_ALONE = Run()
+
 #: OpenJPEG takes samples of 24 bits: eight, `HEADROOM`, and these.
 _MAX_FRACTION_BITS = 14
 
 
 class Coder:
-    """Codes one picture, as often as asked to."""
+    """Codes one picture, as often as asked to.
+
+    Parameters
+    ----------
+    picture : Picture
+        What to code.
+    layout : Layout
+        How the codestream is laid out.
+    run : Run
+        Threads and progress.
+    """
 
     model: Model | None = None
-    progress: Progress = staticmethod(silent)
 
-    def __init__(self, picture: Picture, layout: Layout) -> None:
-        self.picture, self.layout = picture, layout
+    def __init__(self, picture: Picture, layout: Layout, run: Run = _ALONE) -> None:
+        self.picture, self.layout, self.run = picture, layout, run
 
     def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
         """Measure the quantisation noise in a codestream that `code` has returned; None where nobody asks for it.
@@ -63,8 +74,8 @@ class Coder:
 class OrdinaryCoder(Coder):
     """JPEG 2000 as OpenJPEG writes it."""
 
-    def __init__(self, picture: Picture, layout: Layout, *, reversible: bool) -> None:
-        super().__init__(picture, layout)
+    def __init__(self, picture: Picture, layout: Layout, run: Run = _ALONE, *, reversible: bool) -> None:
+        super().__init__(picture, layout, run)
         self.reversible = reversible
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
@@ -74,12 +85,13 @@ class OrdinaryCoder(Coder):
             signed=self.picture.signed,
             reversible=self.reversible,
             layer_bytes=tuple(budget),
+            threads=self.run.threads,
         )
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
         with transport.Encoder(parameters) as encoder:
             for index in range(self.picture.components):
                 encoder.put_samples(index, np.ascontiguousarray(samples[:, :, index], np.int32))
-            self.progress(0.1, "coding")
+            self.run.progress(0.1, "coding")
             return encoder.finish()
 
 
@@ -92,12 +104,13 @@ class LearnedCoder(Coder):
         layout: Layout,
         model: Model,
         targets: Targets,
+        run: Run = _ALONE,
         *,
-        embed_model: bool,
+        embed_model: bool = False,
     ) -> None:
         from ..models.transport_scales import transport_scales
 
-        super().__init__(picture, layout)
+        super().__init__(picture, layout, run)
         self.model: Model = model
         self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
@@ -135,16 +148,11 @@ class LearnedCoder(Coder):
         # levels 2 to 4 tell of it
         if not self.model.dequantises or self.layout.levels < 2:
             return None
-        from ..access.partial_codestream import PartialCodestream
-        from ..io.sources import open_source
-        from .learned_file import LearnedFile
-
-        whole = insert_comments(codestream, [self.descriptor.to_bytes()])
-        file = LearnedFile.open(PartialCodestream(open_source(whole)), finder(lambda: [self.model]))
+        file = MadeFile(insert_comments(codestream, [self.descriptor.to_bytes()]), self.model).learned
         assert file is not None
         header = file.header
         tiles = [header.tile_area(tile) for tile in range(header.tiles)]
-        layers = [file.coarse(layer, self.layout.threads) for layer in range(1, header.layers + 1)]
+        layers = [file.coarse(layer, self.run.threads) for layer in range(1, header.layers + 1)]
         codes = [
             [measure(bands[component], header.area, tiles) for bands in layers]
             for component in range(header.components)
@@ -161,7 +169,7 @@ class LearnedCoder(Coder):
         def advance(share: float) -> None:
             nonlocal done
             done += 0.8 * share * size / self.picture.components
-            self.progress(done, "lifting")
+            self.run.progress(done, "lifting")
 
         layout = self.layout
         area = layout.area(self.picture.height, self.picture.width)
@@ -170,7 +178,7 @@ class LearnedCoder(Coder):
         del whole  # at the size of a picture every copy counts
         while groups:
             size = len(groups[0])
-            components = analyse(groups.pop(0), area, layout.levels, self.model, layout.threads, advance)
+            components = analyse(groups.pop(0), area, layout.levels, self.model, self.run.threads, advance)
             while components:
                 yield self._flat(components.pop(0))
 
@@ -202,6 +210,7 @@ class LearnedCoder(Coder):
             reversible=False,
             layer_bytes=tuple(budget),
             fraction_bits=self.scale_bits,
+            threads=self.run.threads,
         )
         if again and not self.kept:
             self.kept = list(self.subbands())
@@ -210,7 +219,7 @@ class LearnedCoder(Coder):
             for index, flat in enumerate(source):
                 encoder.put_subbands(index, flat)
             if not again:
-                self.progress(0.8, "coding")
+                self.run.progress(0.8, "coding")
             codestream = encoder.finish()
         picture = self.picture
         return to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..core.targets import Targets
 from ..errors import OptionError
-from ..models.registry import finder
 from ..transform.colour import planes
 from .coders import LearnedCoder, OrdinaryCoder
-from .rate_control import PSNR_TOLERANCE, File
+from .made_file import MadeFile
+from .rate_control import PSNR_TOLERANCE, RateControl
 from .transform_choice import NOTE, best, hopeless, order
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _COUNTED = 1.08
 #: OpenJPEG leaves out what it thinks the least of, which may be the better of two evils.
 _FACTOR = 1.35
 
-#: What fitting saves of a file that has to reach a PSNR, before it is known better.
+#: What fitting saves of a control that has to reach a PSNR, before it is known better.
 _SAVED = 0.06
 
 
@@ -46,13 +46,13 @@ def check_effort(effort: int) -> None:
         raise OptionError(f"the effort is one of {', '.join(map(str, EFFORTS))}, not {effort!r}")
 
 
-def learned_file(file: File, targets: Targets, effort: int = 0) -> bytes:
+def learned_file(control: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
     """Return a file with the learned transform that meets the targets."""
-    data = file.made(targets)
-    return _fitted(file, data, targets) if effort >= 2 else data
+    file = control.made(targets)
+    return _fitted(control, file, targets) if effort >= 2 else file
 
 
-def measured(learned: File, targets: Targets, effort: int = 0) -> bytes:
+def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
     """Return the best of a learned file and of those with the wavelets of T.800, measuring no more than it takes.
 
     These are coded and decoded in a fraction of the time. The learned transform comes last, and is given up as soon as
@@ -60,8 +60,8 @@ def measured(learned: File, targets: Targets, effort: int = 0) -> bytes:
     """
     files, made = {}, {}
     for name in ("9-7", "5-3"):
-        other = OrdinaryCoder(learned.picture, learned.layout, reversible=name == "5-3")
-        files[name] = File(other, jp2=learned.jp2, progress=learned.progress, note=f"{NOTE}: {name}")
+        other = OrdinaryCoder(learned.picture, learned.layout, learned.run, reversible=name == "5-3")
+        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}")
         made[name] = files[name].made(targets)
     if targets.kind == "psnr":
         smallest = min(made.values(), key=len)
@@ -70,33 +70,35 @@ def measured(learned: File, targets: Targets, effort: int = 0) -> bytes:
             return smallest
         return min(learned_file(learned, targets, effort), smallest, key=len)
     layers = range(1, len(targets.values) + 1)
-    reached = {name: [file.reached(made[name], layer) for layer in layers] for name, file in files.items()}
-    data = learned_file(learned, targets, effort)
+    reached = {
+        name: [control.reached(made[name], layer) for layer in layers] for name, control in files.items()
+    }
+    file = learned_file(learned, targets, effort)
     found: dict[int, float] = {}
     for layer in order(len(layers)):
-        found[layer] = learned.reached(data, layer)
+        found[layer] = learned.reached(file, layer)
         if hopeless(found, reached):
             return made[best(reached)]
-    made["learned"] = data
+    made["learned"] = file
     return made[best({"learned": [found[layer] for layer in layers], **reached})]
 
 
-def _fitted(file: File, data: bytes, targets: Targets) -> bytes:
+def _fitted(control: RateControl, file: MadeFile, targets: Targets) -> MadeFile:
     """Return a learned file with coefficients fitted to the decoder, or the one that is there where none is better."""
-    coder = file.coder
+    coder = control.coder
     assert isinstance(coder, LearnedCoder)
-    fitting = _fitting(file, data)
+    fitting = _fitting(control, file)
     if targets.kind == "psnr":
-        return _fitted_to_psnr(file, data, targets, fitting)
+        return _fitted_to_psnr(control, file, targets, fitting)
     layers, size = range(1, len(targets.values) + 1), targets.values[-1]
-    bits = 8 * max(1.0, size - file.overhead(len(layers), size))
+    bits = 8 * max(1.0, size - control.overhead(len(layers), size))
 
-    def reached(data: bytes) -> float:
-        return sum(file.reached(data, layer) for layer in layers) / len(layers)
+    def reached(file: MadeFile) -> float:
+        return sum(control.reached(file, layer) for layer in layers) / len(layers)
 
-    def tried(slope: float, rounds: int) -> bytes:
+    def tried(slope: float, rounds: int) -> MadeFile:
         coder.use(fitting.fit(slope, rounds).components)
-        return file.made(targets)
+        return control.made(targets)
 
     fitting.start(bits / _COUNTED)
     slope, factor = fitting.slope, 1 / _FACTOR
@@ -111,41 +113,38 @@ def _fitted(file: File, data: bytes, targets: Targets) -> bytes:
             break
         else:  # the other way
             factor, turned = 1 / factor, True
-    return kept if most > reached(data) else data
+    return kept if most > reached(file) else file
 
 
-def _fitted_to_psnr(file: File, data: bytes, targets: Targets, fitting: Fitting) -> bytes:
-    assert isinstance(file.coder, LearnedCoder)
-    layers, kept, saved = len(targets.values), data, _SAVED
+def _fitted_to_psnr(control: RateControl, file: MadeFile, targets: Targets, fitting: Fitting) -> MadeFile:
+    assert isinstance(control.coder, LearnedCoder)
+    layers, kept, saved = len(targets.values), file, _SAVED
     for rounds in (_ROUNDS, _MORE):
         size = len(kept) * (1 - saved)
-        bits = 8 * max(1.0, size - file.overhead(layers, size)) / _COUNTED
+        bits = 8 * max(1.0, size - control.overhead(layers, size)) / _COUNTED
         if not fitting.slope:
             fitting.start(bits)
-        file.coder.use(fitting.fit(fitting.slope, rounds).components)
-        tried, saved = file.made(targets), 0.0
-        if len(tried) < len(kept) and file.reached(tried, layers) >= targets.values[-1] - PSNR_TOLERANCE:
+        control.coder.use(fitting.fit(fitting.slope, rounds).components)
+        tried, saved = control.made(targets), 0.0
+        if len(tried) < len(kept) and control.reached(tried, layers) >= targets.values[-1] - PSNR_TOLERANCE:
             kept = tried
     return kept
 
 
-def _fitting(file: File, data: bytes) -> Fitting:
-    from ..access.partial_codestream import PartialCodestream
-    from ..io.sources import open_source
+def _fitting(control: RateControl, file: MadeFile) -> Fitting:
     from .fitting import Fitting
-    from .learned_file import LearnedFile
 
-    coder = file.coder
+    coder = control.coder
     assert isinstance(coder, LearnedCoder)
-    learned = LearnedFile.open(PartialCodestream(open_source(data)), finder(lambda: [coder.model]))
+    learned = file.learned
     assert learned is not None
     return Fitting(
-        planes(file.picture),
+        planes(control.picture),
         coder.components(),
         model=coder.model,
         groups=coder.descriptor.groups,
-        ict=file.picture.ict,
+        ict=control.picture.ict,
         lattice=learned.lattice,
         scales=coder.scales,
-        noise=[learned.noise_map(index) for index in range(file.picture.components)],
+        noise=[learned.noise_map(index) for index in range(control.picture.components)],
     )

@@ -36,21 +36,92 @@ _TILE_MARKERS = 14
 
 @dataclass(frozen=True)
 class Layout:
-    """How the codestream is laid out, whatever the transform."""
+    """How the codestream is laid out, whatever the transform.
 
-    levels: int
-    codeblock_size: tuple[int, int]
-    precincts: tuple[tuple[int, int], ...]
-    progression: str
-    tile_size: tuple[int, int] | None
-    offset: tuple[int, int]
-    tile_offset: tuple[int, int]
-    mode_switches: int
-    sop: bool
-    eph: bool
-    plt: bool
-    tlm: bool
-    threads: int
+    Attributes
+    ----------
+    levels : int
+        Decomposition levels.
+    codeblock_size : (int, int)
+        Height and width of code-blocks.
+    precincts : tuple of (int, int)
+        Heights and widths of precincts from the finest resolution on; the largest where empty.
+    progression : str
+        One of `PROGRESSIONS`.
+    tile_size : (int, int) or None
+        Height and width of tiles; one tile without it.
+    offset, tile_offset : (int, int)
+        ``(y0, x0)`` of the picture and of the tile grid on the reference grid.
+    mode_switches : int
+        Code-block style (T.800 Table A.19).
+    sop, eph, plt, tlm : bool
+        Marker segments to write.
+    """
+
+    levels: int = DEFAULT_LEVELS
+    codeblock_size: tuple[int, int] = (64, 64)
+    precincts: tuple[tuple[int, int], ...] = ()
+    progression: str = "LRCP"
+    tile_size: tuple[int, int] | None = None
+    offset: tuple[int, int] = (0, 0)
+    tile_offset: tuple[int, int] = (0, 0)
+    mode_switches: int = 0
+    sop: bool = False
+    eph: bool = False
+    plt: bool = False
+    tlm: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        height: int,
+        width: int,
+        *,
+        levels: int | None = None,
+        tile_size: int | tuple[int, int] | None = None,
+        offset: tuple[int, int] = (0, 0),
+        tile_offset: tuple[int, int] = (0, 0),
+        codeblock_size: tuple[int, int] = (64, 64),
+        precincts: Sequence[tuple[int, int]] = (),
+        progression: str | None = None,
+        mode_switches: int = 0,
+        sop: bool = False,
+        eph: bool = False,
+        plt: bool | None = None,
+        tlm: bool | None = None,
+    ) -> Layout:
+        """Check the options of `j2klearn.encode` that lay out the codestream, and fill in what is not given.
+
+        Raises
+        ------
+        OptionError
+            If one is out of range.
+        """
+        tiles = None if tile_size is None else pair("tile_size", tile_size, 1, 2**31 - 1)
+        if progression is None:
+            progression = "LRCP" if tiles is None else "RPCL"
+        if progression.upper() not in PROGRESSIONS:
+            raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
+        if levels is not None and (not isinstance(levels, int) or not 0 <= levels <= MAX_LEVELS):
+            raise OptionError(f"the number of levels is 0 to {MAX_LEVELS}, not {levels!r}")
+        layout = cls(
+            levels=levels or 0,
+            codeblock_size=pair("codeblock_size", codeblock_size, 4, 1024),
+            precincts=tuple(pair("precincts", size, 1, 32768) for size in precincts),
+            progression=progression.upper(),
+            tile_size=tiles,
+            offset=pair("offset", offset, 0, 2**31 - 1),
+            tile_offset=pair("tile_offset", tile_offset, 0, 2**31 - 1),
+            mode_switches=mode_switches,
+            sop=sop,
+            eph=eph,
+            plt=tiles is not None if plt is None else plt,
+            tlm=tiles is not None if tlm is None else tlm,
+        )
+        if levels is None:
+            best = default_levels(layout.area(height, width), layout.tile_offset, layout.tile_size)
+            layout = replace(layout, levels=best)
+        return layout
 
     def area(self, height: int, width: int) -> Rect:
         """Return what a picture of that size covers on the reference grid."""
@@ -122,7 +193,6 @@ class Layout:
             eph=self.eph,
             plt=self.plt or self.divided,
             tlm=self.tlm and not self.divided,
-            threads=self.threads,
             **special,
         )
 

@@ -9,16 +9,15 @@ import numpy as np
 
 from ..codestream.main_header import insert_comments
 from ..codestream.tile_parts import EOC, arrange
-from ..core.progress import Progress
 from ..core.targets import Targets
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
 from ..layers import plt_bytes
-from ..metrics.psnr import psnr
 from ..native import library
 from .coders import Coder
+from .made_file import MadeFile
 
-__all__ = ["PSNR_TOLERANCE", "File", "header_overhead"]
+__all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 
 #: A file for `psnr` is right within this many dB.
 PSNR_TOLERANCE = 0.05
@@ -26,21 +25,32 @@ _PSNR_ROUNDS = 12
 _PSNR_STEP = 5e-4
 
 
-class File:
-    """Makes files of what a coder codes: of one size, or tried until a PSNR is met."""
+class RateControl:
+    """Makes files of what a coder codes: of one size, or tried until a PSNR is met.
 
-    def __init__(self, coder: Coder, *, jp2: bool, progress: Progress, note: str = "") -> None:
-        self.coder, self.jp2, self.progress, self.note = coder, jp2, progress, note
-        self.picture, self.layout = coder.picture, coder.layout
+    Parameters
+    ----------
+    coder : Coder
+        What codes the picture.
+    jp2 : bool
+        Make JP2 files; else bare codestreams.
+    note : str
+        A comment for people.
+    """
+
+    def __init__(self, coder: Coder, *, jp2: bool = True, note: str = "") -> None:
+        self.coder, self.jp2, self.note = coder, jp2, note
+        self.picture, self.layout, self.run = coder.picture, coder.layout, coder.run
         self.area = self.layout.area(self.picture.height, self.picture.width)
-        coder.progress = progress
 
-    def finished(self, codestream: bytes) -> bytes:
+    def finished(self, codestream: bytes) -> MadeFile:
+        """Return the file of a codestream: with comments, marker segments and boxes."""
         payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
         codestream = insert_comments(codestream, payloads, self.note)
-        return wrapped(codestream, self.picture) if self.jp2 else codestream
+        data = wrapped(codestream, self.picture) if self.jp2 else codestream
+        return MadeFile(data, self.coder.model)
 
     def overhead(self, layers: int, size: float) -> int:
         """Bytes of a file of about `size` bytes that OpenJPEG's rate control does not count."""
@@ -50,35 +60,31 @@ class File:
         note = len(self.note) + 6 if self.note else 0
         return head + header_overhead(self.coder, layers, tiles) + note + parts
 
-    def code(self, layer_bytes: Sequence[float], *, again: bool) -> bytes:
+    def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
         """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
         overhead = self.overhead(len(layer_bytes), layer_bytes[-1])
         budget = [max(1.0, size - overhead) if size else 0.0 for size in layer_bytes]
         return self.finished(self.coder.code(budget, again=again))
 
-    def reached(self, data: bytes, layers: int) -> float:
+    def reached(self, file: MadeFile, layers: int) -> float:
         """Return the PSNR in dB that a reader gets from the first `layers` layers."""
-        from ..api.decode import decode
+        return file.psnr(self.picture, layers, self.run.threads)
 
-        decoded = decode(
-            data, layers=layers, threads=self.layout.threads, max_pixels=None, model=self.coder.model
-        )
-        return psnr(self.picture.samples, decoded, self.picture.bit_depth)
-
-    def made(self, targets: Targets) -> bytes:
+    def made(self, targets: Targets) -> MadeFile:
         """Return a file that meets the targets."""
         return self.at_size(targets.values) if targets.kind == "bytes" else self.at_psnr(targets.values)
 
-    def at_size(self, layer_bytes: Sequence[float]) -> bytes:
+    def at_size(self, layer_bytes: Sequence[float]) -> MadeFile:
+        """Return a file whose layers end at the given sizes in bytes; 0 for everything."""
         again = self.layout.plt and not self.layout.divided
-        data = self.code(layer_bytes, again=again)
-        if again and layer_bytes[-1] and len(data) > layer_bytes[-1]:
+        file = self.code(layer_bytes, again=again)
+        if again and layer_bytes[-1] and len(file) > layer_bytes[-1]:
             # its size is known once it is written; the highest layer makes room, for files of fewer go without it
-            most = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(data)))
+            most = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(file.data)))
             return self.code([min(size, most) for size in layer_bytes], again=False)
-        return data
+        return file
 
-    def at_psnr(self, wanted: Sequence[float]) -> bytes:
+    def at_psnr(self, wanted: Sequence[float]) -> MadeFile:
         """Find the sizes at which the layers reach the PSNRs wanted.
 
         PSNR is close to linear in the logarithm of the size, so every layer is led to its target by the line through
@@ -88,14 +94,14 @@ class File:
         smallest, largest = float(self.overhead(len(wanted), 0.0) + 200), 2.0 * raw
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
-        best, best_miss = b"", math.inf
+        best, best_miss = None, math.inf
         for round_ in range(_PSNR_ROUNDS):
-            self.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
-            data = self.code(sizes, again=True)
-            reached = [self.reached(data, layer) for layer in range(1, len(wanted) + 1)]
+            self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
+            file = self.code(sizes, again=True)
+            reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
             misses = [abs(db - goal) for db, goal in zip(reached, wanted, strict=True)]
             if max(misses) < best_miss:
-                best, best_miss = data, max(misses)
+                best, best_miss = file, max(misses)
             if best_miss <= PSNR_TOLERANCE:
                 break
             for layer, (size, db) in enumerate(zip(sizes, reached, strict=True)):
@@ -109,6 +115,7 @@ class File:
             if all(abs(new / old - 1) < _PSNR_STEP for new, old in zip(following, sizes, strict=True)):
                 break  # the layers of a small picture come in steps: there is nothing between the last two tries
             sizes = following
+        assert best is not None
         return best
 
 

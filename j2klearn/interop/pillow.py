@@ -10,7 +10,8 @@ from PIL import Image, ImageFile
 
 from ..access.partial_codestream import PartialCodestream
 from ..api.decode import decode
-from ..api.encode import encode
+from ..api.encode import encode_with
+from ..api.options import EncodeOptions
 from ..core.geometry import Rect
 from ..errors import InputError, OptionError, UnsupportedError
 from ..io.sources import open_source
@@ -170,8 +171,7 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
     resolutions = info.get("num_resolutions", 0)
     precinct = _pair(info.get("precinct_size"))
     bare = name.lower().endswith((".j2k", ".j2c", ".jpc")) or info.get("no_jp2", False)
-    data = encode(
-        _samples(picture, signed=bool(info.get("signed", False))),
+    options = EncodeOptions(
         **_rate(info),
         model=info.get("model", "auto"),
         embed_model=bool(info.get("embed_model", False)),
@@ -188,6 +188,7 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
         plt=bool(info.get("plt", False)),
         jp2=not bare,
     )
+    data = encode_with(_samples(picture, signed=bool(info.get("signed", False))), options)
     comment = info.get("comment")
     stream.write(
         add_metadata(

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.picture import Picture
-from ..core.progress import Progress, silent
+from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
-from ..core.threads import default_threads
 from ..errors import OptionError
 from ..metrics.psnr import psnr
 from ..transform.colour import pixels, planes, reversible_planes
@@ -128,9 +127,7 @@ def encode_picture(
     picture: Picture,
     model: EntropyModel,
     target: Target,
-    *,
-    threads: int | None = None,
-    progress: Progress | None = None,
+    run: Run,
 ) -> bytes:
     """Return the file of a picture.
 
@@ -142,10 +139,8 @@ def encode_picture(
         Which codes it, for lossless pictures or others as the target is.
     target : Target
         What is to be met.
-    threads : int, optional
-        Threads to use; all processors if not given.
-    progress : callable, optional
-        Called with the share of the work done, 0 to 1, and the name of the stage.
+    run : Run
+        Threads and progress.
 
     Raises
     ------
@@ -154,20 +149,18 @@ def encode_picture(
     ModelError
         If the entropy model's transform is not installed.
     """
-    threads = default_threads() if threads is None else threads
-    report = progress or silent
-    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, threads, report)
+    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, run)
     data = job.made(target)
-    report(1.0, "done")
+    run.progress(1.0, "done")
     return data
 
 
 class _Job:
     """A picture on its way into a file."""
 
-    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
+    def __init__(self, picture: Picture, model: EntropyModel, run: Run) -> None:
         self.picture, self.model = picture, model
-        self.threads, self.progress = threads, progress
+        self.threads, self.progress = run.threads, run.progress
         self.shape = (picture.height, picture.width)
         self.levels = model.levels(self.shape)
 
@@ -223,14 +216,14 @@ class _Quantised:
 
 
 class _Lossy(_Job):
-    def __init__(self, picture: Picture, model: EntropyModel, threads: int, progress: Progress) -> None:
-        super().__init__(picture, model, threads, progress)
-        self.transform = transform_of(model.config, model.beside, ict=picture.ict, threads=threads)
+    def __init__(self, picture: Picture, model: EntropyModel, run: Run) -> None:
+        super().__init__(picture, model, run)
+        self.transform = transform_of(model.config, model.beside, ict=picture.ict, threads=run.threads)
         named = model.config.get("dequantiser")
         self.restorer = None if named is None else named_model(named, model.beside)
         self.planes = planes(picture)
         self.coefficients = self.transform.analyse(
-            self.planes, self.levels, lambda share: progress(_ANALYSED * share, "lifting")
+            self.planes, self.levels, lambda share: run.progress(_ANALYSED * share, "lifting")
         )
         if self.restorer is None:
             self.planes = np.empty(0, np.float32)  # at the size of a picture every copy counts

@@ -46,7 +46,7 @@ def restore(planes: NDArray[np.float32], noise: Sequence[int], model: Model, *, 
     planes : ndarray, shape (C, H, W), float32
         Components at full resolution, in units of 8-bit grey levels.
     noise : sequence of int
-        The code of each component (`j2klearn.dequantisation.noise.NoiseTable`); 0 for those that stay as they are.
+        The code of each component (`j2klearn.core.noise_table.NoiseTable`); 0 for those that stay as they are.
     model : Model
         The transform model that has the network.
     ict : bool

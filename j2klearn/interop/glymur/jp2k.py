@@ -14,7 +14,8 @@ from glymur.jp2box import ImageHeaderBox
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from ...api.encode import encode
+from ...api.encode import encode_with
+from ...api.options import EncodeOptions
 from ...core.geometry import Rect
 from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
 from ...core.picture import Picture
@@ -207,8 +208,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
     def _coded(self, image: NDArray[Any], model: Model) -> bytes:
         picture = self._picture(image)
-        return encode(
-            image,
+        options = EncodeOptions(
             ratio=None if self._cratios is None else [float(ratio) for ratio in self._cratios],
             psnr=None if self._psnr is None else [float(value) for value in self._psnr],
             model=model,
@@ -233,6 +233,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             threads=glymur.get_option("lib.num_threads"),
             max_pixels=self.max_pixels,
         )
+        return encode_with(image, options)
 
     def _define_channels(self, path: Path, shape: tuple[int, ...]) -> None:
         """Add a channel-definition box to an ordinary JP2 file whose components are not all colours."""

@@ -254,7 +254,7 @@ class CrossNetwork(nn.Module):
         start : Start, optional
             What it begins with.
         told : Tensor, shape (N, 1, 1, 1), optional
-            The plane of the quantiser step, see `j2klearn.neural.context.features.scalar_planes`.
+            The plane of the quantiser step, see `j2klearn.neural.integer.companding.scalar_planes`.
         """
         state = self.prediction.start(bands[0]) if start is None else start.state
         predicted = None if start is None else start.predicted

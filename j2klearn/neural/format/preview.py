@@ -53,22 +53,7 @@ def make_preview(picture: Picture, budget: int) -> Preview:
     side, levels = next((side, levels) for least, side, levels in _SIZES if budget >= least)
     small = Picture(_reduced(picture, side), component_transform=None)
     levels = min(levels, min(small.height, small.width).bit_length() - 1)
-    layout = Layout(
-        levels=levels,
-        codeblock_size=(64, 64),
-        precincts=(),
-        progression="LRCP",
-        tile_size=None,
-        offset=(0, 0),
-        tile_offset=(0, 0),
-        mode_switches=0,
-        sop=False,
-        eph=False,
-        plt=False,
-        tlm=False,
-        threads=1,
-    )
-    coder = OrdinaryCoder(small, layout, reversible=True)
+    coder = OrdinaryCoder(small, Layout(levels), reversible=True)
     return Preview(marked(_fitted(coder, budget)), small.height, small.width, small.components)
 
 

@@ -131,7 +131,7 @@ class CrossCodec(nn.Module):
         return indices, coded, [torch.asinh(band) for band in coded]
 
     def _told(self, step: Tensor, like: Tensor) -> Tensor | None:
-        """Return the plane of the quantiser step as `j2klearn.neural.context.features.scalar_planes` has it."""
+        """Return the plane of the quantiser step as `j2klearn.neural.integer.companding.scalar_planes` has it."""
         if not self.is_told:
             return None
         code = torch.round(16 * torch.log2(step))

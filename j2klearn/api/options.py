@@ -1,0 +1,219 @@
+"""The options of `encode` as one object, checked: what command line, batches and other interfaces hand on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.limits import MAX_PIXELS
+from ..core.picture import Picture
+from ..core.progress import Progress
+from ..core.run import Run
+from ..core.targets import Number, Targets, read_targets
+from ..ebcot.layout import Layout
+from ..errors import OptionError
+from ..models.registry import DEFAULT_MODEL, resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..models.model import Model
+    from ..neural.encode import Target
+    from ..neural.entropy_model import EntropyModel
+
+__all__ = ["PROFILES", "EncodeOptions"]
+
+#: Ways to code coefficients.
+PROFILES = ("ebcot", "neural")
+
+#: Marks of options: for the EBCOT profile alone, for pictures in memory alone, without effect on the file.
+_EBCOT, _IN_MEMORY, _SILENT = ({mark: True} for mark in ("ebcot", "in memory", "silent"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions:
+    """The keyword arguments of `j2klearn.encode`, with its defaults; see there for what they mean.
+
+    Raises
+    ------
+    OptionError
+        If the profile is unknown, or an option that it does not support differs from its default.
+    """
+
+    bpp: Number | Sequence[Number] | None = None
+    ratio: Number | Sequence[Number] | None = None
+    psnr: Number | Sequence[Number] | None = field(default=None, metadata=_IN_MEMORY)
+    quality: Number | None = field(default=None, metadata=_IN_MEMORY)
+    lossless: bool = False
+    layers: int = field(default=1, metadata=_EBCOT)
+    profile: str = field(default="ebcot", metadata=_IN_MEMORY)
+    model: str | Path | Model | EntropyModel | None = "auto"
+    wavelet: str | None = field(default=None, metadata=_EBCOT)
+    embed_model: bool = field(default=False, metadata=_EBCOT)
+    fallback: bool = True
+    effort: int = field(default=0, metadata=_EBCOT | _IN_MEMORY)
+    bit_depth: int | None = None
+    colorspace: str | None = None
+    alpha: bool | None = None
+    component_transform: bool | None = None
+    levels: int | None = field(default=None, metadata=_EBCOT)
+    tile_size: int | tuple[int, int] | None = field(default=None, metadata=_EBCOT)
+    offset: tuple[int, int] = field(default=(0, 0), metadata=_EBCOT | _IN_MEMORY)
+    tile_offset: tuple[int, int] = field(default=(0, 0), metadata=_EBCOT | _IN_MEMORY)
+    codeblock_size: tuple[int, int] = field(default=(64, 64), metadata=_EBCOT)
+    precincts: Sequence[tuple[int, int]] = field(default=(), metadata=_EBCOT)
+    progression: str | None = field(default=None, metadata=_EBCOT)
+    mode_switches: int = field(default=0, metadata=_EBCOT | _IN_MEMORY)
+    sop: bool = field(default=False, metadata=_EBCOT | _IN_MEMORY)
+    eph: bool = field(default=False, metadata=_EBCOT | _IN_MEMORY)
+    plt: bool | None = field(default=None, metadata=_EBCOT)
+    tlm: bool | None = field(default=None, metadata=_EBCOT)
+    jp2: bool = field(default=True, metadata=_EBCOT)
+    threads: int | None = field(default=None, metadata=_SILENT)
+    max_pixels: int | None = field(default=MAX_PIXELS, metadata=_SILENT)
+    progress: Progress | None = field(default=None, metadata=_SILENT)
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
+        if not self.neural:
+            if self.quality is not None:
+                raise OptionError("quality goes with profile='neural': others take bpp, ratio or psnr")
+            return
+        for name, default, value in self._changed(_EBCOT):
+            raise OptionError(f"the neural profile has no {name}: it has to be {default!r}, not {value!r}")
+
+    def _changed(self, mark: Mapping[str, bool]) -> Iterator[tuple[str, Any, Any]]:
+        """Yield name, default and value of the options with a mark that differ from their defaults."""
+        for option in dataclasses.fields(self):
+            value, default = getattr(self, option.name), option.default
+            if mark.keys() <= option.metadata.keys() and value != default and (value or default):
+                yield option.name, default, value
+
+    def check_in_parts(self) -> None:
+        """Raise `OptionError` if an option is for pictures in memory alone, and not for those coded in parts."""
+        for name, _, value in self._changed(_IN_MEMORY):
+            raise OptionError(f"a picture that is coded in parts takes no {name}, and {value!r} is asked for")
+
+    @property
+    def neural(self) -> bool:
+        """The profile is the neural one."""
+        return self.profile == "neural"
+
+    @property
+    def run(self) -> Run:
+        """Threads, progress and the limit of pixels."""
+        return Run.of(self.threads, self.progress, self.max_pixels)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, by name: arguments for another such object."""
+        values = (
+            (option.name, getattr(self, option.name), option.default) for option in dataclasses.fields(self)
+        )
+        return {name: value for name, value, default in values if value != default}
+
+    def of_file(self) -> Mapping[str, Any]:
+        """Return the options that make a difference to the file, by name."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in dataclasses.fields(self)
+            if not _SILENT.keys() <= option.metadata.keys()
+        }
+
+    def picture(self, image: ArrayLike) -> Picture:
+        """Return the picture to code.
+
+        Raises
+        ------
+        InputError
+            If it cannot be coded.
+        OptionError
+            If `bit_depth`, `colorspace`, `alpha` or `component_transform` do not fit it.
+        """
+        return Picture(
+            image,
+            self.bit_depth,
+            colorspace=self.colorspace,
+            alpha=self.alpha,
+            component_transform=self.component_transform,
+        )
+
+    def layout(self, height: int, width: int) -> Layout:
+        """Return how the codestream of a picture is laid out; see `Layout.read`."""
+        return Layout.read(
+            height,
+            width,
+            levels=self.levels,
+            tile_size=self.tile_size,
+            offset=self.offset,
+            tile_offset=self.tile_offset,
+            codeblock_size=self.codeblock_size,
+            precincts=self.precincts,
+            progression=self.progression,
+            mode_switches=self.mode_switches,
+            sop=self.sop,
+            eph=self.eph,
+            plt=self.plt,
+            tlm=self.tlm,
+        )
+
+    def targets(self, pixels: int, raw_bytes: float) -> Targets:
+        """Return the targets of the quality layers; see `read_targets`."""
+        return read_targets(
+            pixels=pixels,
+            raw_bytes=raw_bytes,
+            bpp=self.bpp,
+            ratio=self.ratio,
+            psnr=self.psnr,
+            lossless=self.lossless,
+            layers=self.layers,
+        )
+
+    def neural_target(self, pixels: int, raw_bytes: float) -> Target:
+        """Return the target of the neural profile; see `j2klearn.neural.encode.read_target`."""
+        from ..neural.encode import read_target
+
+        return read_target(
+            pixels=pixels,
+            raw_bytes=raw_bytes,
+            quality=self.quality,
+            bpp=self.bpp,
+            ratio=self.ratio,
+            psnr=self.psnr,
+            lossless=self.lossless,
+        )
+
+    def entropy_model(self) -> EntropyModel:
+        """Return the entropy model of the neural profile; see `j2klearn.neural.encode.find_model`."""
+        from ..neural.encode import find_model
+
+        return find_model(self.model, lossless=self.lossless)
+
+    def transform(self) -> Model | str:
+        """Return the learned transform of the EBCOT profile, or the name of a wavelet of T.800.
+
+        Raises
+        ------
+        OptionError
+            If `model`, `wavelet`, `lossless` and `embed_model` contradict each other.
+        ModelError
+            If the model is not installed, or its file is damaged.
+        """
+        if self.model is None:
+            if self.embed_model:
+                raise OptionError("embed_model needs a model, and model is None")
+            if self.wavelet not in (None, "9-7", "5-3"):
+                raise OptionError(f"the wavelet is 9-7 or 5-3, not {self.wavelet!r}")
+            if self.lossless and self.wavelet == "9-7":
+                raise OptionError("the 9-7 is not lossless: the 5-3 is")
+            return "5-3" if self.lossless or self.wavelet == "5-3" else "9-7"
+        if self.wavelet is not None:
+            raise OptionError("wavelet needs model=None: a model has its own")
+        if self.lossless:
+            raise OptionError(
+                "lossless coding with a learned model is not there yet: use model=None (the 5/3)"
+            )
+        return resolve(DEFAULT_MODEL if isinstance(self.model, str) and self.model == "auto" else self.model)

@@ -1,0 +1,63 @@
+"""A file that the encoder has made: opened once, and asked what a reader gets from it."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from ..access.partial_codestream import PartialCodestream
+from ..core.request import ReadRequest
+from ..core.run import Run
+from ..io.sources import open_source
+from ..metrics.psnr import psnr
+from ..models.registry import finder
+from .learned_file import LearnedFile
+from .reader import read
+
+if TYPE_CHECKING:
+    from ..core.picture import Picture
+    from ..models.model import Model
+
+__all__ = ["MadeFile"]
+
+
+class MadeFile:
+    """A JP2 file or a codestream that the encoder has made.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    model : Model or None
+        The learned transform that it was made with.
+    """
+
+    def __init__(self, data: bytes, model: Model | None) -> None:
+        self.data, self._model = data, model
+        self._psnr: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @functools.cached_property
+    def codestream(self) -> PartialCodestream:
+        """The codestream in the file."""
+        return PartialCodestream(open_source(self.data))
+
+    @functools.cached_property
+    def learned(self) -> LearnedFile | None:
+        """What the learned-transform segment says; None without one."""
+        if self._model is None:
+            return None
+        model = self._model
+        return LearnedFile.open(self.codestream, finder(lambda: [model]))
+
+    def psnr(self, picture: Picture, layers: int, threads: int) -> float:
+        """Return the PSNR in dB over all samples of `picture` that a reader gets from the first layers."""
+        if layers not in self._psnr:
+            request = ReadRequest(
+                self.codestream.header.area, layers=min(layers, self.codestream.header.layers)
+            )
+            decoded, _ = read(self.codestream, self.learned, request, Run(threads))
+            self._psnr[layers] = psnr(picture.samples, decoded, picture.bit_depth)
+        return self._psnr[layers]

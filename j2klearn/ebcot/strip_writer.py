@@ -1,0 +1,214 @@
+"""Coding of a picture larger than memory: a row of tiles at a time, straight into a file."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codestream.main_header import comment_segments, main_header_end, read_main_header
+from ..codestream.tile_parts import EOC, TilePartWriter
+from ..core.geometry import Rect
+from ..core.picture import Picture
+from ..core.run import Run
+from ..core.subbands import Subbands
+from ..core.targets import Targets
+from ..errors import InputError, J2KError
+from ..jp2 import boxes
+from ..jp2.boxes import wrapped
+from ..transform.colour import planes
+from ..transform.strips import StripAnalysis
+from .coders import Coder, LearnedCoder
+from .encode import coder_of
+from .layout import Layout
+from .rate_control import header_overhead
+
+if TYPE_CHECKING:
+    from ..models.model import Model
+
+__all__ = ["ArrayLike", "StripWriter", "rows_of"]
+
+_SIZ_GRID = 8  # offset of Xsiz in a codestream
+
+
+class ArrayLike(Protocol):
+    """What can be written: an array in memory, in a file or in parts (numpy, memory maps, zarr, dask, h5py)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+def rows_of(source: ArrayLike, start: int, end: int) -> NDArray[Any]:
+    """Return some rows of a source.
+
+    Raises
+    ------
+    InputError
+        If the source, which may be a file or a server, fails, or returns another shape.
+    """
+    try:
+        rows = np.asarray(source[start:end])
+    except (J2KError, MemoryError):
+        raise
+    except Exception as error:  # arrays raise what they like
+        raise InputError(
+            f"the rows {start} to {end} of the picture cannot be read: {error or type(error).__name__}"
+        ) from error
+    if rows.shape != (end - start, *source.shape[1:]):
+        raise InputError(
+            f"the picture says that it has the shape {tuple(source.shape)}, and its rows {start} to {end} have "
+            f"{rows.shape}"
+        )
+    return rows
+
+
+class StripWriter:
+    """Writes one picture to a file, a row of tiles at a time.
+
+    Parameters
+    ----------
+    source : array_like, shape (H, W) or (H, W, C)
+        The samples.
+    picture : callable
+        Makes a picture of rows of samples.
+    layout, transform, targets, run, embed_model, jp2
+        As in `j2klearn.ebcot.encode.encode_picture`; the layout has tiles, the targets are bytes.
+    """
+
+    def __init__(
+        self,
+        source: ArrayLike,
+        picture: Callable[[NDArray[Any]], Picture],
+        layout: Layout,
+        transform: Model | str,
+        targets: Targets,
+        run: Run,
+        *,
+        embed_model: bool,
+        jp2: bool,
+    ) -> None:
+        self.source, self.picture, self.layout = source, picture, layout
+        self.transform, self.targets, self.run = transform, targets, run
+        self.embed_model, self.jp2 = embed_model, jp2
+        self.shape = shape = tuple(int(side) for side in source.shape)
+        self.area = layout.area(*shape[:2])
+        assert layout.tile_size is not None
+        self.height, width = layout.tile_size
+        self.across = -(-self.area.width // width)
+        self.overhead: int | None = None
+
+    def write(self, path: Path, sample: Picture) -> int:
+        """Code everything and write the file; return its size in bytes.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        sample : Picture
+            Some rows, for what JP2 boxes have to say.
+        """
+        head = b""
+        noises: list[NDArray[np.uint8] | None] = []
+        coder: Coder | None = None
+        writer: TilePartWriter | None = None
+        try:
+            for number, (coder, strip) in enumerate(self._strips()):
+                codestream = coder.code(self._budget(coder, strip))
+                noises.append(coder.noise(codestream))
+                if writer is None:
+                    head = self._main_header(codestream)
+                    header = read_main_header(head + codestream[len(head) : len(head) + 2])
+
+                    def spool() -> BinaryIO:
+                        return tempfile.TemporaryFile(dir=path.parent, prefix=f".{path.name}.")
+
+                    writer = TilePartWriter(header, plt=self.layout.plt, tlm=self.layout.tlm, spool=spool)
+                start = number * self.across
+                writer.add(codestream, lambda tile, start=start: tile + start)  # type: ignore[misc]
+                self.run.progress((strip.y1 - self.area.y0) / self.area.height, "coding")
+            assert writer is not None
+            assert coder is not None
+            measured = [noise for noise in noises if noise is not None]
+            payloads = coder.payloads(np.concatenate(measured, 2) if measured else None)
+            head += writer.tlm_segments() + comment_segments(payloads)
+            size = len(head) + writer.size() + len(EOC)
+            with path.open("wb") as out:
+                if self.jp2:
+                    before = boxes.resized(wrapped(b"", sample), *self.shape[:2])
+                    out.write(before[: -len(boxes.codestream_header(0))] + boxes.codestream_header(size))
+                out.write(head)
+                writer.write(out)
+                out.write(EOC)
+                return out.tell()
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def _budget(self, coder: Coder, strip: Rect) -> list[float]:
+        """Return what OpenJPEG may spend on a strip up to each layer.
+
+        What tile-parts need beside their packets is spread by area: a last row of low tiles would have little left.
+        """
+        layers = len(self.targets.values)
+        share = strip.size / self.area.size
+        components = coder.picture.components
+        tiles = len(self.layout.tiles(self.area))
+        once = header_overhead(coder, layers, tiles) + (len(wrapped(b"", coder.picture)) if self.jp2 else 0)
+        if self.overhead is None:
+            self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
+        once += self.overhead
+        return [max(1.0, share * (size - once)) if size else 0.0 for size in self.targets.values]
+
+    def _strips(self) -> Iterator[tuple[Coder, Rect]]:
+        """Yield a coder for each row of tiles, and what it covers."""
+        tops = range(self.area.y0, self.area.y1, self.height)
+        strips = [Rect(y, self.area.x0, min(y + self.height, self.area.y1), self.area.x1) for y in tops]
+        groups: list[tuple[slice, StripAnalysis]] = []
+        waiting: list[tuple[Coder, Rect]] = []
+        for strip in strips:
+            picture = self.picture(rows_of(self.source, strip.y0, strip.y1))
+            layout = self.layout.at((strip.y0, strip.x0))
+            share = strip.size / self.area.size
+            part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))
+            coder = coder_of(
+                picture, layout, self.transform, part_targets, self.run, embed_model=self.embed_model
+            )
+            if not isinstance(coder, LearnedCoder):
+                yield coder, strip
+                continue
+            if not groups:
+                groups = [
+                    (group, StripAnalysis(self.area, layout.levels, coder.model, self.run.threads))
+                    for group in coder.descriptor.groups
+                ]
+            whole = planes(picture)
+            for group, analysis in groups:
+                analysis.push(whole[group])
+            del whole, picture
+            waiting.append((coder, strip))
+            while waiting and all(analysis.has(waiting[0][1]) for _, analysis in groups):
+                done, at = waiting.pop(0)
+                assert isinstance(done, LearnedCoder)
+                bands: list[Subbands] = [part for _, analysis in groups for part in analysis.take(at)]
+                done.use(bands)
+                yield done, at
+
+    def _main_header(self, codestream: bytes) -> bytes:
+        """Return the main header of the whole picture, from that of its first strip."""
+        end = main_header_end(lambda at, size: codestream[at : at + size], len(codestream))
+        out = bytearray(codestream[:end])
+        assert self.layout.tile_size is not None
+        height, width = self.layout.tile_size
+        grid = (self.area.x1, self.area.y1, self.area.x0, self.area.y0, width, height, 0, 0)
+        struct.pack_into(">8I", out, _SIZ_GRID, *grid)
+        return bytes(out)
