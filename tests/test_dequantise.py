@@ -254,6 +254,10 @@ def test_training(tmp_path, capsys):
     first = out.read_bytes()
     assert main([*argv, "--steps", "3"]) == 0
     assert Model.from_bytes(first).id == Model.load(out).id
+    assert main([*argv, "--steps", "3", "--resume"]) == 0  # all steps are done
+    assert Model.from_bytes(first).id == Model.load(out).id
+    assert main([*argv, "--steps", "4", "--resume"]) == 2
+    assert "training.steps differ" in capsys.readouterr().err
     assert main([*argv, "--steps", "0"]) == 2
     assert main([*argv, "--steps", "3", "--entropy", "context97"]) == 2
     assert "--guided" in capsys.readouterr().err

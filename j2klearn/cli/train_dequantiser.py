@@ -17,7 +17,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "train-dequantiser",
         help="train learned de-quantisation for a model",
         description="Code training pictures with a model and the real coder, and train the network that takes the "
-        "quantisation noise off what is decoded. OUT is written every few hundred steps.",
+        "quantisation noise off what is decoded. OUT is written every few hundred steps; beside it each network's log "
+        "(STEM.luma.csv, STEM.chroma.csv) and state (STEM.luma.pt, STEM.chroma.pt).",
         epilog="example:  j2klearn train-dequantiser hybrid97-9c-compact --data pictures/ --out model.safetensors",
     )
     parser.add_argument("model", metavar="MODEL", help="name or file of the model")
@@ -25,6 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--data", type=Path, required=True, metavar="DIR", help="folder of pictures, or of tar files"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write")
+    parser.add_argument("--resume", action="store_true", help="go on from the states beside OUT")
     parser.add_argument(
         "--guided",
         action="store_true",
@@ -80,5 +82,5 @@ def _run(options: argparse.Namespace) -> None:
     data = code(patches, model, settings.bpp, settings.layers, rng)
     if options.entropy is not None:
         data = data.joined(code_neural(patches, resolve_entropy(options.entropy), rng))
-    train(data, options.out, model, settings, start=start)
+    train(data, options.out, model, settings, start=start, resume=options.resume)
     print(f"{options.out}: {options.out.stat().st_size} bytes")

@@ -19,6 +19,7 @@ _CHANNELS = range(1, 65)
 BLOCKS = range(17)
 _LAYERS = range(2, 17)
 _KERNELS = (1, 3, 5, 7)
+_PROPOSAL_KERNELS = tuple(range(3, 26, 2))
 FLAGS = (False, True)
 
 #: Values that there can be.
@@ -55,7 +56,7 @@ _OPERATORS = {
             "first_kernel": _KERNELS,
             "zero_dc": FLAGS,
         },
-        {"last_kernel": _KERNELS, "normalisation": ("sum", "log")},
+        {"last_kernel": _KERNELS, "normalisation": ("sum", "log"), "proposal_kernel": _PROPOSAL_KERNELS},
     ),
     "iwave": Options({"width": _CHANNELS, "layers": _LAYERS}, {}),
     "iwave++": Options({"width": _CHANNELS}, {}),
@@ -157,4 +158,6 @@ def check_config(config: object) -> dict[str, Any]:
 
 
 def _half_width(options: Mapping[str, Any]) -> int:
-    return int(options["first_kernel"] // 2 + 2 * options["blocks"] + options.get("last_kernel", 3) // 2)
+    """Return how far a proposal-opacity operator reads: as far as its opacities or its proposals do."""
+    opacities = options["first_kernel"] // 2 + 2 * options["blocks"] + options.get("last_kernel", 3) // 2
+    return int(max(opacities, options.get("proposal_kernel", 1) // 2))

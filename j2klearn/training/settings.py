@@ -7,7 +7,7 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import ModelError, OptionError
 from ..models.config import check_config
@@ -16,6 +16,7 @@ __all__ = [
     "INITIAL",
     "PRETRAINING",
     "QUANTISERS",
+    "Bfloat16",
     "Settings",
     "parse_changes",
     "read_config",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+#: Whether networks are trained in bfloat16: always, never, or where the device computes it natively.
+Bfloat16 = bool | Literal["auto"]
 
 QUANTISERS = ("annealed", "straight-through", "noise", "mixed")
 INITIAL = ("base", "random")
@@ -67,8 +71,8 @@ class Settings:
         Decay of the moving average of the weights that is kept.
     seed : int
         Of everything random.
-    bfloat16 : bool
-        Compute the networks in bfloat16.
+    bfloat16 : bool or "auto"
+        Compute the networks in bfloat16; "auto": where the device does so natively.
     gains_every : int
         Steps after which the synthesis gains of a structure are measured anew, where they are not those of the 9/7.
     validate_every : int
@@ -93,7 +97,7 @@ class Settings:
     initial: str = "base"
     average: float = 0.999
     seed: int = 1
-    bfloat16: bool = True
+    bfloat16: Bfloat16 = "auto"
     gains_every: int = 500
     validate_every: int = 2000
     save_every: int = 500
@@ -168,6 +172,12 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
         kinds = get_args(kind)
         if len(kinds) == len(value):
             return tuple(_converted(key, v, k) for v, k in zip(value, kinds, strict=True))
+    elif kind == Bfloat16:
+        if value == "auto" or type(value) is bool:
+            return value
+        raise OptionError(
+            f'{key} in the training configuration has to be of type bool or "auto", not {value!r}'
+        )
     elif kind is float and type(value) in (int, float):
         return float(value)
     elif isinstance(kind, type) and type(value) is kind:

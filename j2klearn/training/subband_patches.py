@@ -23,6 +23,7 @@ from ..transform.dwt import ready
 from ..transform.norms import norm_97
 from ..transform.wavelet import WAVELETS
 from .data import files
+from .pyramid import decompose
 
 __all__ = ["Crop", "SubbandPatches", "read_patches"]
 
@@ -69,27 +70,30 @@ def _analysed(
     """Return LL (C, h, w) and the details (C, 3, h, w), finest first; in steps of one where there is a step."""
     if transform == "5-3":
         r, g, b = torch.from_numpy(patch.astype(np.int32)).unbind(-1)
-        x = torch.stack([((r + 2 * g + b) >> 2) - 128, b - g, r - g])
-        details = []
-        for _ in range(levels):
-            x, *bands = WAVELETS["5-3"].analyse(x)
-            details.append(torch.stack(bands, 1))
-        return x, details
+        components = torch.stack([((r + 2 * g + b) >> 2) - 128, b - g, r - g])
+
+        def split_53(x: Tensor, level: int) -> tuple[Tensor, Tensor]:
+            ll, *bands = WAVELETS["5-3"].analyse(x)
+            return ll, torch.stack(bands, 1)
+
+        return decompose(components, levels, split_53)
     weights = torch.tensor(component_norms(3, ict=True)).view(3, 1, 1)
-    wavelet, structure = WAVELETS["9-7"], None
-    if transform != "9-7":
-        structure, native = ready(resolve(transform), 1)
-    x = torch.from_numpy(planes(Picture(patch)))[:, None]
-    details = []
-    for level in range(1, levels + 1):
-        learned = structure is not None and level <= learned_levels
-        x, *bands = structure.analyse(x, (0, 0), native) if learned else wavelet.analyse(x)  # type: ignore[union-attr]
+    wavelet = WAVELETS["9-7"]
+    structure, native = (None, wavelet) if transform == "9-7" else ready(resolve(transform), 1)
+
+    def split_97(x: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        if structure is not None and level <= learned_levels:
+            ll, *bands = structure.analyse(x, (0, 0), native)
+        else:
+            ll, *bands = wavelet.analyse(x)
         scaled = [
             band[:, 0] * (norm_97(name, level) * weights)
             for name, band in zip(ORIENTATIONS, bands, strict=True)
         ]
-        details.append(torch.stack(scaled, 1))
-    return x[:, 0] * (norm_97("LL", levels) * weights), details
+        return ll, torch.stack(scaled, 1)
+
+    ll, details = decompose(torch.from_numpy(planes(Picture(patch)))[:, None], levels, split_97)
+    return ll[:, 0] * (norm_97("LL", levels) * weights), details
 
 
 class SubbandPatches:

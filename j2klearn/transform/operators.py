@@ -170,6 +170,11 @@ class Opacity(nn.Module):
         return likelihood / F.conv2d(likelihood, ones)
 
 
+def _cropped(x: Tensor, margin: int) -> Tensor:
+    """Return maps without `margin` rows and columns at each side."""
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin] if margin else x
+
+
 class ProposalOpacity(Operator):
     """Linear proposals blended by data-dependent opacities (P1, Fig. 5, 7 and 8).
 
@@ -184,15 +189,22 @@ class ProposalOpacity(Operator):
     blocks : int
         Residual blocks in the opacity network.
     first_kernel, last_kernel : {1, 3, 5, 7}
-        Kernels of the opacity network's first and last convolution; with `blocks` they set the half-width, which
-        the proposals share.
+        Kernels of the opacity network's first and last convolution; with `blocks` they set its half-width.
     zero_dc : bool
         Take the mean off every proposal, so that a constant input predicts exactly zero.
     normalisation : {"sum", "log"}
         How likelihoods become opacities (P1, Fig. 6b and 6a); see `Opacity`.
+    proposal_kernel : int, optional
+        Side of the proposals, odd. Default: that of the opacity network's region of support, as in the paper. The
+        operator's half-width is the larger one of the two.
     taps : sequence of Tap
         The fixed filter, to which the proposals add. As opacities sum to one, that is the same as to add it to every
         proposal: one that is zero is the paper's proposal that equals the base filter.
+
+    Attributes
+    ----------
+    proposal_radius : int
+        Half-width of the proposals, at most `radius`.
     """
 
     def __init__(
@@ -208,11 +220,14 @@ class ProposalOpacity(Operator):
         zero_dc: bool,
         last_kernel: int = 3,
         normalisation: str = "sum",
+        proposal_kernel: int | None = None,
     ) -> None:
         opacity = Opacity(inputs, proposals, width, blocks, first_kernel, last_kernel, normalisation)
-        super().__init__(inputs, outputs, opacity.radius, taps)
+        reach = opacity.radius if proposal_kernel is None else proposal_kernel // 2
+        super().__init__(inputs, outputs, max(opacity.radius, reach), taps)
         self.count, self.zero_dc, self.opacity = proposals, zero_dc, opacity
-        self.proposal = nn.Conv2d(inputs, outputs * proposals, 2 * self.radius + 1, bias=False)
+        self.proposal_radius = reach
+        self.proposal = nn.Conv2d(inputs, outputs * proposals, 2 * reach + 1, bias=False)
         # Near zero: the transform starts at its base wavelet.
         nn.init.normal_(self.proposal.weight, std=1e-4)
 
@@ -220,8 +235,10 @@ class ProposalOpacity(Operator):
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             source = x.bfloat16() if fast else x
             if opacities is None:
-                opacities = self.opacity(source if guide is None else guide)
-            return self._blend(self._propose(source), opacities).to(x.dtype)
+                seen = source if guide is None else guide
+                opacities = self.opacity(_cropped(seen, self.radius - self.opacity.radius))
+            proposals = self._propose(_cropped(source, self.radius - self.proposal_radius))
+            return self._blend(proposals, opacities).to(x.dtype)
 
     def _blend(self, proposals: Tensor, opacities: Tensor) -> Tensor:
         """Weigh the proposals by the opacities and add up those of each output."""
@@ -238,7 +255,7 @@ class ProposalOpacity(Operator):
             return F.conv2d(x, weight)
         # A one-channel convolution leaves vector units idle in float32, and its gradients always: its columns stacked
         # as channels run three times faster.
-        side = 2 * self.radius + 1
+        side = 2 * self.proposal_radius + 1
         width = x.shape[-1] - side + 1
         columns = torch.cat([x[..., i : i + width] for i in range(side)], 1)
         columns = columns.contiguous(memory_format=torch.channels_last)

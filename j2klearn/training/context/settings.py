@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ModelError, OptionError
 from ...models.registry import resolve
 from ...neural.config import check_context_config
-from ..settings import read_tables, settings_of
+from ..settings import Bfloat16, read_tables, settings_of
 
 __all__ = ["ContextSettings", "read_context_config"]
 
@@ -42,8 +42,8 @@ class ContextSettings:
         Steps between validations, and between checkpoints.
     seed : int
         Of everything random.
-    bfloat16 : bool
-        Compute the networks in bfloat16.
+    bfloat16 : bool or "auto"
+        Compute the networks in bfloat16; "auto": where the device does so natively.
     """
 
     first_steps: int = 24000
@@ -59,7 +59,7 @@ class ContextSettings:
     validate_every: int = 2000
     save_every: int = 500
     seed: int = 1
-    bfloat16: bool = True
+    bfloat16: Bfloat16 = "auto"
 
     def __post_init__(self) -> None:
         for ok, why in (

@@ -7,20 +7,14 @@ rounding offset of the quantiser. In the end indices are chosen as the encoder c
 
 from __future__ import annotations
 
-import copy
-import csv
 import dataclasses
-import math
-import os
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ...errors import OptionError
 from ...neural.context import features as seen
@@ -31,7 +25,13 @@ from ...neural.context.model import ContextModel
 from ...neural.context.network import ContextNetwork, mixture_bits
 from ...neural.integer import companding
 from ...neural.integer.companding import FRACTION
+from ..checkpoint import Identity, read_checkpoint
 from ..growth import grow
+from ..log import Log
+from ..loop import Plan, TrainingLoop
+from ..precision import trains_in_bfloat16
+from ..processes import Processes
+from ..schedule import half_cosine, warm_up
 from ..subband_patches import Crop, SubbandPatches
 from .choosing import chosen
 from .settings import ContextSettings
@@ -42,6 +42,10 @@ __all__ = ["PARTS", "ContextTrainer", "assembled", "context_bits", "network_of"]
 PARTS = ("first", "second")
 
 _LOG_EVERY = 50
+_HEADER = ("step", "what", "bits per coefficient", "crops per second")
+
+#: The learning rate falls to this share of the highest one.
+_LEAST_RATE = 0.001
 
 
 def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
@@ -144,8 +148,8 @@ def context_bits(
     return bits[::-1]
 
 
-class ContextTrainer:
-    """Trains one of the two networks; the state can be written and read back.
+class ContextTrainer(TrainingLoop[ContextNetwork]):
+    """Trains one of the two networks.
 
     Parameters
     ----------
@@ -169,27 +173,41 @@ class ContextTrainer:
         pictures: SubbandPatches,
         folder: Path,
     ) -> None:
-        self.part, self.options, self.settings, self.pictures = part, config[part], settings, pictures
-        self.folder = folder
+        self.part, self.options, self.pictures = part, config[part], pictures
+        self.device = pictures.ll.device
+        bfloat16 = trains_in_bfloat16(settings.bfloat16, self.device)
+        self.settings = settings = dataclasses.replace(settings, bfloat16=bfloat16)
+        self._identity = {
+            "model": {"mixtures": config["mixtures"], "transform": config["transform"]},
+            part: self.options,
+        }
         self.steps = settings.first_steps if part == "first" else settings.second_steps
         torch.manual_seed(settings.seed)
-        self.device = pictures.ll.device
-        self.network = network_of(self.options, config["mixtures"]).to(self.device)
-        for module in self.network.modules():
+        network = network_of(self.options, config["mixtures"]).to(self.device)
+        for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), settings.learning_rate, betas=(0.9, 0.98)
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
-        self.step = 0
         self.validated: dict[str, float] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        plan = Plan(
+            name=part,
+            checkpoint=folder / f"{part}.pt",
+            log=Log(folder / f"{part}.csv", _HEADER),
+            steps=self.steps,
+            batch=settings.batch,
+            log_every=_LOG_EVERY,
+            save_every=settings.save_every,
+            validate_every=settings.validate_every,
+            average=settings.average,
+            bfloat16=bfloat16,
+        )
+        trained = list(network.parameters())
+        optimiser = torch.optim.Adam(trained, settings.learning_rate, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._decay)
+        super().__init__(plan, network, trained, optimiser, schedule, Processes(0, 1, self.device))
 
     def _decay(self, step: int) -> float:
-        warm = min(1.0, (step + 1) / max(1, min(300, self.steps // 10)))
-        return warm * max(0.001, 0.5 * (1 + math.cos(math.pi * step / max(1, self.steps))))
+        rise = warm_up(step, min(300, self.steps // 10))
+        return rise * max(_LEAST_RATE, half_cosine(step, self.steps))
 
     def bits(
         self, network: ContextNetwork, crop: Crop, step: Tensor, offset: float, *, choose: bool = False
@@ -207,12 +225,12 @@ class ContextTrainer:
             details,
             torch.round(16 * torch.log2(step)).long(),
             lossless=self.pictures.lossless,
-            bfloat16=self.settings.bfloat16 and torch.is_grad_enabled(),
+            bfloat16=self.plan.bfloat16 and torch.is_grad_enabled(),
             scaled=scaled.details if choose and not self.pictures.lossless else None,
         )
 
-    def train_step(self) -> Tensor:
-        """Take one step; return the bits per coefficient of the batch before it, a scalar on the device."""
+    def cost(self) -> tuple[Tensor, Tensor | None]:
+        """Return the bits per coefficient of the batch."""
         s = self.settings
         rng = np.random.default_rng([s.seed, self.step, self.part == "second"])
         chosen = rng.choice(len(self.pictures) - s.held_out, s.batch, replace=False)
@@ -223,17 +241,13 @@ class ContextTrainer:
         bits = self.bits(self.network, crop, step, offset, choose=choose)
         count = crop.details[0][:, 0].numel() * 4 / 3 * (1 if self.part == "first" else 2)
         cost = torch.stack(bits).sum() / count
-        self.optimiser.zero_grad(set_to_none=True)
-        cost.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.schedule.step()
-        keep = min(s.average, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            for mean, weight in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(weight, 1 - keep)
-        self.step += 1
-        return cost.detach()
+        return cost, cost.detach().view(1)
+
+    def row(self, figures: Sequence[float], speed: float) -> list[Any]:
+        return [self.step, "training", f"{figures[0]:.5f}", f"{speed:.2f}"]
+
+    def summary(self, figures: Sequence[float]) -> str:
+        return f"{figures[0]:.4f} bits per coefficient"
 
     def validate(self) -> dict[str, float]:
         """Return the bits per coefficient of the held-out pictures at some quantiser steps."""
@@ -252,52 +266,21 @@ class ContextTrainer:
                 found[f"{step:g}"] = total / count
         return found
 
-    def run(self) -> None:
-        """Train to the last step, saving the state on the way."""
-        recent: list[Tensor] = []  # read where they are logged: a GPU is not waited for at every step
-        begun, first = time.monotonic(), self.step
-        with tqdm(total=self.steps, initial=first, desc=self.part, unit=" steps", disable=None) as bar:
-            while self.step < self.steps:
-                recent.append(self.train_step())
-                if self.step % _LOG_EVERY == 0 or self.step == self.steps:
-                    speed = self.settings.batch * (self.step - first) / (time.monotonic() - begun)
-                    mean = float(torch.stack(recent).mean())
-                    recent.clear()
-                    self._log([self.step, "training", f"{mean:.5f}", f"{speed:.2f}"])
-                    bar.set_postfix_str(
-                        f"{mean:.4f} bits per coefficient, {speed:.1f} crops/s", refresh=False
-                    )
-                bar.update()
-                last = self.step == self.steps
-                if self.settings.held_out and (last or self.step % self.settings.validate_every == 0):
-                    self.validated = self.validate()
-                    for step, bits in self.validated.items():
-                        self._log([self.step, f"validation, step {step}", f"{bits:.5f}", ""])
-                if last or self.step % self.settings.save_every == 0:
-                    self.save()
+    def validate_now(self) -> None:
+        if not self.settings.held_out:
+            return
+        self.validated = self.validate()
+        for step, bits in self.validated.items():
+            self.plan.log.append([self.step, f"validation, step {step}", f"{bits:.5f}", ""])
 
-    def _log(self, row: list[Any]) -> None:
-        path = self.folder / f"{self.part}.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as stream:
-            writer = csv.writer(stream)
-            if new:
-                writer.writerow(["step", "what", "bits per coefficient", "crops per second"])
-            writer.writerow(row)
+    def identity(self) -> Identity:
+        return self._identity
 
-    def save(self) -> None:
-        """Write the state."""
-        state = {
-            "step": self.step,
-            "validated": self.validated,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
-        temporary = self.folder / f"{self.part}.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / f"{self.part}.pt")
+    def own_state(self) -> dict[str, Any]:
+        return {"validated": self.validated}
+
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        self.validated = state["validated"]
 
     def start(self, folder: Path) -> None:
         """Begin with what another run has reached, whose network is smaller or of this size.
@@ -308,24 +291,13 @@ class ContextTrainer:
             If there is none, or the network is another one.
         """
         path = folder / f"{self.part}.pt"
-        if not path.exists():
+        state = read_checkpoint(path, self.device)
+        if state is None:
             raise OptionError(f"there is no {path} to begin with")
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        if "average" not in state:
+            raise OptionError(f"{path} is not the state of a context network")
         grow(self.network, state["average"], added=_adds)
         self.average.load_state_dict(self.network.state_dict())
-
-    def resume(self) -> bool:
-        """Go on from the folder's state; return whether there is one."""
-        path = self.folder / f"{self.part}.pt"
-        if not path.exists():
-            return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.step, self.validated = state["step"], state.get("validated", {})
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        return True
 
 
 def assembled(config: dict[str, Any], name: str, trainers: list[ContextTrainer]) -> ContextModel:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...core.geometry import Rect
 from ...dequantisation.networks import Dequantiser, GuidedDequantiser, ResidualDequantiser, dequantiser_of
 from ...models.build import build
 from ...neural.coefficients.quantisation import component_norms
@@ -23,6 +22,7 @@ from ...neural.integer.companding import UNIT
 from ...transform.norms import norm_97
 from ...transform.structures import FixedWavelet, Structure
 from ...transform.wavelet import WAVELETS
+from ..transform.pyramid import analyse, synthesise
 
 __all__ = ["Coded", "CrossCodec"]
 
@@ -112,22 +112,15 @@ class CrossCodec(nn.Module):
 
     def analysed(self, x: Tensor, component: int) -> list[Tensor]:
         """Return the normalised coefficients (N, 1, h, w) of planes (N, 1, H, W), LL first."""
-        wavelet = WAVELETS[self.structure.base]
-        details: list[Tensor] = []
-        for _ in range(self.levels):
-            x, *bands = self.structure.analyse(x, (0, 0), wavelet)
-            details = [*bands, *details]
-        return [band * norm for band, norm in zip([x, *details], self._norms(component), strict=True)]
+        ll, details = analyse(self.structure, WAVELETS[self.structure.base], x, self.levels)
+        bands = [ll, *(band for level in reversed(details) for band in level)]
+        return [band * norm for band, norm in zip(bands, self._norms(component), strict=True)]
 
     def synthesised(self, bands: Sequence[Tensor], component: int) -> Tensor:
         """Return the planes of normalised coefficients; the inverse of `analysed`."""
-        x, *details = (band / norm for band, norm in zip(bands, self._norms(component), strict=True))
-        wavelet = WAVELETS[self.structure.base]
-        for level in range(self.levels):
-            hl, lh, hh = details[3 * level : 3 * level + 3]
-            area = Rect(0, 0, 2 * hl.shape[-2], 2 * hl.shape[-1])
-            x = self.structure.synthesise((x, hl, lh, hh), area, wavelet)
-        return x
+        ll, *flat = (band / norm for band, norm in zip(bands, self._norms(component), strict=True))
+        details = [(flat[at], flat[at + 1], flat[at + 2]) for at in range(3 * (self.levels - 1), -1, -3)]
+        return synthesise(self.structure, WAVELETS[self.structure.base], (ll, details))
 
     def _quantised(
         self, x: Tensor, component: int, step: Tensor

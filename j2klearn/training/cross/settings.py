@@ -12,7 +12,7 @@ from ...models.config import check_config
 from ...models.model import Model
 from ...models.registry import resolve
 from ...neural.config import check_cross_component_config
-from ..settings import read_tables, settings_of
+from ..settings import Bfloat16, read_tables, settings_of
 
 __all__ = ["CrossConfig", "CrossSettings", "read_cross_config"]
 
@@ -51,8 +51,8 @@ class CrossSettings:
         Steps between validations, and between checkpoints.
     seed : int
         Of everything random.
-    bfloat16 : bool
-        Compute the context networks in bfloat16.
+    bfloat16 : bool or "auto"
+        Compute the context networks in bfloat16; "auto": where the device does so natively.
     """
 
     luma_steps: int = 370_000
@@ -71,7 +71,7 @@ class CrossSettings:
     validate_every: int = 5000
     save_every: int = 500
     seed: int = 1
-    bfloat16: bool = False
+    bfloat16: Bfloat16 = "auto"
 
     def __post_init__(self) -> None:
         low, high = self.step_range

@@ -7,12 +7,8 @@ Cr. What P2 adds to the latter, the weighed error, does not depend on what is tr
 
 from __future__ import annotations
 
-import copy
-import csv
 import dataclasses
-import math
-import os
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ...core.picture import Picture
 from ...errors import OptionError
@@ -28,6 +23,12 @@ from ...models.model import Model
 from ...neural.cross.integer_network import rounded
 from ...neural.cross.model import CrossComponentModel
 from ...transform.colour import planes
+from ..checkpoint import Identity, read_checkpoint
+from ..log import Log
+from ..loop import Plan, TrainingLoop
+from ..precision import trains_in_bfloat16
+from ..processes import Processes
+from ..schedule import half_cosine
 from .objective import CrossCodec
 from .settings import CrossConfig
 
@@ -36,12 +37,12 @@ __all__ = ["PHASES", "CrossTrainer", "assembled"]
 PHASES = ("luma", "chroma")
 
 _LOG_EVERY = 50
-_TOLD = {"luma": ("J", "bits per pixel", "MSE"), "chroma": ("J", "bits per pixel of Cb", "of Cr")}
+_FIGURES = {"luma": ("J", "bits per pixel", "MSE"), "chroma": ("J", "bits per pixel of Cb", "of Cr")}
 _VALIDATION_STEPS = (8.0, 16.0, 32.0, 64.0)
 
 
-class CrossTrainer:
-    """Trains one phase; the state can be written and read back.
+class CrossTrainer(TrainingLoop[CrossCodec]):
+    """Trains one phase.
 
     Parameters
     ----------
@@ -60,14 +61,15 @@ class CrossTrainer:
     def __init__(
         self, phase: str, config: CrossConfig, patches: NDArray[np.uint8], folder: Path, device: str = "cpu"
     ) -> None:
-        settings = config.settings
+        self.device = torch.device(device)
+        bfloat16 = trains_in_bfloat16(config.settings.bfloat16, self.device)
+        settings = dataclasses.replace(config.settings, bfloat16=bfloat16)
         if len(patches) <= settings.held_out or patches.shape[1] < settings.crop:
             raise OptionError(
                 f"more than {settings.held_out} training patches of {settings.crop} pixels are needed, "
                 f"and there are {len(patches)} of {patches.shape[1]}"
             )
-        self.phase, self.config, self.settings = phase, config, settings
-        self.patches, self.folder, self.device = patches, folder, torch.device(device)
+        self.phase, self.config, self.settings, self.patches = phase, config, settings, patches
         self.steps = settings.luma_steps if phase == "luma" else settings.chroma_steps
         torch.manual_seed(settings.seed)
         transform = config.transform
@@ -79,21 +81,32 @@ class CrossTrainer:
         self.codec.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for weight in self.codec.parameters():
             weight.requires_grad_(False)
-        groups = self._trained()
-        self.trained = [weight for group in groups for weight in group]
-        for weight in self.trained:
+        groups = self._groups()
+        trained = [weight for group in groups for weight in group]
+        for weight in trained:
             weight.requires_grad_(True)
-        self.average = copy.deepcopy(self.codec).requires_grad_(False)
         rates = (settings.learning_rate, settings.learning_rate * settings.transform_rate)
-        self.optimiser = torch.optim.AdamW(
+        optimiser = torch.optim.AdamW(
             [{"params": group, "lr": rate} for group, rate in zip(groups, rates, strict=True) if group]
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
-        self.step = 0
         self.validated: dict[str, list[float]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        header = ("step", "what", *_FIGURES[phase], "trained step", "crops per second")
+        plan = Plan(
+            name=phase,
+            checkpoint=folder / f"{phase}.pt",
+            log=Log(folder / f"{phase}.csv", header),
+            steps=self.steps,
+            batch=settings.batch,
+            log_every=_LOG_EVERY,
+            save_every=settings.save_every,
+            validate_every=settings.validate_every,
+            average=settings.average,
+            bfloat16=bfloat16,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._decay)
+        super().__init__(plan, self.codec, trained, optimiser, schedule, Processes(0, 1, self.device))
 
-    def _trained(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    def _groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Return what this phase trains: context modules and the quantiser step, and what works on samples."""
         codec, settings = self.codec, self.settings
         if self.phase == "chroma":
@@ -106,7 +119,7 @@ class CrossTrainer:
 
     def _decay(self, step: int) -> float:
         least = self.settings.least_rate / self.settings.learning_rate
-        return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps))))
+        return least + (1 - least) * half_cosine(step, self.steps)
 
     def _batch(self, rng: np.random.Generator) -> Tensor:
         """Return random crops (N, 3, crop, crop), luma level shifted, mirrored and transposed at random."""
@@ -135,29 +148,28 @@ class CrossTrainer:
 
     def costs(self, codec: CrossCodec, x: Tensor, step: Tensor, weight: float) -> Tensor:
         """Return J, and its two parts, of a batch, (3,)."""
-        bfloat16 = self.settings.bfloat16 and torch.is_grad_enabled()
+        bfloat16 = self.plan.bfloat16 and torch.is_grad_enabled()
         if self.phase == "chroma":
             bits = codec.code_chroma(x, step, bfloat16=bfloat16)
             return torch.stack([bits.mean(), *bits])
         coded = codec.code_luma(x[:, :1], step, bfloat16=bfloat16)
         return torch.stack([coded.bits + weight * coded.error, coded.bits, coded.error])
 
-    def train_step(self) -> list[float]:
-        """Take one step; return J and its two parts before it."""
-        s = self.settings
-        rng = np.random.default_rng([s.seed, self.step, PHASES.index(self.phase)])
+    def cost(self) -> tuple[Tensor, Tensor | None]:
+        """Return J of the batch, and J and its two parts for the log."""
+        rng = np.random.default_rng([self.settings.seed, self.step, PHASES.index(self.phase)])
         costs = self.costs(self.codec, self._batch(rng), *self._quantiser(self.codec, rng))
-        self.optimiser.zero_grad(set_to_none=True)
-        costs[0].backward()
-        nn.utils.clip_grad_norm_(self.trained, 1.0)
-        self.optimiser.step()
-        self.schedule.step()
-        keep = min(s.average, (self.step + 1) / (self.step + 10)) if s.average else 0.0
-        with torch.no_grad():
-            for mean, weight in zip(self.average.parameters(), self.codec.parameters(), strict=True):
-                mean.lerp_(weight, 1 - keep)
-        self.step += 1
-        return costs.tolist()
+        return costs[0], costs.detach()
+
+    def _row(self, what: str, costs: Sequence[float], speed: str) -> list[Any]:
+        quantiser = f"{float(torch.exp2(self.codec.log_step.detach())):.4f}"
+        return [self.step, what, *(f"{cost:.5f}" for cost in costs), quantiser, speed]
+
+    def row(self, figures: Sequence[float], speed: float) -> list[Any]:
+        return self._row("training", figures, f"{speed:.2f}")
+
+    def summary(self, figures: Sequence[float]) -> str:
+        return f"J {figures[0]:.4f}"
 
     def validate(self) -> dict[str, list[float]]:
         """Return J and its parts of the held-out patches, by quantiser step."""
@@ -175,72 +187,21 @@ class CrossTrainer:
                 found[f"{step:.3g}"] = [float(cost) for cost in np.sum(parts, 0) / s.held_out]
         return found
 
-    def run(self) -> None:
-        """Train to the last step, saving the state on the way."""
-        recent: list[list[float]] = []
-        begun, first = time.monotonic(), self.step
-        with tqdm(total=self.steps, initial=first, desc=self.phase, unit=" steps", disable=None) as bar:
-            while self.step < self.steps:
-                recent.append(self.train_step())
-                last = self.step == self.steps
-                if self.step % _LOG_EVERY == 0 or last:
-                    means = [float(mean) for mean in np.mean(recent[-_LOG_EVERY:], 0)]
-                    speed = self.settings.batch * (self.step - first) / (time.monotonic() - begun)
-                    self._log("training", means, f"{speed:.2f}")
-                    bar.set_postfix_str(f"J {means[0]:.4f}, {speed:.1f} crops/s", refresh=False)
-                bar.update()
-                if self.settings.held_out and (last or self.step % self.settings.validate_every == 0):
-                    self.validated = self.validate()
-                    for step, costs in self.validated.items():
-                        self._log(f"validation, step {step}", costs, "")
-                if last or self.step % self.settings.save_every == 0:
-                    self.save()
+    def validate_now(self) -> None:
+        if not self.settings.held_out:
+            return
+        self.validated = self.validate()
+        for step, costs in self.validated.items():
+            self.plan.log.append(self._row(f"validation, step {step}", costs, ""))
 
-    def _log(self, what: str, costs: list[float], speed: str) -> None:
-        path = self.folder / f"{self.phase}.csv"
-        new = not path.exists()
-        quantiser = f"{float(torch.exp2(self.codec.log_step.detach())):.4f}"
-        with path.open("a", newline="") as stream:
-            writer = csv.writer(stream)
-            if new:
-                writer.writerow(["step", "what", *_TOLD[self.phase], "trained step", "crops per second"])
-            writer.writerow([self.step, what, *(f"{cost:.5f}" for cost in costs), quantiser, speed])
+    def identity(self) -> Identity:
+        return {"model": self.config.entropy, "transform": self.config.transform or {}}
 
-    def save(self) -> None:
-        """Write the state."""
-        state = {
-            "step": self.step,
-            "validated": self.validated,
-            "codec": self.codec.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
-        temporary = self.folder / f"{self.phase}.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / f"{self.phase}.pt")
+    def own_state(self) -> dict[str, Any]:
+        return {"validated": self.validated}
 
-    def _read(self, folder: Path, phase: str) -> dict[str, Any] | None:
-        path = folder / f"{phase}.pt"
-        if not path.exists():
-            return None
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        try:
-            self.codec.load_state_dict(state["codec"])
-        except RuntimeError:
-            raise OptionError(f"{path} is the state of another configuration") from None
-        return state
-
-    def resume(self) -> bool:
-        """Go on from the folder's state; return whether there is one."""
-        state = self._read(self.folder, self.phase)
-        if state is None:
-            return False
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step, self.validated = state["step"], state["validated"]
-        return True
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        self.validated = state["validated"]
 
     def start_from(self, folder: Path) -> None:
         """Begin with the weights that another run, of another weight say, has reached in this phase.
@@ -250,8 +211,14 @@ class CrossTrainer:
         OptionError
             If there are none, or they are those of another configuration.
         """
-        if self._read(folder, self.phase) is None:
+        path = folder / f"{self.phase}.pt"
+        state = read_checkpoint(path, self.device)
+        if state is None:
             raise OptionError(f"there is no state of the phase {self.phase} in {folder}")
+        try:
+            self.codec.load_state_dict(state["network"])
+        except (KeyError, RuntimeError):
+            raise OptionError(f"{path} is the state of another configuration") from None
         self.average.load_state_dict(self.codec.state_dict())
 
     def follow(self, luma: CrossTrainer) -> None:

@@ -7,7 +7,9 @@ every rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +18,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ...dequantisation.networks import ChromaDequantiser, Dequantiser
 from ...errors import OptionError
 from ...io.atomic import write_whole
 from ...models.model import Model
 from ...neural.coefficients.quantisation import component_norms
+from ..checkpoint import Identity
 from ..growth import doubled, grow
+from ..log import Log
+from ..loop import Plan, TrainingLoop
+from ..precision import trains_in_bfloat16
+from ..processes import Processes
+from ..settings import Bfloat16
 from .decoded import Batch, Decoded
 
 __all__ = ["GUIDED", "DequantisationSettings", "train"]
 
-_REPORT = 500  # steps between lines of the log
+_LOG_EVERY = 500
+_HEADER = ("step", "squared error over what it was", "crops per second")
+
+_DEVICE = torch.device("cpu")
 
 #: What of the inputs of `ChromaDequantiser` its two components are: phases, and the noise.
 _HEADS = {"head.weight": ([4, 5, 6, 7, 12], [8, 9, 10, 11, 13])}
@@ -54,10 +64,12 @@ class DequantisationSettings:
         Steps of the optimiser, crops in each, their side in pixels.
     learning_rate : float
         The highest, after a twentieth of the steps; from there a cosine to nearly 0.
+    save_every : int
+        Steps between checkpoints.
     seed : int
         Of everything that is drawn.
-    bfloat16 : bool
-        Compute the network in bfloat16.
+    bfloat16 : bool or "auto"
+        Compute the network in bfloat16; "auto": where the processor does so natively.
     """
 
     width: int = 32
@@ -70,8 +82,9 @@ class DequantisationSettings:
     batch: int = 16
     crop: int = 96
     learning_rate: float = 1.5e-3
+    save_every: int = 500
     seed: int = 0
-    bfloat16: bool = False
+    bfloat16: Bfloat16 = False
 
     @property
     def guided(self) -> bool:
@@ -98,7 +111,7 @@ GUIDED = DequantisationSettings(
     layers=2,
     steps=7_000,
     learning_rate=1e-3,
-    bfloat16=True,
+    bfloat16="auto",
 )
 
 
@@ -114,45 +127,107 @@ def _errors(network: nn.Module, batch: Batch, weights: Tensor) -> tuple[Tensor, 
     return error(wrong), error(wrong + added)
 
 
-def _trained(
-    network: nn.Module,
-    data: Decoded,
-    components: slice,
-    weights: Tensor,
-    settings: DequantisationSettings,
-    save: Callable[[], None],
-) -> None:
-    rng = np.random.default_rng(settings.seed)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=settings.steps, pct_start=0.05
-    )
-    recent = 0.0
-    bar = tqdm(range(1, settings.steps + 1), desc="training", unit=" steps", disable=None)
-    for step in bar:
-        whole = data.batch(settings.batch, settings.crop, rng)
-        batch = Batch(whole.decoded[:, components], whole.original[:, components], whole.noise[:, components])
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-            before, after = _errors(network, batch, weights)
-        loss = ((after + _LEAST) / (before + _LEAST)).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        recent += loss.item()
-        if step % _REPORT == 0 or step == settings.steps:
-            count = (step - 1) % _REPORT + 1
-            bar.write(f"step {step}: error {recent / count:.4f} of what it was")
-            recent = 0.0
-            save()
+class _Training(TrainingLoop[nn.Module]):
+    """Training of one network.
+
+    Parameters
+    ----------
+    name : str
+        Of the network; the state is kept in ``STEM.NAME.pt`` beside the model file `out`, the log in ``STEM.NAME.csv``.
+    network : Module
+        A `Dequantiser` or `ChromaDequantiser`.
+    data : Decoded
+        Patches.
+    components : slice
+        Those that the network sees.
+    weights : Tensor, shape (k,)
+        Of the squared errors of the last k of these, which it corrects.
+    settings : DequantisationSettings
+        How; `bfloat16` true or false.
+    out : Path
+        The model file.
+    identity : Identity
+        What runs have in common if one can go on from the other's state, the network's name left out.
+    write : callable
+        Writes the model file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        data: Decoded,
+        components: slice,
+        weights: Tensor,
+        settings: DequantisationSettings,
+        out: Path,
+        identity: Identity,
+        write: Callable[[], None],
+    ) -> None:
+        self.data, self.components, self.weights, self.settings = data, components, weights, settings
+        self._identity = {**identity, "network": {"name": name}}
+        self._write = write
+        self.rng = np.random.default_rng(settings.seed)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        plan = Plan(
+            name=name,
+            checkpoint=out.with_name(f"{out.stem}.{name}.pt"),
+            log=Log(out.with_name(f"{out.stem}.{name}.csv"), _HEADER),
+            steps=settings.steps,
+            batch=settings.batch,
+            log_every=_LOG_EVERY,
+            save_every=settings.save_every,
+            bfloat16=settings.bfloat16 is True,
+        )
+        trained = list(network.parameters())
+        optimiser = torch.optim.Adam(trained, lr=settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, settings.learning_rate, total_steps=settings.steps, pct_start=0.05
+        )
+        super().__init__(plan, network, trained, optimiser, schedule, Processes(0, 1, _DEVICE))
+
+    def cost(self) -> tuple[Tensor, Tensor | None]:
+        """Return the mean over crops of the squared error over what it was."""
+        s, own = self.settings, self.components
+        whole = self.data.batch(s.batch, s.crop, self.rng)
+        batch = Batch(whole.decoded[:, own], whole.original[:, own], whole.noise[:, own])
+        with torch.autocast(_DEVICE.type, torch.bfloat16, enabled=self.plan.bfloat16):
+            before, after = _errors(self.network, batch, self.weights)
+        cost = ((after + _LEAST) / (before + _LEAST)).mean()
+        return cost, cost.detach().view(1)
+
+    def row(self, figures: Sequence[float], speed: float) -> list[Any]:
+        return [self.step, f"{figures[0]:.5f}", f"{speed:.2f}"]
+
+    def summary(self, figures: Sequence[float]) -> str:
+        return f"error {figures[0]:.4f} of what it was"
+
+    def identity(self) -> Identity:
+        return self._identity
+
+    def own_state(self) -> dict[str, Any]:
+        return {"rng": json.dumps(self.rng.bit_generator.state)}
+
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        self.rng.bit_generator.state = json.loads(state["rng"])
+
+    def saved(self) -> None:
+        self._write()
 
 
 def train(
-    data: Decoded, out: Path, base: Model, settings: DequantisationSettings, *, start: Model | None = None
+    data: Decoded,
+    out: Path,
+    base: Model,
+    settings: DequantisationSettings,
+    *,
+    start: Model | None = None,
+    resume: bool = False,
 ) -> Model:
     """Train the network, and write the model that has it beside the transform.
+
+    The states of the networks are kept beside the model file, as ``STEM.luma.pt`` and ``STEM.chroma.pt``, and their
+    logs as ``STEM.luma.csv`` and ``STEM.chroma.csv``.
 
     Parameters
     ----------
@@ -167,14 +242,18 @@ def train(
     start : Model, optional
         Whose network for de-quantisation, of the same size or smaller, luma begins with, and chroma with two of them
         side by side.
+    resume : bool
+        Go on from the states beside `out`; a network that has none yet begins.
 
     Raises
     ------
     OptionError
-        If there are fewer patches than a batch takes, or `start` has no network to begin with.
+        If there are fewer patches than a batch takes, `start` has no network to begin with, or the states are missing
+        or those of another training.
     """
     if len(data) < settings.batch:
         raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data)}")
+    settings = dataclasses.replace(settings, bfloat16=trains_in_bfloat16(settings.bfloat16, _DEVICE))
     torch.manual_seed(settings.seed)
     luma = Dequantiser(settings.width, settings.pairs)
     begun = None if start is None else _plain_weights(start)
@@ -187,13 +266,30 @@ def train(
         if begun is not None:
             grow(chroma, doubled(begun, _HEADS), added=_adds)
 
-    def save() -> None:
+    def write() -> None:
         write_whole(out, with_dequantiser(base, networks, settings).to_bytes())
 
-    _trained(luma, data, slice(0, 1), torch.ones(1), settings, save)
+    identity = {
+        "model": {"id": base.id.hex(), "start": "" if start is None else start.id.hex()},
+        "training": dataclasses.asdict(settings),
+        "data": {"decoded patches": len(data)},
+    }
+    trainings = [
+        _Training("luma", luma, data, slice(0, 1), torch.ones(1), settings, out, identity, write),
+    ]
     if chroma is not None:
         weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
-        _trained(chroma, data, slice(0, 3), weights, settings, save)
+        trainings.append(
+            _Training("chroma", chroma, data, slice(0, 3), weights, settings, out, identity, write)
+        )
+    if not resume:
+        for training in trainings:  # states of another run, which this one must not go on from later
+            training.plan.checkpoint.unlink(missing_ok=True)
+    elif not [training for training in trainings if training.resume()]:
+        raise OptionError(f"there is no checkpoint to go on from: {trainings[0].plan.checkpoint}")
+    for training in trainings:
+        training.run()
+    write()
     return with_dequantiser(base, networks, settings)
 
 

@@ -28,8 +28,12 @@ from ...ebcot.reconstruction import read_lattice
 from ...errors import CodestreamError
 from ...models.model import Model
 from ...native import transport, wavelet
+from ..pyramid import compose, decompose
+from ..schedule import half_cosine
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
+
+Band = NDArray[np.float32]
 
 _LEVELS = 5
 _SOP = Marker.SOP.code + b"\x00\x04"
@@ -70,10 +74,17 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     scales = transport_scales(model, _LEVELS)
     if scales:
         bands.multiply(scales)
-    x = bands.ll
-    for level in range(_LEVELS, 0, -1):
-        x = wavelet.synthesise(x, *bands.details[level - 1], area.resolution(level - 1), 1)
-    return np.asarray(x)
+
+    def join(ll: Band, details: tuple[Band, Band, Band], level: int) -> Band:
+        return wavelet.synthesise(ll, *details, area.resolution(level - 1), 1)
+
+    return compose(bands.ll, bands.details, join)
+
+
+def _split(x: Band, level: int) -> tuple[Band, tuple[Band, Band, Band]]:
+    """Take one level of the native library's 9/7."""
+    ll, hl, lh, hh = wavelet.analyse(x, (0, 0), 1)
+    return ll, (hl, lh, hh)
 
 
 def _packet_bytes(codestream: bytes) -> NDArray[np.int64]:
@@ -119,11 +130,7 @@ def samples(
             encoder.put_samples(0, whole)
             codestream = encoder.finish()
         lattice = read_lattice(codestream, read_main_header(codestream))
-        x, details = whole.astype(np.float32), []
-        for _ in range(_LEVELS):
-            x, *bands = wavelet.analyse(x, (0, 0), 1)
-            details.append((bands[0], bands[1], bands[2]))
-        coded = Subbands(area, x, details)
+        coded = Subbands(area, *decompose(whole.astype(np.float32), _LEVELS, _split))
         names = [("LL", _LEVELS)] + [(o, level) for level in range(_LEVELS, 0, -1) for o in ORIENTATIONS]
         # the lattice takes samples of 8 bits, and its spacing is half a step
         spacing = 2.0 * 2.0 ** (precision - 8)
@@ -184,7 +191,7 @@ def fit(
     )
     per_epoch = math.ceil(len(taken) / 4)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / (epochs * per_epoch))))
+        optimiser, lambda step: half_cosine(step, epochs * per_epoch)
     )
     for epoch in range(epochs):
         misses = []

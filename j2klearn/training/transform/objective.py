@@ -7,6 +7,7 @@ Divided by the square of the quantiser step, so that all rates weigh alike: lamb
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -20,10 +21,11 @@ from ...ebcot.reconstruction import bias_of
 from ...transform.norms import NORMS_97
 from ...transform.structures import BaseWavelet, Structure
 from ...transform.wavelet import WAVELETS
+from ..pyramid import decompose
 from ..settings import Settings
 from .oracle import OrientedOpacities
 from .pretraining import progressive
-from .pyramid import Pyramid, analyse, synthesise
+from .pyramid import Details, analyse_level, synthesise
 from .quantisers import quantise
 
 __all__ = ["Objective", "aliasing_target"]
@@ -122,7 +124,14 @@ class Objective(nn.Module):
         seed: int,
     ) -> Tensor:
         levels, kind = self.settings.levels, self.settings.quantiser
-        pyramid = analyse(structure, self.wavelet, x, levels)
+        lows = [x]
+
+        def split(x: Tensor, level: int) -> tuple[Tensor, Details]:
+            ll, hl, lh, hh = analyse_level(structure, self.wavelet, x, level)
+            lows.append(ll)
+            return ll, (hl, lh, hh)
+
+        pyramid = decompose(x, levels, split)
         generator = torch.Generator(x.device).manual_seed(seed)
         bits = x.new_zeros(())
 
@@ -156,15 +165,16 @@ class Objective(nn.Module):
         out = synthesise(structure, self.wavelet, (ll, decoded))
         distortion = (out - x).square().sum()
         if self.settings.aliasing_weight and structure is not None:
-            distortion = distortion + self.settings.aliasing_weight * self._aliasing(structure, x, pyramid)
+            distortion = distortion + self.settings.aliasing_weight * self._aliasing(lows)
         return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
 
-    def _aliasing(self, structure: Structure, x: Tensor, pyramid: Pyramid) -> Tensor:
-        """Return the aliasing term: over the levels, what a level takes off LL against what of LL is aliasing."""
-        total = x.new_zeros(())
-        for level in range(1, self.settings.levels + 1):
-            taken = self.wavelet.analyse(x)[0]
-            target = aliasing_target(self.wavelet, x)
-            x = structure.analyse(x, (0, 0), self.wavelet)[0] if level < self.settings.levels else pyramid[0]
-            total = total + (taken - x - target).square().sum()
+    def _aliasing(self, lows: Sequence[Tensor]) -> Tensor:
+        """Return the aliasing term of the planes that the levels have split, LL of the coarsest one included.
+
+        Over the levels, the squared difference of what a level takes off LL to that part of LL which is aliasing.
+        """
+        total = lows[0].new_zeros(())
+        for plane, ll in itertools.pairwise(lows):
+            removed = self.wavelet.analyse(plane)[0] - ll
+            total = total + (removed - aliasing_target(self.wavelet, plane)).square().sum()
         return total

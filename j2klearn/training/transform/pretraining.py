@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ...transform.operators import ProposalOpacity
 from ...transform.structures import BaseWavelet, Structure
-from .pyramid import analyse, synthesise_level
+from ..pyramid import compose
+from .pyramid import Details, analyse, synthesise_level
 
 __all__ = ["freeze", "hold_base_proposals", "progressive", "randomise"]
 
@@ -57,8 +58,8 @@ def randomise(structure: Structure) -> None:
             nn.init.xavier_uniform_(operator.proposal.weight)
             # what is added to the taps, so that filters and taps together are what was drawn
             for source, dy, dx, weight in operator.taps:
-                at = operator.radius + dy, operator.radius + dx
-                operator.proposal.weight[: operator.count, source, at[0], at[1]] -= weight
+                row, column = operator.proposal_radius + dy, operator.proposal_radius + dx
+                operator.proposal.weight[: operator.count, source, row, column] -= weight
 
 
 def progressive(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Tensor:
@@ -79,17 +80,18 @@ def progressive(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, le
         Number of decompositions.
     """
     count = x.shape[0]
-    y, details = analyse(structure, wavelet, x, levels)
-    # the pictures of all variants so far, one after the other along the batch; the last one lacks nothing yet
-    for level in range(levels, 0, -1):
-        bands = details[level - 1]
-        grown = torch.cat([y, *[y[-count:]] * 3])
+
+    def join(variants: Tensor, bands: Details, level: int) -> Tensor:
+        """Synthesise the pictures of all variants, one after the other along the batch; the last one is complete."""
+        grown = torch.cat([variants, *[variants[-count:]] * 3])
         # the three last variants but one lack some of this level's subbands, earlier ones all of them
         parts = []
         for index, band in enumerate(bands):
             there = [band if kept > index else torch.zeros_like(band) for kept in range(4)]
-            missing = band.new_zeros(y.shape[0] - count, *band.shape[1:])
+            missing = band.new_zeros(variants.shape[0] - count, *band.shape[1:])
             parts.append(torch.cat([missing, *there]))
-        y = synthesise_level(structure, wavelet, grown, parts, level)
+        return synthesise_level(structure, wavelet, grown, parts, level)
+
+    y = compose(*analyse(structure, wavelet, x, levels), join)
     errors = (y.reshape(-1, *x.shape) - x).square().mean((1, 2, 3, 4))
     return errors.sum()

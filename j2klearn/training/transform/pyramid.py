@@ -1,4 +1,4 @@
-"""The transform over all levels, for training: with gradients, in PyTorch alone."""
+"""The learned transform over all levels, for training: with gradients, in PyTorch alone."""
 
 from __future__ import annotations
 
@@ -7,31 +7,40 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ...core.geometry import Rect
-from ...transform.structures import BaseWavelet, Structure
+from ...transform.structures import Bands, BaseWavelet, Structure
+from ..pyramid import compose, decompose
 from .oracle import OrientedOpacities
 
-__all__ = ["Pyramid", "analyse", "synthesise", "synthesise_level"]
+__all__ = ["Details", "Pyramid", "analyse", "analyse_level", "synthesise", "synthesise_level"]
+
+#: HL, LH and HH of one level.
+Details = tuple[Tensor, Tensor, Tensor]
 
 #: LL of the coarsest level, and (HL, LH, HH) per level, finest first.
-Pyramid = tuple[Tensor, list[tuple[Tensor, Tensor, Tensor]]]
+Pyramid = tuple[Tensor, list[Details]]
 
 
-def _tell_oracle(structure: Structure, level: int) -> None:
+def _set_oracle_level(structure: Structure, level: int) -> None:
     if isinstance(structure.oracle, OrientedOpacities):
         structure.oracle.level = level
 
 
+def analyse_level(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, level: int) -> Bands:
+    """Split planes (N, 1, H, W) into LL, HL, LH and HH by a structure, or by the base wavelet alone."""
+    if structure is None:
+        return wavelet.analyse(x)
+    _set_oracle_level(structure, level)
+    return structure.analyse(x, (0, 0), wavelet)
+
+
 def analyse(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Pyramid:
     """Decompose pictures (N, 1, H, W) by a structure, or by the base wavelet alone."""
-    details = []
-    for level in range(1, levels + 1):
-        if structure is None:
-            x, *bands = wavelet.analyse(x)
-        else:
-            _tell_oracle(structure, level)
-            x, *bands = structure.analyse(x, (0, 0), wavelet)
-        details.append((bands[0], bands[1], bands[2]))
-    return x, details
+
+    def split(x: Tensor, level: int) -> tuple[Tensor, Details]:
+        ll, hl, lh, hh = analyse_level(structure, wavelet, x, level)
+        return ll, (hl, lh, hh)
+
+    return decompose(x, levels, split)
 
 
 def synthesise_level(
@@ -41,14 +50,15 @@ def synthesise_level(
     hl, lh, hh = details
     if structure is None:
         return wavelet.synthesise(ll, hl, lh, hh)
-    _tell_oracle(structure, level)
+    _set_oracle_level(structure, level)
     area = Rect(0, 0, ll.shape[-2] + lh.shape[-2], ll.shape[-1] + hl.shape[-1])
     return structure.synthesise((ll, hl, lh, hh), area, wavelet)
 
 
 def synthesise(structure: Structure | None, wavelet: BaseWavelet, pyramid: Pyramid) -> Tensor:
     """Put a pyramid together again."""
-    x, details = pyramid
-    for level in range(len(details), 0, -1):
-        x = synthesise_level(structure, wavelet, x, details[level - 1], level)
-    return x
+
+    def join(ll: Tensor, details: Details, level: int) -> Tensor:
+        return synthesise_level(structure, wavelet, ll, details, level)
+
+    return compose(*pyramid, join)

@@ -1,15 +1,11 @@
-"""The training loop: one set of weights for all levels and all rates."""
+"""Training of transforms: one set of weights for all levels and all rates."""
 
 from __future__ import annotations
 
-import copy
-import csv
 import dataclasses
-import json
 import math
-import os
-import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
 
 from ...errors import OptionError
+from ...io.atomic import write_whole
 from ...models.build import build
 from ...models.model import Model
 from ...transform.gains import MEASURED_LEVELS, extended, measure
+from ...transform.structures import Structure
+from ..checkpoint import Identity
 from ..data import Patches
+from ..log import Log
+from ..loop import Plan, TrainingLoop
+from ..precision import trains_in_bfloat16
 from ..processes import Processes
+from ..schedule import half_cosine, warm_up
 from ..settings import read_config
 from .objective import Objective
 from .pretraining import freeze, hold_base_proposals, randomise
@@ -35,7 +37,11 @@ __all__ = ["Trainer"]
 #: J of the base wavelet is measured, and the log written, at every so many steps.
 _LOG_EVERY = 10
 
-_LOG = ("step", "stage", "J", "J(base)", "quantiser step")
+_HEADER = ("step", "stage", "J", "J(base)", "quantiser step")
+_VALIDATION_HEADER = ("step", "BD-rate against the 9/7 in %")
+
+#: Rows of the log over which the progress bar takes the mean.
+_SHOWN = 50
 
 
 def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -47,8 +53,8 @@ def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: weight.shape for name, weight in weights.items()}
 
 
-class Trainer:
-    """Trains one model; the whole state can be written and read back, so that a resumed run is the same run.
+class Trainer(TrainingLoop[Structure]):
+    """Trains one model.
 
     All that is random follows from the seed, the step and the process.
 
@@ -90,15 +96,17 @@ class Trainer:
         steps: int | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> None:
-        self.config, self.settings = read_config(config, changes)
+        processes = processes or Processes(0, 1, torch.device("cpu"))
+        self.config, settings = read_config(config, changes)
         if steps is not None:
-            self.settings = self.settings.in_steps(steps)
+            settings = settings.in_steps(steps)
+        bfloat16 = trains_in_bfloat16(settings.bfloat16, processes.device)
+        self.settings = settings = dataclasses.replace(settings, bfloat16=bfloat16)
         self.name, self.patches, self.folder, self.validation = config.stem, patches, folder, validation
-        self.processes = processes or Processes(0, 1, torch.device("cpu"))
-        torch.manual_seed(self.settings.seed)
+        torch.manual_seed(settings.seed)
         structure = build(self.config).train()
         self.started_from = ""
-        if self.settings.initial == "random":
+        if settings.initial == "random":
             randomise(structure)
         if start is not None:
             begun = start.build().state_dict()
@@ -106,24 +114,48 @@ class Trainer:
                 raise OptionError(f"the model to start from is another network than that of {config}")
             structure.load_state_dict(begun)
             self.started_from = start.id.hex()
-        structure.to(self.processes.device).fast = self.settings.bfloat16
+        structure.to(processes.device).fast = bfloat16
         self.structure = structure
-        self.average = copy.deepcopy(structure).requires_grad_(False)
-        self.objective = Objective(structure, self.settings).to(self.processes.device)
+        self.objective = Objective(structure, settings).to(processes.device)
         slow = [p for name, p in structure.named_parameters() if "proposal" in name]
         fast = [p for name, p in structure.named_parameters() if "proposal" not in name]
-        rate = self.settings.learning_rate
+        rate = settings.learning_rate
         groups = [
             {"params": fast, "lr": rate},
-            {"params": slow, "lr": rate * self.settings.proposal_rate},
+            {"params": slow, "lr": rate * settings.proposal_rate},
         ]
-        self.optimiser = torch.optim.Adam([group for group in groups if group["params"]])
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._decay)
-        self.step, self.best = 0, math.inf
+        optimiser = torch.optim.Adam([group for group in groups if group["params"]])
+        self.best = math.inf
         self.ratios = [1.0] * (3 * MEASURED_LEVELS + 1)
-        self._stage, self._trained = "", nn.Module()
-        if self.processes.first:
-            folder.mkdir(parents=True, exist_ok=True)
+        self._stage, self._parallel = "", nn.Module()
+        self._shown: deque[float] = deque(maxlen=_SHOWN)
+        self.validation_log = Log(folder / "validation.csv", _VALIDATION_HEADER)
+        plan = Plan(
+            name=config.stem,
+            checkpoint=folder / "checkpoint.pt",
+            log=Log(folder / "log.csv", _HEADER, first=0),
+            steps=settings.total,
+            batch=settings.batch,
+            log_every=_LOG_EVERY,
+            save_every=settings.save_every,
+            validate_every=settings.validate_every,
+            average=settings.average,
+            bfloat16=bfloat16,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._decay)
+        super().__init__(plan, structure, list(structure.parameters()), optimiser, schedule, processes)
+
+    @property
+    def logs(self) -> list[Log]:
+        return [self.plan.log, self.validation_log]
+
+    @property
+    def age(self) -> int:
+        return self._place(self.step)[1]
+
+    @property
+    def is_logged(self) -> bool:
+        return self.step % _LOG_EVERY == 0
 
     def _place(self, step: int) -> tuple[str, int, int]:
         """Return the stage of a step, the step within the stage, and the stage's steps."""
@@ -135,8 +167,7 @@ class Trainer:
 
     def _decay(self, step: int) -> float:
         _, within, steps = self._place(step)
-        warm = min(1.0, (within + 1) / max(1, min(200, steps // 20)))
-        return warm * 0.5 * (1 + math.cos(math.pi * within / max(1, steps)))
+        return warm_up(within, min(200, steps // 20)) * half_cosine(within, steps)
 
     def _enter(self, stage: str) -> None:
         """Let train what a stage trains, across all processes."""
@@ -144,13 +175,13 @@ class Trainer:
         freeze(self.structure, stage)
         if stage == "proposals":
             hold_base_proposals(self.structure)
-        self._trained = self.objective
+        self._parallel = self.objective
         if self.processes.count > 1:
             for weight in self.structure.parameters():
                 if weight.shape[1:2] == (1,):  # of one channel: the strides that its gradient will have
                     weight.data = weight.detach().flatten().view(weight.shape)
             places = [self.processes.device] if self.processes.device.type == "cuda" else None
-            self._trained = DistributedDataParallel(self.objective, device_ids=places)
+            self._parallel = DistributedDataParallel(self.objective, device_ids=places)
 
     def batch(self, rank: int) -> Tensor:
         """Return the batch of a process at this step."""
@@ -158,15 +189,8 @@ class Trainer:
         x = self.patches.batch(s.batch, s.crop, np.random.default_rng([s.seed, self.step, rank]))
         return x.to(self.processes.device, non_blocking=True)
 
-    def train_step(self) -> tuple[float, float, float]:
-        """Take one step.
-
-        Returns
-        -------
-        cost, base, quantiser : float
-            J of the batch before the step, J of the base wavelet at the steps that are logged (else NaN), and the
-            quantiser step in grey levels.
-        """
+    def cost(self) -> tuple[Tensor, Tensor | None]:
+        """Return J of the batch; at steps that are logged also J of the base wavelet, and the quantiser step."""
         s, device = self.settings, self.processes.device
         stage, within, steps = self._place(self.step)
         if stage != self._stage:
@@ -180,117 +204,60 @@ class Trainer:
         x, delta = self.batch(self.processes.rank), torch.tensor(quantiser, device=device)
         noise = int(common.integers(2**31)) + self.processes.rank
         arguments = (x, delta, stage, width, extended(self.ratios, s.levels), noise)
-        self.optimiser.zero_grad(set_to_none=True)
-        cost = self._trained(*arguments)
-        cost.backward()
-        if stage == "proposals":
-            hold_base_proposals(self.structure)
-        torch.nn.utils.clip_grad_norm_(self.structure.parameters(), 1.0)
-        self.optimiser.step()
-        self.schedule.step()
-        # The average starts short, so that the first checkpoints are not ruled by the start.
-        keep = min(s.average, (within + 1) / (within + 10))
-        logged = self.step % _LOG_EVERY == 0
+        cost: Tensor = self._parallel(*arguments)
+        if not self.is_logged:
+            return cost, None
         with torch.no_grad():
-            for mean, weight in zip(self.average.parameters(), self.structure.parameters(), strict=True):
-                mean.lerp_(weight, 1 - keep)
-            if logged:
-                base = self.objective(*arguments, base=True)
-                cost, base = self.processes.mean(torch.stack([cost.detach(), base])).tolist()
-        self.step += 1
-        return (cost, base, quantiser) if logged else (math.nan, math.nan, quantiser)
+            base = self.objective(*arguments, base=True)
+        means = self.processes.mean(torch.stack([cost.detach(), base])).double()
+        return cost, torch.cat([means, means.new_tensor([quantiser])])
 
-    def run(self) -> None:
-        """Train to the last step, validating and saving the state on the way."""
-        if (
-            not self.step and self.processes.first
-        ):  # what a run left that was stopped before its first checkpoint
-            for name in ("log.csv", "validation.csv"):
-                (self.folder / name).unlink(missing_ok=True)
-        ratios: list[float] = []
-        begun, first = time.monotonic(), self.step
-        total, batch = self.settings.total, self.settings.batch * self.processes.count
-        quiet = not self.processes.first
-        with tqdm(
-            total=total, initial=first, desc=self.name, unit=" steps", disable=True if quiet else None
-        ) as bar:
-            while self.step < total:
-                at, stage = self.step, self._place(self.step)[0]
-                cost, base, quantiser = self.train_step()
-                if at % _LOG_EVERY == 0 and not quiet:
-                    ratios.append(cost / base)
-                    self._log("log.csv", _LOG, [at, stage, f"{cost:.6f}", f"{base:.6f}", f"{quantiser:.3f}"])
-                    speed = batch * (self.step - first) / (time.monotonic() - begun)
-                    told = f"{stage}, J/J(base) {np.mean(ratios[-50:]):.4f}, {speed:.1f} patches/s"
-                    bar.set_postfix_str(told, refresh=False)
-                bar.update()
-                every, last = self.settings.validate_every, self.step == total
-                if self.validation is not None and (last or (every and self.step % every == 0)):
-                    self._validate()
-                if self.step % self.settings.save_every == 0 or last:
-                    self.save()
-                    self.processes.wait()
-        if not quiet and self.step > first:
-            speed = batch * (self.step - first) / (time.monotonic() - begun)
-            print(f"{self.name}: {self.step - first} steps, {speed:.1f} patches/s")
+    def prepare_update(self) -> None:
+        if self._stage == "proposals":
+            hold_base_proposals(self.structure)
 
-    def _log(self, name: str, header: tuple[str, ...], row: list[Any]) -> None:
-        path = self.folder / name
-        new = not path.exists()
-        with path.open("a", newline="") as stream:
-            writer = csv.writer(stream)
-            if new:
-                writer.writerow(header)
-            writer.writerow(row)
+    def row(self, figures: Sequence[float], speed: float) -> list[Any]:
+        at, (cost, base, quantiser) = self.step - 1, figures
+        return [at, self._place(at)[0], f"{cost:.6f}", f"{base:.6f}", f"{quantiser:.3f}"]
+
+    def summary(self, figures: Sequence[float]) -> str:
+        self._shown.append(figures[0] / figures[1])
+        return f"{self._stage}, J/J(base) {np.mean(self._shown):.4f}"
 
     def model(self) -> Model:
         """Return the model of the averaged weights as they are now."""
         return Model.of(self.average, self.config, self._card())
 
-    def _validate(self) -> None:
+    def validate_now(self) -> None:
         """Measure the averaged weights on real codestreams; keep them if they are the best so far."""
-        if not self.processes.first or self.validation is None:
+        if self.validation is None:
             return
         model = self.model()
         rate = self.validation.bd_rate(model)
-        self._log("validation.csv", ("step", "BD-rate against the 9/7 in %"), [self.step, rate])
+        self.validation_log.append([self.step, rate])
         if rate is not None and rate < self.best:
             self.best = rate
             model.card["bd_rate"] = round(rate, 3)
-            self._write("best.safetensors", model.to_bytes())
+            write_whole(self.folder / "best.safetensors", model.to_bytes())
 
-    def _write(self, name: str, data: bytes) -> None:
-        """Write a file of the folder; a stop in the middle leaves the old one whole."""
-        temporary = self.folder / f"{name}.tmp"
-        temporary.write_bytes(data)
-        os.replace(temporary, self.folder / name)
-
-    def _identity(self) -> str:
-        """Return what a checkpoint has to have in common with this run."""
-        told = {"model": self.config, "training": dataclasses.asdict(self.settings)}
-        return json.dumps({**told, "processes": self.processes.count}, sort_keys=True)
-
-    def save(self) -> None:
-        """Write the state and the averaged model, in the first process."""
-        if not self.processes.first:
-            return
-        state = {
-            "identity": self._identity(),
-            "step": self.step,
-            "best": self.best,
-            "started_from": self.started_from,
-            "ratios": self.ratios,
-            "structure": self.structure.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
+    def identity(self) -> Identity:
+        return {
+            "model": self.config,
+            "training": dataclasses.asdict(self.settings),
+            "processes": {"count": self.processes.count},
         }
-        temporary = self.folder / "checkpoint.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / "checkpoint.pt")
-        self._write("model.safetensors", self.model().to_bytes())
 
-    def resume(self) -> None:
+    def own_state(self) -> dict[str, Any]:
+        return {"best": self.best, "started_from": self.started_from, "ratios": self.ratios}
+
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.started_from, self.ratios = state["best"], state["started_from"], state["ratios"]
+        self._stage = ""
+
+    def saved(self) -> None:
+        write_whole(self.folder / "model.safetensors", self.model().to_bytes())
+
+    def resume(self) -> bool:
         """Go on from the folder's checkpoint.
 
         Raises
@@ -298,32 +265,9 @@ class Trainer:
         OptionError
             If there is none, or it is one of another configuration.
         """
-        path = self.folder / "checkpoint.pt"
-        try:
-            state: Mapping[str, Any] = torch.load(path, map_location=self.processes.device, weights_only=True)
-        except OSError as error:
-            raise OptionError(f"there is no checkpoint to go on from: {error}") from None
-        if state.get("identity") != self._identity():
-            raise OptionError(f"{path} is a checkpoint of another configuration, or of other processes")
-        self.step, self.best, self.ratios = state["step"], state["best"], state["ratios"]
-        self.started_from = state["started_from"]
-        self.structure.load_state_dict(state["structure"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self._stage = ""
-        if self.processes.first:
-            for name in ("log.csv", "validation.csv"):
-                self._cut_log(self.folder / name)
-
-    def _cut_log(self, path: Path) -> None:
-        """Take the rows off a log that come after the checkpoint: they will be written again."""
-        if path.exists():
-            with path.open(newline="") as stream:
-                header, *rows = csv.reader(stream)
-            kept = [row for row in rows if int(row[0]) < self.step + (path.stem == "validation")]
-            with path.open("w", newline="") as stream:
-                csv.writer(stream).writerows([header, *kept])
+        if not super().resume():
+            raise OptionError(f"there is no checkpoint to go on from: {self.plan.checkpoint}")
+        return True
 
     def _card(self) -> dict[str, Any]:
         card: dict[str, Any] = {
