@@ -33,9 +33,8 @@ __all__ = [
     "register_pillow",
 ]
 
-__version__ = "0.1.0"
-
 from . import errors
+from ._version import __version__
 
 _HOMES = {
     "Jp2k": "interop.glymur.jp2k",

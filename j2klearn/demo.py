@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from . import decode, encode, info
+from .api.decode import decode
+from .api.describe import info
+from .api.encode import encode
 from .core.text_table import text_table
 from .metrics.psnr import psnr
 from .models.registry import DEFAULT_MODEL

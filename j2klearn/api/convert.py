@@ -1,20 +1,15 @@
-"""``j2klearn convert``: picture files, or folders of them, into JP2 files that keep their metadata."""
+"""Converting picture files to JP2 files that keep their metadata."""
 
 from __future__ import annotations
 
-import argparse
 import io
-import sys
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import J2KError, OptionError
-from ..io.pictures import SUFFIXES, pictures_in
 from ..jp2.metadata import Metadata, add_metadata
 from .options import EncodeOptions
 
-__all__ = ["Converted", "add_parser", "convert", "picture_metadata"]
+__all__ = ["Converted", "convert", "picture_metadata"]
 
 
 _TIFF = (".tif", ".tiff")
@@ -103,60 +98,3 @@ def convert(source: Path, target: Path, options: EncodeOptions) -> Converted:
     data = add_metadata(encode_with(image, options), picture_metadata(source))
     write_whole(target, data)
     return Converted(len(data), image.shape[0] * image.shape[1])
-
-
-def _jobs(
-    inputs: Sequence[Path], output: Path, refused: Callable[[OSError], object]
-) -> Iterator[tuple[Path, Path]]:
-    """Yield what becomes of what."""
-    if len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir():
-        yield inputs[0], output
-        return
-    for path in inputs:
-        if path.is_dir():
-            for file in pictures_in(path, refused):
-                yield file, output / file.relative_to(path).with_suffix(".jp2")
-        else:
-            yield path, output / path.with_suffix(".jp2").name
-
-
-def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], EncodeOptions]) -> int:
-    refusals: list[OSError] = []
-    jobs = list(_jobs(options.inputs, options.output, refusals.append))
-    for refusal in refusals:
-        print(f"error: {refusal.filename}: {refusal.strerror}", file=sys.stderr)
-    if not jobs:
-        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to convert")
-    targets = [target for _, target in jobs]
-    if len(set(targets)) < len(targets):
-        raise OptionError("two pictures would become one file: convert them one by one")
-    failed = len(refusals)
-    for source, target in jobs:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, coding(options)).bytes
-        except (J2KError, OSError) as error:
-            print(f"error: {source}: {error}", file=sys.stderr)
-            failed += 1
-        else:
-            print(f"{source} -> {target}: {size} bytes")
-    return 1 if failed else 0
-
-
-def add_parser(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    parents: list[argparse.ArgumentParser],
-    coding: Callable[[argparse.Namespace], EncodeOptions],
-) -> None:
-    """Add the command to those of the command line; `coding` turns its options into arguments of `encode`."""
-    parser = commands.add_parser(
-        "convert",
-        parents=parents,
-        help="convert picture files or folders to JP2, with their metadata",
-        description="Convert TIFF, JPEG and PNG files, or all such files of a folder, to JP2. ICC profile, EXIF, XMP, "
-        "resolution and GeoTIFF tags are kept.",
-        epilog="examples:  j2klearn convert scans/ jp2/ --ratio 15    j2klearn convert map.tif map.jp2 --psnr 45",
-    )
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
-    parser.add_argument("output", type=Path, metavar="OUT", help="JP2 file for a single file, else a folder")
-    parser.set_defaults(run=lambda options: _run(options, coding))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .. import __version__
+from .._version import __version__
 from ..api.options import EncodeOptions
 from ..errors import ClusterError, J2KError, OptionError
 from ..io.atomic import cannot_write

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from .. import __version__
+from .._version import __version__
 from ..errors import OptionError
 from ..io.atomic import cannot_write
 from .jobs import Job

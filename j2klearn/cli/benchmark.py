@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ebcot.effort import EFFORTS
 from ..errors import InputError, OptionError
+from .arguments import Commands
 
 if TYPE_CHECKING:
     from ..benchmark.run import Run
@@ -39,11 +40,11 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def add_parser(commands: Any) -> None:
-    """Add the subcommand to the command line's parsers."""
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
     parser = commands.add_parser(
         "benchmark",
-        help="measure codecs on your own pictures",
+        help=help,
         description="Measure learned transforms against JPEG 2000, and others, on your own pictures: rate-distortion "
         "curves from real bytes, BD-rates with confidence intervals, speed and memory. Writes results.json, "
         "results.csv, curves in CompressAI's schema and report.html, one page that needs no network.",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+from .arguments import Commands, coding_of, coding_parser, pixels_parser
 
-from ..api.options import EncodeOptions
-from ..batch.jobs import Sources, read_list
-from ..batch.run import encode_batch
-from ..batch.summary import Summary
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from ..batch.jobs import Sources
+    from ..batch.summary import Summary
 
 __all__ = ["add_parser"]
 
@@ -62,7 +62,7 @@ class _Bar:
 
     def __init__(self, shown: tqdm[Any]) -> None:
         self._shown = shown
-        self.summary = Summary()
+        self.summary: Summary | None = None
 
     def __call__(self, summary: Summary) -> None:
         self.summary = summary
@@ -74,14 +74,18 @@ class _Bar:
         self._shown.update(summary.done - self._shown.n)
 
 
-def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], EncodeOptions]) -> int:
+def _run(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from ..batch.jobs import read_list
+    from ..batch.run import encode_batch
+
     sources: Sources = options.source
     if options.source == "-":
         sources = read_list(sys.stdin.buffer.read(), "the standard input")
-    bar = None
-    try:
-        with tqdm(desc="coding", unit=" pictures", disable=None) as shown:
-            bar = _Bar(shown)
+    with tqdm(desc="coding", unit=" pictures", disable=None) as shown:
+        bar = _Bar(shown)
+        try:
             encode_batch(
                 sources,
                 options.target,
@@ -91,12 +95,13 @@ def _run(options: argparse.Namespace, coding: Callable[[argparse.Namespace], Enc
                 keep_suffix=options.keep_suffix,
                 force=options.force,
                 progress=bar,
-                **coding(options).given(),
+                **coding_of(options).given(),
             )
-    finally:  # whatever has stopped it
-        if bar is not None and bar.summary.total:
-            _tell(bar.summary)
-    return 1 if bar.summary.failures else 0
+        finally:  # whatever has stopped it
+            shown.close()
+            if bar.summary is not None and bar.summary.total:
+                _tell(bar.summary)
+    return 1 if bar.summary is not None and bar.summary.failures else 0
 
 
 def _tell(summary: Summary) -> None:
@@ -108,16 +113,12 @@ def _tell(summary: Summary) -> None:
     print(summary)
 
 
-def add_parser(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    parents: list[argparse.ArgumentParser],
-    coding: Callable[[argparse.Namespace], EncodeOptions],
-) -> None:
-    """Add the command to those of the command line; `coding` turns its options into arguments of `encode`."""
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
     parser = commands.add_parser(
         "encode-batch",
-        parents=parents,
-        help="write a folder or a list of pictures as JPEG 2000, by several processes or on a Dask cluster",
+        parents=[pixels_parser(), coding_parser()],
+        help=help,
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -143,4 +144,4 @@ def add_parser(
         "--keep-suffix", action="store_true", help="write photo.tif.jp2, not photo.jp2, for photo.tif"
     )
     parser.add_argument("--force", action="store_true", help="code again what has been done")
-    parser.set_defaults(run=lambda options: _run(options, coding), threads=1)
+    parser.set_defaults(run=_run, threads=1)

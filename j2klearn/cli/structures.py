@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
 from ..training.shipped import CONTEXT, configurations, shipped_configs
+from .arguments import Commands
 
 if TYPE_CHECKING:
     from ..models.cost import Cost, Published
@@ -75,11 +76,11 @@ def _run(options: argparse.Namespace) -> None:
         print(row(name, cost(configs[name]), PAPER.get(name)))
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "structures",
-        help="list the learned structures and what they cost",
+        help=help,
         description="Print what every training configuration costs: weights; the region of support as Table III of the "
         "paper counts it, with the paper's figures beside; the rows and columns of the picture in which one sample "
         "reads subbands through one level, measured by back-propagation; and thousands of multiply-accumulates per "

@@ -6,15 +6,16 @@ import argparse
 from pathlib import Path
 
 from ..errors import OptionError
+from .arguments import Commands
 
 __all__ = ["add_parser"]
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "train",
-        help="train a learned transform",
+        help=help,
         description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
         "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
         "(validation.csv).",

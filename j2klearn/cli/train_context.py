@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import OptionError
+from .arguments import Commands
 
 __all__ = ["add_parser"]
 
@@ -14,11 +15,11 @@ _PATCH = 256
 _LEVELS = 7  # of training: what a quarter of a patch has
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "train-context",
-        help="train an entropy model of the neural profile",
+        help=help,
         description="Train an entropy model of the kind that CONFIG says: first its networks for luma, then those for "
         "chroma. Of the kind 'context' (the default) the transform stays as it is; of the kind 'cross-component' it "
         "is trained with luma. The folder OUT receives the model (model.safetensors), the transform if that was "

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import OptionError
+from .arguments import Commands
 
 __all__ = ["add_parser"]
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "train-dequantiser",
-        help="train learned de-quantisation for a model",
+        help=help,
         description="Code training pictures with a model and the real coder, and train the network that takes the "
         "quantisation noise off what is decoded. OUT is written every few hundred steps; beside it each network's log "
         "(STEM.luma.csv, STEM.chroma.csv) and state (STEM.luma.pt, STEM.chroma.pt).",

@@ -19,7 +19,9 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from ... import __version__, decode, encode
+from ..._version import __version__
+from ...api.decode import decode
+from ...api.encode import encode
 from ...codestream.tile_parts import plt_bytes
 from ...errors import CodestreamError, ModelNotFoundError, OptionError
 from ...io.pictures import read_picture, write_picture

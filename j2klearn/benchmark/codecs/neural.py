@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ... import __version__, decode, encode
+from ..._version import __version__
+from ...api.decode import decode
+from ...api.encode import encode
 from ...neural.registry import entropy_names, resolve_entropy
 from .j2k import Kind, Samples
 

@@ -1,0 +1,69 @@
+"""``j2klearn convert``: picture files, or folders of them, into JP2 files that keep their metadata."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ..errors import J2KError, OptionError
+from ..io.pictures import SUFFIXES, pictures_in
+from .arguments import Commands, coding_of, coding_parser, limits_parser
+
+__all__ = ["add_parser"]
+
+
+def _jobs(
+    inputs: Sequence[Path], output: Path, refused: Callable[[OSError], object]
+) -> Iterator[tuple[Path, Path]]:
+    """Yield what becomes of what."""
+    if len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir():
+        yield inputs[0], output
+        return
+    for path in inputs:
+        if path.is_dir():
+            for file in pictures_in(path, refused):
+                yield file, output / file.relative_to(path).with_suffix(".jp2")
+        else:
+            yield path, output / path.with_suffix(".jp2").name
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..api.convert import convert
+
+    refusals: list[OSError] = []
+    jobs = list(_jobs(options.inputs, options.output, refusals.append))
+    for refusal in refusals:
+        print(f"error: {refusal.filename}: {refusal.strerror}", file=sys.stderr)
+    if not jobs:
+        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to convert")
+    targets = [target for _, target in jobs]
+    if len(set(targets)) < len(targets):
+        raise OptionError("two pictures would become one file: convert them one by one")
+    failed = len(refusals)
+    for source, target in jobs:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            size = convert(source, target, coding_of(options)).bytes
+        except (J2KError, OSError) as error:
+            print(f"error: {source}: {error}", file=sys.stderr)
+            failed += 1
+        else:
+            print(f"{source} -> {target}: {size} bytes")
+    return 1 if failed else 0
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "convert",
+        parents=[limits_parser(), coding_parser()],
+        help=help,
+        description="Convert TIFF, JPEG and PNG files, or all such files of a folder, to JP2. ICC profile, EXIF, XMP, "
+        "resolution and GeoTIFF tags are kept.",
+        epilog="examples:  j2klearn convert scans/ jp2/ --ratio 15    j2klearn convert map.tif map.jp2 --psnr 45",
+    )
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
+    parser.add_argument("output", type=Path, metavar="OUT", help="JP2 file for a single file, else a folder")
+    parser.set_defaults(run=_run)

@@ -1,0 +1,65 @@
+"""``j2klearn decode``: a JPEG 2000 file, or a part of it, to a picture file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .arguments import Commands, limits_parser, region, source
+from .progress_bar import ProgressBar
+
+__all__ = ["add_parser"]
+
+
+def _run(options: argparse.Namespace) -> None:
+    from ..api.picture_file import open as open_picture
+    from ..core.limits import check_pixels
+    from ..io import memory_map
+    from ..io.atomic import write_by
+    from ..io.pictures import write_picture
+
+    with ProgressBar() as bar:
+        picture = open_picture(
+            options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
+        )
+        reduce = min(options.reduce, picture.levels)
+        height, width = (-(-side >> reduce) for side in picture.shape[:2])
+        if options.region is None and height * width >= memory_map.LARGE:
+            check_pixels(height, width, options.max_pixels)
+            shape = (height, width, *picture.shape[2:])
+
+            def write(path: Path) -> None:
+                out = memory_map.make_array(path, options.output.suffix, shape, picture.dtype)
+                picture.copy_to(out, reduce=options.reduce, layers=options.layers, progress=bar)
+                out.flush()
+
+            write_by(options.output, write)
+        else:
+            image = picture.read(options.region, reduce=options.reduce, layers=options.layers, progress=bar)
+            height, width = image.shape[:2]
+            write_picture(options.output, image)
+    print(f"{options.output}: {width} x {height}")
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "decode",
+        parents=[limits_parser()],
+        help=help,
+        description="Read a JPEG 2000 file, learned or ordinary, and write it in the format of OUT's suffix.",
+        epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
+    )
+    parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or URL of one")
+    parser.add_argument("output", type=Path, metavar="OUT", help="picture to write")
+    parser.add_argument(
+        "--reduce", type=int, default=0, metavar="N", help="leave out the N highest resolutions"
+    )
+    parser.add_argument("--layers", type=int, default=0, metavar="N", help="decode N quality layers (0: all)")
+    parser.add_argument(
+        "--region", type=region, metavar="Y0,X0,Y1,X1", help="part to decode, in full-resolution pixels"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME|FILE", help="model to read the file with, if it is not installed"
+    )
+    parser.set_defaults(run=_run)

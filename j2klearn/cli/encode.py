@@ -1,0 +1,51 @@
+"""``j2klearn encode``: one picture to a JPEG 2000 file."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
+from .progress_bar import ProgressBar
+
+__all__ = ["add_parser"]
+
+
+def _run(options: argparse.Namespace) -> None:
+    from ..api.encode import encode_with
+    from ..api.encode_file import encode_file_with
+    from ..io import memory_map
+    from ..io.atomic import write_whole
+    from ..io.pictures import read_picture
+
+    coding = replace(coding_of(options), jp2=not is_raw(options.output))
+    image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
+    with ProgressBar() as bar:
+        if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
+            size = encode_file_with(image, options.output, replace(coding, progress=bar))
+        else:
+            image = read_picture(options.input)
+            data = encode_with(image, replace(coding, progress=bar))
+            write_whole(options.output, data)
+            size = len(data)
+    print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "encode",
+        parents=[limits_parser(), coding_parser()],
+        help=help,
+        description="Write a picture (any format that Pillow reads, and TIFF of more components) as JPEG 2000 with a "
+        "learned wavelet. Suffix .j2k, .j2c or .jpc writes the bare codestream, any other a JP2 file.",
+        epilog="examples:  j2klearn encode photo.png photo.jp2 --bpp 1    "
+        "j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6    "
+        "j2klearn encode photo.png photo.jp2 --profile neural --quality 30    "
+        "j2klearn encode scan.tif scan.jp2 --lossless --model none",
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help="picture")
+    parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    parser.set_defaults(run=_run)

@@ -1,0 +1,32 @@
+"""``j2klearn models``: the installed models."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import Commands
+
+__all__ = ["add_parser"]
+
+
+def _run(_: argparse.Namespace) -> None:
+    from ..models.registry import DEFAULT_MODEL, shipped
+    from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
+    from ..neural.registry import shipped_entropy
+
+    for name, model in shipped().items():
+        default = ", the default" if name == DEFAULT_MODEL else ""
+        print(f"{name}{default}: {model.parameters} weights on the {model.config['base']}")
+        print(f"    id {model.id.hex()}")
+    for name, entropy_model in shipped_entropy().items():
+        transform = entropy_model.config["transform"]
+        default = ", a default" if name in (DEFAULT_LOSSY, DEFAULT_LOSSLESS) else ""
+        called = transform if isinstance(transform, str) else transform["name"]
+        print(f"{name}{default}: for the neural profile, on the transform {called}")
+        print(f"    id {entropy_model.id.hex()}")
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser("models", help=help)
+    parser.set_defaults(run=_run)
