@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from j2klearn.benchmark import measure
-from j2klearn.benchmark.codecs.j2k import Jpeg2000, codec_names, find_codec
+from j2klearn.benchmark.codecs.j2k import Jpeg2000
 from j2klearn.benchmark.codecs.peers import PEERS
+from j2klearn.benchmark.codecs.registry import codec_names, find_codec
 from j2klearn.benchmark.protocol import Protocol
 from j2klearn.errors import OptionError
 from j2klearn.metrics.bd_rate import Curve, bd_rate

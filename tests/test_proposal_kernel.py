@@ -23,9 +23,8 @@ from j2klearn.training.transform.pretraining import freeze, hold_base_proposals,
 from j2klearn.transform import lifting
 from j2klearn.transform.operators import ProposalOpacity, Tap
 from j2klearn.transform.wavelet import WAVELETS
-
-from .conftest import psnr
-from .small_models import configuration, randomised
+from tests.conftest import psnr
+from tests.small_models import configuration, randomised
 
 #: The opacity network of the small models reads 9 x 9.
 OPACITY_SIDE = 9

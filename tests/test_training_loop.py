@@ -29,9 +29,8 @@ from j2klearn.training.processes import Processes
 from j2klearn.training.schedule import half_cosine, warm_up
 from j2klearn.training.subband_patches import SubbandPatches
 from j2klearn.training.transform.trainer import Trainer
-
-from .small_context import context_config
-from .training_pictures import write_config, write_pictures
+from tests.small_context import context_config
+from tests.training_pictures import write_config, write_pictures
 
 CPU = torch.device("cpu")
 

@@ -24,9 +24,8 @@ from j2klearn.training.settings import Settings, parse_changes, read_config
 from j2klearn.training.subband_patches import SubbandPatches
 from j2klearn.training.transform.trainer import Trainer
 from j2klearn.transform.precision import fast_bfloat16
-
-from .small_context import context_config
-from .training_pictures import write_config, write_pictures
+from tests.small_context import context_config
+from tests.training_pictures import write_config, write_pictures
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 ASK = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat16())"

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..errors import J2KError
 from ..io.pictures import read_picture
 from ..metrics.psnr import psnr
-from .codecs.j2k import Codec
+from .codecs.base import Codec
 from .codecs.neural import Neural
 from .measure import bits_of, prepare
 from .protocol import Protocol

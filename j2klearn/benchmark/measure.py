@@ -12,7 +12,7 @@ from ..errors import CodestreamError
 from ..io.pictures import read_picture
 from ..metrics import suite
 from ..metrics.luma import luma
-from .codecs.j2k import find_codec
+from .codecs.registry import find_codec
 from .protocol import Protocol
 
 __all__ = ["Task", "bits_of", "prepare", "start_worker"]

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from ..core.threads import default_threads
 from ..errors import InputError, J2KError
 from ..io.pictures import read_picture
-from .codecs.j2k import Codec, find_codec
+from .codecs.base import Codec
+from .codecs.registry import find_codec
 from .measure import Task, bits_of, start_worker
 from .protocol import Protocol
 from .store import Store, Values

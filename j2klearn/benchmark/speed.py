@@ -19,7 +19,9 @@ from tqdm import tqdm
 
 from ..core.threads import default_threads
 from ..core.timing import StageClock
-from .codecs.j2k import Codec, OpenJpegTools, find_codec
+from .codecs.base import Codec
+from .codecs.programs import OpenJpegTools
+from .codecs.registry import find_codec
 
 __all__ = ["measure", "sized"]
 

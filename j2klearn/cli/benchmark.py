@@ -137,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise OptionError(f"the benchmark needs {error.name}: pip install 'j2klearn[benchmark]'") from None
     from ..benchmark import crops, results
-    from ..benchmark.codecs.j2k import find_codec
+    from ..benchmark.codecs.registry import find_codec
     from ..benchmark.published import read_published
     from ..benchmark.report.page import write_report
     from ..benchmark.report.tables import summary
@@ -206,7 +206,7 @@ def _command(options: argparse.Namespace) -> str:
 
 def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, Any]:
     from ..benchmark import speed
-    from ..benchmark.codecs.j2k import find_codec
+    from ..benchmark.codecs.registry import find_codec
     from ..benchmark.measure import prepare
     from ..io.pictures import read_picture
 

@@ -9,7 +9,7 @@ from ..._version import __version__
 from ...api.decode import decode
 from ...api.encode import encode
 from ...neural.registry import entropy_names, resolve_entropy
-from .j2k import Kind, Samples
+from .base import Kind, Samples
 
 __all__ = ["Neural"]
 

@@ -17,7 +17,7 @@ import PIL
 from PIL import Image, features
 
 from ...errors import OptionError
-from .j2k import Codec, Kind, Samples
+from .base import Codec, Kind, Samples
 
 __all__ = ["PEERS"]
 
