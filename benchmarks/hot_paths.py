@@ -67,15 +67,19 @@ def test_base_wavelet(benchmark, components):
 
 
 def test_analysis(benchmark, components):
-    area, model = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL)
-    benchmark(lambda: analyse(components, area, LEVELS, model, default_threads()))
+    area, structure = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).structure
+    benchmark(lambda: analyse(components, area, LEVELS, structure, default_threads()))
 
 
 def test_synthesis(benchmark, components):
-    area, model = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL)
+    area, structure = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).structure
 
     def fresh():  # `synthesise` empties its list
-        return (analyse(components, area, LEVELS, model, default_threads()), model, default_threads()), {}
+        return (
+            analyse(components, area, LEVELS, structure, default_threads()),
+            structure,
+            default_threads(),
+        ), {}
 
     benchmark.pedantic(synthesise, setup=fresh, rounds=5)
 

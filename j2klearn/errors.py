@@ -19,6 +19,7 @@ __all__ = [
     "NativeLibraryError",
     "OptionError",
     "SegmentError",
+    "SliceError",
     "TruncatedWarning",
     "UnsupportedError",
     "WriteError",
@@ -47,6 +48,10 @@ class ClusterError(J2KError, ConnectionError):
 
 class OptionError(J2KError, ValueError):
     """An option is out of range, or options contradict each other."""
+
+
+class SliceError(OptionError, IndexError):
+    """An index cannot be met: out of range, inverted, or with strides that no resolution has."""
 
 
 class LimitError(J2KError, ValueError):

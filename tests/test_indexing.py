@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from j2klearn import Jp2k
 from j2klearn.core.indexing import LOWEST, select
-from j2klearn.errors import OptionError
-from j2klearn.interop.glymur.errors import SliceError
+from j2klearn.errors import OptionError, SliceError
 
 IMAGE = np.random.default_rng(2).integers(0, 256, (19, 23, 3)).astype(np.uint8)
 

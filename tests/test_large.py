@@ -48,8 +48,8 @@ def test_strips_have_the_subbands_of_the_whole(picture):
     model = resolve("hybrid97-9c-compact")
     area = Rect(3, 5, 3 + picture.shape[0], 5 + picture.shape[1])
     samples = planes(Picture(picture))
-    (whole,) = analyse(samples, area, 5, model)
-    analysis = StripAnalysis(area, 5, model)
+    (whole,) = analyse(samples, area, 5, model.structure)
+    analysis = StripAnalysis(area, 5, model.structure)
     at = area.y0
     for edge in (100, 101, 400, 900, area.y1):
         analysis.push(samples[:, at - area.y0 : edge - area.y0])

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import dask.array as da
 
 from ..api.picture_file import PictureFile
 
-if TYPE_CHECKING:
-    from ..interop.glymur.jp2kr import Jp2kr
-
-__all__ = ["dask_array"]
+__all__ = ["TiledPicture", "dask_array"]
 
 
-def dask_array(picture: Jp2kr | PictureFile, chunks: Any = None) -> da.Array:
+class TiledPicture(Protocol):
+    """What a dask array is made of: `Jp2k`, `Jp2kr`, or what has as much."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W), or (H, W, C)."""
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the samples."""
+
+    @property
+    def tilesize(self) -> Any:
+        """Height and width of a tile."""
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+def dask_array(picture: TiledPicture | PictureFile, chunks: Any = None) -> da.Array:
     """Return a dask array of a picture; parts of it are decoded as they are computed, by several threads.
 
     It is ``dask.array.from_array(picture, chunks=...)`` but for one thing: dask hands slices of its arrays on to what

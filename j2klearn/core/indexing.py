@@ -11,7 +11,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any
 
-from ..interop.glymur.errors import SliceError
+from ..errors import SliceError
 
 __all__ = ["LOWEST", "Selection", "select"]
 

@@ -178,7 +178,9 @@ class LearnedCoder(Coder):
         del whole  # at the size of a picture every copy counts
         while groups:
             size = len(groups[0])
-            components = analyse(groups.pop(0), area, layout.levels, self.model, self.run.threads, advance)
+            components = analyse(
+                groups.pop(0), area, layout.levels, self.model.structure, self.run.threads, advance
+            )
             while components:
                 yield self._flat(components.pop(0))
 

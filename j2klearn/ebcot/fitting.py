@@ -33,7 +33,8 @@ from torch.utils.checkpoint import checkpoint
 from ..core.subbands import Subbands, subband_rects
 from ..dequantisation.apply import NoiseMap
 from ..transform.colour import inverse_transform
-from ..transform.norms import NORMS_97
+from ..transform.levels import compose
+from ..transform.norms import norm_97
 from ..transform.wavelet import WAVELETS
 from .rate_proxy import RateProxy
 from .reconstruction import Lattice, bias_of
@@ -63,14 +64,6 @@ _START, _PLANES = 8, 24
 
 #: How fast the slope follows the bits meanwhile.
 _FOLLOWING = 0.7
-
-
-def _norm(orientation: str, level: int) -> float:
-    """Return the 9/7's norm at any level."""
-    if not level:
-        return 1.0
-    known = NORMS_97[orientation]
-    return known[min(level, len(known)) - 1] * 2.0 ** max(0, level - len(known))
 
 
 @dataclass(frozen=True)
@@ -186,7 +179,7 @@ class Fitting:
         for component, bands in enumerate(components):
             for (name, level), scale, source in zip(places, factors, bands.bands(), strict=True):
                 finest = 2 * lattice[name, level] / scale
-                weight = weights[component] * (_norm(name, level) * scale) ** 2
+                weight = weights[component] * (norm_97(name, level) * scale) ** 2
                 part = torch.from_numpy(source)
                 self.bands.append(_Band(component, name, level, finest, weight, part, part))
 
@@ -285,8 +278,17 @@ class Fitting:
     def _decoded(self, values: Sequence[Tensor]) -> Tensor:
         from ..transform.precision import fast_bfloat16
 
-        structure, wavelet = self.model.structure, WAVELETS[self.model.structure.base]
-        structure.shared, structure.fast = True, fast_bfloat16()
+        structure = self.model.structure.configured(shared=True, fast=fast_bfloat16())
+        wavelet = WAVELETS[structure.base]
+
+        def join(low: Tensor, details: Sequence[Tensor], level: int) -> Tensor:
+            area = self.area.resolution(level - 1)
+            # what the way back needs of a level is computed again: at the size of a picture it is too much to keep
+            joined: Tensor = checkpoint(
+                structure.synthesise, (low, *details), area, wavelet, use_reentrant=False
+            )
+            return joined
+
         planes = []
         for group in self.groups:
             members = range(len(self.original))[group]
@@ -294,14 +296,8 @@ class Fitting:
                 torch.stack([values[member * self.count + index] for member in members])[:, None]
                 for index in range(self.count)
             ]
-            x = bands[0]
-            for level in range(self.levels, 0, -1):
-                first = 1 + 3 * (self.levels - level)
-                area = self.area.resolution(level - 1)
-                # what the way back needs of a level is computed again: at the size of a picture it is too much to keep
-                level_bands = (x, *bands[first : first + 3])
-                x = checkpoint(structure.synthesise, level_bands, area, wavelet, use_reentrant=False)
-            planes.append(x[:, 0])
+            details = [bands[first : first + 3] for first in range(self.count - 3, 0, -3)]  # finest first
+            planes.append(compose(bands[0], details, join)[:, 0])
         out = torch.cat(planes)
         if not self.model.dequantises:
             return out

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.learned_segment import Colour
-from ..codestream.main_header import HEADROOM, to_wide
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.learned_segment import Colour, Descriptor
+from ..codestream.main_header import HEADROOM, MainHeader, to_wide
 from ..core.geometry import Rect
 from ..core.limits import MAX_TILES
 from ..core.run import Run
@@ -17,13 +18,14 @@ from ..core.subbands import Subbands
 from ..dequantisation.noise import REACH
 from ..native import transport
 from ..transform.colour import pixels
-from .reconstruction import reconstruct
+from .ordinary import TRUNCATED
+from .reconstruction import Lattice, reconstruct
 
 if TYPE_CHECKING:
-    from .learned_file import LearnedFile
-from .ordinary import TRUNCATED
+    from ..dequantisation.apply import NoiseMap
+    from ..models.model import Model
 
-__all__ = ["LearnedReader"]
+__all__ = ["LearnedReader", "LearnedSource"]
 
 #: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
 #: rounding where a picture is nearly flat, and a region has to come out like the whole.
@@ -33,6 +35,33 @@ _CARRIER_BITS = 24
 _CUT = 8
 
 _ALONE = Run()
+
+
+class LearnedSource(Protocol):
+    """What a reader asks of a learned file."""
+
+    @property
+    def codestream(self) -> PartialCodestream:
+        """The codestream."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The learned-transform segment."""
+
+    @property
+    def model(self) -> Model:
+        """The learned transform."""
+
+    @property
+    def lattice(self) -> Lattice:
+        """The quantisation, by which tier-1's points are reconstructed."""
+
+    @property
+    def header(self) -> MainHeader:
+        """The main header."""
+
+    def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
+        """Return the noise of a component that de-quantisation goes by; None where there is none."""
 
 
 class LearnedReader:
@@ -46,7 +75,7 @@ class LearnedReader:
 
     def __init__(
         self,
-        file: LearnedFile,
+        file: LearnedSource,
         layers: int = 0,
         components: tuple[int, ...] | None = None,
         run: Run = _ALONE,
@@ -109,7 +138,7 @@ class LearnedReader:
         while groups:
             share = len(groups[0]) / count
             scaled = (lambda part, share=share: advance(part * share)) if advance else None
-            planes.append(synthesise(groups.pop(0), self.model, self.threads, scaled))
+            planes.append(synthesise(groups.pop(0), self.model.structure, self.threads, scaled))
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
@@ -173,7 +202,7 @@ class LearnedReader:
         """
         from ..transform.dwt import reach
 
-        grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model)
+        grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model.structure)
         areas = {reduce: wanted}
         if not reduce and self.descriptor.noise is not None and self.model.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)

@@ -13,6 +13,7 @@ from ..core.subbands import Subbands
 from ..core.timing import stage
 from ..errors import CodestreamError, ModelError
 from ..native import wavelet
+from ..transform.levels import compose, decompose
 from .coefficients.pyramid import Pyramid, area_of
 from .coefficients.quantisation import component_norms, normalise, subband_norms
 
@@ -31,6 +32,9 @@ _LEARNED_LEVELS = 5
 _MOST = 1 << 22
 
 Planes = NDArray[np.float32]
+
+#: HL, LH and HH of one level.
+Details = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 def is_lossless(config: Mapping[str, Any]) -> bool:
@@ -116,14 +120,11 @@ class Transform:
             return [Subbands(area, plane, []) for plane in planes]
         from ..transform.dwt import analyse
 
-        return analyse(planes, area, levels, self.model, self.threads)
+        return analyse(planes, area, levels, self.model.structure, self.threads)
 
     def _further_levels(self, bands: Subbands, levels: int) -> Subbands:
-        low, details = bands.ll, list(bands.details)
-        while len(details) < levels:
-            low, hl, lh, hh = wavelet.analyse(low, threads=self.threads)
-            details.append((hl, lh, hh))
-        return Subbands(bands.area, low if levels else low.copy(), details)
+        low, further = decompose(bands.ll, levels - bands.levels, _split(self.threads))
+        return Subbands(bands.area, low if levels else low.copy(), [*bands.details, *further])
 
     @stage("synthesis")
     def synthesise(self, components: Sequence[Subbands], reduce: int, levels: int) -> Planes:
@@ -152,18 +153,35 @@ class Transform:
 
     def _merged(self, bands: Subbands, learned: int) -> Subbands:
         """Undo the levels that are the 9/7's."""
-        low, details = bands.ll, list(bands.details)
-        while len(details) > learned:
-            area = bands.area.resolution(len(details) - 1)
-            low = wavelet.synthesise(low, *details.pop(), area, self.threads)
-        return Subbands(bands.area, low, details)
+        area = bands.area.resolution(learned)
+        low = compose(bands.ll, bands.details[learned:], _join(area, self.threads))
+        return Subbands(bands.area, low, bands.details[:learned])
 
     def _learned_synthesis(self, parts: list[Subbands]) -> Planes:
         if self.model is None or not parts[0].levels:
             return np.stack([bands.ll for bands in parts])
         from ..transform.dwt import synthesise
 
-        return synthesise(parts, self.model, self.threads)
+        return synthesise(parts, self.model.structure, self.threads)
+
+
+def _split(threads: int) -> Callable[[NDArray[Any], int], tuple[NDArray[Any], Details]]:
+    """Return the analysis of one level by a wavelet of T.800, for `decompose`."""
+
+    def split(plane: NDArray[Any], level: int) -> tuple[NDArray[Any], Details]:
+        ll, hl, lh, hh = wavelet.analyse(plane, threads=threads)
+        return ll, (hl, lh, hh)
+
+    return split
+
+
+def _join(area: Rect, threads: int) -> Callable[[NDArray[Any], Details, int], NDArray[Any]]:
+    """Return the synthesis of one level of what covers `area`, for `compose`."""
+
+    def join(ll: NDArray[Any], details: Details, level: int) -> NDArray[Any]:
+        return wavelet.synthesise(ll, *details, area.resolution(level - 1), threads)
+
+    return join
 
 
 @stage("analysis")
@@ -171,11 +189,7 @@ def analyse_reversible(planes: NDArray[np.int32], levels: int, threads: int = 1)
     """Return the coefficients of the reversible 5/3 (T.800 F.4.8.1) of planes, shape (C, H, W), int32."""
     out = []
     for plane in planes:
-        low, details = plane, []
-        for _ in range(levels):
-            low, hl, lh, hh = wavelet.analyse(low, threads=threads)
-            details.append((hl, lh, hh))
-        out.append(Pyramid(low, details))
+        out.append(Pyramid(*decompose(plane, levels, _split(threads))))
     return out
 
 
@@ -193,10 +207,7 @@ def synthesise_reversible(pyramids: Sequence[Pyramid], threads: int = 1) -> NDAr
         for band in pyramid.bands():
             if band.size and max(int(band.max()), -int(band.min())) >= _MOST:
                 raise CodestreamError("the payload holds coefficients that no picture has")
-        area, low = area_of(pyramid.shape), pyramid.ll
-        for level in range(pyramid.levels, 0, -1):
-            low = wavelet.synthesise(low, *pyramid.details[level - 1], area.resolution(level - 1), threads)
-        out.append(low)
+        out.append(compose(pyramid.ll, pyramid.details, _join(area_of(pyramid.shape), threads)))
     return np.stack(out)
 
 

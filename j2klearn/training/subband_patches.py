@@ -20,10 +20,10 @@ from ..models.registry import resolve
 from ..neural.coefficients.quantisation import component_norms
 from ..transform.colour import planes
 from ..transform.dwt import ready
+from ..transform.levels import decompose
 from ..transform.norms import norm_97
 from ..transform.wavelet import WAVELETS
 from .data import files
-from .pyramid import decompose
 
 __all__ = ["Crop", "SubbandPatches", "read_patches"]
 
@@ -79,7 +79,7 @@ def _analysed(
         return decompose(components, levels, split_53)
     weights = torch.tensor(component_norms(3, ict=True)).view(3, 1, 1)
     wavelet = WAVELETS["9-7"]
-    structure, native = (None, wavelet) if transform == "9-7" else ready(resolve(transform), 1)
+    structure, native = (None, wavelet) if transform == "9-7" else ready(resolve(transform).structure, 1)
 
     def split_97(x: Tensor, level: int) -> tuple[Tensor, Tensor]:
         if structure is not None and level <= learned_levels:

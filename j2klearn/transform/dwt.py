@@ -14,16 +14,18 @@ from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..core.timing import stage
 from ..native import wavelet
+from .levels import compose, decompose
 from .precision import fast_bfloat16
 from .structures import Bands, BaseWavelet, Structure
 from .wavelet import WAVELETS
 
 if TYPE_CHECKING:
-    from ..models.model import Model
+    pass
 
 __all__ = ["analyse", "reach", "ready", "synthesise"]
 
 Planes = NDArray[np.float32]
+Details = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 #: Rows and columns that one level of the 9/7 synthesis, the longest of a base wavelet, reaches beyond a sample, in
 #: samples of the finer level.
@@ -69,23 +71,22 @@ class _NativeWavelet:
         return out
 
 
-def ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
-    """Return the structure of a model, set up for coding, and its base wavelet."""
-    structure = model.structure
-    structure.shared, structure.fast = True, fast_bfloat16()
-    return structure, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
+def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
+    """Return a structure as it codes, the first component's opacities serving all, and its base wavelet."""
+    coding = structure.configured(shared=True, fast=fast_bfloat16())
+    return coding, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 
-def reach(model: Model) -> int:
+def reach(structure: Structure) -> int:
     """Return how far beyond an area one level of synthesis reads, in samples of the finer level."""
-    return 2 * model.structure.radius + _BASE_REACH
+    return 2 * structure.radius + _BASE_REACH
 
 
 def analyse(
     planes: Planes,
     area: Rect,
     levels: int,
-    model: Model,
+    structure: Structure,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> list[Subbands]:
@@ -99,32 +100,33 @@ def analyse(
         What the planes cover on their grid.
     levels : int
         Number of decompositions.
-    model : Model
+    structure : Structure
         The learned transform. The first component's opacities serve all.
     threads : int
         Threads of the base wavelet.
     progress : callable, optional
         Called with the share of the work that each level done was.
     """
-    structure, wavelet = ready(model, threads)
+    coding, wavelet = ready(structure, threads)
     x = torch.from_numpy(planes)[:, None]
     del planes  # at the size of a picture every copy counts
     samples = x.numel()
-    details: list[Bands] = []
+
+    def split(x: Tensor, level: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        ll, hl, lh, hh = coding.analyse(x, area.resolution(level - 1).origin, wavelet)
+        if progress:
+            progress((x.numel() - ll.numel()) / samples)
+        return ll, (hl, lh, hh)
+
     with torch.inference_mode(), stage("analysis"):
-        for level in range(levels):
-            bands = structure.analyse(x, area.resolution(level).origin, wavelet)
-            details.append(bands)
-            if progress:
-                progress((x.numel() - bands[0].numel()) / samples)
-            x = bands[0]
+        x, details = decompose(x, levels, split)
     return [
         Subbands(
             area,
             x[component, 0].numpy(),
             [
                 (hl[component, 0].numpy(), lh[component, 0].numpy(), hh[component, 0].numpy())
-                for _, hl, lh, hh in details
+                for hl, lh, hh in details
             ],
         )
         for component in range(x.shape[0])
@@ -133,7 +135,7 @@ def analyse(
 
 def synthesise(
     components: list[Subbands],
-    model: Model,
+    structure: Structure,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Planes:
@@ -141,16 +143,20 @@ def synthesise(
 
     The subbands may be those of lower resolutions alone; the list is emptied.
     """
-    structure, wavelet = ready(model, threads)
-    area, levels = components[0].area, components[0].levels
-    x = _batch([bands.ll for bands in components])
+    coding, wavelet = ready(structure, threads)
+    area = components[0].area
+    low = _batch([bands.ll for bands in components])
+    details = [list(level) for level in zip(*(bands.details for bands in components), strict=True)]
+    count = len(components)
+    components.clear()
+
+    def join(ll: Tensor, level_details: list[Details], level: int) -> Tensor:
+        hl, lh, hh = (_batch([bands[i] for bands in level_details]) for i in range(3))
+        level_details.clear()  # at the size of a picture every copy counts
+        out = coding.synthesise((ll, hl, lh, hh), area.resolution(level - 1), wavelet)
+        if progress:
+            progress((out.numel() - ll.numel()) / (count * area.size))
+        return out
+
     with torch.inference_mode(), stage("synthesis"):
-        for level in range(levels, 0, -1):
-            hl, lh, hh = (_batch([bands.details[level - 1][i] for bands in components]) for i in range(3))
-            if level == 1:
-                components.clear()
-            low = x.numel()
-            x = structure.synthesise((x, hl, lh, hh), area.resolution(level - 1), wavelet)
-            if progress:
-                progress((x.numel() - low) / (len(x) * area.size))
-    return x[:, 0].numpy()
+        return compose(low, details, join)[:, 0].numpy()

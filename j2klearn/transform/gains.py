@@ -8,13 +8,15 @@ before the transport: an error of the scaled coefficients then costs what OpenJP
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..core.geometry import ORIENTATIONS, Rect
-from .norms import NORMS_97
+from .levels import compose, decompose
+from .norms import norm_97
 from .structures import Structure
 from .wavelet import WAVELETS
 
@@ -63,31 +65,32 @@ def measure(structure: Structure) -> list[float]:
     wavelet = WAVELETS[structure.base]
     weight = next(structure.parameters())
     generator = np.random.default_rng(53)
-    kept = structure.shared, structure.fast, structure.oracle
-    structure.shared, structure.fast, structure.oracle = False, False, None
-    try:
-        with torch.inference_mode():
-            x = _scene().to(weight)[None, None]
-            details: list[tuple[Tensor, Tensor, Tensor]] = []
-            for _ in range(MEASURED_LEVELS):
-                x, hl, lh, hh = structure.analyse(x, (0, 0), wavelet)
-                details.insert(0, (hl, lh, hh))
-            bands = [x, *(band for level in details for band in level)]
-            # component 0 stays as it is, each other one has noise in one of the subbands
-            power = []
-            several = [band.repeat(len(bands) + 1, 1, 1, 1) for band in bands]
-            for index, norm in enumerate(_norms(MEASURED_LEVELS)):
-                noise = generator.uniform(-0.5, 0.5, bands[index].shape[-2:]) * _STEP / norm
-                several[index][index + 1, 0] += torch.from_numpy(noise).to(weight)
-                power.append(float(np.square(noise).sum()))
-            x = several[0]
-            for level in range(MEASURED_LEVELS):
-                hl, lh, hh = several[1 + 3 * level : 4 + 3 * level]
-                area = Rect(0, 0, 2 * x.shape[-2], 2 * x.shape[-1])
-                x = structure.synthesise((x, hl, lh, hh), area, wavelet)
-            errors = (x[1:] - x[:1]).double().square().sum((1, 2, 3)).tolist()
-    finally:
-        structure.shared, structure.fast, structure.oracle = kept
+    plain = structure.configured()
+
+    def split(x: Tensor, level: int) -> tuple[Tensor, Sequence[Tensor]]:
+        ll, *bands = plain.analyse(x, (0, 0), wavelet)
+        return ll, bands
+
+    with torch.inference_mode():
+        scene = _scene().to(weight)[None, None]
+        low, details = decompose(scene, MEASURED_LEVELS, split)
+        bands = [low, *(band for level in reversed(details) for band in level)]
+        # component 0 stays as it is, each other one has noise in one of the subbands
+        power = []
+        several = [band.repeat(len(bands) + 1, 1, 1, 1) for band in bands]
+        for index, norm in enumerate(_norms(MEASURED_LEVELS)):
+            noise = generator.uniform(-0.5, 0.5, bands[index].shape[-2:]) * _STEP / norm
+            several[index][index + 1, 0] += torch.from_numpy(noise).to(weight)
+            power.append(float(np.square(noise).sum()))
+
+        def join(low: Tensor, details: Sequence[Tensor], level: int) -> Tensor:
+            hl, lh, hh = details
+            area = Rect(0, 0, 2 * low.shape[-2], 2 * low.shape[-1])
+            return plain.synthesise((low, hl, lh, hh), area, wavelet)
+
+        noisy = [several[i : i + 3] for i in range(len(several) - 3, 0, -3)]  # finest first
+        x = compose(several[0], noisy, join)
+        errors = (x[1:] - x[:1]).double().square().sum((1, 2, 3)).tolist()
     gains = [(error / noise) ** 0.5 for error, noise in zip(errors, power, strict=True)]
     ratios = [gain / norm for gain, norm in zip(gains, _norms(MEASURED_LEVELS), strict=True)]
     # a network in a bad state may have any gain, and the segment holds no more than sense allows
@@ -97,8 +100,8 @@ def measure(structure: Structure) -> list[float]:
 
 def _norms(levels: int) -> list[float]:
     """Return the 9/7's norms of all subbands in the transport's order."""
-    details = [NORMS_97[name][level - 1] for level in range(levels, 0, -1) for name in ORIENTATIONS]
-    return [NORMS_97["LL"][levels - 1], *details]
+    details = [norm_97(name, level) for level in range(levels, 0, -1) for name in ORIENTATIONS]
+    return [norm_97("LL", levels), *details]
 
 
 def extended(ratios: list[float], levels: int) -> tuple[float, ...]:

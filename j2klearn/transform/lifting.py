@@ -6,8 +6,9 @@ phase, but at the borders, where a phase may lack a row or a column.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +87,12 @@ class Steps(nn.Module):
     shared: bool = False
     fast: bool = False
     oracle: Oracle | None = None
+
+    def configured(self, *, shared: bool = False, fast: bool = False) -> Self:
+        """Return these steps, with the same weights, to be taken in another way; this object stays as it is."""
+        other = copy.copy(self)
+        other.shared, other.fast, other.oracle = shared, fast, None
+        return other
 
     def lift(
         self,

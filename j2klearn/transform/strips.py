@@ -7,7 +7,6 @@ depend on is there; its LL goes to the next level.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,9 +18,6 @@ from ..core.subbands import Subbands
 from ..core.timing import stage
 from .dwt import reach, ready
 from .structures import Bands, BaseWavelet, Structure
-
-if TYPE_CHECKING:
-    from ..models.model import Model
 
 __all__ = ["StripAnalysis"]
 
@@ -116,18 +112,18 @@ class StripAnalysis:
         What the picture covers on the reference grid.
     levels : int
         Number of decompositions.
-    model : Model
+    structure : Structure
         The learned transform.
     threads : int
         Threads of the base wavelet.
     """
 
-    def __init__(self, area: Rect, levels: int, model: Model, threads: int = 1) -> None:
-        structure, wavelet = ready(model, threads)
-        margin = reach(model)
+    def __init__(self, area: Rect, levels: int, structure: Structure, threads: int = 1) -> None:
+        coding, wavelet = ready(structure, threads)
+        margin = reach(structure)
         self.area = area
         self._levels = [
-            _Level(area.resolution(at), structure, wavelet, margin, max(_LEAST_ROWS, _ROWS >> at))
+            _Level(area.resolution(at), coding, wavelet, margin, max(_LEAST_ROWS, _ROWS >> at))
             for at in range(levels)
         ]
         self._low = _Rows(area.resolution(levels).y0)

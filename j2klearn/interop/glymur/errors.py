@@ -21,6 +21,7 @@ from ...errors import (
     ModelNotFoundError,
     OptionError,
     SegmentError,
+    SliceError,
     UnsupportedError,
     WriteError,
 )
@@ -32,10 +33,10 @@ __all__ = [
     "InvalidModelNotFoundError",
     "InvalidOptionError",
     "InvalidSegmentError",
+    "InvalidSliceError",
     "LibraryError",
     "RewriteError",
     "SampleDepthError",
-    "SliceError",
     "SubsamplingError",
     "UnsupportedFileError",
     "WriteFailedError",
@@ -83,7 +84,7 @@ class InvalidModelNotFoundError(ModelNotFoundError, InvalidJp2kError):
     """The model is not installed."""
 
 
-class SliceError(OptionError, OpenJPEGLibraryError, IndexError):
+class InvalidSliceError(SliceError, OpenJPEGLibraryError):
     """An index cannot be met: out of range, inverted, or with strides that no resolution has."""
 
 
@@ -104,6 +105,7 @@ _TWINS: dict[type[J2KError], type[J2KError]] = {
     ModelError: InvalidModelError,
     WriteError: WriteFailedError,
     InputError: InvalidInputError,
+    SliceError: InvalidSliceError,
     OptionError: InvalidOptionError,
 }
 

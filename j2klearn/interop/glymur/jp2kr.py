@@ -24,7 +24,7 @@ from ...core.request import ReadRequest
 from ...core.run import Run
 from ...core.warning import warn_caller
 from ...ebcot.learned_file import LearnedFile
-from ...errors import J2KError, OptionError, TruncatedWarning
+from ...errors import J2KError, OptionError, SliceError, TruncatedWarning
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
@@ -37,7 +37,6 @@ from .errors import (
     InvalidFileError,
     InvalidOptionError,
     SampleDepthError,
-    SliceError,
     SubsamplingError,
     as_glymur,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import glymur
 import numpy as np
@@ -17,10 +17,36 @@ from ...io.atomic import take_place, temporary_beside
 from .errors import LibraryError, as_glymur
 from .scratch import unlink
 
-if TYPE_CHECKING:
-    from .jp2k import Jp2k
+__all__ = ["GatheringTileWriter", "StreamingTileWriter", "TileTarget", "alike"]
 
-__all__ = ["GatheringTileWriter", "StreamingTileWriter", "alike"]
+
+class TileTarget(Protocol):
+    """What writers of tiles ask of the `Jp2k` object that they write for; most of it is glymur's."""
+
+    shape: Any
+    verbose: bool
+    _bit_depth: int | None
+    _plt: Any
+    _tlm: Any
+    _colorspace: Any
+    _cparams: Any
+    _comptparms: Any
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def tilesize(self) -> Any: ...
+
+    def _write(self, img_array: NDArray[Any]) -> None: ...
+
+    def _determine_colorspace(self) -> None: ...
+
+    def _populate_cparams(self, img_array: NDArray[Any]) -> None: ...
+
+    def _populate_comptparms(self, img_array: NDArray[Any]) -> None: ...
+
+    def _define_channels(self, path: Path, shape: tuple[int, ...]) -> None: ...
 
 
 def alike(shape: Sequence[int], other: Sequence[int]) -> bool:
@@ -32,7 +58,7 @@ def alike(shape: Sequence[int], other: Sequence[int]) -> bool:
 class _Writer(_TileWriter):
     """What both writers share: tiles come row by row, each once and whole."""
 
-    jp2k: Jp2k
+    jp2k: TileTarget
     tile_index: int
 
     def tile_shape(self) -> tuple[int, ...]:

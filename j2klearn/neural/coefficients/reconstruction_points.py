@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..context.station import Station
     from .pyramid import Pyramid
 
 __all__ = ["Details", "Distances", "Points"]
@@ -29,13 +28,20 @@ class Points:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def put(self, station: Station, values: NDArray[np.int32], parameters: NDArray[np.int16]) -> None:
+    def put(
+        self,
+        component: int,
+        level: int,
+        index: int,
+        values: NDArray[np.int32],
+        parameters: NDArray[np.int16],
+    ) -> None:
         """Take a subband.
 
         Parameters
         ----------
-        station : Station
-            Which.
+        component, level, index : int
+            Which: of what component, of what level, and 0, 1 or 2 for HL, LH or HH.
         values : ndarray of int32, shape (h, w)
             The indices.
         parameters : ndarray of int16, shape (h * w, 3, K)
@@ -44,7 +50,7 @@ class Points:
         from .expectation import expected
 
         distances = expected(parameters, values.ravel()).reshape(values.shape)
-        self._found[station.component, station.level, station.index] = distances.astype(np.float16)
+        self._found[component, level, index] = distances.astype(np.float16)
 
     def details(self, component: int, pyramid: Pyramid, first: int = 1) -> Details:
         """Return the distances of a component.

@@ -78,7 +78,7 @@ class Chooser:
             self._offsets.keep(station, offset)
             kept = moved(kept, offset)
         if self._points is not None:
-            self._points.put(station, band, kept)
+            self._points.put(*station.place, band, kept)
         return band
 
     def _chosen(self, scaled: NDArray[np.float32], parameters: Parameters) -> Values:

@@ -202,7 +202,7 @@ class Reader:
 
         band = station.decoded(read, kept)
         if self._points is not None and kept is not None:
-            self._points.put(station, band, moved(kept, offset))
+            self._points.put(*station.place, band, moved(kept, offset))
         if station.raw:
             found = band.astype(np.int64) << station.raw
             found |= self._decoder.raw(band.size, station.raw).reshape(band.shape)

@@ -76,6 +76,11 @@ class Station:
     surroundings: Surroundings | None
 
     @property
+    def place(self) -> tuple[int, int, int]:
+        """Component, level and index."""
+        return self.component, self.level, self.index
+
+    @property
     def shape(self) -> tuple[int, int]:
         return self.base.shape[0], self.base.shape[1]
 

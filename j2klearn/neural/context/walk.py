@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .features import Known
+    from .integer_network import IntegerNetwork
     from .lowpass import LowPass
-    from .model import ContextModel
 
-__all__ = ["Walk"]
+__all__ = ["Walk", "WalkedModel"]
 
 
 def _low_parameters(code: int, count: int) -> Parameters:
@@ -59,12 +59,43 @@ class _Component:
         self.low.refine([band[None] for band in details])
 
 
+class WalkedModel(Protocol):
+    """What a walk asks of a context model."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What the model is."""
+
+    @property
+    def lossless(self) -> bool:
+        """It is for pictures without loss."""
+
+    @property
+    def adaptive(self) -> bool:
+        """Scales of subbands have offsets."""
+
+    @property
+    def corrected(self) -> bool:
+        """Means of subbands have corrections."""
+
+    @property
+    def first(self) -> IntegerNetwork:
+        """The network of components that are coded on their own."""
+
+    @property
+    def second(self) -> IntegerNetwork:
+        """The network of components that are coded with others known."""
+
+    def levels(self, shape: tuple[int, int]) -> int:
+        """Return the decompositions of pictures of that height and width."""
+
+
 class Walk:
     """One walk through the subbands of a picture, in the order of the file."""
 
     def __init__(
         self,
-        model: ContextModel,
+        model: WalkedModel,
         computes: Kernels,
         shape: tuple[int, int],
         components: int,

@@ -8,8 +8,8 @@ states behind LL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,12 +24,9 @@ from ..integer.companding import compressed
 from ..integer.layer import Kernels
 from . import median
 from .bands import inputs_of, level_of, orientation_of
-from .integer_network import FusionPass, IntegerFusion, State
+from .integer_network import FusionPass, IntegerCrossNetwork, IntegerFusion, State
 
-if TYPE_CHECKING:
-    from .model import CrossComponentModel
-
-__all__ = ["CrossWalk", "Reader", "Writer"]
+__all__ = ["CrossWalk", "Reader", "WalkedModel", "Writer"]
 
 Plane = NDArray[np.int16]
 Values = NDArray[np.int32]
@@ -120,12 +117,31 @@ class _Component:
         self.known: dict[int, Plane] = {}
 
 
+class WalkedModel(Protocol):
+    """What a walk asks of a cross-component model."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What the model is."""
+
+    @property
+    def luma(self) -> IntegerCrossNetwork:
+        """The modules of components that are coded on their own."""
+
+    @property
+    def chroma(self) -> IntegerCrossNetwork:
+        """The modules of components that are coded with others known."""
+
+    def levels(self, shape: tuple[int, int]) -> int:
+        """Return the decompositions of a picture."""
+
+
 class CrossWalk:
     """One walk through the subbands of a picture, in the order of the file."""
 
     def __init__(
         self,
-        model: CrossComponentModel,
+        model: WalkedModel,
         computes: Kernels,
         shape: tuple[int, int],
         components: int,

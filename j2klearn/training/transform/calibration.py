@@ -28,7 +28,7 @@ from ...ebcot.reconstruction import read_lattice
 from ...errors import CodestreamError
 from ...models.model import Model
 from ...native import transport, wavelet
-from ..pyramid import compose, decompose
+from ...transform.levels import compose, decompose
 from ..schedule import half_cosine
 
 __all__ = ["Sample", "errors", "fit", "predict", "sample", "samples"]
@@ -70,7 +70,7 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     from ...transform.dwt import analyse
 
     area = Rect(0, 0, *luma.shape)
-    bands = analyse(luma[None], area, _LEVELS, model)[0]
+    bands = analyse(luma[None], area, _LEVELS, model.structure)[0]
     scales = transport_scales(model, _LEVELS)
     if scales:
         bands.multiply(scales)

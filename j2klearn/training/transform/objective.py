@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from ...core.geometry import ORIENTATIONS
 from ...ebcot.rate_proxy import RateProxy
 from ...ebcot.reconstruction import bias_of
+from ...transform.levels import decompose
 from ...transform.norms import NORMS_97
 from ...transform.structures import BaseWavelet, Structure
 from ...transform.wavelet import WAVELETS
-from ..pyramid import decompose
 from ..settings import Settings
 from .oracle import OrientedOpacities
 from .pretraining import progressive

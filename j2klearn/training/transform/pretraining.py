@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...transform.levels import compose
 from ...transform.operators import ProposalOpacity
 from ...transform.structures import BaseWavelet, Structure
-from ..pyramid import compose
 from .pyramid import Details, analyse, synthesise_level
 
 __all__ = ["freeze", "hold_base_proposals", "progressive", "randomise"]

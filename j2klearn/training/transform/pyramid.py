@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ...core.geometry import Rect
+from ...transform.levels import compose, decompose
 from ...transform.structures import Bands, BaseWavelet, Structure
-from ..pyramid import compose, decompose
 from .oracle import OrientedOpacities
 
 __all__ = ["Details", "Pyramid", "analyse", "analyse_level", "synthesise", "synthesise_level"]

@@ -1,4 +1,4 @@
-"""The loop over the levels of a transform, for all parts of training."""
+"""The loop over the levels of a multi-level transform, whatever one level does."""
 
 from __future__ import annotations
 
