@@ -152,7 +152,7 @@ class Model:
         import torch
 
         from .dequantisers import dequantiser_of
-        from .transform import fast_bfloat16
+        from .processor import fast_bfloat16
 
         network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from . import _native
 from .geometry import Rect
+from .processor import fast_bfloat16
 from .stages import stage
 from .structures import Bands, BaseWavelet, Structure
 from .subbands import Subbands
@@ -21,7 +21,7 @@ from .wavelet import WAVELETS
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["analyse", "fast_bfloat16", "reach", "ready", "synthesise"]
+__all__ = ["analyse", "reach", "ready", "synthesise"]
 
 Planes = NDArray[np.float32]
 
@@ -67,18 +67,6 @@ class _NativeWavelet:
                 low, horizontal, vertical, diagonal, area, self.threads
             )
         return out
-
-
-@cache
-def fast_bfloat16() -> bool:
-    """Tell whether this processor multiplies bfloat16 natively; emulated it would be slower than float32."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
-        return False
-    try:
-        with open("/proc/cpuinfo") as stream:
-            return "avx512_bf16" in stream.read()
-    except OSError:
-        return False
 
 
 def ready(model: Model, threads: int) -> tuple[Structure, BaseWavelet]:
