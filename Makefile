@@ -16,13 +16,20 @@ cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).l
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test glymur-suite lint format native native-test sanitize wheel setup clean
+.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel setup clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## compress and read back a picture, into demo/
 	$(BIN)/python -m j2klearn.demo
+
+# Tests of what is computed in floating point, in the order of their time.
+ARITHMETIC := convolution processor golden neural_golden dequantise dask batch fitting
+
+test-avx2: setup ## run the tests that depend on the processor as on one with AVX2 and no more
+	J2KLEARN_CPU=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/test_%.py)
 
 test: setup native-test ## run all tests, the native ones first
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)

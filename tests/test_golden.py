@@ -2,6 +2,9 @@
 
 The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.test_golden` writes them;
 it is to be run for a new version of the format alone, and adds files rather than replacing any.
+
+Beside every file lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
+``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.
 """
 
 from __future__ import annotations
@@ -11,12 +14,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from j2klearn.transform.precision import fast_bfloat16
 from numpy.typing import NDArray
 
 import j2klearn
 
 FOLDER = Path(__file__).parent / "golden"
 VERSION = 1
+
+#: Largest and mean difference from the float32 picture, in units of the samples, of networks in float32. With AVX2 and
+#: with AVX-512 there is none; without either a few samples of 12 and 16 bits differ by one.
+FLOAT32 = (1, 0.01)
+
+#: The same in 8-bit grey levels, of networks in bfloat16. Measured: one level in pictures of 8 bits, where one sample
+#: in 270 rounds otherwise, 0.63 and 0.19 in those of 12 and 16; at most 0.026 in the mean.
+BFLOAT16 = (1, 0.03)
+
+#: The same from the picture that the writer decoded, for both. The writer's analysis and synthesis rounded alike, so
+#: that what rounding did to one the other undid; a reader that rounds otherwise is left with it. One spot of the RGB
+#: pictures shows that, where the opacities are near a tie. Measured: 3 levels, 0.1 in the mean.
+WRITER = (3, 0.12)
 
 KINDS: dict[str, dict[str, Any]] = {
     "grey": {},
@@ -38,15 +55,18 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.j*")), ids=lambda path: path.stem)
 def test_old_files_decode_to_the_same_picture(path: Path) -> None:
-    expected = np.load(path.with_suffix(".npy"))
     facts = j2klearn.info(path)
     assert facts.learned
     assert facts.model_embedded
     decoded = j2klearn.decode(path)
-    assert decoded.dtype == expected.dtype
-    # float32 networks may differ in their last bits from machine to machine
-    step = 1 if decoded.dtype == np.uint8 else (1 << facts.precision - 8)
-    assert np.abs(decoded.astype(np.int64) - expected).max() <= step
+    level = 2.0 ** (facts.precision - 8)
+    most, mean = (BFLOAT16[0] * level, BFLOAT16[1] * level) if fast_bfloat16() else FLOAT32
+    for suffix, bounds in ((".float32.npy", (most, mean)), (".npy", (WRITER[0] * level, WRITER[1] * level))):
+        expected = np.load(path.with_suffix(suffix))
+        assert decoded.dtype == expected.dtype
+        difference = np.abs(decoded.astype(np.int64) - expected)
+        assert difference.max() <= bounds[0]
+        assert difference.mean() <= bounds[1]
 
 
 def test_all_kinds_are_there() -> None:
@@ -92,7 +112,7 @@ def _write() -> None:
         image = _picture(kind)
         data = j2klearn.encode(image, bpp=24, model=model, embed_model=True, **options)
         path.write_bytes(data)
-        np.save(path.with_suffix(".npy"), j2klearn.decode(data))
+        np.save(path.with_suffix(".npy" if fast_bfloat16() else ".float32.npy"), j2klearn.decode(data))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ resolution on the samples themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..transform.convolution import Convolution
 
 __all__ = [
     "AnyDequantiser",
@@ -55,6 +58,14 @@ class _Apart:
         return [Part(self, (index,), (index,)) for index in range(components)]
 
 
+def _octaves(exponent: Tensor) -> Tensor:
+    """Return two to the power of each exponent.
+
+    `torch.exp2` rounds differently at the end of what a thread works on; `torch.exp` does not.
+    """
+    return torch.exp(exponent * math.log(2.0))
+
+
 def _seen(x: Tensor, scale: Tensor) -> Tensor:
     """Return the four phases of a component over the noise, less the mean around them, compressed."""
     u = F.pixel_unshuffle(x, 2) / scale
@@ -67,9 +78,9 @@ class _Pairs(nn.Module):
 
     def __init__(self, inputs: int, width: int, pairs: int, outputs: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(inputs, width, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2 * pairs))
-        self.tail = nn.Conv2d(width, outputs, 3, padding=1)
+        self.head = Convolution(inputs, width, 3, padding=1)
+        self.body = nn.ModuleList(Convolution(width, width, 3, padding=1) for _ in range(2 * pairs))
+        self.tail = Convolution(width, outputs, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         if self.tail.bias is not None:
             nn.init.zeros_(self.tail.bias)
@@ -114,7 +125,7 @@ class Dequantiser(_Pairs, _Apart):
         noise : Tensor, shape (N, 1, H / 2, W / 2), or one that broadcasts to it
             log2 of the noise.
         """
-        scale = torch.exp2(noise)
+        scale = _octaves(noise)
         v = _seen(x, scale)
         h = torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
         return F.pixel_shuffle(self._run(h) * scale, 2)
@@ -145,8 +156,8 @@ class ChromaDequantiser(_Pairs):
         noise : Tensor, shape (N, 2, H / 2, W / 2), or one that broadcasts to it
             log2 of the noise of chroma.
         """
-        scale = torch.exp2(noise)
-        scales = (torch.exp2(noise.mean(1, keepdim=True)), scale[:, :1], scale[:, 1:])
+        scale = _octaves(noise)
+        scales = (_octaves(noise.mean(1, keepdim=True)), scale[:, :1], scale[:, 1:])
         v = torch.cat([_seen(x[:, at : at + 1], each) for at, each in enumerate(scales)], 1)
         out = self._run(torch.cat([v, (noise * _LOG_SCALE).expand(-1, 2, *v.shape[2:])], 1))
         return F.pixel_shuffle(out * scale.repeat_interleave(_PHASES, 1), 2)
@@ -198,10 +209,10 @@ class ResidualDequantiser(nn.Module, _Apart):
     def __init__(self, width: int, blocks: int, told: bool) -> None:
         super().__init__()
         self.told = told
-        self.head = nn.Conv2d(2 if told else 1, width, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2 * blocks))
-        self.join = nn.Conv2d(width, width, 3, padding=1)
-        self.tail = nn.Conv2d(width, 1, 3, padding=1)
+        self.head = Convolution(2 if told else 1, width, 3, padding=1)
+        self.body = nn.ModuleList(Convolution(width, width, 3, padding=1) for _ in range(2 * blocks))
+        self.join = Convolution(width, width, 3, padding=1)
+        self.tail = Convolution(width, 1, 3, padding=1)
         with torch.no_grad():
             for layer in self.body[1::2]:
                 layer.weight *= 0.3  # type: ignore[operator,assignment]

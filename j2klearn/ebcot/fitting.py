@@ -66,6 +66,11 @@ _START, _PLANES = 8, 24
 _FOLLOWING = 0.7
 
 
+def _total(values: Tensor) -> float:
+    """Add up: by NumPy, as PyTorch's sum depends on the number of threads, and what is fitted on the sum."""
+    return float(np.sum(values.numpy(), dtype=np.float64))
+
+
 @dataclass(frozen=True)
 class Fitted:
     """Coefficients that were fitted.
@@ -201,8 +206,8 @@ class Fitting:
                 for band in self.bands:
                     self._move(band, band.source, band.weight, 0.5)
                 self.slope *= (self._bits() / bits) ** _FOLLOWING
-            errors = [(band.values() - band.source).square().sum() * band.weight for band in self.bands]
-            error = float(torch.stack(errors).sum()) + self.slope * (self._bits() - bits)
+            errors = [_total((band.values() - band.source).square()) * band.weight for band in self.bands]
+            error = sum(errors) + self.slope * (self._bits() - bits)
             if error < best:
                 best, kept = error, (self.slope, [(band.cells, band.step) for band in self.bands])
         self.slope = kept[0]
@@ -241,14 +246,14 @@ class Fitting:
         for turn in range(rounds + 1):
             values = [band.values().requires_grad_() for band in self.bands]
             with torch.enable_grad():
-                error = self._error(values)
-            cost = self._bits()
-            total = float(error.detach()) + slope * cost
+                errors = self._errors(values)
+            error, cost = _total(errors.detach()), self._bits()
+            total = error + slope * cost
             if best is None or total < best[0]:
-                best = total, cost, float(error.detach()), [band.cells for band in self.bands]
+                best = total, cost, error, [band.cells for band in self.bands]
             if turn == rounds:
                 break
-            gradients = torch.autograd.grad(error, values)
+            gradients = torch.autograd.grad(errors, values, torch.ones_like(errors))
             moving = first * (_MOVING[1] / first) ** (turn / max(1, rounds - 1))
             for band, value, gradient in zip(self.bands, values, gradients, strict=True):
                 weight = _STEEPNESS * band.weight
@@ -262,18 +267,18 @@ class Fitting:
 
     def _bits(self) -> float:
         with torch.no_grad():
-            costs = [
-                self.proxy.bits(band.cells.abs()[None, None], band.orientation).sum() for band in self.bands
-            ]
-            return float(torch.stack(costs).sum())
+            bits = [self.proxy.bits(band.cells.abs()[None, None], band.orientation) for band in self.bands]
+            return sum(map(_total, bits))
 
-    def _error(self, values: Sequence[Tensor]) -> Tensor:
-        """Return the squared error of the picture that the decoder makes."""
+    def _errors(self, values: Sequence[Tensor]) -> Tensor:
+        """Return the squared errors of the picture that the decoder makes, shape (C, H, W)."""
         wrong = self._decoded(values) - self.original
         if self.matrix is None:
-            return wrong.square().sum()
-        rgb = torch.einsum("rc,chw->rhw", self.matrix, wrong[:3])
-        return rgb.square().sum() + wrong[3:].square().sum()
+            return wrong.square()
+        # not as a product of matrices, which adds up as the number of threads has it
+        first, second, third = self.matrix[:, :, None, None].unbind(1)
+        rgb = first * wrong[0] + second * wrong[1] + third * wrong[2]
+        return torch.cat([rgb, wrong[3:]]).square()
 
     def _decoded(self, values: Sequence[Tensor]) -> Tensor:
         from ..transform.precision import fast_bfloat16

@@ -50,7 +50,10 @@ def planes(picture: Picture) -> Planes:
         strip = samples[top : top + rows].astype(np.float32)
         for index, plane in enumerate(out[:, top : top + rows]):
             if picture.ict and index < 3:
-                np.matmul(strip[..., :3], weights[index], out=plane)
+                # not by np.matmul, whose sums depend on where in a strip a sample lies
+                np.multiply(strip[..., 0], weights[index, 0], out=plane)
+                plane += strip[..., 1] * weights[index, 1]
+                plane += strip[..., 2] * weights[index, 2]
             else:
                 np.multiply(strip[..., index], scale, out=plane)
             if index == 0 or not (picture.ict and index < 3):

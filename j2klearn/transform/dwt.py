@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,9 +17,6 @@ from .levels import compose, decompose
 from .precision import fast_bfloat16
 from .structures import Bands, BaseWavelet, Structure
 from .wavelet import WAVELETS
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["analyse", "reach", "ready", "synthesise"]
 

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Convolution, convolve
+
 __all__ = ["OPERATORS", "Fixed", "IWave", "IWavePlusPlus", "Operator", "ProposalOpacity", "Tap"]
 
 
@@ -121,8 +123,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, bias=False)
-        self.second = nn.Conv2d(width, width, 3, bias=False)
+        self.first = Convolution(width, width, 3, bias=False)
+        self.second = Convolution(width, width, 3, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.second(F.relu_(self.first(x)))
@@ -154,9 +156,9 @@ class Opacity(nn.Module):
         normalisation: str = "sum",
     ) -> None:
         super().__init__()
-        self.first = nn.Conv2d(inputs, width, first_kernel, bias=False)
+        self.first = Convolution(inputs, width, first_kernel, bias=False)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.last = nn.Conv2d(width, proposals, last_kernel, bias=False)
+        self.last = Convolution(width, proposals, last_kernel, bias=False)
         self.radius = first_kernel // 2 + 2 * blocks + last_kernel // 2
         self.normalisation = normalisation
 
@@ -167,7 +169,7 @@ class Opacity(nn.Module):
         likelihood = likelihood + self.OFFSET
         # a convolution by ones sums channels twice as fast as a reduction does
         ones = likelihood.new_ones(likelihood.shape[1], likelihood.shape[1], 1, 1)
-        return likelihood / F.conv2d(likelihood, ones)
+        return likelihood / convolve(likelihood, ones)
 
 
 def _cropped(x: Tensor, margin: int) -> Tensor:
@@ -227,7 +229,7 @@ class ProposalOpacity(Operator):
         super().__init__(inputs, outputs, max(opacity.radius, reach), taps)
         self.count, self.zero_dc, self.opacity = proposals, zero_dc, opacity
         self.proposal_radius = reach
-        self.proposal = nn.Conv2d(inputs, outputs * proposals, 2 * reach + 1, bias=False)
+        self.proposal = Convolution(inputs, outputs * proposals, 2 * reach + 1, bias=False)
         # Near zero: the transform starts at its base wavelet.
         nn.init.normal_(self.proposal.weight, std=1e-4)
 
@@ -245,21 +247,21 @@ class ProposalOpacity(Operator):
         weighed = proposals * torch.cat([opacities.to(proposals.dtype)] * self.outputs, 1)
         # again a convolution by ones, for its speed
         groups = torch.eye(self.outputs, dtype=weighed.dtype, device=weighed.device)
-        return F.conv2d(weighed, groups.repeat_interleave(self.count, 1)[..., None, None])
+        return convolve(weighed, groups.repeat_interleave(self.count, 1)[..., None, None])
 
     def _propose(self, x: Tensor) -> Tensor:
         weight = self.proposal.weight
         if self.zero_dc:
             weight = weight - weight.mean((2, 3), keepdim=True)
         if self.inputs > 1 or (x.dtype == torch.bfloat16 and not torch.is_grad_enabled()):
-            return F.conv2d(x, weight)
+            return convolve(x, weight)
         # A one-channel convolution leaves vector units idle in float32, and its gradients always: its columns stacked
         # as channels run three times faster.
         side = 2 * self.proposal_radius + 1
         width = x.shape[-1] - side + 1
         columns = torch.cat([x[..., i : i + width] for i in range(side)], 1)
         columns = columns.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(columns, weight.permute(0, 3, 2, 1).contiguous())
+        return convolve(columns, weight.permute(0, 3, 2, 1).contiguous())
 
 
 #: What networks without proposals see is divided by this, and what they say multiplied: about one then.
@@ -287,7 +289,7 @@ class IWave(Operator):
     ) -> None:
         super().__init__(inputs, outputs, layers, taps)
         widths = [inputs, *[width] * (layers - 1), outputs]
-        convolutions = [nn.Conv2d(a, b, 3, bias=False) for a, b in itertools.pairwise(widths)]
+        convolutions = [Convolution(a, b, 3, bias=False) for a, b in itertools.pairwise(widths)]
         nn.init.zeros_(convolutions[-1].weight)  # the transform starts at its base wavelet
         self.layers = nn.ModuleList(convolutions)
 
@@ -317,12 +319,12 @@ class IWavePlusPlus(Operator):
         super().__init__(inputs, outputs, 5, taps)
         column = bool(taps) and all(tap.dx == 0 for tap in taps)
         self.column = column
-        self.skip = nn.Conv2d(inputs, outputs, (3, 1) if column else 3, bias=False)
+        self.skip = Convolution(inputs, outputs, (3, 1) if column else 3, bias=False)
         nn.init.zeros_(self.skip.weight)  # what is learned is added to the taps
-        self.first = nn.Conv2d(outputs, width, 3)
-        self.second = nn.Conv2d(width, width, 3)
-        self.third = nn.Conv2d(width, width, 3)
-        self.last = nn.Conv2d(width, outputs, 3)
+        self.first = Convolution(outputs, width, 3)
+        self.second = Convolution(width, width, 3)
+        self.third = Convolution(width, width, 3)
+        self.last = Convolution(width, outputs, 3)
         for weight in self.last.parameters():
             nn.init.zeros_(weight)
 

@@ -1,0 +1,94 @@
+"""Convolutions depend on what the kernel covers: not on the block around it, the batch, or the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from j2klearn.transform.precision import fast_bfloat16
+from torch import Tensor
+
+from j2klearn.transform.convolution import Convolution, convolve
+
+#: Inputs, outputs and the sides of the kernels of the models' layers, and of some that are near them.
+LAYERS = [
+    (1, 16, 1, 1),
+    (1, 16, 3, 3),
+    (1, 48, 9, 9),
+    (2, 2, 1, 1),
+    (3, 16, 3, 3),
+    (3, 9, 11, 11),
+    (9, 27, 11, 1),
+    (16, 16, 3, 3),
+    (27, 3, 1, 1),
+    (14, 32, 3, 3),
+    (32, 4, 3, 3),
+    (64, 64, 3, 3),
+]
+DTYPES = [torch.float32, torch.bfloat16] if fast_bfloat16() else [torch.float32]
+COLUMNS = (1, 4, 12, 16, 47, 48, 64, 65)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def _layer(layer: tuple[int, int, int, int], dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, outputs, rows, columns = layer
+    generator = torch.Generator().manual_seed(3)
+    weight = (
+        torch.randn(outputs, inputs, rows, columns, generator=generator) / (inputs * rows * columns) ** 0.5
+    )
+    x = torch.randn(1, inputs, 130, 290, generator=generator)
+    return x.to(dtype), weight.to(dtype), torch.randn(outputs, generator=generator).to(dtype)
+
+
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="oneDNN needs AVX2")
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_a_sample_is_that_of_any_block(layer: tuple[int, int, int, int], dtype: torch.dtype) -> None:
+    x, weight, bias = _layer(layer, dtype)
+    torch.set_num_threads(1)
+    whole = convolve(x, weight, bias)
+    for count, threads in enumerate((1, 2)):
+        torch.set_num_threads(threads)
+        assert torch.equal(convolve(x, weight, bias), whole)
+        for rows in (1, 120 - weight.shape[2]):
+            for columns in COLUMNS:
+                top, left = 7 - rows % 5, columns % 11
+                block = x[
+                    ..., top : top + rows + weight.shape[2] - 1, left : left + columns + weight.shape[3] - 1
+                ]
+                found = convolve(block.repeat(1 + count, 1, 1, 1), weight, bias)[-1:]
+                assert torch.equal(found, whole[..., top : top + rows, left : left + columns]), (
+                    rows,
+                    columns,
+                )
+
+
+@pytest.mark.parametrize("side", [9, 90])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_values_and_gradients_are_those_of_pytorch(side: int, padding: int) -> None:
+    convolution = Convolution(3, 5, 3, padding=padding).requires_grad_(False)
+    x = torch.randn(2, 3, side, side + 2, requires_grad=True)
+    expected = F.conv2d(x, convolution.weight, convolution.bias, padding=padding)
+    found = convolution(x)
+    assert torch.allclose(found, expected, atol=1e-5)
+    with torch.no_grad():
+        assert torch.equal(convolution(x), found)
+    shares = torch.randn(expected.shape)
+    (wanted,) = torch.autograd.grad((expected * shares).sum(), x)
+    (gradient,) = torch.autograd.grad((found * shares).sum(), x)
+    assert torch.allclose(gradient, wanted, atol=1e-5)
+
+
+def test_weights_can_be_trained() -> None:
+    convolution = Convolution(2, 3, 3)
+    convolution(torch.randn(1, 2, 8, 8)).sum().backward()
+    assert convolution.weight.grad is not None

@@ -1,0 +1,79 @@
+"""Files depend neither on the number of threads nor on the process that writes them; the switch for the processor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import j2klearn
+from j2klearn.errors import OptionError
+from j2klearn.transform import precision as processor
+
+#: Prints a digest of files and of what they decode to: by rate, in tiles, by PSNR, fitted.
+WRITE = """
+import hashlib, sys
+import numpy as np
+import j2klearn
+rgb = np.load(sys.argv[1])
+fine = rgb[..., 1].astype(np.uint16) * 251
+for picture, options in (
+    (rgb, {"ratio": 10}),
+    (fine, {"ratio": 8, "tile_size": 64}),
+    (rgb, {"psnr": 34, "model": "hybrid97-9c-compact"}),
+    (rgb[:48, :64, 0].copy(), {"bpp": 1, "effort": 2, "fallback": False}),
+):
+    data = j2klearn.encode(picture, **options)
+    print(hashlib.sha256(data).hexdigest(), hashlib.sha256(j2klearn.decode(data).tobytes()).hexdigest())
+"""
+
+
+def _run(script: str, *arguments: str, **environment: str) -> str:
+    command = [sys.executable, "-c", script, *arguments]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_files_and_pictures_do_not_depend_on_threads(rgb: NDArray[np.uint8], tmp_path: Path) -> None:
+    np.save(tmp_path / "rgb.npy", rgb[:150, :170])
+    # passive: more threads than processors would wait for one another
+    found = [
+        _run(WRITE, str(tmp_path / "rgb.npy"), OMP_NUM_THREADS=str(count), OMP_WAIT_POLICY="passive")
+        for count in (1, 2, 4)
+    ]
+    assert len(found[0].splitlines()) == 4
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+@pytest.mark.parametrize("size", [(20, 33), (70, 9), (128, 130)])
+def test_regions_are_the_crop_of_the_whole(size: tuple[int, int], grey16: NDArray[np.uint16]) -> None:
+    """At any size, in 16 bits: the networks see the same samples in other blocks."""
+    data = j2klearn.encode(grey16, ratio=6)
+    whole = j2klearn.decode(data)
+    for y, x in ((0, 0), (61, 37), (110, 200)):
+        region = (y, x, y + size[0], x + size[1])
+        assert np.array_equal(j2klearn.decode(data, region=region), whole[y : y + size[0], x : x + size[1]])
+
+
+def test_the_switch() -> None:
+    script = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat16())"
+    assert _run(script, J2KLEARN_CPU="avx2") == "False"
+
+
+def test_the_switch_has_one_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(processor.VARIABLE, "sse2")
+    with pytest.raises(OptionError, match="J2KLEARN_CPU is 'avx2' or not set, not 'sse2'"):
+        processor.limited.__wrapped__()
+
+
+@pytest.mark.skipif(processor.VARIABLE not in os.environ, reason="the processor is not limited")
+def test_pytorch_is_limited_too() -> None:
+    assert torch.backends.cpu.get_cpu_capability() in ("AVX2", "DEFAULT")
+    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2"
