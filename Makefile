@@ -24,8 +24,8 @@ help: ## list the targets
 demo: setup ## compress and read back a picture, into demo/
 	$(BIN)/python -m j2klearn.demo
 
-test: setup native-test ## run all tests, the native ones first
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
+	$(BIN)/python -m pytest -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal $(PYTEST_FLAGS)
 
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
 	$(BIN)/python -m tests.glymur_suite

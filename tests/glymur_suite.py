@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -82,8 +83,9 @@ def main(arguments: list[str]) -> int:
     )
     folder = source(ROOT / "build" / "glymur")
     bad = 0
-    for mode in modes:
-        outcomes, summary = run(mode, folder, arguments)
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda mode: run(mode, folder, arguments), modes))
+    for mode, (outcomes, summary) in zip(modes, results, strict=True):
         permitted = PERMITTED if mode == "learned" else {}
         failed = {name for name, outcome in outcomes.items() if outcome == "failed"}
         print(f"{mode}: {summary}")

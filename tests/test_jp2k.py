@@ -73,11 +73,12 @@ HEADER_DAMAGE = {
 
 def opened(kind: type, path: Path) -> tuple[tuple[int, ...] | None, list[str]]:
     """Open a file; return its shape, None if it is refused, and what it was warned of."""
+    refusal = J2KError if kind is Jp2k else Exception
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             shape = kind(path).shape
-        except (J2KError, *([] if kind is Jp2k else [Exception])):
+        except refusal:
             shape = None
     return shape, [str(warning.message) for warning in caught] if shape else []
 
