@@ -16,6 +16,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.layout import default_threads
 
 # how long an example takes says how busy the machine is
 settings.register_profile("j2klearn", deadline=None)
@@ -26,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Share the processors among the workers of pytest-xdist, which start after this; so do what the tests start."""
     workers = getattr(config.option, "numprocesses", None)
     if workers:
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, default_threads() // workers)))
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def threads_of_pytorch() -> Iterator[None]:
     before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
     if "torch" in sys.modules:
-        bound = before or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+        bound = before or int(os.environ.get("OMP_NUM_THREADS", 0)) or default_threads()
         if sys.modules["torch"].get_num_threads() != bound:
             sys.modules["torch"].set_num_threads(bound)
 
