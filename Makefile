@@ -14,6 +14,9 @@ NATIVE := CMakeLists.txt $(shell find native -type f)
 cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
     cmake --build build/$(1) --parallel $(JOBS)
 
+# Of pytest: so many processes, which take tests from each other; with one there is no other but pytest's own.
+PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal
+
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .PHONY: help demo test glymur-suite lint format native native-test sanitize wheel setup clean
@@ -25,10 +28,10 @@ demo: setup ## compress and read back a picture, into demo/
 	$(BIN)/python -m j2klearn.demo
 
 test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
-	$(BIN)/python -m pytest -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
-	$(BIN)/python -m tests.glymur_suite
+	$(BIN)/python -m tests.glymur_suite $(PARALLEL)
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ET
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,9 +82,8 @@ def main(arguments: list[str]) -> int:
     )
     folder = source(ROOT / "build" / "glymur")
     bad = 0
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda mode: run(mode, folder, arguments), modes))
-    for mode, (outcomes, summary) in zip(modes, results, strict=True):
+    for mode in modes:
+        outcomes, summary = run(mode, folder, arguments)
         permitted = PERMITTED if mode == "learned" else {}
         failed = {name for name, outcome in outcomes.items() if outcome == "failed"}
         print(f"{mode}: {summary}")
