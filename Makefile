@@ -14,6 +14,9 @@ NATIVE := CMakeLists.txt $(shell find native -type f)
 cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
     cmake --build build/$(1) --parallel $(JOBS)
 
+# Of pytest: so many processes, which take tests from each other; with one there is no other but pytest's own.
+PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal
+
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel setup clean
@@ -29,13 +32,13 @@ ARITHMETIC := convolution processor golden neural_golden dequantise dask batch f
 
 test-avx2: setup ## run the tests that depend on the processor as on one with AVX2 and no more
 	J2KLEARN_CPU=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/test_%.py)
+	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/test_%.py)
 
-test: setup native-test ## run all tests, the native ones first
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
-	$(BIN)/python -m tests.glymur_suite
+	$(BIN)/python -m tests.glymur_suite $(PARALLEL)
 
 lint: setup ## check style, types and the layers of the native sources
 	$(BIN)/ruff check .

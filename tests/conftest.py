@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import glymur
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.core.threads import default_threads
+
+# how long an example takes says how busy the machine is
+settings.register_profile("j2klearn", deadline=None)
+settings.load_profile("j2klearn")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share the processors among the workers of pytest-xdist, which start after this; so do what the tests start."""
+    workers = getattr(config.option, "numprocesses", None)
+    if workers:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, default_threads() // workers)))
+
+
+@pytest.fixture(autouse=True)
+def threads_of_pytorch() -> Iterator[None]:
+    """The number of PyTorch's threads is the process's: what a test sets it to ends with the test."""
+    before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    yield
+    if "torch" in sys.modules:
+        bound = before or int(os.environ.get("OMP_NUM_THREADS", 0)) or default_threads()
+        if sys.modules["torch"].get_num_threads() != bound:
+            sys.modules["torch"].set_num_threads(bound)
 
 
 @pytest.fixture(scope="session")

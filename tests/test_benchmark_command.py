@@ -7,10 +7,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from j2klearn.benchmark import published
+from j2klearn.benchmark import published, speed
 from j2klearn.benchmark.codecs import j2k
+from j2klearn.benchmark.codecs.programs import OpenJpegTools
 from j2klearn.cli import main
 from j2klearn.models.registry import DEFAULT_MODEL
 
@@ -241,7 +243,7 @@ def test_speed_and_memory(pictures, tmp_path):
     words += [
         "--speed",
         "--speed-sizes",
-        "0.02,0.05",
+        "0.02",
         "--speed-threads",
         "1",
         "--rounds",
@@ -250,11 +252,11 @@ def test_speed_and_memory(pictures, tmp_path):
         "rgb",
     ]
     assert main(["benchmark", str(pictures / "first.png"), *words]) == 0
-    speed = results(tmp_path / "out")["speed"]
-    assert [(case["codec"], round(case["megapixels"], 2)) for case in speed["cases"]] == [
-        (name, size) for size in (0.02, 0.05) for name in (DEFAULT_MODEL, "9-7")
+    measured = results(tmp_path / "out")["speed"]
+    assert [(case["codec"], round(case["megapixels"], 2)) for case in measured["cases"]] == [
+        (name, 0.02) for name in (DEFAULT_MODEL, "9-7")
     ]
-    for case in speed["cases"]:
+    for case in measured["cases"]:
         for work, own in (("encode", "analysis"), ("decode", "synthesis")):
             part = case[work]
             assert part["spread_s"][0] <= part["median_s"] <= part["spread_s"][1]
@@ -264,3 +266,16 @@ def test_speed_and_memory(pictures, tmp_path):
             assert (own in part["stages"]) == (case["codec"] == DEFAULT_MODEL)
             if case["codec"] == "9-7":
                 assert part["ratio"] == 1
+
+
+@pytest.mark.skipif(OpenJpegTools("9-7").missing is not None, reason="opj_compress is not installed")
+def test_sizes_and_threads_of_speed(photograph):
+    """Every size with the most threads, and the size nearest to 12 megapixels with each number."""
+    before = torch.get_num_threads()
+    found = speed.measure(
+        ["opj-9-7"], photograph, "opj-9-7", sizes=[0.05, 0.02], threads=[2, 1], rounds=1, bit_depth=8
+    )
+    cases = [(case["threads"], round(case["megapixels"], 2)) for case in found["cases"]]
+    assert cases == [(2, 0.02), (1, 0.05), (2, 0.05)]
+    assert all(case["encode"]["peak_bytes"] is None for case in found["cases"])
+    assert torch.get_num_threads() == before

@@ -6,7 +6,6 @@ import io
 import itertools
 import subprocess
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 import j2klearn
 from j2klearn.codestream.learned_segment import Descriptor
@@ -35,6 +35,7 @@ from j2klearn.errors import (
 from j2klearn.models.model import Model
 from j2klearn.models.registry import resolve
 from tests.conftest import psnr
+from tests.remote import Recorder
 
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -102,15 +103,19 @@ def test_a_region_past_the_edge_is_cut_off(layered: bytes) -> None:
 
 
 def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uint8]) -> None:
-    data = j2klearn.encode(photograph, bpp=0.5)
+    """In what the networks compute, and, where precincts and their lengths are there, in what is read."""
+    data = j2klearn.encode(photograph[:728, :1296], bpp=0.5, precincts=[(128, 128)], plt=True)
 
-    def seconds(**how: Any) -> float:
-        start = time.perf_counter()
-        j2klearn.decode(data, **how)
-        return time.perf_counter() - start
+    def cost(**how: Any) -> tuple[int, int]:
+        file = Recorder(data)
+        with FlopCounterMode(display=False) as counter:
+            j2klearn.decode(file, threads=1, **how)
+        return counter.get_total_flops(), file.bytes
 
-    ratios = [seconds(region=(700, 1200, 828, 1328)) / seconds() for _ in range(3)]
-    assert min(ratios) < 0.5
+    operations, read = cost()
+    fewer_operations, less = cost(region=(350, 600, 414, 664))
+    assert 0 < fewer_operations < 0.1 * operations
+    assert less < 0.7 * read
 
 
 @pytest.mark.parametrize("bpp", [0.25, 1.0, 3.0])
@@ -402,13 +407,13 @@ def test_memory_does_not_grow(rgb: NDArray[np.uint8]) -> None:
 
     image = rgb[:48, :48]
     sizes = []
-    for _ in range(4):
-        for _ in range(40):
+    for rounds in (10, 20, 30, 30):
+        for _ in range(rounds):
             data = j2klearn.encode(image, bpp=2, threads=1)
             j2klearn.decode(data, threads=1)
             j2klearn.decode(data, region=(3, 3, 20, 20), threads=1)
         sizes.append(resident())
-    assert sizes[-1] - sizes[1] < 2 << 20
+    assert sizes[-1] - sizes[1] < 3 << 19
 
 
 def test_subband_scales_of_a_segment_are_undone(rgb: NDArray[np.uint8]) -> None:
@@ -452,15 +457,9 @@ def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_import_is_quick() -> None:
-    code = (
-        "import sys, time; t = time.perf_counter(); import j2klearn; t = time.perf_counter() - t; "
-        "assert 'torch' not in sys.modules and 'glymur' not in sys.modules; print(t)"
-    )
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(times) < 0.5
+    """What takes long to import waits until it is needed."""
+    code = "import sys, j2klearn; assert not {'torch', 'glymur', 'scipy', 'skimage'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_ordinary_files_take_either_wavelet(grey):

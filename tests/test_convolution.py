@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 import torch.nn.functional as F
-from j2klearn.transform.precision import fast_bfloat16
 from torch import Tensor
 
 from j2klearn.transform.convolution import Convolution, convolve
+from j2klearn.transform.precision import fast_bfloat16
 
 #: Inputs, outputs and the sides of the kernels of the models' layers, and of some that are near them.
 LAYERS = [

@@ -296,10 +296,12 @@ def test_guided_training(tmp_path, capsys, monkeypatch):
     expected = [resolve(DEFAULT_MODEL).dequantiser(three[:, at : at + 1], noise)[0, 0] for at in (1, 2)]
     added = model.dequantiser.chroma(three, noise.expand(1, 2, 1, 1))[0]
     assert torch.abs(added - torch.stack(expected)).max() < 0.05 * added.abs().max()
+    picture = picture[:144, :160]
     data = j2klearn.encode(picture, bpp=0.5, model=model)
-    assert psnr(picture, j2klearn.decode(data, model=model), 8) > 25
-    part = j2klearn.decode(data, model=model, region=(100, 60, 170, 131)).astype(int)
-    assert np.abs(part - j2klearn.decode(data, model=model)[100:170, 60:131]).max() <= 1
+    whole = j2klearn.decode(data, model=model)
+    assert psnr(picture, whole, 8) > 24
+    part = j2klearn.decode(data, model=model, region=(60, 50, 130, 121)).astype(int)
+    assert np.abs(part - whole[60:130, 50:121]).max() <= 1
 
 
 def test_nothing_is_done_to_pictures_that_are_too_small_to_tell():

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from j2klearn.transform.precision import fast_bfloat16
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.transform.precision import fast_bfloat16
 
 FOLDER = Path(__file__).parent / "golden"
 VERSION = 1

@@ -62,6 +62,25 @@ def picture(kind: str, small: NDArray[np.uint8]) -> tuple[NDArray[Any], dict[str
 KINDS = ("grey", "rgb", "rgba", "5 components", "12 bits", "16 bits", "16 bits signed", "tiled", "offset")
 REGIONS = ((0, 0, 40, 56), (17, 23, 90, 77), (81, 111, 121, 150), (60, 3, 61, 150))
 
+#: Where bytes of the main header are changed, from its beginning on, and to what: SOC, SIZ of three components, COD.
+HEADER_DAMAGE = {
+    "no COD": (52, b"\x55"),
+    "no subsampling": (43, bytes(2)),
+    "more tiles than there may be": (24, b"\x00\x00\x00\x01" * 2),
+}
+
+
+def opened(kind: type, path: Path) -> tuple[tuple[int, ...] | None, list[str]]:
+    """Open a file; return its shape, None if it is refused, and what it was warned of."""
+    refusal = J2KError if kind is Jp2k else Exception
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            shape = kind(path).shape
+        except refusal:
+            shape = None
+    return shape, [str(warning.message) for warning in caught] if shape else []
+
 
 class TestMatrix:
     """One file serves every resolution, quality and region, whatever the picture."""
@@ -496,6 +515,71 @@ class TestReading:
         for size in (0, 1, 2, 11, 12, 40, 90, 130):
             with pytest.raises((InvalidJp2kError, OpenJPEGLibraryError)):
                 Jp2kr(data[:size])[:]
+
+    @pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+    def test_damaged_files_open_as_with_glymur(
+        self, tmp_path: Path, small: NDArray[np.uint8], suffix: str
+    ) -> None:
+        """The same files open, with the same shape and warnings; what our classes raise is a `J2KError`."""
+        source, damaged = tmp_path / f"source{suffix}", tmp_path / f"damaged{suffix}"
+        Jp2k(source, data=small, transform="9-7", cratios=[20])
+        data, rng = source.read_bytes(), np.random.default_rng(6)
+        codestream = data.index(b"\xff\x4f\xff\x51")
+        last = data.index(b"\xff\x90")
+        outcomes = []
+        for _ in range(100):
+            changed = bytearray(data)
+            for _ in range(int(rng.integers(1, 4))):
+                changed[int(rng.integers(0, last))] = int(rng.integers(0, 256))
+            if changed[codestream + 16 : codestream + 24] != bytes(8):
+                continue  # an origin: shapes are not glymur's there
+            damaged.write_bytes(changed)
+            theirs, ours = opened(glymur.Jp2k, damaged), opened(Jp2k, damaged)
+            assert ours == theirs
+            outcomes.append(ours[0] is not None)
+        assert 8 < sum(outcomes) < len(outcomes) - 8
+
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize("damage", HEADER_DAMAGE)
+    def test_a_damaged_main_header_is_found_by_slices(
+        self, tmp_path: Path, rgb: NDArray[np.uint8], damage: str
+    ) -> None:
+        path = tmp_path / "a.jp2"
+        Jp2k(path, data=rgb)
+        at, values = HEADER_DAMAGE[damage]
+        data = bytearray(path.read_bytes())
+        start = data.index(b"\xff\x4f\xff\x51")
+        data[start + at : start + at + len(values)] = values
+        path.write_bytes(data)
+        j = Jp2k(path)
+        assert j.shape == glymur.Jp2k(path).shape == rgb.shape
+        for index in (slice(None), (slice(0, 10), slice(0, 10)), (slice(None, None, -1),) * 2):
+            with pytest.raises((OpenJPEGLibraryError, LimitError)) as caught:
+                j[index]
+            assert isinstance(caught.value, J2KError)
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_the_preview_of_a_damaged_neural_file_is_not_the_picture(
+        self, tmp_path: Path, small: NDArray[np.uint8]
+    ) -> None:
+        data = bytearray(j2klearn.encode(small, profile="neural", quality=30))
+        start = data.index(b"\xff\x4f\xff\x51")
+        data[data.index(b"\xff\x52", start) + 1] = 0x55  # no COD any more
+        with pytest.raises(OpenJPEGLibraryError, match="main header"):
+            Jp2kr(bytes(data))
+
+    def test_an_origin_beyond_the_picture(self, tmp_path: Path, small: NDArray[np.uint8]) -> None:
+        path = tmp_path / "a.j2k"
+        Jp2k(path, data=small)
+        data = bytearray(path.read_bytes())
+        data[16:20] = b"\x00\x01\x00\x00"  # XOsiz
+        path.write_bytes(data)
+        j = Jp2kr(path)
+        assert j.shape == small.shape
+        for index in (slice(None), slice(0, 0)):
+            with pytest.raises(OpenJPEGLibraryError) as caught:
+                j[index]
+            assert isinstance(caught.value, J2KError)
 
     @pytest.mark.filterwarnings("ignore")
     def test_errors_that_are_kept_can_be_collected(self, tmp_path: Path, small: NDArray[np.uint8]) -> None:

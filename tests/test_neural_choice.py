@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from j2klearn.core.subbands import Subbands
+from j2klearn.neural.coefficients.expectation import MOST_ERROR, WEIGHT
 from j2klearn.neural.coefficients.pyramid import area_of
 from tests.small_context import random_pyramids, small_context
 
@@ -64,3 +65,24 @@ def test_steps_scale(model, coefficients):
     twice = [Subbands(b.area, 2 * b.ll, [tuple(2 * x for x in d) for d in b.details]) for b in coefficients]
     for a, b in zip(model.choose(coefficients, 1.0, 60), model.choose(twice, 2.0, 60), strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(a.bands(), b.bands(), strict=True))
+
+
+def test_no_bits_make_up_for_a_large_error(model, coefficients):
+    """However much a bit is worth: an index is its coefficient's, or one nearer to zero that is near enough."""
+    largest = 0.0
+    for bands, pyramid in zip(coefficients, model.choose(coefficients, 1.0, 60, weight=1e9), strict=True):
+        assert np.array_equal(pyramid.ll, np.rint(bands.ll))  # what all else is coded by is not chosen
+        for x, y in zip(bands.bands()[1:], pyramid.bands()[1:], strict=True):
+            nearest = np.copysign(np.floor(np.abs(x) + 0.5), x)
+            assert set(np.unique(np.abs(nearest) - np.abs(y))) <= {0, 1}
+            largest = max(largest, float(np.abs(x - y).max()))
+    assert MOST_ERROR - 0.1 < largest <= MOST_ERROR
+
+
+def test_the_weight_is_that_of_the_format(model, coefficients):
+    """Readers go by it: they take a coefficient to lie where its index was chosen."""
+    for a, b in zip(
+        model.choose(coefficients, 1.0, 60), model.choose(coefficients, 1.0, 60, weight=WEIGHT), strict=True
+    ):
+        assert all(np.array_equal(x, y) for x, y in zip(a.bands(), b.bands(), strict=True))
+    assert (WEIGHT, MOST_ERROR) == (0.10, 0.95)

@@ -18,7 +18,7 @@ from j2klearn.transform.colour import reversible_planes
 from tests.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
-SHAPE = (96, 150)
+SHAPE = (64, 102)
 
 
 def surroundings(shape, planes, raw=0, seed=0):

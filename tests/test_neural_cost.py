@@ -50,6 +50,10 @@ def test_a_context_model_computes_what_is_said(monkeypatch, predicted):
     found = entropy_cost(model.config)
     assert counting.macs == pytest.approx(found.macs * 64 * 96, rel=0.01)  # said of ever more levels
     assert found.parameters == model.parameters
+    segments = model.encode(random_pyramids(model, (64, 96), 1), 0)
+    counting.macs = 0
+    model.decode(segments, (64, 96), 1, 0)
+    assert counting.macs == pytest.approx(found.first * 64 * 96, rel=0.01)
 
 
 def test_the_command(capsys, tmp_path):

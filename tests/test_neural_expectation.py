@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from skimage import data as photographs
@@ -35,6 +37,7 @@ def by_sums(components: list[tuple[float, float, float]], value: int) -> float:
         parts = [w / s / (2 + np.exp(-a) + np.exp(a)) for (w, _, s), a in zip(components, z, strict=True)]
         return np.sum(parts, 0)
 
+    @functools.cache
     def bits(index: int) -> float:
         x = np.linspace(index - 0.5, index + 0.5, 20001)
         return -float(np.log2(np.trapezoid(density(x), x)))
@@ -94,16 +97,29 @@ def picture():
     return photographs.astronaut()[40:200, 120:312]
 
 
+@pytest.fixture(scope="module")
+def told(picture):
+    """A file, and the points of reconstruction that its encoder had."""
+    kept = []
+    better = _Lossy.better
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            _Lossy, "better", lambda self, plain, points: kept.append(points) or better(self, plain, points)
+        )
+        data = j2klearn.encode(picture, profile="neural", quality=40)
+    return data, kept[0]
+
+
 def opened(data: bytes) -> NeuralFile:
     file = NeuralFile.open(PartialCodestream(open_source(data)))
     assert file is not None
     return file
 
 
-def test_pictures_gain(picture, monkeypatch):
-    data = j2klearn.encode(picture, profile="neural", quality=30)
+def test_pictures_gain(picture, told, monkeypatch):
+    data, _ = told
     monkeypatch.setattr(_Lossy, "better", lambda self, plain, points: plain)
-    plain = j2klearn.encode(picture, profile="neural", quality=30)
+    plain = j2klearn.encode(picture, profile="neural", quality=40)
     assert opened(data).header.expected
     assert not opened(plain).header.expected
     assert abs(len(data) - len(plain)) <= 2
@@ -112,28 +128,24 @@ def test_pictures_gain(picture, monkeypatch):
     assert errors[0] < 0.98 * errors[1]  # before de-quantisation
 
 
-def test_encoder_and_decoder_expect_the_same(picture, monkeypatch):
-    kept = []
-    better = _Lossy.better
-    monkeypatch.setattr(
-        _Lossy, "better", lambda self, plain, points: kept.append(points) or better(self, plain, points)
-    )
-    file = opened(j2klearn.encode(picture, profile="neural", quality=40))
+def test_encoder_and_decoder_expect_the_same(told):
+    data, kept = told
+    file = opened(data)
     for threads in (1, 3):
         points = Points()
         pyramids = file.pyramids(0, threads, points=points)
         for at, pyramid in enumerate(pyramids):
-            told = zip(points.details(at, pyramid), kept[0].details(at, pyramid), strict=True)
-            assert all(np.array_equal(a, b) for three in told for a, b in zip(*three, strict=True))
+            both = zip(points.details(at, pyramid), kept.details(at, pyramid), strict=True)
+            assert all(np.array_equal(a, b) for three in both for a, b in zip(*three, strict=True))
     # at a lower resolution the levels that there are have theirs
     points = Points()
     (low, *_) = file.pyramids(2, 1, points=points)
-    for three, others in zip(points.details(0, low, 3), kept[0].details(0, pyramids[0])[2:], strict=True):
+    for three, others in zip(points.details(0, low, 3), kept.details(0, pyramids[0])[2:], strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(three, others, strict=True))
 
 
-def test_resolutions_and_files_cut_off(picture):
-    data = j2klearn.encode(picture, profile="neural", quality=40)
+def test_resolutions_and_files_cut_off(picture, told):
+    data, _ = told
     half = j2klearn.decode(data, reduce=1)
     assert half.shape == (80, 96, 3)
     small = picture.reshape(80, 2, 96, 2, 3).mean((1, 3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,10 @@ import torch
 from j2klearn.neural.context.lowpass import Irreversible, Reversible
 from j2klearn.transform.norms import norm_97
 from j2klearn.transform.wavelet import WAVELETS
+
+#: Digests of all planes of one pyramid.
+GOLDEN_97 = "69e921be09241554c5641f0f48bd3fd491ca73d0d4ff7cb1e8df74c2a6a47bde"
+GOLDEN_53 = "7535249ffdb8f607facc36e57d0351e09d7daa93d190133b1db798c72633f37c"
 
 SHAPES = [(64, 48), (33, 47), (1, 9), (7, 1), (1, 1), (2, 3)]
 
@@ -68,3 +74,22 @@ def test_differences_count_in_sixteenths_of_a_step():
     difference = one.plane[..., 0] - one.plane[..., 1]
     assert abs(int(one.relative(difference)) - 16) <= 1
     assert int(Reversible(torch.zeros(1, 1, 1, dtype=torch.int64), 1, 2).relative(torch.tensor(8))) == 32
+
+
+def test_planes_are_those_of_the_format():
+    """To the last bit, at every level: decoders of all machines and times have to see the same."""
+
+    def indices(*shape, seed):
+        at = np.arange(np.prod(shape), dtype=np.int64).reshape(shape) * 2654435761 + seed
+        return torch.from_numpy((at >> 7) % 41 - 20)
+
+    for kind, wanted in ((Irreversible, GOLDEN_97), (Reversible, GOLDEN_53)):
+        plane = kind(indices(2, 5, 4, seed=1), 3)
+        digest = hashlib.sha256(plane.plane.numpy().astype("<i8").tobytes())
+        shapes = [((5, 3), (4, 4), (4, 3)), ((9, 6), (8, 7), (8, 6)), ((17, 12), (16, 13), (16, 12))]
+        for level, bands in zip((3, 2, 1), shapes, strict=True):
+            plane.refine([indices(2, *shape, seed=level + 7 * at) for at, shape in enumerate(bands)])
+            digest.update(plane.plane.numpy().astype("<i8").tobytes())
+            digest.update(plane.relative(plane.plane).numpy().astype("<i8").tobytes())
+        assert plane.plane.shape == (2, 33, 25)
+        assert digest.hexdigest() == wanted

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import re
+import runpy
+import shlex
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from j2klearn.cli import main
+
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
+
 README = (ROOT / "README.md").read_text()
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 
@@ -83,3 +89,64 @@ def test_the_readme_names_two_set_up_commands():
     assert not re.search(r"\b(pip|apt|apt-get|cmake) (install|-)", README)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {"demo", "test"} <= set(targets)
+
+
+class AcceptedError(Exception):
+    """A parser has taken the words of a command."""
+
+
+def commands(text):
+    """Return the commands in the indented blocks of a page, as words; those that stand for others are left out."""
+    blocks = "\n".join(line for line in text.splitlines() if line.startswith("    "))
+    for line in re.sub(r"\s*\\\n\s*", " ", blocks).splitlines():
+        for command in line.split(";"):
+            words = shlex.split(command, comments=True)
+            if words and not any(sign in command for sign in ("[", "...", "SUITE")):
+                yield words
+
+
+def named(pages):
+    found = [
+        words
+        for page in pages
+        for words in commands(page.read_text())
+        if words[0] == "j2klearn" or (words[0] == "python" and words[1].startswith("benchmarks/"))
+    ]
+    return list({" ".join(words): words for words in found}.values())
+
+
+COMMANDS = named([ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_are_accepted_by_their_parsers(words, monkeypatch):
+    real = argparse.ArgumentParser.parse_args
+
+    def parse(self, args=None, namespace=None):
+        real(self, args, namespace)
+        raise AcceptedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    monkeypatch.setattr(sys, "argv", words[1:])
+    run, arguments = main, [words[1:]]
+    if words[0] == "python":
+        run, arguments = runpy.run_path, [str(ROOT / words[1]), None, "__main__"]
+    with pytest.raises(AcceptedError):
+        run(*arguments)
+
+
+def test_commands_are_found():
+    """The test above has something to look at, and would see an option that is gone."""
+    assert len(COMMANDS) > 15
+    assert {"j2klearn", "python"} == {words[0] for words in COMMANDS}
+    with pytest.raises(SystemExit):
+        main(["encode", "a.png", "a.jp2", "--no-such-option"])
+
+
+def test_the_targets_named_in_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)

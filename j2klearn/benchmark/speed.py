@@ -79,11 +79,13 @@ def _peak_of_this_process() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _limit_threads(threads: int) -> None:
-    """Bound PyTorch's threads too, which `encode` and `decode` leave as they are."""
+def _limit_threads(threads: int) -> int:
+    """Bound PyTorch's threads too, which `encode` and `decode` leave as they are; return how many there were."""
     import torch
 
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    return before
 
 
 def _work(codec: str, threads: int, source: Path, rate: float, bit_depth: int) -> int:
@@ -193,9 +195,10 @@ def measure(
         (size, count) for size in sorted(sizes) for count in counts if count == counts[-1] or size == middle
     ]
     cases: list[dict[str, Any]] = []
+    before = _limit_threads(counts[-1])
     with tqdm(total=len(plan) * len(names) * (rounds + 1), desc="speed", unit="", disable=None) as done:
         for size, count in plan:
             _limit_threads(count)
             cases += _case(names, sized(image, size), count, rate, rounds, bit_depth, anchor, done.update)
-    _limit_threads(default_threads())
+    _limit_threads(before)
     return {"rounds": rounds, "anchor": anchor, "threads": counts[-1], "rate": rate, "cases": cases}

@@ -24,11 +24,11 @@ from ...core.request import ReadRequest
 from ...core.run import Run
 from ...core.warning import warn_caller
 from ...ebcot.learned_file import LearnedFile
-from ...errors import J2KError, OptionError, SliceError, TruncatedWarning
+from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
-from ...neural.format.container import open_payload
+from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
 from ...neural.reader import NeuralFile
 from ...neural.registry import model_finder
@@ -36,6 +36,7 @@ from .boxes import remember
 from .errors import (
     InvalidFileError,
     InvalidOptionError,
+    LibraryError,
     SampleDepthError,
     SubsamplingError,
     as_glymur,
@@ -152,8 +153,10 @@ class Jp2kr(glymur.Jp2kr):
             super()._parse(force=force)
             remember(self.box, self.path)
             self._payload = self._payload_header()
-        except (J2KError, InvalidJp2kError, FileNotFoundError, PermissionError, IsADirectoryError):
+        except (J2KError, FileNotFoundError, PermissionError, IsADirectoryError):
             raise
+        except InvalidJp2kError as error:
+            raise InvalidFileError(str(error)) from error
         except Warning:
             raise  # made an error by the caller's filters
         except _DAMAGE as error:
@@ -168,22 +171,45 @@ class Jp2kr(glymur.Jp2kr):
             return self._shape
         try:
             super()._initialize_shape()
-        except InvalidJp2kError:
+        except J2KError:
             raise
+        except InvalidJp2kError as error:
+            raise InvalidFileError(str(error)) from error
         except _DAMAGE as error:
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
         if not self.box:
             siz = self._siz  # glymur takes the end of the picture on the reference grid for its size
-            self._shape = (siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz, *self._shape[2:])
+            height, width = siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz
+            if height > 0 and width > 0:  # else the file is damaged, and slices raise
+                self._shape = (height, width, *self._shape[2:])
         return self._shape
 
     def _payload_header(self) -> Header | None:
         """Return the header of the payload of the neural profile; None where there is none."""
         if not any(box.box_id == "jp2c" for box in self.box):
             return None
-        with as_glymur():
-            opened = open_payload(PartialCodestream(open_source(self.path)))
+        with as_glymur(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # glymur has warned of this main header already
+            try:
+                codestream = PartialCodestream(open_source(self.path))
+            except (CodestreamError, LimitError):
+                # glymur opens a file whose main header is damaged, and its slices raise. Only the preview of a neural
+                # file is refused: nobody shall take it for the picture.
+                with self.path.open("rb") as stream:
+                    if is_neural(stream):
+                        raise
+                return None
+            opened = open_payload(codestream)
         return None if opened is None else opened[0]
+
+    def get_codestream(self, header_only: bool = True) -> Any:
+        """Return the marker segments of the codestream; see `glymur.Jp2kr.get_codestream`."""
+        try:
+            return super().get_codestream(header_only)
+        except InvalidJp2kError as error:
+            raise InvalidFileError(str(error)) from error
+        except AttributeError as error:
+            raise InvalidFileError(f"{self.filename} holds no codestream") from error
 
     @property
     def dtype(self) -> Any:
@@ -201,7 +227,8 @@ class Jp2kr(glymur.Jp2kr):
 
     def _validate(self) -> None:
         header = next((box for box in self.box if box.box_id == "jp2h"), None)
-        siz = self.codestream.segment[1] if self._codestream is not None else None
+        segments = self.codestream.segment if self._codestream is not None else []
+        siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
         ihdr = header.box[0] if header is not None and header.box else None
         with warnings.catch_warnings():
             if ihdr is not None and siz is not None and (siz.yosiz or siz.xosiz):
@@ -221,13 +248,20 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def _siz(self) -> Any:
-        return next(segment for segment in self.codestream.segment if segment.marker_id == "SIZ")
+        return self._segment("SIZ")
+
+    def _segment(self, marker: str) -> Any:
+        """Return the first marker segment of a kind in the main header."""
+        for segment in self.codestream.segment:
+            if segment.marker_id == marker:
+                return segment
+        raise LibraryError(f"the main header of the codestream has no {marker} marker segment")
 
     @property
     def _levels(self) -> int:
         if self._payload is not None:
             return self._payload.levels
-        return int(next(segment for segment in self.codestream.segment if segment.marker_id == "COD").num_res)
+        return int(self._segment("COD").num_res)
 
     @property
     def _bands(self) -> int:
@@ -290,6 +324,8 @@ class Jp2kr(glymur.Jp2kr):
         return np.squeeze(data, axis=dropped) if dropped else data
 
     def _nothing(self, selection: Selection, shape: tuple[int, ...]) -> NDArray[Any]:
+        if not self._grid.size:
+            raise LibraryError("the codestream declares an empty picture")
         request = self._request(
             LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1, None
         )
