@@ -28,17 +28,18 @@ demo: setup ## compress and read back a picture, into demo/
 	$(BIN)/python -m j2klearn.demo
 
 # Tests of what is computed in floating point, in the order of their time.
-ARITHMETIC := convolution processor golden neural_golden dequantise dask batch fitting
+ARITHMETIC := transform/test_convolution transform/test_precision api/test_golden api/test_neural_golden \
+    dequantisation/test_apply arrays/test_dask batch/test_run ebcot/test_fitting
 
 test-avx2: setup ## run the tests that depend on the processor as on one with AVX2 and no more
 	J2KLEARN_CPU=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/test_%.py)
+	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/%.py)
 
 test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
-	$(BIN)/python -m tests.glymur_suite $(PARALLEL)
+	$(BIN)/python -m tests.support.glymur_suite $(PARALLEL)
 
 lint: setup ## check style, types and the layers of the native sources
 	$(BIN)/ruff check .

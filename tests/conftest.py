@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import glymur
 import numpy as np
@@ -77,22 +75,3 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def opj_decompress(file: Path) -> NDArray[np.int32]:
-    """Decode with OpenJPEG's own program; (H, W, C), by way of PGX files, which hold any bit depth."""
-    command = ["opj_decompress", "-i", str(file), "-o", str(file.with_suffix(".pgx"))]
-    subprocess.run(command, check=True, capture_output=True)
-    planes = []
-    for path in sorted(file.parent.glob(f"{file.stem}_*.pgx")):
-        header, _, samples = path.read_bytes().partition(b"\n")
-        _, order, depth, width, height = header.replace(b"+", b" ").split()[:5]
-        kind = (">" if order == b"ML" else "<") + ("u1" if int(depth) <= 8 else "u2")
-        planes.append(np.frombuffer(samples, kind).reshape(int(height), int(width)).astype(np.int32))
-    return np.stack(planes, axis=-1)
-
-
-def psnr(original: NDArray, decoded: NDArray, peak: float = 255.0) -> float:
-    """PSNR in dB; 99 where the two are equal."""
-    error = np.mean((original.astype(np.float64) - decoded) ** 2)
-    return float(10 * np.log10(peak**2 / error)) if error else 99.0

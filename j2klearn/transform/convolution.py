@@ -4,8 +4,8 @@ PyTorch takes one of two implementations in float32: oneDNN's, or a matrix produ
 (20,480 or fewer) or where the kernel is 1x1 and there is one thread. The two add up in different orders. A region would
 then differ from the same samples of the whole picture, and a file from the one that another number of threads writes.
 oneDNN's convolutions of channels-last planes add up the products of a sample in one order, wherever in a block the
-sample lies, unless the block is narrow. So inference asks oneDNN, and widens narrow blocks. `tests/test_convolution.py`
-holds this for the instruction sets that a processor has.
+sample lies, unless the block is narrow. So inference asks oneDNN, and widens narrow blocks.
+`tests/transform/test_convolution.py` holds this for the instruction sets that a processor has.
 """
 
 from __future__ import annotations

@@ -1,0 +1,205 @@
+"""The documentation is right: snippets run, links lead somewhere, tables of the formats describe real files."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import sys
+import uuid
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import j2klearn
+from tests.support.paths import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", ["arrays.md", "glymur.md", "pillow.md", "usage.md"])
+def test_snippets_run(page: str, tmp_path: Path) -> None:
+    snippets = re.findall(
+        r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(snippets) > 3
+    script = tmp_path / "snippets.py"
+    script.write_text("\n".join(snippets), "utf-8")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", script.name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_in_the_index() -> None:
+    for index in (DOCS / "README.md", DOCS / "dev" / "decisions" / "README.md"):
+        text = index.read_text("utf-8")
+        for page in index.parent.glob("*.md"):
+            assert page == index or f"({page.name})" in text, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_exist(page: Path) -> None:
+    from j2klearn.cli import main
+
+    text = page.read_text("utf-8")
+    for script in re.findall(r"benchmarks/\w+\.py", text):
+        assert (ROOT / script).exists(), script
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for names in re.findall(r'-k "?((?:test_\w+)(?: or test_\w+)*)', text):
+        for name in names.split(" or "):
+            assert f"def {name}(" in tests, name
+    for command in set(re.findall(r"^    (?:.* \| )?j2klearn ([a-z-]+)", text, re.MULTILINE)):
+        with pytest.raises(SystemExit) as left:
+            main([command, "--help"])
+        assert left.value.code == 0
+
+
+def table(page: str, heading: str) -> list[dict[str, str]]:
+    """Return the rows of the first table below a heading."""
+    lines = iter((DOCS / page).read_text("utf-8").partition(f"\n## {heading}\n")[2].splitlines())
+    head = next(line for line in lines if line.startswith("|"))
+    names = [cell.strip() for cell in head.strip("|").split("|")]
+    next(lines)
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append(dict(zip(names, (cell.strip() for cell in line.strip("|").split("|")), strict=True)))
+    return rows
+
+
+class Bytes:
+    """Takes fields off the front of data, by the sizes that a table says."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        part = self.data[self.at : self.at + size]
+        assert len(part) == size
+        self.at += size
+        return part
+
+    def number(self) -> int:
+        value, more = 0, True
+        while more:
+            (byte,) = self.take(1)
+            value, more = value << 7 | byte & 0x7F, byte >= 0x80
+        return value
+
+
+def comments(data: bytes) -> Iterator[bytes]:
+    """Yield the COM marker segments of a codestream's main header."""
+    at = 2
+    while data[at : at + 2] != b"\xff\x90":
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at : at + 2] == b"\xff\x64":
+            yield data[at:end]
+        at = end
+
+
+@pytest.mark.parametrize("tile_size", [None, 64])
+def test_the_table_of_the_segment_describes_a_file(rgb: NDArray[np.uint8], tile_size: int | None) -> None:
+    """Read a file by the page alone."""
+    image = rgb[:128, :192]
+    data = j2klearn.encode(image, bpp=[0.5, 1], levels=3, tile_size=tile_size, jp2=False, fallback=False)
+    *_, segment = comments(data)
+    known, found, source = {}, {}, Bytes(segment)
+    for row in table("format.md", "The learned-transform segment"):
+        size = row["size"]
+        for name, value in known.items():
+            size = re.sub(rf"\b{name}\b", str(value), size)
+        count = int(np.prod([int(part) for part in size.split("*")]))
+        part = source.take(count)
+        found[row["field"]] = part
+        known[row["field"]] = int.from_bytes(part, "big")
+    assert source.at == len(segment) == 2 + known["Lcom"]
+    assert (found["COM"], found["magic"], known["Rcom"]) == (b"\xff\x64", b"J2KL", 0)
+    assert (known["version"], known["kind"], known["transport"]) == (2, 0, 0)
+    assert (known["B"], known["levels"], known["colour"], known["C"]) == (8, 3, 1, 3)
+    tiles = 1 if tile_size is None else 6
+    assert (known["opacities"], known["S"], known["L"], known["T"]) == (1, 0, 2, tiles)
+    assert len(found["noise"]) == 3 * 2 * tiles
+    assert known["CRC"] == zlib.crc32(segment[6:-4])
+    assert found["model id"].hex() == j2klearn.info(data).model_id
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossless: bool) -> None:
+    """Read a file by the page alone."""
+    image = rgb[:160, :96]
+    data = j2klearn.encode(image, profile="neural", **({"lossless": True} if lossless else {"quality": 30}))
+    page = (DOCS / "format-neural.md").read_text("utf-8")
+    name = re.search(r"`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`", page)
+    assert name
+    box = data.index(b"uuid" + uuid.UUID(name[1]).bytes) - 4
+    assert struct.unpack_from(">I", data, box)[0] == len(data) - box
+    payload = data[box + 24 :]
+    rows = table("format-neural.md", "The payload")
+    names = [row["field"] for row in rows]
+    assert names[:7] == ["version", "flags", "width", "height", "C", "B", "D"]
+    assert names[7:] == ["model", "step", "shifts", "noise", "lengths", "CRCs", "CRC", "segments"]
+    assert [row["size"] for row in rows[:8]] == ["1", "1", "n", "n", "1", "1", "1", "8"]
+    source = Bytes(payload)
+    version, flags = source.take(2)
+    width, height = source.number(), source.number()
+    components, bits, levels = source.take(3)
+    assert (version, width, height, components, bits) == (1, 96, 160, 3, 8)
+    assert (flags & 1, flags & 2, flags & 4) == (int(lossless), 0, 4)
+    source.take(8)
+    if not lossless:
+        step, *shifts = struct.unpack(">h4b", source.take(6))
+        assert step == round(256 * 7 * 0.7)  # quality 30
+        assert max(map(abs, shifts)) <= 64
+    if flags & 8:
+        source.take(components)
+    lengths = [source.number() for _ in range(max(1, levels))]
+    sides = [-(-160 // 2**at) for at in range(len(lengths) - 1, -1, -1)]
+    coarse = max(1, sum(side <= 64 for side in sides))
+    checksums = [int.from_bytes(source.take(4), "big") for _ in sides[coarse:]]
+    fields = payload[: source.at]
+    (checksum,) = struct.unpack(">I", source.take(4))
+    segments = [source.take(length) for length in lengths]
+    assert source.at == len(payload)
+    assert checksums == [zlib.crc32(segment) for segment in segments[coarse:]]
+    assert checksum == zlib.crc32(fields + b"".join(segments[:coarse]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_exist(page: Path) -> None:
+    """Paths of the repository; on the architecture page also those below the folder of a table."""
+    folders = [ROOT]
+    if page.name == "architecture.md":
+        folders += [ROOT / "j2klearn" / name for name in ("", "neural", "interop", "transform")]
+    for path in re.findall(r"`([\w./-]+)`", page.read_text("utf-8")):
+        whole = path.startswith(("j2klearn/", "native/", "scripts/", "tests/"))
+        below = page.name == "architecture.md" and path.endswith((".py", "/"))
+        if whole or below:
+            assert any((folder / path).exists() for folder in folders), path

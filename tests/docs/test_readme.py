@@ -1,0 +1,150 @@
+"""The README and the pages in docs say what was measured, and how."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import re
+import runpy
+import shlex
+import sys
+from collections import Counter
+
+import pytest
+
+from j2klearn.cli import main
+from tests.support.paths import ROOT
+
+README = (ROOT / "README.md").read_text()
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def figures():
+    spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["readme"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["readme"]
+
+
+def test_figures_are_those_of_the_results(figures):
+    pages = figures.pages()
+    assert {ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "access.md"} <= set(pages)
+    for page in pages:
+        text = page.read_text()
+        assert figures.rendered(text) == text, f"run python benchmarks/readme.py: {page.name} is out of date"
+
+
+def test_every_figure_has_one_place(figures):
+    places = Counter(name for page in figures.pages() for name in figures.named(page.read_text()))
+    assert places == Counter(figures.FIGURES.keys())
+
+
+def test_every_result_is_shown_or_said_to_be_unused(figures):
+    shown = {name for key, figure in figures.FIGURES.items() if key != "machines" for name in figure.results}
+    assert {path.stem for path in RESULTS} - shown == {"openjpeg"}  # holds the benchmark against opj_compress
+
+
+def test_commands_stand_beside_their_figures(figures):
+    """Each block ends with the commands that made its results, or follows a block that has them."""
+    for page in figures.pages():
+        text = page.read_text()
+        words = " ".join(text.replace("\\\n", " ").split())
+        for name in figures.named(text):
+            if name != "machines":
+                for each in figures.FIGURES[name].results:
+                    assert " ".join(figures.result(each)["command"].split()) in words
+
+
+def test_another_result_would_show(figures, monkeypatch):
+    """The tests above can fail: a figure that is off by its last digit is found."""
+    real = figures.result
+
+    def other(suite):
+        found = real(suite)
+        for delta in found.get("deltas", []):
+            delta["bd_rate"] = None if delta["bd_rate"] is None else delta["bd_rate"] + 0.01
+        return found
+
+    monkeypatch.setattr(figures, "result", other)
+    assert figures.rendered(README) != README
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_results_say_how_they_were_made(path):
+    found = json.loads(path.read_text())
+    assert re.match(r"python benchmarks/\w+\.py|j2klearn ", found["command"])
+    assert (ROOT / found["command"].split()[1]).exists()
+    assert {"j2klearn", "openjpeg", "python"} <= set(found["versions"])
+    assert {"processor", "cores"} <= set(found["machine"])
+
+
+def test_the_readme_names_two_set_up_commands():
+    assert set(re.findall(r"\bmake [a-z-]+", README)) == {"make demo", "make test"}
+    assert not re.search(r"\b(pip|apt|apt-get|cmake) (install|-)", README)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+
+
+class AcceptedError(Exception):
+    """A parser has taken the words of a command."""
+
+
+def commands(text):
+    """Return the commands in the indented blocks of a page, as words; those that stand for others are left out."""
+    blocks = "\n".join(line for line in text.splitlines() if line.startswith("    "))
+    for line in re.sub(r"\s*\\\n\s*", " ", blocks).splitlines():
+        for command in line.split(";"):
+            words = shlex.split(command, comments=True)
+            if words and not any(sign in command for sign in ("[", "...", "SUITE")):
+                yield words
+
+
+def named(pages):
+    found = [
+        words
+        for page in pages
+        for words in commands(page.read_text())
+        if words[0] == "j2klearn" or (words[0] == "python" and words[1].startswith("benchmarks/"))
+    ]
+    return list({" ".join(words): words for words in found}.values())
+
+
+COMMANDS = named([ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_are_accepted_by_their_parsers(words, monkeypatch):
+    real = argparse.ArgumentParser.parse_args
+
+    def parse(self, args=None, namespace=None):
+        real(self, args, namespace)
+        raise AcceptedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    monkeypatch.setattr(sys, "argv", words[1:])
+    run, arguments = main, [words[1:]]
+    if words[0] == "python":
+        run, arguments = runpy.run_path, [str(ROOT / words[1]), None, "__main__"]
+    with pytest.raises(AcceptedError):
+        run(*arguments)
+
+
+def test_commands_are_found():
+    """The test above has something to look at, and would see an option that is gone."""
+    assert len(COMMANDS) > 15
+    assert {"j2klearn", "python"} == {words[0] for words in COMMANDS}
+    with pytest.raises(SystemExit):
+        main(["encode", "a.png", "a.jp2", "--no-such-option"])
+
+
+def test_the_targets_named_in_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)

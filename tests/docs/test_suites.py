@@ -1,0 +1,92 @@
+"""The project's own benchmarks run: on two small pictures, so that only their working is tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.support.paths import ROOT
+from tests.support.training_pictures import write_pictures
+
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def run(script: str, *words: object) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, photograph):
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, y in (("first", 500), ("second", 800)):
+        Image.fromarray(photograph[y : y + 192, 900:1156]).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.mark.parametrize("suite", ["kodak-luma", "kodak-12-bit"])
+def test_suites(suite, pictures, tmp_path):
+    json_file = tmp_path / "result.json"
+    run("suites.py", suite, pictures, "--out", tmp_path / "out", "--json", json_file)
+    found = json.loads(json_file.read_text())
+    assert {delta["codec"] for delta in found["deltas"]} == {DEFAULT_MODEL, "5-3"}
+    assert found["command"] == f"python benchmarks/suites.py {suite} PICTURES"
+    assert found["pictures"] == ["first.png", "second.png"]
+    document = json.loads((tmp_path / "out" / "results.json").read_text())
+    shape = {"kodak-luma": (8, 256), "kodak-12-bit": (12, 128)}[suite]
+    assert {(picture["bits"], picture["width"]) for picture in document["pictures"]} == {shape}
+    table = run("paper_table.py", json_file)
+    assert "P1: Tecnick-Cat1" in table
+    assert "-15.5" in table
+    assert found["suite"] in table
+
+
+@pytest.mark.slow
+def test_ablation(pictures, tmp_path):
+    training = tmp_path / "training"
+    training.mkdir()
+    write_pictures(training)
+    words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
+    words += ["--configs", "update-predict-iwave,hybrid97-5c", "--json", tmp_path / "ablation.json"]
+    words += ["--first", 1]
+    shown = run("ablation.py", *words)
+    found = json.loads((tmp_path / "ablation.json").read_text())
+    assert {"update-predict-iwave", "hybrid97-5c"} <= {codec["name"] for codec in found["codecs"]}
+    assert found["steps"] == 20
+    assert not found["protocol"]["fallback"]
+    assert list(found["training"]["update-predict-iwave"]) == ["progressive", "end-to-end"]
+    assert list(found["training"]["hybrid97-5c"]) == ["end-to-end"]
+    assert "update-predict-iwave" in shown
+    # stopped after a training, the study goes on, with the same end
+    (model,) = (tmp_path / "out").glob("*/hybrid97-5c/hybrid97-5c.safetensors")
+    before = model.read_bytes()
+    model.unlink()
+    run("ablation.py", *words)
+    assert model.read_bytes() == before
+    again = json.loads((tmp_path / "ablation.json").read_text())
+    assert again["curves"] == found["curves"]
+
+
+@pytest.mark.slow
+def test_effort(tmp_path):
+    write_pictures(tmp_path, 1)
+    with Image.open(tmp_path / "0.png") as picture:
+        picture.crop((0, 0, 96, 64)).save(tmp_path / "0.png")
+    run("effort.py", tmp_path, "--first", 1, "--json", tmp_path / "effort.json")
+    found = json.loads((tmp_path / "effort.json").read_text())
+    assert [row["effort"] for row in found["efforts"]] == [1, 2]
+    assert found["efforts"][1]["times"] > 1
+
+
+def test_other_readers(pictures, tmp_path):
+    run("other_readers.py", pictures, "--json", tmp_path / "readers.json")
+    found = json.loads((tmp_path / "readers.json").read_text())
+    assert found["worst_psnr"] <= found["mean_psnr"]
+    assert set(found["psnr"]) == {"first.png", "second.png"}

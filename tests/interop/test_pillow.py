@@ -1,0 +1,192 @@
+"""The Pillow plugin."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import glymur
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+import j2klearn
+from j2klearn.errors import InputError, OptionError
+from tests.support.judges import psnr
+
+j2klearn.register_pillow()
+
+
+def save(picture: Image.Image, **keywords: Any) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, format="J2KL", **keywords)
+    return out.getvalue()
+
+
+def reopen(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.fixture(scope="module")
+def picture(rgb: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(rgb)
+
+
+@pytest.fixture(scope="module")
+def data(picture: Image.Image) -> bytes:
+    return save(picture, quality_layers=[40, 20, 10])
+
+
+def test_learned_files_open_at_full_quality(data: bytes, rgb: NDArray[np.uint8]) -> None:
+    opened = reopen(data)
+    assert (opened.format, opened.mode, opened.size) == ("J2KL", "RGB", (383, 257))
+    assert np.array_equal(np.asarray(opened), j2klearn.decode(data))
+    assert psnr(rgb, np.asarray(opened)) > 32
+    with Image.open(io.BytesIO(data), formats=["JPEG2000"]) as plain:
+        assert psnr(rgb, np.asarray(plain)) < psnr(rgb, np.asarray(opened)) - 3
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_ordinary_files_go_to_pillows_own_plugin(first: str, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "learned.jp2").write_bytes(data)
+    order = ["j2klearn.register_pillow()", "Image.init()"]
+    script = "\n".join(
+        [
+            "import j2klearn",
+            "from PIL import Image",
+            *(order if first == "ours" else reversed(order)),
+            "j2klearn.register_pillow()",
+            f"print(Image.open({str(glymur.data.nemo())!r}).format)",
+            f"print(Image.open({str(glymur.data.goodstuff())!r}).format)",
+            f"print(Image.open({str(tmp_path / 'learned.jp2')!r}).format)",
+        ]
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["JPEG2000", "JPEG2000", "J2KL"]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16", "1", "P", "YCbCr"])
+def test_modes(mode: str, picture: Image.Image, rgb: NDArray[np.uint8]) -> None:
+    deep = rgb[:, :, 0].astype(np.uint16) * 257
+    original = Image.fromarray(deep) if mode == "I;16" else picture.convert(mode)
+    opened = reopen(save(original, quality_layers=[4]))
+    expected = {"1": "L", "P": "RGB", "YCbCr": "RGB"}.get(mode, mode)
+    assert opened.mode == expected
+    opened.load()
+    assert opened.mode == expected
+    reference = np.asarray(original.convert(expected) if expected != mode else original)
+    peak = 65535.0 if mode == "I;16" else 255.0
+    assert psnr(reference, np.asarray(opened), peak) > (12 if mode in ("1", "P") else 30)
+
+
+def test_reduce_and_layers(data: bytes) -> None:
+    for reduce, layers in ((0, 1), (2, 0), (3, 2)):
+        opened = reopen(data)
+        opened.reduce, opened.layers = reduce, layers
+        expected = j2klearn.decode(data, reduce=reduce, layers=layers)
+        assert np.array_equal(np.asarray(opened), expected)
+        assert opened.size == (expected.shape[1], expected.shape[0])
+    opened = reopen(data)
+    with pytest.raises(OptionError):
+        opened.reduce = 9
+    assert opened.reduce(2).size == (192, 129)  # the method of every picture
+
+
+def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    reduced = []
+
+    def decode(*args: Any, **keywords: Any) -> Any:
+        reduced.append(keywords["reduce"])
+        return j2klearn.decode(*args, **keywords)
+
+    monkeypatch.setattr("j2klearn.interop.pillow.decode", decode)
+    opened = reopen(data)
+    reference = reopen(data).convert("RGB")
+    opened.thumbnail((40, 32))
+    assert opened.size == (40, 27)
+    reference.thumbnail((40, 32))
+    # with Pillow's reducing_gap of 2, twice the size wanted
+    assert sorted(reduced) == [0, 2]
+    assert psnr(np.asarray(reference), np.asarray(opened)) > 30
+
+
+def test_metadata_survives_in_both_directions(picture: Image.Image) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010E] = "a picture"
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    first = reopen(save(picture, icc_profile=profile, exif=exif, xmp=xmp, dpi=(300, 600), comment="by hand"))
+    second = reopen(save(first))
+    for opened in (first, second):
+        assert opened.info["icc_profile"] == profile
+        assert opened.info["xmp"] == xmp
+        assert opened.info["dpi"] == pytest.approx((300, 600))
+        assert opened.getexif()[0x010E] == "a picture"
+    assert first.info["comment"] == b"by hand"
+    # and other formats take it from there
+    out = io.BytesIO()
+    second.save(out, format="PNG", icc_profile=second.info["icc_profile"], exif=second.getexif())
+    assert Image.open(out).info["icc_profile"] == profile
+
+
+def test_pillows_keywords(picture: Image.Image) -> None:
+    opened = save(
+        picture,
+        quality_mode="dB",
+        quality_layers=[30, 36],
+        num_resolutions=4,
+        codeblock_size=(32, 16),
+        precinct_size=(128, 64),
+        tile_size=(160, 128),
+        offset=(24, 16),
+        tile_offset=(16, 8),
+        progression="RPCL",
+        irreversible=True,
+        mct=1,
+        plt=True,
+    )
+    j = j2klearn.Jp2k(opened)
+    siz, cod = j.codestream.segment[1:3]
+    assert (siz.xtsiz, siz.ytsiz, siz.xosiz, siz.yosiz, siz.xtosiz, siz.ytosiz) == (160, 128, 24, 16, 16, 8)
+    assert (cod.num_res, cod.layers, cod.prog_order, cod.code_block_size) == (3, 2, 2, (16, 32))
+    assert psnr(np.asarray(picture), np.asarray(reopen(opened))) == pytest.approx(36, abs=0.3)
+    bare = save(picture, no_jp2=True)
+    assert bare[:4] == b"\xff\x4f\xff\x51"
+    signed = save(picture, signed=True, quality_layers=[10])
+    assert j2klearn.decode(signed).dtype == np.int8
+    assert psnr(np.asarray(picture), np.asarray(reopen(signed))) > 32
+
+
+@pytest.mark.parametrize(
+    ("error", "keywords"),
+    [
+        (OptionError, {"quality_layers": [10, 1]}),
+        (OptionError, {"quality_layers": 10}),
+        (OptionError, {"quality_mode": "bits", "quality_layers": [10]}),
+        (OptionError, {"cinema_mode": "cinema2k-24"}),
+        (OptionError, {"comment": "x" * 70_000}),
+        (OptionError, {"progression": "ABCD"}),
+    ],
+)
+def test_refused(picture: Image.Image, error: type[Exception], keywords: dict[str, Any]) -> None:
+    with pytest.raises(error):
+        save(picture, **keywords)
+
+
+def test_pictures_that_are_not_coded(picture: Image.Image) -> None:
+    for mode in ("CMYK", "F", "HSV"):
+        with pytest.raises(InputError):
+            save(picture.convert("L").convert(mode) if mode == "F" else picture.convert(mode))
+
+
+def test_a_file_that_is_not_learned_or_cut(data: bytes) -> None:
+    from PIL import UnidentifiedImageError
+
+    for size in (0, 12, 60, 90):
+        with pytest.raises((UnidentifiedImageError, OSError)):
+            reopen(data[:size]).load()
