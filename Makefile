@@ -41,10 +41,11 @@ test: setup native-test ## run all tests, the native ones first; JOBS=1 runs the
 glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
 	$(BIN)/python -m tests.support.glymur_suite $(PARALLEL)
 
-lint: setup ## check style, types and the layers of the native sources
+lint: setup ## check style, types, and the layers of the package and of the native sources
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python scripts/native_layers.py
 
 format: setup ## put the Python sources into their standard form
@@ -71,7 +72,7 @@ wheel: setup ## build a wheel into dist/
 setup: $(STAMPS)/python $(LIBRARY) ## make .venv with all that development needs
 
 clean: ## remove what was built, but not .venv
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info .pytest_cache .import_linter_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f j2klearn/native/libj2kl.* j2klearn/native/j2kl.h
 	find j2klearn tests -name __pycache__ -prune -exec rm -rf {} +
 

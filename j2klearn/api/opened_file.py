@@ -17,13 +17,14 @@ from ..ebcot.learned_file import LearnedFile
 from ..ebcot.reader import read
 from ..errors import TruncatedWarning
 from ..io.sources import Source, open_source
+from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
-from ..neural.reader import NeuralFile
 from ..neural.registry import model_finder
 
 if TYPE_CHECKING:
     from ..models.model import Model
     from ..neural.entropy_model import EntropyModel
+    from ..neural.reader import NeuralFile
 
 __all__ = ["OpenedFile"]
 
@@ -64,7 +65,12 @@ class OpenedFile:
         storage_options: dict[str, Any] | None = None,
     ) -> None:
         self.codestream = PartialCodestream(open_source(source, storage_options))
-        self.neural = NeuralFile.open(self.codestream, model)
+        self.neural: NeuralFile | None = None
+        payload = open_payload(self.codestream)
+        if payload is not None:
+            from ..neural.reader import NeuralFile  # with PyTorch, which other files do not need
+
+            self.neural = NeuralFile.of(*payload, model)
         self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model))
 
     @property

@@ -70,9 +70,17 @@ class NeuralFile:
             If the entropy model is not installed.
         """
         opened = open_payload(codestream)
-        if opened is None:
-            return None
-        header, segments, size = opened
+        return None if opened is None else cls.of(*opened, model)
+
+    @classmethod
+    def of(
+        cls,
+        header: Header,
+        segments: Segments,
+        size: int,
+        model: str | Path | Model | EntropyModel | None = None,
+    ) -> NeuralFile:
+        """Return the file of a payload, as `open_payload` found it; see `open`."""
         given = [] if model is None else [resolve_any(model)]
         transforms = tuple(each for each in given if isinstance(each, Model))
         entropy = [each for each in given if not isinstance(each, Model)]

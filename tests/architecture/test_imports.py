@@ -1,0 +1,92 @@
+"""What each use of the package loads: PyTorch and glymur take a second each, and most uses need neither."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import j2klearn
+
+HEAVY = {"torch", "glymur"}
+
+#: Uses that need neither PyTorch nor glymur; PLAIN is an ordinary JP2 file, LEARNED a learned one.
+LIGHT = {
+    "import": "import j2klearn",
+    "peek": "from j2klearn.jp2.peek import is_learned; assert is_learned(open(LEARNED, 'rb'))",
+    "info": "import j2klearn; assert j2klearn.info(PLAIN).layers == 2",
+    "info of a learned file": "import j2klearn; assert j2klearn.info(LEARNED).learned",
+    "open": "import j2klearn; assert j2klearn.open(PLAIN).shape == (60, 50)",
+    "open a learned file": "import j2klearn; assert j2klearn.open(LEARNED).learned",
+    "read a part": "import j2klearn; assert j2klearn.open(PLAIN)[8:16, 5:9].shape == (8, 4)",
+    "decode": "import j2klearn; assert j2klearn.decode(PLAIN, layers=1).shape == (60, 50)",
+    "encode": "import j2klearn, numpy; j2klearn.encode(numpy.zeros((9, 9), 'u1'), model=None)",
+    "drop layers": "from j2klearn.layers import keep_layers; keep_layers(open(PLAIN, 'rb').read(), 1)",
+    "Pillow plugin": "import j2klearn; j2klearn.register_pillow(); from PIL import Image; Image.open(LEARNED).size",
+    "arrays": "import j2klearn.arrays",
+    "command line": "from j2klearn.cli import main; main(['decode', PLAIN, PLAIN + '.png'])",
+}
+
+#: Modules that ``j2klearn --help`` may load of the package.
+HELP = {
+    "j2klearn",
+    "j2klearn._version",
+    "j2klearn.cli",
+    "j2klearn.cli.__main__",
+    "j2klearn.cli.main",
+    "j2klearn.errors",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(grey: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    picture = np.ascontiguousarray(grey[:60, :50])
+    (folder / "plain.jp2").write_bytes(j2klearn.encode(picture, model=None, bpp=[2, 4], plt=True))
+    (folder / "learned.jp2").write_bytes(j2klearn.encode(picture, bpp=4))
+    return folder
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that are loaded when `code` has run in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("use", LIGHT)
+def test_light_uses_load_neither_pytorch_nor_glymur(use: str, folder: Path) -> None:
+    files = f"PLAIN, LEARNED = {str(folder / 'plain.jp2')!r}, {str(folder / 'learned.jp2')!r}\n"
+    assert not HEAVY & loaded(files + LIGHT[use])
+
+
+def test_a_learned_file_needs_pytorch(folder: Path) -> None:
+    """The test above would see it."""
+    assert "torch" in loaded(f"import j2klearn; j2klearn.decode({str(folder / 'learned.jp2')!r})")
+
+
+def test_help_loads_no_command() -> None:
+    code = "import contextlib\nfrom j2klearn.cli import main\nwith contextlib.suppress(SystemExit): main(['--help'])"
+    found = loaded(code)
+    assert {name for name in found if name.startswith("j2klearn")} <= HELP
+    assert "numpy" not in found
+
+
+def test_the_contracts_hold() -> None:
+    """The layers of the package, as pyproject.toml has them."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stdout
