@@ -242,8 +242,8 @@ def test_training(tmp_path, capsys):
         "--threads",
         "1",
     ]
-    assert main([*argv, "--steps", "2"]) == 2  # a batch takes more
-    assert "a batch takes 16" in capsys.readouterr().err
+    assert main([*argv, "--steps", "2"]) == 2  # a batch needs more
+    assert "a batch needs 16" in capsys.readouterr().err
     for at in range(4, 8):
         Image.fromarray(photographs.coffee()[:256, 40 * at - 160 : 40 * at + 96]).save(folder / f"{at}.png")
     assert main([*argv, "--steps", "3"]) == 0
