@@ -1,4 +1,4 @@
-"""Convolutions depend on what the kernel covers: not on the block around it, the batch, or the number of threads."""
+"""Convolutions depend only on the samples under the kernel: not on the block, the batch, or the number of threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from j2klearn.transform.convolution import Convolution, convolve
 from j2klearn.transform.precision import fast_bfloat16
 
-#: Inputs, outputs and the sides of the kernels of the models' layers, and of some that are near them.
+#: Inputs, outputs, kernel rows and kernel columns of the layers in the models, and of some similar ones.
 LAYERS = [
     (1, 16, 1, 1),
     (1, 16, 3, 3),
