@@ -46,7 +46,8 @@ def _direct(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Ten
         out: Tensor = torch.mkldnn_convolution(x, weight, bias, [padding, padding], [1, 1], [1, 1], 1)
     else:  # for bfloat16 PyTorch itself calls oneDNN
         out = F.conv2d(x, weight, bias, padding=padding)
-    return out if out.shape[-1] == width else out[..., :width].contiguous(memory_format=torch.channels_last)
+    # `contiguous` would return a view if there is one row; autograd forbids in-place operations on views of `_Direct`
+    return out if out.shape[-1] == width else out[..., :width].clone(memory_format=torch.channels_last)
 
 
 class _Direct(torch.autograd.Function):

@@ -88,6 +88,17 @@ def test_values_and_gradients_are_those_of_pytorch(side: int, padding: int) -> N
     assert torch.allclose(gradient, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_narrow_results_can_be_changed_in_place_before_the_gradient(rows: int) -> None:
+    convolution = Convolution(2, 3, 3).requires_grad_(False)
+    x = torch.randn(1, 2, rows + 2, 9, requires_grad=True)
+    F.relu_(convolution(x)).sum().backward()
+    expected = x.grad.clone()
+    x.grad = None
+    F.conv2d(x, convolution.weight, convolution.bias).relu().sum().backward()
+    assert torch.allclose(expected, x.grad, atol=1e-5)
+
+
 def test_weights_can_be_trained() -> None:
     convolution = Convolution(2, 3, 3)
     convolution(torch.randn(1, 2, 8, 8)).sum().backward()
