@@ -46,7 +46,7 @@ def _direct(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Ten
         out: Tensor = torch.mkldnn_convolution(x, weight, bias, [padding, padding], [1, 1], [1, 1], 1)
     else:  # bfloat16, for which PyTorch itself takes oneDNN
         out = F.conv2d(x, weight, bias, padding=padding)
-    return out if out.shape[-1] == width else out[..., :width].contiguous(memory_format=torch.channels_last)
+    return out if out.shape[-1] == width else out[..., :width].clone(memory_format=torch.channels_last)
 
 
 class _Direct(torch.autograd.Function):
