@@ -84,6 +84,6 @@ def keep_layers(data: bytes, layers: int) -> bytes:
                 body += codestream[at : at + length]
             at += length
         if at > len(codestream):
-            raise CodestreamError("the codestream is cut off")
+            raise CodestreamError("the codestream is truncated")
         out += tile_part(header.tile, header.index, header.count, bytes(body), header.segments)
     return boxes.replace_codestream(data, bytes(out) + EOC)
