@@ -272,7 +272,7 @@ class Encoder(_Handle):
         Raises
         ------
         InputError
-            If the dtype or the shape is wrong, or a carrier is out of range.
+            If the dtype or the shape is wrong.
         """
         dtype = np.int32 if self._parameters.reversible else np.float32
         subbands = as_array(subbands, dtype, (self._parameters.area.size,), "subbands")
@@ -293,7 +293,7 @@ class Encoder(_Handle):
         Raises
         ------
         InputError
-            If the dtype or the shape is wrong.
+            If the dtype or the shape is wrong, or a sample is out of range.
         """
         samples = as_array(samples, np.int32, self._parameters.area.shape, "samples")
         pointer = self._ffi.from_buffer("int32_t[]", samples)
@@ -301,7 +301,15 @@ class Encoder(_Handle):
 
     @stage("tier-1/2")
     def finish(self) -> bytes:
-        """Code the components and return the codestream."""
+        """Code the components and return the codestream.
+
+        Raises
+        ------
+        InputError
+            If the reversible subbands need more bits per sample than the declared precision.
+        CodestreamError
+            If OpenJPEG cannot write the codestream.
+        """
         codestream = self._ffi.new("const uint8_t **")
         size = self._ffi.new("size_t *")
         self._report.check(self._library.j2kl_encoder_finish(self._open(), codestream, size))
