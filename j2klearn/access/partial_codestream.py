@@ -1,4 +1,4 @@
-"""The codestream of a file that is read in parts, and small codestreams made of it for OpenJPEG to decode."""
+"""Extract a small codestream with the needed tiles and packets of a file, for OpenJPEG to decode."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ from .tile_index import TileParts, from_tlm, walk
 
 __all__ = ["Extract", "PartialCodestream"]
 
-#: Bytes read of a file at first.
-_HEAD = 1 << 14
+#: Bytes of the first read of a file.
+_FIRST_READ = 1 << 14
 
 _SIZ_GRID = 6  # offset of Xsiz within the SIZ marker segment, marker included (T.800 A.5.1)
-_ISOT, _PSOT = 4, 6
+_ISOT, _PSOT = 4, 6  # offsets within the SOT marker segment, marker included
 _SOP = Marker.SOP.code + b"\x00\x04"
 
 
 class _ContradictionError(Exception):
-    """TLM says something else than the tile-parts."""
+    """The index of the tile-parts contradicts their headers."""
 
 
 @dataclass(frozen=True)
 class Extract:
-    """A codestream with some of the tiles and packets of another: the packets left out are empty ones.
+    """A valid codestream with some of the tiles and packets of another.
 
     Attributes
     ----------
     codestream : bytes
-        Its tiles are those of the other that are needed and those between them, where they lie on the reference grid.
+        A codestream with the smallest rectangle of tiles that holds the needed ones, at their place on the reference
+        grid. Packets that are not needed are replaced by empty packets.
     area : Rect
-        What it covers there.
+        Its area on the reference grid.
     truncated : bool
-        Some of what was needed is not in the file.
+        Whether some of the needed bytes are missing from the file.
     """
 
     codestream: bytes
@@ -55,66 +56,66 @@ class Extract:
 
 @dataclass
 class _Part:
-    """A tile-part on its way: where it lies in the codestream, and what has been read of it."""
+    """A tile-part being read: its position in the codestream, and the bytes read so far."""
 
     start: int
     end: int
-    whole: bool = False  # all of it is wanted
+    whole: bool = False  # all of its packets are needed
     data: bytes = b""
     header: TilePartHeader | None = None
 
 
 @dataclass
 class _Stretch:
-    """Packets that are taken, and how many behind them are left out, of which the first has a number in the tile."""
+    """A run of packets to copy, followed by a run of packets to omit."""
 
-    start: int
+    start: int  # byte range of the packets to copy
     end: int
-    omitted: int = 0
-    first: int = 0
+    omitted: int = 0  # number of packets to omit
+    first: int = 0  # index of the first of them within the tile
 
 
 @dataclass
 class _Tile:
-    """A tile on its way."""
+    """A tile being extracted."""
 
     index: int
     area: Rect
     finest: int
     order: PacketOrder | None
     parts: list[_Part]
-    wanted: NDArray[np.bool_]  # of each packet
-    # the half-open range of packets of each part, where that follows from the layout
+    wanted: NDArray[np.bool_]  # whether each packet is needed
+    # the half-open range of packets of each tile-part, if the layout of the tile-parts defines it
     spans: list[tuple[int, int]] = field(default_factory=list)
-    raw: bool = False  # taken as it is
+    raw: bool = False  # the tile-parts are copied unchanged
 
 
 class PartialCodestream:
-    """The codestream of a file, of which only what is needed is read.
+    """The codestream of a file, read in parts on demand.
 
     Parameters
     ----------
     source : ByteSource
-        The file: JP2, or a codestream.
+        The file: a JP2 file or a codestream.
 
     Attributes
     ----------
     header : MainHeader
-        Of the codestream; its offsets count from `start`.
+        Header of the codestream; its offsets are relative to `start`.
     head : bytes
-        The main header.
+        The bytes of the main header.
     start, end : int
-        Where the codestream lies in the file.
+        Offsets of the codestream in the file.
 
     Raises
     ------
     CodestreamError
-        If there is no codestream, or its main header is damaged.
+        If the file has no codestream, or its main header is damaged.
     """
 
     def __init__(self, source: ByteSource) -> None:
         self.source = source
-        self._buffer = source.read([(0, min(_HEAD, source.size))])[0]
+        self._buffer = source.read([(0, min(_FIRST_READ, source.size))])[0]
         self._box, self.start, self.end = locate(self.peek, source.size)
         self.end = min(self.end, source.size)
         end = main_header_end(lambda at, size: self.peek(self.start + at, size), self.end - self.start)
@@ -125,12 +126,12 @@ class PartialCodestream:
         self._trusts_plt, self._took_packets = True, False
 
     def peek(self, at: int, size: int) -> bytes:
-        """Return bytes of the file, fewer where it ends."""
+        """Return `size` bytes of the file from offset `at` on, or fewer at its end."""
         end = min(at + size, self.source.size)
         if at >= end:
             return b""
         if end > len(self._buffer):
-            if at > len(self._buffer) + _HEAD:  # behind a large box
+            if at > len(self._buffer) + _FIRST_READ:  # after a large box
                 return self.source.read([(at, end)])[0]
             more = min(self.source.size, max(end, 2 * len(self._buffer)))
             self._buffer += self.source.read([(len(self._buffer), more)])[0]
@@ -138,7 +139,7 @@ class PartialCodestream:
 
     @property
     def jp2(self) -> bool:
-        """The file is a JP2 file."""
+        """Whether the file is a JP2 file."""
         return self.start > 0
 
     def whole(self) -> bytes:
@@ -147,12 +148,12 @@ class PartialCodestream:
         return data[self.start : self.end] if self.jp2 else data
 
     def boxes_before(self) -> bytes:
-        """Return what lies before the box of the codestream."""
+        """Return the bytes before the contiguous codestream box."""
         return self.peek(0, self._box)
 
     @property
     def index(self) -> TileParts:
-        """Where the tile-parts are."""
+        """The positions of the tile-parts, from TLM if it is valid. They are read on first use."""
         if self._index is None:
             self._index = from_tlm(self.head, self.header)
             if self._index is None:
@@ -166,15 +167,20 @@ class PartialCodestream:
         self._index = walk(self.header, size, lambda at, end: self._read([(at, end)])[0])
 
     def _read(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        known, ranges = len(self._buffer), [(self.start + a, self.start + b) for a, b in ranges]
-        if all(end <= known for _, end in ranges):
+        buffered, ranges = len(self._buffer), [(self.start + a, self.start + b) for a, b in ranges]
+        if all(end <= buffered for _, end in ranges):
             return [self._buffer[start:end] for start, end in ranges]
         return self.source.read(ranges)
 
     def distrust_plt(self) -> bool:
-        """Take whole tile-parts from now on; tell whether that makes a difference to what was extracted.
+        """Stop using the packet lengths in PLT: from now on, copy whole tile-parts.
 
-        For when OpenJPEG could not decode that: lengths of packets that add up right may be wrong all the same.
+        Call this if OpenJPEG cannot decode an extract: PLT can be wrong even if its lengths add up.
+
+        Returns
+        -------
+        bool
+            Whether an earlier extract used packet lengths, so that extracting again gives another codestream.
         """
         differs = self._trusts_plt and self._took_packets
         self._trusts_plt = False
@@ -183,26 +189,26 @@ class PartialCodestream:
     def extract(
         self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes | None = None
     ) -> Extract | None:
-        """Return a codestream from which areas can be decoded as from this one.
+        """Extract a codestream from which some areas can be decoded as from the whole codestream.
 
         Parameters
         ----------
         requests : sequence of (Rect, int)
-            Areas of the reference grid, and how many of the highest resolutions each leaves out.
+            Area on the reference grid, and number of highest resolutions to discard, of each request.
         layers : int
-            Quality layers that will be decoded.
+            Number of quality layers that will be decoded.
         head : bytes, optional
-            Another main header in the place of this one's, with the same marker segments of the same lengths.
+            A main header that replaces that of the file, with the same marker segments of the same lengths.
 
         Returns
         -------
         Extract or None
-            None where the codestream has to be read as a whole.
+            None if the codestream must be read as a whole.
 
         Raises
         ------
         CodestreamError
-            If the codestream is damaged, or cannot be read.
+            If the codestream is damaged or cannot be read.
         """
         if self.header.packed:
             return None
@@ -210,12 +216,16 @@ class PartialCodestream:
             return self._extract(requests, layers, head or self.head)
         except _ContradictionError:
             if self._walked:
-                raise CodestreamError("the parts of the tiles are not what their headers say") from None
-        self._walk()  # what TLM says is not so
+                raise CodestreamError(
+                    "the codestream is damaged: the tile-parts contradict their headers"
+                ) from None
+        self._walk()  # TLM is wrong
         try:
             return self._extract(requests, layers, head or self.head)
         except _ContradictionError:
-            raise CodestreamError("the parts of the tiles are not what their headers say") from None
+            raise CodestreamError(
+                "the codestream is damaged: the tile-parts contradict their headers"
+            ) from None
 
     def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes) -> Extract | None:
         needs = Needs(self.header, requests)
@@ -251,7 +261,7 @@ class PartialCodestream:
         return Extract(bytes(out) + EOC, self._covered(bounds), truncated)
 
     def _plan(self, number: int, needs: Needs, layers: int) -> _Tile:
-        """Say which parts of a tile are worth looking at."""
+        """Select the tile-parts and the packets of a tile that are needed."""
         header = self.header
         area = header.tile_area(number)
         order = packet_order(header, area)
@@ -281,7 +291,7 @@ class PartialCodestream:
     def _wanted(
         self, order: PacketOrder, area: Rect, finest: int, needs: Needs, layers: int
     ) -> NDArray[np.bool_]:
-        """Tell of each packet of a tile whether it is needed."""
+        """Return for each packet of a tile whether it is needed."""
         wanted = (order.layer < layers) & (order.resolution <= finest)
         for resolution in range(finest + 1):
             precincts = precincts_of(self.header, area, resolution)
@@ -295,9 +305,9 @@ class PartialCodestream:
         return [_Part(start, end) for start, end in self.index.of(number)]
 
     def _read_headers(self, tiles: list[_Tile]) -> bool:
-        """Read the headers of the tile-parts, or all of those of which all is wanted.
+        """Read the headers of the tile-parts, and the whole tile-parts of which all packets are needed.
 
-        Return whether something is beyond the end of the file.
+        Return whether some of the needed bytes lie beyond the end of the file.
         """
         size = self.end - self.start
         truncated = False
@@ -326,13 +336,13 @@ class PartialCodestream:
                 if part.header is None and part.end <= size:
                     raise _ContradictionError
         for tile in tiles:
-            tile.raw = tile.raw or not self._sound(tile)
-            if tile.raw and tile.spans:  # not what it looked like
+            tile.raw = tile.raw or not self._has_valid_plt(tile)
+            if tile.raw and tile.spans:  # the tile-parts are not by resolution after all
                 tile.parts, tile.spans = self._parts(tile.index), []
         return truncated
 
     def _bodies(self, tiles: list[_Tile], kept: list[list[_Stretch]]) -> list[bytes]:
-        """Return the stretches that the tiles take; what the headers came with is not read again."""
+        """Return the bytes of the stretches to copy; bytes that were read with the headers are not read again."""
         out: list[bytes] = []
         missing: list[int] = []
         ranges: list[tuple[int, int]] = []
@@ -354,7 +364,7 @@ class PartialCodestream:
         return out
 
     def _guess(self, tile: _Tile, part: _Part) -> int:
-        """Return how long the header of a tile-part is at most, if it holds PLT alone."""
+        """Return an upper bound for the header of a tile-part that has no marker segments but PLT, in bytes."""
         packets = len(tile.order) if tile.order is not None else 0
         if tile.spans:
             packets = packets // max(1, self.header.levels + 1) + 1
@@ -371,15 +381,15 @@ class PartialCodestream:
             raise _ContradictionError
         return header
 
-    def _sound(self, tile: _Tile) -> bool:
-        """Tell whether the packets of a tile are where PLT says, and are what the parts stand for."""
+    def _has_valid_plt(self, tile: _Tile) -> bool:
+        """Return whether the packet lengths in PLT fit the tile-parts of a tile and their packets."""
         if tile.order is None or not self._trusts_plt:
             return False
         at = 0
         for index, part in enumerate(tile.parts):
             header = part.header
             if header is None:
-                continue  # cut off
+                continue  # truncated
             if header.packets is None or not header.regular:
                 return False
             if header.size + sum(header.packets) != part.end - part.start:
@@ -391,14 +401,14 @@ class PartialCodestream:
         return at <= len(tile.order)
 
     def _kept(self, tile: _Tile) -> list[_Stretch]:
-        """Return which stretches of the codestream a tile takes."""
+        """Return the stretches of the codestream to copy for a tile."""
         if tile.raw:
             return [_Stretch(part.start, part.end) for part in tile.parts]
         assert tile.order is not None
         size = self.end - self.start
         out = [_Stretch(0, 0)]
 
-        def leave_out(first: int, count: int) -> None:
+        def omit(first: int, count: int) -> None:
             if not out[-1].omitted:
                 out[-1].first = first
             out[-1].omitted += count
@@ -408,18 +418,18 @@ class PartialCodestream:
             if part.header is None or part.header.packets is None:
                 continue
             first = tile.spans[index][0] if tile.spans else done
-            leave_out(done, first - done)
+            omit(done, first - done)
             at = part.start + part.header.size
             for number, length in enumerate(part.header.packets, first):
                 if not tile.wanted[number] or at + length > size:
-                    leave_out(number, 1)
+                    omit(number, 1)
                 elif out[-1].end == at and not out[-1].omitted:
                     out[-1].end += length
                 else:
                     out.append(_Stretch(at, at + length))
                 at += length
             done = first + len(part.header.packets)
-        leave_out(done, len(tile.order) - done)
+        omit(done, len(tile.order) - done)
         return out
 
     def _empty_packets(self, first: int, count: int) -> bytes:
@@ -431,14 +441,14 @@ class PartialCodestream:
         )
 
     def _covered(self, bounds: tuple[int, int, int, int]) -> Rect:
-        """Return what some rows and columns of tiles cover on the reference grid."""
+        """Return the area of a range of tiles on the reference grid; `bounds` is as in `Needs.tiles`."""
         (top, left), (height, width) = self.header.tile_origin, self.header.tile_size
         rows = top + bounds[0] * height, top + bounds[2] * height
         columns = left + bounds[1] * width, left + bounds[3] * width
         return Rect(rows[0], columns[0], rows[1], columns[1]).intersection(self.header.area)
 
     def _main_header(self, head: bytes, bounds: tuple[int, int, int, int]) -> bytes:
-        """Return the main header of a codestream of some rows and columns of tiles."""
+        """Return the main header of a codestream with a range of tiles; `bounds` is as in `Needs.tiles`."""
         header = self.header
         out = bytearray(head[:2])
         for segment in main_segments(head, header.end):
@@ -453,7 +463,7 @@ class PartialCodestream:
 
 
 def _grouping(header: MainHeader, parts: int) -> int | None:
-    """Return how many parts each resolution of a tile seems to have; None where parts are not by resolution."""
+    """Return how many tile-parts each resolution of a tile has, judging by their number; None if not by resolution."""
     resolutions = header.levels + 1
     if header.progression == RLCP and header.layers > 1 and parts == resolutions * header.layers:
         return header.layers
