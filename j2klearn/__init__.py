@@ -1,8 +1,8 @@
 """JPEG 2000 with a learned wavelet transform.
 
-`encode` writes a picture, `decode` reads one, `info` says what a file is; `encode_file` and `open` are for pictures
-that do not fit into memory. Files open in every JPEG 2000 reader;
-read with j2klearn they have the same quality for fewer bits.
+`encode` writes a picture, `decode` reads one, and `info` describes a file. `encode_file` and `open` are for pictures
+that do not fit into memory. The files open in every JPEG 2000 reader; decoded with j2klearn, they need fewer bits for
+the same quality.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # PyTorch and glymur take seconds to import: they wait until they are needed.
+    # importing PyTorch and glymur takes seconds, so public names are imported on first use
     if name in _HOMES:
         from importlib import import_module
 

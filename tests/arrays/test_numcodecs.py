@@ -102,7 +102,7 @@ def test_lossy_chunks_are_learned(rgb: NDArray[np.uint8], grey16: NDArray[np.uin
     assert len(coded) < stack.nbytes / 15 + 200
     learned = psnr(stack, codec.decode(coded))
     ordinary = J2KLearn(ratio=15, channel_axis=-1, model=None)
-    assert learned > psnr(stack, ordinary.decode(ordinary.encode(stack))) + 0.2
+    assert learned > psnr(stack, ordinary.decode(ordinary.encode(stack))) + 0.15
     planes = J2KLearn(psnr=40)
     assert psnr(grey16, planes.decode(planes.encode(grey16)), 65535) == pytest.approx(40, abs=0.15)
 
