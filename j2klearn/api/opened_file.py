@@ -97,6 +97,10 @@ class OpenedFile:
             max_pixels=run.max_pixels,
             whole=self.neural is not None,
         )
+        return self.decode(request, run)
+
+    def decode(self, request: ReadRequest, run: Run) -> NDArray[Any]:
+        """Decode what a checked request names; result, errors and warnings are those of `j2klearn.decode`."""
         if self.neural is not None:
             samples, missing = self.neural.read(request, run)
         else:

@@ -6,6 +6,7 @@ import copy
 import mmap
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -16,22 +17,19 @@ from glymur.jp2box import InvalidJp2kError
 from numpy.typing import DTypeLike, NDArray
 
 from ...access.partial_codestream import PartialCodestream
+from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ...core.limits import MAX_PIXELS, MAX_TILES
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...core.warning import warn_caller
-from ...ebcot.learned_file import LearnedFile
 from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
-from ...neural.reader import NeuralFile
-from ...neural.registry import model_finder
 from .boxes import remember
 from .errors import (
     InvalidFileError,
@@ -61,6 +59,9 @@ _DAMAGE = (
     OSError,
     AssertionError,
 )
+
+#: When a file was changed, its size in bytes and its inode: another stamp is another file.
+_Stamp = tuple[int, int, int]
 
 
 class Jp2kr(glymur.Jp2kr):
@@ -126,7 +127,7 @@ class Jp2kr(glymur.Jp2kr):
         if device not in (None, "cpu"):
             raise InvalidOptionError(f"the networks of files run on the device 'cpu', not on {device!r}")
         self._transform, self.max_pixels = transform, max_pixels
-        self._learned: tuple[Any, LearnedFile | NeuralFile] | None = None
+        self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
         with as_glymur():
             self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
@@ -185,7 +186,10 @@ class Jp2kr(glymur.Jp2kr):
         return self._shape
 
     def _payload_header(self) -> Header | None:
-        """Return the header of the payload of the neural profile; None where there is none."""
+        """Return the header of the payload of the neural profile; None where there is none.
+
+        An `OpenedFile` has it too, but needs the entropy model and PyTorch: opening a file shall need neither.
+        """
         if not any(box.box_id == "jp2c" for box in self.box):
             return None
         with as_glymur(), warnings.catch_warnings():
@@ -373,21 +377,29 @@ class Jp2kr(glymur.Jp2kr):
         self._dparams = self._request(rlevel, area, tile)
 
     def _request(self, rlevel: int, area: Any, tile: Any = None) -> ReadRequest:
-        levels, grid = self._levels, self._grid
+        """Translate what glymur's caller asks for; quality layers and components are attributes of the instance."""
+        levels, chosen = self._levels, self._decoded_components
         if not LOWEST <= rlevel <= levels:
             raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel}")
         reduce = levels if rlevel == LOWEST else rlevel
-        if tile is not None:
-            return ReadRequest(self._tile_area(tile), reduce)
+        return ReadRequest(
+            area=self._requested_area(reduce, area) if tile is None else self._tile_area(tile),
+            reduce=reduce,
+            layers=self._layer,
+            components=None if chosen is None else tuple(chosen),
+        )
+
+    def _requested_area(self, reduce: int, area: Any) -> Rect:
+        grid = self._grid
         if area is None:
-            return ReadRequest(grid, reduce)
+            return grid
         y0, x0, y1, x1 = area
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
             raise OptionError(f"an area begins at 0 or later and ends after that, not {tuple(area)}")
         inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
         if not inside.resolution(reduce).size:
             raise SliceError(f"at this resolution nothing of the picture lies in the area {tuple(area)}")
-        return ReadRequest(inside, reduce)
+        return inside
 
     def _tile_area(self, tile: int) -> Rect:
         if self._payload is not None and tile == 0:
@@ -403,45 +415,33 @@ class Jp2kr(glymur.Jp2kr):
 
     def _read_openjp2(self) -> Any:
         request: ReadRequest = self._dparams
-        wanted = request.area.resolution(request.reduce)
-        check_pixels(wanted.height, wanted.width, self.max_pixels)
-        threads = glymur.get_option("lib.num_threads")
-        file = self._learned_file()
+        run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels)
+        run.check_pixels(*request.wanted.shape)
+        file = self._opened_file()
         if file is None:
-            return self._read_ordinary(request, threads)
-        if isinstance(file, NeuralFile):  # a region is cut out of the whole
-            check_pixels(*self._grid.resolution(request.reduce).shape, self.max_pixels)
-        chosen = self._decoded_components
-        samples, missing = file.read(
-            ReadRequest(
-                request.area,
-                request.reduce,
-                min(self._layer, file.header.layers),
-                None if chosen is None else tuple(chosen),
-            ),
-            Run(threads),
-        )
-        if missing is not None:
-            warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
-        return samples
+            return self._read_ordinary(request, run)
+        if file.neural is not None:  # a region is cut out of the whole
+            run.check_pixels(*self._grid.resolution(request.reduce).shape)
+        return file.decode(replace(request, layers=min(request.layers, file.header.layers)), run)
 
-    def _learned_file(self) -> LearnedFile | NeuralFile | None:
-        """Return what the file holds, read once as long as it does not change; None if it is ordinary."""
+    def _opened_file(self) -> OpenedFile | None:
+        """Return the file if it is learned or neural, opened once as long as it does not change; else None."""
         if not self.learned:
             return None
         status = self.path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if self._learned is not None and self._learned[0] == stamp:
-            return self._learned[1]
-        codestream = PartialCodestream(open_source(self.path))
-        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(
-            codestream, model_finder(self._model)
-        )
-        if file is not None:
-            self._original._learned = (stamp, file)
-        return file
+        if self._opened is None or self._opened[0] != stamp:
+            self._opened = self._original._opened = (stamp, OpenedFile(self.path, self._model))
+        file = self._opened[1]
+        return None if file.learned is None and file.neural is None else file
 
-    def _read_ordinary(self, request: ReadRequest, threads: int) -> Any:
+    def _read_ordinary(self, request: ReadRequest, run: Run) -> Any:
+        """Decode an ordinary file as glymur does.
+
+        Not through `OpenedFile`, which reads the components as the codestream has them, in one array: glymur applies
+        the palette and the channel definition of the boxes, returns components that differ in size as a list
+        (`read_bands`), and prints and warns what OpenJPEG says.
+        """
         with self.path.open("rb") as stream:
             # Never closed by hand: it goes when nothing looks into it any more. And no memoryview of it: CPython 3.11
             # crashes when it collects one that a cycle of exceptions and frames has kept, and cffi looks into.
@@ -450,10 +450,10 @@ class Jp2kr(glymur.Jp2kr):
         with self._decoder(part) as decoder:
             decoder.decode(
                 reduce=request.reduce,
-                layers=self._layer,
+                layers=request.layers,
                 area=None if request.area == self._grid else request.area,
-                components=self._decoded_components,
-                threads=threads,
+                components=None if request.components is None else list(request.components),
+                threads=run.threads,
             )
             self._tell(decoder)
             return self._arrays(decoder)
