@@ -66,7 +66,7 @@ def folder(tmp_path, photograph):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    for name in ("_ANSWER", "_WORKERS", "_LOOK"):
+    for name in ("_ANSWER_TIMEOUT", "_WORKERS_TIMEOUT", "_POLL_INTERVAL"):
         monkeypatch.setattr(cluster, name, 1.0)
 
 
@@ -115,14 +115,14 @@ def test_the_scheduler_goes_away(dask, folder, tmp_path):
 
 def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
     """What was written stays; what the worker has left half done the next run removes."""
-    monkeypatch.setattr(cluster, "_WORKERS", 30.0)
-    monkeypatch.setattr(cluster, "_ANSWER", 10.0)  # of a scheduler on a busy machine
+    monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 30.0)
+    monkeypatch.setattr(cluster, "_ANSWER_TIMEOUT", 10.0)  # of a scheduler on a busy machine
     worker = dask.worker()
 
     def progress(summary):
         if summary.written == 2:
             worker.kill()
-            monkeypatch.setattr(cluster, "_WORKERS", 1.0)
+            monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 1.0)
 
     with pytest.raises(ClusterError, match="has lost all its workers"):
         encode_batch(folder, tmp_path / "out", scheduler=dask.address, progress=progress, model=None)
@@ -141,11 +141,11 @@ def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeyp
         return str(caught.value)
 
     assert "has no workers: start some with 'dask worker tcp://" in error()
-    monkeypatch.setattr(cluster, "_WORKERS", 30.0)
+    monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 30.0)
     first = dask.worker()
     with monkeypatch.context() as other:
         other.setattr(cluster, "__version__", "9.9")
-        assert f"has j2klearn {__version__}, and this is 9.9: install one version" in error()
+        assert f"has j2klearn {__version__}, and this machine has 9.9: install the same" in error()
     first.kill()
     first.wait()
     dask.worker(code=f"import sys; sys.modules['j2klearn'] = None; {DASK}")
@@ -183,8 +183,8 @@ def test_a_task_looks_for_the_folder_itself(folder, tmp_path):
     job = find_jobs(folder, tmp_path / "out").jobs[0]
     with cluster._sealed(tmp_path) as seal:
         assert not isinstance(cluster._code_there(job, read_options({}).options, seal).result, ClusterError)
-        assert cluster._look_around(seal, job.source)["target"]
-        assert not cluster._look_around(seal, "/none")["source"]
+        assert cluster._probe_worker(seal, job.source)["target"]
+        assert not cluster._probe_worker(seal, "/none")["source"]
     assert isinstance(cluster._code_there(job, {}, seal).result, ClusterError)
     assert not list(tmp_path.glob(".encode*"))
 
