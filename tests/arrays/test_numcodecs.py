@@ -82,7 +82,7 @@ def test_more_planes_than_components_are_spread_evenly(monkeypatch: pytest.Monke
     array = np.arange(300 * 12, dtype=np.uint16).reshape(300, 3, 4)
     _, codestreams = unpack(codec.encode(array))
     assert len(codestreams) == 2
-    monkeypatch.setattr(chunk, "_MOST_SAMPLES", 100 * 12)
+    monkeypatch.setattr(chunk, "_MAX_SAMPLES", 100 * 12)
     _, codestreams = unpack(codec.encode(array))
     assert len(codestreams) == 3
     assert np.array_equal(codec.decode(codec.encode(array)), array)
@@ -221,18 +221,18 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
         (np.zeros(16, np.uint8), {}, InputError, "1 axes"),
         (b"raw bytes", {}, InputError, "1 axes"),
         (np.zeros((4, 4), np.uint8), {"channel_axis": -1}, InputError, "rows, columns and channels"),
-        (np.zeros((4, 4, 256), np.uint8), {"channel_axis": -1}, InputError, "up to 255 channels"),
+        (np.zeros((4, 4, 256), np.uint8), {"channel_axis": -1}, InputError, "at most 255 channels"),
         (np.zeros((4, 4, 2), np.uint8), {"axes": (0, 3)}, OptionError, "the axis 3"),
-        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, -2)}, OptionError, "one role"),
-        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, 2), "channel_axis": -1}, OptionError, "one role"),
+        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, -2)}, OptionError, "two roles"),
+        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, 2), "channel_axis": -1}, OptionError, "two roles"),
         (
             np.zeros((4, 4, 2), np.uint8),
             {"channel_axis": -1, "component_transform": True},
             OptionError,
             "three",
         ),
-        (np.zeros((4, 4), np.uint8), {"levels": 3}, OptionError, "no room for 3 levels"),
-        (np.zeros((4, 4), np.uint8), {"bit_depth": 9}, OptionError, "does not fit"),
+        (np.zeros((4, 4), np.uint8), {"levels": 3}, OptionError, "too small for 3 levels"),
+        (np.zeros((4, 4), np.uint8), {"bit_depth": 9}, OptionError, "is more than the"),
         (np.full((4, 4), 16, np.uint8), {"bit_depth": 4}, InputError, "more than 4 bits"),
         (np.zeros((0, 4), np.uint8), {}, InputError, "empty"),
         (np.zeros((0, 4, 4), np.uint8), {}, InputError, "empty"),
