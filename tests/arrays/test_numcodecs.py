@@ -1,4 +1,4 @@
-"""The codec of numcodecs, and the chunks that both codecs write."""
+"""The codec for numcodecs, and the chunks that both codecs write."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_array_comes_back(case):
     decoded = codec.decode(codec.encode(array))
     assert (decoded.shape, decoded.dtype.str) == (array.shape, array.dtype.str)
     assert np.array_equal(decoded, array)
-    # consumers that flatten in memory order find the elements where they were
+    # code that flattens in memory order gets the elements in their original order
     in_fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     assert decoded.flags.f_contiguous if in_fortran else decoded.flags.c_contiguous
 
@@ -259,7 +259,7 @@ def test_damage_is_seen(grey: NDArray[np.uint8]) -> None:
 
 
 def _forged(coded: bytes, at: int, value: bytes) -> bytes:
-    """Return a chunk with other bytes in its footer, or before it, and the checksum that fits."""
+    """Return a chunk with bytes of its footer replaced, and a valid checksum."""
     body = bytearray(coded[:-12])
     body[at : at + len(value)] = value
     return bytes(body) + struct.pack(">I", zlib.crc32(body)) + coded[-8:]
@@ -296,7 +296,7 @@ def test_footers_that_lie(grey: NDArray[np.uint8]) -> None:
 
 
 def test_reading_needs_none_of_the_options(rgb: NDArray[np.uint8]) -> None:
-    """The chunk says itself which axes are which."""
+    """The chunk stores the roles of its axes."""
     odd = rgb.transpose(2, 1, 0)[:, :40, :30]
     coded = J2KLearn(axes=(2, 1), channel_axis=0).encode(odd)
     assert np.array_equal(J2KLearn(ratio=3).decode(coded), odd)

@@ -71,7 +71,7 @@ def impatient(monkeypatch):
 
 
 def test_a_worker_is_lost_on_the_way(dask, folder, tmp_path):
-    """All files are whole, none is counted twice, and they are those of a sequential run."""
+    """Check that all files are complete, counted once, and equal to those of a sequential run."""
     workers = [dask.worker(), dask.worker()]
     written = []
 
@@ -90,13 +90,13 @@ def test_a_worker_is_lost_on_the_way(dask, folder, tmp_path):
     assert journalled(out) == sorted(expected)
     assert encode_batch(folder, out, scheduler=dask.address, bpp=2).skipped == 30
 
-    (folder / "bad.png").write_bytes(b"")  # a run that goes on where processes of this machine were
+    (folder / "bad.png").write_bytes(b"")  # a run by local processes, which the cluster continues
     found = encode_batch(folder, out, scheduler=dask.address, bpp=2)
     assert (found.written, found.skipped, len(found.failures)) == (0, 30, 1)
 
 
 def test_the_scheduler_goes_away(dask, folder, tmp_path):
-    """What was written stays, and the run goes on without a cluster."""
+    """The files written stay, and local processes continue the run."""
     dask.worker()
     out = tmp_path / "out"
 
@@ -114,9 +114,9 @@ def test_the_scheduler_goes_away(dask, folder, tmp_path):
 
 
 def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
-    """What was written stays; what the worker has left half done the next run removes."""
+    """The files written stay, and the next run removes the partial file of the worker."""
     monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 30.0)
-    monkeypatch.setattr(cluster, "_ANSWER_TIMEOUT", 10.0)  # of a scheduler on a busy machine
+    monkeypatch.setattr(cluster, "_ANSWER_TIMEOUT", 10.0)  # a scheduler may be slow on a busy machine
     worker = dask.worker()
 
     def progress(summary):
@@ -132,7 +132,7 @@ def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
 
 
 def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeypatch):
-    """Whatever is missing is said in one sentence, and nothing is written."""
+    """Each problem is reported in one sentence, and nothing is written."""
 
     def error():
         with pytest.raises(ClusterError) as caught:
@@ -156,7 +156,7 @@ def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeyp
 
 @pytest.mark.skipif(not can_mount(), reason="no file system can be mounted")
 def test_a_worker_that_does_not_see_the_files(dask, folder, tmp_path):
-    """Whether it is there from the beginning or comes later; nothing of it is taken for written."""
+    """The worker may be there from the start or join later; none of its files counts as written."""
     out = tmp_path / "out"
     out.mkdir()
     hidden = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {out} && exec "$@"', "sh")
