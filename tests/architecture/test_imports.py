@@ -28,6 +28,7 @@ LIGHT = {
     "drop layers": "from j2klearn.layers import keep_layers; keep_layers(open(PLAIN, 'rb').read(), 1)",
     "Pillow plugin": "import j2klearn; j2klearn.register_pillow(); from PIL import Image; Image.open(LEARNED).size",
     "arrays": "import j2klearn.arrays",
+    "command line info": "from j2klearn.cli import main; main(['info', PLAIN])",
     "command line": "from j2klearn.cli import main; main(['decode', PLAIN, PLAIN + '.png'])",
 }
 
