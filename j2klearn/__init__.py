@@ -1,8 +1,8 @@
 """JPEG 2000 with a learned wavelet transform.
 
-`encode` writes a picture, `decode` reads one, `info` says what a file is; `encode_file` and `open` are for pictures
-that do not fit into memory. Files open in every JPEG 2000 reader;
-read with j2klearn they have the same quality for fewer bits.
+`encode` writes a picture, `decode` reads one, and `info` describes a file. `encode_file` and `open` are for pictures
+that do not fit into memory. The files open in every JPEG 2000 reader; decoded with j2klearn, they need fewer bits for
+the same quality.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ __all__ = [
 
 from . import errors
 from ._version import __version__
+from .core.lazy import lazy_names
 
 _HOMES = {
     "Jp2k": "interop.glymur.jp2k",
@@ -48,16 +49,8 @@ _HOMES = {
     "register_pillow": "interop.pillow",
 }
 
-
-def __getattr__(name: str) -> object:
-    # PyTorch and glymur take seconds to import: they wait until they are needed.
-    if name in _HOMES:
-        from importlib import import_module
-
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# importing PyTorch and glymur takes seconds, so public names are imported on first use
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

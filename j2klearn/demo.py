@@ -1,4 +1,4 @@
-"""``python -m j2klearn.demo``: the main job on a real photograph, as a table and a picture."""
+"""``python -m j2klearn.demo``: code a photograph with and without the learned transform, and compare the files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["main"]
 T = TypeVar("T")
 Samples = NDArray[Any]
 
-#: What the demonstration codes: rates of the quality layers in bits per pixel.
+#: Rates of the quality layers that the demonstration codes, in bits per pixel.
 LAYERS = (0.125, 0.25, 0.5, 1.0)
-_SHOWN_LAYER = 2
-_CROP = 240
+_SHOWN_LAYER = 2  # the layer in the comparison, counted from 1
+_CROP = 240  # side of the crops in pixels
 _ZOOM = 2
 
 
@@ -40,15 +40,14 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
     return result, time.perf_counter() - start
 
 
-def _plain_reader(data: bytes, reduce: int = 0) -> Samples:
-    """Read a file as a reader does that knows nothing of the learned transform (Pillow)."""
+def _plain_reader(data: bytes) -> Samples:
+    """Decode a file with Pillow, which ignores the learned transform."""
     with Image.open(io.BytesIO(data)) as picture:
-        picture.reduce = reduce  # type: ignore[assignment,method-assign]
         return np.asarray(picture)
 
 
 def _busiest(image: Samples, learned: Samples, ordinary: Samples) -> tuple[int, int]:
-    """Return the corner of the crop in which the two codecs differ most from each other."""
+    """Return the corner (y, x) of the crop in which the two codecs differ most."""
     difference = np.abs(learned.astype(np.int32) - ordinary).sum(axis=2)
     best, corner = -1, (0, 0)
     for y in range(0, image.shape[0] - _CROP + 1, _CROP // 2):
@@ -71,7 +70,7 @@ def _side_by_side(panels: list[tuple[str, Samples]]) -> Image.Image:
 
 
 def _photograph() -> tuple[str, Samples]:
-    """Return a photograph that a dependency ships, never coded with loss if there is one."""
+    """Return the name and the samples of a photograph that a dependency ships; if possible, one without coding loss."""
     try:
         from skimage import data
     except ImportError:
@@ -82,7 +81,7 @@ def _photograph() -> tuple[str, Samples]:
 
 
 def _halved(image: Samples) -> Samples:
-    """Return the picture at half its size as Pillow makes it: what a half resolution is compared with."""
+    """Return the picture scaled to half its size by Pillow: the reference for the half resolution."""
     height, width = image.shape[:2]
     half = Image.fromarray(image).resize(((width + 1) // 2, (height + 1) // 2), Image.Resampling.LANCZOS)
     return np.asarray(half)
@@ -91,9 +90,7 @@ def _halved(image: Samples) -> Samples:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m j2klearn.demo", description=__doc__)
-    parser.add_argument(
-        "--out", type=Path, default=Path("demo"), help="folder for the files (default: %(default)s)"
-    )
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="output folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -102,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     pixels = height * width
     rates = ", ".join(f"{rate:g}" for rate in LAYERS)
     print(f"{source}, {width} x {height}: {DEFAULT_MODEL} against OpenJPEG's 9/7, layers at {rates} bpp\n")
-    encode(image[:64, :64], bpp=1)  # loads PyTorch and the model
+    encode(image[:64, :64], bpp=1)  # loads PyTorch and the model, so that this is not timed
 
     learned, t_learned = _timed(lambda: encode(image, bpp=LAYERS))
     ordinary, t_ordinary = _timed(
@@ -140,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
             shown = {"learned": ours, "ordinary": theirs}
     print(text_table(rows))
 
-    seen = _plain_reader(learned)
+    plain = _plain_reader(learned)
     print()
     print(
         text_table(
@@ -156,8 +153,10 @@ def main(arguments: list[str] | None = None) -> int:
             ]
         )
     )
-    print(f"\nAn ordinary JPEG 2000 reader (Pillow) sees the j2klearn file at {psnr(image, seen):.2f} dB.")
-    print("The half resolution is compared with the photograph halved by Pillow (Lanczos).\n")
+    print(
+        f"\nAn ordinary JPEG 2000 reader (Pillow) decodes the j2klearn file at {psnr(image, plain):.2f} dB."
+    )
+    print("The half resolution is compared with the photograph scaled by Pillow (Lanczos).\n")
     print(info(learned))
 
     y, x = _busiest(image, shown["learned"], shown["ordinary"])
@@ -168,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
             ("original", image[cut]),
             (f"j2klearn, {bpp:g} bpp", shown["learned"][cut]),
             (f"OpenJPEG 9/7, {bpp:g} bpp", shown["ordinary"][cut]),
-            ("j2klearn file, ordinary reader, 1 bpp", seen[cut]),
+            ("j2klearn file, ordinary reader, 1 bpp", plain[cut]),
         ]
     )
     sheet.save(options.out / "crops.png")

@@ -1,7 +1,7 @@
 """Exceptions and warnings raised by j2klearn.
 
-Everything that can go wrong with input, options or files derives from `J2KError`, so one ``except`` clause is
-enough; the subclasses also derive from the built-in type that a Python programmer would expect.
+Every error of input, options or files derives from `J2KError`, so one ``except`` clause is enough. Each subclass also
+derives from the matching built-in exception.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = [
 
 
 class J2KError(Exception):
-    """Base class of every error raised by j2klearn."""
+    """Base class of all errors that j2klearn raises."""
 
 
 class InputError(J2KError, ValueError):
-    """The picture handed in cannot be coded: dtype, rank, shape, NaN or emptiness."""
+    """The picture cannot be encoded, because of its dtype, shape or samples."""
 
 
 class WriteError(InputError, OSError):
@@ -39,52 +39,52 @@ class WriteError(InputError, OSError):
 
 
 class DiskFullError(WriteError):
-    """A file cannot be written, for there is no room for it."""
+    """A file cannot be written because the disk is full."""
 
 
 class ClusterError(J2KError, ConnectionError):
-    """A cluster cannot be reached, or its workers cannot do the work."""
+    """A cluster cannot be reached, or its workers cannot run the jobs."""
 
 
 class OptionError(J2KError, ValueError):
-    """An option is out of range, or options contradict each other."""
+    """An option is invalid, or options contradict each other."""
 
 
 class SliceError(OptionError, IndexError):
-    """An index cannot be met: out of range, inverted, or with strides that no resolution has."""
+    """An index into a picture is out of range, ends before it begins, or has strides that no resolution provides."""
 
 
 class LimitError(J2KError, ValueError):
-    """A picture is larger than the pixel limit in force."""
+    """A picture or file exceeds a limit, for example the pixel limit."""
 
 
 class CodestreamError(J2KError, OSError):
-    """The bytes are not a JPEG 2000 file, or OpenJPEG could not read or write the codestream."""
+    """The data is not a JPEG 2000 file, or its codestream cannot be read or written."""
 
 
 class DecodingError(CodestreamError):
-    """OpenJPEG could not decode the codestream, all of which was read."""
+    """OpenJPEG could not decode the codestream, although all of it was read."""
 
 
 class SegmentError(CodestreamError):
-    """The learned-transform segment is damaged, or contradicts the rest of the codestream."""
+    """The learned-transform segment is damaged or contradicts the rest of the codestream."""
 
 
 class UnsupportedError(CodestreamError):
-    """The file is sound, but uses something that j2klearn does not read."""
+    """The file is valid, but uses a feature that j2klearn does not support."""
 
 
 class ModelError(J2KError, ValueError):
-    """A model file is damaged, or its configuration is not one that j2klearn knows."""
+    """A model file is damaged, or its configuration is invalid or unknown."""
 
 
 class ModelNotFoundError(ModelError, LookupError):
-    """A model is asked for by a name or an id that is not installed."""
+    """No installed model has the requested name or id."""
 
 
 class NativeLibraryError(J2KError, ImportError):
-    """The native library is missing, or is of another version than this package."""
+    """The native library is missing or has another version than this package."""
 
 
 class TruncatedWarning(UserWarning):
-    """The codestream ends early; what was there has been decoded."""
+    """The codestream ends early. The part that is there was decoded."""

@@ -1,4 +1,4 @@
-"""Dropping quality layers: the file that a server would send to whoever wants less."""
+"""Drop quality layers from a file without decoding it, as a server does for a client that needs less quality."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .jp2 import boxes
 
 __all__ = ["keep_layers"]
 
-_SGCOD = 6  # offset of the number of layers within the COD marker segment, marker included (T.800 A.6.1)
+_LAYERS_IN_COD = 6  # offset of the number of layers in the COD marker segment, marker included (T.800 A.6.1)
 
 
 def keep_layers(data: bytes, layers: int) -> bytes:
-    """Return the same picture with its first quality layers alone: a complete file, smaller, and coded no further.
+    """Return a complete, smaller file that has only the first quality layers of a picture.
 
-    Packets of higher layers are left out, COD declares the new number of layers, Psot the new lengths, and PLT and
-    TLM, which would no longer be true, are dropped.
+    Nothing is decoded or coded again. The packets of higher layers are dropped, COD and Psot are updated, and the PLT
+    and TLM marker segments are removed, because they would be wrong.
 
     Parameters
     ----------
@@ -31,55 +31,59 @@ def keep_layers(data: bytes, layers: int) -> bytes:
         A JP2 file or a codestream in the progression LRCP, RLCP or RPCL, with PLT marker segments:
         ``encode(..., plt=True)``.
     layers : int
-        How many of the layers to keep, 1 to as many as there are.
+        Number of layers to keep, from 1 to the number of layers of the file.
 
     Returns
     -------
     bytes
-        A file of the same kind.
+        A JP2 file or a codestream, as `data`.
 
     Raises
     ------
     OptionError
-        If there are not so many layers, or no PLT marker segments.
+        If the file has fewer layers, or no PLT marker segments.
     UnsupportedError
-        If the progression is another one, or a tile has more packets than `packets.MAX_PACKETS`.
+        If the file has another progression, or a tile has more than `packets.MAX_PACKETS` packets.
     CodestreamError
-        If `data` is not JPEG 2000, or is damaged or truncated.
+        If `data` is not JPEG 2000, damaged or truncated.
     """
     codestream = boxes.find_codestream(data)
     main = read_main_header(codestream)
     if not 1 <= layers <= main.layers:
-        raise OptionError(f"layers is 1 to {main.layers}, the number in this file, not {layers!r}")
+        raise OptionError(
+            f"layers must be 1 to {main.layers}, the number of layers in this file, not {layers!r}"
+        )
     out = bytearray(codestream[:2])
     for segment in main_segments(codestream, main.end):
         if segment.marker != Marker.TLM:
             at = len(out)
             out += codestream[segment.start : segment.end]
             if segment.marker == Marker.COD:
-                struct.pack_into(">H", out, at + _SGCOD, layers)
+                struct.pack_into(">H", out, at + _LAYERS_IN_COD, layers)
     orders: dict[int, NDArray[np.int64]] = {}
     for part in tile_parts(codestream):
         header = part.header
         if header.packets is None:
-            raise OptionError("layers are dropped by the packet lengths in PLT: encode with plt=True")
+            raise OptionError(
+                "dropping layers needs the packet lengths in PLT marker segments: encode with plt=True"
+            )
         if header.tile not in orders:
             order = packet_order(main, main.tile_area(header.tile))
             if order is None or not header.regular:
                 raise UnsupportedError(
-                    "layers can be dropped in the progressions LRCP, RLCP and RPCL alone, "
-                    f"where a tile has at most {MAX_PACKETS} packets"
+                    "dropping layers needs the progression LRCP, RLCP or RPCL, "
+                    f"and at most {MAX_PACKETS} packets in each tile"
                 )
             orders[header.tile] = order.layer
-        these, orders[header.tile] = np.split(orders[header.tile], [len(header.packets)])
-        if len(these) != len(header.packets):
-            raise CodestreamError(f"tile {header.tile} has more packets than it should have")
+        present, orders[header.tile] = np.split(orders[header.tile], [len(header.packets)])
+        if len(present) != len(header.packets):
+            raise CodestreamError(f"tile {header.tile} has more packets than its main header allows")
         body, at = bytearray(), part.start
-        for layer, length in zip(these, header.packets, strict=True):
+        for layer, length in zip(present, header.packets, strict=True):
             if layer < layers:
                 body += codestream[at : at + length]
             at += length
         if at > len(codestream):
-            raise CodestreamError("the codestream is cut off")
+            raise CodestreamError("the codestream is truncated")
         out += tile_part(header.tile, header.index, header.count, bytes(body), header.segments)
     return boxes.replace_codestream(data, bytes(out) + EOC)

@@ -1,4 +1,4 @@
-"""Pictures that a dependency ships, and files made from them, shared by the tests."""
+"""Fixtures for all tests: a photograph that a dependency ships, crops and files made from it, and global settings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.core.threads import default_threads
 
-# how long an example takes says how busy the machine is
+# the time of an example depends on the load of the machine
 settings.register_profile("j2klearn", deadline=None)
 settings.load_profile("j2klearn")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share the processors among the workers of pytest-xdist, which start after this; so do what the tests start."""
+    """Limit OpenMP threads: the workers of pytest-xdist, and the processes that they start, share the processors."""
     workers = getattr(config.option, "numprocesses", None)
     if workers:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, default_threads() // workers)))
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def threads_of_pytorch() -> Iterator[None]:
-    """The number of PyTorch's threads is the process's: what a test sets it to ends with the test."""
+    """Restore the number of PyTorch's threads after each test: it is a setting of the whole process."""
     before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
     if "torch" in sys.modules:
@@ -47,7 +47,7 @@ def photograph() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def rgb(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A detailed piece of it, of odd size."""
+    """A detailed crop of the photograph, of odd size."""
     return np.ascontiguousarray(photograph[600:857, 900:1283])
 
 
@@ -58,7 +58,7 @@ def grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def grey16(grey: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """16-bit samples with something in the low bits."""
+    """16-bit samples with random low bytes."""
     noise = np.random.default_rng(1).integers(0, 256, grey.shape)
     return (grey.astype(np.uint16) << 8 | noise).astype(np.uint16)
 
@@ -71,7 +71,7 @@ def layered(rgb: NDArray[np.uint8]) -> bytes:
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Processes that are started mind SIGINT, which a shell's jobs in the background, and what they start, do not."""
+    """Restore the default SIGINT handler for child processes: background jobs of a shell ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Dropping layers: complete files of real bytes, which decode to what the layers of the whole file are."""
+"""Dropping layers gives complete files, which decode like the same layers of the original file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import j2klearn
 from j2klearn.codestream.main_header import read_main_header
-from j2klearn.codestream.tile_parts import packet_lengths
+from j2klearn.codestream.pointer_segments import packet_lengths
 from j2klearn.errors import CodestreamError, OptionError, UnsupportedError
 from j2klearn.jp2 import boxes
 from j2klearn.layers import keep_layers
@@ -41,12 +41,12 @@ def test_the_file_left_is_what_the_layers_of_the_whole_are(packed, grey, layers)
 
 @pytest.mark.parametrize("layers", [1, 3])
 def test_truncated_bytes_decode_to_the_same_picture(packed, layers):
-    """The rate counted is that of the bytes up to the last packet: a reader of those alone sees the same.
+    """A file truncated after the last packet of a layer decodes like the file with its higher layers dropped.
 
-    But for de-quantisation, which goes by the noise of the highest layer where the end of a file is lost.
+    Learned files differ a little: in a truncated file, de-quantisation uses the noise level of the highest layer.
     """
     whole, smaller = keep_layers(packed, 4), keep_layers(packed, layers)
-    cut = whole[: len(smaller) - 2]  # without the end-of-codestream marker
+    cut = whole[: len(smaller) - 2]  # without EOC
     with pytest.warns(j2klearn.errors.TruncatedWarning):
         decoded = j2klearn.decode(cut)
     right = j2klearn.decode(smaller)

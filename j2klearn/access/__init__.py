@@ -1,1 +1,1 @@
-"""Reading parts of files: the bytes that a region, a resolution or a layer needs, and no others."""
+"""Partial reads: read only the bytes that a region, a resolution or a layer needs."""

@@ -1,4 +1,4 @@
-"""What a decoding needs of each resolution, and so of each tile."""
+"""The areas of each resolution, and the tiles, that decoding needs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from ..core.geometry import Rect
 
 __all__ = ["Needs"]
 
-#: Samples beyond an area which its synthesis by the 9/7 reads, at every resolution below: the sum of half of them,
-#: a quarter, and so on, and a little more.
-_REACH = 10
+#: Margin, in samples of each resolution, that the 9/7 synthesis of an area needs. The margins that the higher levels
+#: need, halved for each level in between, add up to a little less.
+_SYNTHESIS_MARGIN = 10
 
 
 class Needs:
-    """The areas of all resolutions that a number of decodings read.
+    """The areas of each resolution that some decode requests need.
 
     Parameters
     ----------
     header : MainHeader
-        Of the codestream.
+        Header of the codestream.
     requests : iterable of (Rect, int)
-        Areas of the reference grid, and how many of the highest resolutions each leaves out.
+        Area on the reference grid, and number of highest resolutions to discard, of each request.
+
+    Attributes
+    ----------
+    finest : int
+        The highest resolution that is needed; 0 is the lowest of the codestream.
     """
 
     def __init__(self, header: MainHeader, requests: Iterable[tuple[Rect, int]]) -> None:
@@ -32,16 +37,16 @@ class Needs:
         for area, reduce in requests:
             finest = max(finest, header.levels - reduce)
             for resolution in range(header.levels - reduce + 1):
-                at = area.resolution(header.levels - resolution).grown(_REACH)
+                at = area.resolution(header.levels - resolution).grown(_SYNTHESIS_MARGIN)
                 self._areas.setdefault(resolution, []).append(at)
         self.finest = finest
 
     def wants(self, resolution: int, area: Rect) -> bool:
-        """Tell whether any of an area of a resolution is needed."""
+        """Return whether any part of `area`, in the coordinates of `resolution`, is needed."""
         return any(area.intersection(part).size for part in self._areas.get(resolution, ()))
 
     def tiles(self) -> tuple[int, int, int, int]:
-        """Return the rows and columns of tiles that are needed: first row, first column, and the ends."""
+        """Return the range of tiles that is needed: first row, first column, end row, end column (exclusive)."""
         spans = [self._span(resolution, area) for resolution, parts in self._areas.items() for area in parts]
         return (
             min(span[0] for span in spans),
@@ -65,7 +70,7 @@ class Needs:
         )
 
     def finest_of(self, tile: Rect) -> int:
-        """Return the finest resolution that is needed of a tile; -1 where none is."""
+        """Return the highest resolution that is needed of a tile (area on the reference grid); -1 if none is."""
         for resolution in range(self.finest, -1, -1):
             if self.wants(resolution, tile.resolution(self.header.levels - resolution)):
                 return resolution

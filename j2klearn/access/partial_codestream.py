@@ -1,51 +1,40 @@
-"""The codestream of a file that is read in parts, and small codestreams made of it for OpenJPEG to decode."""
+"""Extract a small codestream with the needed tiles and packets of a file, for OpenJPEG to decode."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..codestream.main_header import MainHeader, main_header_end, main_segments, read_main_header
-from ..codestream.markers import Marker
-from ..codestream.packets import RLCP, RPCL, PacketOrder, packet_order, precincts_of
-from ..codestream.tile_parts import EOC, TilePartHeader, read_tile_part_header, tile_part
+from ..codestream.main_header import MainHeader, main_header_end, read_main_header
 from ..core.geometry import Rect
 from ..errors import CodestreamError
 from ..io.sources import ByteSource
 from ..jp2.boxes import locate
+from .assembly import assemble, covered, stretches
 from .needs import Needs
 from .tile_index import TileParts, from_tlm, walk
+from .tile_part_reader import ContradictionError, TilePartReader
+from .tile_plan import Part, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
-#: Bytes read of a file at first.
-_HEAD = 1 << 14
-
-_SIZ_GRID = 6  # offset of Xsiz within the SIZ marker segment, marker included (T.800 A.5.1)
-_ISOT, _PSOT = 4, 6
-_SOP = Marker.SOP.code + b"\x00\x04"
-
-
-class _ContradictionError(Exception):
-    """TLM says something else than the tile-parts."""
+#: Bytes of the first read of a file.
+_FIRST_READ = 1 << 14
 
 
 @dataclass(frozen=True)
 class Extract:
-    """A codestream with some of the tiles and packets of another: the packets left out are empty ones.
+    """A valid codestream with some of the tiles and packets of another.
 
     Attributes
     ----------
     codestream : bytes
-        Its tiles are those of the other that are needed and those between them, where they lie on the reference grid.
+        A codestream with the smallest rectangle of tiles that holds the needed ones, at their place on the reference
+        grid. Packets that are not needed are replaced by empty packets.
     area : Rect
-        What it covers there.
+        Its area on the reference grid.
     truncated : bool
-        Some of what was needed is not in the file.
+        Whether some of the needed bytes are missing from the file.
     """
 
     codestream: bytes
@@ -53,68 +42,32 @@ class Extract:
     truncated: bool
 
 
-@dataclass
-class _Part:
-    """A tile-part on its way: where it lies in the codestream, and what has been read of it."""
-
-    start: int
-    end: int
-    whole: bool = False  # all of it is wanted
-    data: bytes = b""
-    header: TilePartHeader | None = None
-
-
-@dataclass
-class _Stretch:
-    """Packets that are taken, and how many behind them are left out, of which the first has a number in the tile."""
-
-    start: int
-    end: int
-    omitted: int = 0
-    first: int = 0
-
-
-@dataclass
-class _Tile:
-    """A tile on its way."""
-
-    index: int
-    area: Rect
-    finest: int
-    order: PacketOrder | None
-    parts: list[_Part]
-    wanted: NDArray[np.bool_]  # of each packet
-    # the half-open range of packets of each part, where that follows from the layout
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    raw: bool = False  # taken as it is
-
-
 class PartialCodestream:
-    """The codestream of a file, of which only what is needed is read.
+    """The codestream of a file, read in parts on demand.
 
     Parameters
     ----------
     source : ByteSource
-        The file: JP2, or a codestream.
+        The file: a JP2 file or a codestream.
 
     Attributes
     ----------
     header : MainHeader
-        Of the codestream; its offsets count from `start`.
+        Header of the codestream; its offsets are relative to `start`.
     head : bytes
-        The main header.
+        The bytes of the main header.
     start, end : int
-        Where the codestream lies in the file.
+        Offsets of the codestream in the file.
 
     Raises
     ------
     CodestreamError
-        If there is no codestream, or its main header is damaged.
+        If the file has no codestream, or its main header is damaged.
     """
 
     def __init__(self, source: ByteSource) -> None:
         self.source = source
-        self._buffer = source.read([(0, min(_HEAD, source.size))])[0]
+        self._buffer = source.read([(0, min(_FIRST_READ, source.size))])[0]
         self._box, self.start, self.end = locate(self.peek, source.size)
         self.end = min(self.end, source.size)
         end = main_header_end(lambda at, size: self.peek(self.start + at, size), self.end - self.start)
@@ -125,12 +78,12 @@ class PartialCodestream:
         self._trusts_plt, self._took_packets = True, False
 
     def peek(self, at: int, size: int) -> bytes:
-        """Return bytes of the file, fewer where it ends."""
+        """Return `size` bytes of the file from offset `at` on, or fewer at its end."""
         end = min(at + size, self.source.size)
         if at >= end:
             return b""
         if end > len(self._buffer):
-            if at > len(self._buffer) + _HEAD:  # behind a large box
+            if at > len(self._buffer) + _FIRST_READ:  # after a large box
                 return self.source.read([(at, end)])[0]
             more = min(self.source.size, max(end, 2 * len(self._buffer)))
             self._buffer += self.source.read([(len(self._buffer), more)])[0]
@@ -138,7 +91,7 @@ class PartialCodestream:
 
     @property
     def jp2(self) -> bool:
-        """The file is a JP2 file."""
+        """Whether the file is a JP2 file."""
         return self.start > 0
 
     def whole(self) -> bytes:
@@ -147,12 +100,12 @@ class PartialCodestream:
         return data[self.start : self.end] if self.jp2 else data
 
     def boxes_before(self) -> bytes:
-        """Return what lies before the box of the codestream."""
+        """Return the bytes before the contiguous codestream box."""
         return self.peek(0, self._box)
 
     @property
     def index(self) -> TileParts:
-        """Where the tile-parts are."""
+        """The positions of the tile-parts, from TLM if it is valid. They are read on first use."""
         if self._index is None:
             self._index = from_tlm(self.head, self.header)
             if self._index is None:
@@ -166,15 +119,20 @@ class PartialCodestream:
         self._index = walk(self.header, size, lambda at, end: self._read([(at, end)])[0])
 
     def _read(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        known, ranges = len(self._buffer), [(self.start + a, self.start + b) for a, b in ranges]
-        if all(end <= known for _, end in ranges):
+        buffered, ranges = len(self._buffer), [(self.start + a, self.start + b) for a, b in ranges]
+        if all(end <= buffered for _, end in ranges):
             return [self._buffer[start:end] for start, end in ranges]
         return self.source.read(ranges)
 
     def distrust_plt(self) -> bool:
-        """Take whole tile-parts from now on; tell whether that makes a difference to what was extracted.
+        """Stop using the packet lengths in PLT: from now on, copy whole tile-parts.
 
-        For when OpenJPEG could not decode that: lengths of packets that add up right may be wrong all the same.
+        Call this if OpenJPEG cannot decode an extract: PLT can be wrong even if its lengths add up.
+
+        Returns
+        -------
+        bool
+            Whether an earlier extract used packet lengths, so that extracting again gives another codestream.
         """
         differs = self._trusts_plt and self._took_packets
         self._trusts_plt = False
@@ -183,278 +141,62 @@ class PartialCodestream:
     def extract(
         self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes | None = None
     ) -> Extract | None:
-        """Return a codestream from which areas can be decoded as from this one.
+        """Extract a codestream from which some areas can be decoded as from the whole codestream.
 
         Parameters
         ----------
         requests : sequence of (Rect, int)
-            Areas of the reference grid, and how many of the highest resolutions each leaves out.
+            Area on the reference grid, and number of highest resolutions to discard, of each request.
         layers : int
-            Quality layers that will be decoded.
+            Number of quality layers that will be decoded.
         head : bytes, optional
-            Another main header in the place of this one's, with the same marker segments of the same lengths.
+            A main header that replaces that of the file, with the same marker segments of the same lengths.
 
         Returns
         -------
         Extract or None
-            None where the codestream has to be read as a whole.
+            None if the codestream must be read as a whole.
 
         Raises
         ------
         CodestreamError
-            If the codestream is damaged, or cannot be read.
+            If the codestream is damaged or cannot be read.
         """
         if self.header.packed:
             return None
         try:
             return self._extract(requests, layers, head or self.head)
-        except _ContradictionError:
+        except ContradictionError:
             if self._walked:
-                raise CodestreamError("the parts of the tiles are not what their headers say") from None
-        self._walk()  # what TLM says is not so
+                raise CodestreamError(
+                    "the codestream is damaged: the tile-parts contradict their headers"
+                ) from None
+        self._walk()  # TLM is wrong
         try:
             return self._extract(requests, layers, head or self.head)
-        except _ContradictionError:
-            raise CodestreamError("the parts of the tiles are not what their headers say") from None
+        except ContradictionError:
+            raise CodestreamError(
+                "the codestream is damaged: the tile-parts contradict their headers"
+            ) from None
 
     def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes) -> Extract | None:
-        needs = Needs(self.header, requests)
+        header, size = self.header, self.end - self.start
+        needs = Needs(header, requests)
         bounds = needs.tiles()
-        across = self.header.tile_grid[1]
+        across = header.tile_grid[1]
         tiles = [
-            self._plan(row * across + column, needs, layers)
+            plan_tile(header, row * across + column, needs, layers, self._parts)
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
-        truncated = self._read_headers(tiles)
+        reader = TilePartReader(header, size, self._read, self._parts, trusts_plt=self._trusts_plt)
+        truncated = reader.read_headers(tiles)
         if truncated and any(tile.raw for tile in tiles):
             return None
         self._took_packets = self._took_packets or not all(tile.raw for tile in tiles)
-        out = bytearray(self._main_header(head, bounds))
-        kept = [self._kept(tile) for tile in tiles]
-        bodies = iter(self._bodies(tiles, kept))
-        for number, (tile, spans) in enumerate(zip(tiles, kept, strict=True)):
-            if tile.raw:
-                for span in spans:
-                    part = bytearray(next(bodies))
-                    struct.pack_into(">H", part, _ISOT, number)
-                    struct.pack_into(">I", part, _PSOT, span.end - span.start)
-                    out += part
-                continue
-            body = bytearray()
-            for span in spans:
-                if span.start < span.end:
-                    body += next(bodies)
-                body += self._empty_packets(span.first, span.omitted)
-            segments = next((part.header.segments for part in tile.parts if part.header), b"")
-            out += tile_part(number, 0, 1, bytes(body), segments)
-        return Extract(bytes(out) + EOC, self._covered(bounds), truncated)
+        kept = [stretches(tile, size) for tile in tiles]
+        data = assemble(header, head, bounds, tiles, kept, iter(reader.bodies(tiles, kept)))
+        return Extract(data, covered(header, bounds), truncated)
 
-    def _plan(self, number: int, needs: Needs, layers: int) -> _Tile:
-        """Say which parts of a tile are worth looking at."""
-        header = self.header
-        area = header.tile_area(number)
-        order = packet_order(header, area)
-        if order is None:
-            return _Tile(number, area, header.levels, None, self._parts(number), np.empty(0, bool), raw=True)
-        finest = needs.finest_of(area)
-        tile = _Tile(number, area, finest, order, [], self._wanted(order, area, finest, needs, layers))
-        if finest < 0:
-            return tile
-        parts = self._parts(number)
-        groups = _grouping(header, len(parts))
-        if groups is None:
-            tile.parts = parts
-            return tile
-        starts = np.searchsorted(order.resolution, np.arange(header.levels + 1)).tolist()
-        starts = [*starts, len(order)]
-        for at, part in enumerate(parts):
-            resolution, layer = divmod(at, groups)
-            if resolution <= finest and layer < layers:
-                count = (starts[resolution + 1] - starts[resolution]) // groups
-                first = starts[resolution] + layer * count
-                part.whole = bool(tile.wanted[first : first + count].all())
-                tile.parts.append(part)
-                tile.spans.append((first, first + count))
-        return tile
-
-    def _wanted(
-        self, order: PacketOrder, area: Rect, finest: int, needs: Needs, layers: int
-    ) -> NDArray[np.bool_]:
-        """Tell of each packet of a tile whether it is needed."""
-        wanted = (order.layer < layers) & (order.resolution <= finest)
-        for resolution in range(finest + 1):
-            precincts = precincts_of(self.header, area, resolution)
-            if len(precincts) > 1:
-                useful = np.array([needs.wants(resolution, precinct) for precinct in precincts])
-                here = order.resolution == resolution
-                wanted[here] &= useful[order.precinct[here]]
-        return wanted
-
-    def _parts(self, number: int) -> list[_Part]:
-        return [_Part(start, end) for start, end in self.index.of(number)]
-
-    def _read_headers(self, tiles: list[_Tile]) -> bool:
-        """Read the headers of the tile-parts, or all of those of which all is wanted.
-
-        Return whether something is beyond the end of the file.
-        """
-        size = self.end - self.start
-        truncated = False
-        wanted = []
-        for tile in tiles:
-            there = [part for part in tile.parts if part.start + 14 <= size]
-            truncated |= len(there) < len(tile.parts) or any(part.end > size for part in there)
-            truncated |= tile.finest >= 0 and not tile.parts
-            tile.spans = tile.spans[: len(there)]
-            tile.parts = there
-            wanted += [(tile, part) for part in there]
-        guesses = []
-        for tile, part in wanted:
-            whole = tile.raw or part.whole
-            guesses.append(min(part.end, size, part.end if whole else part.start + self._guess(tile, part)))
-        heads = self._read([(part.start, end) for (_, part), end in zip(wanted, guesses, strict=True)])
-        again = []
-        for (tile, part), data in zip(wanted, heads, strict=True):
-            part.header, part.data = self._checked(tile, part, data), data
-            if part.header is None:
-                again.append((tile, part))
-        if again:
-            heads = self._read([(part.start, min(part.end, size)) for _, part in again])
-            for (tile, part), data in zip(again, heads, strict=True):
-                part.header, part.data = self._checked(tile, part, data), data
-                if part.header is None and part.end <= size:
-                    raise _ContradictionError
-        for tile in tiles:
-            tile.raw = tile.raw or not self._sound(tile)
-            if tile.raw and tile.spans:  # not what it looked like
-                tile.parts, tile.spans = self._parts(tile.index), []
-        return truncated
-
-    def _bodies(self, tiles: list[_Tile], kept: list[list[_Stretch]]) -> list[bytes]:
-        """Return the stretches that the tiles take; what the headers came with is not read again."""
-        out: list[bytes] = []
-        missing: list[int] = []
-        ranges: list[tuple[int, int]] = []
-        for tile, spans in zip(tiles, kept, strict=True):
-            parts = iter(tile.parts)
-            part = next(parts, None)
-            for start, end in ((span.start, span.end) for span in spans if span.start < span.end):
-                while part is not None and part.end < end:
-                    part = next(parts, None)
-                at = part.start if part is not None else 0
-                if part is not None and at <= start and end <= at + len(part.data):
-                    out.append(part.data[start - at : end - at])
-                else:
-                    missing.append(len(out))
-                    ranges.append((start, end))
-                    out.append(b"")
-        for number, data in zip(missing, self._read(ranges), strict=True):
-            out[number] = data
-        return out
-
-    def _guess(self, tile: _Tile, part: _Part) -> int:
-        """Return how long the header of a tile-part is at most, if it holds PLT alone."""
-        packets = len(tile.order) if tile.order is not None else 0
-        if tile.spans:
-            packets = packets // max(1, self.header.levels + 1) + 1
-        return 24 + packets * ((part.end - part.start).bit_length() // 7 + 1)
-
-    def _checked(self, tile: _Tile, part: _Part, data: bytes) -> TilePartHeader | None:
-        try:
-            header = read_tile_part_header(data)
-        except CodestreamError:
-            raise _ContradictionError from None
-        if header is not None and (
-            header.tile != tile.index or (header.length and header.length != part.end - part.start)
-        ):
-            raise _ContradictionError
-        return header
-
-    def _sound(self, tile: _Tile) -> bool:
-        """Tell whether the packets of a tile are where PLT says, and are what the parts stand for."""
-        if tile.order is None or not self._trusts_plt:
-            return False
-        at = 0
-        for index, part in enumerate(tile.parts):
-            header = part.header
-            if header is None:
-                continue  # cut off
-            if header.packets is None or not header.regular:
-                return False
-            if header.size + sum(header.packets) != part.end - part.start:
-                return False
-            first, last = tile.spans[index] if tile.spans else (at, at + len(header.packets))
-            if last - first != len(header.packets):
-                return False
-            at = last
-        return at <= len(tile.order)
-
-    def _kept(self, tile: _Tile) -> list[_Stretch]:
-        """Return which stretches of the codestream a tile takes."""
-        if tile.raw:
-            return [_Stretch(part.start, part.end) for part in tile.parts]
-        assert tile.order is not None
-        size = self.end - self.start
-        out = [_Stretch(0, 0)]
-
-        def leave_out(first: int, count: int) -> None:
-            if not out[-1].omitted:
-                out[-1].first = first
-            out[-1].omitted += count
-
-        done = 0
-        for index, part in enumerate(tile.parts):
-            if part.header is None or part.header.packets is None:
-                continue
-            first = tile.spans[index][0] if tile.spans else done
-            leave_out(done, first - done)
-            at = part.start + part.header.size
-            for number, length in enumerate(part.header.packets, first):
-                if not tile.wanted[number] or at + length > size:
-                    leave_out(number, 1)
-                elif out[-1].end == at and not out[-1].omitted:
-                    out[-1].end += length
-                else:
-                    out.append(_Stretch(at, at + length))
-                at += length
-            done = first + len(part.header.packets)
-        leave_out(done, len(tile.order) - done)
-        return out
-
-    def _empty_packets(self, first: int, count: int) -> bytes:
-        end = b"\x00" + (Marker.EPH.code if self.header.eph else b"")
-        if not self.header.sop:
-            return end * count
-        return b"".join(
-            _SOP + struct.pack(">H", number & 0xFFFF) + end for number in range(first, first + count)
-        )
-
-    def _covered(self, bounds: tuple[int, int, int, int]) -> Rect:
-        """Return what some rows and columns of tiles cover on the reference grid."""
-        (top, left), (height, width) = self.header.tile_origin, self.header.tile_size
-        rows = top + bounds[0] * height, top + bounds[2] * height
-        columns = left + bounds[1] * width, left + bounds[3] * width
-        return Rect(rows[0], columns[0], rows[1], columns[1]).intersection(self.header.area)
-
-    def _main_header(self, head: bytes, bounds: tuple[int, int, int, int]) -> bytes:
-        """Return the main header of a codestream of some rows and columns of tiles."""
-        header = self.header
-        out = bytearray(head[:2])
-        for segment in main_segments(head, header.end):
-            if segment.marker not in (Marker.TLM, Marker.PLM):
-                out += head[segment.start : segment.end]
-        (top, left), (height, width) = header.tile_origin, header.tile_size
-        origin = top + bounds[0] * height, left + bounds[1] * width
-        area = self._covered(bounds)
-        grid = (area.x1, area.y1, area.x0, area.y0, width, height, origin[1], origin[0])
-        struct.pack_into(">8I", out, header.siz + _SIZ_GRID, *grid)
-        return bytes(out)
-
-
-def _grouping(header: MainHeader, parts: int) -> int | None:
-    """Return how many parts each resolution of a tile seems to have; None where parts are not by resolution."""
-    resolutions = header.levels + 1
-    if header.progression == RLCP and header.layers > 1 and parts == resolutions * header.layers:
-        return header.layers
-    return 1 if header.progression in (RPCL, RLCP) and parts == resolutions else None
+    def _parts(self, number: int) -> list[Part]:
+        return [Part(start, end) for start, end in self.index.of(number)]

@@ -1,4 +1,4 @@
-"""Where the tile-parts of a codestream are: from TLM, or from one SOT marker segment to the next."""
+"""The positions of the tile-parts of a codestream, from TLM or from the SOT marker segments."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ..errors import CodestreamError
 __all__ = ["TileParts", "from_tlm", "walk"]
 
 _SOT_BYTES = 12
-_MOST_PARTS = 255 * MAX_TILES
+_MAX_TILE_PARTS = 255 * MAX_TILES
 
 
 @dataclass(frozen=True)
 class TileParts:
-    """The tile-parts of a codestream, those of each tile in their order.
+    """The tile-parts of a codestream, sorted by tile; those of a tile keep their order.
 
     Attributes
     ----------
-    starts, lengths : ndarray of int64
-        Where each begins, from the start of the codestream, and how many bytes it has.
-    first : ndarray of int64
-        For each tile the number of its first part; one more at the end.
+    starts, lengths : ndarray of int64, shape (tile-parts,)
+        Offset of each tile-part in the codestream, and its length in bytes.
+    first : ndarray of int64, shape (tiles + 1,)
+        Index of the first tile-part of each tile; the last element is the number of tile-parts.
     """
 
     starts: NDArray[np.int64]
@@ -39,7 +39,7 @@ class TileParts:
     first: NDArray[np.int64]
 
     def of(self, tile: int) -> list[tuple[int, int]]:
-        """Return where the parts of a tile begin and end."""
+        """Return the half-open byte ranges of the tile-parts of a tile."""
         some = slice(int(self.first[tile]), int(self.first[tile + 1]))
         starts = self.starts[some].tolist()
         return [
@@ -56,7 +56,20 @@ def _sorted(
 
 
 def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
-    """Read the TLM marker segments (T.800 A.7.1) of a main header; None where there are none, or they make no sense."""
+    """Read the positions of the tile-parts from the TLM marker segments (T.800 A.7.1) of a main header.
+
+    Parameters
+    ----------
+    head : bytes
+        The main header.
+    header : MainHeader
+        The main header, parsed.
+
+    Returns
+    -------
+    TileParts or None
+        None if there are no TLM marker segments, or they are invalid.
+    """
     tables: dict[int, Tlm] = {}
     for segment in main_segments(head, header.end):
         if segment.marker == Marker.TLM:
@@ -71,37 +84,51 @@ def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
         return None
     parts = [tables[number] for number in sorted(tables)]
     lengths = np.concatenate([part.lengths for part in parts])
-    named = [part.tiles for part in parts if part.tiles is not None]
-    # without names the tiles come in order, each in one part
-    tiles = np.concatenate(named) if named else np.arange(len(lengths))
-    sound = len(tiles) == len(lengths) and len(lengths) > 0 and bool((lengths >= _SOT_BYTES + 2).all())
-    if not sound or int(tiles.max()) >= header.tiles:
+    with_tiles = [part.tiles for part in parts if part.tiles is not None]
+    # without Ttlm each tile has one tile-part, in the order of the tiles
+    tiles = np.concatenate(with_tiles) if with_tiles else np.arange(len(lengths))
+    valid = len(tiles) == len(lengths) and len(lengths) > 0 and bool((lengths >= _SOT_BYTES + 2).all())
+    if not valid or int(tiles.max()) >= header.tiles:
         return None
     starts = header.end + np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return _sorted(tiles, starts, lengths, header.tiles)
 
 
 def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> TileParts:
-    """Find the tile-parts by going from one to the next; `read` returns the bytes from one offset to another.
+    """Find the tile-parts by following Psot from one SOT marker segment to the next.
 
-    A codestream that ends early has those whose header is there.
+    Parameters
+    ----------
+    header : MainHeader
+        Header of the codestream.
+    end : int
+        Size of the codestream in bytes.
+    read : callable
+        Called as ``read(start, end)``; returns these bytes of the codestream.
+
+    Returns
+    -------
+    TileParts
+        If the codestream is truncated, only the tile-parts whose SOT marker segment is there.
 
     Raises
     ------
     CodestreamError
-        If there is something else where a tile-part should be.
+        If a tile-part does not start with SOT, or names a tile that does not exist.
     """
     tiles: list[int] = []
     starts: list[int] = []
     lengths: list[int] = []
     at = header.end
-    while at + _SOT_BYTES <= end and len(starts) < _MOST_PARTS:
+    while at + _SOT_BYTES <= end and len(starts) < _MAX_TILE_PARTS:
         sot = read(at, at + _SOT_BYTES)
         if sot[:2] == EOC:
             break
         part = Sot.read(sot)
         if part.tile >= header.tiles:
-            raise CodestreamError(f"the codestream is damaged: it has no tile {part.tile}")
+            raise CodestreamError(
+                f"the codestream is damaged: a tile-part belongs to tile {part.tile}, which does not exist"
+            )
         length = part.length
         if not length:  # up to the end of the codestream
             length = end - at - (len(EOC) if read(end - 2, end) == EOC else 0)

@@ -1,4 +1,4 @@
-"""Converting picture files to JP2 files that keep their metadata."""
+"""Conversion of picture files to JP2 files that keep their metadata."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Converted", "convert", "picture_metadata"]
 
 _TIFF = (".tif", ".tiff")
 
-#: TIFF tags that place a picture on the earth (GeoTIFF 1.1, 7.1), which a GeoJP2 box holds.
+#: TIFF tags that georeference a picture (GeoTIFF 1.1, 7.1), which a GeoJP2 box holds.
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42113)
 
-#: TIFF tags of how samples are stored, which say nothing of the picture.
+#: TIFF tags that describe how samples are stored, not the picture; they are left out of EXIF.
 _STORAGE_TAGS = {
     *range(254, 260), 262, 263, 266, 273, 277, 278, 279, 284, 317, 318, 319, 320,
     *range(322, 326), 330, 338, 339, 347, 529, 530, 531, 532, 700, 33723, 34377, 34675, *_GEO_TAGS,
@@ -25,7 +25,18 @@ _STORAGE_TAGS = {
 
 
 def picture_metadata(path: Path) -> Metadata:
-    """Return the metadata of a TIFF, JPEG or PNG file."""
+    """Return the metadata of a TIFF, JPEG or PNG file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Metadata
+        ICC profile, EXIF, XMP, GeoTIFF tags and resolution, as far as the file has them.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -35,7 +46,7 @@ def picture_metadata(path: Path) -> Metadata:
             for tag in _STORAGE_TAGS & set(exif):
                 del exif[tag]
             encoded = exif.tobytes().removeprefix(b"Exif\x00\x00") if len(exif) else None
-    except UnidentifiedImageError:  # a TIFF file that Pillow has no mode for
+    except UnidentifiedImageError:  # a TIFF file whose samples Pillow cannot hold
         info, encoded = {}, None
     xmp = info.get("xmp")
     return Metadata(
@@ -52,7 +63,7 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 
 
 def _geotiff(path: Path) -> bytes | None:
-    """Return what a GeoJP2 box holds: a TIFF file of one pixel with the tags of the place; None if there are none."""
+    """Return the contents of a GeoJP2 box, a TIFF file of one pixel with the GeoTIFF tags; None if there are none."""
     import numpy as np
     import tifffile
 
@@ -69,21 +80,26 @@ def _geotiff(path: Path) -> bytes | None:
 
 
 class Converted(NamedTuple):
-    """What `convert` has written: the number of bytes, and that of pixels."""
+    """The result of `convert`: number of bytes written, and number of pixels of the picture."""
 
     bytes: int
     pixels: int
 
 
 def convert(source: Path, target: Path, options: EncodeOptions) -> Converted:
-    """Convert one picture file, with its metadata; return how much was written.
+    """Convert one picture file to a JP2 file, with its metadata.
 
     Parameters
     ----------
     source, target : Path
-        Picture file, and JP2 file to write.
+        Picture file to read, and JP2 file to write.
     options : EncodeOptions
-        How it is coded.
+        How to encode it.
+
+    Returns
+    -------
+    Converted
+        Bytes written, and pixels.
 
     Raises
     ------

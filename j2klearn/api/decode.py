@@ -1,4 +1,4 @@
-"""Reading: a file of either profile, or ordinary JPEG 2000, to samples."""
+"""Decoding of a file of either profile, or of ordinary JPEG 2000: `decode`."""
 
 from __future__ import annotations
 
@@ -34,31 +34,34 @@ def decode(
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any]:
-    """Read a picture: JPEG 2000, ordinary or with a learned transform, or of the neural profile.
+    """Decode a picture: ordinary JPEG 2000, JPEG 2000 with a learned transform, or the neural profile.
 
     Parameters
     ----------
     data : bytes, path, binary file object or URL
-        A JP2 file or a codestream. Of a file that can seek, and at a URL that fsspec reads (``https://``, ``s3://``),
-        only those bytes are read that are needed: files with TLM and PLT marker segments tell where they are.
+        A JP2 file or a codestream. From a seekable file, or from a URL that fsspec supports (``https://``, ``s3://``),
+        only the bytes that are needed are read. TLM and PLT marker segments of the file keep their number small.
     reduce : int
-        Highest resolutions to leave out: the sides shrink by ``2 ** reduce``, rounded up.
+        Number of highest resolutions to skip, at most the number of levels: height and width are divided by
+        ``2 ** reduce``, rounded up.
     layers : int
-        Quality layers to decode; 0, or more than there are, for all. Files of the neural profile have one.
+        Number of quality layers to decode; 0, or more than the file has, decodes all. Files of the neural profile have
+        one.
     region : (y0, x0, y1, x1), optional
-        Rectangle to decode, in pixels of the full resolution; parts outside the picture are cut off. With `reduce`
-        the result has the samples that the whole picture has there at that resolution. It is cut out of the whole
-        where the file is of the neural profile.
+        Rectangle to decode, in pixels of the full resolution, clipped to the picture. With `reduce`, the result equals
+        that part of the whole picture decoded with the same `reduce`. In the neural profile, the whole picture is
+        decoded, and the region cut out of it.
     model : str, Path or None
-        A model to read the file with, beside the shipped ones and the one that the file may carry; only the one
-        that the file was made with is ever used.
+        An additional model to look up, next to the shipped ones and the one stored in the file. It is used only if the
+        file was made with it.
     components : sequence of int, optional
-        These components alone, as they are coded: without undoing the component transform. Not with the RCT of
-        the neural profile, whose components have more bits than the samples.
+        Decode only these components, as they are coded: the component transform is not undone. Not possible with the
+        RCT of the neural profile, whose components have more bits than the samples.
     threads : int, optional
-        Threads of the base wavelet and of OpenJPEG; all processors if not given.
+        Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
-        Limit of the pixels decoded; in the neural profile those of the whole picture at its resolution.
+        Limit of the number of pixels to decode; in the neural profile, of the whole picture at the decoded resolution.
+        None for no limit.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
     progress : callable, optional
@@ -67,23 +70,23 @@ def decode(
     Returns
     -------
     ndarray, shape (h, w) or (h, w, C)
-        uint8 up to 8 bits per sample, else uint16; int8 or int16 where samples are signed.
+        uint8 for up to 8 bits per sample, else uint16; int8 or int16 if samples are signed.
 
     Raises
     ------
     CodestreamError
-        If `data` cannot be read; `SegmentError` and `UnsupportedError` are kinds of it.
+        If `data` cannot be read or is damaged; `SegmentError` and `UnsupportedError` are subclasses.
     ModelNotFoundError
         If the file needs a model that is not installed.
     OptionError
-        If `reduce`, `layers`, `region` or `components` cannot be met.
+        If `reduce`, `layers`, `region` or `components` is out of range.
     LimitError
         If there are more than `max_pixels` pixels to decode.
 
     Warns
     -----
     TruncatedWarning
-        If the codestream or the payload ends early; what was there has been decoded.
+        If the codestream or the payload is truncated; the available data has been decoded.
     """
     file = OpenedFile(data, model, storage_options)
     run = Run.of(threads, progress, max_pixels)

@@ -1,4 +1,4 @@
-"""What a file is: `info`."""
+"""The properties of a file: `info`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Info", "info"]
 
 @dataclass(frozen=True)
 class Info:
-    """Facts of a file.
+    """The properties of a file.
 
     Attributes
     ----------
@@ -29,37 +29,38 @@ class Info:
     height, width, components : int
         Size in pixels, and number of components.
     precision : int
-        Bits per sample, of the deepest component.
+        Bits per sample of the component that has most.
     bytes : int
-        Size of the file.
+        Size of the file in bytes.
     jp2 : bool
-        It is a JP2 file, not a bare codestream.
+        Whether it is a JP2 file rather than a bare codestream.
     levels, layers, tiles : int
-        Decomposition levels, quality layers, tiles.
+        Number of decomposition levels, quality layers and tiles.
     tile_size : (int, int)
         Height and width of a tile.
     progression : str
-        Order of the packets.
+        Order of the packets: ``"LRCP"``, ``"RLCP"``, ``"RPCL"``, ``"PCRL"`` or ``"CPRL"``; in the neural profile
+        ``"by resolution"``.
     wavelet : str
-        What other readers undo: ``"9-7"`` or ``"5-3"``.
+        The wavelet of T.800 that other readers apply: ``"9-7"`` or ``"5-3"``.
     learned : bool
-        The file has a learned-transform segment, or is of the neural profile.
+        Whether the file has a learned-transform segment or is of the neural profile.
     model, model_id : str or None
-        Name and id (hexadecimal) of the model; the name is None where the model is not installed.
+        Name and id (hexadecimal) of the model; the name is None if the model is not installed.
     model_embedded : bool
-        The file carries the weights.
+        Whether the weights are stored in the file.
     transport : str or None
-        ``"irreversible"`` or ``"reversible"``.
+        ``"irreversible"`` or ``"reversible"`` for a learned transform, else None.
     measured : bool
-        The encoder measured, and the learned transform was not the best.
+        Whether the encoder compared the learned transform with the 9/7 and the 5/3, and one of these was better.
     lossless : bool or None
-        With the neural profile: the picture is coded without loss.
+        In the neural profile: whether the coding is lossless.
     step : float or None
-        With the neural profile: the quantiser step in grey levels of 8 bits; None without loss.
+        In the neural profile: the quantiser step in grey levels of 8 bits; None if lossless.
     resolutions : tuple of (int, int, int)
-        With the neural profile: height, width and bytes of every resolution, from coarse to fine.
+        In the neural profile: height, width and bytes of each resolution, from coarse to fine.
     preview : (int, int) or None
-        With the neural profile: height and width of what other readers show.
+        In the neural profile: height and width of the preview that other readers show.
     """
 
     height: int
@@ -93,7 +94,7 @@ class Info:
 
     @property
     def other_readers(self) -> str:
-        """What a reader sees that knows nothing of the learned transform."""
+        """What a reader without support for the learned transform shows."""
         if self.preview is not None:
             return f"a preview of {self.preview[1]} x {self.preview[0]}"
         if self.learned:
@@ -123,7 +124,7 @@ class Info:
         if not self.learned:
             model = "none (ordinary JPEG 2000)"
             if self.measured:
-                model = f"none: the encoder measured, and the {self.wavelet} was better than its model"
+                model = f"none: the encoder measured, and the {self.wavelet} was better than the learned transform"
         else:
             origin = "in the file" if self.model_embedded else "installed" if self.model else "NOT installed"
             model = f"{self.model or 'unknown'} ({origin}), id {self.model_id}"
@@ -180,17 +181,22 @@ def _text(comment: Comment) -> str:
 
 
 def info(data: Source) -> Info:
-    """Say what a file is, without decoding it.
+    """Return the properties of a file, without decoding it.
 
     Parameters
     ----------
     data : bytes, path, binary file object or URL
         A JP2 file or a codestream.
 
+    Returns
+    -------
+    Info
+        The properties; ``str()`` of it is a table for people.
+
     Raises
     ------
     CodestreamError
-        If it is neither, or damaged.
+        If the file is not JPEG 2000, or its main header or the header of its payload is damaged.
     """
     codestream = PartialCodestream(open_source(data))
     opened = open_payload(codestream)

@@ -1,4 +1,4 @@
-"""Writing: a picture in memory to a file."""
+"""Encoding of a picture in memory: `encode`."""
 
 from __future__ import annotations
 
@@ -57,86 +57,93 @@ def encode(
     max_pixels: int | None = MAX_PIXELS,
     progress: Progress | None = None,
 ) -> bytes:
-    """Code a picture as JPEG 2000 with a learned wavelet transform.
+    """Encode a picture as JPEG 2000 with a learned wavelet transform.
 
     Parameters
     ----------
     image : array_like, shape (H, W) or (H, W, C)
-        Samples, uint8, uint16, int8 or int16; C up to 255.
+        Samples of dtype uint8, uint16, int8 or int16; C is at most 255.
     bpp : float or sequence of float, optional
-        Bits per pixel of the whole file, headers included; a sequence gives every quality layer its own. Very small
-        pictures come out larger: the headers take some 200 bytes.
+        Size of the whole file in bits per pixel, headers included. A sequence has one target per quality layer. Very
+        small pictures exceed the target, because the headers take about 200 bytes.
     ratio : float or sequence of float, optional
-        Size of the samples over the size of the file; 20 if nothing is asked for.
+        Size of the samples over the size of the file, or one such ratio per quality layer. Default: 20, if no other
+        target is given.
     psnr : float or sequence of float, optional
-        PSNR in dB over all samples that `decode` reaches, to 0.1 dB.
+        PSNR of the decoded picture in dB over all samples, met to 0.1 dB, or one such PSNR per quality layer.
     quality : float, optional
-        With the neural profile: 0 to 100, which says how large the quantiser step is, and needs no search. It falls
-        geometrically from 128 grey levels at 0 to one at 100, of 8 bits whatever the bit depth is: 34 at 27, 11 at 50.
+        For the neural profile only: 0 to 100. It sets the quantiser step directly, without a search: the step falls
+        geometrically from 128 grey levels at 0 to 1 at 100 (34 at 27, 11 at 50). These are grey levels of 8 bits,
+        whatever the bit depth.
     lossless : bool
-        Code without loss; with the profile ``"ebcot"`` that needs ``model=None`` for now.
+        Lossless coding. The profile ``"ebcot"`` supports it only with ``model=None``.
     layers : int
-        Number of quality layers, 1 to 100. With a single target the layers below it are spread over a sixteenth to
-        all of its rate (or 12 dB); with a sequence the number follows from it.
+        Number of quality layers, 1 to 100. With a single target, the rates of the layers are spread from one
+        sixteenth of the target to the target (or over 12 dB below it). With a sequence of targets, its length is the
+        number of layers.
     profile : {"ebcot", "neural"}
-        How coefficients are coded. ``"ebcot"`` is JPEG 2000's own way: files that every reader decodes, with layers,
-        tiles and quick access to regions. ``"neural"`` takes the fewest bytes and some seconds: a learned context
-        model codes the coefficients, other readers see a small preview, there is one quality layer, and regions are
-        cut out of the whole. It takes one target, `model`, `bit_depth`, `colorspace`, `alpha`,
-        `component_transform`, `threads`, `max_pixels` and `progress`, and refuses whatever else is not as it is if
-        not given. A file for `bpp` or `ratio` is coded two or three times.
+        How coefficients are coded. ``"ebcot"`` uses the block coder of JPEG 2000: every reader decodes the files, and
+        they have layers, tiles and fast access to regions. ``"neural"`` gives the smallest files but takes several
+        seconds per picture: a learned context model codes the coefficients, other readers show a small preview, there
+        is one quality layer, and a region is cut out of the decoded picture. It accepts one target, `model`,
+        `fallback` (without effect), `bit_depth`, `colorspace`, `alpha`, `component_transform`, `threads`, `max_pixels`
+        and `progress`; every other option has to have its default value. For `bpp` or `ratio`, it codes the picture
+        two or three times.
     model : str, Path or None
-        Learned transform: the name of a shipped model or the path of a model file; ``"auto"`` is the profile's default.
-        None writes ordinary JPEG 2000 (the 9/7, or the 5/3 if lossless). With the neural profile an entropy model, for
-        lossless pictures another one than for others.
+        Learned transform: the name of a shipped model or the path of a model file. ``"auto"`` is the default model of
+        the profile. None writes ordinary JPEG 2000, with the 9/7 wavelet, or the 5/3 if lossless. For the neural
+        profile, the entropy model; lossless coding needs a different one than lossy coding.
     wavelet : {"9-7", "5-3"}, optional
-        The wavelet of ordinary JPEG 2000; with a model there is nothing to choose.
+        The wavelet of ordinary JPEG 2000; it needs ``model=None``.
     embed_model : bool
-        Put the weights into the file, so that it can be read where the model is not installed.
+        Store the weights in the file, so that it can be decoded where the model is not installed.
     fallback : bool
-        Code a picture that looks drawn (screens, graphics, large flat areas) with the 9/7 and the 5/3 as well, and
-        keep what decodes best at these sizes, or is smallest at these PSNRs. A comment in the file, and `info`, say
-        where that is not the learned transform.
+        If a picture looks drawn (screens, graphics, large flat areas), code it with the 9/7 and the 5/3 too, and keep
+        the file with the highest PSNR for a target size, or the smallest file for a target PSNR. If that is not the
+        learned one, a comment in the file and `info` say so.
     effort : {0, 1, 2}
-        Time for a better file. 0: only pictures that look drawn are measured; 1: every picture is; 2: also, a learned
-        transform's coefficients are fitted to what the decoder makes of them at the highest rate asked for, which
-        takes over a minute per megapixel and is kept where the file is better for it. Files are read as any other,
-        and as fast.
+        How much time to spend for a better file. 0: compare with the 9/7 and the 5/3 only if the picture looks drawn.
+        1: always compare. 2: also optimise the coefficients of the learned transform for the decoder at the highest
+        target rate, and keep the result if the file is better; this takes over a minute per megapixel. Decoding is
+        equally fast for all three.
     bit_depth : int, optional
-        Bits in use of the samples, 1 to 16; all those of the dtype if not given.
+        Significant bits per sample, 1 to 16. Default: the width of the dtype.
     colorspace : {"rgb", "grey"}, optional
-        What the first three components, or the first one, are; RGB from three components on, if not given.
+        Meaning of the first three components (RGB) or of the first one (grey). Default: RGB if there are three
+        components or more.
     alpha : bool, optional
-        The component after the colours is their opacity; if not given it is where it is the only one there. A JP2
-        file says what each component is.
+        Whether the component after the colour components is alpha, which a JP2 file records. Default: yes if there is
+        exactly one extra component.
     component_transform : bool, optional
-        RGB goes through the ICT (lossless: the RCT), T.800 Annex G; it does if not given.
+        Whether RGB goes through the ICT, or the RCT if lossless (T.800 Annex G). Default: yes.
     levels : int, optional
-        Decomposition levels, 0 to 14, as many as a tile has room for; if not given five, or what fits. Tiles that
-        begin at multiples of ``2 ** levels`` (powers of two, say) have room on every picture.
+        Decomposition levels, 0 to 14, no more than every tile is large enough for. Default: five, or the largest
+        number that fits. A number always fits if tiles begin at multiples of ``2 ** levels``.
     tile_size : int or (int, int), optional
-        Height and width of tiles; one tile if not given. The learned transform runs across tile borders.
+        Height and width of tiles in pixels. Default: one tile. The learned transform runs across tile borders.
     offset, tile_offset : (int, int)
         Origin (y, x) of the picture and of the tile grid on the reference grid (T.800 B.2, B.3).
     codeblock_size : (int, int)
-        Height and width of code-blocks: powers of two from 4 to 1024, area at most 4096.
+        Height and width of code-blocks: powers of two from 4 to 1024, with a product of at most 4096.
     precincts : sequence of (int, int)
-        Heights and widths of precincts, powers of two, finest resolution first; the last one goes for the rest.
+        Heights and widths of precincts, powers of two, from the finest resolution down; the last pair applies to all
+        further resolutions. Default: the largest precincts.
     progression : {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"}, optional
-        Order of the packets; if not given RPCL with `tile_size`, else LRCP. In RPCL the tile-parts of all tiles lie
-        one resolution after the other, in RLCP one resolution and layer after the other, so that readers of
-        remote files need few stretches of them.
+        Order of the packets. Default: RPCL with `tile_size`, else LRCP. RPCL groups the tile-parts of all tiles by
+        resolution, and RLCP by resolution and layer, so that a reader of a remote file needs few byte ranges.
     mode_switches : int
-        Code-block style (T.800 Table A.19): 1 bypass, 2 reset, 4 termall, 8 vertically causal, 16 predictable
-        termination, 32 segmentation symbols.
-    sop, eph, plt, tlm : bool
-        Marker segments to write; PLT and TLM are written with `tile_size` if nothing is said.
+        Code-block style, a sum of (T.800 Table A.19): 1 bypass, 2 reset, 4 termall, 8 vertically causal,
+        16 predictable termination, 32 segmentation symbols.
+    sop, eph : bool
+        Whether to write SOP marker segments and EPH markers.
+    plt, tlm : bool, optional
+        Whether to write PLT and TLM marker segments. Default: yes with `tile_size`, else no.
     jp2 : bool
-        Write a JP2 file; else the bare codestream.
+        Write a JP2 file rather than a bare codestream.
     threads : int, optional
-        Threads of the base wavelet and of OpenJPEG; all processors if not given.
+        Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
-        Limit of the picture's pixels.
+        Limit of the number of pixels (H * W); None for no limit.
     progress : callable, optional
         Called with the share of the work done, 0 to 1, and the name of the stage.
 
@@ -148,7 +155,7 @@ def encode(
     Raises
     ------
     InputError
-        If the picture cannot be coded: dtype, shape, NaN, emptiness.
+        If the picture cannot be coded because of its dtype, its shape, or a sample out of range.
     OptionError
         If an option is out of range or options contradict each other.
     ModelError
@@ -194,7 +201,25 @@ def encode(
 
 
 def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
-    """Code a picture; picture, options, result and errors are those of `encode`."""
+    """Encode a picture with options that are one object.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W) or (H, W, C)
+        As in `encode`.
+    options : EncodeOptions
+        The keyword arguments of `encode`.
+
+    Returns
+    -------
+    bytes
+        A JP2 file, or a codestream.
+
+    Raises
+    ------
+    InputError, OptionError, ModelError, LimitError
+        As in `encode`.
+    """
     picture, run = options.picture(image), options.run
     run.check_pixels(picture.height, picture.width)
     pixels, raw_bytes = picture.height * picture.width, picture.samples.size * picture.bit_depth / 8

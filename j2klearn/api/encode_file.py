@@ -1,4 +1,4 @@
-"""Writing pictures that do not fit into memory: a row of tiles at a time."""
+"""Encoding of pictures that do not fit into memory, a row of tiles at a time: `encode_file`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_TILE", "ArrayLike", "encode_file", "encode_file_with"]
 
-#: Side of a tile, in pixels, where none is asked for.
+#: Default side of a tile, in pixels.
 DEFAULT_TILE = 1024
 
 
@@ -49,31 +49,32 @@ def encode_file(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Code a picture of any size to a file, holding some rows of tiles in memory at a time.
+    """Encode a picture of any size to a file, with only a few rows of tiles in memory at a time.
 
-    The learned transform runs across tiles as it does in `j2klearn.encode`. Every tile gets its share of the bytes
-    by its area.
+    The learned transform runs across tiles as in `j2klearn.encode`. Each tile gets a share of the bytes that is
+    proportional to its area.
 
     Parameters
     ----------
     source : array_like, shape (H, W) or (H, W, C)
-        Samples, uint8, uint16, int8 or int16. Rows are taken out of it in order, some hundreds at a time; it is not
-        loaded as a whole.
+        Samples of dtype uint8, uint16, int8 or int16. Rows are read in order, some hundreds at a time, for example
+        from a memory map or a zarr array.
     path : str or Path
-        File to write: there whole at the end, or not at all. Beside it there has to be room for it twice.
+        File to write. No partial file remains after an error. While it is written, its folder needs space for two
+        more copies of it.
     tile_size : int or (int, int)
-        Height and width of tiles.
+        Height and width of tiles in pixels.
     bpp, ratio, lossless, layers, model, wavelet, embed_model : optional
-        As in `j2klearn.encode`; PSNRs are for pictures in memory.
+        As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory.
     bit_depth, colorspace, alpha, component_transform : optional
-        As there.
+        As in `j2klearn.encode`.
     levels, codeblock_size, precincts, progression, plt, tlm, jp2, threads, progress : optional
-        As there.
+        As in `j2klearn.encode`.
 
     Returns
     -------
     int
-        Bytes written.
+        Size of the file in bytes.
 
     Raises
     ------
@@ -113,21 +114,21 @@ def encode_file(
 
 
 def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions) -> int:
-    """Code a picture to a file; arguments, result and errors are those of `encode_file`.
+    """Encode a picture to a file; arguments, result and errors are those of `encode_file`.
 
-    The limit of pixels is for pictures in memory, and `fallback` has no effect.
+    `max_pixels` and `fallback` have no effect.
 
     Raises
     ------
     OptionError
-        Also if an option is for pictures in memory alone.
+        Also if an option that only pictures in memory support differs from its default.
     """
     options.check_in_parts()
     if options.tile_size is None:
         options = replace(options, tile_size=DEFAULT_TILE)
     shape = tuple(int(side) for side in source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
-        raise InputError(f"a picture has the shape (H, W) or (H, W, C), none of them 0, not {shape}")
+        raise InputError(f"a picture has the shape (H, W) or (H, W, C), without zeros, not {shape}")
     layout = options.layout(*shape[:2])
     first = options.picture(rows_of(source, 0, 1))
     pixels = shape[0] * shape[1]

@@ -1,4 +1,4 @@
-"""A file of any profile, opened: what it is, and decoding from it."""
+"""An opened file of any profile: its header, and decoding of its picture."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ __all__ = ["OpenedFile"]
 
 
 class OpenedFile:
-    """A JPEG 2000 file, ordinary, learned or of the neural profile; several threads may read it at once.
+    """An opened JPEG 2000 file: ordinary, learned or of the neural profile. Threads may share it.
 
     Parameters
     ----------
     source : bytes, path, binary file object or URL
         A JP2 file or a codestream.
     model : str, Path or model, optional
-        A model to read the file with, beside the shipped ones and the one that the file may carry.
+        An additional model to look up, next to the shipped ones and the one stored in the file.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
 
     Attributes
     ----------
     codestream : PartialCodestream
-        The codestream; of the neural profile that of the preview.
+        The codestream; in the neural profile, that of the preview.
     neural : NeuralFile or None
-        The payload of a file of the neural profile.
+        The payload, if the file is of the neural profile.
     learned : LearnedFile or None
-        The learned-transform segment and its model.
+        The learned-transform segment and its model, if the codestream has one.
 
     Raises
     ------
     CodestreamError
-        If it cannot be read, or is not JPEG 2000.
+        If the file cannot be read, is not JPEG 2000, or is damaged.
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
@@ -68,14 +68,14 @@ class OpenedFile:
         self.neural: NeuralFile | None = None
         payload = open_payload(self.codestream)
         if payload is not None:
-            from ..neural.reader import NeuralFile  # with PyTorch, which other files do not need
+            from ..neural.reader import NeuralFile  # imports PyTorch, which ordinary files do not need
 
             self.neural = NeuralFile.of(*payload, model)
         self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model))
 
     @property
     def header(self) -> MainHeader | Header:
-        """What the file says of its picture."""
+        """The header of the picture: of the codestream, or of the payload in the neural profile."""
         return self.codestream.header if self.neural is None else self.neural.header
 
     def read(
@@ -87,7 +87,20 @@ class OpenedFile:
         region: tuple[int, int, int, int] | None = None,
         components: Sequence[int] | None = None,
     ) -> NDArray[Any]:
-        """Decode the picture or a part of it; options, result, errors and warnings are those of `j2klearn.decode`."""
+        """Decode the picture or a part of it; options, result, errors and warnings are those of `j2klearn.decode`.
+
+        Parameters
+        ----------
+        run : Run
+            Threads, progress and the limit of pixels.
+        reduce, layers, region, components
+            As in `j2klearn.decode`.
+
+        Returns
+        -------
+        ndarray, shape (h, w) or (h, w, C)
+            As in `j2klearn.decode`.
+        """
         request = ReadRequest.checked(
             self.header,
             reduce=reduce,
@@ -97,6 +110,23 @@ class OpenedFile:
             max_pixels=run.max_pixels,
             whole=self.neural is not None,
         )
+        return self.decode(request, run)
+
+    def decode(self, request: ReadRequest, run: Run) -> NDArray[Any]:
+        """Decode a checked request; result, errors and warnings are those of `j2klearn.decode`.
+
+        Parameters
+        ----------
+        request : ReadRequest
+            An area within the picture, with at most the number of layers that the file has.
+        run : Run
+            Threads and progress; the limit of pixels is not checked here.
+
+        Returns
+        -------
+        ndarray, shape (h, w) or (h, w, C)
+            As in `j2klearn.decode`.
+        """
         if self.neural is not None:
             samples, missing = self.neural.read(request, run)
         else:

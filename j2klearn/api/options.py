@@ -1,4 +1,4 @@
-"""The options of `encode` as one object, checked: what command line, batches and other interfaces hand on."""
+"""The options of `encode` as one checked object, which all other interfaces pass on."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["PROFILES", "EncodeOptions"]
 
-#: Ways to code coefficients.
+#: Profiles: ways to code coefficients.
 PROFILES = ("ebcot", "neural")
 
-#: Marks of options: for the EBCOT profile alone, for pictures in memory alone, without effect on the file.
+#: Marks of options: only for the EBCOT profile, only for pictures in memory, without effect on the file.
 _EBCOT, _IN_MEMORY, _SILENT = ({mark: True} for mark in ("ebcot", "in memory", "silent"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodeOptions:
-    """The keyword arguments of `j2klearn.encode`, with its defaults; see there for what they mean.
+    """The keyword arguments of `j2klearn.encode` with their defaults; `encode` documents them.
 
     Raises
     ------
@@ -81,7 +81,9 @@ class EncodeOptions:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
         if not self.neural:
             if self.quality is not None:
-                raise OptionError("quality goes with profile='neural': others take bpp, ratio or psnr")
+                raise OptionError(
+                    "quality needs profile='neural': with profile='ebcot', use bpp, ratio or psnr"
+                )
             return
         for name, default, value in self._changed(_EBCOT):
             raise OptionError(f"the neural profile has no {name}: it has to be {default!r}, not {value!r}")
@@ -94,13 +96,19 @@ class EncodeOptions:
                 yield option.name, default, value
 
     def check_in_parts(self) -> None:
-        """Raise `OptionError` if an option is for pictures in memory alone, and not for those coded in parts."""
+        """Check the options for a picture that is coded in parts.
+
+        Raises
+        ------
+        OptionError
+            If an option that only pictures in memory support differs from its default.
+        """
         for name, _, value in self._changed(_IN_MEMORY):
-            raise OptionError(f"a picture that is coded in parts takes no {name}, and {value!r} is asked for")
+            raise OptionError(f"{name}={value!r} is not supported for a picture that is coded in parts")
 
     @property
     def neural(self) -> bool:
-        """The profile is the neural one."""
+        """Whether the profile is the neural one."""
         return self.profile == "neural"
 
     @property
@@ -109,14 +117,14 @@ class EncodeOptions:
         return Run.of(self.threads, self.progress, self.max_pixels)
 
     def given(self) -> dict[str, Any]:
-        """Return the options that differ from their defaults, by name: arguments for another such object."""
+        """Return the options that differ from their defaults, by name, as arguments for another such object."""
         values = (
             (option.name, getattr(self, option.name), option.default) for option in dataclasses.fields(self)
         )
         return {name: value for name, value, default in values if value != default}
 
     def of_file(self) -> Mapping[str, Any]:
-        """Return the options that make a difference to the file, by name."""
+        """Return the options that affect the file, by name."""
         return {
             option.name: getattr(self, option.name)
             for option in dataclasses.fields(self)
@@ -124,14 +132,19 @@ class EncodeOptions:
         }
 
     def picture(self, image: ArrayLike) -> Picture:
-        """Return the picture to code.
+        """Return the picture to code, checked.
+
+        Parameters
+        ----------
+        image : array_like, shape (H, W) or (H, W, C)
+            Its samples.
 
         Raises
         ------
         InputError
-            If it cannot be coded.
+            If the samples cannot be coded.
         OptionError
-            If `bit_depth`, `colorspace`, `alpha` or `component_transform` do not fit it.
+            If `bit_depth`, `colorspace`, `alpha` or `component_transform` contradict the samples.
         """
         return Picture(
             image,
@@ -142,7 +155,7 @@ class EncodeOptions:
         )
 
     def layout(self, height: int, width: int) -> Layout:
-        """Return how the codestream of a picture is laid out; see `Layout.read`."""
+        """Return the layout of the codestream for a picture of a size in pixels; see `Layout.read`."""
         return Layout.read(
             height,
             width,
@@ -161,7 +174,7 @@ class EncodeOptions:
         )
 
     def targets(self, pixels: int, raw_bytes: float) -> Targets:
-        """Return the targets of the quality layers; see `read_targets`."""
+        """Return the targets of the quality layers; see `j2klearn.core.targets.read_targets`."""
         return read_targets(
             pixels=pixels,
             raw_bytes=raw_bytes,
@@ -211,9 +224,9 @@ class EncodeOptions:
                 raise OptionError("the 9-7 is not lossless: the 5-3 is")
             return "5-3" if self.lossless or self.wavelet == "5-3" else "9-7"
         if self.wavelet is not None:
-            raise OptionError("wavelet needs model=None: a model has its own")
+            raise OptionError("wavelet needs model=None: a model has a wavelet of its own")
         if self.lossless:
             raise OptionError(
-                "lossless coding with a learned model is not there yet: use model=None (the 5/3)"
+                "lossless coding with a learned model is not supported: use model=None (the 5/3) or profile='neural'"
             )
         return resolve(DEFAULT_MODEL if isinstance(self.model, str) and self.model == "auto" else self.model)

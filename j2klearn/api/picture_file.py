@@ -1,4 +1,4 @@
-"""`open`: a picture that stays in its file, of which parts are read as they are asked for."""
+"""`open`: a picture that stays in its file, and of which parts are decoded on demand."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureFile", "open"]
 
-#: Pixels of a block that `PictureFile.copy_to` decodes at once, and its longest side.
-_BLOCK = 1 << 23
-_LONGEST = 8192
+#: Bounds of a block that `PictureFile.copy_to` decodes at once: number of pixels, and width.
+_BLOCK_PIXELS = 1 << 23
+_BLOCK_WIDTH = 8192
 
 
 def open(
@@ -39,26 +39,34 @@ def open(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
 ) -> PictureFile:
-    """Open a picture without decoding it: JPEG 2000, ordinary or learned, or of the neural profile.
+    """Open a picture without decoding it: ordinary or learned JPEG 2000, or the neural profile.
 
     Parameters
     ----------
     source : bytes, path, binary file object or URL
-        A JP2 file or a codestream. Of a file that can seek, and at a URL that fsspec reads (``https://``, ``s3://``),
-        the main header is read now, and later what is asked for.
+        A JP2 file or a codestream. From a seekable file, or from a URL that fsspec supports (``https://``, ``s3://``),
+        only the main header is read now; each decoded part reads the bytes that it needs.
     model : str, Path or None
-        A model to read the file with, beside the shipped ones and the one that the file may carry.
+        An additional model to look up, next to the shipped ones and the one stored in the file.
     threads : int, optional
-        Threads of the base wavelet and of OpenJPEG; all processors if not given.
+        Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
-        Limit of the pixels that one reading decodes; in the neural profile always those of the whole picture.
+        Limit of the number of pixels that one read decodes; in the neural profile, of the whole picture. None
+        for no limit.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
+
+    Returns
+    -------
+    PictureFile
+        The picture, as an array of which slices are decoded.
 
     Raises
     ------
     CodestreamError
-        If it cannot be read, or is not JPEG 2000.
+        If the file cannot be read, is not JPEG 2000, or is damaged.
+    UnsupportedError
+        If its components differ in size, or have more than 16 bits per sample.
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
@@ -66,11 +74,11 @@ def open(
 
 
 class PictureFile:
-    """A picture in a file, made by `open`; an array of which slices are decoded.
+    """A picture in a file, opened by `open`: an array whose slices are decoded on demand.
 
-    ``picture[y0:y1, x0:x1]`` is a region, ``picture[::4, ::4]`` a quarter of the resolution. Slicing is safe for
-    threads, so that ``dask.array.from_array(picture, chunks=...)`` works. A picture of the neural profile is decoded as
-    a whole, once for all regions that are read one after the other at the same resolution.
+    ``picture[y0:y1, x0:x1]`` decodes a region, ``picture[::4, ::4]`` a quarter of the resolution. Threads may share an
+    instance, so ``dask.array.from_array(picture, chunks=...)`` works. A picture of the neural profile is decoded as a
+    whole, and kept for further regions at the same resolution.
 
     Attributes
     ----------
@@ -79,11 +87,11 @@ class PictureFile:
     dtype : dtype
         uint8, uint16, int8 or int16.
     levels, layers : int
-        How many resolutions `reduce` can leave out, and how many quality layers there are.
+        Decomposition levels, the largest value of `reduce`; and number of quality layers.
     tile_size : (int, int)
-        Height and width of a tile, cut to the picture.
+        Height and width of a tile in pixels, at most those of the picture.
     learned : bool
-        The file has a learned transform, or is of the neural profile.
+        Whether the file has a learned transform or is of the neural profile.
     """
 
     def __init__(
@@ -99,11 +107,11 @@ class PictureFile:
         self._header = header = self._file.header
         if any(size != (1, 1) for size in header.subsampling):
             raise UnsupportedError(
-                "the components of this picture differ in size: j2klearn does not resample them"
+                "the components of this picture are subsampled, and j2klearn does not resample them"
             )
         if max(header.precisions) > 16:
             raise UnsupportedError(
-                f"the samples have {max(header.precisions)} bits, and j2klearn reads up to 16"
+                f"the samples have {max(header.precisions)} bits, and j2klearn decodes at most 16"
             )
         area, count = header.area, header.components
         self.shape: tuple[int, ...] = area.shape if count == 1 else (*area.shape, count)
@@ -137,7 +145,18 @@ class PictureFile:
         components: Sequence[int] | None = None,
         progress: Progress | None = None,
     ) -> NDArray[Any]:
-        """Decode the picture or a part of it; arguments, result and errors are those of `j2klearn.decode`."""
+        """Decode the picture or a part of it; arguments, result and errors are those of `j2klearn.decode`.
+
+        Parameters
+        ----------
+        region, reduce, layers, components, progress
+            As in `j2klearn.decode`.
+
+        Returns
+        -------
+        ndarray, shape (h, w) or (h, w, C)
+            Samples of `dtype`.
+        """
         run = self._run if progress is None else replace(self._run, progress=progress)
         return self._file.read(run, reduce=reduce, layers=layers, region=region, components=components)
 
@@ -159,18 +178,18 @@ class PictureFile:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("a picture is decoded into new memory: copy=False cannot be met")
+            raise ValueError("a picture is always decoded into new memory, so copy=False is not possible")
         return np.asarray(self.read(), dtype)
 
     def copy_to(
         self, out: Any, *, reduce: int = 0, layers: int = 0, progress: Progress | None = None
     ) -> None:
-        """Decode the picture into an array block by block, in bounded memory.
+        """Decode the picture into an array, block by block, with bounded memory.
 
         Parameters
         ----------
         out : array_like
-            Of the picture's shape at that resolution: an array in memory, a memory map, a zarr array.
+            Array to fill, of the picture's shape at that resolution: in memory, a memory map, a zarr array.
         reduce, layers : int
             As in `read`.
         progress : callable, optional
@@ -179,7 +198,7 @@ class PictureFile:
         Raises
         ------
         OptionError
-            If `out` has another shape.
+            If `out` has another shape, or `reduce` or `layers` is out of range.
         CodestreamError
             If the file is damaged.
         """
@@ -201,12 +220,12 @@ class PictureFile:
             report(done / whole.size, "decoding")
 
     def _blocks(self, reduce: int) -> Iterator[Rect]:
-        """Yield areas of the reference grid, of whole tiles where those are not too large."""
+        """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""
         header = self._header
         area, scale = header.area, 1 << reduce
-        width = _rounded(_LONGEST * scale, header.tile_size[1])
+        width = _rounded(_BLOCK_WIDTH * scale, header.tile_size[1])
         width = min(width, area.width)
-        height = _rounded(_BLOCK * scale * scale // width, header.tile_size[0])
+        height = _rounded(_BLOCK_PIXELS * scale * scale // width, header.tile_size[0])
         (top, left) = header.tile_origin
         y = top
         while y < area.y1:
@@ -219,7 +238,7 @@ class PictureFile:
             y += height
 
     def close(self) -> None:
-        """Nothing stays open between readings; a file object is its caller's to close."""
+        """Do nothing: no file stays open between reads, and a file object belongs to the caller."""
 
     def __enter__(self) -> Self:
         return self
@@ -229,5 +248,5 @@ class PictureFile:
 
 
 def _rounded(length: int, tile: int) -> int:
-    """Return about `length`: whole tiles, or where a tile is longer than that a power of two of samples."""
+    """Return `length` rounded down to whole tiles, or to a power of two if a tile is longer than `length`."""
     return length // tile * tile if tile <= length else 1 << (length.bit_length() - 1)

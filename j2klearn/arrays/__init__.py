@@ -1,12 +1,14 @@
-"""Pictures among arrays: codecs of chunks for numcodecs and for Zarr 3, and dask arrays of files.
+"""Codecs that store chunks of arrays as JPEG 2000, for numcodecs and Zarr 3, and dask arrays of picture files.
 
-Installed with ``pip install j2klearn[zarr]`` and ``j2klearn[dask]``. numcodecs and Zarr find the codecs by their entry
-points, under the name ``j2klearn``; nothing has to be imported for that.
+They need ``pip install j2klearn[zarr]`` and ``j2klearn[dask]``. numcodecs and Zarr find the codecs by their entry
+points, under the name ``j2klearn``, without an import of this package.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from ..core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .dask_array import dask_array
@@ -15,18 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["J2KLearn", "J2KLearnCodec", "dask_array"]
 
-_HOMES = {"J2KLearn": "numcodecs_codec", "J2KLearnCodec": "zarr_codec", "dask_array": "dask_array"}
+_MODULES = {"J2KLearn": "numcodecs_codec", "J2KLearnCodec": "zarr_codec", "dask_array": "dask_array"}
 
-
-def __getattr__(name: str) -> object:
-    # each needs a package of its own, and none needs those of the others
-    if name in _HOMES:
-        from importlib import import_module
-
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# each module imports an optional package that the others do not need
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

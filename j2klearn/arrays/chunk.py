@@ -1,8 +1,8 @@
-"""Chunks: an array of any number of axes as JPEG 2000 codestreams, and back.
+"""Encoding and decoding of a chunk: an array of any number of axes as JPEG 2000 codestreams.
 
-A picture with channels is a codestream of its own. Pictures without are the components of one codestream, up to 255
-of them and up to 2 ** 26 samples: they share its header, and its bytes go where they do most; no transform runs
-across them. What is beyond that is spread evenly over several codestreams.
+With a channel axis, each picture is a codestream. Without one, the pictures are the components of one codestream, up to
+255 of them and up to 2 ** 26 samples: they share a header, and the rate control distributes the bytes among them; no
+component transform is applied. Larger stacks are split evenly over several codestreams.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from .options import Options, check_dtype
 
 __all__ = ["decode_chunk", "encode_chunk"]
 
-#: Samples of pictures in one codestream: the coder's memory is a multiple of theirs.
-_MOST_SAMPLES = 1 << 26
+#: Limit of the samples in one codestream of a stack; the memory of the encoder is proportional to their number.
+_MAX_SAMPLES = 1 << 26
 
-#: Arrays have their chunks coded side by side, by the threads of Zarr, dask or whoever calls.
+#: Threads per chunk: the callers, Zarr or dask, work on several chunks at once.
 _THREADS = 1
 
 
 def encode_chunk(array: NDArray[Any], options: Options) -> bytes:
-    """Code an array.
+    """Encode an array.
 
     Parameters
     ----------
     array : ndarray
-        uint8, uint16, int8 or int16 in any byte order; two axes or more, three with channels. It may be a view of any
-        strides, and read-only.
+        Samples of dtype uint8, uint16, int8 or int16 in any byte order, with at least two axes, or three with a channel
+        axis. It may be a view with any strides, and read-only.
     options : Options
-        How to code it.
+        How to encode it.
 
     Returns
     -------
     bytes
-        See `frame`.
+        The chunk, in the format of `j2klearn.arrays.frame`.
 
     Raises
     ------
     InputError
-        If the array cannot be coded: dtype, axes, samples beyond the bit depth, emptiness.
+        If the array cannot be coded: its dtype or axes, a sample that exceeds the bit depth, or an empty array.
     OptionError
-        If its shape has no room for the options.
+        If its shape does not allow the options, for example so many decomposition levels.
     """
     options.check_array(array.shape, array.dtype)
     axes = options.axes_of(array.shape)
@@ -71,9 +71,9 @@ def encode_chunk(array: NDArray[Any], options: Options) -> bytes:
 
 
 def _codestreams(planes: int, samples: int) -> int:
-    """Return over how many codestreams planes of so many samples are spread."""
-    most = min(MAX_COMPONENTS, max(1, _MOST_SAMPLES // max(1, samples)))
-    return math.ceil(planes / most)
+    """Return the number of codestreams for a number of planes with a number of samples each."""
+    planes_per_codestream = min(MAX_COMPONENTS, max(1, _MAX_SAMPLES // max(1, samples)))
+    return math.ceil(planes / planes_per_codestream)
 
 
 def _encode(picture: NDArray[Any], options: Options, *, planes: bool) -> bytes:
@@ -84,7 +84,7 @@ def _encode(picture: NDArray[Any], options: Options, *, planes: bool) -> bytes:
     colour = colour and not planes
     bpp = options.bpp
     if bpp is not None and planes:
-        bpp *= components  # of every plane, and they are the components of one picture
+        bpp *= components  # the option is per plane, that of `encode` per picture
     coding = EncodeOptions(
         bpp=bpp,
         ratio=options.ratio,
@@ -115,25 +115,25 @@ def decode_chunk(
     Parameters
     ----------
     chunk : bytes
-        What `encode_chunk` returned.
+        A chunk that `encode_chunk` returned.
     options : Options
-        The model is looked for among the shipped ones and here; nothing else is needed of them.
+        Only their model is used: it is looked up next to the shipped ones.
     shape : sequence of int, optional
-        The shape that it has to have.
+        The expected shape.
     dtype : dtype, optional
-        The dtype that it has to have, in any byte order.
+        The expected dtype; its byte order is ignored.
 
     Returns
     -------
     ndarray
-        Of the shape, the dtype and the order of elements that were coded.
+        The array, with the shape, the dtype and the order of elements (C or Fortran) of the encoded one.
 
     Raises
     ------
     CodestreamError
-        If the chunk is damaged or cut off, or is of another shape or dtype.
+        If the chunk is damaged or truncated, or has another shape or dtype than expected.
     ModelNotFoundError
-        If it needs a model that is not installed.
+        If the chunk needs a model that is not installed.
     """
     frame, codestreams = unpack(chunk)
     _check(frame, shape, dtype)
@@ -168,7 +168,7 @@ def _check(frame: Frame, shape: Sequence[int] | None, dtype: DTypeLike | None) -
 
 
 def _components(codestreams: Sequence[bytes], frame: Frame, stacked: tuple[int, ...]) -> list[int]:
-    """Return how many components every codestream has, of which the headers have to fit the array."""
+    """Return the number of components of each codestream, after checking its header against the array."""
     headers = [read_main_header(codestream) for codestream in codestreams]
     counts = [header.components for header in headers]
     fits = counts == [stacked[3]] * stacked[0] if len(stacked) > 3 else sum(counts) == stacked[0]
@@ -177,12 +177,12 @@ def _components(codestreams: Sequence[bytes], frame: Frame, stacked: tuple[int, 
         fits = fits and header.area.shape == stacked[1:3]
         fits = fits and max(header.precisions) <= bits and set(header.signed) == {signed}
     if not fits:
-        raise CodestreamError("the codestreams of the chunk are not those of its array")
+        raise CodestreamError("the codestreams of the chunk do not match its array")
     return counts
 
 
 def _model(options: Options) -> Any:
-    """Return the model of the options; None where it is gone since they were read: the chunk may need another."""
+    """Return the model of the options, or None if it is no longer installed: the chunk may need another one."""
     transform = options.transform
     try:
         return None if transform is None else resolve(transform)

@@ -1,4 +1,4 @@
-"""A dask array of a file, in which strides are numpy's."""
+"""A dask array of a picture file, whose strides have the meaning of numpy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["TiledPicture", "dask_array"]
 
 
 class TiledPicture(Protocol):
-    """What a dask array is made of: `Jp2k`, `Jp2kr`, or what has as much."""
+    """What `dask_array` needs of a picture; `Jp2k` and `Jp2kr` have it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -31,26 +31,27 @@ class TiledPicture(Protocol):
 
 
 def dask_array(picture: TiledPicture | PictureFile, chunks: Any = None) -> da.Array:
-    """Return a dask array of a picture; parts of it are decoded as they are computed, by several threads.
+    """Return a dask array of a picture, whose chunks are decoded when they are computed, by several threads.
 
-    It is ``dask.array.from_array(picture, chunks=...)`` but for one thing: dask hands slices of its arrays on to what
-    it reads, and pictures take a stride of 2 for half the resolution. Here dask keeps them to itself.
+    It is like ``dask.array.from_array(picture, chunks=...)``, except that strides keep the meaning of numpy. dask
+    passes slices of its arrays to the picture, which would decode half the resolution for a stride of 2; here, dask
+    applies the strides itself.
 
     Parameters
     ----------
     picture : Jp2k, Jp2kr or PictureFile
         The picture.
     chunks : optional
-        Chunks as dask takes them; the tiles of the file if not given.
+        Chunks, in any form that dask accepts. Default: the tiles of the file.
 
     Returns
     -------
     dask.array.Array
-        Of the picture's shape and dtype.
+        An array of the shape and dtype of the picture.
     """
     if chunks is None:
         tile = picture.tile_size if isinstance(picture, PictureFile) else picture.tilesize
         chunks = (*tile, *picture.shape[2:])
-    # dask fuses slices into getters that it knows, and operator.getitem is not one of them
+    # dask merges slices only into getters that it recognises, and operator.getitem is not one of them
     array: da.Array = da.from_array(picture, chunks=chunks, getitem=operator.getitem)
     return array

@@ -1,12 +1,24 @@
-"""The bytes of a chunk: JPEG 2000 codestreams, and after them a footer that says what array they make.
+"""The format of a chunk: JPEG 2000 codestreams, and a footer that describes the array.
 
-A chunk begins with a codestream, and readers of JPEG 2000 stop at its end: any of them shows the (first) picture of a
-chunk. The footer tells the rest, and has a checksum, for damage inside a codestream would go unseen.
+A chunk begins with a codestream, and readers of JPEG 2000 stop at its end, so any reader shows the first picture of a
+chunk. The footer holds a checksum, since a decoder does not notice all damage inside a codestream.
 
-All numbers are big-endian, as in the codestreams: ``version`` (1 byte), ``flags`` (1; bit 0: elements are given back
-in Fortran's order), ``dtype`` (3, as numpy writes it: ``|u1``, ``<u2``), ``ndim``, ``y``, ``x``, ``channel`` (1 each;
-255 for no channel axis), ``shape`` (4 each), ``count`` of codestreams (4), their lengths (8 each), CRC-32 of all
-before it (4), bytes from ``version`` to the CRC (4), and ``J2KA``.
+The fields of the footer, in order, with their size in bytes; numbers are big-endian, as in the codestreams:
+
+========  =============  ==========================================================================
+version   1              1
+flags     1              bit 0: decode to Fortran order
+dtype     3              as numpy writes it: ``|u1``, ``<u2``
+ndim      1              number of axes
+y, x      1 each         axes of rows and of columns
+channel   1              channel axis; 255: there is none
+shape     4 per axis     shape of the array
+count     4              number of codestreams
+lengths   8 each         bytes of each codestream
+CRC-32    4              of all bytes of the chunk before this field
+size      4              bytes of the footer from ``version`` to ``lengths``
+magic     4              ``J2KA``
+========  =============  ==========================================================================
 """
 
 from __future__ import annotations
@@ -38,16 +50,16 @@ _DAMAGED = "the chunk is damaged"
 
 @dataclass(frozen=True)
 class Frame:
-    """What the footer of a chunk says.
+    """The array that the footer of a chunk describes.
 
     Attributes
     ----------
     shape : tuple of int
-        Shape of the array.
+        Shape of the array, each side less than 2 ** 32.
     dtype : dtype
-        Its dtype, in the byte order that it had.
+        Its dtype, with its byte order.
     fortran : bool
-        Its elements lay in Fortran's order.
+        Whether its elements were in Fortran order.
     axes : Axes
         The roles of its axes.
     """
@@ -59,7 +71,7 @@ class Frame:
 
 
 def pack(frame: Frame, codestreams: Sequence[bytes]) -> bytes:
-    """Return the bytes of a chunk."""
+    """Return the chunk of an array and of the codestreams of its pictures."""
     axes = frame.axes
     channel = _NO_CHANNEL if axes.channel is None else axes.channel
     footer = b"".join(
@@ -82,21 +94,21 @@ def pack(frame: Frame, codestreams: Sequence[bytes]) -> bytes:
 
 
 def unpack(chunk: bytes) -> tuple[Frame, list[bytes]]:
-    """Return what a chunk says of itself, and its codestreams.
+    """Return the description of the array of a chunk, and its codestreams.
 
     Raises
     ------
     CodestreamError
-        If it is no chunk of this codec, or damaged, or cut off.
+        If the chunk was not written by this codec, or is damaged or truncated.
     UnsupportedError
-        If it was written by a later version.
+        If the chunk was written by a later version.
     """
     end = len(chunk) - _TAIL.size
     if end < 0 or chunk[-len(_MAGIC) :] != _MAGIC:
         raise CodestreamError("the chunk is cut off, or was not written by this codec")
     checksum, size, _ = _TAIL.unpack_from(chunk, end)
     if zlib.crc32(memoryview(chunk)[:end]) != checksum:
-        raise CodestreamError(f"{_DAMAGED}: its bytes do not have its checksum")
+        raise CodestreamError(f"{_DAMAGED}: its checksum is wrong")
     start = end - size
     if start < 0:
         raise CodestreamError(_DAMAGED)
@@ -117,14 +129,14 @@ def _read(chunk: bytes, start: int, end: int) -> tuple[Frame, list[bytes]]:
     (count,) = struct.unpack_from(">I", chunk, at + 4 * ndim)
     at += 4 * ndim + 4
     if at + 8 * count != end:
-        raise ValueError("the footer has another size")
+        raise ValueError("the size of the footer is wrong")
     lengths = struct.unpack_from(f">{count}Q", chunk, at)
     edges = [0, *np.cumsum(lengths, dtype=object)]
     if edges[-1] != start or not math.prod(shape):
-        raise ValueError("the codestreams have another size")
+        raise ValueError("the size of the codestreams is wrong")
     axes = Axes.of(ndim, (y, x), None if channel == _NO_CHANNEL else channel)
     dtype = np.dtype(name.decode("ascii"))
     if dtype.kind not in "iu" or dtype.itemsize > 2:
-        raise ValueError("there is no such dtype")
+        raise ValueError("the dtype is not supported")
     codestreams = [chunk[first:last] for first, last in itertools.pairwise(edges)]
     return Frame(shape, dtype, bool(flags & _FORTRAN), axes), codestreams

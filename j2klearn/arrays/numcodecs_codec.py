@@ -1,4 +1,4 @@
-"""The codec of numcodecs, for Zarr 2 and whatever else takes such codecs."""
+"""The codec for numcodecs, which Zarr 2 and other libraries use."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["J2KLearn"]
 class J2KLearn(Options, Codec):
     """JPEG 2000 as a codec of numcodecs; the options are those of `Options`.
 
-    Its id is ``j2klearn``. What it decodes has the shape, the dtype, and the order of elements (C or Fortran) of what
-    was encoded. It has no state: threads may share it.
+    Its id is ``j2klearn``. The decoded array has the shape, the dtype and the order of elements (C or Fortran) of the
+    encoded one. A codec has no state, so threads may share it.
 
     Examples
     --------
@@ -31,19 +31,24 @@ class J2KLearn(Options, Codec):
     codec_id = "j2klearn"
 
     def encode(self, buf: Any) -> bytes:
-        """Code an array.
+        """Encode an array.
 
         Parameters
         ----------
         buf : ndarray, or another buffer with a shape
-            uint8, uint16, int8 or int16; two axes or more, three with channels.
+            Samples of dtype uint8, uint16, int8 or int16, with at least two axes, or three with a channel axis.
+
+        Returns
+        -------
+        bytes
+            The chunk, in the format of `j2klearn.arrays.frame`.
 
         Raises
         ------
         InputError
-            If it cannot be coded: dtype, axes, samples beyond the bit depth, emptiness.
+            If the array cannot be coded: its dtype or axes, a sample that exceeds the bit depth, or an empty array.
         OptionError
-            If its shape has no room for the options.
+            If its shape does not allow the options, for example so many decomposition levels.
         """
         return encode_chunk(ensure_ndarray(buf), self)
 
@@ -53,30 +58,30 @@ class J2KLearn(Options, Codec):
         Parameters
         ----------
         buf : buffer
-            What `encode` returned.
+            A chunk that `encode` returned.
         out : buffer, optional
-            Where to put the samples; it has the size of the array in bytes.
+            Buffer to write the samples to, of the size of the array in bytes.
 
         Returns
         -------
         ndarray
-            The array; `out` if it was given.
+            The array, or `out` if it was given.
 
         Raises
         ------
         CodestreamError
-            If the chunk is damaged or cut off.
+            If the chunk is damaged or truncated.
         ModelNotFoundError
-            If it needs a model that is not installed.
+            If the chunk needs a model that is not installed.
         InputError
-            If `out` has another size, or cannot be written to.
+            If `out` has another size, or is read-only.
         """
         array = decode_chunk(ensure_bytes(buf), self)
         if out is None:
             return array
         target = ensure_ndarray(out)
         if target.nbytes != array.nbytes or not target.flags.writeable:
-            raise InputError(f"out has to be a buffer of {array.nbytes} bytes that can be written to")
+            raise InputError(f"out has to be a buffer of {array.nbytes} bytes that is not read-only")
         return ndarray_copy(array, out)
 
     def get_config(self) -> dict[str, Any]:
@@ -84,5 +89,11 @@ class J2KLearn(Options, Codec):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the codec of a configuration, with or without its ``id``; see `Options.from_configuration`."""
+        """Return the codec of a configuration, with or without its ``id``.
+
+        Raises
+        ------
+        OptionError, ModelError
+            See `Options.from_configuration`.
+        """
         return cls.from_configuration({name: value for name, value in config.items() if name != "id"})

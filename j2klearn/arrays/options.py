@@ -1,4 +1,4 @@
-"""The options of the codecs of chunks, checked, and their JSON."""
+"""The checked options of the chunk codecs, and their JSON form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DTYPES = ("u1", "u2", "i1", "i2")
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """Return the dtype of an array, in any byte order; raise `InputError` where it cannot be coded."""
+    """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8 or int16."""
     found = np.dtype(dtype)
     if found.kind + str(found.itemsize) not in _DTYPES:
         raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, not {found}")
@@ -36,48 +36,50 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 @functools.lru_cache(maxsize=8)
-def _from_text(weights: str) -> Model:
+def _from_base64(weights: str) -> Model:
     try:
         data = base64.b64decode(weights, validate=True)
     except ValueError:
-        raise OptionError("weights are a model file in base64") from None
+        raise OptionError("weights has to be a model file in base64") from None
     return Model.from_bytes(data)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How chunks are coded; without loss if nothing is asked for.
+    """How to encode chunks. The default is lossless coding.
 
     Parameters
     ----------
     lossless : bool, optional
-        Code without loss, with the 5/3. If not given it is so unless `ratio`, `bpp` or `psnr` is.
+        Lossless coding with the 5/3 wavelet. Default: yes unless `ratio`, `bpp` or `psnr` is given.
     ratio : float, optional
-        Size of the samples over that of the codestreams; 20 with ``lossless=False`` alone.
+        Size of the samples over the size of the codestreams. Default: 20, if ``lossless=False`` is given without a
+        target.
     bpp : float, optional
-        Bits per pixel of every picture in the chunk.
+        Bits per pixel of each picture in the chunk.
     psnr : float, optional
-        PSNR in dB of the pictures, with the largest sample of `bit_depth` bits as the peak.
+        PSNR of the pictures in dB; the peak is the largest value of `bit_depth` bits.
     model : str or Path, optional
-        The learned transform of lossy chunks: the name of a shipped model or the path of a model file; if not given
-        (``"auto"``) the default model. None is the 9/7.
+        The learned transform for lossy chunks: the name of a shipped model or the path of a model file. ``"auto"`` is
+        the default model, None the 9/7 wavelet.
     embed_model : bool
-        Put the weights into the array's metadata (some 370 KB, once), so that it can be read and written where the
-        model is not installed.
+        Store the weights in the metadata of the array (about 370 KB, once), so that it can be read and written where
+        the model is not installed.
     levels : int, optional
-        Decomposition levels; five, or what fits, if not given.
+        Decomposition levels, 0 to 14. Default: five, or the largest number that fits.
     bit_depth : int, optional
-        Bits in use of the samples; all those of the dtype if not given.
+        Significant bits per sample, 1 to 16. Default: the width of the dtype.
     component_transform : bool, optional
-        The first three channels are RGB and go through a colour transform; so it is with 3 or 4 channels, if not given.
+        Whether the first three channels are RGB and go through the component transform. Default: yes if there are 3 or
+        4 channels.
     axes : (int, int), optional
-        The axes of rows and columns, negative ones counting from the end; the last two beside `channel_axis`, if not
-        given.
+        The axes of rows and of columns; negative numbers count from the last axis. Default: the last two axes other
+        than `channel_axis`.
     channel_axis : int, optional
-        The axis of colours or bands of a picture, -1 for arrays (..., H, W, C). If not given there is none: an array
-        (H, W, 3) is then a stack of H pictures.
+        The axis of colours or bands of a picture: -1 for arrays (..., H, W, C). Default: there is none, so an array
+        (H, W, 3) is a stack of H pictures.
     weights : str, optional
-        The model file, in base64, as `embed_model` put it into metadata; `model` is then its name and nothing more.
+        The model file in base64, as `embed_model` stores it in metadata. `model` is then only its name.
 
     Raises
     ------
@@ -113,10 +115,10 @@ class Options:
         if self.axes is not None:
             self._set_axes(self.axes)
         if self.component_transform and self.channel_axis is None:
-            raise OptionError("component_transform needs channel_axis: it is for the colours of a picture")
+            raise OptionError("component_transform needs channel_axis, which holds the colours of a picture")
 
     def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # the instance is frozen, and it is not there yet
+        object.__setattr__(self, name, value)  # the instance is frozen, and still being made
 
     def _set_rate(self) -> None:
         given = [name for name in ("ratio", "bpp", "psnr") if getattr(self, name) is not None]
@@ -134,7 +136,7 @@ class Options:
 
     def _set_model(self) -> None:
         if not isinstance(self.model, (str, Path, type(None))):
-            raise OptionError(f"model is a name or a path, which metadata can hold, not {self.model!r}")
+            raise OptionError(f"model is a name or a path, since metadata stores it, not {self.model!r}")
         if self.model == "auto":
             self._set("model", None if self.lossless else DEFAULT_MODEL)
         elif isinstance(self.model, Path):
@@ -148,13 +150,13 @@ class Options:
                 self._set("weights", base64.b64encode(found.to_bytes()).decode("ascii"))
             return
         if not isinstance(self.weights, str) or not self.embed_model:
-            raise OptionError("weights are a model file in base64, and go with embed_model")
-        EncodeOptions(model=_from_text(self.weights), lossless=lossless, embed_model=True).transform()
+            raise OptionError("weights is a model file in base64, and has to go with embed_model")
+        EncodeOptions(model=_from_base64(self.weights), lossless=lossless, embed_model=True).transform()
 
     @property
     def transform(self) -> str | Path | Model | None:
-        """The learned transform: its weights where they are here, else its name or path; None for the 9/7 or 5/3."""
-        return self.model if self.weights is None else _from_text(self.weights)
+        """The learned transform: the model of `weights` if given, else its name or path; None for the 9/7 or 5/3."""
+        return self.model if self.weights is None else _from_base64(self.weights)
 
     def _check_integer(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
@@ -174,7 +176,7 @@ class Options:
     # JSON
 
     def configuration(self) -> dict[str, Any]:
-        """Return the options as JSON, those that were left to their defaults as what they became."""
+        """Return the options as JSON values; defaults that depend on other options are replaced by their values."""
         found: dict[str, Any] = {"lossless": self.lossless}
         if not self.lossless:
             found["model"] = self.model
@@ -186,25 +188,27 @@ class Options:
 
     @classmethod
     def from_configuration(cls, configuration: Mapping[str, Any]) -> Self:
-        """Return the options of some JSON.
+        """Return the options that `configuration` returned.
 
         Raises
         ------
         OptionError
-            If it is no object, names an option that there is not, or one is out of range.
+            If the configuration is not an object, has an unknown option, or an option is out of range.
+        ModelError
+            If the model is not installed, or its file is damaged.
         """
         if not isinstance(configuration, Mapping):
             raise OptionError(f"the configuration of the codec is an object, not {configuration!r}")
-        known = [option.name for option in dataclasses.fields(Options)]
-        unknown = [str(name) for name in configuration if name not in known]
+        names = [option.name for option in dataclasses.fields(Options)]
+        unknown = [str(name) for name in configuration if name not in names]
         if unknown:
-            raise OptionError(f"the codec has no option {unknown[0]!r}: it has {', '.join(known)}")
+            raise OptionError(f"the codec has no option {unknown[0]!r}: it has {', '.join(names)}")
         return cls(**configuration)
 
-    # What they say of an array
+    # Checks against the shape and dtype of an array
 
     def axes_of(self, shape: Sequence[int]) -> Axes:
-        """Return the roles of the axes of chunks.
+        """Return the roles of the axes of chunks of a shape.
 
         Raises
         ------
@@ -220,13 +224,13 @@ class Options:
         area = Rect(0, 0, shape[axes.y], shape[axes.x])
         if self.levels and not levels_fit(area, (0, 0), None, self.levels, reversible=bool(self.lossless)):
             raise OptionError(
-                f"pictures of {area.height} x {area.width} have no room for {self.levels} levels"
+                f"pictures of {area.height} x {area.width} are too small for {self.levels} levels"
             )
         return axes
 
     def check_array(self, shape: Sequence[int], dtype: DTypeLike) -> None:
-        """Raise `InputError` or `OptionError` where chunks of this shape and dtype cannot be coded."""
+        """Raise `InputError` or `OptionError` if chunks of this shape and dtype cannot be coded."""
         widest = 8 * check_dtype(dtype).itemsize
         if self.bit_depth is not None and self.bit_depth > widest:
-            raise OptionError(f"bit_depth={self.bit_depth} does not fit samples of {widest} bits")
+            raise OptionError(f"bit_depth={self.bit_depth} is more than the {widest} bits of the dtype")
         self.axes_of(shape)

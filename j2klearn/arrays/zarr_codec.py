@@ -1,4 +1,4 @@
-"""The codec of Zarr 3."""
+"""The codec for Zarr 3."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _NAME = "j2klearn"
 class J2KLearnCodec(Options, ArrayBytesCodec):
     """JPEG 2000 as the ``serializer`` of a Zarr 3 array; the options are those of `Options`.
 
-    Its name in the metadata is ``j2klearn``. Chunks are coded whole, those at the edges as Zarr pads them; compressors
-    after it gain nothing. Shape and dtype of the chunks are checked as the array is made, and what is read is held
-    against them. It has no state: threads may share it.
+    Its name in the metadata is ``j2klearn``. Each chunk is coded as a whole, at the edges with the padding of Zarr.
+    Further compressors gain nothing. Shape and dtype of the chunks are checked when the array is created, and each
+    chunk that is read is checked against them. A codec has no state, so threads may share it.
 
     Examples
     --------
@@ -48,12 +48,12 @@ class J2KLearnCodec(Options, ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Return the codec of its JSON in an array's metadata.
+        """Return the codec of its entry in the metadata of an array.
 
         Raises
         ------
         OptionError
-            If an option is out of range, or there is no such option.
+            If the entry is of another codec, or an option is unknown or out of range.
         ModelError
             If the model is not installed, or its file is damaged.
         """
@@ -65,18 +65,18 @@ class J2KLearnCodec(Options, ArrayBytesCodec):
         return {"name": _NAME, "configuration": self.configuration()}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
-        """Raise `InputError` or `OptionError` where an array cannot be coded with these options."""
-        # chunks that differ in size have no one shape
+        """Raise `InputError` or `OptionError` if an array cannot be coded with these options."""
+        # a grid of chunks that differ in size has no chunk_shape
         self.check_array(getattr(chunk_grid, "chunk_shape", shape), _numpy(dtype))
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> Self:
-        # within a shard there is no call of `validate`; the shape is the array's or a chunk's
+        # inside a shard Zarr does not call `validate`; the shape is that of the array or of a chunk
         check_dtype(_numpy(array_spec.dtype))
         Axes.of(len(array_spec.shape), self.axes, self.channel_axis)
         return self
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """Raise NotImplementedError, by which Zarr knows that the size of chunks varies."""
+        """Raise `NotImplementedError`, which tells Zarr that the size of encoded chunks varies."""
         raise NotImplementedError
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
@@ -88,12 +88,12 @@ class J2KLearnCodec(Options, ArrayBytesCodec):
         dtype = _numpy(chunk_spec.dtype)
         chunk = chunk_data.to_bytes()
         array = await asyncio.to_thread(decode_chunk, chunk, self, shape=chunk_spec.shape, dtype=dtype)
-        # ndarrays are what Zarr's protocol describes, though not to the letter
+        # ndarray meets the protocol of Zarr, but not its annotations
         samples: Any = array.astype(dtype, copy=False)
         return chunk_spec.prototype.nd_buffer.from_ndarray_like(samples)
 
 
 def _numpy(dtype: Any) -> np.dtype[Any]:
-    """Return the numpy dtype of what Zarr hands in: its own kind of dtype since 3.1, numpy's before."""
+    """Return the numpy dtype of a dtype of Zarr 3.1 and later, or of numpy, which earlier versions pass."""
     native: np.dtype[Any] = np.dtype(dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else dtype)
     return native

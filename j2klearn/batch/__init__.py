@@ -1,8 +1,8 @@
-"""Coding collections: a folder or a list of pictures, by processes of this machine or on a Dask cluster.
+"""Encoding of collections: a folder or a list of pictures, by processes on this machine or a Dask cluster.
 
-`jobs` says what becomes of what, `journal` what has been done, `work` does one picture, `pool` and `cluster` have many
-of them done, and `run` puts these together for `encode_batch` and for `command`. None of them imports PyTorch or Dask
-before there is work for it.
+`jobs` finds the pictures and names their files, `journal` records the files written, `work` encodes one picture, `pool`
+and `cluster` distribute the work, and `run` combines them in `encode_batch`. None of the modules imports PyTorch or
+Dask before it is needed.
 """
 
 from __future__ import annotations

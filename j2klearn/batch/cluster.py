@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster."""
+"""Encoding by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -29,42 +29,43 @@ __all__ = ["code_there"]
 
 T = TypeVar("T")
 
-#: Seconds after which a scheduler that does not answer is given up.
-_ANSWER = 10.0
+#: Seconds to wait for an answer of the scheduler.
+_ANSWER_TIMEOUT = 10.0
 
-#: Seconds after which a cluster without any worker is given up.
-_WORKERS = 30.0
+#: Seconds to wait for a worker while the cluster has none.
+_WORKERS_TIMEOUT = 30.0
 
-#: Seconds between two looks at which workers there are.
-_LOOK = 2.0
+#: Seconds between two requests for the list of workers.
+_POLL_INTERVAL = 2.0
 
-#: Jobs in the scheduler's hands for each thread of a worker, so that none waits for the next.
-_AHEAD = 2
+#: Jobs submitted to the scheduler per thread of a worker, so that no thread waits for its next job.
+_JOBS_PER_THREAD = 2
 
+#: Name of the file by which workers recognise the target folder.
 _SEAL = ".encode-batch-*.seal"
 
 
-def _sees(seal: Path) -> bool:
-    """Tell whether this process sees the folder that the run writes into, and not another one of the same name."""
+def _shares_folder(seal: Path) -> bool:
+    """Return whether the folder of the seal is that of the run, and not another one of the same name."""
     try:
         return seal.read_text() == seal.name
     except OSError:
         return False
 
 
-def _look_around(seal: Path, source: str) -> dict[str, Any]:
-    """Tell what a worker has and sees."""
+def _probe_worker(seal: Path, source: str) -> dict[str, Any]:
+    """Return, on a worker, its version of j2klearn and which files it can access."""
     return {
         "version": __version__,
-        "target": _sees(seal),
+        "target": _shares_folder(seal),
         "writes": os.access(seal.parent, os.W_OK),
         "source": os.access(source, os.R_OK),
     }
 
 
 def _code_there(job: Job, options: EncodeOptions, seal: Path) -> Outcome:
-    """Code one picture on a worker, unless what it writes would be lost there."""
-    if not _sees(seal):  # a worker that has come later has not been looked at
+    """Encode one picture on a worker, or return a `ClusterError` if its target folder is not that of the run."""
+    if not _shares_folder(seal):  # a worker that joined later was not probed
         return Outcome(job, ClusterError(f"a worker does not see {seal.parent}: {_SHARED}"))
     use_one_thread()
     return code_picture(job, options)
@@ -75,7 +76,7 @@ _SHARED = "all workers need a file system that they share with this machine, at 
 
 @contextlib.contextmanager
 def _sealed(folder: Path) -> Iterator[Path]:
-    """Put a file of a unique name into the folder as long as the run lasts, by which workers recognise it."""
+    """Keep a file with a unique name in the folder during the run, by which workers recognise the folder."""
     for left_over in folder.glob(_SEAL):
         left_over.unlink(missing_ok=True)
     seal = folder / _SEAL.replace("*", uuid.uuid4().hex)
@@ -89,8 +90,8 @@ def _sealed(folder: Path) -> Iterator[Path]:
         seal.unlink(missing_ok=True)
 
 
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what a call returns, or raise `TimeoutError` if it takes too long; Dask's own calls may wait for ever."""
+def _with_timeout(seconds: float, call: Callable[[], T]) -> T:
+    """Return what a call returns; raise `TimeoutError` if it takes longer, since calls of Dask may block for ever."""
     answer: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -110,12 +111,12 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
 
 
 async def _identity(address: str) -> str:
-    """Return what kind of server there is."""
+    """Return the type of the Dask server at an address, ``"Scheduler"`` for example."""
     from distributed import Security, rpc
 
     arguments = Security().get_connection_args("client")
-    async with rpc(address, timeout=_ANSWER, connection_args=arguments) as server:
-        return str((await asyncio.wait_for(server.identity(), _ANSWER))["type"])
+    async with rpc(address, timeout=_ANSWER_TIMEOUT, connection_args=arguments) as server:
+        return str((await asyncio.wait_for(server.identity(), _ANSWER_TIMEOUT))["type"])
 
 
 @contextlib.contextmanager
@@ -126,32 +127,36 @@ def _connected(address: str) -> Iterator[Client]:
         raise OptionError(f"a cluster needs {error.name}: pip install 'j2klearn[cluster]'") from None
     log = logging.getLogger("distributed.client")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # what it has to say is said by errors
+    log.setLevel(logging.CRITICAL)  # this module raises errors instead
     try:
-        # A client would wait for ever for a server that takes the connection and says nothing.
-        kind = _within(2 * _ANSWER, lambda: asyncio.run(_identity(address)))
+        # A client would wait for ever for a server that accepts the connection but does not answer.
+        kind = _with_timeout(2 * _ANSWER_TIMEOUT, lambda: asyncio.run(_identity(address)))
         if kind != "Scheduler":
-            raise OptionError(f"there is a {kind} at {address}, and not a Dask scheduler")
-        client = Client(address, timeout=_ANSWER, set_as_default=False)
+            raise OptionError(f"there is a {kind} at {address}, not a Dask scheduler")
+        client = Client(address, timeout=_ANSWER_TIMEOUT, set_as_default=False)
     except (OSError, EOFError):
-        raise ClusterError(f"no Dask scheduler answers at {address} within {_ANSWER:g} s") from None
+        raise ClusterError(f"no Dask scheduler answers at {address} within {_ANSWER_TIMEOUT:g} s") from None
     except OptionError:
         raise
     except ImportError as error:
-        raise ClusterError(f"Dask is of another version at {address}: {error}") from None
+        raise ClusterError(
+            f"the scheduler at {address} runs an incompatible version of Dask: {error}"
+        ) from None
     except (ValueError, TypeError) as error:
         raise OptionError(f"{address!r} is not an address like tcp://host:8786: {error}") from None
     try:
         yield client
     finally:
-        with contextlib.suppress(Exception):  # what has gone wrong is on its way to the caller
-            _within(_ANSWER, lambda: client.close(timeout=_LOOK))
+        with contextlib.suppress(Exception):  # the caller gets the error that ended the run
+            _with_timeout(_ANSWER_TIMEOUT, lambda: client.close(timeout=_POLL_INTERVAL))
         log.setLevel(level)
 
 
 def _wait_for_workers(client: Client, address: str) -> None:
     try:
-        _within(_WORKERS + _ANSWER, lambda: client.wait_for_workers(1, timeout=_WORKERS))
+        _with_timeout(
+            _WORKERS_TIMEOUT + _ANSWER_TIMEOUT, lambda: client.wait_for_workers(1, timeout=_WORKERS_TIMEOUT)
+        )
     except TimeoutError:
         raise ClusterError(
             f"the Dask scheduler at {address} has no workers: start some with 'dask worker {address} --nthreads 1'"
@@ -159,11 +164,21 @@ def _wait_for_workers(client: Client, address: str) -> None:
 
 
 def _check_workers(client: Client, seal: Path, source: str) -> None:
-    """Raise an error if a worker cannot do the work."""
+    """Check that every worker can encode.
+
+    Raises
+    ------
+    ClusterError
+        If a worker does not answer, has another version of j2klearn, or cannot access the files.
+    """
     try:
-        answers = _within(_WORKERS, lambda: client.run(_look_around, seal, source, on_error="return"))
+        answers = _with_timeout(
+            _WORKERS_TIMEOUT, lambda: client.run(_probe_worker, seal, source, on_error="return")
+        )
     except TimeoutError:
-        raise ClusterError(f"not all workers of the Dask cluster answer within {_WORKERS:g} s") from None
+        raise ClusterError(
+            f"not all workers of the Dask cluster answer within {_WORKERS_TIMEOUT:g} s"
+        ) from None
     for worker, seen in answers.items():
         if not isinstance(seen, dict):
             raise ClusterError(
@@ -171,7 +186,8 @@ def _check_workers(client: Client, seal: Path, source: str) -> None:
             )
         if seen["version"] != __version__:
             raise ClusterError(
-                f"the worker at {worker} has j2klearn {seen['version']}, and this is {__version__}: install one version"
+                f"the worker at {worker} has j2klearn {seen['version']}, and this machine has {__version__}: install "
+                "the same version on both"
             )
         if not seen["target"]:
             raise ClusterError(f"the worker at {worker} does not see {seal.parent}: {_SHARED}")
@@ -182,18 +198,18 @@ def _check_workers(client: Client, seal: Path, source: str) -> None:
 
 
 class _Window:
-    """The jobs that are in the scheduler's hands: enough for its workers, and never all.
+    """The jobs that are submitted to the scheduler: enough to keep its workers busy, but never all jobs.
 
     Parameters
     ----------
     client : Client
         Connection to the scheduler.
     address : str
-        What to call it.
+        Address of the scheduler, for messages.
     options : EncodeOptions
-        How pictures are coded.
+        How to encode the pictures.
     seal : Path
-        As for `_sees`.
+        The file made by `_sealed`.
     """
 
     def __init__(self, client: Client, address: str, options: EncodeOptions, seal: Path) -> None:
@@ -201,33 +217,33 @@ class _Window:
         self._options, self._seal = options, seal
         self._finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
         self._count = itertools.count()
-        self._looked = self._manned = time.monotonic()
-        self._room = 1
+        self._polled = self._had_workers = time.monotonic()
+        self._capacity = 1
         self.jobs: dict[str, tuple[Job, Future[Outcome]]] = {}
-        self._look()
+        self._poll()
 
     def fill(self, jobs: Iterator[Job]) -> None:
-        """Hand over as many jobs as there is room for."""
-        if time.monotonic() - self._looked > _LOOK:
-            self._look()
-        for job in itertools.islice(jobs, max(0, self._room - len(self.jobs))):
-            # A key of its own: a task that is moved to another worker keeps it, and no result of another run has it.
+        """Submit jobs up to the capacity of the cluster."""
+        if time.monotonic() - self._polled > _POLL_INTERVAL:
+            self._poll()
+        for job in itertools.islice(jobs, max(0, self._capacity - len(self.jobs))):
+            # Unique among all runs, and kept by a task that moves to another worker.
             key = f"j2klearn{self._seal.stem}-{next(self._count)}"
             future = self._client.submit(_code_there, job, self._options, self._seal, key=key, pure=False)
             self.jobs[key] = job, future
             future.add_done_callback(self._finished.put)
 
     def next(self) -> Outcome | None:
-        """Wait a little while for an outcome."""
+        """Return the next outcome; None if none arrives within `_POLL_INTERVAL`."""
         try:
-            future = self._finished.get(timeout=_LOOK)
+            future = self._finished.get(timeout=_POLL_INTERVAL)
         except queue.Empty:
             return None
         key = str(future.key)
         job, _ = self.jobs[key]
         outcome = self._outcome(job, future)
         if outcome is not None:
-            # with the last reference to the future, the scheduler forgets the result
+            # the scheduler frees the result with the last reference to its future
             del self.jobs[key]
         return outcome
 
@@ -235,68 +251,75 @@ class _Window:
         from distributed import CancelledError, KilledWorker
 
         try:
-            return future.result(timeout=_LOOK)
+            return future.result(timeout=_POLL_INTERVAL)
         except TimeoutError:
-            # its worker was lost with the result, and another one is doing it again
+            # the worker was lost with the result, and another one repeats the job
             future.add_done_callback(self._finished.put)
             return None
         except CancelledError:
             raise ClusterError(
-                f"the connection to the Dask scheduler at {self._address} is lost, or its tasks were cancelled"
+                f"the connection to the Dask scheduler at {self._address} was lost, or its tasks were cancelled"
             ) from None
         except KilledWorker:
-            return Outcome(job, J2KError("worker after worker was lost on it, for want of memory perhaps"))
-        except Exception as error:  # of Dask: code_picture raises none
-            return Outcome(job, J2KError(f"Dask could not do it: {error}"))
+            return Outcome(
+                job, J2KError("several workers died while they encoded it, perhaps because memory ran out")
+            )
+        except Exception as error:  # raised by Dask: code_picture raises no error
+            return Outcome(job, J2KError(f"Dask could not run the job: {error}"))
 
-    def _look(self) -> None:
-        """See which workers there are."""
-        self._looked = time.monotonic()
+    def _poll(self) -> None:
+        """Update the capacity from the number of workers.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler does not answer, or has had no workers for `_WORKERS_TIMEOUT`.
+        """
+        self._polled = time.monotonic()
         try:
-            threads = sum(_within(_ANSWER, self._client.nthreads).values())
+            threads = sum(_with_timeout(_ANSWER_TIMEOUT, self._client.nthreads).values())
         except (OSError, RuntimeError):  # RuntimeError: the client has closed itself
-            raise ClusterError(f"the Dask scheduler at {self._address} does not answer any more") from None
+            raise ClusterError(f"the Dask scheduler at {self._address} no longer answers") from None
         if threads:
-            self._manned = self._looked
-        elif self._looked - self._manned > _WORKERS:
+            self._had_workers = self._polled
+        elif self._polled - self._had_workers > _WORKERS_TIMEOUT:
             raise ClusterError(f"the Dask scheduler at {self._address} has lost all its workers")
-        self._room = max(1, _AHEAD * threads)
+        self._capacity = max(1, _JOBS_PER_THREAD * threads)
 
     def drop(self) -> None:
-        """Take back what has not been begun."""
+        """Cancel all submitted jobs."""
         if self.jobs:
             futures = [future for _, future in self.jobs.values()]
-            with contextlib.suppress(Exception):  # what has gone wrong is on its way to the caller
-                _within(_ANSWER, lambda: self._client.cancel(futures, force=True))
+            with contextlib.suppress(Exception):  # the caller gets the error that ended the run
+                _with_timeout(_ANSWER_TIMEOUT, lambda: self._client.cancel(futures, force=True))
 
 
 def code_there(
     jobs: Iterator[Job], options: EncodeOptions, address: str, folder: Path
 ) -> Generator[Outcome, None, None]:
-    """Yield what comes of jobs, in the order in which they end.
+    """Encode pictures on a cluster; yield the outcomes in the order in which the jobs end.
 
-    A worker that is lost does not matter as long as others are left: Dask gives its tasks to them. A picture may then
-    be coded by two workers, and its file be put into its place twice, whole each time and the same; its outcome comes
-    once.
+    If a worker is lost, Dask gives its jobs to the others. Two workers may then encode the same picture and write the
+    same file; each write is atomic, and the outcome is yielded once.
 
     Parameters
     ----------
     jobs : iterator of Job
-        Read as far ahead as the cluster has room for.
+        Jobs, read no further ahead than the cluster has capacity for.
     options : EncodeOptions
-        How pictures are coded.
+        How to encode the pictures.
     address : str
-        Address of the scheduler.
+        Address of the scheduler, ``tcp://host:8786`` for example.
     folder : Path
-        Where all targets are.
+        Folder of all targets.
 
     Raises
     ------
     OptionError
-        If the address is not one, or Dask is not installed.
+        If the address is invalid or not that of a scheduler, or if Dask is not installed.
     ClusterError
-        If the scheduler does not answer or goes away, if there are no workers, or if they do not have this version of
-        j2klearn or do not see the files.
+        If the scheduler does not answer or is lost, if it has no workers, or if a worker has another version of
+        j2klearn or cannot access the files.
     """
     first = next(jobs, None)
     if first is None:

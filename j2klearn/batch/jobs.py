@@ -1,4 +1,4 @@
-"""What becomes of what: pictures of a folder or a list, and the files that they are coded into."""
+"""The jobs of a collection: the pictures of a folder or a list, and the JP2 files to write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A picture, and the file that it is coded into: absolute paths, as strings, for there may be very many."""
+    """A picture to encode, and the JP2 file to write.
+
+    Attributes
+    ----------
+    source, target : str
+        Absolute paths. They are strings, which take less memory than `Path`: a collection may have millions.
+    """
 
     source: str
     target: str
@@ -26,23 +32,30 @@ class Job:
 
 @dataclass
 class Collection:
-    """The jobs of a collection, and the folders in it that cannot be listed."""
+    """The jobs of a collection, and a failure for each folder that cannot be listed."""
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
 def read_list(data: bytes, name: str) -> list[str]:
-    """Return the paths of a list, one a line.
+    """Return the paths in a text with one path per line; empty lines are skipped.
+
+    Parameters
+    ----------
+    data : bytes
+        The text, in the encoding of the file system.
+    name : str
+        What to call the text in messages.
 
     Raises
     ------
     InputError
-        If it is no text.
+        If the data is not text.
     """
     if b"\0" in data:
-        raise InputError(f"{name} is neither a folder nor a text file of paths, one a line")
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")  # some editors begin a text with a mark
+        raise InputError(f"{name} is neither a folder nor a text file with one path per line")
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")  # the byte-order mark of UTF-8
     return [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
 
 
@@ -58,7 +71,7 @@ def _listed(source: Path) -> list[str]:
 
 
 def _names(paths: Iterable[str | os.PathLike[str]], root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the paths of a list, and what they are called: with their folders below `root`, else by name alone."""
+    """Yield each path of a list, and its path relative to `root`, or only its name if it is not below `root`."""
     for path in paths:
         source = Path(os.path.abspath(path))
         inside = root in source.parents
@@ -72,31 +85,32 @@ def find_jobs(
     root: str | os.PathLike[str] | None = None,
     keep_suffix: bool = False,
 ) -> Collection:
-    """Return what there is to do, whether it has been done or not.
+    """Return the jobs of a collection, including those whose file exists already.
 
     Parameters
     ----------
     sources : path, or iterable of paths
         A folder, a text file of paths, or the paths themselves.
     target : path
-        Folder for the files.
+        Folder for the JP2 files.
     root : path, optional
-        Pictures of a list keep the folders that they have below this one; below the current folder if not given.
+        Folder below which pictures of a list keep their subfolders. Default: the current folder.
     keep_suffix : bool
-        Call files ``photo.tif.jp2``, not ``photo.jp2``.
+        Name files ``photo.tif.jp2`` rather than ``photo.jp2``.
 
     Raises
     ------
     InputError
         If there is no such folder or list.
     OptionError
-        If there are no pictures, or if two would become one file, or one the place of another.
+        If there are no pictures, if two pictures would be written to the same file, or if a file would replace one of
+        the pictures.
     """
     found = Collection()
     named: Iterable[tuple[str, Path]]
     if isinstance(sources, str | os.PathLike) and Path(sources).is_dir():
         if root is not None:
-            raise OptionError("a folder is its own root: root goes with a list")
+            raise OptionError("root is only for a list of pictures: a folder is its own root")
         folder = Path(os.path.abspath(sources))
         files = pictures_in(folder, lambda error: found.failures.append(_unlisted(error)))
         named = ((str(path), path.relative_to(folder)) for path in files)
@@ -114,7 +128,7 @@ def find_jobs(
                 "folders (--root)"
             )
     if not becomes and not found.failures:
-        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to code")
+        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to encode")
     pictures = set(becomes.values())
     for file, source in becomes.items():
         if file in pictures:

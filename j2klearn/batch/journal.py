@@ -1,4 +1,4 @@
-"""What has been done: one line of JSON for each file that was written, in a file beside them."""
+"""The journal of a run: a file in the target folder, with one line of JSON for each file written."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .work import Written
 
 __all__ = ["JOURNAL", "Journal"]
 
-#: Its name in the folder of the files.
+#: Name of the journal in the target folder.
 JOURNAL = "encode-batch.jsonl"
 
 
 class _Entry(NamedTuple):
-    """What a file was made of and how, and its own size."""
+    """A file written: its picture with size and modification time, a digest of the options, the size of the file."""
 
     source: str
     size: int
@@ -33,22 +33,22 @@ class _Entry(NamedTuple):
 
 
 class Journal:
-    """The journal of a folder, locked against other runs as long as it is open.
+    """The journal of a target folder, locked against other runs while it is open.
 
-    A line is added after its file has got its name, so a run that was killed in between codes that picture again. Of
-    several lines for one file the last one counts, and a line that is cut off counts for nothing.
+    A line is added after its file got its final name; if a run is killed in between, the next run encodes that picture
+    again. If a file has several lines, the last one is valid. A truncated line is ignored.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        The target folder, which is created if it does not exist.
 
     Raises
     ------
     WriteError
-        If nothing can be written there.
+        If the journal cannot be written.
     OptionError
-        If another run is writing there.
+        If another run is writing into the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ class Journal:
             raise
 
     def _lock(self) -> None:
-        with contextlib.suppress(OSError):  # there are file systems without locks
+        with contextlib.suppress(OSError):  # some file systems have no locks
             try:
                 fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -97,7 +97,17 @@ class Journal:
         return Path(job.target).relative_to(self.folder).as_posix()
 
     def has(self, job: Job, source: os.stat_result, options: str) -> bool:
-        """Tell whether a file has been made of this picture, as it is now, with these options, and is there."""
+        """Return whether the file of a job exists and was made from the same picture with the same options.
+
+        Parameters
+        ----------
+        job : Job
+            The picture and its file.
+        source : os.stat_result
+            Size and modification time of the picture now.
+        options : str
+            Digest of the options.
+        """
         entry = self._entries.get(self._name(job))
         if entry is None or entry[:4] != (job.source, source.st_size, source.st_mtime_ns, options):
             return False
@@ -107,12 +117,12 @@ class Journal:
             return False
 
     def add(self, job: Job, written: Written, options: str) -> None:
-        """Take down that a file has been written.
+        """Record that the file of a job was written with options of a digest.
 
         Raises
         ------
         WriteError
-            If that cannot be done.
+            If the journal cannot be written.
         """
         entry = _Entry(job.source, written.source_size, written.source_mtime_ns, options, written.bytes)
         values = {"output": self._name(job), **entry._asdict(), "j2klearn": __version__}
@@ -125,5 +135,5 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # of what a full disk has not taken
+        with contextlib.suppress(OSError):  # a full disk makes the last flush fail
             self._stream.close()

@@ -1,7 +1,7 @@
-"""Worker processes of this machine, one thread each.
+"""Encoding by worker processes on this machine, with one thread each.
 
-Not `concurrent.futures`: when one of its processes dies, it says neither which, nor on what, and gives up the others.
-Here every process has a pipe and one job at a time.
+`concurrent.futures` is not used: when one of its processes dies, it reports neither the process nor its job, and fails
+all other jobs. Here each process has a pipe and one job at a time.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def _end_with_parent() -> None:
 
 
 def _serve(pipe: Connection, options: EncodeOptions) -> None:
-    """Code what comes through the pipe until it closes: all that a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes, but the parent sees to it
+    """Run a worker process: encode the jobs that arrive through the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent handles it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     use_one_thread()
@@ -51,7 +51,7 @@ def _cannot_start(error: OSError) -> J2KError:
 
 
 class _Worker:
-    """A process, the job that it has, and whether it has come up."""
+    """A worker process, its current job, and whether it has started to serve."""
 
     def __init__(self, options: EncodeOptions) -> None:
         # spawned, not forked: PyTorch's threads do not survive a fork
@@ -61,7 +61,7 @@ class _Worker:
         except OSError as error:
             raise _cannot_start(error) from None
         self.process = context.Process(target=_serve, args=(theirs, options), daemon=True)
-        # the process has to be spared Ctrl-C from its first moment on, and inherits the mask
+        # Ctrl-C must not reach the process before it ignores the signal: it inherits the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self.process.start()
@@ -72,15 +72,16 @@ class _Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
         self.job: Job | None = None
-        self.up = False
+        self.started = False
 
     def give(self, job: Job) -> None:
+        """Send a job to the process."""
         self.job = job
-        with contextlib.suppress(OSError):  # it has died, which is found when its answer is waited for
+        with contextlib.suppress(OSError):  # it has died, which `answer` finds
             self.pipe.send(job)
 
     def answer(self) -> Outcome | None:
-        """Return what came of the job, None if nothing has yet.
+        """Return the outcome of the job; None if the process has only reported that it started.
 
         Raises
         ------
@@ -91,13 +92,13 @@ class _Worker:
             outcome: Outcome | None = self.pipe.recv()
         except OSError as error:
             raise EOFError from error
-        self.up = True
+        self.started = True
         if outcome is not None:
             self.job = None
         return outcome
 
     def end(self) -> int:
-        """End the process, remove what it leaves, and return its exit code, which is negative for a signal."""
+        """Kill the process, remove its partial files, and return its exit code, which is negative for a signal."""
         self.process.kill()
         self.process.join()
         code = self.process.exitcode or 0
@@ -108,8 +109,8 @@ class _Worker:
         return code
 
 
-class _Line:
-    """Jobs in their order; what killed a process comes last, and alone, for want of memory may have been why."""
+class _Queue:
+    """Jobs in order. A job that killed a process is tried again last and alone, since memory may have run out."""
 
     def __init__(self, jobs: Iterator[Job]) -> None:
         self._jobs = jobs
@@ -117,11 +118,12 @@ class _Line:
         self._tried: set[Job] = set()
 
     def next(self, *, alone: bool) -> Job | None:
+        """Return the next job; one that killed a process only if no other job is running (`alone`)."""
         job = next(self._jobs, None)
         return self._again.popleft() if job is None and alone and self._again else job
 
-    def back(self, job: Job) -> bool:
-        """Put a job back, once; tell whether it will be tried again."""
+    def put_back(self, job: Job) -> bool:
+        """Queue a job again, at most once; return whether it will be tried again."""
         if job in self._tried:
             return False
         self._tried.add(job)
@@ -130,28 +132,28 @@ class _Line:
 
 
 def code_here(jobs: Iterator[Job], options: EncodeOptions, processes: int) -> Generator[Outcome, None, None]:
-    """Yield what comes of jobs, in the order in which they end.
+    """Encode pictures with processes; yield the outcomes in the order in which the jobs end.
 
     Parameters
     ----------
     jobs : iterator of Job
-        Read as far ahead as there are processes.
+        Jobs, read no further ahead than there are processes.
     options : EncodeOptions
-        How pictures are coded.
+        How to encode the pictures.
     processes : int
-        How many; no more are started than there are jobs.
+        Number of processes, at least 1; no more are started than there are jobs.
 
     Raises
     ------
     J2KError
-        If processes cannot be started.
+        If a process cannot be started.
     """
-    line = _Line(jobs)
+    queue = _Queue(jobs)
     idle: list[_Worker] = []
     busy: dict[Connection, _Worker] = {}
     try:
         while True:
-            while len(busy) < processes and (job := line.next(alone=not busy)) is not None:
+            while len(busy) < processes and (job := queue.next(alone=not busy)) is not None:
                 worker = idle.pop() if idle else _Worker(options)
                 busy[worker.pipe] = worker
                 worker.give(job)
@@ -163,7 +165,7 @@ def code_here(jobs: Iterator[Job], options: EncodeOptions, processes: int) -> Ge
                     outcome = worker.answer()
                 except EOFError:
                     del busy[worker.pipe]
-                    outcome = _buried(worker, line)
+                    outcome = _handle_death(worker, queue)
                 else:
                     if outcome is not None:
                         idle.append(busy.pop(worker.pipe))
@@ -174,15 +176,21 @@ def code_here(jobs: Iterator[Job], options: EncodeOptions, processes: int) -> Ge
             worker.end()
 
 
-def _buried(worker: _Worker, line: _Line) -> Outcome | None:
-    """See to what a process that died was doing; return its outcome, unless it will be tried again."""
+def _handle_death(worker: _Worker, queue: _Queue) -> Outcome | None:
+    """Handle the job of a process that died; return its outcome, or None if it will be tried again.
+
+    Raises
+    ------
+    J2KError
+        If the process exited before it started to serve.
+    """
     code = worker.end()
     how = f"signal {-code}" if code < 0 else f"exit status {code}"
-    if not worker.up and code >= 0:  # who is killed may as well have been about to begin
-        raise J2KError(f"a worker process ended before it began ({how}): what it said is above")
+    if not worker.started and code >= 0:  # a process that was killed may have been about to start
+        raise J2KError(f"a worker process ended before it began ({how}): see its error message above")
     job = worker.job
-    if job is None or line.back(job):
+    if job is None or queue.put_back(job):
         return None
     return Outcome(
-        job, J2KError(f"a worker process was killed by it twice ({how}), for want of memory perhaps")
+        job, J2KError(f"a worker process died on it twice ({how}), perhaps because memory ran out")
     )

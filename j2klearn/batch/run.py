@@ -1,4 +1,4 @@
-"""A collection from beginning to end."""
+"""Encoding of a collection: `encode_batch`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .work import Outcome, Written
 
 __all__ = ["encode_batch"]
 
-#: What goes wrong with all pictures once it goes wrong with one.
+#: Errors that would occur for every further picture, and stop the run.
 _STOPPING = (DiskFullError, ClusterError)
 
 
@@ -38,59 +38,64 @@ def encode_batch(
     progress: Callable[[Summary], object] | None = None,
     **options: Any,
 ) -> Summary:
-    """Code a collection of picture files into JP2 files that keep their metadata.
+    """Encode a collection of picture files as JP2 files that keep their metadata.
 
-    What an earlier run has done is skipped: pictures whose file is there, made by `encode_batch` with the same options
-    of the same path, size and time of modification. Files are there whole or not at all, however a run ends.
+    A picture is skipped if an earlier run wrote its file with the same options from a picture of the same path, size
+    and modification time, and the file still exists. No partial file remains, however a run ends.
 
-    Processes are spawned: a script that calls this at its top level does so below ``if __name__ == "__main__":``.
+    Processes are spawned, so a script has to call this function below ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     sources : path, or iterable of paths
-        A folder, with all that is below it; a text file of paths, one a line; or the paths themselves.
+        A folder, which is searched with its subfolders; a text file with one path per line; or the paths themselves.
     target : path
-        Folder for the files, made if it is not there. ``encode-batch.jsonl`` in it says what has been done.
+        Folder for the JP2 files, created if it does not exist. The file ``encode-batch.jsonl`` in it records the files
+        written.
     processes : int, optional
-        Worker processes of this machine, one thread each; as many as processors if not given.
+        Number of worker processes on this machine, with one thread each. Default: one per processor.
     scheduler : str, optional
-        Address of a Dask scheduler (``tcp://host:8786``) whose workers do the work in the place of processes of this
-        machine. They need this version of j2klearn, and `sources` and `target` at the same paths.
+        Address of a Dask scheduler (``tcp://host:8786``) whose workers encode the pictures, instead of processes on
+        this machine. They need the same version of j2klearn, and `sources` and `target` at the same paths.
     root : path, optional
-        Pictures of a list keep the folders that they have below this one (if not given, the current folder); those from
-        elsewhere keep their name alone.
+        Folder below which pictures of a list keep their subfolders; other pictures keep only their name. Default: the
+        current folder.
     keep_suffix : bool
-        Call files ``photo.tif.jp2``, not ``photo.jp2``.
+        Name files ``photo.tif.jp2`` rather than ``photo.jp2``.
     force : bool
-        Code again what has been done.
+        Encode all pictures again.
     progress : callable, optional
-        Called with the summary so far whenever a picture is done.
+        Called with the `Summary` so far after each picture.
     **options
-        Keyword arguments of `j2klearn.encode`.
+        Keyword arguments of `j2klearn.encode`, except `jp2` and `threads`.
 
     Returns
     -------
     Summary
-        What was written, skipped and could not be coded: pictures that cannot be read or coded do not stop the others.
+        The numbers of pictures written and skipped, and the failures. A picture that cannot be read or encoded does not
+        stop the others.
 
     Raises
     ------
     InputError
         If there is no such folder or list.
     OptionError
-        If options contradict each other, two pictures would become one file, or there are none.
+        If options contradict each other, two pictures would be written to the same file, or there are no pictures.
     DiskFullError
-        If there is no room for more files.
+        If the disk is full.
     ClusterError
-        If the cluster cannot be reached, or its workers cannot do the work.
+        If the cluster cannot be reached, or its workers cannot encode.
     J2KError
-        If worker processes cannot be started. What was written before an error stays, and the next run goes on from
-        there.
+        If worker processes cannot be started.
+
+    Notes
+    -----
+    The files written before an error stay, and the next run continues from there.
     """
     if processes is not None and (not isinstance(processes, int) or processes < 1):
         raise OptionError(f"the number of processes is at least 1, not {processes!r}")
     if processes is not None and scheduler is not None:
-        raise OptionError("a scheduler has its own workers: leave out the number of processes")
+        raise OptionError("a scheduler has its own workers: leave out processes")
     coding = read_options(options)
     found = find_jobs(sources, target, root=root, keep_suffix=keep_suffix)
     with Journal(Path(os.path.abspath(target))) as journal:
@@ -101,14 +106,14 @@ def encode_batch(
             from .cluster import code_there
 
             outcomes = code_there(run.jobs(), coding.options, scheduler, journal.folder)
-        with closing(outcomes):  # which ends the workers, however this ends
+        with closing(outcomes):  # closing ends the workers
             for outcome in outcomes:
                 run.take(outcome)
         return run.summary
 
 
 class _Run:
-    """The jobs that are left, and the summary of what becomes of them."""
+    """A run: yields the jobs that remain, records their outcomes, and keeps the summary."""
 
     def __init__(
         self,
@@ -125,7 +130,7 @@ class _Run:
         self.summary = Summary(len(found.jobs) + len(found.failures), failures=found.failures)
 
     def jobs(self) -> Iterator[Job]:
-        """Yield what has not been done; nothing is looked at before it is needed."""
+        """Yield the jobs that remain; each picture is inspected only when its job is requested."""
         remove_left_overs(Path(job.target) for job in self._jobs)
         for job in self._jobs:
             try:
@@ -137,17 +142,17 @@ class _Run:
                 self._failed(job, "it is not a file")
             elif not self._force and self._journal.has(job, source, self._coding.digest):
                 self.summary.skipped += 1
-                self._tell()
+                self._report()
             else:
                 yield job
 
     def take(self, outcome: Outcome) -> None:
-        """Take down what came of a job.
+        """Record the outcome of a job.
 
         Raises
         ------
         DiskFullError, ClusterError
-            If that stops the run.
+            If the outcome is an error that stops the run.
         """
         result = outcome.result
         if isinstance(result, Written):
@@ -155,7 +160,7 @@ class _Run:
             self.summary.written += 1
             self.summary.pixels += result.pixels
             self.summary.bytes += result.bytes
-            self._tell()
+            self._report()
         elif isinstance(result, _STOPPING):
             raise result
         else:
@@ -163,9 +168,9 @@ class _Run:
 
     def _failed(self, job: Job, reason: str) -> None:
         self.summary.failures.append(Failure(Path(job.source), reason))
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self.summary.seconds = time.perf_counter() - self._start
         if self._progress is not None:
             self._progress(self.summary)

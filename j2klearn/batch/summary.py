@@ -1,4 +1,4 @@
-"""What has become of a collection."""
+"""The summary of a run: numbers of pictures and bytes, and failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Failure", "Summary"]
 
 
 class Failure(NamedTuple):
-    """A picture that could not be coded, and why."""
+    """A picture that could not be encoded, and the reason as one sentence."""
 
     source: Path
     reason: str
@@ -18,20 +18,20 @@ class Failure(NamedTuple):
 
 @dataclass
 class Summary:
-    """What has become of a collection, up to now or in the end.
+    """The summary of a run, so far or at its end.
 
     Attributes
     ----------
     total : int
-        Pictures of the collection.
+        Number of pictures of the collection.
     written, skipped : int
-        Pictures coded, and those that had been done before.
+        Number of pictures encoded, and of those that an earlier run had encoded.
     failures : list of Failure
-        Those that could not be coded.
+        Pictures that could not be encoded.
     pixels, bytes : int
-        Pixels coded, and bytes written.
+        Number of pixels encoded, and of bytes written.
     seconds : float
-        Since the work began.
+        Time since the run began.
     """
 
     total: int = 0
@@ -44,12 +44,12 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """Pictures that need no more work: written, skipped or failed."""
+        """Number of pictures that are finished: written, skipped or failed."""
         return self.written + self.skipped + len(self.failures)
 
     @property
     def rate(self) -> float:
-        """Megapixels per second."""
+        """Megapixels encoded per second."""
         return self.pixels / 1e6 / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""One picture of a collection: coded, written, and told of."""
+"""Encoding of one picture of a collection, with its outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ __all__ = ["Outcome", "Written", "code_picture", "use_one_thread"]
 
 
 class Written(NamedTuple):
-    """What came of a picture: bytes written, pixels coded, and its file's size and time when it was read."""
+    """The result for a picture that was encoded.
+
+    Attributes
+    ----------
+    bytes, pixels : int
+        Size of the JP2 file in bytes, and number of pixels.
+    source_size, source_mtime_ns : int
+        Size in bytes and modification time in nanoseconds of the picture file before it was read.
+    """
 
     bytes: int
     pixels: int
@@ -23,28 +31,33 @@ class Written(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a job: what was written, or why nothing was."""
+    """The outcome of a job: the result, or the error for which nothing was written."""
 
     job: Job
     result: Written | J2KError
 
 
 def use_one_thread() -> None:
-    """Let PyTorch use one thread where this one calls it: threads of several workers would wait for each other."""
+    """Let PyTorch use one thread in the calling thread, so that workers do not compete for processors."""
     import torch
 
     torch.set_num_threads(1)
 
 
 def code_picture(job: Job, options: EncodeOptions) -> Outcome:
-    """Code one picture into its file, which is there whole afterwards or as it was before; never raise an error.
+    """Encode one picture; every error is returned in the outcome, and leaves an existing file unchanged.
 
     Parameters
     ----------
     job : Job
-        What becomes of what.
+        The picture, and the file to write.
     options : EncodeOptions
-        How it is coded.
+        How to encode it.
+
+    Returns
+    -------
+    Outcome
+        The result, or the error.
     """
     try:
         return Outcome(job, _code(job, options))
@@ -52,7 +65,7 @@ def code_picture(job: Job, options: EncodeOptions) -> Outcome:
         return Outcome(job, error)
     except MemoryError:
         return Outcome(job, InputError("there is not enough memory for this picture"))
-    except Exception as error:  # whatever a picture does to a reader, the others are to be coded
+    except Exception as error:  # a reader may raise anything for a damaged picture
         return Outcome(job, InputError(f"unexpected {type(error).__name__}: {error}"))
 
 
@@ -62,7 +75,7 @@ def _code(job: Job, options: EncodeOptions) -> Written:
 
     source, target = Path(job.source), Path(job.target)
     try:
-        before = os.stat(source)  # not after: what changes meanwhile is to be seen as changed
+        before = os.stat(source)  # before reading, so that a change meanwhile counts as a change
     except OSError as error:
         raise InputError(f"cannot read {source}: {error.strerror}") from None
     try:

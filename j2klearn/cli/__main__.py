@@ -1,4 +1,4 @@
-"""``python -m j2klearn.cli``, as ``torchrun`` starts it."""
+"""Run the command line as ``python -m j2klearn.cli``, which ``torchrun`` needs."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their words are read."""
+"""Options that several commands share, and the functions that parse their values."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ __all__ = [
     "source",
 ]
 
-#: The subparsers of the command line, to which a command adds its own.
+#: Type of the object to which each command adds its parser.
 Commands = argparse._SubParsersAction
 
 
 def numbers(text: str) -> list[float]:
-    """Read one number, or several with commas between them."""
+    """Parse one number, or several separated by commas."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number, or numbers with commas between them"
+            f"{text!r} is neither a number nor a list of numbers separated by commas"
         ) from None
 
 
 def region(text: str) -> tuple[int, int, int, int]:
-    """Read a region, ``Y0,X0,Y1,X1``."""
+    """Parse a region, ``Y0,X0,Y1,X1``, in pixels."""
     try:
         y0, x0, y1, x1 = (int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not Y0,X0,Y1,X1") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not four integers Y0,X0,Y1,X1") from None
     return y0, x0, y1, x1
 
 
 def pixel_limit(text: str) -> int | None:
-    """Read a number of pixels; 0 is no limit."""
+    """Parse a number of pixels; 0 returns None, which means no limit."""
     try:
         value = int(text)
     except ValueError:
@@ -57,26 +57,26 @@ def pixel_limit(text: str) -> int | None:
     return value or None
 
 
-def _single(values: list[float] | None) -> float | list[float] | None:
+def _scalar_if_single(values: list[float] | None) -> float | list[float] | None:
     return values[0] if values is not None and len(values) == 1 else values
 
 
 def is_raw(path: Path) -> bool:
-    """Return whether a file of that name is a bare codestream rather than a JP2 file."""
+    """Return whether the suffix of a path means a bare codestream rather than a JP2 file."""
     return path.suffix.lower() in (".j2k", ".j2c", ".jpc")
 
 
 def source(text: str) -> str | Path:
-    """Read the path or the URL of a file."""
+    """Return a URL as a string, and any other text as a path."""
     return text if "://" in text else Path(text)
 
 
 def coding_of(options: argparse.Namespace) -> EncodeOptions:
-    """Return the options of `encode` that the command line asks for."""
+    """Return the options of `encode` that the user typed; see `coding_parser`."""
     return EncodeOptions(
-        bpp=_single(options.bpp),
-        ratio=_single(options.ratio),
-        psnr=_single(options.psnr),
+        bpp=_scalar_if_single(options.bpp),
+        ratio=_scalar_if_single(options.ratio),
+        psnr=_scalar_if_single(options.psnr),
         quality=options.quality,
         lossless=options.lossless,
         layers=options.layers,
@@ -97,86 +97,122 @@ def coding_of(options: argparse.Namespace) -> EncodeOptions:
 
 
 def pixels_parser() -> argparse.ArgumentParser:
-    """Return the limit of pixels."""
+    """Return a parent parser with ``--max-pixels``."""
     pixels = argparse.ArgumentParser(add_help=False)
     pixels.add_argument(
         "--max-pixels",
         type=pixel_limit,
         default=MAX_PIXELS,
         metavar="N",
-        help="refuse pictures of more pixels (default: %(default)s; 0: no limit)",
+        help="refuse pictures with more than N pixels (default: %(default)s; 0: no limit)",
     )
     return pixels
 
 
 def limits_parser() -> argparse.ArgumentParser:
-    """Return the limits of pixels and of threads."""
+    """Return a parent parser with ``--max-pixels`` and ``--threads``."""
     limits = argparse.ArgumentParser(add_help=False, parents=[pixels_parser()])
-    limits.add_argument("--threads", type=int, metavar="N", help="threads (default: all processors)")
+    limits.add_argument(
+        "--threads", type=int, metavar="N", help="number of threads (default: one per processor)"
+    )
     return limits
 
 
 def coding_parser() -> argparse.ArgumentParser:
-    """Return the options of all commands that code."""
+    """Return a parent parser with the options of every command that encodes."""
     coding = argparse.ArgumentParser(add_help=False)
     rate = coding.add_mutually_exclusive_group()
-    several = "; several, with commas, give one per layer"
-    rate.add_argument("--bpp", type=numbers, metavar="B", help="bits per pixel of the whole file" + several)
+    several = "; for one target per quality layer, separate numbers by commas"
+    rate.add_argument("--bpp", type=numbers, metavar="B", help="size of the file in bits per pixel" + several)
     rate.add_argument(
-        "--ratio", type=numbers, metavar="R", help=f"compression ratio (default: {DEFAULT_RATIO:g}){several}"
+        "--ratio",
+        type=numbers,
+        metavar="R",
+        help=f"compression ratio, the size of the samples over the size of the file (default: {DEFAULT_RATIO:g})"
+        + several,
     )
-    rate.add_argument("--psnr", type=numbers, metavar="DB", help="PSNR in dB" + several)
+    rate.add_argument(
+        "--psnr", type=numbers, metavar="DB", help="PSNR of the decoded picture in dB" + several
+    )
     rate.add_argument(
         "--quality",
         type=float,
         metavar="Q",
-        help="0 to 100, with --profile neural: the quickest way to a file",
+        help="quality from 0 to 100, for --profile neural only; faster than --bpp, --ratio and --psnr, which search",
     )
     rate.add_argument(
-        "--lossless", action="store_true", help="without loss; with --model none, or --profile neural"
+        "--lossless",
+        action="store_true",
+        help="lossless coding; needs --model none or --profile neural",
     )
     coding.add_argument(
         "--profile",
         choices=PROFILES,
         default="ebcot",
-        help="ebcot: files that every reader decodes; neural: the fewest bytes, for j2klearn alone, others see a "
-        "preview (default: %(default)s)",
+        help="ebcot: every JPEG 2000 reader decodes the file; neural: the smallest files, but slower to code, and only "
+        "j2klearn decodes them: other readers show a small preview (default: %(default)s)",
     )
-    coding.add_argument("--layers", type=int, default=1, metavar="N", help="quality layers (default: 1)")
+    coding.add_argument(
+        "--layers", type=int, default=1, metavar="N", help="number of quality layers (default: 1)"
+    )
     coding.add_argument(
         "--model",
         default="auto",
         metavar="NAME|FILE",
-        help="learned transform: a name that `j2klearn models` prints, a model file, or none for ordinary JPEG 2000 "
-        f"(default: {DEFAULT_MODEL}, or one of the neural profile)",
+        help="learned transform: a name that `j2klearn models` prints, the path of a model file, or none for ordinary "
+        f"JPEG 2000 (default: {DEFAULT_MODEL}; with --profile neural, the default entropy model)",
     )
-    coding.add_argument("--embed-model", action="store_true", help="put the weights into the file")
     coding.add_argument(
-        "--no-fallback", action="store_true", help="keep the model for drawings too, without measuring"
+        "--embed-model",
+        action="store_true",
+        help="store the weights of the model in the file, so that it can be decoded where the model is not installed",
+    )
+    coding.add_argument(
+        "--no-fallback",
+        action="store_true",
+        help="always use the learned transform; by default, a picture that looks drawn (screens, graphics) is coded "
+        "with the 9-7 and 5-3 wavelets too, and the best file is kept",
     )
     coding.add_argument(
         "--effort",
         type=int,
         default=0,
         choices=EFFORTS,
-        help="time for better files: 1 measures which transform every picture wants, 2 also fits the coefficients to "
-        "what decoders make of them, which takes long (default: %(default)s)",
+        help="spend more time for a better file: 1 tries the ordinary wavelets on every picture and keeps the best "
+        "file, 2 also optimises the coefficients, which takes over a minute per megapixel (default: %(default)s)",
     )
     coding.add_argument(
-        "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
+        "--bit-depth",
+        type=int,
+        metavar="N",
+        help="significant bits per sample of 16-bit pictures (default: 16)",
     )
     coding.add_argument(
-        "--levels", type=int, metavar="N", help="decomposition levels (default: 5, or what fits)"
+        "--levels",
+        type=int,
+        metavar="N",
+        help="decomposition levels (default: 5, or fewer for small pictures or tiles)",
     )
-    coding.add_argument("--tile", type=int, metavar="N", help="side of tiles (default: one tile)")
+    coding.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="height and width of tiles in pixels (default: the whole picture is one tile)",
+    )
     coding.add_argument(
         "--progression",
         type=str.upper,
         choices=PROGRESSIONS,
-        help="packet order (default: RPCL with tiles, else LRCP)",
+        help="order of the packets (default: RPCL with --tile, else LRCP)",
     )
     coding.add_argument(
-        "--plt", action="store_true", help="write PLT marker segments (with tiles they are written anyway)"
+        "--plt",
+        action="store_true",
+        help="write packet lengths (PLT marker segments), which readers of regions use; always on with --tile",
     )
-    coding.add_argument("--tlm", action="store_true", help="write TLM marker segments (likewise)")
+    coding.add_argument(
+        "--tlm",
+        action="store_true",
+        help="write tile-part lengths (TLM marker segments), which readers of tiles use; always on with --tile",
+    )
     return coding

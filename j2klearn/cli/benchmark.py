@@ -1,4 +1,4 @@
-"""``j2klearn benchmark``: its options, and the order of its work."""
+"""``j2klearn benchmark``: the options, and the steps of a benchmark run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_DESCRIPTION = """\
+Compare learned transforms with JPEG 2000 and other codecs on your own pictures:
+rate-distortion curves from the sizes of real files, BD-rates with confidence
+intervals, speed and memory. The results are results.json, results.csv, curves in
+CompressAI's JSON schema, and report.html, a page that opens offline.
+"""
+
 _EPILOG = """examples:
-  j2klearn benchmark photos/ --out bench                       the shipped model against OpenJPEG's 9/7
+  j2klearn benchmark photos/ --out bench                       compare the default model with OpenJPEG's 9/7
   j2klearn benchmark kodak/ --out bench --channels rgb --codecs default,9-7,5-3,jxl,avif
   j2klearn benchmark kodak/ --out bench --codecs default,my-model.safetensors,9-7
   j2klearn benchmark scan.tif --out bench --speed --speed-sizes 0.25,1,4,12,64
 
-A stopped run goes on where it was when it is started again. Exit status: 0 done,
-1 pictures were skipped, 2 wrong usage.
+To resume a run that was stopped, type the same command again.
+
+exit status: 0 done, 1 pictures were skipped, 2 wrong usage
 """
 
 
@@ -33,7 +41,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not numbers with commas between them") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers separated by commas") from None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -45,14 +53,12 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "benchmark",
         help=help,
-        description="Measure learned transforms against JPEG 2000, and others, on your own pictures: rate-distortion "
-        "curves from real bytes, BD-rates with confidence intervals, speed and memory. Writes results.json, "
-        "results.csv, curves in CompressAI's schema and report.html, one page that needs no network.",
+        description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "pictures", type=Path, nargs="+", metavar="IMAGES", help="pictures, or folders of pictures"
+        "pictures", type=Path, nargs="+", metavar="IMAGES", help="picture files, or folders of them"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
@@ -60,75 +66,135 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         type=_words,
         default=("default", "9-7"),
         metavar="A,B",
-        help="default (the shipped default model), other models by name or file, 9-7 and 5-3 (OpenJPEG through the "
-        "same shim), opj-9-7 and opj-5-3 (OpenJPEG's programs), pillow, jxl, avif, webp, jpeg (default: default,9-7)",
+        help="codecs to compare: default (the default model), the name or file of another model, 9-7 and 5-3 "
+        "(ordinary JPEG 2000, coded by j2klearn), opj-9-7 and opj-5-3 (ordinary JPEG 2000, coded by OpenJPEG's "
+        "programs), pillow, jxl, avif, webp, jpeg (default: default,9-7)",
     )
     parser.add_argument(
         "--anchor",
         default="9-7",
         metavar="CODEC",
-        help="what the others are compared with (default: %(default)s)",
+        help="codec that the others are compared with (default: %(default)s)",
     )
     parser.add_argument(
         "--protocol",
         choices=("scalable", "single"),
         default="scalable",
-        help="scalable: one file per picture, lower rates by dropping layers; single: one file per rate "
+        help="scalable: code one file per picture, and drop layers for the lower rates; single: code one file per rate "
         "(default: %(default)s)",
     )
-    parser.add_argument("--channels", choices=("luma", "rgb"), default="luma", help="(default: %(default)s)")
     parser.add_argument(
-        "--rates", type=_numbers, metavar="B,B", help="bits per pixel (default: 0.1 to 1.0 by 0.1)"
+        "--channels",
+        choices=("luma", "rgb"),
+        default="luma",
+        help="what to code and to measure of each picture (default: %(default)s)",
     )
     parser.add_argument(
-        "--metrics", type=_words, metavar="M,M", help="psnr, ssim, ms-ssim (default: these), psnr-y"
+        "--rates",
+        type=_numbers,
+        metavar="B,B",
+        help="rates in bits per pixel (default: 0.1 to 1.0 in steps of 0.1)",
     )
     parser.add_argument(
-        "--bit-depth", type=int, metavar="N", help="bits in use of 16-bit samples (default: 16)"
+        "--metrics",
+        type=_words,
+        metavar="M,M",
+        help="metrics, of psnr, ssim, ms-ssim and psnr-y (default: psnr,ssim,ms-ssim)",
+    )
+    parser.add_argument(
+        "--bit-depth",
+        type=int,
+        metavar="N",
+        help="significant bits per sample of 16-bit pictures (default: 16)",
     )
     parser.add_argument(
         "--no-fallback",
         dest="fallback",
         action="store_false",
-        help="measure learned transforms on drawings too, where a wavelet of JPEG 2000 would be chosen",
+        help="always use the learned transform; by default, an ordinary wavelet is used for a picture that looks drawn "
+        "(screens, graphics) if its file is better",
     )
     parser.add_argument(
-        "--effort", type=int, default=0, choices=EFFORTS, help="of learned transforms (default: %(default)s)"
+        "--effort",
+        type=int,
+        default=0,
+        choices=EFFORTS,
+        help="effort of encoding with learned transforms, see `j2klearn encode --help` (default: %(default)s)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
-    parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="number of worker processes (default: one per processor)"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="ignore earlier results in the folder, and measure again"
+    )
     parser.add_argument(
         "--published",
         type=Path,
         metavar="FILE",
-        help="published curves of these pictures, CompressAI's JSON schema",
+        help="published curves for these pictures, in CompressAI's JSON schema, to show with the measured ones",
     )
     parser.add_argument(
-        "--published-codecs", type=_words, default=(), metavar="A,B", help="which of them (default: all)"
+        "--published-codecs",
+        type=_words,
+        default=(),
+        metavar="A,B",
+        help="which of the published curves to show (default: all)",
     )
     parser.add_argument(
-        "--crops", type=int, default=3, metavar="N", help="pictures to show (default: %(default)s)"
+        "--crops",
+        type=int,
+        default=3,
+        metavar="N",
+        help="number of pictures shown as crops in the report (default: %(default)s)",
     )
-    parser.add_argument("--crop-rate", type=float, metavar="B", help="bits per pixel of what is shown")
+    parser.add_argument("--crop-rate", type=float, metavar="B", help="rate of the crops in bits per pixel")
     parser.add_argument(
-        "--speed", action="store_true", help="measure time and memory too, on the first picture"
+        "--speed", action="store_true", help="also measure time and memory, on the first picture"
     )
     parser.add_argument(
         "--speed-sizes",
         type=_numbers,
         default=(12.0,),
         metavar="MP,MP",
-        help="megapixels, the picture mirrored or cut to each (default: 12)",
+        help="sizes in megapixels; the picture is cut or extended by mirroring to each (default: 12)",
     )
     parser.add_argument(
-        "--speed-threads", type=_numbers, default=(), metavar="N,N", help="(default: all processors)"
+        "--speed-threads",
+        type=_numbers,
+        default=(),
+        metavar="N,N",
+        help="numbers of threads (default: one per processor)",
     )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of timing (default: %(default)s)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="how often each time is measured (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the benchmark; return the exit status."""
+    """Run the benchmark.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options of `add_parser`.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 pictures were skipped.
+
+    Raises
+    ------
+    OptionError
+        If a package that the benchmark needs is missing, or options contradict each other.
+    InputError
+        If none of the pictures can be read.
+    """
     try:
         import bjontegaard  # noqa: F401
         import jinja2  # noqa: F401
@@ -158,11 +224,13 @@ def run(options: argparse.Namespace) -> int:
     files = find_pictures(options.pictures)
     for codec in codecs:
         if codec.missing:
-            print(f"left out: {codec.title}: {codec.missing}", file=sys.stderr)
+            print(f"codec left out: {codec.title}: {codec.missing}", file=sys.stderr)
     store = Store(options.out, protocol, fresh=options.fresh)
     done = measure_all(files, options.codecs, protocol, store, workers=options.workers)
     if not done.pictures:
-        raise InputError(f"none of the {len(files)} pictures can be read: {done.skipped[0]['reason']}")
+        raise InputError(
+            f"none of the {len(files)} pictures can be read; the first: {done.skipped[0]['reason']}"
+        )
     command = _command(options)
     document = results.document(done, protocol, options.anchor, command, published=published)
     crops.remove(store)
@@ -180,7 +248,7 @@ def run(options: argparse.Namespace) -> int:
     page = write_report(document, options.out)
     print(summary(document))
     print(f"\n{page}")
-    return _tell_skipped(done)
+    return _report_skipped(done)
 
 
 def _protocol(options: argparse.Namespace) -> Any:
@@ -199,7 +267,7 @@ def _protocol(options: argparse.Namespace) -> Any:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return what was typed, folders and files by their names alone."""
+    """Return the command line for the report, with the folders of paths removed."""
     words: Sequence[str] = sys.argv[1:] if "benchmark" in sys.argv[1:2] else ["benchmark", "..."]
     return shlex.join(["j2klearn", *(Path(word).name if "/" in word else word for word in words)])
 
@@ -225,7 +293,7 @@ def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, A
     )
 
 
-def _tell_skipped(done: Run) -> int:
+def _report_skipped(done: Run) -> int:
     for entry in done.skipped:
         print(f"skipped: {entry['picture']}: {entry['reason']}", file=sys.stderr)
     if done.skipped:

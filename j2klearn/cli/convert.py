@@ -1,4 +1,4 @@
-"""``j2klearn convert``: picture files, or folders of them, into JP2 files that keep their metadata."""
+"""``j2klearn convert``: convert picture files, or folders of them, to JP2 files that keep their metadata."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ from .arguments import Commands, coding_of, coding_parser, limits_parser
 
 __all__ = ["add_parser"]
 
+_DESCRIPTION = """\
+Convert TIFF, JPEG and PNG files, or all such files in a folder and its subfolders, to
+JP2. The ICC profile, EXIF, XMP, resolution and GeoTIFF tags are kept.
+"""
+
+_EPILOG = """\
+examples:
+  j2klearn convert scans/ jp2/ --ratio 15
+  j2klearn convert map.tif map.jp2 --psnr 45
+"""
+
 
 def _jobs(
     inputs: Sequence[Path], output: Path, refused: Callable[[OSError], object]
 ) -> Iterator[tuple[Path, Path]]:
-    """Yield what becomes of what."""
+    """Yield the path of each picture and of its JP2 file; call `refused` for each folder that cannot be read."""
     if len(inputs) == 1 and not inputs[0].is_dir() and not output.is_dir():
         yield inputs[0], output
         return
@@ -37,10 +48,10 @@ def _run(options: argparse.Namespace) -> int:
     for refusal in refusals:
         print(f"error: {refusal.filename}: {refusal.strerror}", file=sys.stderr)
     if not jobs:
-        raise OptionError(f"there is no {', '.join(SUFFIXES)} file to convert")
+        raise OptionError(f"no file to convert was found: their suffixes are {', '.join(SUFFIXES)}")
     targets = [target for _, target in jobs]
     if len(set(targets)) < len(targets):
-        raise OptionError("two pictures would become one file: convert them one by one")
+        raise OptionError("two pictures would be written to the same file: convert them one by one")
     failed = len(refusals)
     for source, target in jobs:
         try:
@@ -60,10 +71,12 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "convert",
         parents=[limits_parser(), coding_parser()],
         help=help,
-        description="Convert TIFF, JPEG and PNG files, or all such files of a folder, to JP2. ICC profile, EXIF, XMP, "
-        "resolution and GeoTIFF tags are kept.",
-        epilog="examples:  j2klearn convert scans/ jp2/ --ratio 15    j2klearn convert map.tif map.jp2 --psnr 45",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
-    parser.add_argument("output", type=Path, metavar="OUT", help="JP2 file for a single file, else a folder")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="JP2 file to write if IN is a single file, else a folder"
+    )
     parser.set_defaults(run=_run)

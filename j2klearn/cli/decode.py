@@ -1,4 +1,4 @@
-"""``j2klearn decode``: a JPEG 2000 file, or a part of it, to a picture file."""
+"""``j2klearn decode``: decode a JPEG 2000 file, or a part of it, to a picture file."""
 
 from __future__ import annotations
 
@@ -47,19 +47,32 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "decode",
         parents=[limits_parser()],
         help=help,
-        description="Read a JPEG 2000 file, learned or ordinary, and write it in the format of OUT's suffix.",
+        description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
-    parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or URL of one")
-    parser.add_argument("output", type=Path, metavar="OUT", help="picture to write")
+    parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or its URL")
+    parser.add_argument("output", type=Path, metavar="OUT", help="picture file to write")
     parser.add_argument(
-        "--reduce", type=int, default=0, metavar="N", help="leave out the N highest resolutions"
+        "--reduce",
+        type=int,
+        default=0,
+        metavar="N",
+        help="skip the N highest resolutions; each halves width and height",
     )
-    parser.add_argument("--layers", type=int, default=0, metavar="N", help="decode N quality layers (0: all)")
     parser.add_argument(
-        "--region", type=region, metavar="Y0,X0,Y1,X1", help="part to decode, in full-resolution pixels"
+        "--layers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="decode only the first N quality layers (default: all)",
     )
     parser.add_argument(
-        "--model", metavar="NAME|FILE", help="model to read the file with, if it is not installed"
+        "--region",
+        type=region,
+        metavar="Y0,X0,Y1,X1",
+        help="region to decode, in pixels of the full resolution",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME|FILE", help="model of the file, if it is not one of the installed ones"
     )
     parser.set_defaults(run=_run)

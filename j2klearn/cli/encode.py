@@ -1,4 +1,4 @@
-"""``j2klearn encode``: one picture to a JPEG 2000 file."""
+"""``j2klearn encode``: encode one picture as a JPEG 2000 file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
 from .progress_bar import ProgressBar
 
 __all__ = ["add_parser"]
+
+_DESCRIPTION = """\
+Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a file in any
+format that Pillow reads, or a TIFF file with any number of components. If the suffix
+of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file.
+"""
+
+_EPILOG = """\
+examples:
+  j2klearn encode photo.png photo.jp2 --bpp 1
+  j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6
+  j2klearn encode photo.png photo.jp2 --profile neural --quality 30
+  j2klearn encode scan.tif scan.jp2 --lossless --model none
+"""
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -39,13 +53,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "encode",
         parents=[limits_parser(), coding_parser()],
         help=help,
-        description="Write a picture (any format that Pillow reads, and TIFF of more components) as JPEG 2000 with a "
-        "learned wavelet. Suffix .j2k, .j2c or .jpc writes the bare codestream, any other a JP2 file.",
-        epilog="examples:  j2klearn encode photo.png photo.jp2 --bpp 1    "
-        "j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6    "
-        "j2klearn encode photo.png photo.jp2 --profile neural --quality 30    "
-        "j2klearn encode scan.tif scan.jp2 --lossless --model none",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="picture")
+    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode")
     parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
     parser.set_defaults(run=_run)

@@ -1,4 +1,4 @@
-"""``j2klearn encode-batch``: its options, its progress, and what it says in the end."""
+"""``j2klearn encode-batch``: the options, the progress bar, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -18,35 +18,38 @@ if TYPE_CHECKING:
 __all__ = ["add_parser"]
 
 _DESCRIPTION = """\
-Code all pictures of a folder (TIFF, JPEG, PNG, in folders below it too), or those
-of a list, to JP2. ICC profile, EXIF, XMP, resolution and GeoTIFF tags are kept.
-The work is done by processes of this machine, one thread each, or with --scheduler
-by the workers of a Dask cluster.
+Encode all pictures in a folder and its subfolders (TIFF, JPEG, PNG), or all
+pictures of a list, as JP2. The ICC profile, EXIF, XMP, resolution and GeoTIFF tags
+are kept. The pictures are encoded by processes on this machine, with one thread
+each, or with --scheduler by the workers of a Dask cluster.
 """
 
 _EPILOG = """\
-names:
-  scans/a/b.tif of the folder scans becomes DST/a/b.jp2. Pictures of a list keep the
-  folders that they have below --root; those from elsewhere keep their name alone.
-  If two pictures would become one file, nothing is coded: see --keep-suffix, --root.
+names of the files:
+  If SRC is the folder scans, scans/a/b.tif becomes DST/a/b.jp2. If SRC is a list, a
+  picture below the folder --root keeps its subfolders, and any other picture keeps
+  only its name. If two pictures would be written to the same file, nothing is
+  encoded: use --keep-suffix or --root.
 
-a run that was stopped:
-  Type the same command again. DST/encode-batch.jsonl has one line for each file
-  written. A picture is skipped if its file is there, made with the same options
-  from the same path, size and time of modification; else it is coded, and what is
-  in the place of its file is replaced. --force codes all again. A file is there
-  whole or not at all, however a run ends: Ctrl-C, a full disk, a power cut.
+to resume a run that was stopped:
+  Type the same command again. DST/encode-batch.jsonl has one line for each file that
+  was written. A picture is skipped if its JP2 file exists and was made with the same
+  options from a picture of the same path, size and modification time. All other
+  pictures are encoded, and replace the file that is there. --force encodes all
+  pictures again. No partial file remains, whether a run ends by Ctrl-C, a full disk
+  or a power cut.
 
 failures:
-  A picture that cannot be read does not stop the others. One on which a worker
-  process is killed is tried once more, when nothing else is left to do. Failures
-  are listed in the end. A full disk stops the run: what was written stays.
+  If a picture cannot be read, the others are still encoded. If a worker process dies
+  while it encodes a picture, that picture is tried once more after all others.
+  Failures are listed at the end. A full disk stops the run; the files written so far
+  stay.
 
 clusters (pip install 'j2klearn[cluster]'):
   dask scheduler                                   on one machine
-  dask worker tcp://host:8786 --nthreads 1         on others, one for each processor
-  They need this version of j2klearn, and SRC and DST at the same paths. When a
-  worker is lost, the others do its pictures.
+  dask worker tcp://host:8786 --nthreads 1         on the others, one per processor
+  Each machine needs the same version of j2klearn, and SRC and DST at the same paths.
+  If a worker is lost, the other workers encode its pictures.
 
 examples:
   j2klearn encode-batch scans/ jp2/ --ratio 15
@@ -58,7 +61,7 @@ exit status: 0 done, 1 pictures failed or the run was stopped, 2 wrong usage
 
 
 class _Bar:
-    """Pictures done, pictures and megapixels per second; on a terminal alone."""
+    """A progress bar with pictures done, pictures per second and megapixels per second."""
 
     def __init__(self, shown: tqdm[Any]) -> None:
         self._shown = shown
@@ -82,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
 
     sources: Sources = options.source
     if options.source == "-":
-        sources = read_list(sys.stdin.buffer.read(), "the standard input")
+        sources = read_list(sys.stdin.buffer.read(), "standard input")
     with tqdm(desc="coding", unit=" pictures", disable=None) as shown:
         bar = _Bar(shown)
         try:
@@ -97,19 +100,18 @@ def _run(options: argparse.Namespace) -> int:
                 progress=bar,
                 **coding_of(options).given(),
             )
-        finally:  # whatever has stopped it
+        finally:  # a run that was stopped has a summary too
             shown.close()
             if bar.summary is not None and bar.summary.total:
-                _tell(bar.summary)
+                _print_summary(bar.summary)
     return 1 if bar.summary is not None and bar.summary.failures else 0
 
 
-def _tell(summary: Summary) -> None:
+def _print_summary(summary: Summary) -> None:
     for failure in summary.failures:
-        said = (
-            failure.reason if str(failure.source) in failure.reason else f"{failure.source}: {failure.reason}"
-        )
-        print(f"failed: {said}", file=sys.stderr)
+        named = str(failure.source) in failure.reason
+        reason = failure.reason if named else f"{failure.source}: {failure.reason}"
+        print(f"failed: {reason}", file=sys.stderr)
     print(summary)
 
 
@@ -126,22 +128,22 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser.add_argument(
         "source",
         metavar="SRC",
-        help="a folder; or a text file of paths, one a line; or - for such a list on standard input",
+        help="a folder of pictures; a text file with one path per line; or - to read such a list from standard input",
     )
-    parser.add_argument("target", type=Path, metavar="DST", help="folder for the JP2 files")
+    parser.add_argument("target", type=Path, metavar="DST", help="folder to write the JP2 files to")
     workers = parser.add_mutually_exclusive_group()
     workers.add_argument(
-        "--processes", type=int, metavar="N", help="worker processes (default: one per processor)"
+        "--processes", type=int, metavar="N", help="number of worker processes (default: one per processor)"
     )
-    workers.add_argument("--scheduler", metavar="ADDRESS", help="work on the Dask cluster of this scheduler")
+    workers.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster of this scheduler")
     parser.add_argument(
         "--root",
         type=Path,
         metavar="DIR",
-        help="pictures of a list keep the folders that they have below this one (default: the current folder)",
+        help="folder below which pictures of a list keep their subfolders (default: the current folder)",
     )
     parser.add_argument(
-        "--keep-suffix", action="store_true", help="write photo.tif.jp2, not photo.jp2, for photo.tif"
+        "--keep-suffix", action="store_true", help="write photo.tif as photo.tif.jp2, not as photo.jp2"
     )
-    parser.add_argument("--force", action="store_true", help="code again what has been done")
+    parser.add_argument("--force", action="store_true", help="encode all pictures again")
     parser.set_defaults(run=_run, threads=1)

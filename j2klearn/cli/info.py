@@ -1,4 +1,4 @@
-"""``j2klearn info``: what a file is, without decoding it."""
+"""``j2klearn info``: print the properties and the structure of a file, without decoding it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,21 @@ def _run(options: argparse.Namespace) -> None:
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
-    parser = commands.add_parser("info", help=help)
-    parser.add_argument("input", type=source, metavar="FILE", help="JPEG 2000 file, or URL of one")
+    parser = commands.add_parser(
+        "info",
+        help=help,
+        description="Print the properties of a JPEG 2000 file, then a line for each box and for each marker segment of "
+        "the main header, with its offset and its length in bytes. Nothing is decoded.",
+    )
     parser.add_argument(
-        "--full", action="store_true", help="print all that boxes and main header hold, as jp2dump does"
+        "input",
+        type=source,
+        metavar="FILE",
+        help="JPEG 2000 file; or its URL, of which only the properties are printed",
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="print the contents of boxes and main header too, as glymur's jp2dump does",
     )
     parser.set_defaults(run=_run)

@@ -1,4 +1,4 @@
-"""``j2klearn models``: the installed models."""
+"""``j2klearn models``: list the installed models."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ def _run(_: argparse.Namespace) -> None:
     for name, entropy_model in shipped_entropy().items():
         transform = entropy_model.config["transform"]
         default = ", a default" if name in (DEFAULT_LOSSY, DEFAULT_LOSSLESS) else ""
-        called = transform if isinstance(transform, str) else transform["name"]
-        print(f"{name}{default}: for the neural profile, on the transform {called}")
+        transform_name = transform if isinstance(transform, str) else transform["name"]
+        print(f"{name}{default}: for the neural profile, on the transform {transform_name}")
         print(f"    id {entropy_model.id.hex()}")
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
-    parser = commands.add_parser("models", help=help)
+    parser = commands.add_parser(
+        "models",
+        help=help,
+        description="List the models that come with j2klearn: for each learned transform its number of weights, for "
+        "each entropy model of the neural profile its transform, and the id that files store.",
+    )
     parser.set_defaults(run=_run)

@@ -1,4 +1,4 @@
-"""The command line: finds the command, runs it, and turns what goes wrong into one line and an exit status."""
+"""The command line: find the command, run it, and report an error as one line and an exit status."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from ..errors import J2KError, OptionError, TruncatedWarning
 
 __all__ = ["main"]
 
-#: The commands, with the module of each and what ``--help`` says of it. A module is imported when its command runs.
+#: The module and the help text of each command. A module is imported only when its command runs.
 _COMMANDS = {
-    "encode": ("encode", "write a picture as JPEG 2000"),
-    "convert": ("convert", "convert picture files or folders to JP2, with their metadata"),
+    "encode": ("encode", "encode a picture as JPEG 2000"),
+    "convert": ("convert", "convert picture files or folders to JP2 and keep their metadata"),
     "encode-batch": (
         "encode_batch",
-        "write a folder or a list of pictures as JPEG 2000, by several processes or on a Dask cluster",
+        "encode a folder or a list of pictures with several processes or a Dask cluster",
     ),
-    "decode": ("decode", "read a JPEG 2000 file"),
-    "info": ("info", "say what a JPEG 2000 file is"),
-    "benchmark": ("benchmark", "measure codecs on your own pictures"),
+    "decode": ("decode", "decode a JPEG 2000 file to a picture file"),
+    "info": ("info", "print the properties and the structure of a JPEG 2000 file"),
+    "benchmark": ("benchmark", "compare codecs on your own pictures"),
     "models": ("list_models", "list the installed models"),
-    "structures": ("structures", "list the learned structures and what they cost"),
+    "structures": ("structures", "list the structures of learned transforms, with their size and cost"),
     "train": ("train", "train a learned transform"),
-    "train-dequantiser": ("train_dequantiser", "train learned de-quantisation for a model"),
-    "train-context": ("train_context", "train an entropy model of the neural profile"),
+    "train-dequantiser": ("train_dequantiser", "train a de-quantisation network for a model"),
+    "train-context": ("train_context", "train an entropy model for the neural profile"),
 }
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    """Return the parser of the command line, with the options of one command."""
+    """Return the parser of the command line, with the options of `command` only."""
     parser = argparse.ArgumentParser(
         prog="j2klearn",
-        description="JPEG 2000 with a learned wavelet: files open in every JPEG 2000 reader, and read with j2klearn "
-        "they have the same quality for fewer bits.",
-        epilog="Each command has --help.",
+        description="JPEG 2000 with a learned wavelet transform. The files open in every JPEG 2000 reader; decoded "
+        "with j2klearn, they need fewer bits for the same quality.",
+        epilog="For the options of a command: j2klearn COMMAND --help",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -55,8 +55,8 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _sigterm_is_ctrl_c() -> Iterator[None]:
-    """Handle SIGTERM, which ends jobs of batch systems, as Ctrl-C: no broken file is left."""
-    if threading.current_thread() is not threading.main_thread():  # others cannot set handlers
+    """Handle SIGTERM, with which batch systems end a job, like Ctrl-C, so that no partial file remains."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can set handlers
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -67,7 +67,23 @@ def _sigterm_is_ctrl_c() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after the name of the program. Default: those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0 success, 1 failure, 2 wrong usage.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 if argparse rejects the arguments, with status 0 after ``--help`` and ``--version``.
+    """
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     run: Callable[[argparse.Namespace], int | None] = options.run

@@ -1,4 +1,4 @@
-"""The progress bar of commands that code or decode one picture."""
+"""The progress bar of commands that encode or decode one picture."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressBar"]
 
-# Work that is over sooner than this shows no progress bar, in seconds.
-_PATIENCE = 1.0
+#: Seconds of work before the progress bar appears.
+_DELAY = 1.0
 
 
 class ProgressBar:
-    """A progress bar on standard error: on a terminal alone, for work that takes more than a second."""
+    """A progress bar on standard error, shown only on a terminal and only after a second of work.
+
+    An instance is a `j2klearn.core.progress.Progress` callback.
+    """
 
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._bar: tqdm[NoReturn] | None = None
 
     def __call__(self, share: float, stage: str) -> None:
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _PATIENCE:
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _DELAY:
             from tqdm import tqdm
 
             self._bar = tqdm(total=100, bar_format="{desc:<10} {bar} {n:.0f}% {elapsed}", leave=False)

@@ -1,4 +1,4 @@
-"""``j2klearn structures``: what configurations cost, beside the figures of P1, Table III; or entropy models."""
+"""``j2klearn structures``: print the cost of training configurations, next to the figures of P1, Table III."""
 
 from __future__ import annotations
 
@@ -30,7 +30,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def row(name: str, cost: Cost, published: Published | None) -> str:
-    """Return a line of the table."""
+    """Return one line of the table.
+
+    Parameters
+    ----------
+    name : str
+        Name of the configuration.
+    cost : Cost
+        Its measured cost.
+    published : Published or None
+        The figures of P1, Table III, if the paper has this configuration.
+    """
     weights = f"{published.parameters}K" if published else ""
     support = f"{published.support}x{published.support}" if published else ""
     return (
@@ -81,14 +91,21 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "structures",
         help=help,
-        description="Print what every training configuration costs: weights; the region of support as Table III of the "
-        "paper counts it, with the paper's figures beside; the rows and columns of the picture in which one sample "
-        "reads subbands through one level, measured by back-propagation; and thousands of multiply-accumulates per "
-        "pixel over the whole pyramid. With --entropy, those of entropy models: weights, and thousands of "
-        "multiply-accumulates per pixel of a colour picture.",
+        description="Print the cost of each training configuration. Columns: the number of weights; the region of "
+        "support, counted as in Table III of the paper, with the paper's figures next to both; the height and width, "
+        "in pixels, of the area whose subband samples a pixel depends on through one level, measured by "
+        "back-propagation; and thousands of multiply-accumulates per pixel over all levels. With --entropy, print "
+        "the cost of entropy models: the number of weights, and thousands of multiply-accumulates per pixel of a "
+        "colour picture.",
     )
-    parser.add_argument("--entropy", action="store_true", help="configurations of entropy models")
     parser.add_argument(
-        "configs", type=Path, nargs="*", metavar="CONFIG", help="TOML files (default: those of the package)"
+        "--entropy", action="store_true", help="print configurations of entropy models instead"
+    )
+    parser.add_argument(
+        "configs",
+        type=Path,
+        nargs="*",
+        metavar="CONFIG",
+        help="TOML files (default: the configurations of the package)",
     )
     parser.set_defaults(run=_run)

@@ -1,4 +1,4 @@
-"""``j2klearn train``: train a model."""
+"""``j2klearn train``: train a learned transform."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_config, add_data
 
 __all__ = ["add_parser"]
 
@@ -17,48 +18,48 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "train",
         help=help,
         description="Train a learned transform. The folder OUT receives the model (model.safetensors), the log "
-        "(log.csv) and the checkpoint, and with --validation the best model (best.safetensors) and its BD-rates "
+        "(log.csv) and the checkpoint; with --validation also the best model (best.safetensors) and the BD-rates "
         "(validation.csv).",
-        epilog="on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
+        epilog="to train on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
     )
-    parser.add_argument(
-        "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of pictures, or of tar files of pictures",
-    )
+    add_config(parser)
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in OUT")
     parser.add_argument(
         "--start",
         metavar="NAME|FILE",
-        help="model to start from, of the same configuration, at most on another base",
+        help="start from the weights of this model, which has the same configuration, except that its base wavelet may "
+        "differ",
     )
     parser.add_argument(
         "--steps",
         type=int,
         metavar="N",
-        help="steps of all stages together (default: as the configuration says)",
+        help="total number of training steps of all stages (default: that of the configuration)",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another setting than the configuration's, such as crop=128; may be given several times",
+        help="replace a setting of the configuration, for example crop=128; may be repeated",
     )
-    parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of pictures to validate on")
+    parser.add_argument("--validation", type=Path, metavar="DIR", help="folder of validation pictures")
     parser.add_argument(
-        "--pictures", type=int, default=8, metavar="N", help="how many of these (default: %(default)s)"
+        "--pictures",
+        type=int,
+        default=8,
+        metavar="N",
+        help="number of validation pictures to use (default: %(default)s)",
     )
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="", help="default: CUDA where there is one"
+        "--device",
+        choices=("cpu", "cuda"),
+        default="",
+        help="device to train on (default: cuda if available, else cpu)",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
+    parser.add_argument("--threads", type=int, metavar="N", help="number of PyTorch threads")
     parser.set_defaults(run=_run)
 
 
@@ -75,12 +76,12 @@ def _run(options: argparse.Namespace) -> None:
 
     if options.threads is not None:
         if options.threads < 1:
-            raise OptionError(f"the number of threads is at least 1, not {options.threads}")
+            raise OptionError(f"--threads is at least 1, not {options.threads}")
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     config = find_config(options.config, TRANSFORM)
     changes = parse_changes(options.set)
-    _, settings = read_config(config, changes)  # what is wrong with it is told before pictures are read
+    _, settings = read_config(config, changes)  # so that its errors are raised before pictures are read
     if options.steps is not None:
         settings.in_steps(options.steps)
     start = resolve(options.start) if options.start else None

@@ -1,4 +1,4 @@
-"""``j2klearn train-context``: train an entropy model of the neural profile."""
+"""``j2klearn train-context``: train an entropy model for the neural profile."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_config, add_data
 
 __all__ = ["add_parser"]
 
-_PATCH = 256
-_LEVELS = 7  # of training: what a quarter of a patch has
+_PATCH_SIDE = 256  # pixels
+_TRAINING_LEVELS = 7  # decomposition levels of a patch
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -20,45 +21,49 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "train-context",
         help=help,
-        description="Train an entropy model of the kind that CONFIG says: first its networks for luma, then those for "
-        "chroma. Of the kind 'context' (the default) the transform stays as it is; of the kind 'cross-component' it "
-        "is trained with luma. The folder OUT receives the model (model.safetensors), the transform if that was "
-        "trained, and of each part a log (PART.csv) and the state (PART.pt).",
+        description="Train an entropy model: first the networks for luma, then those for chroma. CONFIG sets the "
+        "kind of model. For the kind 'context' (the default), the transform is fixed; for the kind "
+        "'cross-component', the transform is trained together with the networks for luma. The folder OUT receives "
+        "the model (model.safetensors), the transform if it was trained, and for each part a log (PART.csv) and a "
+        "checkpoint (PART.pt).",
         epilog="example:  j2klearn train-context context97 --data pictures/ --out run/",
     )
-    parser.add_argument(
-        "config", metavar="CONFIG", help="a TOML file, or the name of one that comes with the package"
-    )
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of pictures, or of tar files"
-    )
+    add_config(parser)
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--resume", action="store_true", help="go on from the states in OUT")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoints in OUT")
     parser.add_argument(
         "--part",
         choices=("first", "second", "luma", "chroma"),
-        help="train this part alone, first or second, luma or chroma; the other one is as it is in OUT",
+        help="train only this part: first or second for the kind context, luma or chroma for the kind cross-component; "
+        "the other part is read from OUT",
     )
     parser.add_argument(
         "--start",
         type=Path,
         metavar="DIR",
-        help="begin with the weights of the run in DIR: of the kind context, of networks that may be smaller; "
-        "of the kind cross-component, those of luma",
+        help="start from the weights of the run in DIR; for the kind context, its networks may be smaller; for the "
+        "kind cross-component, only the networks for luma are used",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="steps of each (default: as CONFIG says)")
-    parser.add_argument("--batch", type=int, metavar="N", help="crops per step (default: as CONFIG says)")
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="training steps of each part (default: that of CONFIG)"
+    )
+    parser.add_argument(
+        "--batch", type=int, metavar="N", help="crops per training step (default: that of CONFIG)"
+    )
     parser.add_argument(
         "--subsampled",
         type=float,
         metavar="SHARE",
-        help="share of the pictures whose chroma is subsampled first, 0 to 1; of the kind context "
-        "(default: as CONFIG says)",
+        help="for the kind context: share of the training pictures, 0 to 1, whose chroma is first subsampled and "
+        "interpolated (default: that of CONFIG)",
     )
-    parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default: %(default)s)"
+        "--patches", type=int, metavar="N", help="number of patches to train with (default: all)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="number of PyTorch threads")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="device to train on (default: %(default)s)"
     )
     parser.set_defaults(run=_run)
 
@@ -82,13 +87,13 @@ def _run(options: argparse.Namespace) -> None:
     kind = read_tables(path)[0].get("kind", "context")
     parts = {"context": ("first", "second"), "cross-component": ("luma", "chroma")}
     if kind not in parts:
-        raise OptionError(f"{path} is of the kind {kind!r}, which is none of {', '.join(parts)}")
+        raise OptionError(f"the kind of model in {path} is one of {', '.join(parts)}, not {kind!r}")
     if options.part not in (None, *parts[kind]):
         raise OptionError(f"the parts of this configuration are {' and '.join(parts[kind])}")
     if kind == "context":
         _run_context(options, path)
     elif options.subsampled is not None:
-        raise OptionError("--subsampled is for entropy models of the kind context")
+        raise OptionError("--subsampled needs a configuration of the kind 'context'")
     else:
         _run_cross_component(options, path)
 
@@ -108,10 +113,10 @@ def _run_context(options: argparse.Namespace, path: Path) -> None:
     if options.subsampled is not None:
         settings = replace(settings, subsampled=options.subsampled)
     transform = config["transform"] if isinstance(config["transform"], str) else config["transform"]["name"]
-    patches = read_patches(options.data, _PATCH, options.patches)
+    patches = read_patches(options.data, _PATCH_SIDE, options.patches)
     patches = subsampled(patches, settings.subsampled, settings.seed)
     learned_levels = config.get("learned_levels", 5)
-    pictures = SubbandPatches(patches, transform, _LEVELS, learned_levels, options.device)
+    pictures = SubbandPatches(patches, transform, _TRAINING_LEVELS, learned_levels, options.device)
     trainers = [ContextTrainer(part, config, settings, pictures, options.out) for part in PARTS]
     for trainer in trainers:
         wanted = options.part in (None, trainer.part)
@@ -138,7 +143,7 @@ def _run_cross_component(options: argparse.Namespace, path: Path) -> None:
         config = config._replace(settings=settings)
     if options.batch is not None:
         config = config._replace(settings=replace(config.settings, batch=options.batch))
-    patches = read_patches(options.data, max(_PATCH, config.settings.crop), options.patches)
+    patches = read_patches(options.data, max(_PATCH_SIDE, config.settings.crop), options.patches)
     luma, chroma = (CrossTrainer(phase, config, patches, options.out, options.device) for phase in PHASES)
     for trainer in (luma, chroma):
         wanted = options.part in (None, trainer.phase)

@@ -1,4 +1,4 @@
-"""``j2klearn train-dequantiser``: give a model a network for learned de-quantisation."""
+"""``j2klearn train-dequantiser``: train a de-quantisation network, and add it to a model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_data
 
 __all__ = ["add_parser"]
 
@@ -17,38 +18,47 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "train-dequantiser",
         help=help,
-        description="Code training pictures with a model and the real coder, and train the network that takes the "
-        "quantisation noise off what is decoded. OUT is written every few hundred steps; beside it each network's log "
-        "(STEM.luma.csv, STEM.chroma.csv) and state (STEM.luma.pt, STEM.chroma.pt).",
+        description="Encode training pictures with a model, and train a network that removes the quantisation noise "
+        "from the decoded pictures. OUT, the model with that network, is written every few hundred steps. The same "
+        "folder receives a log and a checkpoint of each network (STEM.luma.csv and STEM.luma.pt, STEM.chroma.csv and "
+        "STEM.chroma.pt, where STEM is the name of OUT without its suffix).",
         epilog="example:  j2klearn train-dequantiser hybrid97-9c-compact --data pictures/ --out model.safetensors",
     )
-    parser.add_argument("model", metavar="MODEL", help="name or file of the model")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of pictures, or of tar files"
-    )
+    parser.add_argument("model", metavar="MODEL", help="name of an installed model, or a model file")
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write")
-    parser.add_argument("--resume", action="store_true", help="go on from the states beside OUT")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoints next to OUT")
     parser.add_argument(
         "--guided",
         action="store_true",
-        help="a larger network for luma, and one for chroma that sees luma too; pictures are coded in colour",
+        help="encode the pictures in colour, and train a larger network for luma and one for chroma, which reads luma "
+        "too",
     )
     parser.add_argument(
         "--entropy",
         metavar="MODEL",
-        help="with --guided: as many patches coded with this entropy model, for the neural profile",
+        help="needs --guided: also train on the same number of patches encoded with this entropy model, for use in the "
+        "neural profile",
     )
     parser.add_argument(
         "--start",
         metavar="MODEL",
-        help="a model whose network, of the same size or smaller, luma begins with, and chroma with two",
+        help="start from the de-quantisation network of this model, which has the same size or is smaller: the network "
+        "for luma from its weights, that for chroma from two copies of them",
     )
     parser.add_argument(
-        "--steps", type=int, metavar="N", help="steps (default: 28000; with --guided 7000 of each network)"
+        "--steps",
+        type=int,
+        metavar="N",
+        help="training steps (default: 28000; with --guided, 7000 for each network)",
     )
-    parser.add_argument("--patches", type=int, metavar="N", help="how many patches (default: all)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of PyTorch")
+    parser.add_argument(
+        "--patches", type=int, metavar="N", help="number of patches to train with (default: all)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the random numbers (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="number of PyTorch threads")
     parser.set_defaults(run=_run)
 
 
@@ -68,7 +78,7 @@ def _run(options: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
     if options.entropy is not None and not options.guided:
-        raise OptionError("--entropy goes with --guided")
+        raise OptionError("--entropy needs --guided")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     settings = replace(GUIDED if options.guided else DequantisationSettings(), seed=options.seed)

@@ -1,1 +1,1 @@
-"""The codestream of T.800 Annex A: markers, main header, packets, tile-parts."""
+"""The codestream of T.800 Annexes A and B: markers, main header, packets and tile-parts."""

@@ -1,4 +1,4 @@
-"""Marker segments that say how tile-components are coded: COD, COC, RGN and POC (T.800 A.6)."""
+"""Marker segments with the coding parameters of tile-components: COD, COC, RGN and POC (T.800 A.6)."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from .markers import Marker, damaged
 
 __all__ = ["MAX_LEVELS", "Coc", "Cod", "CodingStyle", "Poc", "Progression", "Rgn", "split_component"]
 
-#: Decomposition levels (T.800 Table A.15).
+#: Largest number of decomposition levels (T.800 Table A.15).
 MAX_LEVELS = 32
 
 _COD = struct.Struct(">BBHB")  # Scod and SGcod
 _STYLE = struct.Struct(">5B")  # SPcod or SPcoc without precinct sizes
 _POC_BYTE, _POC_WIDE = struct.Struct(">BBHBBB"), struct.Struct(">BHHBHB")
 
-#: Bits of Scod (T.800 Table A.13); the first is the one bit of Scoc too (Table A.23).
+#: Bits of Scod (T.800 Table A.13). Scoc (Table A.23) has the first of them only.
 _PRECINCTS, _SOP, _EPH = 1, 2, 4
 
 _MAX_BLOCK_EXPONENT, _MAX_BLOCK_EXPONENTS = 10, 12  # T.800 Table A.18
-_WHOLE = (15, 15)  # exponents of precincts where none are given
-_ORDERS = 5  # progression orders, T.800 Table A.16
+_MAX_PRECINCT = (15, 15)  # precinct exponents if none are signalled (T.800 Table A.13)
+_PROGRESSION_ORDERS = 5  # T.800 Table A.16
 
 
 @dataclass(frozen=True)
 class CodingStyle:
-    """How a tile-component is coded: the parameters SPcod and SPcoc (T.800 Table A.15, A.22).
+    """The coding style of a tile-component: the parameters SPcod or SPcoc (T.800 Table A.15, A.22).
 
     Attributes
     ----------
     levels : int
         Decomposition levels, 0 to 32.
     code_block : (int, int)
-        Exponents of height and width of code-blocks, 2 to 10, together at most 12.
+        Exponents of the height and the width of code-blocks: 2 to 10 each, with a sum of at most 12.
     block_style : int
         Bits of the code-block style (T.800 Table A.19).
     reversible : bool
-        The wavelet is the 5-3, not the 9-7.
+        Whether the wavelet is the 5-3, not the 9-7.
     precincts : tuple of (int, int)
-        Exponents (PPy, PPx) for each resolution, the lowest first; 0 is possible at the lowest resolution alone.
+        Exponents (PPy, PPx) for each resolution, the lowest first. Only the lowest resolution may have an exponent
+        of 0.
     """
 
     levels: int
@@ -52,23 +53,38 @@ class CodingStyle:
 
     @classmethod
     def parse(cls, body: bytes, marker: Marker, *, precincts: bool) -> Self:
-        """Read SPcod or SPcoc; `precincts` says whether precinct sizes are given."""
+        """Parse SPcod or SPcoc.
+
+        Parameters
+        ----------
+        body : bytes
+            The parameters, up to the end of the marker segment.
+        marker : Marker
+            COD or COC, for error messages.
+        precincts : bool
+            Whether precinct sizes are signalled.
+
+        Raises
+        ------
+        CodestreamError
+            If the length is wrong, or a value is out of range.
+        """
         if len(body) < _STYLE.size:
             raise damaged(marker, "it is too short")
         levels, width, height, block_style, wavelet = _STYLE.unpack_from(body)
         sizes = body[_STYLE.size :]
         if levels > MAX_LEVELS:
-            raise damaged(marker, f"there are at most {MAX_LEVELS} decomposition levels, not {levels}")
+            raise damaged(marker, f"it has {levels} decomposition levels, more than {MAX_LEVELS}")
         block = (height & 15) + 2, (width & 15) + 2
         if max(block) > _MAX_BLOCK_EXPONENT or sum(block) > _MAX_BLOCK_EXPONENTS:
             raise damaged(marker, f"code-blocks of 2^{block[0]} x 2^{block[1]} are too large")
         if wavelet > 1:
             raise damaged(marker, f"T.800 does not define the wavelet {wavelet}")
         if len(sizes) != (levels + 1 if precincts else 0):
-            raise damaged(marker, "it does not have precinct sizes for every resolution")
-        exponents = tuple((size >> 4, size & 15) for size in sizes) or (_WHOLE,) * (levels + 1)
+            raise damaged(marker, "the number of precinct sizes is not the number of resolutions")
+        exponents = tuple((size >> 4, size & 15) for size in sizes) or (_MAX_PRECINCT,) * (levels + 1)
         if not all(all(pair) for pair in exponents[1:]):
-            raise damaged(marker, "a precinct of one sample is possible at the lowest resolution alone")
+            raise damaged(marker, "only the lowest resolution may have a precinct exponent of 0")
         return cls(levels, block, block_style, wavelet == 1, exponents)
 
 
@@ -78,16 +94,18 @@ class Cod:
 
     Attributes
     ----------
-    sop, eph : bool
-        Packets may have SOP, and do have EPH markers.
+    sop : bool
+        Whether packets may have SOP marker segments.
+    eph : bool
+        Whether packet headers end with EPH markers.
     progression : int
-        Order of the packets, 0 to 4: LRCP, RLCP, RPCL, PCRL, CPRL.
+        Progression order, 0 to 4: LRCP, RLCP, RPCL, PCRL, CPRL.
     layers : int
-        Quality layers, 1 to 65,535.
+        Number of quality layers, 1 to 65,535.
     component_transform : bool
-        The first three components are transformed together.
+        Whether the first three components go through the component transform.
     style : CodingStyle
-        Of all components that have no COC.
+        The coding style of all components without a COC marker segment.
     """
 
     sop: bool
@@ -99,20 +117,20 @@ class Cod:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Lcod.
+        """Parse the bytes after Lcod.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
         if len(body) < _COD.size:
             raise damaged(Marker.COD, "it is too short")
         scod, progression, layers, transform = _COD.unpack_from(body)
-        if progression >= _ORDERS:
+        if progression >= _PROGRESSION_ORDERS:
             raise damaged(Marker.COD, f"T.800 does not define the progression order {progression}")
         if not layers:
-            raise damaged(Marker.COD, "there is no quality layer")
+            raise damaged(Marker.COD, "it has no quality layer")
         if transform > 1:
             raise damaged(Marker.COD, f"T.800 does not define the component transform {transform}")
         return cls(
@@ -127,19 +145,27 @@ class Cod:
 
 @dataclass(frozen=True)
 class Coc:
-    """The COC marker segment: coding style of one component (T.800 A.6.2)."""
+    """The COC marker segment: coding style of one component (T.800 A.6.2).
+
+    Attributes
+    ----------
+    component : int
+        Ccoc, the index of the component.
+    style : CodingStyle
+        Its coding style, which replaces that of COD.
+    """
 
     component: int
     style: CodingStyle
 
     @classmethod
     def parse(cls, body: bytes, components: int) -> Self:
-        """Read the bytes after Lcoc, in a picture of so many components.
+        """Parse the bytes after Lcoc; `components` is the number of components of the picture.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
         component, body = split_component(body, components, Marker.COC)
         if not body:
@@ -155,9 +181,9 @@ class Rgn:
     Attributes
     ----------
     component : int
-        Crgn.
+        Crgn, the index of the component.
     shift : int
-        SPrgn, the bit-planes by which its coefficients are raised, 0 to 255.
+        SPrgn, the number of bit-planes by which its coefficients are shifted up, 0 to 255.
     """
 
     component: int
@@ -165,23 +191,33 @@ class Rgn:
 
     @classmethod
     def parse(cls, body: bytes, components: int) -> Self:
-        """Read the bytes after Lrgn, in a picture of so many components.
+        """Parse the bytes after Lrgn; `components` is the number of components of the picture.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
         component, body = split_component(body, components, Marker.RGN)
         if len(body) != 2:
-            raise damaged(Marker.RGN, "its length does not fit")
+            raise damaged(Marker.RGN, "it has the wrong length")
         if body[0]:
             raise damaged(Marker.RGN, f"T.800 does not define the style {body[0]}")
         return cls(component, body[1])
 
 
 class Progression(NamedTuple):
-    """A progression order change (T.800 Table A.32); the ends are exclusive."""
+    """A progression order change (T.800 Table A.32).
+
+    Attributes
+    ----------
+    first_resolution, first_component : int
+        RSpoc and CSpoc, the first resolution and the first component.
+    end_layer, end_resolution, end_component : int
+        LYEpoc, REpoc and CEpoc, the ends of the layers, resolutions and components, exclusive.
+    order : int
+        Ppoc, the progression order, 0 to 4 as in `Cod`.
+    """
 
     first_resolution: int
     first_component: int
@@ -193,53 +229,67 @@ class Progression(NamedTuple):
 
 @dataclass(frozen=True)
 class Poc:
-    """The POC marker segment: progression order changes (T.800 A.6.6), at least one."""
+    """The POC marker segment: at least one progression order change (T.800 A.6.6)."""
 
     progressions: tuple[Progression, ...]
 
     @classmethod
     def parse(cls, body: bytes, components: int) -> Self:
-        """Read the bytes after Lpoc, in a picture of so many components.
+        """Parse the bytes after Lpoc; `components` is the number of components of the picture.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
-        entry = _POC_BYTE if _narrow(components) else _POC_WIDE
+        entry = _POC_BYTE if _one_byte_index(components) else _POC_WIDE
         if not body or len(body) % entry.size:
-            raise damaged(Marker.POC, "its length does not fit")
-        most = 256 if _narrow(components) else MAX_COMPONENTS_ORDINARY
+            raise damaged(Marker.POC, "it has the wrong length")
+        largest_end = 256 if _one_byte_index(components) else MAX_COMPONENTS_ORDINARY
         changes = []
         for values in entry.iter_unpack(body):
             change = Progression(*values)
-            if not change.end_component:  # the number that the field is too small for
-                change = change._replace(end_component=most)
+            if not change.end_component:  # 0 stands for the largest value (T.800 Table A.32)
+                change = change._replace(end_component=largest_end)
             if not (
                 change.first_resolution < change.end_resolution <= MAX_LEVELS + 1
-                and change.first_component < change.end_component <= most
+                and change.first_component < change.end_component <= largest_end
                 and change.end_layer
-                and change.order < _ORDERS
+                and change.order < _PROGRESSION_ORDERS
             ):
-                raise damaged(Marker.POC, "a progression order change is out of range")
+                raise damaged(Marker.POC, "a progression order change has a value out of range")
             changes.append(change)
         return cls(tuple(changes))
 
 
-def _narrow(components: int) -> bool:
-    """Return whether the index of a component has one byte, not two."""
+def _one_byte_index(components: int) -> bool:
+    """Return whether the index of a component is coded in one byte, not two."""
     return components < 257
 
 
 def split_component(body: bytes, components: int, marker: Marker) -> tuple[int, bytes]:
-    """Return the component that a marker segment is for, and the bytes after it.
+    """Parse the index of the component at the start of a marker segment.
+
+    Parameters
+    ----------
+    body : bytes
+        The bytes after the length of the marker segment.
+    components : int
+        Number of components of the picture.
+    marker : Marker
+        The marker, for error messages.
+
+    Returns
+    -------
+    int, bytes
+        The index, and the bytes after it.
 
     Raises
     ------
     CodestreamError
-        If the picture, of so many components, has no such one.
+        If the picture has no component with this index.
     """
-    width = 1 if _narrow(components) else 2
+    width = 1 if _one_byte_index(components) else 2
     component = int.from_bytes(body[:width], "big")
     if len(body) < width or component >= components:
         raise damaged(marker, "there is no such component")

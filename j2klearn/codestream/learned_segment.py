@@ -1,8 +1,8 @@
-"""The learned-transform segment: what a codestream says of the transform behind it.
+"""The learned-transform segment, which signals the transform of a learned codestream.
 
-It travels in COM marker segments with Rcom = 0 (binary), which every JPEG 2000 reader skips: the descriptor as the
-last segment of the main header, before it, on request, the weights in parts. The layout is written down byte by byte
-in ``docs/format.md``.
+It is stored in COM marker segments with Rcom = 0 (binary), which other JPEG 2000 readers skip. The descriptor is the
+last marker segment of the main header; the weights, if embedded, are stored before it in parts. ``docs/format.md``
+specifies the layout byte by byte.
 """
 
 from __future__ import annotations
@@ -32,78 +32,79 @@ __all__ = [
 ]
 
 MAGIC = b"J2KL"
-VERSION = 2  # with a noise table; without one the segment is of version 1
+VERSION = 2  # of a segment with a noise table; a segment without one has version 1
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
-_MOST_NOISE = 60_000  # bytes of it; Lcom ends at 65,535
+_MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
 _WEIGHTS = struct.Struct(">4sBBBB")
-_PART = 65_000  # bytes of weights per segment; Lcom ends at 65,535
+_PART_BYTES = 65_000  # weights per segment; Lcom is at most 65,535
 
 MAX_LEVELS = 32
 
 
 class Transport(enum.IntEnum):
-    """How the subbands reach tier-1: through which wavelet of T.800."""
+    """The wavelet path of T.800 through which the subbands are coded."""
 
     IRREVERSIBLE = 0
     REVERSIBLE = 1
 
 
 class Opacities(enum.IntEnum):
-    """Whose opacities weigh the proposals of a component."""
+    """The component whose opacities weight the proposals of a component."""
 
     OWN = 0
     FIRST = 1
-    COLOUR = 2  # the first component's for the first three, each other one's own
+    COLOUR = 2  # those of the first component for the first three, its own for each other component
 
 
 class Colour(enum.IntEnum):
-    """The component transform of T.800 Annex G that the samples went through."""
+    """The component transform of T.800 Annex G that was applied to the samples."""
 
     NONE = 0
     ICT = 1
     RCT = 2
 
 
-def _sealed(payload: bytes) -> bytes:
+def _with_checksum(payload: bytes) -> bytes:
     return payload + struct.pack(">I", zlib.crc32(payload))
 
 
-def _unsealed(data: bytes) -> bytes:
+def _without_checksum(data: bytes) -> bytes:
     if len(data) < 4 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
-        raise SegmentError("the learned-transform segment is damaged: its checksum does not fit")
+        raise SegmentError("the learned-transform segment is damaged: its checksum is wrong")
     return data[:-4]
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """The descriptor of a learned codestream.
+    """The descriptor of a learned codestream, all fields of the segment.
 
     Attributes
     ----------
     transport : Transport
-        Kind of subband transport.
+        Wavelet path through which the subbands are coded.
     precision : int
-        Bits per sample that the header declares, 1 to 16.
+        Bits per sample that the SIZ marker segment declares, 1 to 16.
     fraction_bits : int
-        Fractional bits of the carrier when it was coded, negative where it was coarser than the samples; for
-        information, a reader takes its own.
+        Fractional bits of the coded carrier, negative if the carrier was coarser than the samples. For information
+        only: a reader chooses its own.
     levels : int
-        Decomposition levels of the learned transform.
+        Number of decomposition levels of the learned transform, 0 to 32.
     colour : Colour
-        Component transform.
+        Component transform that was applied.
     components : int
-        Number of components.
+        Number of components, 1 to 255.
     opacities : Opacities
-        Whose opacities weigh the proposals of a component.
+        The component whose opacities weight the proposals of a component.
     model_id : bytes
-        SHA-256 that names the model, 32 bytes.
+        SHA-256 digest that identifies the model, 32 bytes.
     scales : tuple of float
-        Factor of each subband before the transport, LL first, then HL, LH, HH from coarse to fine; empty: all one.
+        Factor by which each subband was multiplied before it was coded, 0.001 to 1000: LL, then HL, LH, HH from the
+        coarsest to the finest level. Empty: all factors are 1.
     noise : NoiseTable, optional
-        What learned de-quantisation goes by; none is done without it.
+        Noise levels for the learned de-quantisation. None: no de-quantisation.
     """
 
     transport: Transport
@@ -119,13 +120,13 @@ class Descriptor:
 
     @property
     def groups(self) -> list[slice]:
-        """The components that share the opacities of the first of them."""
+        """Groups of components; the first component of each provides the opacities for all of the group."""
         shared = {Opacities.OWN: 1, Opacities.FIRST: self.components, Opacities.COLOUR: 3}[self.opacities]
         first = min(shared, self.components)
         return [slice(0, first), *(slice(at, at + 1) for at in range(first, self.components))]
 
     def to_bytes(self) -> bytes:
-        """Return the payload of the COM marker segment (after Rcom)."""
+        """Return the payload of the COM marker segment: the bytes after Rcom."""
         noise = b""
         if self.noise is not None:
             _, layers, tiles = self.noise.codes.shape
@@ -144,20 +145,20 @@ class Descriptor:
             len(self.scales),
             self.model_id,
         )
-        return _sealed(fixed + struct.pack(f">{len(self.scales)}f", *self.scales) + noise)
+        return _with_checksum(fixed + struct.pack(f">{len(self.scales)}f", *self.scales) + noise)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Descriptor:
-        """Read a payload.
+        """Parse the payload of a COM marker segment.
 
         Raises
         ------
         SegmentError
-            If the checksum does not fit or a field is out of range.
+            If the checksum is wrong, or a field is out of range.
         UnsupportedError
-            If the segment is of a later version.
+            If the segment has a later version.
         """
-        payload = _unsealed(data)
+        payload = _without_checksum(data)
         if len(payload) < _FIXED.size:
             raise SegmentError("the learned-transform segment is too short")
         fields = _FIXED.unpack_from(payload)
@@ -166,7 +167,7 @@ class Descriptor:
         )
         if version not in (1, VERSION):
             raise UnsupportedError(
-                f"the learned-transform segment is of version {version}, this reads versions up to {VERSION}"
+                f"the learned-transform segment has version {version}, but j2klearn reads versions up to {VERSION}"
             )
         size = _FIXED.size + 4 * count
         noise = _read_noise(payload[size:], components) if version == VERSION else None
@@ -179,10 +180,10 @@ class Descriptor:
             )
         if not (1 <= precision <= 16 and levels <= MAX_LEVELS and 1 <= components <= MAX_COMPONENTS):
             raise SegmentError(
-                "the learned-transform segment has a precision, level or component out of range"
+                "the learned-transform segment has a precision, levels or components out of range"
             )
         if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
-            raise SegmentError("the learned-transform segment has impossible subband scales")
+            raise SegmentError("the learned-transform segment has invalid subband scales")
         return cls(
             transport=Transport(transport),
             precision=precision,
@@ -208,35 +209,51 @@ def _read_noise(data: bytes, components: int) -> NoiseTable:
 
 
 def noise_fits(components: int, layers: int, tiles: int) -> bool:
-    """Tell whether a noise table of that size has room in the segment."""
-    return layers <= 255 and components * layers * tiles <= _MOST_NOISE
+    """Return whether a noise table of this size fits into the segment."""
+    return layers <= 255 and components * layers * tiles <= _MAX_NOISE_BYTES
 
 
 def split_weights(weights: bytes) -> list[bytes]:
-    """Cut a model file into payloads of COM marker segments.
+    """Split a model file into payloads of COM marker segments.
 
     Raises
     ------
     OptionError
-        If it is too large to be carried.
+        If the file has more than `MAX_EMBEDDED_BYTES` bytes.
     """
     if len(weights) > MAX_EMBEDDED_BYTES:
         raise OptionError(
-            f"the model file has {len(weights)} bytes, and pictures carry none of more than {MAX_EMBEDDED_BYTES}"
+            f"the model file has {len(weights)} bytes, but a picture can carry at most {MAX_EMBEDDED_BYTES}"
         )
-    parts = [weights[i : i + _PART] for i in range(0, len(weights), _PART)]
+    parts = [weights[i : i + _PART_BYTES] for i in range(0, len(weights), _PART_BYTES)]
     return [
-        _sealed(_WEIGHTS.pack(MAGIC, 1, _KIND_WEIGHTS, index, len(parts)) + part)
+        _with_checksum(_WEIGHTS.pack(MAGIC, 1, _KIND_WEIGHTS, index, len(parts)) + part)
         for index, part in enumerate(parts)
     ]
 
 
 def join_weights(payloads: Iterable[bytes]) -> bytes | None:
-    """Put the parts of an embedded model file together; None where there are none."""
+    """Join the parts of an embedded model file.
+
+    Parameters
+    ----------
+    payloads : iterable of bytes
+        Payloads as `split_weights` returns them, in any order.
+
+    Returns
+    -------
+    bytes or None
+        The model file; None if there are no payloads.
+
+    Raises
+    ------
+    SegmentError
+        If a part is damaged or missing, or the file has more than `MAX_EMBEDDED_BYTES` bytes.
+    """
     parts: dict[int, bytes] = {}
     expected = 0
     for data in payloads:
-        payload = _unsealed(data)
+        payload = _without_checksum(data)
         if len(payload) < _WEIGHTS.size:
             raise SegmentError("a part of the embedded model is too short")
         _, _, _, index, expected = _WEIGHTS.unpack_from(payload)
@@ -252,7 +269,25 @@ def join_weights(payloads: Iterable[bytes]) -> bytes | None:
 
 
 def read_comments(comments: Iterable[bytes]) -> tuple[Descriptor | None, bytes | None]:
-    """Find the descriptor and the embedded model file among the binary comments of a main header."""
+    """Parse the descriptor and the embedded model file from the binary comments of a main header.
+
+    Parameters
+    ----------
+    comments : iterable of bytes
+        The data of all COM marker segments with Rcom = 0.
+
+    Returns
+    -------
+    Descriptor or None, bytes or None
+        The descriptor and the model file; None if the main header has none.
+
+    Raises
+    ------
+    SegmentError
+        If the learned-transform segment is damaged, or there are several.
+    UnsupportedError
+        If the segment has a later version.
+    """
     ours = [data for data in comments if data.startswith(MAGIC) and len(data) > len(MAGIC) + 1]
     by_kind: dict[int, list[bytes]] = {_KIND_DESCRIPTOR: [], _KIND_WEIGHTS: []}
     for data in ours:
@@ -260,5 +295,5 @@ def read_comments(comments: Iterable[bytes]) -> tuple[Descriptor | None, bytes |
     if not ours:
         return None, None
     if len(by_kind) > 2 or len(by_kind[_KIND_DESCRIPTOR]) != 1:
-        raise SegmentError("the codestream does not have exactly one sound learned-transform segment")
+        raise SegmentError("the codestream does not have exactly one valid learned-transform segment")
     return Descriptor.from_bytes(by_kind[_KIND_DESCRIPTOR][0]), join_weights(by_kind[_KIND_WEIGHTS])

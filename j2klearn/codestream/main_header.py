@@ -1,10 +1,11 @@
-"""The main header of a codestream (T.800 Annex A): what it says, and the dual-precision rewriting of it.
+"""The main header of a codestream (T.800 A.3): parsing it, and rewriting the precision that it declares.
 
-The carrier of a learned picture overshoots the range of its samples and has fractional bits, so it is coded as signed
-samples of more bits than the picture has. Other readers shall see a plain picture, so the header is rewritten to the
-picture's own precision on the way out, and back to a wide one in memory before the carrier is decoded. With every
-exponent in QCD and QCC lowered by `HEADROOM` and as many guard bits more, the number of bit-planes (T.800 equation
-E-2) stays as it was coded, and the quantiser steps (E-3) scale with the declared precision.
+The carrier of a learned picture exceeds the range of the samples and has fractional bits. It is therefore coded as
+signed samples of more bits than the picture has. Other readers must get an ordinary picture: when a file is written,
+its header is changed to declare the precision of the picture; before j2klearn decodes it, the header is changed back in
+memory. In a file, every exponent in QCD and QCC is lower by `HEADROOM`, and the number of guard bits is higher by the
+same number. So the number of bit-planes (T.800 equation E-2) is the same in both headers, and the quantiser steps (E-3)
+scale with the declared precision.
 """
 
 from __future__ import annotations
@@ -34,36 +35,50 @@ __all__ = [
     "walk_main_header",
 ]
 
-#: Bits that a carrier has beside those of the picture and its fraction: the sign, and one for overshoot. At the corner
-#: of a tile, where the subbands of the whole picture meet the wavelet of the tile, it exceeds the range of the samples.
+#: Bits of a carrier in addition to the bits of the picture and the fractional bits: the sign, and one bit for
+#: overshoot. At the corners of tiles the carrier exceeds the range of the samples, because the subbands of the whole
+#: picture are synthesised there with the wavelet of the tile.
 HEADROOM = 2
 
 _SIGNED = 0x80
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
 
-#: With these, components or tiles are not all coded as COD says, or packets are not where the tile-parts are.
+#: If one of these is present, some components or tiles are not coded as COD signals, or packet headers are not in the
+#: tile-parts.
 _IRREGULAR = {Marker.COC, Marker.POC, Marker.PPM}
 
-#: Of these, a main header has one, and no second one (T.800 Table A.2).
+#: A main header has exactly one of each of these (T.800 Table A.2).
 _SINGLE = {Marker.SIZ, Marker.COD, Marker.QCD}
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A COM marker segment: where it lies, and what it holds."""
+    """A COM marker segment of the main header.
+
+    Attributes
+    ----------
+    offset : int
+        Offset of the marker in the codestream.
+    length : int
+        Bytes of the marker segment, marker included.
+    binary : bool
+        Whether Rcom is 0.
+    data : bytes
+        Ccom.
+    """
 
     offset: int
-    length: int  # marker included
+    length: int
     binary: bool
     data: bytes
 
 
 @dataclass(frozen=True)
 class MainHeader:
-    """What the main header says, in T.800's terms.
+    """The parameters of a main header.
 
-    The facts that most readers ask for are attributes of their own; `cod` to `rgn` are the marker segments that say
-    how components are coded, all of them.
+    The attributes up to `tile_grid` hold what most callers need. The attributes from `cod` on hold all marker segments
+    with coding parameters. Pairs are in the order (vertical, horizontal).
     """
 
     area: Rect
@@ -79,8 +94,8 @@ class MainHeader:
     precincts: tuple[tuple[int, int], ...]  # (PPy, PPx), lowest resolution first
     sop: bool
     eph: bool
-    packed: bool  # packet headers are in the main header (PPM)
-    uniform: bool  # all components and tiles are coded as COD says, in its order of packets
+    packed: bool  # the packet headers are in the main header (PPM)
+    uniform: bool  # all components are coded as COD signals and none is subsampled; no POC, no PPM
     reversible: bool
     component_transform: bool
     comments: tuple[Comment, ...]
@@ -97,10 +112,11 @@ class MainHeader:
 
     @property
     def components(self) -> int:
+        """Number of components."""
         return len(self.precisions)
 
     def tile_area(self, tile: int) -> Rect:
-        """Return what a tile covers on the reference grid (T.800 B.3)."""
+        """Return the area of a tile on the reference grid (T.800 B.3)."""
         row, column = divmod(tile, self.tile_grid[1])
         (y0, x0), (height, width) = self.tile_origin, self.tile_size
         y0, x0 = y0 + row * height, x0 + column * width
@@ -108,23 +124,24 @@ class MainHeader:
 
     @property
     def binary_comments(self) -> list[bytes]:
+        """The data of the COM marker segments with Rcom = 0."""
         return [comment.data for comment in self.comments if comment.binary]
 
 
 def walk_main_header(peek: Peek, size: int) -> Iterator[MarkerSegment]:
-    """Yield the marker segments of the main header, SIZ first, and last the SOT marker that ends it.
+    """Yield the marker segments of the main header, from SIZ to the SOT marker that ends it.
 
     Parameters
     ----------
     peek : callable
-        Returns so many bytes of the codestream from an offset on.
+        Called as ``peek(offset, count)``; returns bytes of the codestream.
     size : int
-        Bytes of the codestream.
+        Size of the codestream in bytes.
 
     Raises
     ------
     CodestreamError
-        If it is no codestream, or its header is damaged or cut off.
+        If the data is no codestream, or its main header is damaged or truncated.
     LimitError
         If the header has more than `markers.MAX_SEGMENTS` marker segments.
     """
@@ -134,29 +151,29 @@ def walk_main_header(peek: Peek, size: int) -> Iterator[MarkerSegment]:
     for segment in walk(peek, len(Marker.SOC.code), size):
         yield segment
     if segment is None or segment.marker != Marker.SOT:
-        raise CodestreamError("the main header of the codestream is damaged or cut off")
+        raise CodestreamError("the main header of the codestream is damaged or truncated")
 
 
 def main_segments(head: bytes, end: int) -> list[MarkerSegment]:
-    """Return the marker segments of a main header that ends at `end`, SIZ first."""
+    """Return the marker segments of a main header that ends at offset `end`, SIZ first."""
     return list(walk(peek_bytes(head), len(Marker.SOC.code), end))
 
 
 def main_header_end(peek: Peek, size: int) -> int:
-    """Return where the main header ends: the offset of the first SOT marker; see `walk_main_header`."""
+    """Return the end of the main header, which is the offset of the first SOT marker; see `walk_main_header`."""
     *_, last = walk_main_header(peek, size)
     return last.start
 
 
 def read_main_header(codestream: bytes) -> MainHeader:
-    """Read the main header (T.800 A.3).
+    """Parse the main header of a codestream (T.800 A.3).
 
     Raises
     ------
     CodestreamError
-        If it is no codestream, or its header is damaged.
+        If the data is no codestream, or its main header is damaged or truncated.
     LimitError
-        If it has more tiles or components than the standard allows.
+        If it declares more tiles or components than the standard allows, or has too many marker segments.
     """
     *all_segments, sot = walk_main_header(peek_bytes(codestream), len(codestream))
     segments: dict[int, list[MarkerSegment]] = {}
@@ -175,7 +192,7 @@ def read_main_header(codestream: bytes) -> MainHeader:
     components = len(siz.precisions)
     cod = Cod.parse(bodies(Marker.COD)[0])
     comments = zip(segments.get(Marker.COM, ()), map(Com.parse, bodies(Marker.COM)), strict=True)
-    step_offset = 1 if components < 257 else 2  # of Sqcc after the component's index
+    step_offset = 1 if components < 257 else 2  # of Sqcc: it follows the index of the component
     quantisation = [(segment.start + 4, segment.end) for segment in segments[Marker.QCD]]
     quantisation += [(q.start + 4 + step_offset, q.end) for q in segments.get(Marker.QCC, ())]
     return MainHeader(
@@ -211,27 +228,49 @@ def read_main_header(codestream: bytes) -> MainHeader:
 
 
 def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) -> bytearray:
-    """Set every Ssiz, and move every exponent by `exponent` and the guard bits the other way."""
+    """Set every Ssiz to `ssiz`, add `exponent` to every quantisation exponent, and subtract it from the guard bits.
+
+    Raises
+    ------
+    SegmentError
+        If the quantisation style is not that of a learned picture, or a result is out of range.
+    """
     out = bytearray(codestream)
     for component in range(header.components):
         out[header.siz + _SSIZ + 3 * component] = ssiz
     for start, end in header.quantisation:
         style, guard = out[start] & 0x1F, out[start] >> 5
         if style != QuantisationStyle.EXPOUNDED or (end - start) % 2 == 0 or not 0 <= guard - exponent <= 7:
-            raise SegmentError("the codestream's quantisation is not that of a learned picture")
+            raise SegmentError("the quantisation of the codestream is not that of a learned picture")
         out[start] = style | (guard - exponent) << 5
         for at in range(start + 1, end, 2):
             moved = (out[at] >> 3) + exponent
             if not 0 <= moved <= 31:
-                raise SegmentError("the codestream's quantisation exponents are out of range")
+                raise SegmentError("the quantisation exponents of the codestream are out of range")
             out[at] = out[at] & 0x07 | moved << 3
     return out
 
 
 def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
-    """Rewrite a freshly coded carrier so that it declares samples of `precision` bits.
+    """Change the header of a coded carrier so that it declares samples of `precision` bits.
 
-    OpenJPEG's own comment makes room for the learned-transform segment.
+    The COM marker segments, which OpenJPEG has written, are removed.
+
+    Parameters
+    ----------
+    codestream : bytes
+        The carrier as OpenJPEG has coded it.
+    header : MainHeader
+        Its main header.
+    precision : int
+        Bits per sample of the picture.
+    signed : bool
+        Whether the samples of the picture are signed.
+
+    Raises
+    ------
+    SegmentError
+        If an exponent or the guard bits would be out of range.
     """
     out = _rewrite(codestream, header, (precision - 1) | (_SIGNED if signed else 0), -HEADROOM)
     for comment in reversed(header.comments):
@@ -240,17 +279,32 @@ def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: b
 
 
 def to_wide(codestream: bytes, header: MainHeader, precision: int) -> bytes:
-    """Rewrite a learned codestream so that its carrier is decoded as signed samples of `precision` bits."""
+    """Change the header of a learned codestream so that OpenJPEG decodes its carrier.
+
+    Parameters
+    ----------
+    codestream : bytes
+        The codestream, or its main header.
+    header : MainHeader
+        Its main header.
+    precision : int
+        Bits of the signed samples that the new header declares.
+
+    Raises
+    ------
+    SegmentError
+        If the quantisation is not that of a learned picture.
+    """
     return bytes(_rewrite(codestream, header, (precision - 1) | _SIGNED, HEADROOM))
 
 
 def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = "") -> bytes:
-    """Put COM marker segments at the end of the main header: a note for people, and binary ones."""
+    """Insert COM marker segments at the end of the main header: see `comment_segments`."""
     end = read_main_header(codestream).end
     return codestream[:end] + comment_segments(payloads, note) + codestream[end:]
 
 
 def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:
-    """Return COM marker segments (T.800 A.9.2): of Latin text where there is a note, and binary ones."""
+    """Return COM marker segments (T.800 A.9.2): one with the text `note`, if any, and one for each payload."""
     every = [Com(1, note.encode("latin-1"))] * bool(note) + [Com(0, payload) for payload in payloads]
     return b"".join(comment.to_bytes() for comment in every)

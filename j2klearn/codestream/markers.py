@@ -1,4 +1,4 @@
-"""The markers of T.800 (Table A.2), and the walk from one marker segment of a header to the next."""
+"""The markers of T.800 (Table A.2), and an iterator over the marker segments of a header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..errors import CodestreamError, LimitError
 
 __all__ = ["CODESTREAM_START", "MAX_SEGMENTS", "Marker", "MarkerSegment", "damaged", "walk"]
 
-#: Marker segments of one header. A picture of 16,384 components has a COC, a QCC and an RGN for each at most.
+#: Limit of the marker segments in one header. Even a picture of 16,384 components, with COC, QCC and RGN for each of
+#: them, has fewer.
 MAX_SEGMENTS = 1 << 16
 
 
@@ -54,23 +55,23 @@ CODESTREAM_START = Marker.SOC.code + Marker.SIZ.code
 #: A header ends with one of these.
 _DELIMITERS = frozenset({Marker.SOT, Marker.SOD, Marker.EOC})
 
-#: These do not occur in a header, or occur once at its start.
+#: Markers that cannot occur in a header after SOC.
 _MISPLACED = frozenset({Marker.SOC, Marker.SOP, Marker.EPH})
 
-#: Reserved for markers without a segment, which decoders skip (T.800 A.1.3).
-_BARE = range(0xFF30, 0xFF40)
+#: Reserved markers without a segment, which decoders skip (T.800 A.1.3).
+_WITHOUT_SEGMENT = range(0xFF30, 0xFF40)
 
-#: The least marker that has a segment.
-_LEAST = Marker.SOC
+#: The lowest marker code of T.800.
+_FIRST_MARKER = Marker.SOC
 
 
 class MarkerSegment(NamedTuple):
-    """Where a marker segment lies.
+    """The position of a marker segment.
 
     Attributes
     ----------
     marker : int
-        Its marker, one of `Marker` or an unknown one.
+        The marker code: a `Marker`, or an unknown code.
     start : int
         Offset of the marker.
     end : int
@@ -83,36 +84,36 @@ class MarkerSegment(NamedTuple):
 
     @property
     def body(self) -> slice:
-        """The bytes after the marker and the length."""
+        """The slice of the bytes after the marker and the length."""
         return slice(self.start + 4, self.end)
 
 
 def damaged(marker: Marker, why: str) -> CodestreamError:
-    """Return the error for a marker segment whose content is impossible."""
+    """Return the error for a marker segment with invalid content; `why` is a clause that says what is wrong."""
     return CodestreamError(f"the {marker.name} marker segment of the codestream is damaged: {why}")
 
 
 def walk(peek: Peek, at: int, end: int) -> Iterator[MarkerSegment]:
-    """Yield the marker segments of a header, and last the marker that ends it: SOT, SOD or EOC.
+    """Yield the marker segments of a header, then the marker that ends it: SOT, SOD or EOC.
 
-    Each segment that is yielded lies wholly before `end`. Where the bytes end within the header, the walk ends without
-    a marker of these three.
+    Every segment that is yielded ends at or before `end`. If the data ends within the header, the iteration stops
+    without one of these three markers.
 
     Parameters
     ----------
     peek : callable
-        Returns so many bytes from an offset on, fewer where the data ends.
+        Called as ``peek(offset, count)``; returns fewer bytes at the end of the data.
     at : int
         Offset of the first marker segment.
     end : int
-        Offset where the walk ends.
+        Offset at which to stop.
 
     Raises
     ------
     CodestreamError
-        If there is no marker where one should be, or the length of a segment is impossible.
+        If a marker is missing, or the length of a segment is invalid.
     LimitError
-        If there are more than `MAX_SEGMENTS` marker segments.
+        If the header has more than `MAX_SEGMENTS` marker segments.
     """
     for _ in range(MAX_SEGMENTS):
         head = peek(at, min(4, end - at)) if at < end else b""
@@ -122,17 +123,17 @@ def walk(peek: Peek, at: int, end: int) -> Iterator[MarkerSegment]:
         if marker in _DELIMITERS:
             yield MarkerSegment(marker, at, at + 2)
             return
-        if marker in _BARE:
+        if marker in _WITHOUT_SEGMENT:
             length = 0
-        elif marker < _LEAST or marker in _MISPLACED:
-            raise CodestreamError("the codestream is damaged: there is no marker where one should be")
+        elif marker < _FIRST_MARKER or marker in _MISPLACED:
+            raise CodestreamError(f"the codestream is damaged: there is no marker segment at offset {at}")
         elif len(head) < 4:
             return
         else:
             (length,) = struct.unpack_from(">H", head, 2)
             if length < 2:
                 raise CodestreamError(
-                    "the codestream is damaged: the length of a marker segment is impossible"
+                    f"the codestream is damaged: the marker segment at offset {at} has an invalid length"
                 )
         if at + 2 + length > end:
             return

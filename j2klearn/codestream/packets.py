@@ -1,4 +1,4 @@
-"""The order of the packets of a tile (T.800 B.12), and the precincts whose they are (B.6)."""
+"""The order of the packets of a tile (T.800 B.12), and the precincts to which they belong (B.6)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["LRCP", "MAX_PACKETS", "RLCP", "RPCL", "PacketOrder", "packet_order",
 
 LRCP, RLCP, RPCL = 0, 1, 2
 
-#: Packets of a tile whose order is worked out: it takes some hundred bytes a packet. A header may claim a million times
-#: as many, with 65,535 layers and precincts of one sample.
+#: Limit of the packets of a tile whose order is computed, which takes about a hundred bytes per packet. A header can
+#: declare a million times as many packets, with 65,535 layers and precincts of one sample.
 MAX_PACKETS = 1 << 21
 
 Index = NDArray[np.int64]
@@ -24,12 +24,13 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PacketOrder:
-    """What each packet of a tile is, in the order of the codestream.
+    """The packets of a tile in the order of the codestream; its length is their number.
 
     Attributes
     ----------
-    resolution, layer, precinct : ndarray of int64
-        Its resolution (0 is the lowest), its quality layer, and the number of its precinct in that resolution.
+    resolution, layer, precinct : ndarray of int64, shape (packets,)
+        The resolution of each packet (0 is the lowest), its quality layer, and the index of its precinct within the
+        resolution.
     """
 
     resolution: Index
@@ -41,7 +42,22 @@ class PacketOrder:
 
 
 def precincts_of(header: MainHeader, tile: Rect, resolution: int) -> list[Rect]:
-    """Return the precincts of a resolution of a tile, in its coordinates, row by row (T.800 equation B-16)."""
+    """Return the precincts of a resolution of a tile, row by row (T.800 equation B-16).
+
+    Parameters
+    ----------
+    header : MainHeader
+        Header of the codestream.
+    tile : Rect
+        Area of the tile on the reference grid.
+    resolution : int
+        The resolution; 0 is the lowest.
+
+    Returns
+    -------
+    list of Rect
+        The precincts in the coordinates of the resolution, clipped to the tile.
+    """
     area = tile.resolution(header.levels - resolution)
     if not area.size:
         return []
@@ -53,7 +69,7 @@ def precincts_of(header: MainHeader, tile: Rect, resolution: int) -> list[Rect]:
     ]
 
 
-def _count(header: MainHeader, tile: Rect, resolution: int) -> int:
+def _precinct_count(header: MainHeader, tile: Rect, resolution: int) -> int:
     area = tile.resolution(header.levels - resolution)
     if not area.size:
         return 0
@@ -65,12 +81,22 @@ def _count(header: MainHeader, tile: Rect, resolution: int) -> int:
 def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     """Return the order of the packets of a tile.
 
-    None where it does not follow from the main header alone, is one of the progressions by position or component, or
-    where there are more than `MAX_PACKETS`: such tiles are read as a whole.
+    Parameters
+    ----------
+    header : MainHeader
+        Header of the codestream.
+    tile : Rect
+        Area of the tile on the reference grid.
+
+    Returns
+    -------
+    PacketOrder or None
+        None if the main header alone does not define the order, if the progression is PCRL or CPRL, or if the tile has
+        more than `MAX_PACKETS` packets. Such tiles are read as a whole.
     """
     if not header.uniform or header.progression not in (LRCP, RLCP, RPCL):
         return None
-    counts = tuple(_count(header, tile, resolution) for resolution in range(header.levels + 1))
+    counts = tuple(_precinct_count(header, tile, resolution) for resolution in range(header.levels + 1))
     if sum(counts) * header.components * header.layers > MAX_PACKETS:
         return None
     return _order(header.progression, header.layers, header.components, counts)
@@ -86,6 +112,6 @@ def _order(progression: int, layers: int, components: int, counts: tuple[int, ..
     resolution, layer, component, precinct = (np.concatenate(column) for column in zip(*parts, strict=True))
     if progression != RPCL:
         first = (resolution, layer) if progression == LRCP else (layer, resolution)
-        order = np.lexsort((precinct, component, *first))  # the last key counts most
+        order = np.lexsort((precinct, component, *first))  # the last key is the primary one
         resolution, layer, precinct = resolution[order], layer[order], precinct[order]
     return PacketOrder(resolution, layer, precinct)

@@ -12,8 +12,8 @@ from .markers import Marker, damaged
 
 __all__ = ["Plt", "Tlm", "packet_lengths"]
 
-#: A tile-part, and so a packet, is shorter: Psot has 32 bits.
-_MAX_PACKET = 1 << 32
+#: Every tile-part, and so every packet, is shorter, because Psot has 32 bits.
+_PACKET_LENGTH_END = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +23,12 @@ class Tlm:
     Attributes
     ----------
     index : int
-        Ztlm: the segments count in the order of their index, 0 to 255.
+        Ztlm, 0 to 255: the position of this segment among the TLM segments of the header.
     tiles : ndarray of int64, shape (N,), or None
-        Ttlm, the tile of each tile-part; None where each tile has one tile-part, in the order of the tiles.
+        Ttlm, the tile of each tile-part. None if it is not signalled: then each tile has one tile-part, and they are in
+        the order of the tiles.
     lengths : ndarray of int64, shape (N,)
-        Ptlm, the bytes of each tile-part.
+        Ptlm, the length of each tile-part in bytes.
     """
 
     index: int
@@ -36,23 +37,23 @@ class Tlm:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Ltlm.
+        """Parse the bytes after Ltlm.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or the size of the entries is not defined.
+            If the length is wrong, or T.800 does not define the size of the entries.
         """
         if len(body) < 2:
             raise damaged(Marker.TLM, "it is too short")
         index, style = body[0], body[1]
         tile_bytes, wide = style >> 4 & 3, style >> 6 & 1  # ST and SP, T.800 Table A.34
         if tile_bytes > 2:
-            raise damaged(Marker.TLM, "T.800 does not define such a size of its entries")
+            raise damaged(Marker.TLM, f"T.800 does not define entries of the size {style}")
         length = ("length", ">u4" if wide else ">u2")
         entry = np.dtype([("tile", f">u{tile_bytes}"), length] if tile_bytes else [length])
         if (len(body) - 2) % entry.itemsize:
-            raise damaged(Marker.TLM, "its length does not fit")
+            raise damaged(Marker.TLM, "it has the wrong length")
         table = np.frombuffer(body, entry, offset=2)
         tiles = table["tile"].astype(np.int64) if tile_bytes else None
         return cls(index, tiles, table["length"].astype(np.int64))
@@ -65,9 +66,9 @@ class Plt:
     Attributes
     ----------
     index : int
-        Zplt, 0 to 255.
+        Zplt, 0 to 255: the position of this segment among the PLT segments of the tile-part.
     data : bytes
-        Iplt; those of all segments of a tile-part are one after the other what `packet_lengths` reads.
+        Iplt. The concatenation for all segments of a tile-part is the input of `packet_lengths`.
     """
 
     index: int
@@ -75,12 +76,12 @@ class Plt:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Lplt.
+        """Parse the bytes after Lplt.
 
         Raises
         ------
         CodestreamError
-            If it is too short.
+            If the segment is too short.
         """
         if not body:
             raise damaged(Marker.PLT, "it is too short")
@@ -88,7 +89,18 @@ class Plt:
 
 
 def packet_lengths(iplt: bytes | bytearray) -> list[int]:
-    """Return the packet lengths in PLT marker segments (T.800 Table A.36): seven bits a byte, high ones first.
+    """Parse packet lengths (T.800 Table A.36).
+
+    Parameters
+    ----------
+    iplt : bytes-like
+        The lengths, each in bytes of seven bits, the most significant first; the highest bit of a byte is set unless it
+        is the last of a length.
+
+    Returns
+    -------
+    list of int
+        The length of each packet in bytes. An incomplete last length is ignored.
 
     Raises
     ------
@@ -98,7 +110,7 @@ def packet_lengths(iplt: bytes | bytearray) -> list[int]:
     lengths, value = [], 0
     for byte in iplt:
         value = value << 7 | byte & 0x7F
-        if value >= _MAX_PACKET:
+        if value >= _PACKET_LENGTH_END:
             raise damaged(Marker.PLT, "a packet is longer than a tile-part can be")
         if byte < 0x80:
             lengths.append(value)

@@ -1,4 +1,4 @@
-"""Marker segments of quantisation: QCD and QCC (T.800 A.6.4 and A.6.5)."""
+"""The quantisation marker segments QCD and QCC (T.800 A.6.4 and A.6.5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_BANDS = 3 * MAX_LEVELS + 1
 
 
 class QuantisationStyle(enum.IntEnum):
-    """How quantiser steps are given (T.800 Table A.28)."""
+    """How the quantiser steps are signalled (T.800 Table A.28)."""
 
     NONE = 0
     DERIVED = 1
@@ -30,11 +30,11 @@ class Qcd:
     Attributes
     ----------
     style : QuantisationStyle
-        No quantisation, one step from which the others are derived, or a step for each subband.
+        No quantisation, one step from which the others are derived, or one step for each subband.
     guard_bits : int
-        0 to 7.
+        Number of guard bits, 0 to 7.
     exponents, mantissas : tuple of int
-        Of each step (T.800 equation E-3), 0 to 31 and 0 to 2047, the lowest subband first; 1 to 97 of them.
+        Exponent, 0 to 31, and mantissa, 0 to 2047, of each step (T.800 equation E-3): 1 to 97 steps, LL first.
     """
 
     style: QuantisationStyle
@@ -44,12 +44,19 @@ class Qcd:
 
     @classmethod
     def parse(cls, body: bytes, marker: Marker = Marker.QCD) -> Self:
-        """Read the bytes after Lqcd, or those of a QCC marker segment after its component.
+        """Parse the bytes after Lqcd, or those of a QCC marker segment after Cqcc.
+
+        Parameters
+        ----------
+        body : bytes
+            The bytes.
+        marker : Marker
+            QCD or QCC, for error messages.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
         if len(body) < 2:
             raise damaged(marker, "it is too short")
@@ -60,7 +67,7 @@ class Qcd:
         width = 1 if style is QuantisationStyle.NONE else 2
         count = len(data) // width
         if len(data) % width or count > _MAX_BANDS or (style is QuantisationStyle.DERIVED and count != 1):
-            raise damaged(marker, "its length does not fit")
+            raise damaged(marker, "it has the wrong length")
         if width == 1:
             return cls(style, guard_bits, tuple(value >> 3 for value in data), (0,) * count)
         steps = struct.unpack(f">{count}H", data)
@@ -69,19 +76,27 @@ class Qcd:
 
 @dataclass(frozen=True)
 class Qcc:
-    """The QCC marker segment: quantisation of one component (T.800 A.6.5), which counts in place of QCD."""
+    """The QCC marker segment: quantisation of one component (T.800 A.6.5).
+
+    Attributes
+    ----------
+    component : int
+        Cqcc, the index of the component.
+    quantisation : Qcd
+        Its quantisation, which replaces that of QCD.
+    """
 
     component: int
     quantisation: Qcd
 
     @classmethod
     def parse(cls, body: bytes, components: int) -> Self:
-        """Read the bytes after Lqcc, in a picture of so many components.
+        """Parse the bytes after Lqcc; `components` is the number of components of the picture.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or a value is out of range.
+            If the length is wrong, or a value is out of range.
         """
         component, body = split_component(body, components, Marker.QCC)
         return cls(component, Qcd.parse(body, Marker.QCC))

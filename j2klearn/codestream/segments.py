@@ -1,4 +1,4 @@
-"""Marker segments that say what a codestream holds: SIZ, SOT and COM (T.800 A.5, A.4 and A.9)."""
+"""The marker segments SIZ, SOT and COM (T.800 A.5.1, A.4.2 and A.9.2)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SOT = struct.Struct(">HIBB")
 
 _SOT_START = Marker.SOT.code + struct.pack(">H", _SOT.size + 2)
 
-#: Bytes of a tile-part with nothing in it: the SOT marker segment and the SOD marker.
-_LEAST_TILE_PART = 14
+#: Bytes of an empty tile-part: the SOT marker segment and the SOD marker.
+_MIN_TILE_PART = 14
 
 _MAX_PRECISION = 38  # T.800 Table A.11
 
@@ -33,9 +33,11 @@ class Siz:
     capabilities : int
         Rsiz.
     area : Rect
-        What the picture covers on the reference grid; not empty.
-    tile_size, tile_origin : (int, int)
-        Height and width of a tile, at least 1; row and column of the first tile.
+        Area of the picture on the reference grid; not empty.
+    tile_size : (int, int)
+        Height and width of a tile, at least 1.
+    tile_origin : (int, int)
+        Row and column of the first tile on the reference grid.
     precisions : tuple of int
         Bits per sample of each component, 1 to 38.
     signed : tuple of bool
@@ -54,26 +56,26 @@ class Siz:
 
     @property
     def tile_grid(self) -> tuple[int, int]:
-        """Number of tiles (down, across), see T.800 equation B-5."""
+        """Number of tiles (down, across), T.800 equation B-5."""
         (y0, x0), (height, width) = self.tile_origin, self.tile_size
         return ceil_div(self.area.y1 - y0, height), ceil_div(self.area.x1 - x0, width)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Lsiz.
+        """Parse the bytes after Lsiz.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or the sizes are impossible.
+            If the length is wrong, or the sizes are invalid.
         LimitError
-            If there are more components or tiles than the standard allows.
+            If the codestream declares more components or tiles than the standard allows.
         """
         if len(body) < _SIZ.size:
             raise damaged(Marker.SIZ, "it is too short")
         capabilities, x1, y1, x0, y0, width, height, left, top, count = _SIZ.unpack_from(body)
         if len(body) != _SIZ.size + 3 * count:
-            raise damaged(Marker.SIZ, "its length does not fit the number of components")
+            raise damaged(Marker.SIZ, "its length contradicts the number of components")
         depths, across, down = (body[_SIZ.size + field :: 3] for field in range(3))
         area = Rect(y0, x0, y1, x1)
         if not area.size or not count or not all(across) or not all(down):
@@ -81,10 +83,10 @@ class Siz:
         if count > MAX_COMPONENTS_ORDINARY:
             raise LimitError(f"the codestream declares {count} components, more than the standard allows")
         if not width or not height or left > x0 or top > y0:
-            raise CodestreamError("the codestream declares an impossible tile grid")
+            raise CodestreamError("the codestream declares an invalid tile grid")
         precisions = tuple((depth & 0x7F) + 1 for depth in depths)
         if max(precisions) > _MAX_PRECISION:
-            raise damaged(Marker.SIZ, f"samples have at most {_MAX_PRECISION} bits")
+            raise damaged(Marker.SIZ, f"it declares samples of more than {_MAX_PRECISION} bits")
         siz = cls(
             capabilities=capabilities,
             area=area,
@@ -98,7 +100,7 @@ class Siz:
         if tiles > MAX_TILES:
             raise LimitError(f"the codestream declares {tiles} tiles, more than the standard allows")
         if x0 - left >= width or y0 - top >= height:
-            raise CodestreamError("the codestream declares a first tile that is outside the picture")
+            raise CodestreamError("the codestream declares a first tile outside the picture")
         return siz
 
 
@@ -109,11 +111,14 @@ class Sot:
     Attributes
     ----------
     tile : int
-        Isot, the tile's index.
+        Isot, the index of the tile.
     length : int
-        Psot, bytes from SOT to the end of the tile-part: at least 14, or 0 for all up to the end of the codestream.
-    index, count : int
-        TPsot, the number of the tile-part in its tile, and TNsot, how many the tile has: 0 where that is not said.
+        Psot, bytes from the SOT marker to the end of the tile-part: at least 14, or 0 if the tile-part ends at the EOC
+        marker.
+    index : int
+        TPsot, the index of the tile-part within its tile.
+    count : int
+        TNsot, the number of tile-parts of the tile; 0 if it is not signalled.
     """
 
     tile: int
@@ -123,35 +128,35 @@ class Sot:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Lsot.
+        """Parse the bytes after Lsot.
 
         Raises
         ------
         CodestreamError
-            If the length does not fit, or the tile-part would be too short.
+            If the length is wrong, or Psot is too small.
         """
         if len(body) != _SOT.size:
             raise damaged(Marker.SOT, "its length is not 10")
         sot = cls(*_SOT.unpack(body))
-        if 0 < sot.length < _LEAST_TILE_PART:
-            raise damaged(Marker.SOT, "the tile-part is too short for its header")
+        if 0 < sot.length < _MIN_TILE_PART:
+            raise damaged(Marker.SOT, "Psot is smaller than the header of the tile-part")
         return sot
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        """Read the marker segment that `data` starts with.
+        """Parse the marker segment at the start of `data`.
 
         Raises
         ------
         CodestreamError
-            If it is not a SOT marker segment, or damaged.
+            If `data` does not start with a SOT marker segment, or it is damaged.
         """
         if data[:4] != _SOT_START:
-            raise CodestreamError("the codestream is damaged: there is no tile-part where one should start")
+            raise CodestreamError("the codestream is damaged: a tile-part does not start with SOT")
         return cls.parse(data[4 : 4 + _SOT.size])
 
     def to_bytes(self) -> bytes:
-        """Return the marker segment."""
+        """Return the marker segment, marker included."""
         return _SOT_START + _SOT.pack(self.tile, self.length, self.index, self.count)
 
 
@@ -172,22 +177,22 @@ class Com:
 
     @property
     def binary(self) -> bool:
-        """Whether the data is binary."""
+        """Whether the data is binary (Rcom is 0)."""
         return self.registration == 0
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read the bytes after Lcom.
+        """Parse the bytes after Lcom.
 
         Raises
         ------
         CodestreamError
-            If it is too short.
+            If the segment is too short.
         """
         if len(body) < 2:
             raise damaged(Marker.COM, "it is too short")
         return cls(int.from_bytes(body[:2], "big"), body[2:])
 
     def to_bytes(self) -> bytes:
-        """Return the marker segment."""
+        """Return the marker segment, marker included."""
         return Marker.COM.code + struct.pack(">HH", len(self.data) + 4, self.registration) + self.data

@@ -1,4 +1,4 @@
-"""Tile-parts (T.800 A.4.2): reading their headers, and writing the packets of tiles as tile-parts by resolution."""
+"""Tile-parts (T.800 A.4.2): parse their headers, and write the packets of tiles as one tile-part per resolution."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ __all__ = [
 
 EOC = Marker.EOC.code
 
-#: With these in the header of a tile-part, packets are not where the main header says.
-_CODING = {Marker.COD, Marker.COC, Marker.POC, Marker.PPT}
+#: If one of these is in the header of a tile-part, the main header does not define the packets of the tile.
+_CODING_CHANGES = {Marker.COD, Marker.COC, Marker.POC, Marker.PPT}
 
 #: Bytes of the SOT marker segment and of the SOD marker.
 _SOT_BYTES, _SOD_BYTES = 12, 2
-_MOST_PARTS = 255  # TNsot has a byte
-_MOST_TLM = (65535 - 4) // 6
-_MOST_PLT = 65535 - 3
+_MAX_TILE_PARTS = 255  # of a tile: TNsot has one byte
+_MAX_TLM_ENTRIES = (65535 - 4) // 6  # of a TLM marker segment
+_MAX_PLT_BYTES = 65535 - 3  # of Iplt in a PLT marker segment
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ class TilePartHeader:
     Attributes
     ----------
     tile, index, count : int
-        Isot, TPsot and TNsot (0 where it is not said).
+        Isot, TPsot and TNsot (0 if it is not signalled).
     length : int
-        Psot: bytes from SOT to the end of the tile-part; 0 for all up to the end of the codestream.
+        Psot: bytes from the SOT marker to the end of the tile-part; 0 if it ends at the end of the codestream.
     size : int
-        Bytes of the header, SOD included.
+        Bytes of the header, SOT marker segment and SOD marker included.
     segments : bytes
         The marker segments other than SOT and PLT.
     packets : list of int or None
-        Lengths of the packets, as PLT has them; None without it, and where they are impossible.
+        Lengths of the packets in bytes, from PLT. None if there is no PLT marker segment, or it is invalid.
     regular : bool
-        Nothing in it changes how the tile is coded.
+        Whether the header has none of COD, COC, POC and PPT, which change how the tile is coded.
     """
 
     tile: int
@@ -82,12 +82,12 @@ def _length_bytes(length: int) -> bytes:
 
 
 def read_tile_part_header(data: bytes, at: int = 0) -> TilePartHeader | None:
-    """Read the header of the tile-part that starts at `at`; None where `data` ends before it does.
+    """Parse the header of the tile-part at offset `at`; return None if `data` ends before the header does.
 
     Raises
     ------
     CodestreamError
-        If no tile-part starts there, or its header is damaged.
+        If there is no tile-part at the offset, or its header is damaged.
     """
     if len(data) < at + _SOT_BYTES:
         return None
@@ -96,7 +96,7 @@ def read_tile_part_header(data: bytes, at: int = 0) -> TilePartHeader | None:
     has_plt = False
     for segment in walk(peek_bytes(data), at + _SOT_BYTES, len(data)):
         if sot.length and segment.end - at > sot.length - _SOD_BYTES * (segment.marker != Marker.SOD):
-            raise CodestreamError(f"the header of a part of tile {sot.tile} is damaged")
+            raise CodestreamError(f"the header of a tile-part of tile {sot.tile} is damaged")
         if segment.marker == Marker.SOD:
             return TilePartHeader(
                 sot.tile,
@@ -105,22 +105,22 @@ def read_tile_part_header(data: bytes, at: int = 0) -> TilePartHeader | None:
                 sot.length,
                 segment.end - at,
                 bytes(kept),
-                _lengths(iplt) if has_plt else None,
+                _lengths_or_none(iplt) if has_plt else None,
                 regular,
             )
         if segment.marker in (Marker.SOT, Marker.EOC):
-            raise CodestreamError(f"the header of a part of tile {sot.tile} is damaged")
+            raise CodestreamError(f"the header of a tile-part of tile {sot.tile} is damaged")
         if segment.marker == Marker.PLT:
             has_plt = True
             iplt += Plt.parse(data[segment.body]).data
         else:
             kept += data[segment.start : segment.end]
-            regular = regular and segment.marker not in _CODING
+            regular = regular and segment.marker not in _CODING_CHANGES
     return None
 
 
-def _lengths(iplt: bytes | bytearray) -> list[int] | None:
-    """Return the packet lengths in PLT marker segments; None where they are impossible."""
+def _lengths_or_none(iplt: bytes | bytearray) -> list[int] | None:
+    """Return the packet lengths in PLT marker segments, or None if they are invalid."""
     try:
         return packet_lengths(iplt)
     except CodestreamError:
@@ -129,7 +129,15 @@ def _lengths(iplt: bytes | bytearray) -> list[int] | None:
 
 @dataclass(frozen=True)
 class TilePart:
-    """One tile-part of a codestream: its header without PLT, and the offsets where its packets start and end."""
+    """A tile-part of a codestream.
+
+    Attributes
+    ----------
+    header : TilePartHeader
+        Its header.
+    start, end : int
+        Offsets of its packets in the codestream: the first byte, and the first byte after them.
+    """
 
     header: TilePartHeader
     start: int
@@ -142,13 +150,13 @@ def tile_parts(codestream: bytes) -> Iterator[TilePart]:
     Raises
     ------
     CodestreamError
-        If it is damaged or truncated.
+        If the codestream is damaged or truncated.
     """
     at = read_main_header(codestream).end
     while codestream[at : at + 2] != EOC:
         header = read_tile_part_header(codestream, at)
         if header is None:
-            raise CodestreamError("the codestream is cut off")
+            raise CodestreamError("the codestream is truncated")
         end = at + header.length if header.length else len(codestream)
         yield TilePart(header, at + header.size, end)
         if not header.length:
@@ -157,19 +165,19 @@ def tile_parts(codestream: bytes) -> Iterator[TilePart]:
 
 
 def plt_bytes(codestream: bytes) -> int:
-    """Return how many bytes of a codestream are PLT marker segments.
+    """Return the number of bytes of a codestream that are PLT marker segments.
 
     Raises
     ------
     CodestreamError
-        If it is damaged or truncated.
+        If the codestream is damaged or truncated.
     """
-    beside = _SOT_BYTES + _SOD_BYTES
-    return sum(part.header.size - len(part.header.segments) - beside for part in tile_parts(codestream))
+    empty_header = _SOT_BYTES + _SOD_BYTES
+    return sum(part.header.size - len(part.header.segments) - empty_header for part in tile_parts(codestream))
 
 
 def _plt(lengths: Iterable[int]) -> bytes:
-    """Return PLT marker segments of packet lengths."""
+    """Return PLT marker segments for packet lengths (T.800 A.7.3)."""
     out, body, index = bytearray(), bytearray(), 0
 
     def close() -> None:
@@ -177,7 +185,7 @@ def _plt(lengths: Iterable[int]) -> bytes:
 
     for length in lengths:
         coded = _length_bytes(length)
-        if len(body) + len(coded) > _MOST_PLT:
+        if len(body) + len(coded) > _MAX_PLT_BYTES:
             close()
             body.clear()
             index += 1
@@ -187,15 +195,25 @@ def _plt(lengths: Iterable[int]) -> bytes:
 
 
 def tile_part(tile: int, index: int, count: int, body: bytes, header: bytes = b"") -> bytes:
-    """Return a tile-part of the given packets; `header` goes between SOT and SOD."""
+    """Return a tile-part (T.800 A.4.2).
+
+    Parameters
+    ----------
+    tile, index, count : int
+        Isot, TPsot and TNsot.
+    body : bytes
+        The packets.
+    header : bytes
+        Marker segments between SOT and SOD.
+    """
     size = _SOT_BYTES + len(header) + _SOD_BYTES + len(body)
     return Sot(tile, size, index, count).to_bytes() + header + Marker.SOD.code + body
 
 
 def _groups(progression: int, levels: int, layers: int) -> int:
-    """Return in how many tile-parts a tile is written: one for each resolution, also for each layer, or one."""
+    """Return the number of tile-parts per tile: one for each resolution and layer, one for each resolution, or one."""
     resolutions = levels + 1
-    if progression == RLCP and resolutions * layers <= _MOST_PARTS:
+    if progression == RLCP and resolutions * layers <= _MAX_TILE_PARTS:
         return resolutions * layers
     return resolutions if progression in (RLCP, RPCL) else 1
 
@@ -211,34 +229,51 @@ def overhead(
     plt: bool,
     tlm: bool,
 ) -> int:
-    """Return about how many bytes tile-parts need beside their packets, which will take `size` bytes or so.
+    """Estimate the bytes that tile-parts need in addition to their packets.
 
-    `precincts` is their number in all tiles, components and resolutions.
+    Parameters
+    ----------
+    progression : int
+        Progression order, 0 to 4.
+    levels, layers, tiles : int
+        Numbers of decomposition levels, quality layers and tiles.
+    precincts : int
+        Number of precincts in all tiles, components and resolutions.
+    size : float
+        Estimated size of all packets in bytes.
+    plt, tlm : bool
+        Whether these marker segments are written.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
     parts = tiles * _groups(progression, levels, layers)
     total = parts * (_SOT_BYTES + _SOD_BYTES)
     if plt:
         packets = max(1, precincts * layers)
-        # a packet in four or so is larger than most
+        # sizes of packets vary: assume lengths of four times the mean
         total += 5 * parts + packets * len(_length_bytes(int(4 * size / packets)))
     return total + (6 * parts + 6 if tlm else 0)
 
 
 class TilePartWriter:
-    """Gathers the packets of tiles, and writes them as tile-parts.
+    """Collects the packets of tiles and writes them as tile-parts.
 
-    In the progression RPCL a tile has a part for each resolution, in RLCP one for each resolution and layer, else a
-    single one. The parts of all tiles that are of one kind lie together in the file, the lowest resolution first: an
-    overview is the beginning of the file, and what neighbouring tiles have at a resolution is a few stretches of it.
+    In the progression RPCL a tile has one tile-part for each resolution, in RLCP one for each resolution and layer, in
+    other progressions only one. The tile-parts of all tiles with the same resolution (and layer) are adjacent in the
+    file, the lowest resolution first. So the start of the file is an overview of the picture, and neighbouring tiles
+    are close together at each resolution.
 
     Parameters
     ----------
     header : MainHeader
-        Of the picture as it is to be written.
+        Main header of the picture that is written.
     plt, tlm : bool
-        Marker segments to write.
+        Whether to write these marker segments.
     spool : callable
-        Called for each kind of part; returns the binary file in which these parts are kept until all are there.
+        Called once for each of these groups of tile-parts. Returns a binary file that stores the group until `write`.
     """
 
     def __init__(self, header: MainHeader, *, plt: bool, tlm: bool, spool: Callable[[], BinaryIO]) -> None:
@@ -247,9 +282,19 @@ class TilePartWriter:
         self._index: list[list[tuple[int, int]]] = [[] for _ in self._files]
 
     def add(self, codestream: bytes, tile_of: Callable[[int], int] = int) -> None:
-        """Take over the tiles of a codestream that has PLT marker segments and a tile-part for each tile.
+        """Add the tiles of a codestream.
 
-        `tile_of` turns an index of its tiles into one of the picture's.
+        Parameters
+        ----------
+        codestream : bytes
+            A codestream with PLT marker segments and one tile-part for each tile.
+        tile_of : callable
+            Maps the index of a tile of this codestream to its index in the picture.
+
+        Raises
+        ------
+        CodestreamError
+            If the packet lengths are missing, or do not fit the main header.
         """
         for part in tile_parts(codestream):
             header = part.header
@@ -268,7 +313,7 @@ class TilePartWriter:
         else:
             keys = (order.resolution * self.header.layers + order.layer).tolist()
         if len(keys) != len(packets):
-            raise CodestreamError(f"tile {tile} has {len(packets)} packets, and should have {len(keys)}")
+            raise CodestreamError(f"tile {tile} has {len(packets)} packets, not {len(keys)}")
         at = 0
         runs = [
             (key, [length for _, length in run])
@@ -282,20 +327,20 @@ class TilePartWriter:
             at += sum(lengths)
 
     def tlm_segments(self) -> bytes:
-        """Return the TLM marker segments (T.800 A.7.1) of what was added; nothing where none are wanted."""
+        """Return the TLM marker segments (T.800 A.7.1) of the added tiles; empty without the option `tlm`."""
         if not self.tlm:
             return b""
         parts = [part for index in self._index for part in index]
         out = bytearray()
-        for number, start in enumerate(range(0, len(parts), _MOST_TLM)):
-            some = parts[start : start + _MOST_TLM]
-            # Stlm 0x60: two bytes for the tile, four for the length
+        for number, start in enumerate(range(0, len(parts), _MAX_TLM_ENTRIES)):
+            some = parts[start : start + _MAX_TLM_ENTRIES]
+            # Stlm is 0x60: Ttlm has two bytes, Ptlm has four
             out += struct.pack(">HHBB", Marker.TLM, 4 + 6 * len(some), number & 0xFF, 0x60)
             out += b"".join(struct.pack(">HI", tile, length) for tile, length in some)
         return bytes(out)
 
     def size(self) -> int:
-        """Return how many bytes the tile-parts take."""
+        """Return the size of all tile-parts in bytes."""
         return sum(length for index in self._index for _, length in index)
 
     def write(self, out: BinaryIO) -> None:
@@ -305,21 +350,31 @@ class TilePartWriter:
             shutil.copyfileobj(file, out, 1 << 20)
 
     def close(self) -> None:
-        """Let go of the files, and of what a full disk has not taken."""
+        """Close the spool files. Errors are ignored: on a full disk, closing a file can fail."""
         for file in self._files:
             with contextlib.suppress(OSError):
                 file.close()
 
 
 def arrange(codestream: bytes, *, plt: bool, tlm: bool) -> bytes:
-    """Return a codestream with its tile-parts divided by resolution, those of all tiles one resolution after the other.
+    """Divide the tile-parts of a codestream by resolution, in the order of `TilePartWriter`.
 
     Parameters
     ----------
     codestream : bytes
-        With PLT marker segments, and a tile-part for each tile.
+        A codestream with PLT marker segments and one tile-part for each tile.
     plt, tlm : bool
-        Marker segments to write.
+        Whether the result has these marker segments.
+
+    Returns
+    -------
+    bytes
+        The codestream.
+
+    Raises
+    ------
+    CodestreamError
+        If the packet lengths are missing, or do not fit the main header.
     """
     header = read_main_header(codestream)
     writer = TilePartWriter(header, plt=plt, tlm=tlm, spool=io.BytesIO)

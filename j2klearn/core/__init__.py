@@ -1,1 +1,1 @@
-"""Geometry, pictures, subbands, targets and limits: what every other package builds on."""
+"""The base of all other packages: geometry, pictures, subbands, rate targets and limits."""

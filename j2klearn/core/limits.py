@@ -1,4 +1,4 @@
-"""What a file may ask for at most, unless the caller says otherwise."""
+"""Upper limits on what a file may declare."""
 
 from __future__ import annotations
 
@@ -14,28 +14,43 @@ __all__ = [
     "check_pixels",
 ]
 
-#: Pixels of a picture (Pillow's limit against decompression bombs).
+#: Default limit of the pixels of a picture: Pillow's limit against decompression bombs. Callers may change it.
 MAX_PIXELS = 178_956_970
 
-#: Components of a learned codestream, and of any other.
+#: Components of a learned codestream.
 MAX_COMPONENTS = 255
+
+#: Components of any other codestream (T.800 Table A.9).
 MAX_COMPONENTS_ORDINARY = 16_384
 
 #: Tiles of a codestream (T.800 A.4.2 counts them in 16 bits).
 MAX_TILES = 65_535
 
-#: Bytes of the model file that a picture may carry.
+#: Bytes of a model file that is embedded in a picture.
 MAX_EMBEDDED_BYTES = 1 << 20
 
-#: Bytes of any transform's model file.
+#: Bytes of the model file of a transform.
 MAX_MODEL_BYTES = 1 << 22
 
-#: Bytes of the file of an entropy model, which no picture carries.
+#: Bytes of the model file of an entropy model. These are never embedded in pictures.
 MAX_ENTROPY_MODEL_BYTES = 1 << 26
 
 
 def check_pixels(height: int, width: int, max_pixels: int | None) -> None:
-    """Raise `LimitError` when a picture has more than `max_pixels` pixels (None: no limit)."""
+    """Check the size of a picture against a limit.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the picture in pixels.
+    max_pixels : int or None
+        Largest allowed ``height * width``; None for no limit.
+
+    Raises
+    ------
+    LimitError
+        If the picture has more pixels.
+    """
     if max_pixels is not None and height * width > max_pixels:
         raise LimitError(
             f"the picture has {height} x {width} pixels, over the limit of {max_pixels}: raise max_pixels to allow it"

@@ -1,4 +1,4 @@
-"""Pictures as they are coded: samples, bit depth, sign, colour components and alpha."""
+"""Pictures to encode: samples, bit depth, sign, colour components and alpha."""
 
 from __future__ import annotations
 
@@ -18,25 +18,41 @@ _DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
 
 
 class Picture:
-    """A picture handed in for coding, checked.
+    """A picture to encode, checked on construction.
 
     Parameters
     ----------
     image : array_like
-        (H, W) or (H, W, C) with C of 1 to 255; uint8, uint16, int8 or int16.
+        Shape (H, W) or (H, W, C) with C from 1 to 255; dtype uint8, uint16, int8 or int16.
     bit_depth : int, optional
-        Bits per sample in use, 1 to 16; all those of the dtype if not given.
+        Significant bits per sample, 1 to 16. Default: the width of the dtype.
     colorspace : {"rgb", "grey"}, optional
-        What the first three or the first component are; RGB from three components on, if not given.
+        Whether the first three components are RGB, or the first one is grey. Default: RGB from three components on.
     alpha : bool, optional
-        The component after the colours is the opacity. If not given it is where it is the only one there.
+        Whether the component after the colour components is alpha. Default: yes if there is exactly one extra
+        component.
     component_transform : bool, optional
-        RGB goes through the component transform; it does if not given.
+        Whether RGB goes through the component transform. Default: yes.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        The samples; one component has two axes.
+    bit_depth : int
+        Significant bits per sample.
+    signed : bool
+        Whether samples are signed.
+    colours : int
+        Number of colour components: 3 for RGB, 1 for grey.
+    alpha : bool
+        Whether the component after the colour components is alpha.
+    ict : bool
+        Whether the first three components go through the component transform.
 
     Raises
     ------
     InputError
-        If it is anything else, empty, or holds samples beyond the bit depth.
+        If the shape or the dtype is none of these, the picture is empty, or a sample exceeds the bit depth.
     OptionError
         If the components do not fit `colorspace`, `alpha` or `component_transform`.
     """
@@ -55,19 +71,21 @@ class Picture:
             samples = samples[:, :, 0]
         if samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] > MAX_COMPONENTS):
             raise InputError(
-                f"a picture has the shape (H, W) or (H, W, C), C up to {MAX_COMPONENTS}, not {samples.shape}"
+                f"the shape of a picture must be (H, W) or (H, W, C), C at most {MAX_COMPONENTS}, not {samples.shape}"
             )
         if samples.size == 0:
             raise InputError(f"the picture is empty: its shape is {samples.shape}")
         names = "uint8, uint16, int8 or int16"
         if samples.dtype.kind == "f" and np.isnan(samples).any():
-            raise InputError(f"the picture holds NaN, and its dtype has to be {names}")
+            raise InputError(f"the picture holds NaN: its dtype must be {names}")
         if samples.dtype not in _DTYPES:
-            raise InputError(f"the dtype of a picture is {names}, not {samples.dtype}")
+            raise InputError(f"the dtype of a picture must be {names}, not {samples.dtype}")
         widest = 8 * samples.dtype.itemsize
         depth = widest if bit_depth is None else bit_depth
         if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= widest:
-            raise InputError(f"the bit depth of {samples.dtype} samples is 1 to {widest}, not {bit_depth!r}")
+            raise InputError(
+                f"the bit depth of {samples.dtype} samples must be 1 to {widest}, not {bit_depth!r}"
+            )
         self.signed = samples.dtype.kind == "i"
         if depth < widest:
             low, high = sample_range(depth, signed=self.signed)
@@ -82,34 +100,37 @@ class Picture:
 
     def _set_colours(self, colorspace: str | None, alpha: bool | None, transform: bool | None) -> None:
         if colorspace not in (None, "rgb", "grey"):
-            raise OptionError(f"the colorspace is 'rgb' or 'grey', not {colorspace!r}")
+            raise OptionError(f"colorspace must be 'rgb' or 'grey', not {colorspace!r}")
         rgb = self.components >= 3 if colorspace is None else colorspace == "rgb"
         self.colours = 3 if rgb else 1
         extra = self.components - self.colours
         if extra < 0:
-            raise OptionError(f"RGB has three components, and the picture has {self.components}")
+            raise OptionError(f"RGB needs three components, but the picture has {self.components}")
         if alpha and not extra:
-            raise OptionError(f"a picture of {self.components} component(s) has none left for alpha")
+            raise OptionError(f"alpha needs one more component: the picture has {self.components}")
         if transform and not rgb:
-            raise OptionError("the component transform is for RGB")
+            raise OptionError("the component transform needs RGB")
         self.alpha = extra == 1 if alpha is None else alpha
         self.ict = rgb if transform is None else transform
 
     @property
     def height(self) -> int:
+        """Rows of the picture."""
         return int(self.samples.shape[0])
 
     @property
     def width(self) -> int:
+        """Columns of the picture."""
         return int(self.samples.shape[1])
 
     @property
     def components(self) -> int:
+        """Number of components, alpha included."""
         return int(self.samples.shape[2]) if self.samples.ndim == 3 else 1
 
 
 def sample_range(bit_depth: int, *, signed: bool) -> tuple[int, int]:
-    """Return the lowest and the highest sample of `bit_depth` bits."""
+    """Return the lowest and the highest value of a sample with `bit_depth` bits."""
     half = 1 << (bit_depth - 1)
     return (-half, half - 1) if signed else (0, 2 * half - 1)
 

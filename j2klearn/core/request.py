@@ -1,4 +1,4 @@
-"""What a reader asks of a picture, checked: an area at a resolution, quality layers, some components."""
+"""Checked read requests: which area, resolution, layers and components to decode."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Decoded", "PictureHeader", "ReadRequest", "chosen_components", "chos
 
 
 class PictureHeader(Protocol):
-    """What every profile's header says of its picture."""
+    """The facts that the header of every profile provides."""
 
     @property
     def area(self) -> Rect:
-        """What the picture covers on the reference grid."""
+        """The area of the picture on the reference grid."""
 
     @property
     def components(self) -> int:
@@ -28,15 +28,23 @@ class PictureHeader(Protocol):
 
     @property
     def levels(self) -> int:
-        """Decomposition levels."""
+        """Number of decomposition levels."""
 
     @property
     def layers(self) -> int:
-        """Quality layers."""
+        """Number of quality layers."""
 
 
 class Decoded(NamedTuple):
-    """Samples, and what is missing of them where the file ends early: None if it is whole."""
+    """Decoded samples, and what is missing if the file ends early.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        The samples.
+    missing : str or None
+        The text of a warning that says what is missing; None if the file is complete.
+    """
 
     samples: NDArray[Any]
     missing: str | None
@@ -44,18 +52,19 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What is to be decoded.
+    """What to decode.
 
     Attributes
     ----------
     area : Rect
-        On the reference grid, within the picture.
+        Area on the reference grid, within the picture.
     reduce : int
-        Highest resolutions to leave out.
+        Number of highest resolutions to discard.
     layers : int
-        Quality layers to decode; 0 for all.
+        Number of quality layers to decode; 0 for all.
     components : tuple of int or None
-        These alone, as they are coded; None for all, with the component transform undone.
+        Components to decode, without inverting the component transform. None: all components, with the transform
+        inverted.
     """
 
     area: Rect
@@ -65,7 +74,7 @@ class ReadRequest:
 
     @property
     def wanted(self) -> Rect:
-        """The area at the resolution asked for."""
+        """The area at the requested resolution."""
         return self.area.resolution(self.reduce)
 
     @classmethod
@@ -80,79 +89,92 @@ class ReadRequest:
         max_pixels: int | None = None,
         whole: bool = False,
     ) -> ReadRequest:
-        """Check what a caller asks of a picture.
+        """Return a checked request.
 
         Parameters
         ----------
         header : PictureHeader
-            The picture's.
+            Header of the picture.
         reduce, layers, region, components, max_pixels
             As in `j2klearn.decode`.
         whole : bool
-            The picture is decoded whole, and the region cut out of it: the limit of pixels is for the whole.
+            Whether the whole picture is decoded and the region is cut out afterwards. Then `max_pixels` limits the
+            whole picture, not the region.
 
         Raises
         ------
         OptionError
-            If it cannot be met.
+            If an option is invalid, or nothing of the picture lies in the region.
         LimitError
-            If there are more than `max_pixels` pixels to decode.
+            If more than `max_pixels` pixels would have to be decoded.
         """
         reduce = chosen_resolution(reduce, header.levels)
         if not isinstance(layers, int) or layers < 0:
-            raise OptionError(f"layers is 0 (all) or a number of quality layers, not {layers!r}")
+            raise OptionError(f"layers must be 0 (all) or a number of quality layers, not {layers!r}")
         area = header.area if region is None else region_area(region, header.area)
         check_pixels(*(header.area if whole else area).resolution(reduce).shape, max_pixels)
         if not area.resolution(reduce).size:
-            raise OptionError(f"nothing of the picture is left of the region {region!r} at reduce={reduce}")
+            raise OptionError(f"nothing of the picture lies in the region {region!r} at reduce={reduce}")
         chosen = None if components is None else tuple(chosen_components(components, header.components))
         return cls(area, reduce, min(layers, header.layers), chosen)
 
 
 def chosen_resolution(reduce: object, levels: int) -> int:
-    """Return how many of the highest resolutions are left out.
+    """Return `reduce`, the number of highest resolutions to discard, if it is valid.
 
     Raises
     ------
     OptionError
-        If there are not so many.
+        If it is no integer from 0 to `levels`.
     """
     if not isinstance(reduce, int) or not 0 <= reduce <= levels:
-        raise OptionError(f"reduce is 0 to {levels}, the number of levels in this file, not {reduce!r}")
+        raise OptionError(f"reduce must be 0 to {levels}, the number of levels in this file, not {reduce!r}")
     return reduce
 
 
 def chosen_components(components: Sequence[int], count: int) -> list[int]:
-    """Return the components to decode, of `count` that there are.
+    """Return the components to decode as a list, if they are valid; the picture has `count`.
 
     Raises
     ------
     OptionError
-        If there are none, one twice, or one that is not there.
+        If the list is empty, an index occurs twice, or an index is not from 0 to ``count - 1``.
     """
     chosen = list(components)
     inside = all(isinstance(index, int) and 0 <= index < count for index in chosen)
     if not chosen or not inside or len(set(chosen)) < len(chosen):
-        raise OptionError(f"components are different numbers from 0 to {count - 1}, not {components!r}")
+        raise OptionError(f"components must be distinct numbers from 0 to {count - 1}, not {components!r}")
     return chosen
 
 
 def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
-    """Return a region as an area on the reference grid, cut to the picture, which covers `area`.
+    """Convert a region of the picture to an area on the reference grid.
+
+    Parameters
+    ----------
+    region : (int, int, int, int)
+        ``(y0, x0, y1, x1)`` in pixels of the full resolution; ``y1`` and ``x1`` are exclusive.
+    area : Rect
+        Area of the picture on the reference grid.
+
+    Returns
+    -------
+    Rect
+        The part of the region that lies in the picture.
 
     Raises
     ------
     OptionError
-        If it is no region, or nothing of it lies in the picture.
+        If the region is malformed or empty, or lies outside the picture.
     """
     try:
         y0, x0, y1, x1 = (int(v) for v in region)
     except (TypeError, ValueError):
-        raise OptionError(f"a region is (y0, x0, y1, x1), not {region!r}") from None
+        raise OptionError(f"a region must be (y0, x0, y1, x1), not {region!r}") from None
     if y0 >= y1 or x0 >= x1:
-        raise OptionError(f"the region {region!r} is empty: it is (y0, x0, y1, x1) with y0 < y1 and x0 < x1")
+        raise OptionError(f"the region {region!r} is empty: (y0, x0, y1, x1) needs y0 < y1 and x0 < x1")
     top, left = area.origin
     inside = Rect(top + y0, left + x0, top + y1, left + x1).intersection(area)
     if not inside.size:
-        raise OptionError(f"the region {region!r} lies outside the picture of {area.shape}")
+        raise OptionError(f"the region {region!r} lies outside the picture of shape {area.shape}")
     return inside

@@ -1,4 +1,4 @@
-"""What goes along with every long call: threads, progress and the limit of pixels."""
+"""Options that every long call takes: threads, progress and the pixel limit."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["Run"]
 
 @dataclass(frozen=True)
 class Run:
-    """How a call runs.
+    """The threads, the progress callback and the pixel limit of a call.
 
     Attributes
     ----------
     threads : int
-        Threads to use at most.
+        Maximum number of threads.
     progress : callable
-        Called with the share of the work done, 0 to 1, and the name of the stage.
+        Called with the fraction of the work that is done, 0 to 1, and the name of the stage.
     max_pixels : int or None
-        Limit of the pixels of a picture; None for no limit.
+        Largest allowed number of pixels of a picture; None for no limit.
     """
 
     threads: int = 1
@@ -36,9 +36,9 @@ class Run:
         progress: Progress | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> Run:
-        """Return a run with the defaults of the public functions where an argument is None."""
+        """Return a `Run`; where `threads` or `progress` is None, the default of the public functions is used."""
         return cls(default_threads() if threads is None else threads, progress or silent, max_pixels)
 
     def check_pixels(self, height: int, width: int) -> None:
-        """Raise `LimitError` if a picture has more pixels than allowed."""
+        """Raise `LimitError` if a picture has more than `max_pixels` pixels."""
         check_pixels(height, width, self.max_pixels)

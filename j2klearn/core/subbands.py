@@ -1,4 +1,4 @@
-"""The subbands of one component, and the flat order in which the transport takes them."""
+"""The subbands of one component, and their order in the flat array of the native transport."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Band = NDArray[Any]
 
 
 def subband_rects(area: Rect, levels: int) -> Iterator[tuple[str, int, Rect]]:
-    """Yield (orientation, level, area) of every subband: LL, then HL, LH and HH from coarse to fine."""
+    """Yield (orientation, level, area) of every subband: LL, then HL, LH, HH from the coarsest level to the finest."""
     yield "LL", levels, area.resolution(levels)
     for level in range(levels, 0, -1):
         for orientation in ORIENTATIONS:
@@ -26,16 +26,16 @@ def subband_rects(area: Rect, levels: int) -> Iterator[tuple[str, int, Rect]]:
 
 @dataclass
 class Subbands:
-    """A component after `levels` decompositions.
+    """The subbands of a component; all are two-dimensional, float32 or int32.
 
     Attributes
     ----------
     area : Rect
-        What the component covers on its grid.
+        Area of the component on its own grid.
     ll : ndarray
         The low-pass subband of the coarsest level.
     details : list of (hl, lh, hh)
-        The detail subbands of every level, finest first; all two-dimensional, float32 or int32.
+        The detail subbands of every level, the finest level first.
     """
 
     area: Rect
@@ -44,29 +44,40 @@ class Subbands:
 
     @property
     def levels(self) -> int:
+        """Number of decomposition levels."""
         return len(self.details)
 
     def bands(self) -> list[Band]:
-        """Return the subbands in the transport's order."""
+        """Return the subbands in the order of the transport: LL, then HL, LH, HH from coarse to fine."""
         return [self.ll, *(band for level in reversed(self.details) for band in level)]
 
     def to_flat(self) -> Band:
-        """Return all coefficients as one array."""
+        """Return all coefficients as one array, shape (area.size,), in the order of the transport."""
         return np.concatenate([band.ravel() for band in self.bands()])
 
     def multiply(self, factors: Sequence[float]) -> None:
-        """Multiply every subband in place by its factor, given in the transport's order."""
+        """Multiply every subband in place by its factor; `factors` are in the order of the transport."""
         for band, factor in zip(self.bands(), factors, strict=True):
             band *= factor
 
     def divide(self, factors: Sequence[float]) -> None:
-        """Divide every subband in place by its factor, given in the transport's order."""
+        """Divide every subband in place by its factor; `factors` are in the order of the transport."""
         for band, factor in zip(self.bands(), factors, strict=True):
             band /= factor
 
     @classmethod
     def from_flat(cls, flat: Band, area: Rect, levels: int) -> Subbands:
-        """Cut the transport's array into subbands, which are views of it."""
+        """Split the flat array of the transport into subbands, which are views of it.
+
+        Parameters
+        ----------
+        flat : ndarray, shape (area.size,)
+            Coefficients in the order of the transport, each subband row by row.
+        area : Rect
+            Area of the component on its own grid.
+        levels : int
+            Number of decomposition levels.
+        """
         bands = []
         at = 0
         for _, _, rect in subband_rects(area, levels):

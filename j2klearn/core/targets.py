@@ -1,4 +1,4 @@
-"""What a caller asks of the rate: `bpp`, `ratio`, `psnr` or `lossless`, one target per quality layer."""
+"""Rate options (`bpp`, `ratio`, `psnr`, `lossless`) converted to one target per quality layer."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from ..errors import OptionError
 
 __all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "read_targets"]
 
-#: Compression ratio where the caller asks for nothing.
+#: Compression ratio if the caller gives no target.
 DEFAULT_RATIO = 20.0
 
-#: OpenJPEG's encoder takes no more.
+#: Limit of the quality layers that OpenJPEG's encoder accepts.
 MAX_LAYERS = 100
 
-# Layers below the one asked for are spread over this range of rates at most, and no closer than a factor of two as
-# long as that fits in.
-_SPAN = 16.0
-_PSNR_SPAN = 12.0
+# The layers below a single target are spread geometrically: each has half the rate of the next, or less than that
+# factor if the range of all layers would exceed `_RATE_RANGE`. PSNR targets are 3 dB apart, within `_PSNR_RANGE`.
+_RATE_RANGE = 16.0
+_PSNR_RANGE = 12.0  # dB
 
 Number = float | int
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Targets of the quality layers, rising: sizes of the file in bytes, or PSNR in dB.
+    """The targets of the quality layers, in rising quality.
 
-    A size of 0 stands for everything, without loss if the path is reversible.
+    Attributes
+    ----------
+    kind : {"bytes", "psnr"}
+        Unit of the values.
+    values : tuple of float
+        For each layer the size of the file in bytes, or the PSNR in dB. A size of 0 means all coding passes, which is
+        lossless if the path is reversible.
     """
 
     kind: Literal["bytes", "psnr"]
@@ -40,17 +46,17 @@ class Targets:
 def _numbers(name: str, value: Number | Sequence[Number]) -> list[float]:
     values = value if isinstance(value, Sequence) else [value]
     if not values or not all(isinstance(v, numbers.Real) for v in values):
-        raise OptionError(f"{name} is a number, or a sequence of numbers, not {value!r}")
+        raise OptionError(f"{name} must be a number or a sequence of numbers, not {value!r}")
     if not all(math.isfinite(v) and v > 0 for v in values):
-        raise OptionError(f"{name} has to be positive and finite, not {value!r}")
+        raise OptionError(f"{name} must be positive and finite, not {value!r}")
     return [float(v) for v in values]
 
 
 def _factors(layers: int) -> list[float]:
-    """Share of the highest rate that each of `layers` layers gets."""
+    """Return the rate of each layer as a fraction of the highest rate."""
     if layers == 1:
         return [1.0]
-    factor = min(2.0, _SPAN ** (1 / (layers - 1)))
+    factor = min(2.0, _RATE_RANGE ** (1 / (layers - 1)))
     return [factor ** (i - layers + 1) for i in range(layers)]
 
 
@@ -64,7 +70,21 @@ def read_targets(
     lossless: bool,
     layers: int,
 ) -> Targets:
-    """Turn the options of `encode` into one target per layer.
+    """Convert the options of `encode` to one target per layer.
+
+    Parameters
+    ----------
+    pixels : int
+        Pixels of the picture.
+    raw_bytes : float
+        Bytes of the uncompressed picture.
+    bpp, ratio, psnr, lossless, layers
+        As in `j2klearn.encode`; at most one of the first four may be given.
+
+    Returns
+    -------
+    Targets
+        If there are more layers than given values, the lower layers are spread below the single target.
 
     Raises
     ------
@@ -77,15 +97,15 @@ def read_targets(
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} contradict each other: give one of them")
     if not isinstance(layers, int) or not 1 <= layers <= MAX_LAYERS:
-        raise OptionError(f"the number of layers is 1 to {MAX_LAYERS}, not {layers!r}")
+        raise OptionError(f"the number of layers must be 1 to {MAX_LAYERS}, not {layers!r}")
     if lossless:
-        # half of the raw size is what lossless coding leaves, more or less
+        # lossless coding leaves about half of the raw size
         lower = [raw_bytes / 2 * share for share in _factors(layers)[:-1]]
         return Targets("bytes", (*lower, 0.0))
     if psnr is not None:
         values = _numbers("psnr", psnr)
         if len(values) == 1 and layers > 1:
-            step = min(3.0, _PSNR_SPAN / (layers - 1))
+            step = min(3.0, _PSNR_RANGE / (layers - 1))
             values = [values[0] - step * (layers - 1 - i) for i in range(layers)]
             if values[0] <= 0:
                 raise OptionError(f"psnr={psnr!r} is too low for {layers} layers")
@@ -101,9 +121,9 @@ def read_targets(
             sizes = [sizes[0] * share for share in _factors(layers)]
         targets = Targets("bytes", tuple(sizes))
     if layers not in (1, len(targets.values)):
-        raise OptionError(f"{len(targets.values)} targets do not fit layers={layers}")
+        raise OptionError(f"layers={layers} contradicts the {len(targets.values)} targets that are given")
     if len(targets.values) > MAX_LAYERS:
-        raise OptionError(f"the number of layers is 1 to {MAX_LAYERS}, not {len(targets.values)}")
+        raise OptionError(f"the number of layers must be 1 to {MAX_LAYERS}, not {len(targets.values)}")
     if any(b <= a for a, b in zip(targets.values, targets.values[1:], strict=False)):
-        raise OptionError("the targets of the layers have to rise in quality")
+        raise OptionError("the targets of the layers must rise in quality")
     return targets

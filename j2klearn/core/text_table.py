@@ -1,4 +1,4 @@
-"""Tables on a terminal."""
+"""Tables as plain text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ __all__ = ["text_table"]
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned text: the first row is the header, the first column is set flush left."""
+    """Return rows as aligned text.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first row is the header. All rows have the same number of cells. The first column is aligned left, the
+        others are aligned right.
+
+    Raises
+    ------
+    ValueError, IndexError
+        If a row is longer or shorter than the first.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""How many threads a call uses."""
+"""The default number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time goes: named stages of coding, timed for whoever asks and free for everybody else."""
+"""Named timers for the stages of coding. They cost nothing unless a `StageClock` is active."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["StageClock", "stage"]
 
 
 class StageClock:
-    """Times the stages of the work done inside its ``with`` block, in this thread.
+    """Measures the time of each stage inside its ``with`` block, in the current thread.
 
     Attributes
     ----------
     seconds : dict of str to float
-        Wall-clock time by stage; that of a stage within another counts for the inner one alone.
+        Wall-clock time by stage. The time of a nested stage counts for the inner stage only.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ _CLOCK: ContextVar[StageClock | None] = ContextVar("clock", default=None)
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Say that what is done inside belongs to a stage: colour, analysis, transport, tier-1/2, synthesis."""
+    """Attribute the time of the ``with`` block to the stage `name`, for example "analysis" or "tier-1/2"."""
     clock = _CLOCK.get()
     if clock is None:
         yield

@@ -1,4 +1,4 @@
-"""Warnings that point to the caller's own line, however deep inside the package they arise."""
+"""Warnings that point to the line of the user's code, at any depth of calls inside the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn, with the first frame outside the package as the place."""
+    """Issue a warning whose location is the first frame outside the package."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
         frame = frame.f_back

@@ -1,7 +1,7 @@
-"""Learned de-quantisation: after the synthesis a small network takes off the picture what quantisation has put there.
+"""Learned de-quantisation: a small network that removes quantisation noise after the synthesis.
 
-How much noise there is the file tells, for every component, layer and tile (`j2klearn.dequantisation.noise`). It is a
-matter of the decoder alone, at full resolution.
+The file stores the noise level of every component, layer and tile (`j2klearn.dequantisation.noise`). Only the decoder
+runs the network, and only at full resolution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .noise import REACH
 
 __all__ = ["NoiseMap", "dequantise"]
 
-_BLOCK = 512  # samples of a block that is worked on at once
+#: Rows and columns of the blocks that are processed one after the other.
+_BLOCK = 512
 
 
 def _blocks(area: Rect) -> Iterator[Rect]:
@@ -32,21 +33,24 @@ def _blocks(area: Rect) -> Iterator[Rect]:
 def _positions(
     start: int, end: int, centres: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return between which centres each pair of samples lies, and how far along."""
+    """Locate each pair of samples between tile centres.
+
+    Returns the index of the centre before each pair, and the position of the pair from this centre (0) to the next (1).
+    """
     at = np.interp(np.arange(start, end, 2) + 0.5, centres, np.arange(len(centres)))
     low = np.minimum(at.astype(np.intp), max(0, len(centres) - 2))
     return low, (at - low).astype(np.float32)
 
 
 class NoiseMap:
-    """log2 of the noise everywhere: as it is at the centres of tiles, and in between by bilinear interpolation.
+    """The noise level of one component at every position, interpolated bilinearly between the centres of the tiles.
 
     Parameters
     ----------
-    levels : ndarray, shape (tiles down, tiles across)
-        log2 of the noise of each tile.
-    rows, columns : ndarray
-        Where the centres of the tiles are on the reference grid, rising.
+    levels : ndarray, shape (tiles down, tiles across), float32
+        log2 of the noise of each tile, in 8-bit grey levels.
+    rows, columns : ndarray, float64
+        Positions of the tile centres on the reference grid, in rising order.
     """
 
     def __init__(
@@ -55,7 +59,18 @@ class NoiseMap:
         self.levels, self.rows, self.columns = levels, rows, columns
 
     def of(self, area: Rect) -> Tensor:
-        """Return it for an area with even corners, a value for each two by two samples; or one for all."""
+        """Return log2 of the noise in an area.
+
+        Parameters
+        ----------
+        area : Rect
+            An area of height H and width W with even corners.
+
+        Returns
+        -------
+        Tensor, shape (1, 1, H / 2, W / 2) or (1, 1, 1, 1), float32
+            A value for every two by two samples, or one value if there is one tile only.
+        """
         if self.levels.size == 1:
             return torch.from_numpy(self.levels.reshape(1, 1, 1, 1).astype(np.float32))
         out = self.levels.astype(np.float32)
@@ -78,31 +93,31 @@ def dequantise(
     *,
     ict: bool,
 ) -> None:
-    """Work on the components of a picture in place.
+    """Remove quantisation noise from the components of a picture, in place.
 
     Parameters
     ----------
     planes : ndarray, shape (C, H, W), float32
         Samples in units of 8-bit grey levels, level shifted.
     area : Rect
-        What they cover on the grid. Where it ends and the picture does not, `j2klearn.dequantisation.noise.REACH`
-        samples come out wrong.
+        The area of the planes on the grid. If it ends inside the picture, the outermost
+        `j2klearn.dequantisation.noise.REACH` samples there are wrong and must be cropped.
     network : Dequantiser, GuidedDequantiser or ResidualDequantiser
-        Of the model.
+        The network of the model.
     noises : sequence of NoiseMap or None
-        What is to be expected of each component; nothing is done to those without, nor to chroma if one of the two
-        is without and they are worked on together.
+        The noise of each component; None leaves the component unchanged. If one network writes both chroma components
+        and one of them has None, both are left unchanged.
     ict : bool
-        The first three components are those of the ICT.
+        Whether the first three components are those of the ICT.
     """
     for part in network.parts(len(planes), ict=ict):
-        told = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
-        if len(told) == len(part.writes):
-            _work_on(planes, area, part, told)
+        available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
+        if len(available) == len(part.writes):
+            _apply(planes, area, part, available)
 
 
-def _work_on(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:
-    source = planes[list(part.reads)]  # a copy
+def _apply(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:
+    source = planes[list(part.reads)]  # a copy: later blocks must read unchanged samples
     with torch.inference_mode():
         for block in _blocks(area):
             wide = block.grown(REACH).intersection(area)

@@ -1,7 +1,7 @@
-"""The networks for learned de-quantisation: what they see of a picture, and what they add to it.
+"""The networks for learned de-quantisation: which components they read, and what they add to the components.
 
-They work at half resolution on the four phases of the samples, normalised by the noise to be expected; P2's at full
-resolution on the samples themselves.
+The networks of this project process the four phases of the samples at half resolution, divided by the expected noise.
+The network of P2 processes the samples themselves at full resolution.
 """
 
 from __future__ import annotations
@@ -26,33 +26,50 @@ __all__ = [
     "dequantiser_of",
 ]
 
+#: Samples that `torch.nn.functional.pixel_unshuffle` stacks as channels: 2 x 2.
 _PHASES = 4
-_MEAN = 9  # side of the window, at half resolution, whose mean is taken off
+
+#: Side of the window, at half resolution, whose mean is subtracted.
+_MEAN_WINDOW = 9
+
+#: Factor of the compressed input.
 _COMPRESSION = 0.7
+
+#: Factor of log2 of the noise, as an input of a network.
 _LOG_SCALE = 0.25
+
+#: Samples of the network of P2 are divided by this.
 _RANGE = 256.0
 
 
 class Part(NamedTuple):
-    """What one network does: it reads some components of a picture and adds to some of these."""
+    """One application of a network: it reads some components of a picture and adds its output to some of these.
+
+    Attributes
+    ----------
+    network : Module
+        Takes samples (N, reads, H, W) and log2 of the noise (N, writes, H / 2, W / 2). Returns (N, writes, H, W).
+    reads, writes : tuple of int
+        Indices of components.
+    """
 
     network: nn.Module
     reads: tuple[int, ...]
     writes: tuple[int, ...]
 
 
-class _Apart:
-    """Networks that work on one component after the other."""
+class _SingleComponent:
+    """Mixin for networks that process every component separately."""
 
     def parts(self, components: int, *, ict: bool) -> list[Part]:
-        """Return what is done to a picture, in turn.
+        """Return the applications of the network to a picture, in order.
 
         Parameters
         ----------
         components : int
-            Of the picture.
+            Number of components of the picture.
         ict : bool
-            The first three are those of the ICT.
+            Whether the first three components are those of the ICT.
         """
         assert isinstance(self, nn.Module)
         return [Part(self, (index,), (index,)) for index in range(components)]
@@ -61,20 +78,26 @@ class _Apart:
 def _octaves(exponent: Tensor) -> Tensor:
     """Return two to the power of each exponent.
 
-    `torch.exp2` rounds differently at the end of what a thread works on; `torch.exp` does not.
+    `torch.exp2` rounds the last samples of a thread's share differently; `torch.exp` does not.
     """
     return torch.exp(exponent * math.log(2.0))
 
 
-def _seen(x: Tensor, scale: Tensor) -> Tensor:
-    """Return the four phases of a component over the noise, less the mean around them, compressed."""
+def _normalised(x: Tensor, scale: Tensor) -> Tensor:
+    """Return the network input of a component.
+
+    The four phases are divided by the noise, the local mean is subtracted, and the result is compressed.
+    """
     u = F.pixel_unshuffle(x, 2) / scale
-    wide = F.pad(u.mean(1, keepdim=True), (_MEAN // 2,) * 4, mode="replicate")
-    return torch.asinh(u - F.avg_pool2d(wide, _MEAN, 1)) * _COMPRESSION
+    wide = F.pad(u.mean(1, keepdim=True), (_MEAN_WINDOW // 2,) * 4, mode="replicate")
+    return torch.asinh(u - F.avg_pool2d(wide, _MEAN_WINDOW, 1)) * _COMPRESSION
 
 
 class _Pairs(nn.Module):
-    """A 3x3 convolution and ReLU; pairs of these, a pair's input added before its last ReLU; one more convolution."""
+    """A 3x3 convolution with ReLU, residual pairs of such convolutions, and a last 3x3 convolution.
+
+    The input of a pair is added before its last ReLU.
+    """
 
     def __init__(self, inputs: int, width: int, pairs: int, outputs: int) -> None:
         super().__init__()
@@ -94,20 +117,26 @@ class _Pairs(nn.Module):
         return out.float()
 
 
-class Dequantiser(_Pairs, _Apart):
-    """The network of a component by itself.
+class Dequantiser(_Pairs, _SingleComponent):
+    """The network for one component.
 
-    With u the four phases over the noise, and v their distance from the mean around them: 0.7 asinh(v) and a quarter
-    of log2 of the noise go through a 3x3 convolution and ReLU; then pairs of 3x3 convolutions, each pair with ReLU
-    between and, its input added, ReLU behind; a 3x3 convolution makes four phases of it, times the noise. Beyond the
-    border of the picture convolutions read zeros.
+    Let u be the four phases of the component divided by the noise, and v be u minus its local mean. The input is
+    0.7 asinh(v) and a quarter of log2 of the noise. It passes through a 3x3 convolution with ReLU, then through pairs
+    of 3x3 convolutions. A pair has a ReLU between its convolutions; its input is added to its output, and a ReLU
+    follows. The last 3x3 convolution returns four phases, which are multiplied by the noise. Outside the picture the
+    convolutions read zeros.
 
     Parameters
     ----------
     width : int
-        Channels.
+        Channels of the hidden layers.
     pairs : int
         Pairs of convolutions, 1 to 4.
+
+    Attributes
+    ----------
+    told : bool
+        Whether the network reads the noise level: always True.
     """
 
     told = True
@@ -116,26 +145,32 @@ class Dequantiser(_Pairs, _Apart):
         super().__init__(_PHASES + 1, width, pairs, _PHASES)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Return what is to be added to the samples.
+        """Return the correction to add to the samples.
 
         Parameters
         ----------
-        x : Tensor, shape (N, 1, H, W)
-            Samples in units of 8-bit grey levels, H and W even.
+        x : Tensor, shape (N, 1, H, W), float32
+            Samples in units of 8-bit grey levels; H and W are even.
         noise : Tensor, shape (N, 1, H / 2, W / 2), or one that broadcasts to it
-            log2 of the noise.
+            log2 of the noise, in 8-bit grey levels.
+
+        Returns
+        -------
+        Tensor, shape (N, 1, H, W), float32
+            The correction, in units of 8-bit grey levels.
         """
         scale = _octaves(noise)
-        v = _seen(x, scale)
+        v = _normalised(x, scale)
         h = torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
         return F.pixel_shuffle(self._run(h) * scale, 2)
 
 
 class ChromaDequantiser(_Pairs):
-    """The network of the two components of chroma, which sees luma too.
+    """The network for both chroma components, which reads luma too.
 
-    As `Dequantiser`, of twelve phases and two planes of noise: those of luma, as it was before its own de-quantisation,
-    over the geometric mean of chroma's noises, and of both components over their own.
+    It is like `Dequantiser`, with twelve phases and two planes of noise as inputs. The phases of luma are those before
+    its own de-quantisation, divided by the geometric mean of the two chroma noises. The phases of each chroma component
+    are divided by its own noise.
 
     Parameters
     ----------
@@ -147,31 +182,43 @@ class ChromaDequantiser(_Pairs):
         super().__init__((_PHASES + 1) * 2 + _PHASES, width, pairs, _PHASES * 2)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Return what is to be added to chroma.
+        """Return the correction to add to chroma.
 
         Parameters
         ----------
-        x : Tensor, shape (N, 3, H, W)
-            Luma and chroma in units of 8-bit grey levels, H and W even.
+        x : Tensor, shape (N, 3, H, W), float32
+            Luma and chroma in units of 8-bit grey levels; H and W are even.
         noise : Tensor, shape (N, 2, H / 2, W / 2), or one that broadcasts to it
-            log2 of the noise of chroma.
+            log2 of the noise of the chroma components, in 8-bit grey levels.
+
+        Returns
+        -------
+        Tensor, shape (N, 2, H, W), float32
+            The correction of both chroma components, in units of 8-bit grey levels.
         """
         scale = _octaves(noise)
         scales = (_octaves(noise.mean(1, keepdim=True)), scale[:, :1], scale[:, 1:])
-        v = torch.cat([_seen(x[:, at : at + 1], each) for at, each in enumerate(scales)], 1)
+        v = torch.cat([_normalised(x[:, at : at + 1], each) for at, each in enumerate(scales)], 1)
         out = self._run(torch.cat([v, (noise * _LOG_SCALE).expand(-1, 2, *v.shape[2:])], 1))
         return F.pixel_shuffle(out * scale.repeat_interleave(_PHASES, 1), 2)
 
 
 class GuidedDequantiser(nn.Module):
-    """Luma, and all components of pictures without the ICT, by themselves; chroma guided by luma.
+    """Two networks: one for single components, and one for chroma with luma as a guide.
+
+    The first network processes luma, extra components, and all components of pictures without the ICT.
 
     Parameters
     ----------
     width, pairs : int
-        Of the network of luma, see `Dequantiser`.
+        Parameters of the network for single components; see `Dequantiser`.
     chroma_width, chroma_pairs : int
-        Of that of chroma, see `ChromaDequantiser`.
+        Parameters of the network for chroma; see `ChromaDequantiser`.
+
+    Attributes
+    ----------
+    told : bool
+        Whether the networks read the noise level: always True.
     """
 
     told = True
@@ -182,28 +229,29 @@ class GuidedDequantiser(nn.Module):
         self.chroma = ChromaDequantiser(chroma_width, chroma_pairs)
 
     def parts(self, components: int, *, ict: bool) -> list[Part]:
-        """Return what is done to a picture: chroma first, which reads luma as it is before; see `Dequantiser`."""
+        """Return the applications of the networks, in order. Chroma comes first, because it reads unchanged luma."""
         if not ict:
             return self.luma.parts(components, ict=False)
         alone = self.luma.parts(components, ict=False)
         return [Part(self.chroma, (0, 1, 2), (1, 2)), alone[0], *alone[3:]]
 
 
-class ResidualDequantiser(nn.Module, _Apart):
-    """The de-quantisation module of iWave++ (P2, Section 2.2): at full resolution, for one rate or told the noise.
+class ResidualDequantiser(nn.Module, _SingleComponent):
+    """The de-quantisation module of iWave++ (P2, Section 2.2), at full resolution.
 
-    The samples over 256 go through a 3x3 convolution, residual blocks of two 3x3 convolutions with ReLU between, one
-    more of these convolutions with the first one's output added, and a last one that makes one channel of it, times
-    256.
+    The samples are divided by 256. They pass through a 3x3 convolution, residual blocks of two 3x3 convolutions with a
+    ReLU between them, and one more 3x3 convolution, to which the output of the first one is added. A last 3x3
+    convolution returns one channel, which is multiplied by 256.
 
     Parameters
     ----------
     width : int
-        Channels, 64 in P2.
+        Channels of the hidden layers, 64 in P2.
     blocks : int
         Residual blocks, 6 in P2.
     told : bool
-        A plane of a quarter of log2 of the noise goes in beside the samples, for models of a range of rates.
+        Whether the network reads the noise level, for models of a range of rates. The second input channel then is a
+        quarter of log2 of the noise. Without it, the model is for one rate.
     """
 
     def __init__(self, width: int, blocks: int, told: bool) -> None:
@@ -221,7 +269,7 @@ class ResidualDequantiser(nn.Module, _Apart):
             nn.init.zeros_(self.tail.bias)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Return what is to be added to the samples; see `Dequantiser.forward`."""
+        """Return the correction to add to the samples; see `Dequantiser.forward`."""
         planes = x / _RANGE
         if self.told:
             up = noise.repeat_interleave(2, 2).repeat_interleave(2, 3) if noise.shape[-1] > 1 else noise
@@ -237,7 +285,7 @@ class ResidualDequantiser(nn.Module, _Apart):
 
 AnyDequantiser = Dequantiser | GuidedDequantiser | ResidualDequantiser
 
-#: Networks by the ``kind`` in their options; the one without is the plain one.
+#: Network classes by the ``kind`` in their options. Options without a kind belong to the first class.
 _NETWORKS: dict[str, type[Dequantiser] | type[GuidedDequantiser] | type[ResidualDequantiser]] = {
     "": Dequantiser,
     "guided": GuidedDequantiser,
@@ -246,6 +294,12 @@ _NETWORKS: dict[str, type[Dequantiser] | type[GuidedDequantiser] | type[Residual
 
 
 def dequantiser_of(options: Mapping[str, Any]) -> AnyDequantiser:
-    """Return an untrained network of the options in a model's configuration."""
+    """Return an untrained network for the ``dequantiser`` options in a checked model configuration.
+
+    Parameters
+    ----------
+    options : mapping
+        The ``kind`` of the network, if it has one, and the keyword arguments of its class.
+    """
     own = {key: value for key, value in options.items() if key != "kind"}
     return _NETWORKS[options.get("kind", "")](**own)

@@ -1,8 +1,9 @@
-"""How large the quantisation noise of a file is, which learned de-quantisation goes by.
+"""Measurement of the quantisation noise in a file, which learned de-quantisation needs.
 
-A file tells it in a byte for every component, layer and tile, so that every reader, of the whole or of a region,
-goes by the same figure. The encoder measures it in what it has coded: the smallest magnitudes that are there (their
-tenth percentile) of the subbands of levels 2 to 4, times the norms of their basis vectors.
+A file stores the noise in one byte per component, layer and tile. So every reader uses the same value for the whole
+picture and for a region. The encoder measures it in the decoded subbands of levels 2 to 4: the tenth percentile of the
+magnitudes above zero, multiplied by the norm of the synthesis basis vectors. Where few coefficients are zero, a lower
+percentile is used.
 """
 
 from __future__ import annotations
@@ -19,34 +20,45 @@ from ..transform.norms import NORMS_97
 
 __all__ = ["REACH", "measure"]
 
-#: Samples beyond an area that de-quantisation reads: four pairs of convolutions, two more, and half the window of the
-#: mean, at half resolution.
+#: Samples that de-quantisation reads beyond an area: at half resolution, at most ten 3x3 convolutions (four pairs and
+#: two more) and half the window of the local mean, rounded up.
 REACH = 32
 
-#: Levels that tell of the noise; the finest one has often nothing left, and the coarsest ones are few samples.
+#: Levels in which the noise is measured. The finest level often has no nonzero coefficients, and the coarsest levels
+#: have few coefficients.
 _LEVELS = (2, 3, 4)
 
+#: Share of the nonzero magnitudes that lie below the measured one.
 _QUANTILE = 0.1
-_UNKNOWN = 64.0  # where no detail is left at all
+
+#: The noise, in 8-bit grey levels, of a tile without nonzero coefficients.
+_DEFAULT_NOISE = 64.0
+
+#: Smaller magnitudes count as zero.
 _SMALLEST = 1e-6
 
-#: Pictures of fewer samples have too few coefficients to tell of noise: nothing is done to them.
-_LEAST_SAMPLES = 32 * 32
+#: Smaller components have too few coefficients for a measurement. De-quantisation leaves them unchanged.
+_MIN_SAMPLES = 32 * 32
 
 
 def measure(bands: Subbands, area: Rect, tiles: Sequence[Rect]) -> NDArray[np.uint8]:
-    """Return the codes of a component's tiles.
+    """Measure the quantisation noise in the tiles of a component.
 
     Parameters
     ----------
     bands : Subbands
-        As decoded, all levels but the finest.
+        Decoded coefficients of all levels but the finest.
     area : Rect
-        What the component covers, in samples of the finest level.
+        The area of the component, in samples of the picture.
     tiles : sequence of Rect
-        What its tiles cover.
+        The areas of the tiles, in samples of the picture.
+
+    Returns
+    -------
+    ndarray, shape (tiles,), uint8
+        Codes as in `j2klearn.core.noise_table.NoiseTable`: 1 to 255; or all 0 if the component is too small.
     """
-    if area.size < _LEAST_SAMPLES:
+    if area.size < _MIN_SAMPLES:
         return np.zeros(len(tiles), np.uint8)
     levels = []
     for level in _LEVELS:
@@ -63,16 +75,17 @@ def measure(bands: Subbands, area: Rect, tiles: Sequence[Rect]) -> NDArray[np.ui
 def _noise(
     levels: list[tuple[int, dict[str, float], dict[str, NDArray[np.float32]]]], area: Rect, tile: Rect
 ) -> float:
+    """Return the noise of one tile in 8-bit grey levels: the median over the levels of their lowest subband."""
     found = []
     for level, norms, named in levels:
-        least = np.inf
+        lowest = np.inf
         for name, band in named.items():
             part = np.abs(band[tile.subband(name, level).slices_in(area.subband(name, level))])
-            there = part[part > _SMALLEST]
-            if there.size:
-                # about as large a share of them is in the lowest cell as of all are zero: at high rates few
-                share = min(_QUANTILE, (1 - there.size / part.size) / 2)
-                least = min(least, float(np.quantile(there, share)) * norms[name])
-        if np.isfinite(least):
-            found.append(np.log(least))
-    return float(np.exp(np.median(found))) if found else _UNKNOWN
+            nonzero = part[part > _SMALLEST]
+            if nonzero.size:
+                # At high rates few coefficients are zero, and about as few are in the lowest nonzero cell.
+                share = min(_QUANTILE, (1 - nonzero.size / part.size) / 2)
+                lowest = min(lowest, float(np.quantile(nonzero, share)) * norms[name])
+        if np.isfinite(lowest):
+            found.append(np.log(lowest))
+    return float(np.exp(np.median(found))) if found else _DEFAULT_NOISE

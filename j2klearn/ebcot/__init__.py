@@ -1,1 +1,1 @@
-"""The EBCOT profile: JPEG 2000's own coder behind the learned transform."""
+"""The EBCOT profile: the learned transform, followed by the tier-1 and tier-2 coding of JPEG 2000."""

@@ -1,4 +1,4 @@
-"""Coders: a picture, or a part of it, through one transform and OpenJPEG, to a codestream."""
+"""Coders: they turn a picture, or a part of it, into a codestream, by one transform and OpenJPEG."""
 
 from __future__ import annotations
 
@@ -28,53 +28,87 @@ if TYPE_CHECKING:
 
 __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
-_ALONE = Run()
+_DEFAULT_RUN = Run()
 
-#: OpenJPEG takes samples of 24 bits: eight, `HEADROOM`, and these.
+#: OpenJPEG accepts samples of up to 24 bits: eight integer bits, `HEADROOM`, and these.
 _MAX_FRACTION_BITS = 14
 
 
 class Coder:
-    """Codes one picture, as often as asked to.
+    """Base class of coders. A coder can code its picture any number of times.
 
     Parameters
     ----------
     picture : Picture
-        What to code.
+        The picture.
     layout : Layout
-        How the codestream is laid out.
+        Tiles, precincts, progression and marker segments of the codestream.
     run : Run
         Threads and progress.
+
+    Attributes
+    ----------
+    model : Model or None
+        The learned transform; None for a wavelet of T.800.
     """
 
     model: Model | None = None
 
-    def __init__(self, picture: Picture, layout: Layout, run: Run = _ALONE) -> None:
+    def __init__(self, picture: Picture, layout: Layout, run: Run = _DEFAULT_RUN) -> None:
         self.picture, self.layout, self.run = picture, layout, run
 
     def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
-        """Measure the quantisation noise in a codestream that `code` has returned; None where nobody asks for it.
+        """Measure the quantisation noise of a codestream.
 
-        Returns codes of shape (components, layers, tiles), see `j2klearn.dequantisation.noise`.
+        Parameters
+        ----------
+        codestream : bytes
+            A result of `code`.
+
+        Returns
+        -------
+        ndarray, shape (components, layers, tiles), uint8, or None
+            Codes as in `j2klearn.core.noise_table.NoiseTable`; None if the decoder does not need them.
         """
         return None
 
     def payloads(self, noise: NDArray[np.uint8] | None = None) -> list[bytes]:
-        """Return what the comments of the codestream have to hold."""
+        """Return the contents of the binary COM marker segments (T.800 A.9.2) of the codestream.
+
+        Parameters
+        ----------
+        noise : ndarray, shape (components, layers, tiles), uint8, optional
+            A result of `noise`.
+        """
         return []
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
-        """Return a codestream of which OpenJPEG spends so many bytes up to each layer; 0 for everything.
+        """Code the picture, without the COM marker segments of `payloads`.
 
-        The comments are not in it yet. `again` where the same picture will be coded once more.
+        Parameters
+        ----------
+        budget : sequence of float
+            Bytes that OpenJPEG's rate control may spend up to the end of each layer; 0 for no limit (last layer only).
+        again : bool
+            Whether the picture will be coded again. The coder then keeps the coefficients in memory.
         """
         raise NotImplementedError
 
 
 class OrdinaryCoder(Coder):
-    """JPEG 2000 as OpenJPEG writes it."""
+    """Codes a picture by a wavelet of T.800, all in OpenJPEG.
 
-    def __init__(self, picture: Picture, layout: Layout, run: Run = _ALONE, *, reversible: bool) -> None:
+    Parameters
+    ----------
+    picture, layout, run
+        As in `Coder`.
+    reversible : bool
+        True for the reversible 5/3, False for the irreversible 9/7.
+    """
+
+    def __init__(
+        self, picture: Picture, layout: Layout, run: Run = _DEFAULT_RUN, *, reversible: bool
+    ) -> None:
         super().__init__(picture, layout, run)
         self.reversible = reversible
 
@@ -96,7 +130,26 @@ class OrdinaryCoder(Coder):
 
 
 class LearnedCoder(Coder):
-    """Learned lifting, and its subbands through the irreversible transport."""
+    """Codes a picture by a learned transform, whose subbands are coded by OpenJPEG (irreversible transport).
+
+    Parameters
+    ----------
+    picture, layout, run
+        As in `Coder`.
+    model : Model
+        The learned transform.
+    targets : Targets
+        Rates or PSNRs of the layers. They determine the precision of the carrier.
+    embed_model : bool
+        Whether the file carries the weights of the model.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Factors of the subbands before the transport; empty if they are not scaled.
+    kept : list of ndarray
+        The scaled coefficients of every component in the transport's order; empty if they are not kept.
+    """
 
     def __init__(
         self,
@@ -104,7 +157,7 @@ class LearnedCoder(Coder):
         layout: Layout,
         model: Model,
         targets: Targets,
-        run: Run = _ALONE,
+        run: Run = _DEFAULT_RUN,
         *,
         embed_model: bool = False,
     ) -> None:
@@ -121,6 +174,7 @@ class LearnedCoder(Coder):
 
     @property
     def descriptor(self) -> Descriptor:
+        """The learned-transform segment of the codestream, without a noise table."""
         picture = self.picture
         shared = Opacities.FIRST if picture.components == 3 else Opacities.COLOUR
         if not picture.ict:
@@ -145,7 +199,7 @@ class LearnedCoder(Coder):
         return [*weights, descriptor.to_bytes()]
 
     def noise(self, codestream: bytes) -> NDArray[np.uint8] | None:
-        # levels 2 to 4 tell of it
+        # the noise is measured at levels 2 to 4
         if not self.model.dequantises or self.layout.levels < 2:
             return None
         file = MadeFile(insert_comments(codestream, [self.descriptor.to_bytes()]), self.model).learned
@@ -160,11 +214,11 @@ class LearnedCoder(Coder):
         return np.array(codes, np.uint8)
 
     def subbands(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the coefficients of every component in the transport's order."""
+        """Yield the coefficients of each component: one-dimensional, scaled, in the transport's order."""
         from ..transform.dwt import analyse
 
         done = 0.0
-        size = 0  # components worked on together
+        size = 0  # number of components in the current group
 
         def advance(share: float) -> None:
             nonlocal done
@@ -175,7 +229,7 @@ class LearnedCoder(Coder):
         area = layout.area(self.picture.height, self.picture.width)
         whole = planes(self.picture)
         groups = [whole[group] for group in self.descriptor.groups]
-        del whole  # at the size of a picture every copy counts
+        del whole  # a copy of the picture is too much memory to keep
         while groups:
             size = len(groups[0])
             components = analyse(
@@ -190,7 +244,7 @@ class LearnedCoder(Coder):
         return bands.to_flat()
 
     def components(self) -> list[Subbands]:
-        """Return the subbands of every component, as the transform leaves them."""
+        """Return the subbands of every component: the output of the transform, not scaled."""
         if not self.kept:
             self.kept = list(self.subbands())
         area = self.layout.area(self.picture.height, self.picture.width)
@@ -201,7 +255,7 @@ class LearnedCoder(Coder):
         return out
 
     def use(self, components: Sequence[Subbands]) -> None:
-        """Take the subbands of every component from elsewhere; the samples are not looked at."""
+        """Replace the subbands of every component (not scaled). `code` then does not transform the samples."""
         self.kept = [self._flat(bands) for bands in components]
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
@@ -228,16 +282,18 @@ class LearnedCoder(Coder):
 
 
 def _fraction_bits(picture: Picture, targets: Targets) -> int:
-    """Choose how finely the carrier is rounded, in binary digits of an 8-bit grey level.
+    """Choose the number of fraction bits of the carrier, in units of 8-bit grey levels.
 
-    Tier-1 codes every bit-plane before it truncates, so each costs time. Rounding to whole levels leaves a PSNR of
-    58.9 dB and every digit adds 6 dB; 22 dB above the PSNR of the picture it costs 0.03 dB of that.
+    Tier-1 codes all bit-planes before it truncates them, so every bit costs time. Rounding to integers limits the PSNR
+    to 58.9 dB, and every fraction bit adds 6 dB. A limit of 22 dB above the PSNR of the picture costs 0.03 dB.
     """
     if targets.kind == "psnr":
-        wanted = max(targets.values)
+        psnr = max(targets.values)
     else:
         bits = max(targets.values) * 8 / picture.samples.size
-        wanted = 30 + 6 * bits if bits > 0.25 else 0.0  # of an easy picture rather than of a hard one
-        wanted += 6
-    digits = math.ceil((wanted + 22 - 58.9) / 6.02)
+        psnr = (
+            30 + 6 * bits if bits > 0.25 else 0.0
+        )  # a high estimate, right for pictures that are easy to code
+        psnr += 6
+    digits = math.ceil((psnr + 22 - 58.9) / 6.02)
     return max(0, min(_MAX_FRACTION_BITS, digits))

@@ -1,4 +1,4 @@
-"""What a better file takes: measuring which transform a picture wants, and fitting the coefficients to the decoder."""
+"""The levels of encoder effort: choosing the transform by measurement, and fitting coefficients to the decoder."""
 
 from __future__ import annotations
 
@@ -10,53 +10,76 @@ from ..transform.colour import planes
 from .coders import LearnedCoder, OrdinaryCoder
 from .made_file import MadeFile
 from .rate_control import PSNR_TOLERANCE, RateControl
-from .transform_choice import NOTE, best, hopeless, order
+from .transform_choice import NOTE, best, cannot_win, order
 
 if TYPE_CHECKING:
     from .fitting import Fitting
 
 __all__ = ["EFFORTS", "check_effort", "learned_file", "measured"]
 
-#: What `encode` takes for its effort.
+#: The values that `encode` accepts as its effort.
 EFFORTS = (0, 1, 2)
 
-#: How often coefficients move: at first, and for each other size that is tried.
-_ROUNDS, _MORE, _TRIES = 16, 6, 3
+#: Rounds in which coefficients move: in the first fit, and in each later one.
+_FIRST_ROUNDS, _LATER_ROUNDS = 16, 6
 
-#: Bytes that fitted coefficients take over those that the rate proxy counts.
-_COUNTED = 1.08
+#: Slopes to try after the first one.
+_MAX_TRIES = 3
 
-#: By how much the slope differs from one try to the next. Where there is no room for all that coefficients say,
-#: OpenJPEG leaves out what it thinks the least of, which may be the better of two evils.
-_FACTOR = 1.35
+#: Ratio of the bytes that OpenJPEG writes for fitted coefficients to those that the rate proxy predicts.
+_PROXY_RATIO = 1.08
 
-#: What fitting saves of a control that has to reach a PSNR, before it is known better.
-_SAVED = 0.06
+#: Ratio of the slopes of two successive tries. A low slope makes more bits than fit into the file. OpenJPEG then drops
+#: the coding passes that it considers least important, and the result may still be better.
+_SLOPE_RATIO = 1.35
+
+#: Share of the file size that fitting is first assumed to save at a given PSNR.
+_EXPECTED_SAVING = 0.06
 
 
 def check_effort(effort: int) -> None:
-    """Refuse an effort that there is not.
+    """Check the effort option.
 
     Raises
     ------
     OptionError
-        If it is none of `EFFORTS`.
+        If the effort is not one of `EFFORTS`.
     """
     if effort not in EFFORTS:
         raise OptionError(f"the effort is one of {', '.join(map(str, EFFORTS))}, not {effort!r}")
 
 
 def learned_file(control: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
-    """Return a file with the learned transform that meets the targets."""
+    """Return a file with the learned transform that meets the targets.
+
+    Parameters
+    ----------
+    control : RateControl
+        Rate control of a `LearnedCoder`.
+    targets : Targets
+        Sizes or PSNRs of the layers.
+    effort : int
+        One of `EFFORTS`; 2 fits the coefficients to the decoder.
+    """
     file = control.made(targets)
     return _fitted(control, file, targets) if effort >= 2 else file
 
 
 def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
-    """Return the best of a learned file and of those with the wavelets of T.800, measuring no more than it takes.
+    """Return the best of three files: with the learned transform, the 9/7 and the 5/3.
 
-    These are coded and decoded in a fraction of the time. The learned transform comes last, and is given up as soon as
-    it cannot win.
+    For sizes, the best file has the highest PSNR; see `j2klearn.ebcot.transform_choice.best`. For a PSNR, it is the
+    smallest file.
+
+    The wavelets of T.800 come first, because they are coded and decoded much faster. The measurement of the learned
+    file stops as soon as it cannot win.
+
+    Parameters
+    ----------
+    learned : RateControl
+        Rate control of a `LearnedCoder`.
+    targets, effort
+        As in `learned_file`.
     """
     files, made = {}, {}
     for name in ("9-7", "5-3"):
@@ -77,14 +100,14 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     found: dict[int, float] = {}
     for layer in order(len(layers)):
         found[layer] = learned.reached(file, layer)
-        if hopeless(found, reached):
+        if cannot_win(found, reached):
             return made[best(reached)]
     made["learned"] = file
     return made[best({"learned": [found[layer] for layer in layers], **reached})]
 
 
 def _fitted(control: RateControl, file: MadeFile, targets: Targets) -> MadeFile:
-    """Return a learned file with coefficients fitted to the decoder, or the one that is there where none is better."""
+    """Return a learned file with coefficients fitted to the decoder, or `file` if no fitted file is better."""
     coder = control.coder
     assert isinstance(coder, LearnedCoder)
     fitting = _fitting(control, file)
@@ -100,32 +123,32 @@ def _fitted(control: RateControl, file: MadeFile, targets: Targets) -> MadeFile:
         coder.use(fitting.fit(slope, rounds).components)
         return control.made(targets)
 
-    fitting.start(bits / _COUNTED)
-    slope, factor = fitting.slope, 1 / _FACTOR
-    kept = tried(slope, _ROUNDS)
-    most, turned = reached(kept), False
-    for _ in range(_TRIES):
-        other = tried(slope * factor, _MORE)
-        better = reached(other)
-        if better > most:
-            kept, most, slope, turned = other, better, slope * factor, True
-        elif turned:
+    fitting.start(bits / _PROXY_RATIO)
+    slope, factor = fitting.slope, 1 / _SLOPE_RATIO
+    kept = tried(slope, _FIRST_ROUNDS)
+    best_psnr, direction_known = reached(kept), False
+    for _ in range(_MAX_TRIES):
+        other = tried(slope * factor, _LATER_ROUNDS)
+        psnr = reached(other)
+        if psnr > best_psnr:
+            kept, best_psnr, slope, direction_known = other, psnr, slope * factor, True
+        elif direction_known:
             break
-        else:  # the other way
-            factor, turned = 1 / factor, True
-    return kept if most > reached(file) else file
+        else:
+            factor, direction_known = 1 / factor, True
+    return kept if best_psnr > reached(file) else file
 
 
 def _fitted_to_psnr(control: RateControl, file: MadeFile, targets: Targets, fitting: Fitting) -> MadeFile:
     assert isinstance(control.coder, LearnedCoder)
-    layers, kept, saved = len(targets.values), file, _SAVED
-    for rounds in (_ROUNDS, _MORE):
-        size = len(kept) * (1 - saved)
-        bits = 8 * max(1.0, size - control.overhead(layers, size)) / _COUNTED
+    layers, kept, saving = len(targets.values), file, _EXPECTED_SAVING
+    for rounds in (_FIRST_ROUNDS, _LATER_ROUNDS):
+        size = len(kept) * (1 - saving)
+        bits = 8 * max(1.0, size - control.overhead(layers, size)) / _PROXY_RATIO
         if not fitting.slope:
             fitting.start(bits)
         control.coder.use(fitting.fit(fitting.slope, rounds).components)
-        tried, saved = control.made(targets), 0.0
+        tried, saving = control.made(targets), 0.0
         if len(tried) < len(kept) and control.reached(tried, layers) >= targets.values[-1] - PSNR_TOLERANCE:
             kept = tried
     return kept

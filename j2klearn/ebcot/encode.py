@@ -1,4 +1,4 @@
-"""Coding of a picture in memory by the EBCOT profile."""
+"""Encoding of a picture in memory by the EBCOT profile."""
 
 from __future__ import annotations
 
@@ -24,16 +24,22 @@ def coder_of(
     *,
     embed_model: bool = False,
 ) -> Coder:
-    """Return the coder of a picture.
+    """Return the coder for a picture and a transform.
 
     Parameters
     ----------
-    picture, layout, targets, run
-        What is coded, and how.
+    picture : Picture
+        The picture.
+    layout : Layout
+        Tiles, precincts, progression and marker segments of the codestream.
     transform : Model or {"9-7", "5-3"}
         A learned transform, or a wavelet of T.800.
+    targets : Targets
+        Sizes or PSNRs of the layers.
+    run : Run
+        Threads and progress.
     embed_model : bool
-        Put the weights of the learned transform into the file.
+        Whether the file carries the weights of the learned transform.
     """
     if isinstance(transform, str):
         return OrdinaryCoder(picture, layout, run, reversible=transform == "5-3")
@@ -52,23 +58,29 @@ def encode_picture(
     effort: int = 0,
     jp2: bool = True,
 ) -> bytes:
-    """Code a picture.
+    """Encode a picture.
 
     Parameters
     ----------
     picture, layout, transform, targets, run, embed_model
         As in `coder_of`.
     fallback : bool
-        Measure the wavelets of T.800 too where the learned transform might lose, and keep what decodes best.
+        Whether to try the wavelets of T.800 too if the learned transform might lose, and to return the best file.
     effort : int
-        One of `j2klearn.ebcot.effort.EFFORTS`.
+        One of `j2klearn.ebcot.effort.EFFORTS`. From 1 on, all pictures are measured (with `fallback`); 2 also fits the
+        coefficients to the decoder. It has no effect on wavelets of T.800.
     jp2 : bool
-        Return a JP2 file; else the bare codestream.
+        Return a JP2 file if true, else the codestream alone.
+
+    Returns
+    -------
+    bytes
+        The file.
 
     Raises
     ------
     OptionError
-        If the effort is out of range.
+        If the effort is not one of `EFFORTS`.
     """
     check_effort(effort)
     control = RateControl(

@@ -1,19 +1,19 @@
-"""Coefficients fitted to the decoder: those of which it makes the best picture for their bits.
+"""Fitting of coefficients to the decoder: rate-distortion optimised quantisation with the real decoder in the loop.
 
-The analysis returns the picture exactly as long as nothing is quantised. Once it is, other coefficients serve better:
-the synthesis is no orthogonal transform, its networks answer to what is quantised, de-quantisation adds to it, and a
-coefficient that stands alone costs more than it is worth. So every coefficient is moved to that cell of the quantiser
-in which
+The coefficients of the analysis are the best ones only without quantisation. With quantisation, other coefficients give
+a better picture. The synthesis is not orthogonal, its networks react to quantised input, de-quantisation changes the
+result, and an isolated coefficient may cost more bits than it saves error. So every coefficient is moved to the
+quantiser cell that minimises
 
-    error of the decoded picture + slope * bits
+    squared error of the decoded picture + slope * bits
 
-is least: the error by its gradient at the picture that the decoder makes of all cells as they are now, and the bits by
-the calibrated rate proxy. Cells influence one another, so that a random part of them moves at a time, and all of them
-several times.
+The error is estimated by its gradient at the picture that the decoder makes of the current cells. The bits are
+predicted by the calibrated rate proxy. Cells influence each other, so only a random share of them moves at a time, in
+several rounds.
 
-The quantiser is tier-1's: cells are those of a bit-plane, coefficients lie where they are reconstructed, and OpenJPEG,
-which knows nothing of it, has no reason to spend bits on finer planes. Between the rates of two planes the slope makes
-up the difference.
+The quantiser is that of tier-1. Cells are those of a bit-plane, and coefficients are set to the points at which the
+decoder reconstructs them. So truncation at this bit-plane causes almost no error, and OpenJPEG, which is not aware of
+the fitting, has no reason to code finer bit-planes. The slope adjusts the rate between two bit-planes.
 """
 
 from __future__ import annotations
@@ -44,45 +44,48 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitted", "Fitting"]
 
-#: Shares of the coefficients that move at a time: at first, and at last.
-_MOVING = (0.3, 0.1)
+#: Share of the coefficients that moves in the first and in the last round.
+_MOVING_SHARES = (0.3, 0.1)
 
-#: How much steeper the error is taken to rise than that of an orthogonal transform with the 9/7's norms.
+#: The error is assumed to rise this much faster than that of an orthogonal transform with the norms of the 9/7.
 _STEEPNESS = 1.25
 
-#: How much of what a coefficient does to the bits of its neighbours counts: these move too.
-_NEIGHBOURS = 0.5
+#: Weight of the bits that a coefficient causes in its neighbours; less than one, because these move too.
+_NEIGHBOUR_WEIGHT = 0.5
 
-#: Slope (squared error that a bit is worth) over the square of the quantiser step, where a bit-plane is tried.
-_SLOPE = 0.16
+#: Initial slope (squared error per bit) divided by the square of the quantiser step.
+_SLOPE_OVER_STEP = 0.16
 
-#: Between two bit-planes lie those mixtures in which so many of the finest levels have the coarser one.
+#: Quantisers tried per bit-plane: number n uses the next coarser bit-plane in the n finest levels.
 _MIXTURES = 3
 
-#: How often coefficients move before the decoder is asked, and the coarsest bit-plane there is.
-_START, _PLANES = 8, 24
+#: Rounds of `start`, in which coefficients move without the decoder.
+_START_ROUNDS = 8
 
-#: How fast the slope follows the bits meanwhile.
-_FOLLOWING = 0.7
+#: The coarsest bit-plane tried.
+_MAX_PLANE = 24
+
+#: In `start` the slope is multiplied by the ratio of actual to wanted bits, raised to this power.
+_SLOPE_EXPONENT = 0.7
 
 
 def _total(values: Tensor) -> float:
-    """Add up: by NumPy, as PyTorch's sum depends on the number of threads, and what is fitted on the sum."""
+    """Sum by NumPy. PyTorch's sum depends on the number of threads, and so would the fitted coefficients."""
     return float(np.sum(values.numpy(), dtype=np.float64))
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Coefficients that were fitted.
+    """Fitted coefficients.
 
     Attributes
     ----------
     components : list of Subbands
-        Of the transform: not scaled for the transport.
+        Coefficients of every component, not scaled for the transport, float32.
     bits : float
-        What the proxy says that they cost.
+        Bits predicted by the rate proxy.
     error : float
-        Squared error of what the decoder makes of them, in 8-bit grey levels.
+        Squared error of the decoded picture, summed over all samples, in squared 8-bit grey levels.
     """
 
     components: list[Subbands]
@@ -97,17 +100,17 @@ class _Band:
     Attributes
     ----------
     component, orientation, level
-        Which one.
+        Which subband.
     finest : float
         The quantiser step of the lowest bit-plane.
     weight : float
         Squared error in the picture of a coefficient that is off by one.
     source : Tensor, shape (h, w)
-        Its coefficients.
-    cells : Tensor
-        The signed index of every coefficient.
+        The coefficients of the analysis.
+    cells : Tensor, shape (h, w)
+        The signed quantiser index of every coefficient.
     step : float
-        The quantiser step.
+        The current quantiser step.
     """
 
     component: int
@@ -121,11 +124,11 @@ class _Band:
 
     @property
     def middle(self) -> float:
-        """Where in a cell the decoder reconstructs, as a share of the cell."""
+        """The position in a cell at which the decoder reconstructs, as a share of the cell."""
         return 0.5 - bias_of(self.orientation, self.level)
 
     def values(self) -> Tensor:
-        """Return the points at which the decoder reconstructs the cells."""
+        """Return the coefficients that the decoder reconstructs from the cells, shape (h, w)."""
         size = self.cells.abs()
         return torch.sign(self.cells) * (size + self.middle * (size > 0)) * self.step
 
@@ -136,23 +139,28 @@ class Fitting:
     Parameters
     ----------
     planes : ndarray, shape (C, H, W), float32
-        Components as the decoder should return them, in 8-bit grey levels, level shifted.
+        The original components, in 8-bit grey levels, level shifted.
     components : sequence of Subbands
-        Their coefficients.
+        The coefficients of their analysis.
     model : Model
-        The transform, and its network for de-quantisation.
+        The transform, and the network for de-quantisation if it has one.
     groups : sequence of slice
-        Components that share opacities.
+        Groups of components that share opacities.
     ict : bool
-        The first three components are those of the ICT, and the error is that of RGB.
+        Whether the first three components are those of the ICT. The error is then that of RGB.
     lattice : mapping
-        Half the finest quantiser steps, of coefficients as they are coded.
+        Half the finest quantiser steps of the scaled coefficients; see `j2klearn.ebcot.reconstruction.read_lattice`.
     scales : sequence of float
-        Factors of the subbands before they are coded; none: all one.
+        Factors of the subbands before the transport; empty if they are not scaled.
     noise : sequence of NoiseMap or None
-        For de-quantisation, by component.
+        Noise of each component, for de-quantisation.
     seed : int
-        Of which coefficients move.
+        Seed for the random choice of the coefficients that move.
+
+    Attributes
+    ----------
+    slope : float
+        Squared error that one bit may cost, as the last call of `start` or `fit` left it.
     """
 
     def __init__(
@@ -173,13 +181,13 @@ class Fitting:
         self.matrix = torch.tensor(inverse_transform()) if ict else None
         self.proxy = RateProxy()
         self.generator = torch.Generator().manual_seed(seed)
-        self.slope, self.fresh = 0.0, True
+        self.slope, self.first_fit = 0.0, True
         weights = [1.0] * len(components)
         if self.matrix is not None:
             weights[:3] = self.matrix.square().sum(0).tolist()
         places = [(name, level) for name, level, _ in subband_rects(self.area, self.levels)]
         factors = list(scales) or [1.0] * len(places)
-        self.count = len(places)  # subbands of a component
+        self.count = len(places)  # subbands per component
         self.bands = []
         for component, bands in enumerate(components):
             for (name, level), scale, source in zip(places, factors, bands.bands(), strict=True):
@@ -189,11 +197,16 @@ class Fitting:
                 self.bands.append(_Band(component, name, level, finest, weight, part, part))
 
     def start(self, bits: float) -> None:
-        """Quantise the coefficients so that they cost so many bits, as if the transform were orthogonal.
+        """Find the bit-plane and the slope for a number of bits, and quantise all coefficients.
 
-        This finds the bit-plane that suits the bits, and the slope.
+        The decoder is not run: the transform is treated as orthogonal.
+
+        Parameters
+        ----------
+        bits : float
+            The wanted number of bits, as the rate proxy counts them.
         """
-        plane = _PLANES
+        plane = _MAX_PLANE
         while plane:
             self._quantise(plane)
             if self._bits() > bits:
@@ -202,10 +215,10 @@ class Fitting:
         best, kept = math.inf, (self.slope, [(band.cells, band.step) for band in self.bands])
         for coarse in range(2 * _MIXTURES):
             self._quantise(plane + coarse // _MIXTURES, coarse % _MIXTURES)
-            for _ in range(_START):
+            for _ in range(_START_ROUNDS):
                 for band in self.bands:
                     self._move(band, band.source, band.weight, 0.5)
-                self.slope *= (self._bits() / bits) ** _FOLLOWING
+                self.slope *= (self._bits() / bits) ** _SLOPE_EXPONENT
             errors = [_total((band.values() - band.source).square()) * band.weight for band in self.bands]
             error = sum(errors) + self.slope * (self._bits() - bits)
             if error < best:
@@ -215,12 +228,12 @@ class Fitting:
             band.cells, band.step = cells, step
 
     def _quantise(self, plane: int, coarse: int = 0) -> None:
-        """Quantise everything by a bit-plane, and some of the finest levels by the next coarser one.
+        """Quantise all subbands by a bit-plane, and the details of the `coarse` finest levels by the next coarser one.
 
-        The planes are those of luma; those of components that weigh more or less are the nearest ones.
+        `plane` is that of the first subband. Every other subband gets the plane with the nearest error in the picture.
         """
         step = 2.0**plane * self.bands[0].finest * math.sqrt(self.bands[0].weight)
-        self.slope = _SLOPE * step**2
+        self.slope = _SLOPE_OVER_STEP * step**2
         for band in self.bands:
             own = max(0, round(math.log2(step / band.finest / math.sqrt(band.weight))))
             if band.orientation != "LL" and band.level <= coarse:
@@ -229,19 +242,24 @@ class Fitting:
             band.cells = (band.source / band.step).abs().floor() * torch.sign(band.source)
 
     def fit(self, slope: float, rounds: int, progress: Callable[[float], None] | None = None) -> Fitted:
-        """Return better coefficients; going on where the last call, or `start`, left them.
+        """Improve the coefficients, starting from the result of the last call or of `start`.
 
         Parameters
         ----------
         slope : float
-            Squared error that a bit is worth.
+            Squared error that one bit may cost.
         rounds : int
-            How often coefficients move.
+            Number of rounds in which coefficients move; 0 only evaluates the current coefficients.
         progress : callable, optional
-            Called with the share of the work done.
+            Called with the share of the work done, 0 to 1.
+
+        Returns
+        -------
+        Fitted
+            The best coefficients of all rounds.
         """
-        self.slope, first = slope, _MOVING[0] if self.fresh else _MOVING[1] * 1.5
-        self.fresh = False
+        self.slope, first = slope, _MOVING_SHARES[0] if self.first_fit else _MOVING_SHARES[1] * 1.5
+        self.first_fit = False
         best: tuple[float, float, float, list[Tensor]] | None = None
         for turn in range(rounds + 1):
             values = [band.values().requires_grad_() for band in self.bands]
@@ -254,7 +272,7 @@ class Fitting:
             if turn == rounds:
                 break
             gradients = torch.autograd.grad(errors, values, torch.ones_like(errors))
-            moving = first * (_MOVING[1] / first) ** (turn / max(1, rounds - 1))
+            moving = first * (_MOVING_SHARES[1] / first) ** (turn / max(1, rounds - 1))
             for band, value, gradient in zip(self.bands, values, gradients, strict=True):
                 weight = _STEEPNESS * band.weight
                 self._move(band, value.detach() - gradient / (2 * weight), weight, moving)
@@ -271,14 +289,14 @@ class Fitting:
             return sum(map(_total, bits))
 
     def _errors(self, values: Sequence[Tensor]) -> Tensor:
-        """Return the squared errors of the picture that the decoder makes, shape (C, H, W)."""
-        wrong = self._decoded(values) - self.original
+        """Return the squared errors of the decoded picture, shape (C, H, W)."""
+        difference = self._decoded(values) - self.original
         if self.matrix is None:
-            return wrong.square()
-        # not as a product of matrices, which adds up as the number of threads has it
+            return difference.square()
+        # a matrix product is not used: its rounding depends on the number of threads
         first, second, third = self.matrix[:, :, None, None].unbind(1)
-        rgb = first * wrong[0] + second * wrong[1] + third * wrong[2]
-        return torch.cat([rgb, wrong[3:]]).square()
+        rgb = first * difference[0] + second * difference[1] + third * difference[2]
+        return torch.cat([rgb, difference[3:]]).square()
 
     def _decoded(self, values: Sequence[Tensor]) -> Tensor:
         from ..transform.precision import fast_bfloat16
@@ -288,7 +306,7 @@ class Fitting:
 
         def join(low: Tensor, details: Sequence[Tensor], level: int) -> Tensor:
             area = self.area.resolution(level - 1)
-            # what the way back needs of a level is computed again: at the size of a picture it is too much to keep
+            # the gradient recomputes the activations of a level: they are too much memory to keep
             joined: Tensor = checkpoint(
                 structure.synthesise, (low, *details), area, wavelet, use_reentrant=False
             )
@@ -308,15 +326,15 @@ class Fitting:
             return out
         cleaned = list(out)
         for network, reads, writes in self.model.dequantiser.parts(len(out), ict=self.matrix is not None):
-            told = [noise for noise in (self.noise[at] for at in writes) if noise is not None]
-            if len(told) == len(writes):
-                added = checkpoint(self._added, network, out[list(reads)], told, use_reentrant=False)
+            available = [noise for noise in (self.noise[at] for at in writes) if noise is not None]
+            if len(available) == len(writes):
+                added = checkpoint(self._added, network, out[list(reads)], available, use_reentrant=False)
                 for index, more in zip(writes, added, strict=True):
                     cleaned[index] = out[index] + more
         return torch.stack(cleaned)
 
     def _added(self, network: nn.Module, planes: Tensor, noises: Sequence[NoiseMap]) -> Tensor:
-        """Return what de-quantisation adds to components, seeing these planes (C, H, W)."""
+        """Return the correction that de-quantisation adds, shape (writes, H, W), from planes (reads, H, W)."""
         area, even = self.area, self.area.evened()
         pads = (area.x0 - even.x0, even.x1 - area.x1, area.y0 - even.y0, even.y1 - area.y1)
         wide = F.pad(planes[None], pads, mode="replicate")
@@ -324,22 +342,22 @@ class Fitting:
         return added[(0, slice(None), *area.slices_in(even))]
 
     def _move(self, band: _Band, wanted: Tensor, weight: float, moving: float) -> None:
-        """Move a share of the coefficients of a subband to the cells that are best while all others stay.
+        """Move a random share of the coefficients of a subband to the best cells, assuming that all others stay.
 
         Parameters
         ----------
         band : _Band
             The subband.
-        wanted : Tensor
-            Where its coefficients make the least error.
+        wanted : Tensor, shape (h, w)
+            The coefficients that would give the smallest error.
         weight : float
             Squared error in the picture of a coefficient that is off by one.
         moving : float
-            The share.
+            The share, 0 to 1.
         """
         size, now = wanted.abs() / band.step, band.cells.abs()[None, None]
         magnitude = now.clone().requires_grad_()
-        with torch.enable_grad():  # what the bits of all others change by
+        with torch.enable_grad():  # the bits of the neighbours depend on a magnitude through their context
             others = self.proxy.bits_of(now, self.proxy.costs(magnitude, band.orientation)).sum()
         (neighbours,) = torch.autograd.grad(others, magnitude)
         with torch.no_grad():
@@ -348,7 +366,7 @@ class Fitting:
             best, chosen = torch.full_like(size, math.inf), below
             for cell in (torch.zeros_like(size), (below - 1).clamp_min(0), below, below + 1):
                 error = (cell + band.middle * (cell > 0) - size).square() * scale
-                bits = self.proxy.bits_of(cell[None, None], costs) + _NEIGHBOURS * neighbours * cell
+                bits = self.proxy.bits_of(cell[None, None], costs) + _NEIGHBOUR_WEIGHT * neighbours * cell
                 total = error + self.slope * bits[0, 0]
                 chosen = torch.where(total < best, cell, chosen)
                 best = torch.minimum(total, best)

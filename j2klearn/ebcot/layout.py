@@ -1,4 +1,4 @@
-"""How a codestream is laid out, whatever the transform: levels, tiles, precincts, progression, marker segments."""
+"""The layout of a codestream for any transform: levels, tiles, precincts, progression and marker segments."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from ..native import transport
 
 __all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit", "pair"]
 
+#: The progression orders in the order of their codes (T.800 Table A.16).
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
 
 #: Default number of decomposition levels; small pictures get fewer.
 DEFAULT_LEVELS = 5
 
-#: OpenJPEG's tiles have to be two to this power wide and high.
+#: The largest number of decomposition levels. OpenJPEG needs tiles of at least 2 ** levels rows and columns.
 MAX_LEVELS = 14
 
-#: Exponent of the largest precincts, where none are asked for (T.800 Table A.21).
-_WIDEST = 15
+#: Exponent of the largest precincts, which are the default (T.800 Table A.21).
+_MAX_PRECINCT_EXPONENT = 15
 
-#: SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
+#: Bytes of SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
 _TILE_MARKERS = 14
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the codestream is laid out, whatever the transform.
+    """The layout of a codestream, for any transform.
 
     Attributes
     ----------
@@ -45,17 +46,17 @@ class Layout:
     codeblock_size : (int, int)
         Height and width of code-blocks.
     precincts : tuple of (int, int)
-        Heights and widths of precincts from the finest resolution on; the largest where empty.
+        Heights and widths of precincts from the finest resolution on; empty for the largest precincts.
     progression : str
         One of `PROGRESSIONS`.
     tile_size : (int, int) or None
-        Height and width of tiles; one tile without it.
+        Height and width of tiles; None for one tile.
     offset, tile_offset : (int, int)
         ``(y0, x0)`` of the picture and of the tile grid on the reference grid.
     mode_switches : int
         Code-block style (T.800 Table A.19).
     sop, eph, plt, tlm : bool
-        Marker segments to write.
+        Whether to write these marker segments.
     """
 
     levels: int = DEFAULT_LEVELS
@@ -90,12 +91,21 @@ class Layout:
         plt: bool | None = None,
         tlm: bool | None = None,
     ) -> Layout:
-        """Check the options of `j2klearn.encode` that lay out the codestream, and fill in what is not given.
+        """Check the layout options of `j2klearn.encode` and fill in the defaults.
+
+        Parameters
+        ----------
+        height, width : int
+            Size of the picture.
+        levels, tile_size, offset, tile_offset, codeblock_size, precincts, progression, mode_switches
+            As in `j2klearn.encode`. With tiles the default progression is RPCL, else LRCP.
+        sop, eph, plt, tlm : bool
+            As in `j2klearn.encode`. With tiles, PLT and TLM are written by default.
 
         Raises
         ------
         OptionError
-            If one is out of range.
+            If an option is out of range.
         """
         tiles = None if tile_size is None else pair("tile_size", tile_size, 1, 2**31 - 1)
         if progression is None:
@@ -124,7 +134,7 @@ class Layout:
         return layout
 
     def area(self, height: int, width: int) -> Rect:
-        """Return what a picture of that size covers on the reference grid."""
+        """Return the area of a picture with the given size on the reference grid."""
         y0, x0 = self.offset
         return Rect(y0, x0, y0 + height, x0 + width)
 
@@ -140,18 +150,25 @@ class Layout:
         ]
 
     def at(self, origin: tuple[int, int]) -> Layout:
-        """Return the layout of a part of the picture that begins at the corner of a tile."""
+        """Return the layout, with PLT, of a part of the picture that starts at the corner `origin` of a tile."""
         return replace(self, offset=origin, tile_offset=origin, plt=True)
 
     @property
     def divided(self) -> bool:
-        """Tiles are written as tile-parts by resolution, which our own writer does, not OpenJPEG's."""
+        """Whether tiles are divided into tile-parts by resolution. j2klearn does this after OpenJPEG has coded."""
         return self.tile_size is not None and PROGRESSIONS.index(self.progression) in (RLCP, RPCL)
 
     def overhead(self, area: Rect, components: int, layers: int, size: float) -> int:
-        """Return how many bytes the tile-parts of an area take which OpenJPEG's rate control does not count.
+        """Return the bytes in the tile-parts of an area that OpenJPEG's rate control does not count.
 
-        `size` is about what they take with all their packets.
+        Parameters
+        ----------
+        area : Rect
+            The area on the reference grid.
+        components, layers : int
+            Number of components and of quality layers.
+        size : float
+            Approximate size of the tile-parts in bytes, with all packets.
         """
         tiles = self.tiles(area)
         if not self.divided:
@@ -160,7 +177,7 @@ class Layout:
         precincts = 0
         for reduce in range(self.levels + 1):
             last = min(reduce, len(exponents) - 1)
-            down, across = exponents[last] if exponents else (_WIDEST, _WIDEST)
+            down, across = exponents[last] if exponents else (_MAX_PRECINCT_EXPONENT, _MAX_PRECINCT_EXPONENT)
             below = max(0, reduce - last) if exponents else 0
             for part in (tile.resolution(reduce) for tile in tiles):
                 height, width = 1 << max(0, down - below), 1 << max(0, across - below)
@@ -178,6 +195,15 @@ class Layout:
         )
 
     def parameters(self, picture: Picture, **special: Any) -> transport.Parameters:
+        """Return the parameters of the native encoder for a picture.
+
+        Parameters
+        ----------
+        picture : Picture
+            The picture.
+        **special
+            The parameters that depend on the transform; see `j2klearn.native.transport.Parameters`.
+        """
         return transport.Parameters(
             area=self.area(picture.height, picture.width),
             tile_origin=self.tile_offset,
@@ -198,7 +224,7 @@ class Layout:
 
 
 def _fits(start: int, end: int, origin: int, tile: int, levels: int, *, reversible: bool = False) -> bool:
-    """Tell whether tiles along one direction have room for `levels` decompositions, and OpenJPEG can do them."""
+    """Return whether the tiles along one direction are large enough for `levels` levels in OpenJPEG."""
     if tile < 1 << levels:
         return False
     edges = [start, *range(origin + tile * ((start - origin) // tile + 1), end, tile), end]
@@ -218,7 +244,21 @@ def levels_fit(
     *,
     reversible: bool = False,
 ) -> bool:
-    """Tell whether every tile has room for `levels` decompositions, and OpenJPEG can do them."""
+    """Return whether every tile is large enough for a number of decomposition levels in OpenJPEG.
+
+    Parameters
+    ----------
+    area : Rect
+        The area of the picture on the reference grid.
+    tile_offset : (int, int)
+        ``(y0, x0)`` of the tile grid.
+    tile_size : (int, int) or None
+        Height and width of tiles; None for one tile.
+    levels : int
+        The number of levels.
+    reversible : bool
+        True for the 5/3. OpenJPEG's 9/7 cannot transform a single high-pass sample, its 5/3 can.
+    """
     height, width = tile_size or (area.y1 - tile_offset[0], area.x1 - tile_offset[1])
     return _fits(area.y0, area.y1, tile_offset[0], height, levels, reversible=reversible) and _fits(
         area.x0, area.x1, tile_offset[1], width, levels, reversible=reversible
@@ -226,7 +266,7 @@ def levels_fit(
 
 
 def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None) -> int:
-    """Five, or as many as leave a sample in every direction of every tile."""
+    """Return the default number of levels: 5, or the largest smaller number that `levels_fit` accepts."""
     levels = min(DEFAULT_LEVELS, int(math.log2(min(area.shape))))
     while levels and not levels_fit(area, tile_offset, tile_size, levels):
         levels -= 1
@@ -234,12 +274,29 @@ def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[in
 
 
 def pair(name: str, value: object, low: int, high: int) -> tuple[int, int]:
-    """Return an option that is a pair of integers in a range, or one integer for both."""
+    """Check an option that is a pair of integers, or one integer for both.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option, for messages.
+    value : object
+        Its value.
+    low, high : int
+        The smallest and the largest valid integer.
+
+    Raises
+    ------
+    OptionError
+        If the value is not a pair of integers, or is out of range.
+    """
     values = (value, value) if isinstance(value, int) else value
     if (
         not isinstance(values, Sequence)
         or len(values) != 2
         or not all(isinstance(v, (int, np.integer)) and low <= v <= high for v in values)
     ):
-        raise OptionError(f"{name} is a pair of integers from {low} to {high}, not {value!r}")
+        raise OptionError(
+            f"{name} must be an integer or a pair of integers from {low} to {high}, not {value!r}"
+        )
     return int(values[0]), int(values[1])

@@ -1,4 +1,4 @@
-"""A learned file that is open: its segment, its model, and what a reader can ask of it."""
+"""An open learned file: its learned-transform segment, its model, and the methods that decode it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["LearnedFile"]
 
 
 def _check(descriptor: Descriptor, header: MainHeader) -> None:
-    """Hold the segment against the header: the two have to speak of the same picture."""
+    """Check that the learned-transform segment and the main header describe the same picture."""
     declared = {(precision, sign) for precision, sign in zip(header.precisions, header.signed, strict=True)}
     plain = all(size == (1, 1) for size in header.subsampling)
     if declared not in ({(descriptor.precision, False)}, {(descriptor.precision, True)}) or not plain:
@@ -41,12 +41,24 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
     if (descriptor.colour == Colour.ICT) != header.component_transform:
         raise SegmentError("the learned-transform segment contradicts the component transform")
     if descriptor.transport != Transport.IRREVERSIBLE or header.reversible or descriptor.colour == Colour.RCT:
-        raise UnsupportedError("learned lossless pictures need a later version of j2klearn")
+        raise UnsupportedError("lossless pictures with a learned transform need a later version of j2klearn")
 
 
 @dataclass(frozen=True)
 class LearnedFile:
-    """A learned file, ready to be read any number of times, by several threads at once."""
+    """A learned file that can be read any number of times, and by several threads at once.
+
+    Attributes
+    ----------
+    codestream : PartialCodestream
+        The codestream.
+    descriptor : Descriptor
+        The learned-transform segment.
+    model : Model
+        The learned transform.
+    lattice : mapping
+        Half the quantiser steps; see `j2klearn.ebcot.reconstruction.read_lattice`.
+    """
 
     codestream: PartialCodestream
     descriptor: Descriptor
@@ -55,19 +67,23 @@ class LearnedFile:
 
     @classmethod
     def open(cls, codestream: PartialCodestream, find: Finder = find) -> LearnedFile | None:
-        """Return what a codestream holds; None where it has no learned-transform segment.
+        """Open a codestream; None if it has no learned-transform segment.
 
         Parameters
         ----------
         codestream : PartialCodestream
-            The file's.
+            The codestream of the file.
         find : callable
-            Finds the file's model by its id, also among the one that the file carries.
+            Finds a model by its id. It is also given the model embedded in the file, if there is one.
 
         Raises
         ------
         SegmentError
             If the segment is damaged, or contradicts the main header.
+        UnsupportedError
+            If the segment describes a lossless file.
+        ModelError
+            If the embedded model is invalid.
         ModelNotFoundError
             If the model is not installed.
         """
@@ -82,10 +98,17 @@ class LearnedFile:
 
     @property
     def header(self) -> MainHeader:
+        """The main header of the codestream."""
         return self.codestream.header
 
     def read(self, request: ReadRequest, run: Run) -> Decoded:
-        """Decode what is asked for."""
+        """Decode the samples of a request.
+
+        Raises
+        ------
+        CodestreamError
+            If the codestream is damaged.
+        """
         reader = LearnedReader(self, request.layers, request.components, run)
         if request.area == self.header.area:
             samples = reader.whole(request.reduce)
@@ -94,11 +117,32 @@ class LearnedFile:
         return Decoded(samples, reader.missing)
 
     def synthesised(self, layers: int, threads: int = 1) -> NDArray[np.float32]:
-        """Return the components before de-quantisation: (C, H, W) in 8-bit grey levels, level shifted."""
+        """Return the whole picture before de-quantisation.
+
+        Parameters
+        ----------
+        layers : int
+            Quality layers to decode; 0 for all.
+        threads : int
+            Threads to use.
+
+        Returns
+        -------
+        ndarray, shape (C, H, W), float32
+            Components in 8-bit grey levels, level shifted.
+        """
         return LearnedReader(self, layers, run=Run(threads)).synthesised(0)
 
     def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
-        """Return the noise of a component that de-quantisation goes by; None where there is none."""
+        """Return the noise of a component for de-quantisation; None if the component is not de-quantised.
+
+        Parameters
+        ----------
+        component : int
+            Index of the component.
+        layers : int
+            Number of decoded layers; 0 for all.
+        """
         table = self.descriptor.noise
         noise = None if table is None else table.log2(component, layers or self.header.layers)
         if noise is None or not self.model.dequantises:
@@ -113,5 +157,13 @@ class LearnedFile:
         return NoiseMap(noise.reshape(down, across), rows, columns)
 
     def coarse(self, layers: int, threads: int = 1) -> list[Subbands]:
-        """Return the coefficients of every component but those of the finest level, as they are decoded."""
+        """Return the decoded coefficients of every component, without those of the finest level.
+
+        Parameters
+        ----------
+        layers : int
+            Quality layers to decode; 0 for all.
+        threads : int
+            Threads to use.
+        """
         return LearnedReader(self, layers, run=Run(threads)).coarse()

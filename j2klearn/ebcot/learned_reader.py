@@ -1,4 +1,4 @@
-"""Decoding of a learned file: tier-1 coefficients through reconstruction, synthesis, de-quantisation and colour."""
+"""Decoding of a learned file: tier-1, reconstruction, synthesis, de-quantisation and the inverse colour transform."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnedReader", "LearnedSource"]
 
-#: Bits of the samples as which a carrier is decoded: a reader's choice, as fine as float32 goes. Opacities react to
-#: rounding where a picture is nearly flat, and a region has to come out like the whole.
+#: Precision, in bits, at which a carrier is decoded. A reader may choose it; this is the precision of float32. In flat
+#: parts of a picture opacities react to rounding errors, and a region must equal the same part of the whole picture.
 _CARRIER_BITS = 24
 
-#: Samples by which an area is decoded beyond what is wanted of its details: half the 9/7 and a little more.
-_CUT = 8
+#: Samples that are decoded on each side of the area whose details are needed: more than half the length of the 9/7
+#: filters.
+_CARRIER_MARGIN = 8
 
-_ALONE = Run()
+_DEFAULT_RUN = Run()
 
 
 class LearnedSource(Protocol):
-    """What a reader asks of a learned file."""
+    """The parts of a learned file that a reader needs; see `j2klearn.ebcot.learned_file.LearnedFile`."""
 
     @property
     def codestream(self) -> PartialCodestream:
@@ -54,23 +55,35 @@ class LearnedSource(Protocol):
 
     @property
     def lattice(self) -> Lattice:
-        """The quantisation, by which tier-1's points are reconstructed."""
+        """Half the quantiser steps, for the reconstruction of coefficients."""
 
     @property
     def header(self) -> MainHeader:
         """The main header."""
 
     def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
-        """Return the noise of a component that de-quantisation goes by; None where there is none."""
+        """Return the noise of a component for de-quantisation; None if the component is not de-quantised."""
 
 
 class LearnedReader:
     """Decodes a learned file once.
 
+    Parameters
+    ----------
+    file : LearnedSource
+        The file.
+    layers : int
+        Quality layers to decode; 0 for all.
+    components : tuple of int, optional
+        Components to return, without the inverse component transform. Default: all, with the inverse component
+        transform.
+    run : Run
+        Threads and progress.
+
     Attributes
     ----------
     missing : str or None
-        What is missing where the file ends early.
+        A message if the codestream is truncated or damaged, else None.
     """
 
     def __init__(
@@ -78,7 +91,7 @@ class LearnedReader:
         file: LearnedSource,
         layers: int = 0,
         components: tuple[int, ...] | None = None,
-        run: Run = _ALONE,
+        run: Run = _DEFAULT_RUN,
     ) -> None:
         self.file, self.source, self.lattice = file, file.codestream, file.lattice
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
@@ -90,7 +103,7 @@ class LearnedReader:
         self.codestream = b""
 
     def _load(self, requests: Sequence[tuple[Rect, int]]) -> None:
-        """Read what the decoding of some areas, each at its resolution, needs of the file."""
+        """Read the parts of the file that are needed for some areas, each with the number of resolutions left out."""
         part = None
         if requests != [(self.header.area, 0)] or 0 < self.layers < self.header.layers:
             head = to_wide(self.source.head, self.header, _CARRIER_BITS)
@@ -128,7 +141,7 @@ class LearnedReader:
     def _synthesise(
         self, components: list[Subbands], advance: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:
-        """Put components together again, those that share opacities at once; the list is emptied."""
+        """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory."""
         from ..transform.dwt import synthesise
 
         groups = [components[group] for group in self.descriptor.groups]
@@ -142,7 +155,7 @@ class LearnedReader:
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
-        """Take the quantisation noise off components at full resolution, in place."""
+        """Remove quantisation noise from components at full resolution, in place."""
         from ..dequantisation.apply import dequantise
 
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
@@ -151,14 +164,36 @@ class LearnedReader:
             dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
 
     def whole(self, reduce: int) -> NDArray[Any]:
-        """Return the whole picture at a resolution."""
+        """Decode the whole picture.
+
+        Parameters
+        ----------
+        reduce : int
+            Number of highest resolutions to leave out.
+
+        Returns
+        -------
+        ndarray, shape (H, W) or (H, W, C)
+            Samples; see `j2klearn.transform.colour.pixels` for the dtype.
+        """
         planes = self.synthesised(reduce)
         if not reduce:
             self._dequantise(planes, self.header.area)
         return self._pixels(planes)
 
     def synthesised(self, reduce: int) -> NDArray[np.float32]:
-        """Return the components of the whole picture at a resolution, as the synthesis leaves them."""
+        """Decode the components of the whole picture without de-quantisation.
+
+        Parameters
+        ----------
+        reduce : int
+            Number of highest resolutions to leave out.
+
+        Returns
+        -------
+        ndarray, shape (C, H, W), float32
+            Components in 8-bit grey levels, level shifted.
+        """
         done = 0.1
 
         def advance(share: float) -> None:
@@ -175,7 +210,7 @@ class LearnedReader:
         return self._synthesise(components, advance)
 
     def coarse(self) -> list[Subbands]:
-        """Return the coefficients of every component but those of the finest level, as they were decoded."""
+        """Return the decoded coefficients of every component, without those of the finest level."""
         self._load([(self.header.area, 1)])
         area, levels = self.header.area.resolution(1), self.descriptor.levels - 1
         with self._decoder(1, None) as decoder:
@@ -183,7 +218,7 @@ class LearnedReader:
             return [self._subbands(flat, area, levels, 1) for flat in flats]
 
     def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
-        """Return what was coded of `levels` levels, of which the finest comes after `reduce` resolutions."""
+        """Return the reconstructed subbands, without scales, of `levels` levels below the `reduce` finest ones."""
         bands = Subbands.from_flat(flat, area, levels)
         reconstruct(bands, self.lattice, reduce + 1, self.threads)
         if self.descriptor.scales:
@@ -194,11 +229,24 @@ class LearnedReader:
         return bands
 
     def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
-        """Return part of a resolution, decoding at every level only what the synthesis reads there.
+        """Decode a region of a resolution, and at every level only the area that the synthesis reads.
 
-        The synthesis of one level reads a margin around its area, narrow in samples of that level. So the areas are
-        laid out from fine to coarse, one margin wider each, and decoded from coarse to fine: at every resolution the
-        carrier of the area alone, from which one analysis returns that level's details.
+        The synthesis of one level reads a margin around its area. So the areas are computed from the finest level to
+        the coarsest; each is one margin larger than the one before. Then they are decoded from the coarsest level to
+        the finest. At every resolution only the carrier of the area is decoded, and one level of analysis of the
+        carrier returns the details of the level.
+
+        Parameters
+        ----------
+        wanted : Rect
+            The region, in samples of the resolution.
+        reduce : int
+            Number of highest resolutions to leave out.
+
+        Returns
+        -------
+        ndarray, shape (h, w) or (h, w, C)
+            Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
         from ..transform.dwt import reach
 
@@ -210,9 +258,9 @@ class LearnedReader:
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
             areas[at + 1] = areas[at].resolution(1)
         coarsest = [reduce] if reduce == levels else range(reduce, levels)
-        # near the cut the analysis of the carrier knows nothing of what lies beyond
-        cut = 0 if reduce == levels else _CUT
-        requests = {at: self._request(at, areas[at].grown(cut)) for at in coarsest}
+        # at the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside
+        carrier_margin = 0 if reduce == levels else _CARRIER_MARGIN
+        requests = {at: self._request(at, areas[at].grown(carrier_margin)) for at in coarsest}
         self._load([(request, at) for at, request in requests.items()])
         if reduce == levels:
             areas[reduce], flats = self._level(reduce, requests[reduce], 0)
@@ -235,13 +283,13 @@ class LearnedReader:
         return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
 
     def _request(self, reduce: int, area: Rect) -> Rect:
-        """Return the area of the reference grid that has at least an area of a resolution."""
+        """Return an area of the reference grid that contains an area of a resolution."""
         scale = 1 << reduce
         grid = Rect(area.y0 * scale, area.x0 * scale, area.y1 * scale, area.x1 * scale)
         return grid.intersection(self.header.area)
 
     def _level(self, reduce: int, request: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
-        """Decode an area of the reference grid; return what it covers at a resolution, and its subbands."""
+        """Decode an area of the reference grid. Return its area at a resolution, and the flat subbands by component."""
         with self._decoder(reduce, request) as decoder:
             flats = [decoder.subbands(index, levels) for index in range(self.header.components)]
         return request.resolution(reduce), flats

@@ -1,4 +1,4 @@
-"""A file that the encoder has made: opened once, and asked what a reader gets from it."""
+"""A file that the encoder has made. It is opened once, to measure what a decoder gets from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MadeFile:
     data : bytes
         The file.
     model : Model or None
-        The learned transform that it was made with.
+        The learned transform of the file; None for a wavelet of T.800.
     """
 
     def __init__(self, data: bytes, model: Model | None) -> None:
@@ -46,14 +46,24 @@ class MadeFile:
 
     @functools.cached_property
     def learned(self) -> LearnedFile | None:
-        """What the learned-transform segment says; None without one."""
+        """The open learned file; None for a wavelet of T.800."""
         if self._model is None:
             return None
         model = self._model
         return LearnedFile.open(self.codestream, finder(lambda: [model]))
 
     def psnr(self, picture: Picture, layers: int, threads: int) -> float:
-        """Return the PSNR in dB over all samples of `picture` that a reader gets from the first layers."""
+        """Return the PSNR in dB of the decoded file. Results are cached by the number of layers.
+
+        Parameters
+        ----------
+        picture : Picture
+            The original picture.
+        layers : int
+            Number of layers to decode, at least 1.
+        threads : int
+            Threads to use.
+        """
         if layers not in self._psnr:
             request = ReadRequest(
                 self.codestream.header.area, layers=min(layers, self.codestream.header.layers)

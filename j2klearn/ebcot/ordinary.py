@@ -1,4 +1,4 @@
-"""Decoding of ordinary JPEG 2000 files by OpenJPEG, whole or the part that is asked for."""
+"""Decoding of ordinary JPEG 2000 files by OpenJPEG: the whole picture or a part of it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,31 @@ from ..native import transport
 
 __all__ = ["TRUNCATED", "part_of_file", "read_ordinary"]
 
-#: What is wrong with a codestream that ends early.
+#: The message for a codestream that ends early.
 TRUNCATED = "the codestream is truncated"
 
 
 def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers: int) -> tuple[bytes, bool]:
-    """Return a file from which an area of the reference grid can be decoded, and whether bytes of it are missing."""
+    """Return a smaller file from which an area can be decoded.
+
+    Parameters
+    ----------
+    codestream : PartialCodestream
+        The codestream of the file.
+    area : Rect
+        The area on the reference grid.
+    reduce : int
+        Number of highest resolutions to leave out.
+    layers : int
+        Quality layers to decode; 0 for all.
+
+    Returns
+    -------
+    data : bytes
+        The file; the whole file if it cannot be reduced.
+    truncated : bool
+        Whether bytes of the area are missing.
+    """
     header = codestream.header
     if area != header.area or reduce or 0 < layers < header.layers:
         part = codestream.extract([(area, reduce)], layers or header.layers)
@@ -34,19 +53,35 @@ def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers:
 
 
 def read_ordinary(codestream: PartialCodestream, request: ReadRequest, run: Run) -> Decoded:
-    """Decode what is asked for of ordinary JPEG 2000.
+    """Decode the samples of a request from an ordinary JPEG 2000 file.
+
+    Parameters
+    ----------
+    codestream : PartialCodestream
+        The codestream of the file.
+    request : ReadRequest
+        The area, resolution, layers and components to decode.
+    run : Run
+        Threads, and the limit of pixels.
+
+    Returns
+    -------
+    Decoded
+        Samples of shape (H, W) or (H, W, C): uint8, int8, uint16 or int16.
 
     Raises
     ------
+    CodestreamError
+        If the codestream is damaged.
     UnsupportedError
         If the components differ in size, or have more than 16 bits.
     """
-    most = 0 if run.max_pixels is None else run.max_pixels * codestream.header.components
+    max_samples = 0 if run.max_pixels is None else run.max_pixels * codestream.header.components
     area, reduce, layers = request.area, request.reduce, request.layers
     data, truncated = part_of_file(codestream, area, reduce, layers)
     missing = TRUNCATED if truncated else None
     components = None if request.components is None else list(request.components)
-    with transport.Decoder(data, max_samples=most, max_tiles=MAX_TILES) as decoder:
+    with transport.Decoder(data, max_samples=max_samples, max_tiles=MAX_TILES) as decoder:
         decoder.decode(reduce=reduce, layers=layers, area=area, components=components, threads=run.threads)
         if missing is None and decoder.warnings:
             missing = decoder.warnings[0]

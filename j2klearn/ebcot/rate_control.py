@@ -1,4 +1,4 @@
-"""Files of what a coder codes: of one size, or tried until a PSNR is met; boxes, comments and markers included."""
+"""Rate control: files of a given size or of a given PSNR, including boxes, comments and marker segments."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ from .made_file import MadeFile
 
 __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 
-#: A file for `psnr` is right within this many dB.
+#: The search for a PSNR stops when it is met within this many dB.
 PSNR_TOLERANCE = 0.05
+
+#: The search also stops after this many files, and when the sizes change by less than this share.
 _PSNR_ROUNDS = 12
 _PSNR_STEP = 5e-4
 
 
 class RateControl:
-    """Makes files of what a coder codes: of one size, or tried until a PSNR is met.
+    """Makes files of a given size or of a given PSNR from the codestreams of a coder.
 
     Parameters
     ----------
     coder : Coder
-        What codes the picture.
+        The coder of the picture.
     jp2 : bool
-        Make JP2 files; else bare codestreams.
+        True for JP2 files, False for bare codestreams.
     note : str
-        A comment for people.
+        Text for a comment (COM marker segment with Rcom = 1); empty for none.
     """
 
     def __init__(self, coder: Coder, *, jp2: bool = True, note: str = "") -> None:
@@ -43,7 +45,7 @@ class RateControl:
         self.area = self.layout.area(self.picture.height, self.picture.width)
 
     def finished(self, codestream: bytes) -> MadeFile:
-        """Return the file of a codestream: with comments, marker segments and boxes."""
+        """Make a file from a codestream of the coder: add comments, marker segments and boxes."""
         payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
@@ -52,7 +54,15 @@ class RateControl:
         return MadeFile(data, self.coder.model)
 
     def overhead(self, layers: int, size: float) -> int:
-        """Bytes of a file of about `size` bytes that OpenJPEG's rate control does not count."""
+        """Return the bytes in a file that OpenJPEG's rate control does not count.
+
+        Parameters
+        ----------
+        layers : int
+            Number of quality layers.
+        size : float
+            Approximate size of the file in bytes.
+        """
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
         tiles = len(self.layout.tiles(self.area))
@@ -60,13 +70,21 @@ class RateControl:
         return head + header_overhead(self.coder, layers, tiles) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
-        """Return the file whose layers end at the given sizes; `again` where it will be asked for once more."""
+        """Make a file once.
+
+        Parameters
+        ----------
+        layer_bytes : sequence of float
+            Size of the file in bytes at the end of each layer; 0 for no limit (last layer only).
+        again : bool
+            Whether the picture will be coded again; see `j2klearn.ebcot.coders.Coder.code`.
+        """
         overhead = self.overhead(len(layer_bytes), layer_bytes[-1])
         budget = [max(1.0, size - overhead) if size else 0.0 for size in layer_bytes]
         return self.finished(self.coder.code(budget, again=again))
 
     def reached(self, file: MadeFile, layers: int) -> float:
-        """Return the PSNR in dB that a reader gets from the first `layers` layers."""
+        """Return the PSNR in dB of a file, decoded with its first `layers` layers."""
         return file.psnr(self.picture, layers, self.run.threads)
 
     def made(self, targets: Targets) -> MadeFile:
@@ -74,20 +92,32 @@ class RateControl:
         return self.at_size(targets.values) if targets.kind == "bytes" else self.at_psnr(targets.values)
 
     def at_size(self, layer_bytes: Sequence[float]) -> MadeFile:
-        """Return a file whose layers end at the given sizes in bytes; 0 for everything."""
+        """Return a file whose layers end at the given sizes.
+
+        Parameters
+        ----------
+        layer_bytes : sequence of float
+            Size of the file in bytes at the end of each layer, rising; 0 for no limit (last layer only).
+        """
         again = self.layout.plt and not self.layout.divided
         file = self.code(layer_bytes, again=again)
         if again and layer_bytes[-1] and len(file) > layer_bytes[-1]:
-            # its size is known once it is written; the highest layer makes room, for files of fewer go without it
-            most = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(file.data)))
-            return self.code([min(size, most) for size in layer_bytes], again=False)
+            # The size of PLT is only known after coding. Its bytes are taken from the last layer, because a file with
+            # fewer layers has no PLT.
+            limit = max(1.0, layer_bytes[-1] - plt_bytes(boxes.find_codestream(file.data)))
+            return self.code([min(size, limit) for size in layer_bytes], again=False)
         return file
 
     def at_psnr(self, wanted: Sequence[float]) -> MadeFile:
-        """Find the sizes at which the layers reach the PSNRs wanted.
+        """Return a file whose layers have the given PSNRs.
 
-        PSNR is close to linear in the logarithm of the size, so every layer is led to its target by the line through
-        its two best tries.
+        PSNR is almost linear in the logarithm of the size. So the next size of a layer is found on the line through the
+        two best tries so far. If no try meets all PSNRs, the file with the smallest miss is returned.
+
+        Parameters
+        ----------
+        wanted : sequence of float
+            PSNR of each layer in dB, rising.
         """
         raw = self.picture.samples.size * self.picture.bit_depth / 8
         smallest, largest = float(self.overhead(len(wanted), 0.0) + 200), 2.0 * raw
@@ -112,14 +142,22 @@ class RateControl:
             for layer in range(1, len(following)):  # layers have to rise
                 following[layer] = max(following[layer], following[layer - 1] * 1.001)
             if all(abs(new / old - 1) < _PSNR_STEP for new, old in zip(following, sizes, strict=True)):
-                break  # the layers of a small picture come in steps: there is nothing between the last two tries
+                break  # small pictures have few possible layer sizes: there is none between the last two tries
             sizes = following
         assert best is not None
         return best
 
 
 def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
-    """Return by how much the main header and the end of the codestream exceed what OpenJPEG counts."""
+    """Return the bytes in the main header and the EOC marker that OpenJPEG's rate control does not count.
+
+    Parameters
+    ----------
+    coder : Coder
+        The coder of the picture.
+    layers, tiles : int
+        Number of quality layers and of tiles.
+    """
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
     if not payloads:
         return len(EOC)
@@ -136,7 +174,8 @@ def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: fl
         share = (goal - y0) / (y1 - y0) if y1 > y0 else 0.5
         return x0 + (x1 - x0) * min(0.95, max(0.05, share))
     x, y = max(below) if below else min(above)
-    # six decibels per bit and sample at high rates, less per doubling of the size at low ones: step out boldly
+    # PSNR rises by 6 dB per bit and sample at high rates, and by less per doubling of the size at low rates: assume
+    # 3 dB per doubling, which gives large steps
     step = (goal - y) / 3.0
     step = math.copysign(max(abs(step), 0.05), step)
     return min(high, max(low, x + step))

@@ -1,12 +1,13 @@
-"""A differentiable stand-in for tier-1 and tier-2: the bits that quantised subbands cost in a codestream.
+"""A differentiable model of tier-1 and tier-2: it predicts the bits of quantised subbands in a codestream.
 
-Tier-1 codes a coefficient bit-plane by bit-plane, with probabilities that it learns per code-block and context, and
-the context is what is significant around (T.800 Annex D). So the cost of a magnitude is modelled as a function of
-itself and of the magnitudes around it, with few parameters per orientation; to it come the costs per code-block (its
-part of the packet header, the flushing of the arithmetic coder, what it costs to learn probabilities) and per packet.
+Tier-1 codes a coefficient bit-plane by bit-plane. It adapts probabilities per code-block and context, and the context
+is the significance of the neighbours (T.800 Annex D). So the bits of a coefficient are modelled as a function of its
+magnitude and the magnitudes of its neighbours, with few parameters per orientation. Costs per code-block and per packet
+are added. Those of a code-block are its part of the packet header, the termination of the arithmetic coder and the
+adaptation of the probabilities.
 
-The parameters are fitted to real codestreams (`j2klearn.training.transform.calibration`), shipped, and constant in
-training.
+The parameters were fitted to real codestreams (`j2klearn.training.transform.calibration`) and are stored in
+``rate_proxy.json``. They are constant when a transform is trained.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ Number = float | Tensor
 _BANDS = ("LL", *ORIENTATIONS)
 _LN2 = math.log(2.0)
 
-#: The logarithm of what goes on around a coefficient is cut to this range.
-_ACTIVITY = (-5.0, 7.0)
+#: The base-2 logarithm of the activity is clamped to this range.
+_ACTIVITY_RANGE = (-5.0, 7.0)
 
 
 def _around(x: Tensor, horizontal: Number, vertical: Number, diagonal: Number, ring: Number) -> Tensor:
-    """Return weighed means of the neighbours of each sample of (N, 1, h, w); beyond the border there is nothing."""
+    """Return weighted means of the neighbours of each sample of (N, 1, h, w). Samples outside the subband are zero."""
     height = x.shape[-2]
     x = F.pad(x, (2, 2, 2, 2))
     sides = x[..., 1:-3] + x[..., 3:-1]
@@ -47,16 +48,16 @@ def _around(x: Tensor, horizontal: Number, vertical: Number, diagonal: Number, r
     inner = slice(2, 2 + height)
     columns = middle[..., 1:-3, :] + middle[..., 3:-1, :]
     corners = sides[..., 1:-3, :] + sides[..., 3:-1, :]
-    beside = sides[..., inner, :]
+    left_right = sides[..., inner, :]
     square = (
         rows[..., :-4, :] + rows[..., 1:-3, :] + rows[..., inner, :] + rows[..., 3:-1, :] + rows[..., 4:, :]
     )
-    outer = square - beside - columns - corners - middle[..., inner, :]
-    return horizontal / 2 * beside + vertical / 2 * columns + diagonal / 4 * corners + ring / 16 * outer
+    outer = square - left_right - columns - corners - middle[..., inner, :]
+    return horizontal / 2 * left_right + vertical / 2 * columns + diagonal / 4 * corners + ring / 16 * outer
 
 
 class _Around(torch.autograd.Function):
-    """`_around` with constant weights: as its kernel is symmetric, it is its own derivative."""
+    """`_around` with constant weights. Its kernel is symmetric, so the same function computes its gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *weights: float) -> Tensor:
@@ -69,23 +70,25 @@ class _Around(torch.autograd.Function):
 
 
 class RateProxy(nn.Module):
-    """Bits of quantised subbands.
+    """Predicts the bits of quantised subbands.
 
-    The activity around a coefficient is a positive combination of a constant and of the mean magnitudes to its left and
-    right, above and below, at its corners, and in the ring of 5x5 around these. Cubic polynomials of its logarithm give
-    the probability that the coefficient is not zero and how bits grow with its magnitude.
+    The activity of a coefficient is a sum with positive weights of a constant and of four mean magnitudes: of the left
+    and right neighbours, of those above and below, of the diagonal neighbours, and of the outer ring of the 5x5 window.
+    Cubic polynomials of its logarithm predict the probability that the coefficient is not zero, and how the bits grow
+    with its magnitude.
 
     Parameters
     ----------
     constants : mapping, optional
-        What `constants` of a fitted proxy returned; the shipped ones if not given.
+        The result of `constants` of a fitted proxy; empty for the initial values. Default: the shipped constants.
     """
 
     def __init__(self, constants: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        # activity: constant, horizontal, vertical, diagonal, ring (logarithms)
+        # logarithms of the weights of the activity: constant, horizontal, vertical, diagonal, ring
         self.around = nn.ParameterDict({b: torch.tensor([-3.0, -2.0, -2.0, -2.0, -1.5]) for b in _BANDS})
-        # logit of being significant; logarithms of the bits' growth and of its curvature: cubic in the activity
+        # coefficients of cubic polynomials in the logarithm of the activity: logit of the probability of a nonzero
+        # coefficient, logarithm of the growth of the bits, logarithm of the curvature of the growth
         self.shape = nn.ParameterDict(
             {
                 b: torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.7, 0.0, 0.0, 0.0], [0.0, -0.7, 0.0, 0.0]])
@@ -93,7 +96,7 @@ class RateProxy(nn.Module):
             }
         )
         self.sign = nn.ParameterDict({b: torch.tensor(0.95) for b in _BANDS})
-        # bits of a code-block with something in it, and per binary order of its length; of an empty one; of a packet
+        # bits of a nonempty code-block, of the base-2 logarithm of its length, of an empty code-block, of a packet
         self.headers = nn.Parameter(torch.tensor([20.0, 1.5, 1.0, 8.0]))
         self.requires_grad_(False)
         self._load(_shipped() if constants is None else constants)
@@ -103,7 +106,7 @@ class RateProxy(nn.Module):
             self.load_state_dict({key: torch.tensor(constants[key]) for key in self.state_dict()})
 
     def constants(self) -> dict[str, Any]:
-        """Return the parameters as numbers, to six digits."""
+        """Return the parameters as (lists of) numbers, rounded to six significant digits."""
 
         def rounded(value: Any) -> Any:
             if isinstance(value, list):
@@ -113,29 +116,30 @@ class RateProxy(nn.Module):
         return {key: rounded(value.tolist()) for key, value in self.state_dict().items()}
 
     def _activity(self, magnitude: Tensor, orientation: str) -> Tensor:
-        """Return the logarithm, to the base of two, of what goes on around each coefficient."""
+        """Return the base-2 logarithm of the activity of each coefficient."""
         constant, *weights = self.around[orientation].exp()
         if magnitude.requires_grad:
             constants = [weight.item() for weight in weights]
             around = _Around.apply(magnitude, *constants)  # type: ignore[no-untyped-call]
         else:
             around = _around(magnitude, *weights)
-        return torch.log2(constant + around).clamp(*_ACTIVITY)
+        return torch.log2(constant + around).clamp(*_ACTIVITY_RANGE)
 
     def costs(self, magnitude: Tensor, orientation: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what the surroundings make of a coefficient.
+        """Return the parameters of the bits of each coefficient, as predicted from its neighbours.
 
         Parameters
         ----------
         magnitude : Tensor, shape (N, 1, h, w)
-            Magnitudes of the indices; whole, or real where noise stands for the quantiser.
+            Magnitudes of the quantiser indices. They may be fractional, as in training with additive noise.
         orientation : {"LL", "HL", "LH", "HH"}
-            Of the subband.
+            Orientation of the subband.
 
         Returns
         -------
         zero, one, growth, curvature : Tensor, shape (N, 1, h, w)
-            Bits of a zero, bits of a magnitude of one with its sign, and what `bits_of` makes of larger ones.
+            Bits of a zero, bits of a magnitude of one with its sign, and two parameters for larger magnitudes; see
+            `bits_of`.
         """
         u = self._activity(magnitude, orientation)
         logit, growth, curvature = (
@@ -147,22 +151,27 @@ class RateProxy(nn.Module):
 
     @staticmethod
     def bits_of(magnitude: Tensor, costs: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
-        """Return the bits of magnitudes; straight between zero and one."""
+        """Return the bits of magnitudes, given the result of `costs`; all of shape (N, 1, h, w).
+
+        The bits are linear from 0 to 1, and then grow by ``growth * log2(1 + curvature * (magnitude - 1))``.
+        """
         zero, one, growth, curvature = costs
         beyond = growth * torch.log2(1 + curvature * (magnitude - 1).clamp_min(0))
         return zero + (one - zero) * magnitude.clamp(max=1) + beyond
 
     def bits(self, magnitude: Tensor, orientation: str) -> Tensor:
-        """Return the bits of each coefficient; see `costs`."""
+        """Return the bits of each coefficient, shape (N, 1, h, w); see `costs` for the parameters."""
         return self.bits_of(magnitude, self.costs(magnitude, orientation))
 
     def blocks(self, bits: Tensor, magnitude: Tensor) -> Tensor:
-        """Return the bits of all code-blocks of a subband: those of their coefficients, and the costs per code-block.
+        """Return the bits of a subband: those of its coefficients, and those per code-block.
 
         Parameters
         ----------
-        bits, magnitude : Tensor, shape (N, 1, h, w)
-            Of the coefficients.
+        bits : Tensor, shape (N, 1, h, w)
+            Bits of the coefficients.
+        magnitude : Tensor, shape (N, 1, h, w)
+            Magnitudes of their quantiser indices.
 
         Returns
         -------
@@ -174,13 +183,13 @@ class RateProxy(nn.Module):
         pads = (0, -width % CODEBLOCK, 0, -height % CODEBLOCK)
         inside = F.avg_pool2d(F.pad(bits, pads), CODEBLOCK) * CODEBLOCK**2
         busy = F.max_pool2d(F.pad(magnitude.detach(), pads), CODEBLOCK) >= 1
-        # a code-block without a significant coefficient is not coded at all
+        # a code-block without significant coefficients has no bits outside the packet header
         cost = torch.where(busy, inside + full + order * torch.log2(1 + inside), empty)
         return cost.sum((1, 2, 3))
 
     @property
     def packet(self) -> Tensor:
-        """Bits of a packet header beside its code-blocks."""
+        """Bits of a packet header in addition to those of its code-blocks."""
         return self.headers[3]
 
 

@@ -1,4 +1,4 @@
-"""Reading of codestreams of the EBCOT profile, learned or ordinary."""
+"""Decoding of codestreams of the EBCOT profile, with a learned transform or with a wavelet of T.800."""
 
 from __future__ import annotations
 
@@ -15,25 +15,32 @@ __all__ = ["read"]
 def read(
     codestream: PartialCodestream, learned: LearnedFile | None, request: ReadRequest, run: Run
 ) -> Decoded:
-    """Decode what is asked for of a file that is open.
+    """Decode the samples of a request from an open file.
+
+    If decoding fails and the PLT packet lengths were used, it is tried again without them.
 
     Parameters
     ----------
     codestream : PartialCodestream
-        The file's.
+        The codestream of the file.
     learned : LearnedFile or None
-        What it holds if it has a learned-transform segment.
+        The open learned file; None if the codestream has no learned-transform segment.
     request : ReadRequest
-        What to decode.
+        The area, resolution, layers and components to decode.
     run : Run
-        Threads, progress and limit.
+        Threads, progress and the limit of pixels.
+
+    Returns
+    -------
+    Decoded
+        Samples of shape (H, W) or (H, W, C), and a message if the file is truncated.
 
     Raises
     ------
     CodestreamError
         If the codestream is damaged.
     UnsupportedError
-        If its samples are not of a kind that an array holds.
+        If the components differ in size, or have more than 16 bits.
     """
 
     def attempt() -> Decoded:

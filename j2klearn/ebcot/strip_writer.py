@@ -1,4 +1,4 @@
-"""Coding of a picture larger than memory: a row of tiles at a time, straight into a file."""
+"""Encoding of a picture larger than memory: one row of tiles at a time, directly into a file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SIZ_GRID = 8  # offset of Xsiz in a codestream
 
 
 class ArrayLike(Protocol):
-    """What can be written: an array in memory, in a file or in parts (numpy, memory maps, zarr, dask, h5py)."""
+    """An array that can be encoded row by row: of numpy, a memory map, zarr, dask or h5py."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -50,40 +50,53 @@ class ArrayLike(Protocol):
 
 
 def rows_of(source: ArrayLike, start: int, end: int) -> NDArray[Any]:
-    """Return some rows of a source.
+    """Read rows of an array.
+
+    Parameters
+    ----------
+    source : array_like, shape (H, W) or (H, W, C)
+        The array, which may read from a file or a server.
+    start, end : int
+        The first row, and the one after the last.
+
+    Returns
+    -------
+    ndarray, shape (end - start, W) or (end - start, W, C)
+        The rows, in the dtype of the source.
 
     Raises
     ------
     InputError
-        If the source, which may be a file or a server, fails, or returns another shape.
+        If reading fails, or if the rows do not have the shape of the source.
     """
     try:
         rows = np.asarray(source[start:end])
     except (J2KError, MemoryError):
         raise
-    except Exception as error:  # arrays raise what they like
+    except Exception as error:  # the array library may raise any exception
         raise InputError(
             f"the rows {start} to {end} of the picture cannot be read: {error or type(error).__name__}"
         ) from error
     if rows.shape != (end - start, *source.shape[1:]):
         raise InputError(
-            f"the picture says that it has the shape {tuple(source.shape)}, and its rows {start} to {end} have "
+            f"the picture has the shape {tuple(source.shape)}, but its rows {start} to {end} have the shape "
             f"{rows.shape}"
         )
     return rows
 
 
 class StripWriter:
-    """Writes one picture to a file, a row of tiles at a time.
+    """Encodes one picture into a file, one row of tiles at a time.
 
     Parameters
     ----------
     source : array_like, shape (H, W) or (H, W, C)
         The samples.
     picture : callable
-        Makes a picture of rows of samples.
+        Returns a `Picture` for an array of rows.
     layout, transform, targets, run, embed_model, jp2
-        As in `j2klearn.ebcot.encode.encode_picture`; the layout has tiles, the targets are bytes.
+        As in `j2klearn.ebcot.encode.encode_picture`. The layout must have tiles, and the targets must be sizes in
+        bytes.
     """
 
     def __init__(
@@ -109,14 +122,24 @@ class StripWriter:
         self.overhead: int | None = None
 
     def write(self, path: Path, sample: Picture) -> int:
-        """Code everything and write the file; return its size in bytes.
+        """Encode the picture and write the file.
 
         Parameters
         ----------
         path : Path
-            The file.
+            The file. Temporary files are made in its folder.
         sample : Picture
-            Some rows, for what JP2 boxes have to say.
+            Some rows of the picture, from which the contents of the JP2 boxes are derived.
+
+        Returns
+        -------
+        int
+            Size of the file in bytes.
+
+        Raises
+        ------
+        InputError
+            If rows cannot be read from the source.
         """
         head = b""
         noises: list[NDArray[np.uint8] | None] = []
@@ -156,9 +179,10 @@ class StripWriter:
                 writer.close()
 
     def _budget(self, coder: Coder, strip: Rect) -> list[float]:
-        """Return what OpenJPEG may spend on a strip up to each layer.
+        """Return the bytes that OpenJPEG may spend on a strip up to the end of each layer.
 
-        What tile-parts need beside their packets is spread by area: a last row of low tiles would have little left.
+        The overhead of the tile-parts is distributed by area. Otherwise a last row of low tiles would get few bytes for
+        its packets.
         """
         layers = len(self.targets.values)
         share = strip.size / self.area.size
@@ -171,7 +195,7 @@ class StripWriter:
         return [max(1.0, share * (size - once)) if size else 0.0 for size in self.targets.values]
 
     def _strips(self) -> Iterator[tuple[Coder, Rect]]:
-        """Yield a coder for each row of tiles, and what it covers."""
+        """Yield a coder for each row of tiles, and the area of the row."""
         tops = range(self.area.y0, self.area.y1, self.height)
         strips = [Rect(y, self.area.x0, min(y + self.height, self.area.y1), self.area.x1) for y in tops]
         groups: list[tuple[slice, StripAnalysis]] = []
@@ -205,7 +229,7 @@ class StripWriter:
                 yield done, at
 
     def _main_header(self, codestream: bytes) -> bytes:
-        """Return the main header of the whole picture, from that of its first strip."""
+        """Return the main header of the whole picture, made from the codestream of its first strip."""
         end = main_header_end(peek_bytes(codestream), len(codestream))
         out = bytearray(codestream[:end])
         assert self.layout.tile_size is not None

@@ -1,7 +1,8 @@
-"""The choice of the transform by measuring: drawings and screens can be better off without a learned one.
+"""The choice of the transform by measurement.
 
-A learned transform is made for photographs. On flat areas with hard edges it can be worse than a wavelet of T.800, so a
-picture that looks drawn is coded with these too, and what is decoded is compared.
+A learned transform is trained on photographs. On drawings and screenshots, with flat areas and hard edges, it can be
+worse than a wavelet of T.800. Such pictures are also coded with the 9/7 and the 5/3, and the decoded pictures are
+compared.
 """
 
 from __future__ import annotations
@@ -12,34 +13,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOTE", "best", "flatness", "hopeless", "order", "worth_measuring"]
+__all__ = ["NOTE", "best", "cannot_win", "flatness", "order", "worth_measuring"]
 
-#: Beginning of the comment in a file whose transform was chosen so.
+#: Start of the comment in a file whose transform was chosen by measurement, and is a wavelet of T.800.
 NOTE = "j2klearn: transform chosen by measuring"
 
-#: From this share of pixels on that equal those above and to the left a picture is measured. Photographs have up to a
-#: quarter, where a sky is flat or white is saturated; drawings have more.
-_FLAT = 0.15
+#: Pictures with at least this `flatness` are measured. Photographs reach 0.25 if the sky is flat or white is saturated;
+#: drawings have more.
+_MIN_FLATNESS = 0.15
 
-#: Beyond this many bits per sample flat places decide: the same for high rates.
-_HIGH = 2.0
-_FLAT_AT_HIGH = 0.02
+#: Above this many bits per sample, flat areas matter more and the second limit applies.
+_HIGH_RATE = 2.0
+_MIN_FLATNESS_AT_HIGH_RATE = 0.02
 
-#: Files of fewer bytes are measured: what describes the transform is a tenth of them.
-_SMALL = 1024
+#: Smaller files, in bytes, are always measured: the learned-transform segment is about a tenth of them.
+_SMALL_FILE = 1024
 
-#: Decibels that a choice may lose against the 9/7 at any layer.
+#: The chosen transform may be worse than the 9/7 by this many dB at any layer.
 _TOLERANCE = 0.1
 
-#: Decibels that a rival is ahead, at all layers measured and on average, from which on nothing more is measured.
-_LEAD = 0.5
+#: The measurement stops if a rival is better by this many dB on average, and better at all layers measured.
+_DECISIVE_LEAD = 0.5
 
-#: PSNRs are not told apart beyond this.
-_HIGHEST = 100.0
+#: PSNRs in dB above this count as equal.
+_MAX_PSNR = 100.0
 
 
 def flatness(samples: NDArray[Any]) -> float:
-    """Return the share of the pixels of a picture, (H, W) or (H, W, C), that equal those above and to the left."""
+    """Return the share of pixels that equal both the pixel above and the pixel to the left.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        The picture.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 for pictures of one row or one column.
+    """
     if min(samples.shape[:2]) < 2:
         return 0.0
     same = (samples[1:, 1:] == samples[:-1, 1:]) & (samples[1:, 1:] == samples[1:, :-1])
@@ -49,56 +61,61 @@ def flatness(samples: NDArray[Any]) -> float:
 
 
 def worth_measuring(samples: NDArray[Any], size: float | None) -> bool:
-    """Tell whether a wavelet of T.800 may do better than a learned transform.
+    """Return whether a wavelet of T.800 may be better than a learned transform.
 
     Parameters
     ----------
     samples : ndarray, shape (H, W) or (H, W, C)
         The picture.
     size : float or None
-        Bytes of the file; None where only its PSNR is known.
+        Size of the file in bytes; None if the target is a PSNR.
     """
-    if size is not None and size < _SMALL:
+    if size is not None and size < _SMALL_FILE:
         return True
-    high = size is not None and 8 * size > _HIGH * samples.size
-    return flatness(samples) >= (_FLAT_AT_HIGH if high else _FLAT)
+    high = size is not None and 8 * size > _HIGH_RATE * samples.size
+    return flatness(samples) >= (_MIN_FLATNESS_AT_HIGH_RATE if high else _MIN_FLATNESS)
 
 
 def order(layers: int) -> list[int]:
-    """Return in which order layers are measured: the ends of the curve first, for drawings are lost there."""
+    """Return the order in which to measure the layers, numbered from 1.
+
+    The last and the first layer come first, because a learned transform loses on drawings there.
+    """
     return sorted(range(1, layers + 1), key=lambda layer: (layer not in (1, layers), -layer))
 
 
-def hopeless(learned: Mapping[int, float], others: Mapping[str, Sequence[float]]) -> bool:
-    """Tell whether the learned transform cannot win any more.
+def cannot_win(learned: Mapping[int, float], others: Mapping[str, Sequence[float]]) -> bool:
+    """Return whether the learned transform has lost already, so that no further layers need to be measured.
 
     Parameters
     ----------
     learned : mapping of int to float
-        PSNR in dB of those layers, from 1 on, that have been measured.
+        PSNR in dB of the layers that have been measured, by number, from 1.
     others : mapping of str to sequence of float
-        By the name of each other transform, one of which is the ``"9-7"``, PSNR in dB at every layer.
+        PSNR in dB at every layer by the name of each other transform; ``"9-7"`` must be one of them.
     """
     if any(
-        min(db, _HIGHEST) < min(others["9-7"][layer - 1], _HIGHEST) - _TOLERANCE
+        min(db, _MAX_PSNR) < min(others["9-7"][layer - 1], _MAX_PSNR) - _TOLERANCE
         for layer, db in learned.items()
     ):
         return True
     rival = others[best(others)]
-    leads = [min(rival[layer - 1], _HIGHEST) - min(db, _HIGHEST) for layer, db in learned.items()]
-    return min(leads, default=0.0) > 0 and sum(leads) / len(leads) > _LEAD
+    leads = [min(rival[layer - 1], _MAX_PSNR) - min(db, _MAX_PSNR) for layer, db in learned.items()]
+    return min(leads, default=0.0) > 0 and sum(leads) / len(leads) > _DECISIVE_LEAD
 
 
 def best(reached: Mapping[str, Sequence[float]]) -> str:
-    """Return which of several transforms does best.
+    """Return the name of the transform with the best PSNR.
+
+    The winner has the highest mean over the layers, among the transforms that are nowhere worse than the 9/7 by more
+    than 0.1 dB. If two are equal, the first one wins.
 
     Parameters
     ----------
     reached : mapping of str to sequence of float
-        By the name of the transform, PSNR in dB at every layer; one is the ``"9-7"``. The first is preferred where
-        there is no difference.
+        PSNR in dB at every layer by the name of the transform; ``"9-7"`` must be one of them.
     """
-    anchor = np.minimum(reached["9-7"], _HIGHEST)
-    gains = {name: np.minimum(values, _HIGHEST) - anchor for name, values in reached.items()}
+    anchor = np.minimum(reached["9-7"], _MAX_PSNR)
+    gains = {name: np.minimum(values, _MAX_PSNR) - anchor for name, values in reached.items()}
     eligible = [name for name, gain in gains.items() if gain.min() >= -_TOLERANCE]
     return max(eligible, key=lambda name: float(gains[name].mean()))

@@ -1,4 +1,4 @@
-"""The Pillow plugin: `register_pillow` lets Pillow read learned files at full quality, and write them."""
+"""The Pillow plugin: with `register_pillow`, Pillow reads learned files at full quality, and writes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..neural.format.container import is_neural, open_payload
 
 __all__ = ["FORMAT", "register_pillow"]
 
-#: Name of the format among Pillow's.
+#: Name of the format in Pillow.
 FORMAT = "J2KL"
 
 _EXIF_PREFIX = b"Exif\x00\x00"
@@ -35,14 +35,14 @@ def _accept(prefix: bytes) -> bool:
 
 
 class LearnedImageFile(ImageFile.ImageFile):
-    """A learned JPEG 2000 file, or one of the neural profile; samples are decoded when they are first asked for.
+    """A learned JPEG 2000 file, or one of the neural profile; the samples are decoded when they are first used.
 
     Attributes
     ----------
     reduce : int
-        Highest resolutions to leave out, to be set before the samples are asked for; as in Pillow's JPEG 2000 plugin.
+        Number of highest resolutions to skip. Set it before the samples are used, as in Pillow's JPEG 2000 plugin.
     layers : int
-        Quality layers to decode; 0 for all.
+        Number of quality layers to decode; 0 for all.
     """
 
     format = FORMAT
@@ -51,7 +51,7 @@ class LearnedImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         assert self.fp is not None
         if not is_learned(self.fp) and not is_neural(self.fp):
-            raise SyntaxError("not a learned JPEG 2000 file")  # Pillow asks the next plugin
+            raise SyntaxError("not a learned JPEG 2000 file")  # which makes Pillow try the next plugin
         metadata = read_metadata(self.fp)
         self.fp.seek(0)
         self._data: bytes | None = self.fp.read()
@@ -59,7 +59,7 @@ class LearnedImageFile(ImageFile.ImageFile):
         opened = open_payload(codestream)
         header = codestream.header if opened is None else opened[0]
         if header.components not in _MODES:
-            raise UnsupportedError(f"Pillow has no mode for a picture of {header.components} components")
+            raise UnsupportedError(f"Pillow has no mode for a picture with {header.components} components")
         self._depth, self._signed = header.precisions[0], header.signed[0]
         self._levels, self._area = header.levels, header.area
         wide = self._depth > 8 and header.components == 1
@@ -79,7 +79,7 @@ class LearnedImageFile(ImageFile.ImageFile):
 
     @property
     def reduce(self) -> Any:
-        # the name is that of a method of every picture, too
+        # `reduce` is also a method of Pillow's pictures
         return self._reduce or super().reduce
 
     @reduce.setter
@@ -96,7 +96,20 @@ class LearnedImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Choose the lowest resolution that is not smaller than `size`; `thumbnail` calls this."""
+        """Choose the lowest resolution that is not smaller than a size; Pillow's `thumbnail` calls this.
+
+        Parameters
+        ----------
+        mode : str or None
+            Ignored.
+        size : (int, int) or None
+            Width and height wanted, in pixels.
+
+        Returns
+        -------
+        (str, (int, int, float, float)) or None
+            The mode, and the area of the picture at that resolution; None if nothing was chosen.
+        """
         if self._data is None or size is None:
             return None
         while self._reduce < self._levels:
@@ -120,7 +133,7 @@ class LearnedImageFile(ImageFile.ImageFile):
 
 
 def _to_pillow(samples: NDArray[Any], depth: int, *, signed: bool) -> Image.Image:
-    """Return a picture in one of Pillow's modes: 8 bits a sample, grey up to 16; as its own plugin scales them."""
+    """Return a picture of Pillow with 8 bits per sample, or 16 for deep grey, scaled as Pillow's own plugin does."""
     values = samples.astype(np.int32)
     if signed:
         values += 1 << (depth - 1)
@@ -135,7 +148,7 @@ def _samples(picture: Image.Image, *, signed: bool) -> NDArray[Any]:
         picture = picture.convert("L" if picture.mode == "1" else "RGBA" if transparent else "RGB")
     if picture.mode not in ("L", "LA", "RGB", "RGBA") and not picture.mode.startswith("I;16"):
         raise InputError(
-            f"pictures of mode {picture.mode} are not coded: convert them to L, LA, RGB, RGBA or I;16"
+            f"pictures of mode {picture.mode} cannot be encoded: convert them to L, LA, RGB, RGBA or I;16"
         )
     samples = np.asarray(picture)
     if samples.dtype.itemsize == 2:
@@ -156,12 +169,12 @@ def _rate(info: dict[str, Any]) -> dict[str, Any]:
     if layers is None:
         return {}
     if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, (int, float)) for layer in layers):
-        raise OptionError("quality_layers has to be a sequence of numbers")
+        raise OptionError("quality_layers is a sequence of numbers")
     mode = info.get("quality_mode", "rates")
     if mode not in ("rates", "dB"):
         raise OptionError(f"quality_mode is 'rates' or 'dB', not {mode!r}")
     if any(layer <= (1 if mode == "rates" else 0) for layer in layers):
-        raise OptionError("learned files are lossy: for a lossless picture save with format='JPEG2000'")
+        raise OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
     return {"ratio" if mode == "rates" else "psnr": [float(layer) for layer in layers]}
 
 
@@ -169,7 +182,7 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
     info: dict[str, Any] = picture.encoderinfo
     name = filename.decode() if isinstance(filename, bytes) else str(filename)
     if info.get("cinema_mode", "no") != "no":
-        raise OptionError("cinema profiles do not allow learned transforms: save with format='JPEG2000'")
+        raise OptionError("cinema profiles do not allow learned transforms: use format='JPEG2000'")
     resolutions = info.get("num_resolutions", 0)
     precinct = _pair(info.get("precinct_size"))
     bare = name.lower().endswith((".j2k", ".j2c", ".jpc")) or info.get("no_jp2", False)
@@ -202,18 +215,18 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
 
 
 def _metadata(picture: Image.Image, info: dict[str, Any]) -> Metadata:
-    """Return what is to be kept: what the caller of `save` gives, else what the picture came with."""
-    known: dict[Any, Any] = {**picture.info, **info}
-    exif = known.get("exif")
+    """Return the metadata to write: the arguments of `save`, else those of the picture."""
+    values: dict[Any, Any] = {**picture.info, **info}
+    exif = values.get("exif")
     if isinstance(exif, Image.Exif):
         exif = exif.tobytes()
     elif "exif" not in info and (own := picture.getexif()):
         exif = own.tobytes()
     return Metadata(
-        icc_profile=known.get("icc_profile") or None,
+        icc_profile=values.get("icc_profile") or None,
         exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
-        xmp=_bytes(known.get("xmp")),
-        dpi=known.get("dpi"),
+        xmp=_bytes(values.get("xmp")),
+        dpi=values.get("dpi"),
     )
 
 
@@ -222,10 +235,10 @@ def _bytes(value: Any) -> bytes | None:
 
 
 def register_pillow() -> None:
-    """Let Pillow open learned files at full quality, and write them with ``save(..., format="J2KL")``.
+    """Register the plugin: Pillow opens learned files at full quality, and ``save(..., format="J2KL")`` writes them.
 
-    Ordinary JPEG 2000 goes to Pillow's own plugin as before, whichever was registered first. Calling this again does
-    nothing.
+    Pillow's own plugin still opens ordinary JPEG 2000 files, in whatever order the plugins are registered. Further
+    calls have no effect.
     """
     Image.register_open(FORMAT, LearnedImageFile, _accept)
     Image.register_save(FORMAT, _save)

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: a temporary file beside the target takes its place at the end."""
+"""Atomic writes: a file is written to a temporary file in the same folder, which then replaces the target."""
 
 from __future__ import annotations
 
@@ -16,27 +16,33 @@ from ..errors import DiskFullError, WriteError
 
 __all__ = ["cannot_write", "remove_left_overs", "take_place", "temporary_beside", "write_by", "write_whole"]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
-_MASK = threading.Lock()
+_UMASK_LOCK = threading.Lock()
 
-#: What `temporary_beside` makes.
+#: Names of the files that `temporary_beside` makes.
 _TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that it is there whole or not at all."""
+    """Write `data` to a file atomically; the errors are those of `write_by`."""
     write_by(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_by(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file by way of a temporary one beside it, which `write` fills: it is there whole or not at all.
+    """Write a file atomically: after an error the old file, or no file, is there.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    write : callable
+        Called with the path of an empty temporary file in the same folder, which it must fill.
 
     Raises
     ------
     WriteError
-        If the file cannot be written; `DiskFullError` where there is no room for it. What `write` raises of its own
-        passes through.
+        If the file cannot be written; `DiskFullError` if the disk is full. Other exceptions of `write` pass through.
     """
     temporary = temporary_beside(path)
     try:
@@ -44,15 +50,21 @@ def write_by(path: Path, write: Callable[[Path], object]) -> None:
         take_place(temporary, path)
     except OSError as error:
         if error.errno is None:
-            raise  # not of the operating system
+            raise  # not an error of the operating system
         raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def temporary_beside(path: Path) -> Path:
-    """Make an empty file that `take_place` can put in the place of `path`."""
-    path = path.resolve()  # a link stays a link
+    """Make an empty temporary file in the folder of `path`, for `take_place`.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be made.
+    """
+    path = path.resolve()  # replace the target of a symbolic link, not the link
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(handle)
@@ -62,26 +74,26 @@ def temporary_beside(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
-    """Return the error to raise where the operating system refuses to write a file."""
-    kind = DiskFullError if error.errno in _FULL else WriteError
+    """Return the `WriteError` for an error of the operating system: a `DiskFullError` if the disk is full."""
+    kind = DiskFullError if error.errno in _DISK_FULL else WriteError
     return kind(f"cannot write {path}: {error.strerror or error}")
 
 
 def remove_left_overs(paths: Iterable[Path]) -> None:
-    """Remove the temporary files that killed processes have left beside the files that they were to write."""
+    """Remove the temporary files that killed processes left in the folders of `paths`, the files they were writing."""
     names = defaultdict(set)
     for path in paths:
         names[path.parent].add(path.name)
-    for folder, known in names.items():
+    for folder, targets in names.items():
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 match = _TEMPORARY.fullmatch(entry.name)
-                if match is not None and match[1] in known:
+                if match is not None and match[1] in targets:
                     Path(entry.path).unlink(missing_ok=True)
 
 
 def take_place(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another at one stroke, once the disk has all of it."""
+    """Flush `temporary` to the disk, give it the permissions of a new file, and replace `path` with it atomically."""
     with temporary.open("rb") as stream:
         os.fsync(stream.fileno())
     temporary.chmod(0o666 & ~_umask())
@@ -89,7 +101,7 @@ def take_place(temporary: Path, path: Path) -> None:
 
 
 def _umask() -> int:
-    with _MASK:  # it is the whole process's, and can only be read by setting it
+    with _UMASK_LOCK:  # the umask belongs to the process, and can be read only by setting it
         mask = os.umask(0)
         os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Picture files as arrays that stay in the file: for pictures too large for memory."""
+"""Picture files as memory-mapped arrays, for pictures that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,30 @@ from ..errors import InputError, OptionError
 
 __all__ = ["LARGE", "make_array", "open_array"]
 
-#: Pixels from which on a picture is worked on in parts.
+#: Pictures of at least this many pixels are processed in parts.
 LARGE = 1 << 26
 
 _TIFF = (".tif", ".tiff")
 
 
 def open_array(path: Path) -> Any:
-    """Return a TIFF or ``.npy`` file as an array whose parts are read when they are indexed; None for other files.
+    """Open a TIFF or ``.npy`` file as an array whose parts are read on indexing.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    array_like or None
+        A memory map or, for a compressed TIFF file, a Zarr array, shape (H, W) or (H, W, C). None for other file
+        types, for TIFF files with another axis order, and for compressed TIFF files of fewer than `LARGE` samples.
 
     Raises
     ------
     InputError
-        If it cannot be read, or only as a whole.
+        If the file cannot be read, or is a compressed TIFF file and zarr is not installed.
     """
     suffix = path.suffix.lower()
     try:
@@ -53,20 +64,35 @@ def _open_tiff(path: Path) -> Any:
         import zarr
     except ImportError:
         raise InputError(
-            f"{path} is compressed: reading parts of it needs zarr (pip install 'j2klearn[zarr]')"
+            f"{path} is compressed: reading it in parts needs zarr (pip install 'j2klearn[zarr]')"
         ) from None
     return zarr.open_array(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r")
 
 
 def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Make a TIFF or ``.npy`` file, by the suffix, that can be written in parts.
+    """Create a picture file as a writable memory map.
+
+    Parameters
+    ----------
+    path : Path
+        The file to create.
+    suffix : str
+        Selects the format: ``.tif``, ``.tiff`` or ``.npy``.
+    shape : (int, int) or (int, int, int)
+        Shape of the picture.
+    dtype : dtype
+        Dtype of the samples.
+
+    Returns
+    -------
+    memmap
 
     Raises
     ------
     OptionError
         If the suffix is another one.
     OSError
-        If there is no room for all of it.
+        If the disk has no space for the whole file.
     """
     suffix = suffix.lower()
     if suffix == ".npy":
@@ -80,16 +106,16 @@ def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[
         )
     else:
         raise OptionError(
-            f"pictures of this size are written to TIFF or .npy, not to {suffix or 'no suffix'}"
+            f"pictures of this size can be written to TIFF or .npy files, not to {suffix or 'a file without a suffix'}"
         )
-    _reserve(path)
+    _allocate(path)
     return out
 
 
-def _reserve(path: Path) -> None:
-    """Take the room of a file that has its size and no blocks yet.
+def _allocate(path: Path) -> None:
+    """Allocate the disk blocks of a sparse file.
 
-    Where the disk is full when a page of a memory map is written, the process is killed (SIGBUS).
+    Without this, a process that writes to a memory map while the disk is full is killed (SIGBUS).
     """
     if not hasattr(os, "posix_fallocate"):  # macOS
         return
@@ -97,5 +123,5 @@ def _reserve(path: Path) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of file systems that cannot do it
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # the file system cannot allocate
                 raise

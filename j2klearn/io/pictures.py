@@ -1,7 +1,7 @@
-"""Picture files other than JPEG 2000, and writing files whole or not at all.
+"""Picture files of other formats than JPEG 2000.
 
-Pillow reads and writes them, but for what it would cut down or has no mode for: colours of 16 bits a sample go through
-tifffile and pypng, signed samples and more than four components through tifffile.
+Pillow reads and writes them, except those whose samples it would truncate or has no mode for: colour pictures of 16
+bits per sample use tifffile and pypng; signed samples and more than four components use tifffile.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .atomic import write_by
 
 __all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
 
-#: Files that are converted where a folder is given.
+#: Suffixes of the files that are converted if a folder is given.
 SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
 
 _BITS_PER_SAMPLE = 258  # TIFF tag
@@ -47,10 +47,10 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         series = file.series[0]
         samples = np.asarray(series.asarray())
         axes = series.axes
-    if axes in ("SYX", "CYX", "IYX", "QYX"):  # a plane per component
+    if axes in ("SYX", "CYX", "IYX", "QYX"):  # planar: one plane per component
         samples = np.moveaxis(samples, 0, -1)
     elif axes not in ("YX", "YXS", "YXC"):
-        raise InputError(f"{path} is a TIFF file of several pictures, or of an unusual layout ({axes})")
+        raise InputError(f"{path} holds several pictures, or its axes {axes} are not supported")
     return samples
 
 
@@ -68,7 +68,7 @@ def _read(path: Path) -> NDArray[Any]:
         opened = Image.open(path)
     except UnidentifiedImageError:
         if path.suffix.lower() in _TIFF:
-            return _read_tiff(path)  # Pillow has no mode for five components, say
+            return _read_tiff(path)  # Pillow has no mode for, say, five components
         raise
     with opened as picture:
         mode = picture.mode
@@ -83,7 +83,7 @@ def _read(path: Path) -> NDArray[Any]:
             raise InputError(f"{path} has samples of more than 16 bits")
         if mode not in _PLAIN_MODES and mode != "PA":
             raise InputError(
-                f"{path} is a picture of mode {mode}, and only grey and RGB, with or without alpha, are coded"
+                f"{path} is a picture of mode {mode}: only grey and RGB, with or without alpha, can be encoded"
             )
         if mode == "PA" or "transparency" in picture.info:
             return np.asarray(picture.convert("LA" if mode == "L" else "RGBA"))
@@ -91,12 +91,22 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def read_picture(path: Path) -> NDArray[Any]:
-    """Read a picture file as samples, (H, W) or (H, W, C): uint8, uint16 or (TIFF) int8, int16.
+    """Read a picture file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, C)
+        Samples, uint8 or uint16; from TIFF files also int8 and int16.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is of a kind that is not coded.
+        If the file cannot be read, or holds a kind of picture that cannot be encoded.
     """
     try:
         return _read(path)
@@ -111,12 +121,21 @@ def read_picture(path: Path) -> NDArray[Any]:
 
 
 def write_picture(path: Path, samples: NDArray[Any]) -> None:
-    """Write samples to a picture file whose format follows from the suffix; whole, or not at all.
+    """Write a picture file atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write. Its suffix selects the format.
+    samples : ndarray, shape (H, W) or (H, W, C)
+        Samples, uint8, uint16, int8 or int16.
 
     Raises
     ------
     OptionError
-        If the format is not known, or does not hold such samples.
+        If the suffix is unknown, or the format cannot store such samples.
+    WriteError
+        If the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in Image.registered_extensions():
@@ -125,10 +144,10 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
     wide, signed = samples.dtype.itemsize > 1, samples.dtype.kind == "i"
     if (signed or components > 4) and suffix not in _TIFF:
         raise OptionError(
-            f"signed samples, and more than four components, are written to TIFF, not to {path.suffix}"
+            f"signed samples and more than four components can be written to TIFF, not to {path.suffix}"
         )
     if wide and suffix not in (".png", *_TIFF):
-        raise OptionError(f"samples of more than 8 bits are written to PNG or TIFF, not to {path.suffix}")
+        raise OptionError(f"samples of more than 8 bits can be written to PNG or TIFF, not to {path.suffix}")
 
     def write(temporary: Path) -> None:
         if suffix in _TIFF and (signed or components > 4 or (wide and components > 1)):
@@ -158,7 +177,7 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
 
 
 def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
-    """Return the picture files below a folder, sorted; `refused` is told of folders that cannot be listed."""
+    """Return the picture files below a folder, sorted; `refused` is called with the error of each unreadable folder."""
     found = []
     for parent, _, names in os.walk(folder, onerror=refused):
         paths = [Path(parent, name) for name in names]

@@ -1,4 +1,4 @@
-"""Where the bytes of a file are: in memory, in a file, behind a file object, or at a URL."""
+"""Random access to the bytes of a file: in memory, on disk, in a file object, or at a URL."""
 
 from __future__ import annotations
 
@@ -20,32 +20,43 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
 Range = tuple[int, int]
 
-#: A gap of so many bytes between two stretches is read with them.
-_GAP = 64
+#: Two ranges with a gap of at most this many bytes are always read as one stretch.
+_MAX_SMALL_GAP = 64
 
-#: The larger gaps that are read to save requests hold at most this share of what is wanted.
-_WASTE = 1 / 64
+#: Larger gaps are read too, to save requests, if all of them hold at most this fraction of the requested bytes.
+_MAX_WASTE_FRACTION = 1 / 64
 
-#: Of a server, where a request takes as long as reading some ten thousand bytes, they may hold so many in any case.
-_REMOTE_WASTE = 1 << 16
+#: A request to a server takes as long as reading some ten thousand bytes. There, the larger gaps may always hold this
+#: many bytes.
+_REMOTE_WASTE_BYTES = 1 << 16
 
-#: Bytes that are asked of a file object at once: one that lies about its size is not to cost memory for what is not
-#: there.
-_MOST = 1 << 26
+#: Bytes per read call of a file object. A file object that reports a false size must not cost memory for bytes that it
+#: does not have.
+_MAX_READ_BYTES = 1 << 26
 
 
 def merge(ranges: Sequence[Range], waste: int = 0) -> list[Range]:
-    """Return the stretches that cover all ranges, in rising order: few of them, and little that is not wanted.
+    """Merge byte ranges into few stretches, which hold few bytes that were not requested.
 
-    `waste` bytes that are not wanted do not matter.
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+        Half-open ranges of offsets, in any order.
+    waste : int
+        Bytes that the larger gaps within the stretches may hold in any case.
+
+    Returns
+    -------
+    list of (int, int)
+        Disjoint stretches that cover all ranges, in rising order.
     """
     joined: list[list[int]] = []
     for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1] + _GAP:
+        if joined and start <= joined[-1][1] + _MAX_SMALL_GAP:
             joined[-1][1] = max(joined[-1][1], end)
         else:
             joined.append([start, end])
-    spare = max(waste, _WASTE * sum(end - start for start, end in joined))
+    spare = max(waste, _MAX_WASTE_FRACTION * sum(end - start for start, end in joined))
     gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(_pairs(joined)))
     bridged = set()
     for gap, index in gaps:
@@ -66,32 +77,32 @@ def _pairs(joined: list[list[int]]) -> list[tuple[list[int], list[int]]]:
 
 
 class ByteSource:
-    """Bytes that are read in stretches, by several threads at once.
+    """The bytes of a file, which several threads may read at once.
 
     Attributes
     ----------
     size : int
-        How many bytes there are.
+        Size of the file in bytes.
     """
 
     size: int
-    _waste = 0
+    _waste_bytes = 0
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of each half-open range, all of which lies within the size.
+        """Return the bytes of each half-open range; all ranges must lie within the size.
 
         Raises
         ------
         CodestreamError
-            If they cannot be read, or there are fewer than there should be.
+            If the bytes cannot be read, or the file is shorter than `size`.
         """
         wanted = [bounds for bounds in ranges if bounds[0] < bounds[1]]
-        stretches = merge(wanted, self._waste)
+        stretches = merge(wanted, self._waste_bytes)
         data = self._fetch(stretches) if stretches else []
         for (start, end), part in zip(stretches, data, strict=True):
             if len(part) != end - start:
                 raise CodestreamError(
-                    f"the file ends at byte {start + len(part)}, and says that it has {self.size}"
+                    f"the file ends at byte {start + len(part)}, although its reported size is {self.size} bytes"
                 )
         out, starts = [], [start for start, _ in stretches]
         for start, end in ranges:
@@ -100,7 +111,7 @@ class ByteSource:
         return out
 
     def whole(self) -> bytes:
-        """Return all bytes."""
+        """Return all bytes; the errors are those of `read`."""
         return self.read([(0, self.size)])[0]
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
@@ -120,7 +131,7 @@ class _Memory(ByteSource):
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Make a `CodestreamError` of whatever a file object raises: there are those of servers and of compressed files."""
+    """Convert any exception of a file object to a `CodestreamError`: those of servers and archives raise many types."""
     try:
         yield
     except CodestreamError:
@@ -130,25 +141,25 @@ def _reading() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):  # whose text is often a path alone
-        return "no file is found there"
+    if isinstance(error, FileNotFoundError):  # its text is often just a path
+        return "no such file"
     return str(error) or type(error).__name__
 
 
 def _bytes(data: object) -> bytes:
     if not isinstance(data, bytes):
-        raise CodestreamError("the file object has to be open for reading bytes")
+        raise CodestreamError("the file object must be open for reading bytes")
     return data
 
 
 class _Stream(ByteSource):
-    """A file object that can seek; short reads are gone on with."""
+    """A seekable file object. Short reads are repeated until the range is complete."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream, self.lock = stream, threading.Lock()
         with _reading():
             self.size = stream.seek(0, io.SEEK_END)
-            if not isinstance(self.size, int):  # some return nothing
+            if not isinstance(self.size, int):  # some file objects return None
                 self.size = stream.tell()
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
@@ -159,7 +170,7 @@ class _Stream(ByteSource):
         with _reading(), self.lock:
             self.stream.seek(start)
             while start < end:
-                part = _bytes(self.stream.read(min(end - start, _MOST)))
+                part = _bytes(self.stream.read(min(end - start, _MAX_READ_BYTES)))
                 if not part:
                     break
                 parts.append(part[: end - start])
@@ -168,7 +179,7 @@ class _Stream(ByteSource):
 
 
 class _File(ByteSource):
-    """A file that is open only while it is read."""
+    """A file on disk, opened for each read."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -192,9 +203,9 @@ class _File(ByteSource):
 
 
 class _Remote(ByteSource):
-    """A file that fsspec reads, by several requests at once where its file system does that."""
+    """A file at a URL, read through fsspec, which may send several requests at once."""
 
-    _waste = _REMOTE_WASTE
+    _waste_bytes = _REMOTE_WASTE_BYTES
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         try:
@@ -205,10 +216,10 @@ class _Remote(ByteSource):
         try:
             self.system, self.path = fsspec.core.url_to_fs(url, **options)
             size = self.system.info(self.path)["size"]
-        except Exception as error:  # file systems raise what they like
+        except Exception as error:  # file systems raise exceptions of any type
             raise CodestreamError(f"cannot read {url}: {_reason(error)}") from error
         if size is None:
-            raise CodestreamError(f"cannot read parts of {url}: the server does not say how large it is")
+            raise CodestreamError(f"cannot read parts of {url}: the server does not report its size")
         self.size = int(size)
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
@@ -219,27 +230,31 @@ class _Remote(ByteSource):
             raise CodestreamError(f"cannot read {self.url}: {_reason(error)}") from error
         if any(len(part) > end - start for part, (start, end) in zip(data, stretches, strict=True)):
             raise CodestreamError(
-                f"cannot read parts of {self.url}: the server sends more than it is asked for"
+                f"cannot read parts of {self.url}: the server sends more bytes than requested"
             )
         return data
 
 
 def open_source(source: Source | ByteSource, options: dict[str, Any] | None = None) -> ByteSource:
-    """Return what a caller names, ready for reading.
+    """Return a `ByteSource` for a file.
 
     Parameters
     ----------
     source : bytes, path, binary file object or URL
-        A file object that cannot seek is read to its end; a string with ``://`` is a URL for fsspec.
+        A file object that cannot seek is read to its end. A string that contains ``://`` is a URL, read by fsspec.
     options : dict, optional
-        Options of the file system, for a URL.
+        Options of the fsspec file system of a URL.
+
+    Returns
+    -------
+    ByteSource
 
     Raises
     ------
     CodestreamError
-        If it cannot be read.
+        If the file cannot be read.
     OptionError
-        If it is a URL, and fsspec is not installed.
+        If `source` is a URL and fsspec is not installed.
     """
     if isinstance(source, ByteSource):
         return source

@@ -1,4 +1,4 @@
-"""The JP2 file format around a codestream (T.800 Annex I)."""
+"""The boxes of a JP2 file (T.800 Annex I): find, read, write and replace them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
     "wrapped",
 ]
 
-#: Boxes that are looked at, of a file or of a box of boxes.
+#: Limit of the boxes that are read from a file or from a superbox.
 MAX_BOXES = 10_000
 
 #: A JP2 file starts with this box (T.800 I.5.1).
@@ -40,8 +40,8 @@ SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 
 _FILE_TYPE = b"jp2 \x00\x00\x00\x00jp2 "  # brand, version and the one compatible brand (T.800 I.5.2)
 
-_COMPRESSION = 7  # T.800 Table I.5: as a codestream of T.800
-_SIGNED = 0x80  # of the bit depth in an image header: the samples are signed
+_COMPRESSION = 7  # C of the image header box: a codestream of T.800 (I.5.3.1)
+_SIGNED = 0x80  # bit of BPC in the image header box: the samples are signed
 _ENUMERATED, _SRGB, _GREYSCALE = 1, 16, 17  # T.800 Tables I.9 and I.10
 
 # T.800 Tables I.16 and I.17
@@ -49,19 +49,20 @@ _COLOUR, _OPACITY, _UNSPECIFIED, _WHOLE_PICTURE = 0, 1, 65535, 0
 
 
 def is_jp2(data: bytes) -> bool:
-    """Tell whether `data` starts like a JP2 file."""
+    """Return whether `data` starts with the signature box of a JP2 file."""
     return data[: len(SIGNATURE)] == SIGNATURE
 
 
 class Box(NamedTuple):
-    """Where a box lies.
+    """The position of a box.
 
     Attributes
     ----------
     kind : bytes
-        TBox, four bytes.
+        TBox, the type of the box, four bytes.
     start, contents, end : int
-        Offsets of the box, of its contents, and of the first byte after it, perhaps beyond the end of the file.
+        Offsets of the box, of its contents, and of the first byte after it. `end` comes from the file and may lie
+        beyond its end.
     """
 
     kind: bytes
@@ -71,18 +72,18 @@ class Box(NamedTuple):
 
 
 def walk(peek: Peek, size: int, at: int = 0) -> Iterator[Box]:
-    """Yield the boxes of a file one after the other, `MAX_BOXES` at most (T.800 I.4).
+    """Yield the boxes of a file in order, at most `MAX_BOXES` (T.800 I.4).
 
-    The walk ends at the end of the file, and before a box whose length is impossible.
+    The iteration stops at the end of the file, and before a box with an invalid length.
 
     Parameters
     ----------
     peek : callable
-        Returns so many bytes from an offset on, fewer at the end of the file.
+        Called as ``peek(offset, count)``; returns fewer bytes at the end of the file.
     size : int
-        Bytes of the file.
+        Size of the file in bytes.
     at : int
-        Where the first box starts.
+        Offset of the first box.
     """
     for _ in range(MAX_BOXES):
         head = peek(at, 16)[: max(0, size - at)]
@@ -104,25 +105,31 @@ def walk(peek: Peek, size: int, at: int = 0) -> Iterator[Box]:
 
 
 def children(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and contents of the boxes within a box of boxes; the last may be cut off."""
+    """Yield the kind and the contents of the boxes in a superbox; the contents of the last may be truncated."""
     for child in walk(peek_bytes(content), len(content)):
         yield child.kind, content[child.contents : child.end]
 
 
 def locate(peek: Peek, size: int) -> tuple[int, int, int]:
-    """Return where the contiguous codestream box starts, where its contents do, and where it ends.
+    """Find the contiguous codestream box (T.800 I.5.4).
 
     Parameters
     ----------
     peek : callable
-        Returns so many bytes from an offset on, fewer at the end of the file.
+        Called as ``peek(offset, count)``; returns fewer bytes at the end of the file.
     size : int
-        Bytes of the file.
+        Size of the file in bytes.
+
+    Returns
+    -------
+    start, contents, end : int
+        Offsets of the box, of the codestream in it, and of the first byte after it, which may lie beyond the end of the
+        file. For a bare codestream, `start` and `contents` are 0.
 
     Raises
     ------
     CodestreamError
-        If it is neither a JP2 file nor a codestream, or holds no codestream.
+        If the file is neither a JP2 file nor a codestream, or a JP2 file without a codestream.
     """
     start = peek(0, len(SIGNATURE))
     if start[:4] == CODESTREAM_START:
@@ -132,7 +139,7 @@ def locate(peek: Peek, size: int) -> tuple[int, int, int]:
     for found in walk(peek, size):
         if found.kind == b"jp2c":
             return found.start, found.contents, found.end
-    raise CodestreamError("the JP2 file holds no codestream")
+    raise CodestreamError("the JP2 file has no codestream")
 
 
 def _locate(data: bytes) -> tuple[int, int, int]:
@@ -140,31 +147,39 @@ def _locate(data: bytes) -> tuple[int, int, int]:
 
 
 def find_codestream(data: bytes) -> bytes:
-    """Return the codestream in a JP2 file, or `data` itself where it is one; a truncated one is returned as it is.
+    """Return the codestream of a JP2 file, or `data` itself if it is a codestream. It may be truncated.
 
     Raises
     ------
     CodestreamError
-        If `data` is neither, or holds no codestream.
+        If `data` is neither, or a JP2 file without a codestream.
     """
     _, start, end = _locate(data)
     return data[start:end] if start else data
 
 
 def replace_codestream(data: bytes, codestream: bytes) -> bytes:
-    """Return a file with another codestream in the place of its own, all other boxes as they are.
+    """Return a file with its codestream replaced by `codestream` and all other boxes unchanged.
 
     Raises
     ------
     CodestreamError
-        If `data` is not JPEG 2000, or holds no codestream.
+        If `data` is not JPEG 2000, or has no codestream.
     """
     box, start, end = _locate(data)
     return data[:box] + codestream_header(len(codestream)) + codestream + data[end:] if start else codestream
 
 
 def resized(data: bytes, height: int, width: int) -> bytes:
-    """Return the boxes of a JP2 file up to the codestream with another size in the image header (T.800 I.5.3.1)."""
+    """Return JP2 boxes with another size of the picture in the image header box (T.800 I.5.3.1).
+
+    Parameters
+    ----------
+    data : bytes
+        A JP2 file, or its start. Without an image header box it is returned unchanged.
+    height, width : int
+        The new size in pixels.
+    """
     peek, out = peek_bytes(data), bytearray(data)
     for header in walk(peek, len(data)):
         if header.kind == b"jp2h":
@@ -176,7 +191,7 @@ def resized(data: bytes, height: int, width: int) -> bytes:
 
 
 def add_to_header(path: Path, added: bytes) -> None:
-    """Add a box at the end of the JP2 header box of a file.
+    """Append a box to the JP2 header box of a file, in place.
 
     Raises
     ------
@@ -189,16 +204,16 @@ def add_to_header(path: Path, added: bytes) -> None:
             content = data[header.contents : header.end] + added
             path.write_bytes(data[: header.start] + box(b"jp2h", content) + data[header.end :])
             return
-    raise CodestreamError("the JP2 file has no header box")
+    raise CodestreamError("the JP2 file has no JP2 header box")
 
 
 def codestream_header(size: int) -> bytes:
-    """Return the header of the box of a codestream of `size` bytes."""
+    """Return the header of the contiguous codestream box for a codestream of `size` bytes."""
     return _box_header(size, b"jp2c")
 
 
 def box(kind: bytes, content: bytes) -> bytes:
-    """Return a box (T.800 I.4)."""
+    """Return a box with the type `kind` (T.800 I.4)."""
     return _box_header(len(content), kind) + content
 
 
@@ -224,11 +239,25 @@ def wrap(
     colours: int | None = None,
     alpha: bool = False,
 ) -> bytes:
-    """Return a JP2 file: signature, file type, header, codestream.
+    """Return a JP2 file: signature, file type, JP2 header and codestream boxes.
 
-    One colour is marked as greyscale, three as sRGB (if not given one of up to two components, else three). Where
-    there are more components, a channel-definition box (T.800 I.5.3.6) says which are colours, which is the opacity
-    (with `alpha` the first after the colours), and which are neither.
+    Parameters
+    ----------
+    codestream : bytes
+        The codestream.
+    height, width : int
+        Size of the picture in pixels.
+    components : int
+        Number of components.
+    precision : int
+        Bits per sample.
+    signed : bool
+        Whether samples are signed.
+    colours : int, optional
+        Number of colour components: 1 for greyscale, 3 for sRGB. Default: 1 for up to two components, otherwise 3.
+    alpha : bool
+        Whether the component after the colours is alpha. If there are components after the colours, a channel
+        definition box (T.800 I.5.3.6) signals their types.
     """
     colours = colours or (1 if components < 3 else 3)
     depth = precision - 1 | (_SIGNED if signed else 0)
@@ -240,7 +269,7 @@ def wrap(
 
 
 def channel_definition(components: int, colours: int, alpha: bool) -> bytes:
-    """Return a channel definition box (T.800 I.5.3.6) for components beyond the colours; nothing without these."""
+    """Return a channel definition box (T.800 I.5.3.6), or no bytes if all components are colours."""
     extra = components - colours
     if not extra:
         return b""
@@ -254,7 +283,7 @@ def channel_definition(components: int, colours: int, alpha: bool) -> bytes:
 
 
 def wrapped(codestream: bytes, picture: Picture) -> bytes:
-    """Return a codestream in the boxes of a JP2 file."""
+    """Return a JP2 file with the codestream of `picture`."""
     return wrap(
         codestream,
         picture.height,

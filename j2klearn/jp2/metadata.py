@@ -1,4 +1,4 @@
-"""Metadata in the boxes of a JP2 file: ICC profile, EXIF, XMP, GeoTIFF, resolution, and comments of the codestream."""
+"""Metadata in the boxes of a JP2 file: ICC profile, EXIF, XMP, GeoTIFF and resolution; comments in the codestream."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _EXIF = b"JpgTiffExif->JP2"
 _XMP = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 _GEOTIFF = UUID("b14bf8bd-083d-4b43-a5ae-8cd7d5a6ce03").bytes
 
-#: T.800 Table I.9: restricted and, in JPX files, any ICC profile.
-_ENUMERATED, _RESTRICTED_ICC, _ANY_ICC = 1, 2, 3
+#: METH of a colour specification box: a restricted ICC profile (T.800 Table I.9) or, in JPX files, any ICC profile.
+_RESTRICTED_ICC, _ANY_ICC = 2, 3
 
-#: What stands before the TIFF structure of EXIF in JPEG files, and in some boxes.
+#: Prefixes of the TIFF structure of EXIF in JPEG files, which some writers copy into the box.
 _EXIF_PREFIXES = (b"Exif\x00\x00", b"EXIF\x00\x00")
 
-_INCH = Fraction(254, 10_000)  # in metres
-_U16 = 1 << 16
+_INCH = Fraction(254, 10_000)  # metres
+_U16_END = 1 << 16
 _MAX_DPI = 1e6
 _MAX_COMMENT = 65_531
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a picture beside its samples; None where nothing is.
+    """Metadata of a picture; an attribute is None if the file does not have it. It is false if all are None.
 
     Attributes
     ----------
     icc_profile, exif, xmp, geotiff : bytes or None
-        As they are: EXIF and GeoTIFF are TIFF structures, XMP is XML.
+        The raw data: EXIF and GeoTIFF are TIFF structures, XMP is XML.
     dpi : (float, float) or None
-        Pixels per inch, across and down.
+        Pixels per inch, (horizontal, vertical).
     """
 
     icc_profile: bytes | None = None
@@ -57,7 +57,7 @@ class Metadata:
 
 @dataclass
 class _Found:
-    """Metadata being collected: the first of a kind counts."""
+    """Collects metadata; only the first value of each kind is kept."""
 
     values: dict[str, object] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class _Found:
 
 
 def read_metadata(stream: IO[bytes]) -> Metadata:
-    """Read the metadata of a JP2 file; a bare codestream has none."""
+    """Read the metadata of a JP2 file from a seekable binary file object; a bare codestream has none."""
     found = _Found()
     for part in top_boxes(stream):
         if part.kind in (b"jp2h", b"uuid"):
@@ -104,18 +104,18 @@ def _read_header(content: bytes, found: _Found) -> None:
 
 
 def _per_metre(values: bytes) -> tuple[float, float]:
-    """Return the resolution of a capture resolution box (T.800 I.5.3.7.1), down and across."""
+    """Return the (vertical, horizontal) pixels per metre of a capture resolution box (T.800 I.5.3.7.1)."""
     vn, vd, hn, hd, ve, he = struct.unpack_from(">HHHHbb", values)
     return (vn / vd * 10.0**ve if vd else 0.0), (hn / hd * 10.0**he if hd else 0.0)
 
 
 def _rational(dpi: float) -> tuple[int, int, int]:
-    """Return pixels per metre as numerator, denominator and power of ten, the first two of 16 bits."""
+    """Convert `dpi` to pixels per metre: a numerator and a denominator of 16 bits, and a power of ten."""
     value = Fraction(dpi).limit_denominator(100) / _INCH
     numerator, denominator, exponent = value.numerator, value.denominator, 0
-    if denominator >= _U16:
+    if denominator >= _U16_END:
         numerator, denominator = round(value), 1
-    while numerator >= _U16:
+    while numerator >= _U16_END:
         numerator, exponent = (numerator + 5) // 10, exponent + 1
     return numerator, denominator, exponent
 
@@ -130,28 +130,33 @@ def _resolution(dpi: tuple[float, float]) -> bytes:
 
 
 def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) -> bytes:
-    """Return a file with metadata added: boxes before the codestream, the comment in its main header.
+    """Return a file with metadata in boxes before the codestream, and a comment in the main header.
 
     Parameters
     ----------
     data : bytes
-        A JP2 file; or a codestream, which can hold the comment alone.
+        A JP2 file. Or a codestream, which can store only the comment.
     metadata : Metadata
-        What to add. An ICC profile takes the place of the enumerated colour space.
+        Metadata to add. An ICC profile replaces the enumerated colour space.
     comment : bytes, optional
         Text in ISO 8859-15, at most 65,531 bytes.
+
+    Returns
+    -------
+    bytes
+        The file with the metadata.
 
     Raises
     ------
     OptionError
-        If the comment is too long, or `data` is a codestream and there are boxes to add.
+        If the comment is too long, or `data` is a codestream and `metadata` is not empty.
     """
     if comment is not None:
         data = replace_codestream(data, _with_comment(find_codestream(data), comment))
     if not metadata:
         return data
     if not is_jp2(data):
-        raise OptionError("a bare codestream holds no metadata: write a JP2 file")
+        raise OptionError("a bare codestream cannot store metadata: write a JP2 file")
     uuids: Mapping[bytes, bytes | None] = {
         _EXIF: metadata.exif,
         _XMP: metadata.xmp,
@@ -165,7 +170,7 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
             out.append(box(b"jp2h", _header(content, metadata)))
             out.append(extra)
         elif old.kind == b"jp2c":
-            out.append(data[old.start :])  # the last
+            out.append(data[old.start :])  # the codestream and all boxes after it
             break
         else:
             out.append(box(old.kind, content))
@@ -188,8 +193,8 @@ def _with_comment(codestream: bytes, comment: bytes) -> bytes:
     from ..codestream.main_header import read_main_header
 
     if len(comment) > _MAX_COMMENT:
-        raise OptionError(f"a comment has at most {_MAX_COMMENT} bytes, not {len(comment)}")
+        raise OptionError(f"a comment can have at most {_MAX_COMMENT} bytes, not {len(comment)}")
     header = read_main_header(codestream)
     ours = [c.offset for c in header.comments if c.binary and c.data.startswith(MAGIC)]
-    at = min(ours, default=header.end)  # the learned-transform segment stays last
+    at = min(ours, default=header.end)  # the learned-transform segment must stay the last
     return codestream[:at] + Com(1, comment).to_bytes() + codestream[at:]

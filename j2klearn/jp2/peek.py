@@ -1,4 +1,4 @@
-"""Looking into a file without reading all of it: its boxes (T.800 I.4), and whether it is one of ours."""
+"""Inspect a file without reading all of it: list its boxes (T.800 I.4), detect learned files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ __all__ = ["is_learned", "top_boxes"]
 
 
 def top_boxes(stream: IO[bytes]) -> Iterator[Box]:
-    """Yield the boxes of a JP2 file, each within the file; none of a bare codestream.
+    """Yield the boxes of a JP2 file, each clipped to the file; a bare codestream has none.
 
-    The last one is that before a box whose length is impossible.
+    The iteration stops before a box with an invalid length.
+
+    Parameters
+    ----------
+    stream : file object
+        A seekable binary file object.
     """
     peek, size = peek_stream(stream)
     if is_jp2(peek(0, len(SIGNATURE))):
@@ -27,7 +32,13 @@ def top_boxes(stream: IO[bytes]) -> Iterator[Box]:
 
 
 def is_learned(stream: IO[bytes]) -> bool:
-    """Tell whether a file is JPEG 2000 with a learned-transform segment; of its codestream the main header is read."""
+    """Return whether a file is JPEG 2000 with a learned-transform segment; only its main header is read.
+
+    Parameters
+    ----------
+    stream : file object
+        A seekable binary file object.
+    """
     box = next((box for box in top_boxes(stream) if box.kind == b"jp2c"), None)
     peek, size = peek_stream(stream)
     start, end = (box.contents, box.end) if box else (0, size)

@@ -1,1 +1,1 @@
-"""Measures of quality and of coding efficiency."""
+"""Picture quality and coding efficiency: PSNR, SSIM, MS-SSIM and Bjontegaard deltas."""

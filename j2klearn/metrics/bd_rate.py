@@ -1,4 +1,4 @@
-"""Comparing curves: Bjontegaard's deltas (package bjontegaard), their spread over pictures, losses at equal bytes."""
+"""Compare rate-quality curves: Bjontegaard deltas (package bjontegaard), confidence intervals, losses at equal rate."""
 
 from __future__ import annotations
 
@@ -14,35 +14,43 @@ from scipy.interpolate import PchipInterpolator
 
 __all__ = ["METHOD", "Curve", "average", "bd_metric", "bd_rate", "compare", "least_gain", "read_off"]
 
-#: Interpolation of log(rate) over quality, monotone between points.
+#: Interpolation of log(rate) over quality: piecewise cubic Hermite, monotone between the points.
 METHOD = "pchip"
 
-#: Fewer points do not make a curve to integrate.
-_FEWEST = 4
+#: Curves of fewer points are not integrated.
+_MIN_POINTS = 4
 
-#: Curves have to share this much of their range of qualities.
-_OVERLAP = 0.25
+#: Minimum overlap of the quality ranges of two curves, as a fraction of their union.
+_MIN_OVERLAP = 0.25
 
-_RESAMPLES = 1000
-_CONFIDENCE = 95.0
+_RESAMPLES = 1000  # of the bootstrap
+_CONFIDENCE = 95.0  # per cent
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Rates in bits per pixel, and qualities, both of shape (points,)."""
+    """A rate-quality curve.
+
+    Attributes
+    ----------
+    rate : ndarray, shape (points,)
+        Rates in bits per pixel.
+    quality : ndarray, shape (points,)
+        Values of a metric at these rates, for example PSNR in dB.
+    """
 
     rate: NDArray[np.float64]
     quality: NDArray[np.float64]
 
     @classmethod
     def of(cls, rate: Sequence[float], quality: Sequence[float | None]) -> Curve:
-        """Return a curve of the points that are there."""
+        """Return the curve of the points whose quality is not None."""
         pairs = [(r, q) for r, q in zip(rate, quality, strict=True) if q is not None]
         points = np.array(pairs, np.float64).reshape(-1, 2)
         return cls(points[:, 0], points[:, 1])
 
     def rising(self) -> Curve:
-        """Return the points that cost more bits and are better than all before them."""
+        """Return the curve of the points that have a higher rate and a higher quality than all points before them."""
         keep: list[int] = []
         for at in np.argsort(self.rate, kind="stable"):
             if not keep or (
@@ -52,7 +60,7 @@ class Curve:
         return Curve(self.rate[keep], self.quality[keep])
 
     def at(self, rates: Sequence[float]) -> Curve:
-        """Return the qualities between the points, at given rates; NaN outside of them."""
+        """Return the curve interpolated at `rates`; the quality is NaN outside the range of the points."""
         rising, wanted = self.rising(), np.asarray(rates, np.float64)
         if len(rising.rate) < 2:
             return Curve(wanted, np.full(len(wanted), np.nan))
@@ -61,7 +69,10 @@ class Curve:
 
 
 def average(curves: Sequence[Curve]) -> Curve:
-    """Return the curve of the mean rates and mean qualities, point by point, of the points that all curves have."""
+    """Return the curve of the mean rates and mean qualities, point by point.
+
+    All curves have the same number of points. A point whose quality is not finite in one of them is left out.
+    """
     rate = np.mean([curve.rate for curve in curves], axis=0)
     quality = np.mean([curve.quality for curve in curves], axis=0)
     there = np.isfinite(quality)
@@ -70,14 +81,14 @@ def average(curves: Sequence[Curve]) -> Curve:
 
 def _delta(function: Any, anchor: Curve, test: Curve) -> float | None:
     anchor, test = anchor.rising(), test.rising()
-    if min(len(anchor.rate), len(test.rate)) < _FEWEST:
+    if min(len(anchor.rate), len(test.rate)) < _MIN_POINTS:
         return None
     shared = min(anchor.quality[-1], test.quality[-1]) - max(anchor.quality[0], test.quality[0])
     whole = max(anchor.quality[-1], test.quality[-1]) - min(anchor.quality[0], test.quality[0])
-    if shared < _OVERLAP * whole:
+    if shared < _MIN_OVERLAP * whole:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of overlaps above ours
+        warnings.simplefilter("ignore")  # the overlap was checked above
         value = function(
             anchor.rate,
             anchor.quality,
@@ -91,23 +102,23 @@ def _delta(function: Any, anchor: Curve, test: Curve) -> float | None:
 
 
 def bd_rate(anchor: Curve, test: Curve) -> float | None:
-    """Return the mean difference of rate at equal quality in per cent; negative where `test` needs fewer bits.
+    """Return the mean rate difference at equal quality, in per cent; negative if `test` needs fewer bits.
 
-    None where the curves have fewer than four rising points, or hardly any quality in common.
+    None if one of the curves has fewer than four rising points, or their quality ranges overlap by less than a quarter.
     """
     return _delta(bjontegaard.bd_rate, anchor, test)
 
 
 def bd_metric(anchor: Curve, test: Curve) -> float | None:
-    """Return the mean difference of quality at equal rate, in the units of the metric; None as for `bd_rate`."""
+    """Return the mean quality difference at equal rate, in the units of the metric; None as for `bd_rate`."""
     return _delta(bjontegaard.bd_psnr, anchor, test)
 
 
 def least_gain(anchor: Curve, test: Curve) -> float | None:
-    """Return by how much `test` is better than `anchor` at equal rate where that is least, in the units of the metric.
+    """Return the smallest quality gain of `test` over `anchor` at equal rate, in the units of the metric.
 
-    Negative where `test` is worse anywhere. Compared at the points of `test` within the anchor's range of rates; None
-    if there are none.
+    It is negative if `test` is worse at any point. The curves are compared at the points of `test` that lie in the rate
+    range of `anchor`; None if no point does.
     """
     gain = test.quality - anchor.at(test.rate.tolist()).quality
     gain = gain[np.isfinite(gain)]
@@ -117,7 +128,7 @@ def least_gain(anchor: Curve, test: Curve) -> float | None:
 def _interval(
     anchors: Sequence[Curve], tests: Sequence[Curve], generator: np.random.Generator
 ) -> list[float] | None:
-    """Return the bootstrap confidence interval of the BD-rate of averaged curves over pictures."""
+    """Return the bootstrap confidence interval, over pictures, of the BD-rate of averaged curves."""
     if len(anchors) < 2:
         return None
     values = []
@@ -133,7 +144,7 @@ def _interval(
 
 
 def read_off(curve: Curve, rates: Sequence[float] | None) -> Curve:
-    """Return a curve read off at some rates, or as it is where there are none."""
+    """Return the curve interpolated at `rates`, or the curve itself if `rates` is None."""
     return curve if rates is None else curve.at(rates)
 
 
@@ -143,28 +154,29 @@ def compare(
     rates: Sequence[float] | None = None,
     anchor_rates: Sequence[float] | None = None,
 ) -> dict[str, Any]:
-    """Compare two codecs on the pictures that both have measured.
+    """Compare two codecs on the pictures that were measured with both.
 
     Parameters
     ----------
     anchors, tests : mapping of str to Curve
-        Curves by picture, with as many points for every picture.
+        Curves by picture, with the same number of points for every picture.
     rates, anchor_rates : sequence of float, optional
-        Where the points of `tests`, and of `anchors`, are at rates of their own: their curves are read off at these
-        before they are averaged.
+        Common rates at which the curves of `tests`, or of `anchors`, are interpolated before they are averaged.
+        Needed if the points of a codec lie at different rates for each picture.
 
     Returns
     -------
     dict
-        ``bd_rate`` (per cent, of the averaged curves), its 95 % ``interval`` over pictures, ``bd_metric``,
-        ``per_picture`` BD-rates and their ``mean``, ``better_on`` so many ``of`` those that have one, the three
-        ``worst`` pictures, and ``least_gain`` (in the metric at equal bytes, at any point, and on which picture).
+        ``bd_rate`` of the averaged curves in per cent; its 95 % confidence ``interval`` over pictures; ``bd_metric`` of
+        the averaged curves; ``per_picture``, the BD-rate of each picture, and their ``mean``; ``better_on``, the number
+        of pictures with a negative BD-rate, ``of``, the number of pictures that have a BD-rate; ``worst``, the three
+        pictures with the highest BD-rate; ``least_gain``, the smallest gain at equal rate and its picture.
     """
     pictures = [name for name in anchors if name in tests]
     a = [read_off(anchors[name], anchor_rates) for name in pictures]
     t = [read_off(tests[name], rates) for name in pictures]
     each = {name: bd_rate(anchors[name], tests[name]) for name in pictures}
-    known = {name: value for name, value in each.items() if value is not None}
+    defined = {name: value for name, value in each.items() if value is not None}
     gains = {name: least_gain(anchors[name], tests[name]) for name in pictures}
     found = {name: value for name, value in gains.items() if value is not None}
     least = min(found, key=found.__getitem__) if found else None
@@ -172,10 +184,10 @@ def compare(
         "bd_rate": bd_rate(average(a), average(t)) if pictures else None,
         "interval": _interval(a, t, np.random.default_rng(0)) if pictures else None,
         "bd_metric": bd_metric(average(a), average(t)) if pictures else None,
-        "better_on": sum(value < 0 for value in known.values()),
-        "of": len(known),
+        "better_on": sum(value < 0 for value in defined.values()),
+        "of": len(defined),
         "per_picture": each,
-        "mean": float(np.mean(list(known.values()))) if known else None,
-        "worst": sorted(known, key=known.__getitem__, reverse=True)[:3],
+        "mean": float(np.mean(list(defined.values()))) if defined else None,
+        "worst": sorted(defined, key=defined.__getitem__, reverse=True)[:3],
         "least_gain": None if least is None else {"picture": least, "value": found[least]},
     }

@@ -1,4 +1,4 @@
-"""How good a decoded picture is."""
+"""Peak signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 __all__ = ["psnr"]
 
-_STRIP = 1 << 20  # pixels worked on at once
+_STRIP_PIXELS = 1 << 20  # pixels per strip, which bounds the memory
 
 
 def psnr(original: NDArray[Any], decoded: NDArray[Any], bit_depth: int = 8) -> float:
-    """Return the PSNR over all samples in dB; 99 where the two are equal.
+    """Return the PSNR over all samples in dB; 99 if the pictures are equal.
 
     Parameters
     ----------
     original, decoded : ndarray, shape (H, W) or (H, W, C)
         Samples of the same picture.
     bit_depth : int
-        Bits per sample, which set the peak.
+        Bits per sample. The peak is ``2 ** bit_depth - 1``.
     """
-    total, rows = 0.0, max(1, _STRIP // original.shape[1])
+    total, rows = 0.0, max(1, _STRIP_PIXELS // original.shape[1])
     for top in range(0, original.shape[0], rows):
         strip = original[top : top + rows].astype(np.float32)
         total += float(np.square(strip - decoded[top : top + rows]).sum(dtype=np.float64))

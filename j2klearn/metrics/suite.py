@@ -1,4 +1,4 @@
-"""How good a decoded picture is: PSNR, of all components and of luma, and SSIM and MS-SSIM from pytorch-msssim."""
+"""Quality metrics of decoded pictures: PSNR of all samples or of luma, SSIM and MS-SSIM (pytorch-msssim)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["LUMA", "METRICS", "library", "measure"]
 
 METRICS = ("psnr", "ssim", "ms-ssim")
 
-#: Of colour pictures, if asked for: the PSNR of luma.
+#: The PSNR of luma, measured on request.
 LUMA = "psnr-y"
 
-#: The 11 x 11 window has to fit, for MS-SSIM at a sixteenth of the size.
-_SMALLEST = {"ssim": 11, "ms-ssim": 161}
+#: Minimum side in pixels: the 11 x 11 window must fit, for MS-SSIM at a sixteenth of the size.
+_MIN_SIDE = {"ssim": 11, "ms-ssim": 161}
 
 
 def library() -> str:
-    """Return name and version of the library that SSIM and MS-SSIM come from."""
+    """Return the name and version of the library that computes SSIM and MS-SSIM."""
     return f"pytorch-msssim {version('pytorch-msssim')}"
 
 
@@ -38,14 +38,14 @@ def measure(
     original, decoded : ndarray, shape (H, W) or (H, W, C)
         Samples, uint8 or uint16. SSIM and MS-SSIM are averaged over components.
     bit_depth : int
-        Bits per sample, which set the peak.
+        Bits per sample. The peak is ``2 ** bit_depth - 1``.
     metrics : sequence of str
-        Of `METRICS`, and `LUMA`.
+        Metrics to compute: names from `METRICS`, and `LUMA`.
 
     Returns
     -------
     dict
-        PSNR in dB, SSIM and MS-SSIM up to 1; None where a picture is too small for a metric.
+        Values by metric: PSNR in dB, SSIM and MS-SSIM up to 1; None if the picture is too small for a metric.
     """
     values: dict[str, float | None] = {}
     if "psnr" in metrics:
@@ -67,7 +67,7 @@ def measure(
     with torch.inference_mode():
         batches = batch(original), batch(decoded)
         for name in others:
-            fits = min(original.shape[:2]) >= _SMALLEST[name]
+            fits = min(original.shape[:2]) >= _MIN_SIDE[name]
             peak = (1 << bit_depth) - 1
             values[name] = functions[name](*batches, data_range=peak).item() if fits else None
     return values

@@ -1,1 +1,1 @@
-"""Transform models: configuration, weights, registry, cost; the shipped files lie here too."""
+"""Transform models: configuration, weights, registry and cost. This folder also holds the shipped model files."""

@@ -1,4 +1,4 @@
-"""From a model's configuration to its network."""
+"""Building of a network from the configuration of its model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .config import check_config
 
 __all__ = ["STRUCTURES", "build"]
 
-#: Structure classes by the name used in model configurations.
+#: Structure classes by their name in model configurations.
 STRUCTURES: dict[str, Callable[..., Structure]] = {
     "fixed": FixedWavelet,
     "hybrid": Hybrid,
@@ -22,12 +22,17 @@ STRUCTURES: dict[str, Callable[..., Structure]] = {
 
 
 def build(config: Mapping[str, Any]) -> Structure:
-    """Return an untrained structure from a model's configuration.
+    """Return an untrained structure with the configuration of a model.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration without de-quantisation; see `j2klearn.models.config`.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be.
+        If the configuration is invalid.
     """
     options = check_config(config)
     structure = STRUCTURES[options.pop("structure")](**options)

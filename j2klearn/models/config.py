@@ -1,8 +1,8 @@
-"""Model configurations: which there can be, and how they are checked before anything is built from them.
+"""Model configurations: the valid options, and the check that comes before a network is built.
 
-A configuration is a mapping of names to names, numbers, truth values and mappings of these, as JSON or TOML hold them:
-``structure``, ``base`` and ``operator``, the options of the operators by the step that they take, and what else the
-structure knows. Files may carry models, so nothing of it is trusted.
+A configuration is a mapping, as read from JSON or TOML. Its values are strings, numbers, booleans and mappings of
+these. It holds ``structure``, ``base`` and ``operator``, the options of the operator of each step, and further options
+of the structure. Configurations may come from files, so they are not trusted.
 """
 
 from __future__ import annotations
@@ -22,27 +22,51 @@ _KERNELS = (1, 3, 5, 7)
 _PROPOSAL_KERNELS = tuple(range(3, 26, 2))
 FLAGS = (False, True)
 
-#: Values that there can be.
+#: The valid values of an option.
 Values = range | tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options that have to be there, and options that may be, each with the values that it can have."""
+    """Required and optional options, each with its valid values.
+
+    Attributes
+    ----------
+    required, optional : mapping
+        Valid values by the name of the option.
+    """
 
     required: Mapping[str, Values]
     optional: Mapping[str, Values]
 
     def check(self, what: str, options: object, ignored: frozenset[str] = frozenset()) -> None:
+        """Check a table of options.
+
+        Parameters
+        ----------
+        what : str
+            Name of the table, for messages.
+        options : object
+            The table.
+        ignored : frozenset of str
+            Names that are checked elsewhere.
+
+        Raises
+        ------
+        ModelError
+            If `options` is not a mapping, lacks an option, has an unknown option, or if a value is invalid.
+        """
         if not isinstance(options, Mapping):
-            raise ModelError(f"{what} has to be a table of options")
+            raise ModelError(f"{what} must be a table of options")
         given = set(options) - ignored
         if not set(self.required) <= given <= set(self.required) | set(self.optional):
-            names = ", ".join([*self.required, *self.optional])
-            raise ModelError(f"{what} has options other than {names}, or lacks one of {len(self.required)}")
+            names = [", ".join(part) or "none" for part in (self.required, self.optional)]
+            raise ModelError(
+                f"{what} lacks an option or has an unknown one; required: {names[0]}; optional: {names[1]}"
+            )
         for name in given:
             values = self.required[name] if name in self.required else self.optional[name]
-            # True == 1 and 3.0 == 3, but they are other configurations with other ids
+            # True == 1 and 3.0 == 3, but as configurations they differ and have different ids
             if type(options[name]) is not type(values[0]) or options[name] not in values:
                 raise ModelError(f"{what} has an impossible {name}: {str(options[name])[:40]}")
 
@@ -65,7 +89,7 @@ _OPERATORS = {
 
 @dataclass(frozen=True)
 class _Structure:
-    """A structure's own options, and the steps that have to be and may be learned."""
+    """The options of a structure, the steps that must be learned, and further steps that may be learned."""
 
     options: Options
     steps: frozenset[str]
@@ -90,7 +114,7 @@ _STRUCTURES = {
 }
 
 
-#: Networks for learned de-quantisation by their ``kind``; the one without is
+#: Options of the networks for learned de-quantisation by their ``kind``. Options without a kind belong to
 #: `j2klearn.dequantisation.networks.Dequantiser`.
 _DEQUANTISERS = {
     "": Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
@@ -107,11 +131,13 @@ _DEQUANTISERS = {
 }
 
 
-def _named(config: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any:
-    name = config.get(key)
-    if not isinstance(name, str) or name not in known:
-        raise ModelError(f"the model's {key} {str(name)[:40]!r} is not known to this version of j2klearn")
-    return known[name]
+def _named(config: Mapping[str, Any], key: str, choices: Mapping[str, Any]) -> Any:
+    if key not in config:
+        raise ModelError(f"the model's configuration lacks {key}")
+    name = config[key]
+    if not isinstance(name, str) or name not in choices:
+        raise ModelError(f"this version of j2klearn does not support the model's {key} {str(name)[:40]!r}")
+    return choices[name]
 
 
 def _check_dequantiser(options: object) -> None:
@@ -119,34 +145,39 @@ def _check_dequantiser(options: object) -> None:
     kind = options.get("kind", "") if isinstance(options, Mapping) else ""
     named = isinstance(options, Mapping) and "kind" in options
     if not isinstance(kind, str) or kind not in _DEQUANTISERS or named != bool(kind):
-        raise ModelError(f"{what} is of a kind that this version of j2klearn does not know")
+        raise ModelError(f"this version of j2klearn does not support the kind of {what}")
     _DEQUANTISERS[kind].check(what, options, frozenset({"kind"}))
 
 
 def check_config(config: object) -> dict[str, Any]:
-    """Return a copy of a configuration if it is one that can be.
+    """Check a configuration.
 
     Parameters
     ----------
     config : object
-        A mapping; see the modules `j2klearn.transform.structures` and `j2klearn.transform.operators` for what the
-        options mean.
+        A mapping. The modules `j2klearn.transform.structures`, `j2klearn.transform.operators` and
+        `j2klearn.dequantisation.networks` describe the options.
+
+    Returns
+    -------
+    dict
+        A shallow copy of the configuration.
 
     Raises
     ------
     ModelError
-        If it is not a mapping, names an unknown structure, base wavelet or operator, lacks an option or has one
-        too many, or gives one a type or value that it cannot have.
+        If `config` is not a mapping, names an unknown structure, base wavelet or operator, lacks an option, has an
+        unknown option, or if a value has the wrong type or is out of range.
     """
     if not isinstance(config, Mapping):
-        raise ModelError("a model's configuration has to be a table")
+        raise ModelError("a model's configuration must be a table")
     structure: _Structure = _named(config, "structure", _STRUCTURES)
-    known = structure.steps | structure.further
-    operator = Options({}, {}) if not known else _named(config, "operator", _OPERATORS)
-    steps = known & set(config)
+    allowed = structure.steps | structure.further
+    operator = Options({}, {}) if not allowed else _named(config, "operator", _OPERATORS)
+    steps = allowed & set(config)
     if not structure.steps <= steps:
-        raise ModelError(f"the model lacks one of its steps, {', '.join(sorted(structure.steps))}")
-    other = {"structure", "dequantiser", *steps, *(["operator"] if known else [])}
+        raise ModelError(f"the model lacks one of its steps: {', '.join(sorted(structure.steps))}")
+    other = {"structure", "dequantiser", *steps, *(["operator"] if allowed else [])}
     structure.options.check("the model", config, frozenset(other))
     if "dequantiser" in config:
         _check_dequantiser(config["dequantiser"])
@@ -158,6 +189,6 @@ def check_config(config: object) -> dict[str, Any]:
 
 
 def _half_width(options: Mapping[str, Any]) -> int:
-    """Return how far a proposal-opacity operator reads: as far as its opacities or its proposals do."""
+    """Return the half-width of a proposal-opacity operator: the larger one of its opacities and its proposals."""
     opacities = options["first_kernel"] // 2 + 2 * options["blocks"] + options.get("last_kernel", 3) // 2
     return int(max(opacities, options.get("proposal_kernel", 1) // 2))

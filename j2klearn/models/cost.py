@@ -1,10 +1,12 @@
-"""What a configuration costs: its parameters, its region of support and its multiply-accumulates, all measured.
+"""Measurement of what a configuration costs: parameters, region of support and multiply-accumulates.
 
-The region of support is counted as in P1, Table III: the learned steps of one level, each taken to read what the one
-before has written, reach so many cells of the subband grid; a cell is two samples wide; and the longest synthesis
-filter of a base wavelet that stays fixed adds its length less one. The support of every step is measured by
-back-propagation from one sample of its output, that filter's by its response. What one sample of the picture really
-reads is measured beside it, through the whole level: it is less where steps do not read one another.
+The region of support is computed as in P1, Table III. It assumes that every learned step of a level reads the output of
+the step before. So the supports of the steps add up to a number of cells of the subband grid, and a cell is two samples
+wide. If the base wavelet is fixed, the length of its longest synthesis filter minus one is added. The support of a step
+is measured by back-propagation from one sample of its output, the length of the filter by its impulse response.
+
+The region that a sample of the picture actually reads is measured too, by back-propagation through the whole level. It
+is smaller than the region of support if steps do not read each other's output.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ from .build import build
 
 __all__ = ["PAPER", "Cost", "Published", "cost"]
 
+#: Decomposition levels, and side of the picture in samples, for counting multiply-accumulates.
 _LEVELS = 5
 _SIDE = 256
 
 
 @dataclass(frozen=True)
 class Published:
-    """A row of P1, Table III: its name, parameters in thousands, and the side of the region of support."""
+    """A row of P1, Table III: its name, parameters in thousands, and the side of the region of support in samples."""
 
     name: str
     parameters: int
@@ -56,18 +59,19 @@ PAPER = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a configuration costs.
+    """The cost of a configuration.
 
     Attributes
     ----------
     parameters : int
         Number of weights.
     support : int
-        Side of the region of support in samples of the picture, as P1, Table III counts it.
+        Side of the region of support in samples of the picture, counted as in P1, Table III.
     reads : (int, int)
-        Rows and columns of the picture in which one of its samples reads subbands, measured through one level.
+        Height and width of the region that one cell of the picture reads in the subbands of one level, in samples of
+        the picture.
     macs : float
-        Multiply-accumulates of the operators per pixel, over the whole pyramid.
+        Multiply-accumulates of the operators per pixel, over all levels of an analysis.
     """
 
     parameters: int
@@ -76,8 +80,8 @@ class Cost:
     macs: float
 
 
-def _wakeful(module: nn.Module) -> nn.Module:
-    """Return a copy that lets every path through: small positive weights, so that no rectifier is shut."""
+def _with_positive_weights(module: nn.Module) -> nn.Module:
+    """Return a copy with small positive weights, so that for positive inputs no ReLU stops a gradient."""
     generator = torch.Generator().manual_seed(5)
     module = copy.deepcopy(module)
     with torch.no_grad():
@@ -87,23 +91,23 @@ def _wakeful(module: nn.Module) -> nn.Module:
 
 
 def _extent(gradients: Tensor) -> tuple[int, int]:
-    """Return the rows and columns between the first and the last that are not zero."""
+    """Return the height and width of the smallest rectangle with all nonzero values of a matrix."""
     rows, columns = gradients.nonzero(as_tuple=True)
     return int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
 
 
 def step_support(operator: Operator) -> int:
-    """Return the side of what an operator reads for one sample, by back-propagation from it."""
+    """Return the side of the region that an operator reads for one output sample, measured by back-propagation."""
     side = 2 * operator.radius + 9
     x = torch.rand(1, operator.inputs, side + 4, side + 4, requires_grad=True)
-    out = _wakeful(operator)(x)
+    out = _with_positive_weights(operator)(x)
     out[0, :, out.shape[-2] // 2, out.shape[-1] // 2].sum().backward()
     assert x.grad is not None
     return max(_extent(x.grad.abs().sum((0, 1))))
 
 
 def _filter_length(base: str) -> int:
-    """Return the length of the longest synthesis filter: that of the response to one coefficient."""
+    """Return the length of the longest synthesis filter of a base wavelet, measured by impulse responses."""
     side, lengths = 32, []
     for index in range(4):
         bands = [torch.zeros(side, side, dtype=torch.float64) for _ in range(4)]
@@ -114,17 +118,16 @@ def _filter_length(base: str) -> int:
 
 
 def _reads(structure: Structure) -> tuple[int, int]:
-    """Measure what the four samples of one cell of the picture read of the subbands, in samples of the picture."""
-    wakeful = _wakeful(structure)
-    assert isinstance(wakeful, Structure)
+    """Measure the region that the four samples of one cell read in the subbands, in samples of the picture."""
+    positive = _with_positive_weights(structure)
+    assert isinstance(positive, Structure)
     half = structure.radius + 6
     bands = [torch.rand(1, 1, 2 * half, 2 * half, requires_grad=True) for _ in range(4)]
     area = Rect(0, 0, 4 * half, 4 * half)
-    x = wakeful.synthesise((bands[0], bands[1], bands[2], bands[3]), area, WAVELETS[structure.base])
+    x = positive.synthesise((bands[0], bands[1], bands[2], bands[3]), area, WAVELETS[structure.base])
     cell = x[0, 0, 2 * half : 2 * half + 2, 2 * half : 2 * half + 2]
-    (
-        cell * torch.tensor([[1.0, 0.7], [0.5, 0.3]])
-    ).sum().backward()  # weighed, lest what they share cancel out
+    weights = torch.tensor([[1.0, 0.7], [0.5, 0.3]])  # different, so that shared terms do not cancel
+    (cell * weights).sum().backward()
     total = torch.zeros(2 * half, 2 * half)
     for band in bands:
         assert band.grad is not None
@@ -134,7 +137,10 @@ def _reads(structure: Structure) -> tuple[int, int]:
 
 
 def _macs(structure: Structure) -> float:
-    """Count what the operators compute in an analysis: their weights, once for every sample that they predict from."""
+    """Count the multiply-accumulates per pixel of the operators in an analysis.
+
+    Every weight of an operator is counted once for each position at which the operator predicts.
+    """
     counted = 0.0
 
     def count(operator: nn.Module, arguments: Any, out: Tensor) -> None:
@@ -155,19 +161,24 @@ def _macs(structure: Structure) -> float:
 
 
 def cost(config: Mapping[str, Any]) -> Cost:
-    """Measure a model configuration.
+    """Measure the cost of a model configuration.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration without de-quantisation; see `j2klearn.models.config`.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be.
+        If the configuration is invalid.
     """
     structure = build(config)
     cells = 1 + sum(step_support(operator) - 1 for operator in structure.chain)
-    kept = _filter_length(structure.base) if isinstance(structure, Hybrid) else 1
+    fixed_length = _filter_length(structure.base) if isinstance(structure, Hybrid) else 1
     return Cost(
         parameters=sum(weight.numel() for weight in structure.parameters()),
-        support=2 * cells + kept - 1,
+        support=2 * cells + fixed_length - 1,
         reads=_reads(structure),
         macs=_macs(structure),
     )

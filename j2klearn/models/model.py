@@ -1,6 +1,6 @@
 """Models: the configuration and the weights of a learned transform, in one safetensors file.
 
-This module needs numpy alone; the network is built, with PyTorch, when it is first used.
+This module does not import PyTorch until a network is built.
 """
 
 from __future__ import annotations
@@ -34,26 +34,27 @@ def _load(network: nn.Module, tensors: Mapping[str, NDArray[np.floating[Any]]]) 
 
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     if shapes != {key: tensor.shape for key, tensor in tensors.items()}:
-        raise ModelError("the model's weights are not those that its configuration asks for")
+        raise ModelError("the model's weights do not match its configuration")
     network.load_state_dict({key: torch.from_numpy(tensor.copy()) for key, tensor in tensors.items()})
 
 
 class Model:
-    """A learned transform: what it is, its weights, and the id by which files refer to it.
+    """A learned transform: its configuration, its weights, and the id by which files refer to it.
 
     Parameters
     ----------
     config : dict
-        What the network is; see `j2klearn.models.config`.
+        The configuration of the networks; see `j2klearn.models.config`.
     tensors : mapping of str to ndarray
         The weights by name, float32 or float16.
     card : dict, optional
-        Name, data, steps, seed, scores: whatever a person wants to know. It does not enter the id.
+        Information for people: name, training data, steps, seed, scores. It is not part of the id.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be, or weights are not finite float32 or float16.
+        If the configuration is invalid, if weights are not finite float32 or float16, or if there are weights of a
+        dequantiser that the configuration does not have.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class Model:
             if not np.isfinite(tensor).all():
                 raise ModelError(f"the model's weights {key} are not finite")
         if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
-            raise ModelError("the model's weights are not those that its configuration asks for")
+            raise ModelError("the model's weights do not match its configuration")
         self._tensors = {key: tensors[key] for key in sorted(tensors)}
 
     @property
     def name(self) -> str:
+        """The name on the card, or ``"unnamed"``."""
         return str(self.card.get("name", "unnamed"))
 
     @property
@@ -84,12 +86,12 @@ class Model:
 
     @property
     def tensors(self) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """The weights by name; not to be changed."""
+        """The weights by name. Callers must not change them."""
         return self._tensors
 
     @functools.cached_property
     def id(self) -> bytes:
-        """SHA-256 over the configuration and the weights, 32 bytes."""
+        """SHA-256 of the configuration and the weights, 32 bytes."""
         return weights.digest(self.config, self._tensors)
 
     def to_bytes(self) -> bytes:
@@ -98,19 +100,25 @@ class Model:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Model:
-        """Read a model file; nothing in `data` is trusted before it is checked.
+        """Read a model file. Nothing in `data` is trusted before it is checked.
 
         Raises
         ------
         ModelError
-            If `data` is no safetensors file of ours, or is larger than `MAX_MODEL_BYTES`.
+            If `data` is not a valid model file, or is larger than `MAX_MODEL_BYTES`.
         """
         config, tensors, card = weights.read(data, MAX_MODEL_BYTES)
         return cls(config, tensors, card)
 
     @classmethod
     def load(cls, path: Path) -> Model:
-        """Read a model file; see `from_bytes`."""
+        """Read the model file at a path; see `from_bytes`.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read, or is not a valid model file.
+        """
         try:
             with path.open("rb") as stream:
                 data = stream.read(MAX_MODEL_BYTES + 1)
@@ -120,7 +128,22 @@ class Model:
 
     @classmethod
     def of(cls, structure: Structure, config: dict[str, Any], card: dict[str, Any] | None = None) -> Model:
-        """Return the model of a network as it is now."""
+        """Return a model with a copy of the current weights of a network.
+
+        Parameters
+        ----------
+        structure : Structure
+            The network.
+        config : dict
+            Its configuration.
+        card : dict, optional
+            See `Model`.
+
+        Raises
+        ------
+        ModelError
+            See `Model`.
+        """
         state = structure.state_dict()
         tensors = {key: value.detach().cpu().contiguous().numpy().copy() for key, value in state.items()}
         return cls(config, tensors, card)
@@ -131,7 +154,7 @@ class Model:
         Raises
         ------
         ModelError
-            If the weights are not those that the configuration asks for, or make steps that cannot be undone.
+            If the weights do not match the configuration, or make a step that has no inverse.
         """
         from .build import build
 
@@ -143,12 +166,20 @@ class Model:
 
     @property
     def dequantises(self) -> bool:
-        """The model has a network for learned de-quantisation."""
+        """Whether the model has a network for learned de-quantisation."""
         return "dequantiser" in self.config
 
     @functools.cached_property
     def dequantiser(self) -> AnyDequantiser:
-        """The network for learned de-quantisation, built once; not to be changed."""
+        """The network for learned de-quantisation, in evaluation mode; bfloat16 if the processor supports it.
+
+        It is built once, and callers must not change it. Only models with `dequantises` have it.
+
+        Raises
+        ------
+        ModelError
+            If the weights do not match the configuration.
+        """
         import torch
 
         from ..dequantisation.networks import dequantiser_of
@@ -163,5 +194,5 @@ class Model:
 
     @functools.cached_property
     def structure(self) -> Structure:
-        """The network, built once; not to be changed."""
+        """The network of the transform; see `build`. It is built once, and callers must not change it."""
         return self.build()

@@ -1,7 +1,7 @@
-"""Transform models by name, by file, or by the id that a file carries.
+"""Lookup of transform models by name, by the path of a model file, or by the id in a coded file.
 
-Entropy models of the neural profile are model files, too: ``kind`` in their configuration tells them apart. Here they
-are bytes; `j2klearn.neural.registry` reads them.
+Entropy models of the neural profile are model files too. Only their configuration has a ``kind``. This module returns
+their bytes; `j2klearn.neural.registry` parses them.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ __all__ = [
     "shipped_files",
 ]
 
-#: The transform that ``model="auto"`` means.
+#: The transform that ``model="auto"`` selects.
 DEFAULT_MODEL = "hybrid97-9c-compact-dq"
 
 
 class ModelFile(NamedTuple):
-    """A model file: its bytes, and the kind of entropy model that it holds; None for a transform."""
+    """A model file: its bytes, and the kind of the entropy model in it (None for a transform)."""
 
     data: bytes
     kind: str | None
 
 
 class Finder(Protocol):
-    """How the model of a file is found by its id, among `extra` models and others; see `find`."""
+    """A function that finds the model of a file by its id, among `extra` and other models; see `find`."""
 
     def __call__(self, model_id: bytes, extra: Sequence[Model] = ()) -> Model: ...
 
 
 def _kind(data: bytes) -> str | None:
-    """Return the kind of an entropy model in a safetensors file; None for anything else, valid or not."""
+    """Return the kind of the entropy model in a safetensors file; None for any other data, valid or not."""
     try:
         header = int.from_bytes(data[:8], "little")
         config = json.loads(json.loads(data[8 : 8 + header])["__metadata__"]["config"])
@@ -60,7 +60,7 @@ def _kind(data: bytes) -> str | None:
 
 @functools.cache
 def shipped_files() -> Mapping[str, ModelFile]:
-    """Return the model files that come with the package, by name."""
+    """Return the model files in the package, transforms and entropy models, by name."""
     files = {}
     for entry in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".safetensors"):
@@ -71,18 +71,18 @@ def shipped_files() -> Mapping[str, ModelFile]:
 
 @functools.cache
 def shipped() -> dict[str, Model]:
-    """Return the transforms that come with the package, by name."""
+    """Return the transforms in the package, by name."""
     files = shipped_files().items()
     return {name: Model.from_bytes(file.data) for name, file in files if file.kind is None}
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model file of either kind.
+    """Read a model file: a transform or an entropy model.
 
     Raises
     ------
     ModelError
-        If it cannot be read, or is larger than `MAX_ENTROPY_MODEL_BYTES`.
+        If the file cannot be read, or is larger than `MAX_ENTROPY_MODEL_BYTES`.
     """
     try:
         with path.open("rb") as stream:
@@ -90,29 +90,36 @@ def read_model_file(path: Path) -> ModelFile:
     except OSError as error:
         raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
     if len(data) > MAX_ENTROPY_MODEL_BYTES:
-        raise ModelError(f"a model file of more than {MAX_ENTROPY_MODEL_BYTES} bytes is not accepted")
+        raise ModelError(f"the model file is larger than the limit of {MAX_ENTROPY_MODEL_BYTES} bytes")
     return ModelFile(data, _kind(data))
 
 
 def named_file(model: str | Path, known: Sequence[str]) -> tuple[Path, int]:
-    """Return the path of the model file that a caller names, and when it was changed last (ns).
+    """Return the path of the model file that a caller names, and the time of its last change in nanoseconds.
+
+    Parameters
+    ----------
+    model : str or Path
+        The path.
+    known : sequence of str
+        Names of shipped models, for the message of the error.
 
     Raises
     ------
     ModelNotFoundError
-        If there is no such file; `known` are the names that could have been meant.
+        If there is no such file.
     """
     path = Path(model)
     if path.is_file():
         return path.resolve(), path.stat().st_mtime_ns
     raise ModelNotFoundError(
-        f"there is no model {str(model)!r}: it is the path of a model file, or one of {', '.join(known) or 'none'}"
+        f"there is no model {str(model)!r}: give the path of a model file, or one of {', '.join(known) or 'none'}"
     )
 
 
 @functools.lru_cache(maxsize=8)
 def _from_file(path: Path, changed: int) -> Model | None:
-    """Return the transform in a file; None where it holds an entropy model."""
+    """Return the transform in a file; None if the file holds an entropy model."""
     file = read_model_file(path)
     return Model.from_bytes(file.data) if file.kind is None else None
 
@@ -128,9 +135,9 @@ def resolve(model: object) -> Model:
     Raises
     ------
     ModelNotFoundError
-        If there is no shipped model and no file of that name.
+        If there is neither a shipped model nor a file with this name.
     ModelError
-        If the file is not a model, or what is named is an entropy model.
+        If the file is not a valid model file, or if the model is an entropy model.
     """
     if isinstance(model, str) and model in shipped():
         return shipped()[model]
@@ -140,29 +147,42 @@ def resolve(model: object) -> Model:
     if isinstance(found, Model):
         return found
     raise ModelError(
-        f"the model {getattr(model, 'name', model)} is an entropy model, which goes with profile='neural'"
+        f"the model {getattr(model, 'name', model)} is an entropy model, which requires profile='neural'"
     )
 
 
 def find(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
-    """Return the transform with a given id, from `extra` or from the shipped ones.
+    """Return the transform with a given id.
+
+    Parameters
+    ----------
+    model_id : bytes
+        The id, 32 bytes.
+    extra : sequence of Model
+        Models to search before the shipped ones.
 
     Raises
     ------
     ModelNotFoundError
-        If it is not installed.
+        If no model has this id.
     """
     for model in [*extra, *shipped().values()]:
         if model.id == model_id:
             return model
     raise ModelNotFoundError(
-        f"this file needs the model with id {model_id.hex()}, which is not installed: upgrade j2klearn, or get the "
-        "model file from whoever made the picture and pass it as model="
+        f"this file needs the model with id {model_id.hex()}, which is not installed: upgrade j2klearn, or ask the "
+        "author of the picture for the model file and pass it as model="
     )
 
 
 def finder(known: Callable[[], Sequence[Model]]) -> Finder:
-    """Return a `find` that looks among the models that `known` returns as well; it is called when a file needs one."""
+    """Return a `Finder` that also searches the models that `known` returns.
+
+    Parameters
+    ----------
+    known : callable
+        Returns models. It is called on each search, not before.
+    """
 
     def find_among(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
         return find(model_id, [*known(), *extra])

@@ -1,4 +1,4 @@
-"""Scales of the subbands for the transport, measured once per model."""
+"""Scale factors of the subbands for the transport, measured once per model."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ if TYPE_CHECKING:
 
 __all__ = ["transport_scales"]
 
-#: Ratios of models that have been measured, by id.
+#: Measured ratios by the id of the model, for the life of the process.
 _RATIOS: dict[bytes, list[float]] = {}
 
 
 def transport_scales(model: Model, levels: int) -> tuple[float, ...]:
-    """Return the factors of a model's subbands before the transport, in its order; empty where all are one.
+    """Return the factors by which the subbands of a model are multiplied before the transport.
 
     Parameters
     ----------
     model : Model
-        The learned transform; its gains are measured once in a process.
+        The learned transform. Its gains are measured once per process; see `j2klearn.transform.gains.measure`.
     levels : int
-        Number of decompositions; without any there is nothing to scale.
+        Number of decomposition levels.
+
+    Returns
+    -------
+    tuple of float
+        A factor per subband in the order of the transport: LL, then HL, LH and HH from coarse to fine. Empty if the
+        subbands are not scaled: the gains match those of the 9/7, or `levels` is 0.
     """
     if model.structure.matched or not levels:
         return ()

@@ -1,4 +1,4 @@
-"""Model files: a configuration, weights and a card for people in one safetensors file, and the id that names them."""
+"""Model files: a configuration, weights and a card in one safetensors file, and the id of a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def digest(config: Mapping[str, Any], tensors: Tensors) -> bytes:
-    """Return the SHA-256 over a configuration and weights, 32 bytes; see ``docs/format.md``."""
+    """Return the id of a model: the SHA-256 of its configuration and weights, 32 bytes; see ``docs/format.md``."""
     state = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for key in sorted(tensors):
         tensor = tensors[key]
@@ -30,23 +30,49 @@ def digest(config: Mapping[str, Any], tensors: Tensors) -> bytes:
 
 
 def write(config: Mapping[str, Any], tensors: Tensors, card: Mapping[str, Any]) -> bytes:
-    """Return a model file."""
+    """Return a model file as bytes.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration, of JSON types.
+    tensors : mapping of str to ndarray
+        The weights by name.
+    card : mapping
+        Information for people, of JSON types.
+    """
     metadata = {"config": json.dumps(config, sort_keys=True), "card": json.dumps(card)}
-    # safetensors writes memory as it lies
+    # safetensors ignores strides and writes the memory in its order
     ordered = {key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}
     return safetensors.numpy.save(ordered, metadata)
 
 
 def read(data: bytes, limit: int) -> tuple[Any, dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return the configuration, the weights and the card of a model file; nothing of it is checked yet.
+    """Parse a model file. The caller has to check the configuration and the weights.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    limit : int
+        Largest accepted size in bytes.
+
+    Returns
+    -------
+    config : object
+        The configuration, of JSON types.
+    tensors : dict of str to ndarray
+        The weights by name.
+    card : dict
+        Information for people; empty if it is not a JSON object.
 
     Raises
     ------
     ModelError
-        If it is no model file, or is larger than `limit` bytes.
+        If `data` is not a model file, or is larger than `limit`.
     """
     if len(data) > limit:
-        raise ModelError(f"a model file of more than {limit} bytes is not accepted")
+        raise ModelError(f"the model file is larger than the limit of {limit} bytes")
     try:
         tensors = safetensors.numpy.load(data)
         header = int.from_bytes(data[:8], "little")

@@ -1,1 +1,1 @@
-"""The native library through cffi: OpenJPEG transport and base wavelets."""
+"""The native library, loaded through cffi: subband transport over OpenJPEG, and the base wavelets."""

@@ -1,7 +1,7 @@
 """The native library (``native/include/j2kl.h``), loaded through cffi.
 
-Nothing in this package knows of learned transforms. Arrays go in and come out; the interpreter lock is released
-during every call.
+This package is independent of learned transforms. It passes numpy arrays to the library and returns numpy arrays; cffi
+releases the interpreter lock during every call.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _HOW_TO_BUILD = (
     "with 'pip install .' or 'pip install -e .'"
 )
 
-
-#: What each code of j2kl.h is raised as.
+#: The exception for each error code of j2kl.h.
 _EXCEPTIONS: dict[int, type[Exception]] = {
     1: OptionError,
     2: MemoryError,
@@ -43,13 +42,21 @@ def _library_path() -> Path:
 
 @functools.cache
 def load() -> tuple[Any, Any]:
-    """Return cffi's ``ffi`` and the library; both are loaded on the first call."""
-    import cffi  # late, so that importing j2klearn stays quick
+    """Return cffi's ``ffi`` and the library; the first call loads them.
+
+    Raises
+    ------
+    NativeLibraryError
+        If the library is missing, cannot be loaded, or has another version than this package.
+    """
+    import cffi  # not at the top: it would slow down ``import j2klearn``
 
     path = _library_path()
     header = path.with_name("j2kl.h")
     if not path.exists() or not header.exists():
-        raise NativeLibraryError(f"the native library {path.name} is not beside the package: {_HOW_TO_BUILD}")
+        raise NativeLibraryError(
+            f"the native library {path.name} is missing from the package: {_HOW_TO_BUILD}"
+        )
     declarations = header.read_text("utf-8").partition("[cffi begin] */")[2].partition("/* [cffi end]")[0]
     ffi = cffi.FFI()
     ffi.cdef(declarations)
@@ -63,24 +70,24 @@ def load() -> tuple[Any, Any]:
         ) from error
     if version != _ABI_VERSION or sizes != (ffi.sizeof("j2kl_parameters"), ffi.sizeof("j2kl_request")):
         raise NativeLibraryError(
-            f"the native library {path} is of another version than j2klearn: {_HOW_TO_BUILD}"
+            f"the native library {path} has another version than j2klearn: {_HOW_TO_BUILD}"
         )
     return ffi, library
 
 
 def openjpeg_version() -> str:
-    """Return the version of the OpenJPEG library in use."""
+    """Return the version of the OpenJPEG library in use, for example "2.5.0"."""
     ffi, library = load()
     return str(ffi.string(library.j2kl_openjpeg_version()).decode())
 
 
 def raise_code(code: int, text: str) -> NoReturn:
-    """Raise the exception of an error code of ``j2kl.h``."""
+    """Raise the exception for an error code of ``j2kl.h``, with `text` as its message."""
     raise _EXCEPTIONS.get(code, RuntimeError)(text or f"the native library failed with code {code}")
 
 
 class Report:
-    """The texts that OpenJPEG and the library leave behind."""
+    """The messages of the library and of OpenJPEG about one encoder or decoder (``j2kl_report``)."""
 
     def __init__(self, ffi: Any) -> None:
         self._ffi = ffi
@@ -91,29 +98,54 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
+        """The warnings so far."""
         text = self._text(self.pointer.warning)
         return text.split("; ") if text else []
 
     @property
     def messages(self) -> list[str]:
+        """The informational messages so far."""
         text = self._text(self.pointer.info)
         return text.split("; ") if text else []
 
     def check(self, code: int) -> None:
+        """Raise the exception for `code`, with the error text of the report, unless the call succeeded."""
         if code != 0:
             raise_code(code, self._text(self.pointer.error))
 
 
 def check(code: int) -> None:
-    """Raise what a function without a report returned, unless it is success."""
+    """Raise the exception for the code of a function that has no report, unless the call succeeded."""
     if code != 0:
-        raise_code(code, "memory ran out" if code == 2 else "")
+        raise_code(code, "out of memory" if code == 2 else "")
 
 
 def as_array(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Return `array` contiguous, having checked that it is what the native library will take it for."""
+    """Check an array that the native library will read.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array.
+    dtype : type
+        Required dtype.
+    shape : tuple of int
+        Required shape.
+    what : str
+        What the array holds, as a plural noun for the error message.
+
+    Returns
+    -------
+    ndarray
+        The array, copied if it was not contiguous.
+
+    Raises
+    ------
+    InputError
+        If the dtype or the shape differs.
+    """
     if array.dtype != dtype or array.shape != shape:
         raise InputError(
-            f"{what} have to be {np.dtype(dtype)} of shape {shape}, not {array.dtype} of shape {array.shape}"
+            f"{what} must be {np.dtype(dtype)} of shape {shape}, not {array.dtype} of shape {array.shape}"
         )
     return np.ascontiguousarray(array)

@@ -1,4 +1,4 @@
-"""Subband transport over OpenJPEG: one codestream written or read through the native library."""
+"""Subband transport over OpenJPEG: write or read one codestream through the native library."""
 
 from __future__ import annotations
 
@@ -20,44 +20,46 @@ __all__ = ["Component", "Decoder", "Encoder", "Header", "Parameters"]
 
 @dataclass(frozen=True)
 class Parameters:
-    """How a codestream is written; ``j2kl_parameters`` of the native library.
+    """Coding parameters of a codestream (``j2kl_parameters`` of the native library).
 
     Attributes
     ----------
     area : Rect
         Image area on the reference grid.
     components : int
-        Number of components, all of one size.
+        Number of components, all of the same size.
     precision : int
         Bits per sample.
     signed : bool
-        Whether samples are signed; unsigned ones get the level shift.
+        Whether samples are signed. Unsigned samples are level-shifted (T.800 G.1).
     levels : int
         Decomposition levels.
     reversible : bool
-        5/3 and reversible component transform, or else 9/7 and irreversible component transform.
+        Whether to use the 5/3 wavelet and the reversible component transform, instead of the 9/7 and the irreversible
+        component transform.
     component_transform : bool
         Whether the first three components go through the component transform.
     tile_origin : (int, int)
         ``(y0, x0)`` of the tile grid.
     tile_shape : (int, int), optional
-        ``(height, width)`` of a tile; one tile without it.
+        ``(height, width)`` of a tile. Default: one tile.
     codeblock : (int, int)
-        ``(height, width)`` of a code-block.
+        ``(height, width)`` of a code-block, in samples.
     precincts : tuple of (int, int)
-        ``(height, width)`` from the finest resolution on; the largest where empty.
+        ``(height, width)`` of the precincts, the highest resolution first. Empty: the largest precincts.
     progression : int
         0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL.
     layer_bytes : tuple of float
-        Size of the codestream at the end of each quality layer; 0 for everything (the last layer only).
+        Size of the codestream in bytes up to and including each quality layer, 1 to 100 layers. 0 means all coding
+        passes, and is allowed for the last layer only.
     mode_switches : int
-        Code-block style, T.800 Table A.19.
+        Bits of the code-block style (T.800 Table A.19).
     sop, eph, plt, tlm : bool
-        Marker segments to write.
+        Whether to write these markers and marker segments.
     fraction_bits : int
-        A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+        Tier-1 codes the carrier times ``2 ** fraction_bits`` as its samples (irreversible subbands only).
     threads : int
-        Threads to use.
+        Number of threads.
     """
 
     area: Rect
@@ -84,9 +86,9 @@ class Parameters:
     def _to_native(self, ffi: Any) -> Any:
         native = ffi.new("j2kl_parameters *")
         if len(self.precincts) > len(native.precinct_width):
-            raise OptionError("there may be at most 33 precinct sizes")
+            raise OptionError(f"there can be at most {len(native.precinct_width)} precinct sizes")
         if not 1 <= len(self.layer_bytes) <= len(native.layer_bytes):
-            raise OptionError("the number of layers has to be from 1 to 100")
+            raise OptionError(f"the number of layers must be 1 to {len(native.layer_bytes)}")
         tile_shape = self.tile_shape or (0, 0)
         values = {
             "x0": self.area.x0,
@@ -131,7 +133,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Header:
-    """What a codestream says of itself.
+    """Parameters from the main header of a codestream.
 
     Attributes
     ----------
@@ -142,9 +144,11 @@ class Header:
     tiles : (int, int)
         Number of tiles ``(down, across)``.
     components, levels, layers : int
-        Number of components, decomposition levels (of the first component), and quality layers.
-    reversible, component_transform : bool
-        5/3 instead of 9/7; whether the first three components went through the component transform.
+        Number of components, of decomposition levels (of the first component), and of quality layers.
+    reversible : bool
+        Whether the wavelet is the 5/3, not the 9/7.
+    component_transform : bool
+        Whether the first three components went through the component transform.
     """
 
     area: Rect
@@ -160,12 +164,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Component:
-    """One component as decoded.
+    """A decoded component.
 
     Attributes
     ----------
     area : Rect
-        Where its samples lie, in the coordinates of the decoded resolution.
+        Area of its samples, in the coordinates of the decoded resolution.
     subsampling : (int, int)
         ``(vertical, horizontal)``: YRsiz and XRsiz.
     precision : int
@@ -173,7 +177,7 @@ class Component:
     signed : bool
         Whether samples are signed.
     alpha : bool
-        Whether a JP2 channel definition calls it opacity.
+        Whether the channel definition box of the JP2 file marks it as opacity (T.800 I.5.3.6).
     """
 
     area: Rect
@@ -184,12 +188,12 @@ class Component:
 
 
 class _Handle:
-    """A native object: closed once, at the latest when it is forgotten."""
+    """A native object, freed on `close` or, at the latest, when it is garbage collected."""
 
     _library: Any
     _report: Report
     _handle: Any = None
-    _buffer: Any = None  # memory that the object looks into
+    _buffer: Any = None  # memory that the native object refers to
 
     def _free(self, handle: Any) -> None:
         raise NotImplementedError
@@ -201,16 +205,16 @@ class _Handle:
 
     @property
     def warnings(self) -> list[str]:
-        """What OpenJPEG warned of: damage, or a codestream that ends early."""
+        """Warnings of OpenJPEG, for example of damage or of a codestream that ends early."""
         return self._report.warnings
 
     @property
     def messages(self) -> list[str]:
-        """What else OpenJPEG said."""
+        """Informational messages of OpenJPEG."""
         return self._report.messages
 
     def close(self) -> None:
-        """Free the native memory and let go of the data."""
+        """Free the native memory and release the data. Further calls do nothing."""
         if self._handle is not None:
             self._free(self._handle)
             self._handle = self._buffer = None
@@ -228,12 +232,17 @@ class _Handle:
 
 
 class Encoder(_Handle):
-    """Writes one codestream. Put every component once, then `finish`.
+    """Writes one codestream: pass every component once, then call `finish`.
 
     Parameters
     ----------
     parameters : Parameters
-        How to write it.
+        The coding parameters.
+
+    Raises
+    ------
+    OptionError
+        If a parameter is out of range.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -250,15 +259,20 @@ class Encoder(_Handle):
 
     @stage("transport")
     def put_subbands(self, component: int, subbands: NDArray[Any]) -> None:
-        """Hand in the subbands of a component.
+        """Pass the subbands of a component.
 
         Parameters
         ----------
         component : int
             Index of the component.
-        subbands : ndarray
-            One-dimensional, float32 for the 9/7 and int32 for the 5/3: LL, then HL, LH, HH from the coarsest to the
-            finest level, each row by row.
+        subbands : ndarray, shape (area.size,)
+            float32 for the 9/7, int32 for the 5/3: LL, then HL, LH, HH from the coarsest to the finest level, each
+            subband row by row.
+
+        Raises
+        ------
+        InputError
+            If the dtype or the shape is wrong.
         """
         dtype = np.int32 if self._parameters.reversible else np.float32
         subbands = as_array(subbands, dtype, (self._parameters.area.size,), "subbands")
@@ -267,14 +281,35 @@ class Encoder(_Handle):
 
     @stage("transport")
     def put_samples(self, component: int, samples: NDArray[np.int32]) -> None:
-        """Hand in the samples of a component, within the range of the declared precision."""
+        """Pass the samples of a component.
+
+        Parameters
+        ----------
+        component : int
+            Index of the component.
+        samples : ndarray, shape (height, width), int32
+            Samples within the range of the declared precision.
+
+        Raises
+        ------
+        InputError
+            If the dtype or the shape is wrong, or a sample is out of range.
+        """
         samples = as_array(samples, np.int32, self._parameters.area.shape, "samples")
         pointer = self._ffi.from_buffer("int32_t[]", samples)
         self._report.check(self._library.j2kl_encoder_put_samples(self._open(), component, pointer))
 
     @stage("tier-1/2")
     def finish(self) -> bytes:
-        """Return the codestream."""
+        """Code the components and return the codestream.
+
+        Raises
+        ------
+        InputError
+            If the reversible subbands need more bits per sample than the declared precision.
+        CodestreamError
+            If OpenJPEG cannot write the codestream.
+        """
         codestream = self._ffi.new("const uint8_t **")
         size = self._ffi.new("size_t *")
         self._report.check(self._library.j2kl_encoder_finish(self._open(), codestream, size))
@@ -282,16 +317,28 @@ class Encoder(_Handle):
 
 
 class Decoder(_Handle):
-    """Reads one codestream or JP2 file: `decode` once, then take components out of it.
+    """Reads one codestream or JP2 file: call `decode` once, then get the components.
 
     Parameters
     ----------
     data : bytes-like
         The file. It is not copied, and must not change while the decoder is open.
     max_samples : int, optional
-        Most samples (of all components) that may be decoded; no limit without it.
+        Largest number of samples, of all components together, that may be decoded. Default: no limit.
     max_tiles : int, optional
-        Most tiles that the codestream may have; no limit without it.
+        Largest number of tiles that the codestream may have. Default: no limit.
+
+    Attributes
+    ----------
+    header : Header
+        Parameters from the main header.
+
+    Raises
+    ------
+    CodestreamError
+        If the data is no JPEG 2000 file, or its main header is damaged.
+    LimitError
+        If the file exceeds a limit.
     """
 
     def __init__(
@@ -344,22 +391,32 @@ class Decoder(_Handle):
         components: list[int] | None = None,
         threads: int = 1,
     ) -> None:
-        """Decode.
+        """Decode the codestream, or a part of it.
 
         Parameters
         ----------
         reduce : int
-            Highest resolutions to leave out.
+            Number of highest resolutions to discard.
         layers : int
-            Quality layers to decode; 0 for all.
+            Number of quality layers to decode; 0 for all.
         area : Rect, optional
-            Area on the reference grid; the whole image without it.
+            Area on the reference grid. Default: the whole image.
         fraction_bits : int
-            A sample is the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+            The decoded samples are the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
         components : list of int, optional
-            These alone, without undoing the component transform; all, with the transform undone, without it.
+            Components to decode, without inverting the component transform. Default: all components, with the
+            transform inverted.
         threads : int
-            Threads to use.
+            Number of threads.
+
+        Raises
+        ------
+        OptionError
+            If an option is out of range.
+        DecodingError
+            If OpenJPEG cannot decode the codestream.
+        LimitError
+            If more than `max_samples` samples would have to be decoded.
         """
         request = self._ffi.new("j2kl_request *")
         try:
@@ -367,7 +424,7 @@ class Decoder(_Handle):
             request.fraction_bits, request.threads = fraction_bits, threads
             if area is not None:
                 if area.size == 0:
-                    raise OptionError("the area asked for is empty")
+                    raise OptionError("the requested area is empty")
                 request.x0, request.y0, request.x1, request.y1 = area.x0, area.y0, area.x1, area.y1
             if components is not None:
                 if not components:
@@ -401,7 +458,7 @@ class Decoder(_Handle):
 
     @stage("transport")
     def samples(self, index: int) -> NDArray[np.int32]:
-        """Return the samples of a decoded component, shape ``(height, width)``."""
+        """Return the samples of the decoded component at position `index`, shape ``(height, width)``."""
         samples = np.empty(self._component(index).area.shape, np.int32)
         pointer = self._ffi.from_buffer("int32_t[]", samples)
         self._report.check(self._library.j2kl_decoder_get_samples(self._open(), index, pointer))
@@ -409,9 +466,22 @@ class Decoder(_Handle):
 
     @stage("transport")
     def subbands(self, index: int, levels: int) -> NDArray[Any]:
-        """Return `levels` decompositions of a decoded component in the order that `Encoder.put_subbands` takes.
+        """Decompose a decoded component and return its subbands.
 
-        After the first call samples can no longer be taken where there is a component transform.
+        If there is a component transform, the first call overwrites the samples of the first three components: call
+        `samples` before.
+
+        Parameters
+        ----------
+        index : int
+            Position in `components`.
+        levels : int
+            Number of decomposition levels.
+
+        Returns
+        -------
+        ndarray, shape (height * width,)
+            float32 for the 9/7, int32 for the 5/3, in the order of `Encoder.put_subbands`.
         """
         dtype = np.int32 if self.header.reversible else np.float32
         subbands: NDArray[Any] = np.empty(self._component(index).area.size, dtype)

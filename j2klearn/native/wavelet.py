@@ -1,4 +1,4 @@
-"""One level of the 9/7 and the 5/3, and the points of reconstruction, by the native library."""
+"""One level of the 9/7 or the 5/3 wavelet, and the reconstruction points of tier-1, in native code."""
 
 from __future__ import annotations
 
@@ -16,41 +16,46 @@ __all__ = ["analyse", "reconstruct", "synthesise"]
 
 def _check_level(code: int) -> None:
     if code != 0:
-        raise_code(code, "memory ran out" if code == 2 else "the area of the plane is out of range")
+        raise_code(code, "out of memory" if code == 2 else "the area of the plane is out of range")
 
 
 def _names(dtype: np.dtype[Any]) -> tuple[str, str]:
-    """Return the C type and the suffix of the functions that take `dtype`."""
+    """Return the C type of `dtype`, and the suffix of the functions for it."""
     if dtype == np.float32:
         return "float[]", "97"
     if dtype == np.int32:
         return "int32_t[]", "53"
-    raise InputError(f"a plane has to be float32 (9/7) or int32 (5/3), not {dtype}")
+    raise InputError(f"a plane must be float32 (9/7) or int32 (5/3), not {dtype}")
 
 
 def analyse(
     plane: NDArray[Any], origin: tuple[int, int] = (0, 0), threads: int = 1
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Split a plane into LL, HL, LH and HH: one level of the 9/7 (float32) or the 5/3 (int32).
+    """Decompose a plane into LL, HL, LH and HH by one level of the 9/7 or the 5/3 (T.800 F.4.2).
 
     Parameters
     ----------
     plane : ndarray, shape (H, W)
-        Samples.
+        Samples: float32 for the 9/7, int32 for the 5/3.
     origin : (int, int)
-        Grid position ``(y0, x0)`` of the first sample; its parity decides the phases.
+        Grid position ``(y0, x0)`` of the first sample. Samples at even positions become low-pass coefficients.
     threads : int
-        Threads to use.
+        Number of threads.
 
     Returns
     -------
     ll, hl, lh, hh : ndarray
-        The subbands, of the sizes of T.800 equation B-15.
+        The subbands, of the dtype of `plane` and the sizes of T.800 equation B-15.
+
+    Raises
+    ------
+    InputError
+        If `plane` has another dtype or another number of axes.
     """
     ctype, suffix = _names(plane.dtype)
     ffi, library = load()
     if plane.ndim != 2:
-        raise InputError(f"a plane has two dimensions, not {plane.ndim}")
+        raise InputError(f"a plane must have two dimensions, not {plane.ndim}")
     plane = np.ascontiguousarray(plane)
     height, width = plane.shape
     y0, x0 = origin
@@ -65,21 +70,26 @@ def analyse(
 def synthesise(
     ll: NDArray[Any], hl: NDArray[Any], lh: NDArray[Any], hh: NDArray[Any], area: Rect, threads: int = 1
 ) -> NDArray[Any]:
-    """Put LL, HL, LH and HH together again; the inverse of `analyse`.
+    """Reconstruct a plane from LL, HL, LH and HH: the inverse of `analyse` (T.800 F.3.2).
 
     Parameters
     ----------
     ll, hl, lh, hh : ndarray
         The subbands, float32 (9/7) or int32 (5/3).
     area : Rect
-        Where the plane lies.
+        Area of the plane on the grid.
     threads : int
-        Threads to use.
+        Number of threads.
 
     Returns
     -------
-    plane : ndarray
-        Of the shape of `area`.
+    ndarray, shape (area.height, area.width)
+        The plane, of the dtype of the subbands.
+
+    Raises
+    ------
+    InputError
+        If a subband has another dtype, or its shape does not fit `area`.
     """
     ctype, suffix = _names(ll.dtype)
     ffi, library = load()
@@ -99,24 +109,34 @@ def synthesise(
 def reconstruct(
     band: NDArray[np.float32], factor: float, spacing: float, bias: float, threads: int = 1
 ) -> None:
-    """Round decoded coefficients in place to where tier-1 reconstructs them, moved a little towards zero.
+    """Move decoded coefficients, in place, to better reconstruction points.
+
+    The coefficients are first rounded to the midpoint of the interval that tier-1 decoded, then moved towards zero,
+    where a peaked distribution has more of its mass (T.800 equation E-6 with r below one half).
 
     Parameters
     ----------
-    band : ndarray, float32, contiguous
-        Coefficients.
+    band : ndarray, float32
+        Contiguous array of coefficients.
     factor : float
-        What they are multiplied by to count in half quantiser steps.
+        Factor that converts coefficients to multiples of half the quantiser step.
     spacing : float
-        Half the quantiser step, in units of the result.
+        Half the quantiser step, in the unit of the result.
     bias : float
-        Share of the interval by which the point of the first interval moves; those of the n-th from zero move by
-        ``bias / (1 + (n - 1) / 4)`` (T.800 equation E-6 with r below one half).
+        Fraction of the interval by which the point of the first interval moves. In the n-th interval from zero the
+        point moves by ``bias / (1 + (n - 1) / 4)`` of the interval.
+    threads : int
+        Number of threads.
+
+    Raises
+    ------
+    InputError
+        If `band` has another dtype or is not contiguous.
     threads : int
         Threads to use.
     """
     ffi, library = load()
     if band.dtype != np.float32 or not band.flags.c_contiguous:
-        raise InputError("coefficients to reconstruct have to be contiguous float32")
+        raise InputError("coefficients to reconstruct must be contiguous float32")
     place = ffi.from_buffer("float[]", band, require_writable=True)
     _check_level(library.j2kl_reconstruct(place, band.size, factor, spacing, bias, threads))

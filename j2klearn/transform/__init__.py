@@ -1,1 +1,1 @@
-"""Colour, base wavelets, learned lifting and the multi-level transform."""
+"""Colour transforms, base wavelets, learned lifting steps, and the transform over all decomposition levels."""

@@ -1,7 +1,7 @@
-"""Pixels to components and back: level shift, scaling to the 8-bit range, and the ICT or the RCT (T.800 Annex G).
+"""Convert pixels to component planes and back (T.800 Annex G): level shift, scaling, and the ICT or the RCT.
 
-Components of lossy coding are float32 planes in units of 8-bit grey levels whatever the bit depth, so that one model
-serves all; those of lossless coding are int32 planes in units of the samples.
+Lossy coding uses float32 planes in units of 8-bit grey levels for every bit depth, so that one model serves all bit
+depths. Lossless coding uses int32 planes in units of the samples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..core.timing import stage
 
 __all__ = ["inverse_transform", "pixels", "planes", "reversible_pixels", "reversible_planes"]
 
-# T.800 equations G-9 to G-11, and G-12 to G-14
+# The ICT: T.800 equations G-9 to G-11, and its inverse: G-12 to G-14.
 _FORWARD = (
     (0.299, 0.587, 0.114),
     (-0.299 / 1.772, -0.587 / 1.772, 0.5),
@@ -28,29 +28,40 @@ _INVERSE = (
 
 Planes = NDArray[np.float32]
 
-
-_STRIP = 1 << 20  # samples worked on at once
+#: Pixels converted at once. This bounds the temporary arrays.
+_STRIP_PIXELS = 1 << 20
 
 
 def inverse_transform() -> tuple[tuple[float, float, float], ...]:
-    """Return the matrix of the inverse ICT: RGB from Y, Cb and Cr."""
+    """Return the 3x3 matrix of the inverse ICT (T.800 G-12 to G-14): rows R, G, B; columns Y, Cb, Cr."""
     return _INVERSE
 
 
 @stage("colour")
 def planes(picture: Picture) -> Planes:
-    """Return the components of a picture as (C, H, W) float32, level shifted if unsigned; of RGB Y, Cb and Cr."""
+    """Convert a picture to the component planes of lossy coding.
+
+    Parameters
+    ----------
+    picture : Picture
+        The picture. If `picture.ict` is true, the first three components go through the ICT.
+
+    Returns
+    -------
+    ndarray, shape (C, H, W), float32
+        Components in units of 8-bit grey levels. Unsigned samples are level shifted.
+    """
     scale = np.float32(2.0 ** (8 - picture.bit_depth))
     shift = np.float32(0 if picture.signed else 128)
     samples = picture.samples.reshape(picture.height, picture.width, -1)
     weights = np.array(_FORWARD, np.float32) * scale
     out = np.empty((picture.components, picture.height, picture.width), np.float32)
-    rows = max(1, _STRIP // picture.width)
+    rows = max(1, _STRIP_PIXELS // picture.width)
     for top in range(0, picture.height, rows):
         strip = samples[top : top + rows].astype(np.float32)
         for index, plane in enumerate(out[:, top : top + rows]):
             if picture.ict and index < 3:
-                # not by np.matmul, whose sums depend on where in a strip a sample lies
+                # np.matmul is not used: its rounding depends on the position of a sample in the strip
                 np.multiply(strip[..., 0], weights[index, 0], out=plane)
                 plane += strip[..., 1] * weights[index, 1]
                 plane += strip[..., 2] * weights[index, 2]
@@ -63,10 +74,20 @@ def planes(picture: Picture) -> Planes:
 
 @stage("colour")
 def reversible_planes(picture: Picture) -> NDArray[np.int32]:
-    """Return the components of a picture without loss, as (C, H, W) int32: level shifted if unsigned, RGB by the RCT.
+    """Convert a picture to the component planes of lossless coding.
 
-    The RCT (T.800 G.2) makes of R, G and B the sum (R + 2 G + B) / 4, rounded down, and the differences B - G and
-    R - G, which take one bit more than the samples.
+    The RCT (T.800 G.2) replaces R, G and B by floor((R + 2 G + B) / 4), B - G and R - G. The differences need one bit
+    more than the samples.
+
+    Parameters
+    ----------
+    picture : Picture
+        The picture. If `picture.ict` is true, the first three components go through the RCT.
+
+    Returns
+    -------
+    ndarray, shape (C, H, W), int32
+        Components in units of the samples. Unsigned samples are level shifted.
     """
     shift = 0 if picture.signed else 1 << (picture.bit_depth - 1)
     samples = picture.samples.reshape(picture.height, picture.width, -1)
@@ -85,18 +106,23 @@ def reversible_planes(picture: Picture) -> NDArray[np.int32]:
 def reversible_pixels(
     components: NDArray[np.int32], bit_depth: int, *, rct: bool, signed: bool = False
 ) -> Samples:
-    """Return the picture of integer planes, clipped to the bit depth; the inverse of `reversible_planes`.
+    """Convert the planes of lossless coding to pixels, clipped to the bit depth; the inverse of `reversible_planes`.
 
     Parameters
     ----------
     components : ndarray, shape (C, H, W), int32
         The planes.
     bit_depth : int
-        Bits per sample of the result: up to 8 gives uint8 or int8, more uint16 or int16.
+        Bits per sample of the result, 1 to 16.
     rct : bool
-        The first three planes have been through the RCT.
+        Whether the first three planes are those of the RCT (T.800 G.2).
     signed : bool
-        The samples are signed.
+        Whether the samples are signed.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, C)
+        Samples: uint8 or int8 for bit depths up to 8, else uint16 or int16.
     """
     count, height, width = components.shape
     shift = 0 if signed else 1 << (bit_depth - 1)
@@ -113,25 +139,30 @@ def reversible_pixels(
 
 @stage("colour")
 def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = False) -> Samples:
-    """Return the picture of component planes, rounded and clipped; the inverse of `planes`.
+    """Convert the planes of lossy coding to pixels, rounded and clipped to the bit depth; the inverse of `planes`.
 
     Parameters
     ----------
     components : ndarray, shape (C, H, W), float32
-        The planes.
+        The planes, in units of 8-bit grey levels.
     bit_depth : int
-        Bits per sample of the result: up to 8 gives uint8 or int8, more uint16 or int16.
+        Bits per sample of the result, 1 to 16.
     ict : bool
-        The first three planes are Y, Cb and Cr.
+        Whether the first three planes are Y, Cb and Cr.
     signed : bool
-        The samples are signed.
+        Whether the samples are signed.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, C)
+        Samples: uint8 or int8 for bit depths up to 8, else uint16 or int16.
     """
     count, height, width = components.shape
     dtype = _dtype(bit_depth, signed=signed)
     scale, shift = np.float32(2.0 ** (bit_depth - 8)), np.float32(0 if signed else 128)
-    least, most = (np.float32(bound) for bound in sample_range(bit_depth, signed=signed))
+    lowest, highest = (np.float32(bound) for bound in sample_range(bit_depth, signed=signed))
     out = np.empty((height, width, count), dtype)
-    rows = max(1, _STRIP // max(1, width))
+    rows = max(1, _STRIP_PIXELS // max(1, width))
     for top in range(0, height, rows):
         strips = components[:, top : top + rows]
         for index in range(count):
@@ -145,6 +176,6 @@ def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = Fals
                 value = strips[index] + shift
             value *= scale
             np.rint(value, out=value)
-            np.clip(value, least, most, out=value)
+            np.clip(value, lowest, highest, out=value)
             out[top : top + rows, :, index] = value
     return out[:, :, 0] if count == 1 else out

@@ -1,11 +1,11 @@
 """Convolutions whose results depend neither on the size of a block nor on the number of threads.
 
-PyTorch takes one of two implementations in float32: oneDNN's, or a matrix product where the input has few samples
-(20,480 or fewer) or where the kernel is 1x1 and there is one thread. The two add up in different orders. A region would
-then differ from the same samples of the whole picture, and a file from the one that another number of threads writes.
-oneDNN's convolutions of channels-last planes add up the products of a sample in one order, wherever in a block the
-sample lies, unless the block is narrow. So inference asks oneDNN, and widens narrow blocks.
-`tests/transform/test_convolution.py` holds this for the instruction sets that a processor has.
+In float32 PyTorch chooses between two implementations: oneDNN, and a matrix product. It takes the matrix product if the
+input has 20,480 samples or fewer, or if the kernel is 1x1 and there is one thread. The two add the products in
+different orders. So the decoded samples of a region could differ from those of the whole picture, and a file could
+depend on the number of threads. oneDNN's convolutions of channels-last planes add the products of a sample in the same
+order at every position of a block, unless the block is narrow. So inference calls oneDNN directly and widens narrow
+blocks. `tests/transform/test_convolution.py` checks this for the instruction sets of the processor that runs it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from torch import Tensor, nn
 __all__ = ["Convolution", "convolve"]
 
 
-#: Results of fewer columns are computed with so many: oneDNN's kernels for AMX add up in another order for up to 50,
-#: and those for AVX-512 for up to four.
-_NARROW = 64
+#: Results with fewer columns are computed with this many columns and cropped. oneDNN adds in another order for narrow
+#: results: up to 50 columns with AMX, up to four with AVX-512.
+_MIN_COLUMNS = 64
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Return a tensor whose strides are those of channels-last, also where other strides would mean the same.
+    """Return a tensor with exactly the strides of channels-last, even if other strides describe the same memory.
 
-    A tensor with one channel, or with one row and one column, lies in memory alike in both orders. oneDNN's layout, and
-    with it the order of additions, follows from the strides.
+    A tensor with one channel, or with one row and one column, has the same memory layout in both orders. But oneDNN
+    chooses its layout, and with it the order of additions, by the strides.
     """
     channels, height, width = x.shape[1:]
     strides = (height * width * channels, 1, width * channels, channels)
@@ -38,19 +38,20 @@ def _channels_last(x: Tensor) -> Tensor:
 
 def _direct(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
     width = x.shape[-1] + 2 * padding - weight.shape[-1] + 1
-    if width < _NARROW:
-        x = F.pad(x, (0, _NARROW - width))
+    if width < _MIN_COLUMNS:
+        x = F.pad(x, (0, _MIN_COLUMNS - width))
     x, weight = _channels_last(x), _channels_last(weight.to(x.dtype))
     bias = None if bias is None else bias.to(x.dtype)
     if x.dtype == torch.float32:
         out: Tensor = torch.mkldnn_convolution(x, weight, bias, [padding, padding], [1, 1], [1, 1], 1)
-    else:  # bfloat16, for which PyTorch itself takes oneDNN
+    else:  # for bfloat16 PyTorch itself calls oneDNN
         out = F.conv2d(x, weight, bias, padding=padding)
-    return out if out.shape[-1] == width else out[..., :width].contiguous(memory_format=torch.channels_last)
+    # `contiguous` would return a view if there is one row; autograd forbids in-place operations on views of `_Direct`
+    return out if out.shape[-1] == width else out[..., :width].clone(memory_format=torch.channels_last)
 
 
 class _Direct(torch.autograd.Function):
-    """A convolution by constant weights; the derivative is one by the weights turned round."""
+    """A convolution with constant weights. Its gradient is a convolution with the flipped weights."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
@@ -68,12 +69,12 @@ class _Direct(torch.autograd.Function):
 
 @cache
 def _available() -> bool:
-    """Tell whether oneDNN is there and fast: without AVX2 it is not, on channels-last planes."""
+    """Return whether oneDNN is available and fast. Without AVX2 it is slow on channels-last planes."""
     return torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() != "DEFAULT"
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0) -> Tensor:
-    """Convolve planes, stride 1.
+    """Convolve planes with stride 1.
 
     Parameters
     ----------
@@ -84,13 +85,14 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int
     bias : Tensor, shape (O,), optional
         Added to the result.
     padding : int
-        Rows and columns of zeros around the planes, fewer than the kernel has.
+        Rows and columns of zeros to add on each side; fewer than the kernel has rows and columns.
 
     Returns
     -------
     Tensor, shape (N, O, H + 2 padding - h + 1, W + 2 padding - w + 1)
-        The result, in the dtype of `x` unless the weights are trained. Where they are not, a sample is a function of
-        what the kernel covers there and of nothing else, on x86-64 processors with AVX2.
+        The result. On x86-64 processors with AVX2 and with constant weights, it has the dtype of `x`, and each sample
+        depends only on the samples under the kernel. In all other cases (weights in training, a GPU, no AVX2) the
+        result is that of `torch.nn.functional.conv2d`.
     """
     trained = torch.is_grad_enabled() and (weight.requires_grad or (bias is not None and bias.requires_grad))
     if trained or x.device.type != "cpu" or not x.numel() or not _available():
@@ -102,8 +104,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int
 
 
 class Convolution(nn.Conv2d):
-    """`torch.nn.Conv2d` by `convolve`, of stride 1 and one group, padded alike on all sides."""
+    """A `torch.nn.Conv2d` that calls `convolve`; stride 1, one group, equal padding on all sides."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve planes (N, I, H, W)."""
+        """Convolve planes of shape (N, I, H, W); see `convolve`."""
         return convolve(x, self.weight, self.bias, int(self.padding[0]))

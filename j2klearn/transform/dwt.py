@@ -1,4 +1,7 @@
-"""The learned transform over all levels of a component, for coding: native 9/7, all else in PyTorch."""
+"""The learned transform over all decomposition levels, for coding and decoding.
+
+The 9/7 runs in the native library; the other base wavelets and all networks run in PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,13 @@ __all__ = ["analyse", "reach", "ready", "synthesise"]
 Planes = NDArray[np.float32]
 Details = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
-#: Rows and columns that one level of the 9/7 synthesis, the longest of a base wavelet, reaches beyond a sample, in
-#: samples of the finer level.
+#: Samples of the finer level that one level of base wavelet analysis or synthesis reads beyond an area. The 9/7 has
+#: the longest filters of all base wavelets.
 _BASE_REACH = 8
 
 
 def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
-    """Return planes of one size as one tensor (C, 1, H, W)."""
+    """Return planes of equal shape (H, W) as one tensor of shape (C, 1, H, W)."""
     if len(planes) == 1:
         return torch.from_numpy(planes[0])[None, None]
     out = torch.empty(len(planes), 1, *planes[0].shape)
@@ -39,7 +42,7 @@ def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
 
 
 class _NativeWavelet:
-    """The 9/7 of the native library, behind the interface of `j2klearn.transform.wavelet.Wavelet`."""
+    """The 9/7 of the native library, with the interface of `j2klearn.transform.wavelet.Wavelet`."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -68,13 +71,29 @@ class _NativeWavelet:
 
 
 def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
-    """Return a structure as it codes, the first component's opacities serving all, and its base wavelet."""
+    """Return a structure configured for coding, and its base wavelet.
+
+    Parameters
+    ----------
+    structure : Structure
+        The learned transform; it is not changed.
+    threads : int
+        Threads of the base wavelet.
+
+    Returns
+    -------
+    structure : Structure
+        The same weights. The opacities of the first component serve all components, and the networks compute in
+        bfloat16 if the processor supports it.
+    wavelet : BaseWavelet
+        The base wavelet: the native 9/7, or a wavelet in PyTorch.
+    """
     coding = structure.configured(shared=True, fast=fast_bfloat16())
     return coding, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 
 def reach(structure: Structure) -> int:
-    """Return how far beyond an area one level of synthesis reads, in samples of the finer level."""
+    """Return how many samples of the finer level one level of analysis or synthesis reads beyond an area."""
     return 2 * structure.radius + _BASE_REACH
 
 
@@ -93,19 +112,24 @@ def analyse(
     planes : ndarray, shape (C, H, W), float32
         Samples of `area`, in units of 8-bit grey levels, level shifted.
     area : Rect
-        What the planes cover on their grid.
+        The area of the planes on their grid.
     levels : int
-        Number of decompositions.
+        Number of decomposition levels.
     structure : Structure
-        The learned transform. The first component's opacities serve all.
+        The learned transform. The opacities of the first component serve all components.
     threads : int
         Threads of the base wavelet.
     progress : callable, optional
-        Called with the share of the work that each level done was.
+        Called after each level with the share of the whole work that the level was. The shares add up to almost one.
+
+    Returns
+    -------
+    list of Subbands
+        One per component, float32.
     """
     coding, wavelet = ready(structure, threads)
     x = torch.from_numpy(planes)[:, None]
-    del planes  # at the size of a picture every copy counts
+    del planes  # a copy of the picture is too much memory to keep
     samples = x.numel()
 
     def split(x: Tensor, level: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
@@ -135,9 +159,20 @@ def synthesise(
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Planes:
-    """Put the components of a picture together again; the inverse of `analyse`.
+    """Synthesise the components of a picture; the inverse of `analyse`.
 
-    The subbands may be those of lower resolutions alone; the list is emptied.
+    Parameters
+    ----------
+    components : list of Subbands
+        Subbands of components that cover the same area, float32. They may be those of a lower resolution only. The list
+        is emptied, to free memory early.
+    structure, threads, progress
+        As in `analyse`.
+
+    Returns
+    -------
+    ndarray, shape (C, H, W), float32
+        The planes, in units of 8-bit grey levels, level shifted.
     """
     coding, wavelet = ready(structure, threads)
     area = components[0].area
@@ -148,7 +183,7 @@ def synthesise(
 
     def join(ll: Tensor, level_details: list[Details], level: int) -> Tensor:
         hl, lh, hh = (_batch([bands[i] for bands in level_details]) for i in range(3))
-        level_details.clear()  # at the size of a picture every copy counts
+        level_details.clear()  # a copy of the picture is too much memory to keep
         out = coding.synthesise((ll, hl, lh, hh), area.resolution(level - 1), wavelet)
         if progress:
             progress((out.numel() - ll.numel()) / (count * area.size))

@@ -1,8 +1,8 @@
-"""Synthesis gains of a trained transform, and the scales that fit its subbands to those that OpenJPEG assumes.
+"""Synthesis gains of a trained transform, and the subband scales that compensate for them.
 
-OpenJPEG orders its coding passes by what an error of a coefficient costs in the picture, and takes for that the norms
-of the 9/7's synthesis. Where a structure's are others, every subband is multiplied by (its gain) / (norm of the 9/7)
-before the transport: an error of the scaled coefficients then costs what OpenJPEG thinks.
+OpenJPEG orders its coding passes by the squared error that they save in the picture. It computes this error with the L2
+norms of the 9/7 synthesis. If a structure has other gains, every subband is multiplied by (its gain) / (norm of the
+9/7) before the transport. An error of the scaled coefficients then has the effect that OpenJPEG assumes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,24 @@ from .wavelet import WAVELETS
 
 __all__ = ["MEASURED_LEVELS", "extended", "measure"]
 
-#: Levels whose gains are measured; ratios to the norms of the 9/7 hardly change from there on.
+#: Levels whose gains are measured. At coarser levels the ratios to the norms of the 9/7 hardly change.
 MEASURED_LEVELS = 3
 
+#: Rows and columns of the synthetic scene.
 _SIDE = 192
-_LEAST = 0.01
-_STEP = 16.0  # the quantiser step, in grey levels, whose errors the noise stands for
+
+#: Ratios are limited to the range from this value to its reciprocal.
+_MIN_RATIO = 0.01
+
+#: The quantiser step, in grey levels, whose errors the noise simulates.
+_STEP = 16.0
 
 
 def _scene() -> Tensor:
-    """Return edges of all directions, textures and plain parts: gains of a network depend on what it sees."""
+    """Return a scene with edges in all directions, textures and flat parts, shape (192, 192), float32.
+
+    The gains of a network depend on its input, so the scene has to resemble a photograph.
+    """
     generator = np.random.default_rng(97)
     y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float64)
     scene = np.zeros((_SIDE, _SIDE))
@@ -46,21 +54,22 @@ def _scene() -> Tensor:
 
 
 def measure(structure: Structure) -> list[float]:
-    """Return the ratios of a transform's synthesis gains to the 9/7's norms, measured with noise in every subband.
+    """Measure the ratios of a transform's synthesis gains to the norms of the 9/7.
 
-    The gain of a subband is the root of the squared error in the picture over that of its coefficients, for errors as a
-    quantiser makes them, on a synthetic scene. The measurement is a fixed one: the same weights give the same ratios.
+    Uniform noise, like that of a quantiser, is added to one subband of a synthetic scene at a time. The gain of the
+    subband is the square root of (squared error in the picture) / (squared error of the coefficients). The scene and
+    the noise are fixed: the same weights give the same ratios.
 
     Parameters
     ----------
     structure : Structure
-        Its weights are not changed.
+        The transform. Its weights are not changed.
 
     Returns
     -------
     list of float
-        LL of level `MEASURED_LEVELS`, then HL, LH and HH from there to the finest level; to three digits, from 0.01
-        to 100.
+        LL of level `MEASURED_LEVELS`, then HL, LH and HH from this level to level 1; rounded to three significant
+        digits, 0.01 to 100.
     """
     wavelet = WAVELETS[structure.base]
     weight = next(structure.parameters())
@@ -75,7 +84,7 @@ def measure(structure: Structure) -> list[float]:
         scene = _scene().to(weight)[None, None]
         low, details = decompose(scene, MEASURED_LEVELS, split)
         bands = [low, *(band for level in reversed(details) for band in level)]
-        # component 0 stays as it is, each other one has noise in one of the subbands
+        # component 0 has no noise, each other component has noise in one subband
         power = []
         several = [band.repeat(len(bands) + 1, 1, 1, 1) for band in bands]
         for index, norm in enumerate(_norms(MEASURED_LEVELS)):
@@ -93,21 +102,34 @@ def measure(structure: Structure) -> list[float]:
         errors = (x[1:] - x[:1]).double().square().sum((1, 2, 3)).tolist()
     gains = [(error / noise) ** 0.5 for error, noise in zip(errors, power, strict=True)]
     ratios = [gain / norm for gain, norm in zip(gains, _norms(MEASURED_LEVELS), strict=True)]
-    # a network in a bad state may have any gain, and the segment holds no more than sense allows
-    sound = [ratio if math.isfinite(ratio) else 1.0 for ratio in ratios]
-    return [float(f"{min(max(ratio, _LEAST), 1 / _LEAST):.3g}") for ratio in sound]
+    # a badly trained network may have any gain, and the learned-transform segment limits the scales
+    finite = [ratio if math.isfinite(ratio) else 1.0 for ratio in ratios]
+    return [float(f"{min(max(ratio, _MIN_RATIO), 1 / _MIN_RATIO):.3g}") for ratio in finite]
 
 
 def _norms(levels: int) -> list[float]:
-    """Return the 9/7's norms of all subbands in the transport's order."""
+    """Return the norms of the 9/7 for all subbands, in the order of the transport."""
     details = [norm_97(name, level) for level in range(levels, 0, -1) for name in ORIENTATIONS]
     return [norm_97("LL", levels), *details]
 
 
 def extended(ratios: list[float], levels: int) -> tuple[float, ...]:
-    """Return measured ratios for any number of levels, in the transport's order: coarser ones as the coarsest.
+    """Extend measured ratios to any number of levels.
 
-    The ratio of LL is that of the coarsest level measured, too, where there are fewer levels.
+    Levels coarser than `MEASURED_LEVELS` get the ratios of that level. LL always gets its measured ratio, also if there
+    are fewer levels.
+
+    Parameters
+    ----------
+    ratios : list of float
+        The result of `measure`.
+    levels : int
+        Number of decomposition levels, at least 1.
+
+    Returns
+    -------
+    tuple of float
+        A ratio per subband in the order of the transport: LL, then HL, LH and HH from coarse to fine.
     """
     low, *details = ratios
     by_level = [details[i : i + 3] for i in range(len(details) - 3, -1, -3)]  # finest first

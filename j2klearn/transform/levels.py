@@ -1,4 +1,4 @@
-"""The loop over the levels of a multi-level transform, whatever one level does."""
+"""The loop over the decomposition levels, independent of the transform of one level."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 __all__ = ["compose", "decompose"]
 
-#: Samples, and the details of a level.
+#: Type of a plane (tensor or array), and of the detail subbands of one level.
 Samples = TypeVar("Samples")
 Level = TypeVar("Level")
 
@@ -15,23 +15,24 @@ Level = TypeVar("Level")
 def decompose(
     x: Samples, levels: int, split: Callable[[Samples, int], tuple[Samples, Level]]
 ) -> tuple[Samples, list[Level]]:
-    """Decompose samples level by level.
+    """Decompose a plane level by level (T.800 F.4.1).
 
     Parameters
     ----------
     x : Samples
-        Tensors or arrays; `split` says which.
+        The samples, of any type that `split` accepts.
     levels : int
-        Number of decompositions.
+        Number of decomposition levels.
     split : callable
-        Takes LL (the samples themselves at first) and the level, 1 for the finest; returns the next LL and the details.
+        Transforms one level. Takes LL (at first `x`) and the level, 1 for the finest. Returns the next LL and the
+        details.
 
     Returns
     -------
     ll : Samples
-        Of the coarsest level.
+        LL of the coarsest level.
     details : list
-        Those of all levels, finest first.
+        Details of all levels, finest first.
     """
     details = []
     for level in range(1, levels + 1):
@@ -41,16 +42,22 @@ def decompose(
 
 
 def compose(ll: Samples, details: Sequence[Level], join: Callable[[Samples, Level, int], Samples]) -> Samples:
-    """Put samples together again, level by level; the inverse of `decompose`.
+    """Compose a plane level by level (T.800 F.3.1); the inverse of `decompose`.
 
     Parameters
     ----------
     ll : Samples
-        Of the coarsest level.
+        LL of the coarsest level.
     details : sequence
-        Those of all levels, finest first.
+        Details of all levels, finest first.
     join : callable
-        Takes LL, the details and the level, 1 for the finest; returns the LL of the level below.
+        Transforms one level back. Takes LL, the details and the level, 1 for the finest. Returns LL of the next finer
+        level.
+
+    Returns
+    -------
+    Samples
+        The samples.
     """
     for level in range(len(details), 0, -1):
         ll = join(ll, details[level - 1], level)

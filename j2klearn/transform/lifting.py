@@ -1,7 +1,7 @@
-"""Lifting steps on planes: an operator's prediction from some planes, added to others, block by block.
+"""Lifting steps: an operator predicts from some planes, and the prediction is added to others, block by block.
 
-Planes of one step share a grid, whose positions are cells of the plane that was split: each holds one sample of every
-phase, but at the borders, where a phase may lack a row or a column.
+The planes of one step share a grid. A position of this grid is called a cell. A cell holds one sample of every phase of
+the plane that was split. At the borders a phase may lack a row or a column.
 """
 
 from __future__ import annotations
@@ -19,38 +19,51 @@ from .operators import Operator, ProposalOpacity
 
 __all__ = ["Oracle", "Plane", "Steps"]
 
-# Planes are worked on in blocks of this many samples a side: their activations stay in the second-level cache, and
-# the memory in use does not grow with the picture.
+#: Rows and columns of a block. The activations of a block fit into the second-level cache, and the memory in use does
+#: not grow with the picture.
 _BLOCK = 256
 
 
 class Plane(NamedTuple):
-    """Samples, shape (C, 1, h, w), and the cells that they cover."""
+    """Samples of shape (C, 1, h, w), and the area of cells that they cover."""
 
     samples: Tensor
     rect: Rect
 
     @property
     def transposed(self) -> Plane:
-        """The plane with rows and columns exchanged: horizontal lifting is vertical lifting of it."""
+        """The plane with rows and columns exchanged. Vertical lifting of it is horizontal lifting of the plane."""
         y0, x0, y1, x1 = self.rect.y0, self.rect.x0, self.rect.y1, self.rect.x1
         return Plane(self.samples.transpose(-1, -2), Rect(x0, y0, x1, y1))
 
 
 class Oracle(Protocol):
-    """Says the opacities of a step from elsewhere, for the pre-training of proposals (P1, Section IV-B1)."""
+    """Supplies the opacities of a step, for the pre-training of proposals (P1, Section IV-B1)."""
 
     def __call__(self, count: int, grid: Rect, spacing: tuple[int, int], transposed: bool) -> Tensor:
-        """Return opacities, shape (C, count, h, w), of the cells of `grid`.
+        """Return the opacities of the cells of a grid.
 
-        Cells lie `spacing` samples of the level's plane apart, down and across; `transposed` says that rows of the grid
-        are columns of that plane.
+        Parameters
+        ----------
+        count : int
+            Number of proposals.
+        grid : Rect
+            The cells, height h and width w.
+        spacing : (int, int)
+            Distance of neighbouring cells in samples of the level's plane: down and across.
+        transposed : bool
+            Whether rows of the grid are columns of the level's plane.
+
+        Returns
+        -------
+        Tensor, shape (C, count, h, w)
+            Opacities.
         """
         ...
 
 
 def _window(plane: Plane, window: Rect) -> Tensor:
-    """Cut a window of cells out of a plane, repeating its border samples beyond."""
+    """Cut a window of cells out of a plane; outside the plane the border samples are repeated."""
     samples, rect = plane
     if rect.size == 0:
         return samples.new_zeros(*samples.shape[:2], *window.shape)
@@ -71,17 +84,17 @@ def _blocks(grid: Rect) -> Iterator[Rect]:
 
 
 class Steps(nn.Module):
-    """Takes lifting steps.
+    """Base class of modules that take lifting steps.
 
     Attributes
     ----------
     shared : bool
-        The first component's opacities serve all components, which are those of one picture; else every component
-        stands for itself.
+        Whether the opacities of the first component serve all components. The components are then those of one picture.
+        Otherwise every component has its own opacities.
     fast : bool
-        Convolve in bfloat16.
+        Whether the learned parts compute in bfloat16.
     oracle : Oracle or None
-        Opacities from elsewhere, in training.
+        Supplies the opacities in pre-training; None to compute them by the operators.
     """
 
     shared: bool = False
@@ -89,7 +102,13 @@ class Steps(nn.Module):
     oracle: Oracle | None = None
 
     def configured(self, *, shared: bool = False, fast: bool = False) -> Self:
-        """Return these steps, with the same weights, to be taken in another way; this object stays as it is."""
+        """Return a shallow copy with the same weights and other settings, without an oracle.
+
+        Parameters
+        ----------
+        shared, fast : bool
+            See the attributes.
+        """
         other = copy.copy(self)
         other.shared, other.fast, other.oracle = shared, fast, None
         return other
@@ -104,18 +123,23 @@ class Steps(nn.Module):
         *,
         transposed: bool = False,
     ) -> list[Plane]:
-        """Return the targets with the operator's predictions from the sources added.
+        """Add the predictions of an operator to the targets, or subtract them.
 
         Parameters
         ----------
         operator : Operator
-            As many inputs as `sources`, as many outputs as `targets`.
+            Has as many inputs as `sources` and as many outputs as `targets`.
         sources, targets : sequence of Plane
-            Planes on one grid. With gradients off the targets are overwritten.
+            Planes on one grid. If gradients are off, the targets are overwritten.
         sign : {1, -1}
-            -1 takes the predictions off instead.
+            1 adds the predictions, -1 subtracts them.
         spacing, transposed
-            For the oracle; see there.
+            Passed to the oracle; see `Oracle`.
+
+        Returns
+        -------
+        list of Plane
+            The new targets.
         """
         rects = [plane.rect for plane in (*sources, *targets)]
         grid = Rect(
@@ -154,11 +178,11 @@ class Steps(nn.Module):
         if torch.is_grad_enabled() or not operator.quiet:
             predicted = operator(x, guide, fast=self.fast, opacities=opacities)
             return predicted
-        # Where the sources of a component are zero, so is its prediction, exactly.
-        loud = [component for component in range(len(x)) if x[component].any()]
-        if len(loud) == len(x):
+        # If all sources of a component are zero, its prediction is exactly zero: skip the network.
+        nonzero = [component for component in range(len(x)) if x[component].any()]
+        if len(nonzero) == len(x):
             return operator(x, guide, fast=self.fast)  # type: ignore[no-any-return]
         predicted = x.new_zeros(len(x), operator.outputs, *block.shape)
-        if loud:
-            predicted[loud] = operator(x[loud], guide, fast=self.fast)
+        if nonzero:
+            predicted[nonzero] = operator(x[nonzero], guide, fast=self.fast)
         return predicted

@@ -1,11 +1,11 @@
-"""L2 norms of the synthesis basis functions of the 9/7."""
+"""L2 norms of the synthesis basis vectors of the 9/7."""
 
 from __future__ import annotations
 
 __all__ = ["NORMS_97", "norm_97"]
 
-#: L2 norms of the 9/7 synthesis basis vectors in T.800's normalisation (low-pass gain 1, high-pass gain 2), level
-#: 1 first. A coefficient's error is worth ``norm ** 2`` in the picture.
+#: L2 norms of the 9/7 synthesis basis vectors in the normalisation of T.800 (low-pass gain 1, high-pass gain 2) by
+#: orientation, level 1 first. A coefficient that is off by e adds the squared error ``(e * norm) ** 2`` to the picture.
 NORMS_97 = {
     "LL": (1.9659, 4.1224, 8.4167, 16.9356, 33.9249, 67.8772),
     "HL": (1.0113, 1.9968, 4.1833, 8.5341, 17.1667, 34.3852),
@@ -15,8 +15,17 @@ NORMS_97 = {
 
 
 def norm_97(orientation: str, level: int) -> float:
-    """Return the L2 norm of the 9/7's synthesis basis vectors; beyond the levels tabulated it doubles with each."""
+    """Return the L2 norm of the 9/7 synthesis basis vectors of a subband.
+
+    Parameters
+    ----------
+    orientation : {"LL", "HL", "LH", "HH"}
+        The orientation of the subband.
+    level : int
+        The decomposition level, 1 for the finest; 0 stands for the picture itself. Beyond the tabulated levels the norm
+        doubles with each level.
+    """
     if level == 0:
         return 1.0
-    known = NORMS_97[orientation]
-    return known[min(level, len(known)) - 1] * 2.0 ** max(0, level - len(known))
+    tabulated = NORMS_97[orientation]
+    return tabulated[min(level, len(tabulated)) - 1] * 2.0 ** max(0, level - len(tabulated))

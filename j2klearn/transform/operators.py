@@ -1,7 +1,7 @@
 """Learned operators: the networks that predict one group of subbands from another inside a lifting step.
 
-An operator maps ``(N, inputs, H + 2R, W + 2R)`` to ``(N, outputs, H, W)``, R being its half-width `radius`: it pads
-nothing itself, so a plane may be worked on in blocks, in any order, with the same result.
+An operator maps ``(N, inputs, H + 2R, W + 2R)`` to ``(N, outputs, H, W)``, where R is its half-width `radius`. It does
+not pad its input. So a plane may be processed in blocks, in any order, with the same result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["OPERATORS", "Fixed", "IWave", "IWavePlusPlus", "Operator", "Proposal
 
 
 class Tap(NamedTuple):
-    """One coefficient of the fixed filter inside an operator: the map and the neighbour read, and the weight."""
+    """One coefficient of the fixed filter in an operator: the input map, the offset of the neighbour, the weight."""
 
     source: int
     dy: int
@@ -29,21 +29,21 @@ class Tap(NamedTuple):
 
 
 class Operator(nn.Module):
-    """What all operators are: a fixed filter, where the base wavelet has one in this step, and a learned part.
+    """Base class of operators: a learned part, and the fixed filter if the base wavelet has one in this step.
 
     Parameters
     ----------
     inputs, outputs : int
-        Maps read and maps predicted.
+        Number of maps read and of maps predicted.
     radius : int
-        Half-width in samples of the subband grid, of the learned part and of the taps.
+        Half-width R of the learned part and of the taps, in samples of the subband grid.
     taps : sequence of Tap
-        The fixed filter, which predicts the first output.
+        The fixed filter, which contributes to the first output only.
 
     Attributes
     ----------
     quiet : bool
-        Where all that is read is zero the prediction is zero.
+        Whether an input of zeros predicts exactly zero.
     """
 
     quiet = True
@@ -54,7 +54,7 @@ class Operator(nn.Module):
 
     @property
     def learned(self) -> bool:
-        """Whether there is anything to learn."""
+        """Whether the operator has parameters to train."""
         return any(True for _ in self.parameters())
 
     def forward(
@@ -70,19 +70,20 @@ class Operator(nn.Module):
         Parameters
         ----------
         x : Tensor, shape (N, inputs, H + 2R, W + 2R)
-            What to predict from.
+            The maps to predict from.
         guide : Tensor, shape (1, inputs, H + 2R, W + 2R), optional
-            What opacities are computed from, for all of `x`; from each of `x` if not given. Operators without opacities
-            pay no heed to it.
+            The maps from which the opacities for all of `x` are computed. Default: each item of `x` has opacities of
+            its own. Operators without opacities ignore it.
         fast : bool
-            Compute the learned part in bfloat16: it is a small fraction of the samples.
+            Compute the learned part in bfloat16. Its rounding errors are small, as the learned part is a small fraction
+            of the samples.
         opacities : Tensor, shape (N, proposals, H, W), optional
-            Opacities to take instead of the operator's own.
+            Opacities to use instead of the operator's own.
 
         Returns
         -------
         Tensor, shape (N, outputs, H, W)
-            In the dtype of `x`.
+            The predictions, in the dtype of `x`.
         """
         predicted = self.predict(x, guide, fast, opacities)
         if not self.taps:
@@ -93,11 +94,11 @@ class Operator(nn.Module):
         return torch.cat([predicted[:, :1] + fixed, predicted[:, 1:]], 1)
 
     def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
-        """Return the prediction of the learned part; see `forward`."""
+        """Return the prediction of the learned part, shape (N, outputs, H, W); see `forward`."""
         raise NotImplementedError
 
     def filtered(self, x: Tensor, margin: int = 0) -> Tensor:
-        """Return the fixed filter's output, shape (N, 1, H + 2 margin, W + 2 margin); all zero without taps."""
+        """Return the output of the fixed filter, shape (N, 1, H + 2 margin, W + 2 margin); zeros without taps."""
         inset = self.radius - margin
         height, width = x.shape[-2] - 2 * inset, x.shape[-1] - 2 * inset
         out = x.new_zeros(x.shape[0], 1, height, width)
@@ -109,7 +110,7 @@ class Operator(nn.Module):
 
 
 class Fixed(Operator):
-    """The fixed filter of a base wavelet's step and nothing else."""
+    """The fixed filter of a step of the base wavelet, without a learned part."""
 
     def __init__(self, taps: Sequence[Tap]) -> None:
         super().__init__(1, 1, 1, taps)
@@ -119,7 +120,7 @@ class Fixed(Operator):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions without biases around a skip, ReLU after each (P1, Fig. 7)."""
+    """Two 3x3 convolutions without biases and a skip connection, ReLU after each (P1, Fig. 7)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -132,15 +133,15 @@ class ResidualBlock(nn.Module):
 
 
 class Opacity(nn.Module):
-    """The network that blends the proposals by non-negative maps (P1, Fig. 6).
+    """The network that computes the opacities, which are non-negative weights of the proposals (P1, Fig. 6).
 
     Parameters
     ----------
     inputs, proposals, width, blocks, first_kernel, last_kernel : int
         See `ProposalOpacity`.
     normalisation : {"sum", "log"}
-        "sum": the maps sum to one, whatever the contrast (Fig. 6b, equation 5). "log": a log-like activation (Fig. 6a),
-        here ``log(1 + x)``: contrast is compressed, and all maps may vanish.
+        "sum": the opacities of a sample sum to one at any contrast (Fig. 6b, equation 5). "log": a log-like activation
+        (Fig. 6a), here ``log(1 + x)``. It compresses contrast, and all opacities of a sample may be zero.
     """
 
     OFFSET = 0.01
@@ -167,13 +168,13 @@ class Opacity(nn.Module):
         if self.normalisation == "log":
             return torch.log1p(likelihood)
         likelihood = likelihood + self.OFFSET
-        # a convolution by ones sums channels twice as fast as a reduction does
+        # a convolution with ones sums channels twice as fast as a reduction
         ones = likelihood.new_ones(likelihood.shape[1], likelihood.shape[1], 1, 1)
         return likelihood / convolve(likelihood, ones)
 
 
 def _cropped(x: Tensor, margin: int) -> Tensor:
-    """Return maps without `margin` rows and columns at each side."""
+    """Remove `margin` rows and columns on each side of maps."""
     return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin] if margin else x
 
 
@@ -183,25 +184,27 @@ class ProposalOpacity(Operator):
     Parameters
     ----------
     inputs, outputs : int
-        Maps read and maps predicted. Every output has proposals of its own; one set of opacities serves all.
+        Number of maps read and of maps predicted. Every output has its own proposals. All outputs share one set of
+        opacities.
     proposals : int
         Proposals per output, N in the paper.
     width : int
-        Channels in the trunk of the opacity network.
+        Channels of the opacity network.
     blocks : int
-        Residual blocks in the opacity network.
+        Residual blocks of the opacity network.
     first_kernel, last_kernel : {1, 3, 5, 7}
-        Kernels of the opacity network's first and last convolution; with `blocks` they set its half-width.
+        Kernel sides of the first and the last convolution of the opacity network. Together with `blocks` they determine
+        its half-width.
     zero_dc : bool
-        Take the mean off every proposal, so that a constant input predicts exactly zero.
+        Subtract the mean from the kernel of every proposal, so that a constant input predicts zero.
     normalisation : {"sum", "log"}
         How likelihoods become opacities (P1, Fig. 6b and 6a); see `Opacity`.
     proposal_kernel : int, optional
-        Side of the proposals, odd. Default: that of the opacity network's region of support, as in the paper. The
-        operator's half-width is the larger one of the two.
+        Kernel side of the proposals, odd. Default: the side of the region of support of the opacity network, as in the
+        paper. The half-width of the operator is the larger one of the two.
     taps : sequence of Tap
-        The fixed filter, to which the proposals add. As opacities sum to one, that is the same as to add it to every
-        proposal: one that is zero is the paper's proposal that equals the base filter.
+        The fixed filter, to which the blended proposals are added. If the opacities sum to one, this equals adding the
+        filter to every proposal. A proposal of zeros then is the paper's proposal that equals the base filter.
 
     Attributes
     ----------
@@ -230,24 +233,24 @@ class ProposalOpacity(Operator):
         self.count, self.zero_dc, self.opacity = proposals, zero_dc, opacity
         self.proposal_radius = reach
         self.proposal = Convolution(inputs, outputs * proposals, 2 * reach + 1, bias=False)
-        # Near zero: the transform starts at its base wavelet.
+        # Training starts close to the base wavelet.
         nn.init.normal_(self.proposal.weight, std=1e-4)
 
     def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             source = x.bfloat16() if fast else x
             if opacities is None:
-                seen = source if guide is None else guide
-                opacities = self.opacity(_cropped(seen, self.radius - self.opacity.radius))
+                opacity_input = source if guide is None else guide
+                opacities = self.opacity(_cropped(opacity_input, self.radius - self.opacity.radius))
             proposals = self._propose(_cropped(source, self.radius - self.proposal_radius))
             return self._blend(proposals, opacities).to(x.dtype)
 
     def _blend(self, proposals: Tensor, opacities: Tensor) -> Tensor:
-        """Weigh the proposals by the opacities and add up those of each output."""
-        weighed = proposals * torch.cat([opacities.to(proposals.dtype)] * self.outputs, 1)
-        # again a convolution by ones, for its speed
-        groups = torch.eye(self.outputs, dtype=weighed.dtype, device=weighed.device)
-        return convolve(weighed, groups.repeat_interleave(self.count, 1)[..., None, None])
+        """Weight the proposals by the opacities and sum them for each output."""
+        weighted = proposals * torch.cat([opacities.to(proposals.dtype)] * self.outputs, 1)
+        # again a convolution with ones is faster than a reduction
+        groups = torch.eye(self.outputs, dtype=weighted.dtype, device=weighted.device)
+        return convolve(weighted, groups.repeat_interleave(self.count, 1)[..., None, None])
 
     def _propose(self, x: Tensor) -> Tensor:
         weight = self.proposal.weight
@@ -255,8 +258,8 @@ class ProposalOpacity(Operator):
             weight = weight - weight.mean((2, 3), keepdim=True)
         if self.inputs > 1 or (x.dtype == torch.bfloat16 and not torch.is_grad_enabled()):
             return convolve(x, weight)
-        # A one-channel convolution leaves vector units idle in float32, and its gradients always: its columns stacked
-        # as channels run three times faster.
+        # With one channel, convolutions in float32 and all gradients do not fill the vector units. It is three times
+        # faster to stack the columns of the kernel's window as channels.
         side = 2 * self.proposal_radius + 1
         width = x.shape[-1] - side + 1
         columns = torch.cat([x[..., i : i + width] for i in range(side)], 1)
@@ -264,15 +267,16 @@ class ProposalOpacity(Operator):
         return convolve(columns, weight.permute(0, 3, 2, 1).contiguous())
 
 
-#: What networks without proposals see is divided by this, and what they say multiplied: about one then.
+#: Networks without proposals get their input divided by this, and their output is multiplied by it. Inside the network
+#: values are then of the order of one.
 _RANGE = 256.0
 
-#: They start slowly: a tenth of what they say counts (P2's networks do the same).
-_SHARE = 0.1
+#: The output of these networks is multiplied by this too, for a slow start of the training (as in P2).
+_OUTPUT_SCALE = 0.1
 
 
 class IWave(Operator):
-    """A plain network: 3x3 convolutions without biases with ReLU between (after the iWave of P1's reference 5).
+    """A plain network: 3x3 convolutions without biases, ReLU between them (after iWave, reference 5 of P1).
 
     Parameters
     ----------
@@ -281,7 +285,7 @@ class IWave(Operator):
     width : int
         Channels.
     layers : int
-        Convolutions, which is also the half-width; at least two.
+        Number of convolutions, at least two. It is also the half-width.
     """
 
     def __init__(
@@ -290,7 +294,7 @@ class IWave(Operator):
         super().__init__(inputs, outputs, layers, taps)
         widths = [inputs, *[width] * (layers - 1), outputs]
         convolutions = [Convolution(a, b, 3, bias=False) for a, b in itertools.pairwise(widths)]
-        nn.init.zeros_(convolutions[-1].weight)  # the transform starts at its base wavelet
+        nn.init.zeros_(convolutions[-1].weight)  # training starts at the base wavelet
         self.layers = nn.ModuleList(convolutions)
 
     def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
@@ -298,17 +302,18 @@ class IWave(Operator):
             y = (x / _RANGE).bfloat16() if fast else x / _RANGE
             for layer in self.layers[:-1]:
                 y = F.relu_(layer(y))
-            said: Tensor = self.layers[-1](y).to(x.dtype)
-        return said * (_SHARE * _RANGE)
+            output: Tensor = self.layers[-1](y).to(x.dtype)
+        return output * (_OUTPUT_SCALE * _RANGE)
 
 
 class IWavePlusPlus(Operator):
-    """A trainable filter and a network that corrects what it says (P2, Fig. 3).
+    """A trainable filter, and a network that corrects the output of the filter (P2, Fig. 3).
 
     Parameters
     ----------
     inputs, outputs, taps
-        See `Operator`. The trainable filter starts at the taps; it is 3x1 where these lie in one column, else 3x3.
+        See `Operator`. The trainable filter starts equal to the taps. It is 3x1 if all taps lie in one column, else
+        3x3.
     width : int
         Channels of the network, 16 in P2.
     """
@@ -320,7 +325,7 @@ class IWavePlusPlus(Operator):
         column = bool(taps) and all(tap.dx == 0 for tap in taps)
         self.column = column
         self.skip = Convolution(inputs, outputs, (3, 1) if column else 3, bias=False)
-        nn.init.zeros_(self.skip.weight)  # what is learned is added to the taps
+        nn.init.zeros_(self.skip.weight)  # these weights are added to the taps
         self.first = Convolution(outputs, width, 3)
         self.second = Convolution(width, width, 3)
         self.third = Convolution(width, width, 3)
@@ -336,7 +341,7 @@ class IWavePlusPlus(Operator):
         fast: bool = False,
         opacities: Tensor | None = None,
     ) -> Tensor:
-        # the network sees what the whole filter says, the taps included
+        # the input of the network is the output of the whole filter, taps included
         skip = self.skip(x[..., 1:-1] if self.column else x)
         if self.taps:
             fixed = self.filtered(x, 4)
@@ -344,11 +349,11 @@ class IWavePlusPlus(Operator):
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             first = self.first((skip / _RANGE).bfloat16() if fast else skip / _RANGE)
             y = self.third(torch.tanh(self.second(torch.tanh(first)))) + first[..., 2:-2, 2:-2]
-            said: Tensor = self.last(y).to(x.dtype)
-        return torch.add(skip[..., 4:-4, 4:-4], said, alpha=_SHARE * _RANGE)
+            output: Tensor = self.last(y).to(x.dtype)
+        return torch.add(skip[..., 4:-4, 4:-4], output, alpha=_OUTPUT_SCALE * _RANGE)
 
 
-#: Operator classes by the name used in model configurations.
+#: Operator classes by their name in model configurations.
 OPERATORS: dict[str, Callable[..., Operator]] = {
     "proposal-opacity": ProposalOpacity,
     "iwave": IWave,

@@ -1,13 +1,13 @@
-"""Whether networks compute in bfloat16, and the switch that makes a new processor compute as an old one does.
+"""The choice between bfloat16 and float32 for networks, and the variable that forces float32.
 
-Networks multiply bfloat16 where the processor has instructions for it, which takes half the time of float32. Decoded
-samples differ by that; `tests/api/test_golden.py` states by how much. In float32 the golden files decode to the same
-samples with AVX2 and with AVX-512.
+Networks compute in bfloat16 if the processor has instructions for it; this takes half the time of float32. Decoded
+samples then differ slightly; `tests/api/test_golden.py` states by how much. In float32 the golden files decode to the
+same samples with AVX2 and with AVX-512.
 
 ``J2KLEARN_CPU=avx2`` in the environment makes j2klearn compute in float32 on every processor. PyTorch and oneDNN have
-switches of their own, which have to be set before they are loaded: ``ATEN_CPU_CAPABILITY=avx2`` and
-``ONEDNN_MAX_CPU_ISA=AVX2``. ``make test-avx2`` sets all of them. The native library needs none: its results are exact,
-or every operation is rounded by itself, so that they do not depend on the instructions.
+their own variables, which must be set before these libraries are loaded: ``ATEN_CPU_CAPABILITY=avx2`` and
+``ONEDNN_MAX_CPU_ISA=AVX2``. ``make test-avx2`` sets all three. The native library needs no variable. Its results do not
+depend on the instruction set: they are exact, or every operation is rounded separately.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["VARIABLE", "fast_bfloat16", "limited"]
 VARIABLE = "J2KLEARN_CPU"
 
 #: Instruction sets without bfloat16 to which the environment can limit oneDNN, which computes PyTorch's convolutions.
-#: It then emulates bfloat16, or leaves it to slow kernels of PyTorch. oneDNN ignores names that it does not know.
+#: With such a limit, bfloat16 is emulated by oneDNN or runs in slow kernels of PyTorch. oneDNN ignores other names.
 _WITHOUT_BFLOAT16 = frozenset(
     {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 )
@@ -38,7 +38,7 @@ def limited() -> bool:
     Raises
     ------
     OptionError
-        If the variable holds anything but ``avx2`` or nothing.
+        If the variable is neither ``avx2`` nor empty nor unset.
     """
     value = os.environ.get(VARIABLE, "")
     if value not in ("", "avx2"):
@@ -53,10 +53,15 @@ def _onednn_limit() -> str:
 
 @cache
 def fast_bfloat16() -> bool:
-    """Return whether PyTorch multiplies bfloat16 natively on this processor; emulated it is slower than float32.
+    """Return whether PyTorch multiplies bfloat16 natively on this processor. Emulated bfloat16 is slower than float32.
 
-    It does not where the environment limits the package (`limited`), PyTorch (``ATEN_CPU_CAPABILITY``) or oneDNN
-    (``ONEDNN_MAX_CPU_ISA``) to instruction sets without bfloat16.
+    The result is False if the environment limits j2klearn (`limited`), PyTorch (``ATEN_CPU_CAPABILITY``) or oneDNN
+    (``ONEDNN_MAX_CPU_ISA`` or ``DNNL_MAX_CPU_ISA``) to instruction sets without bfloat16.
+
+    Raises
+    ------
+    OptionError
+        See `limited`.
     """
     if (
         limited()

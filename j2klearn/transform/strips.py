@@ -1,7 +1,7 @@
-"""The learned analysis of a picture whose rows come strip by strip: the same subbands, in bounded memory.
+"""The learned analysis of a picture that arrives in strips of rows: the same subbands, in bounded memory.
 
-Every level is a filter with a short memory: it takes rows, and gives the rows of its subbands as soon as all that they
-depend on is there; its LL goes to the next level.
+Every level buffers a few rows. It outputs rows of its subbands as soon as all rows that they depend on have arrived.
+Its LL is the input of the next level.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .structures import Bands, BaseWavelet, Structure
 
 __all__ = ["StripAnalysis"]
 
-#: Rows of the picture that the finest level works on at once; coarser levels take half as many each, but not fewer
-#: than the least, or the margins would be all they do.
+#: Rows that the finest level processes at once. Each coarser level processes half as many, but at least the minimum:
+#: with fewer rows most of the work would be the margins.
 _ROWS = 512
-_LEAST_ROWS = 32
+_MIN_ROWS = 32
 
 
 class _Level:
@@ -35,47 +35,47 @@ class _Level:
     ) -> None:
         self.area, self.structure, self.wavelet = area, structure, wavelet
         self.margin, self.rows = margin, rows
-        self.waiting: Tensor | None = None
-        self.top = area.y0  # of the first row that waits
-        self.done = area.y0  # subbands are out up to here
+        self.buffer: Tensor | None = None  # input rows that are still needed
+        self.top = area.y0  # position of the first row in the buffer
+        self.done = area.y0  # the rows above this one have been analysed
 
     def push(self, x: Tensor) -> Iterator[tuple[Rect, Bands]]:
-        """Take rows; yield what areas of this level have become, from top to bottom."""
-        self.waiting = x if self.waiting is None else torch.cat([self.waiting, x], -2)
+        """Take rows (C, 1, h, W); yield the areas that can now be analysed and their subbands, from top to bottom."""
+        self.buffer = x if self.buffer is None else torch.cat([self.buffer, x], -2)
         del x
-        end = self.top + self.waiting.shape[-2]
+        end = self.top + self.buffer.shape[-2]
         last = end == self.area.y1
         while True:
-            known = end if last else (end - self.margin) & ~1
-            stop = min(known, self.done + self.rows)
-            if last and known - stop < self.rows // 2:
-                stop = known  # no strip of a few rows
+            available = end if last else (end - self.margin) & ~1
+            stop = min(available, self.done + self.rows)
+            if last and available - stop < self.rows // 2:
+                stop = available  # avoid a very thin last strip
             if stop <= self.done or (not last and stop - self.done < self.rows):
                 return
             yield self._analysed(stop)
 
     def _analysed(self, stop: int) -> tuple[Rect, Bands]:
-        assert self.waiting is not None
+        assert self.buffer is not None
         part = Rect(self.done, self.area.x0, stop, self.area.x1)
         whole = part.grown(self.margin).intersection(self.area)
-        window = self.waiting[..., whole.y0 - self.top : whole.y1 - self.top, :]
+        window = self.buffer[..., whole.y0 - self.top : whole.y1 - self.top, :]
         bands = self.structure.analyse(window, whole.origin, self.wavelet)
         places = zip(bands, part.decomposed(), whole.decomposed(), strict=True)
         ll, hl, lh, hh = (band[..., *inner.slices_in(outer)].clone() for band, inner, outer in places)
         self.done = stop
         keep = max(self.area.y0, stop - self.margin)
-        self.waiting = self.waiting[..., keep - self.top :, :].clone()
+        self.buffer = self.buffer[..., keep - self.top :, :].clone()
         self.top = keep
         return part, (ll, hl, lh, hh)
 
 
 class _Rows:
-    """Rows of a subband of all components that have come out and not been fetched."""
+    """A queue of the rows of one subband, of all components, that were analysed and not yet taken."""
 
     def __init__(self, top: int) -> None:
         self.top = top
         self.parts: list[NDArray[np.float32]] = []
-        self._none: NDArray[np.float32] | None = None  # a strip may have no row of a subband
+        self._empty: NDArray[np.float32] | None = None  # no rows: a strip may have none of a subband
 
     @property
     def end(self) -> int:
@@ -83,14 +83,14 @@ class _Rows:
 
     def add(self, band: Tensor) -> None:
         rows = band[:, 0].numpy()
-        self._none = rows[:, :0].copy()
+        self._empty = rows[:, :0].copy()
         if rows.shape[1]:
             self.parts.append(rows)
 
     def take(self, end: int) -> NDArray[np.float32]:
-        """Return the rows up to `end`."""
-        assert self._none is not None  # it has been asked for what has come out
-        out = [self._none]
+        """Remove and return the rows above `end`, shape (C, h, w). They must have been added."""
+        assert self._empty is not None
+        out = [self._empty]
         while self.top < end:
             part = self.parts[0]
             count = min(end - self.top, part.shape[1])
@@ -109,9 +109,9 @@ class StripAnalysis:
     Parameters
     ----------
     area : Rect
-        What the picture covers on the reference grid.
+        The area of the picture on the reference grid.
     levels : int
-        Number of decompositions.
+        Number of decomposition levels.
     structure : Structure
         The learned transform.
     threads : int
@@ -123,7 +123,7 @@ class StripAnalysis:
         margin = reach(structure)
         self.area = area
         self._levels = [
-            _Level(area.resolution(at), coding, wavelet, margin, max(_LEAST_ROWS, _ROWS >> at))
+            _Level(area.resolution(at), coding, wavelet, margin, max(_MIN_ROWS, _ROWS >> at))
             for at in range(levels)
         ]
         self._low = _Rows(area.resolution(levels).y0)
@@ -132,7 +132,13 @@ class StripAnalysis:
         ]
 
     def push(self, planes: NDArray[np.float32]) -> None:
-        """Take the next rows, of shape (C, h, W)."""
+        """Take the next rows of the picture.
+
+        Parameters
+        ----------
+        planes : ndarray, shape (C, h, W), float32
+            Rows below those taken before, in units of 8-bit grey levels, level shifted.
+        """
         with torch.inference_mode(), stage("analysis"):
             self._push(0, torch.from_numpy(planes)[:, None])
 
@@ -146,7 +152,13 @@ class StripAnalysis:
             self._push(at + 1, ll)
 
     def has(self, strip: Rect) -> bool:
-        """Tell whether all subbands of an area are there, which lies below those that were taken."""
+        """Return whether all subbands of a strip have been analysed.
+
+        Parameters
+        ----------
+        strip : Rect
+            An area as wide as the picture, below the strips that were taken.
+        """
         levels = len(self._levels)
         if self._low.end < strip.resolution(levels).y1:
             return False
@@ -157,7 +169,18 @@ class StripAnalysis:
         )
 
     def take(self, strip: Rect) -> list[Subbands]:
-        """Return the subbands of each component of an area as wide as the picture, below those that were taken."""
+        """Remove and return the subbands of a strip.
+
+        Parameters
+        ----------
+        strip : Rect
+            An area as wide as the picture, directly below the strip that was taken before; `has` returns True for it.
+
+        Returns
+        -------
+        list of Subbands
+            One per component, float32.
+        """
         low = self._low.take(strip.resolution(len(self._levels)).y1)
         details = [
             [

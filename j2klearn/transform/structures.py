@@ -1,8 +1,8 @@
 """Lifting structures: one level of a learned wavelet transform, as a sequence of invertible steps.
 
-A structure splits a plane into LL, HL, LH and HH and puts them together again. Whatever its networks compute, the
-inverse is exact up to rounding: every step adds to one group of samples a function of the others. With networks that
-predict nothing every structure is its base wavelet.
+The analysis splits a plane into LL, HL, LH and HH; the synthesis is its inverse. The inverse is exact up to rounding
+for any weights of the networks, because every step adds a function of some samples to other samples. If all networks
+predict zero, a structure equals its base wavelet.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Options = Mapping[str, Any]
 
 
 class BaseWavelet(Protocol):
-    """One level of a fixed wavelet: `j2klearn.transform.wavelet.Wavelet`, or the native library's."""
+    """One level of a fixed wavelet: `j2klearn.transform.wavelet.Wavelet`, or the 9/7 of the native library."""
 
     def analyse(self, x: Tensor, origin: tuple[int, int] = ...) -> Bands: ...
 
@@ -45,8 +45,8 @@ class Structure(Steps):
     base : str
         Name of the base wavelet.
     matched : bool
-        The synthesis gains are those of the 9/7, near enough, for which the transport's tier-1 orders its passes;
-        else subbands are scaled (`j2klearn.transform.gains`).
+        Whether the synthesis gains are close to those of the 9/7, which OpenJPEG assumes when it orders coding passes.
+        If not, the subbands are scaled before the transport (`j2klearn.transform.gains`).
     """
 
     base: str
@@ -54,12 +54,15 @@ class Structure(Steps):
 
     @property
     def chain(self) -> list[Operator]:
-        """The operators of the steps in the order of synthesis, one that serves both directions twice."""
+        """The operators of the learned steps in the order of synthesis. Operators of both directions appear twice."""
         raise NotImplementedError
 
     @property
     def radius(self) -> int:
-        """How far the learned steps of one level reach on the subband grid, each taken to read the one before."""
+        """Samples of the subband grid that the learned steps of one level read beyond an area.
+
+        This is an upper bound: it assumes that every step reads the output of the step before.
+        """
         return sum(operator.radius for operator in self.chain)
 
     def analyse(self, x: Tensor, origin: tuple[int, int], wavelet: BaseWavelet) -> Bands:
@@ -70,21 +73,44 @@ class Structure(Steps):
         x : Tensor, shape (C, 1, H, W)
             Samples, in units of 8-bit grey levels.
         origin : (int, int)
-            Where the first sample lies on the grid.
+            Grid position ``(y0, x0)`` of the first sample.
         wavelet : BaseWavelet
-            What computes the base wavelet where the structure keeps it whole.
+            Computes the base wavelet, in structures that do not replace its steps.
+
+        Returns
+        -------
+        ll, hl, lh, hh : Tensor, each (C, 1, h, w)
+            Subbands of the sizes of T.800 equation B-15.
         """
         raise NotImplementedError
 
     def synthesise(self, bands: Bands, area: Rect, wavelet: BaseWavelet) -> Tensor:
-        """Put the subbands of `area` together again; the inverse of `analyse`.
+        """Synthesise a plane from its subbands; the inverse of `analyse`.
 
-        With gradients off, `bands` may be overwritten.
+        Parameters
+        ----------
+        bands : tuple of Tensor
+            LL, HL, LH and HH, each (C, 1, h, w). If gradients are off, they may be overwritten.
+        area : Rect
+            The area of the plane on the grid.
+        wavelet : BaseWavelet
+            As in `analyse`.
+
+        Returns
+        -------
+        Tensor, shape (C, 1, H, W)
+            Samples of `area`.
         """
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raise `ModelError` if the weights make steps that cannot be undone."""
+        """Check that all steps are invertible.
+
+        Raises
+        ------
+        ModelError
+            If the weights make a step that has no inverse.
+        """
 
     def _clean(self, operator: Operator | None, bands: Sequence[Plane], sign: int) -> list[Plane]:
         """Take the high-to-low step: predict aliasing in LL from HL, LH and HH (P1, Section II-C)."""
@@ -101,12 +127,12 @@ class Structure(Steps):
 
 def _operator(name: str, inputs: int, outputs: int, taps: Sequence[Tap], options: Options) -> Operator:
     if name not in OPERATORS:
-        raise ModelError(f"the model's operator {name!r} is not known to this version of j2klearn")
+        raise ModelError(f"this version of j2klearn does not support the model's operator {name!r}")
     return OPERATORS[name](inputs, outputs, taps, **options)
 
 
 class FixedWavelet(Structure):
-    """A base wavelet and nothing else, for models that have other networks: learned de-quantisation, say.
+    """A base wavelet without learned steps, for models that only have other networks, such as de-quantisation.
 
     Parameters
     ----------
@@ -132,7 +158,8 @@ class FixedWavelet(Structure):
 class Hybrid(Structure):
     """A fixed base wavelet followed by a high-to-low and a low-to-high step (P1, Section II-C and Fig. 3).
 
-    Analysis: ``LL -= H2L(HL, LH, HH)``, then ``(HL, LH, HH) -= L2H(LL)``; synthesis undoes them in turn.
+    The analysis computes ``LL -= H2L(HL, LH, HH)``, then ``(HL, LH, HH) -= L2H(LL)``. The synthesis inverts these steps
+    in reverse order.
 
     Parameters
     ----------
@@ -143,13 +170,19 @@ class Hybrid(Structure):
     h2l, l2h : mapping
         Options of the operators.
     gains : {"measured"}, optional
-        Scale the subbands by the gains of the trained transform on the 9/7 too.
+        Scale the subbands by the measured gains of the trained transform even if the base wavelet is the 9/7. Without
+        it only structures on the 5/3 are scaled.
+
+    Raises
+    ------
+    ModelError
+        If the base wavelet or the operator is unknown.
     """
 
     def __init__(self, base: str, operator: str, h2l: Options, l2h: Options, gains: str = "") -> None:
         super().__init__()
         if base not in LIFTINGS:
-            raise ModelError(f"the model's base wavelet {base!r} is not known to this version of j2klearn")
+            raise ModelError(f"this version of j2klearn does not support the model's base wavelet {base!r}")
         self.base = base
         self.matched = base == "9-7" and not gains
         self.h2l = _operator(operator, 3, 1, (), h2l)
@@ -173,12 +206,12 @@ class Hybrid(Structure):
 
 
 def _split(plane: Plane) -> tuple[Plane, Plane]:
-    """Part a plane into its rows at even (low) and odd (high) grid positions."""
+    """Split a plane into its rows at even (low) and odd (high) grid positions."""
     x, rect = plane
     odd = rect.y0 & 1
     low = Rect(ceil_div(rect.y0, 2), rect.x0, ceil_div(rect.y1, 2), rect.x1)
     high = Rect(rect.y0 // 2, rect.x0, rect.y1 // 2, rect.x1)
-    # copies: without gradients the steps write into them
+    # copies, because the steps overwrite them if gradients are off
     return (
         Plane(x[..., odd::2, :].clone(memory_format=torch.contiguous_format), low),
         Plane(x[..., 1 - odd :: 2, :].clone(memory_format=torch.contiguous_format), high),
@@ -186,7 +219,7 @@ def _split(plane: Plane) -> tuple[Plane, Plane]:
 
 
 def _merge(low: Plane, high: Plane, y0: int) -> Plane:
-    """Interleave rows, the first of which lies at `y0`; the inverse of `_split`."""
+    """Interleave low and high rows; `y0` is the position of the first row. The inverse of `_split`."""
     odd, height = y0 & 1, low.rect.height + high.rect.height
     out = low.samples.new_empty(*low.samples.shape[:2], height, low.samples.shape[-1])
     out[..., odd::2, :] = low.samples
@@ -195,30 +228,37 @@ def _merge(low: Plane, high: Plane, y0: int) -> Plane:
 
 
 class Separable(Structure):
-    """The lifting steps of a base wavelet made learned, rows first and then columns (P1, Section II-A, II-B and II-D).
+    """The lifting steps of a base wavelet with learned operators (P1, Section II-A, II-B and II-D).
 
-    Every learned operator sees two-dimensional neighbourhoods: of the plane parted into even and odd rows, and of each
-    of the two parted into even and odd columns. Steps of one direction serve low and high rows alike.
+    The analysis first splits the plane into even and odd rows, and then each half into even and odd columns. Every
+    operator reads two-dimensional neighbourhoods in the planes of its split. The steps between columns are the same for
+    low and high rows.
 
     Parameters
     ----------
     base : str
-        A key of `LIFTINGS`, whose steps these are. Operators add to the taps of their step.
+        A key of `LIFTINGS`, which defines the steps. The prediction of an operator is added to the taps of its step.
     operator : str
         A key of `OPERATORS`.
     predict, update : mapping or None
-        Options of the operators of the predict and of the update steps; None keeps these as they are.
+        Options of the operators of the predict and of the update steps; None for steps without a learned part.
     h2l, l2h : mapping, optional
-        Options of a high-to-low and a low-to-high step after the others. The former takes the place of the last update
-        of low rows, its taps included (P1, Fig. 4: U_H fused into T_H2L); that of high rows stays.
+        Options of a high-to-low and of a low-to-high step after the others. The high-to-low step replaces the last
+        update between columns of the low rows, including its taps (P1, Fig. 4: U_H fused into T_H2L). The last update
+        of the high rows stays.
     shared : bool
-        One set of operators serves both directions.
+        Whether one set of operators serves both directions.
     scales : bool
-        The gains of low-pass and high-pass samples are trained (P2's normalisation).
+        Whether the gains of low-pass and high-pass samples are trained (the normalisation of P2).
+
+    Raises
+    ------
+    ModelError
+        If the base wavelet or the operator is unknown, or if `h2l` is given and the last step is not an update.
     """
 
-    #: How much of a trained gain counts (P2).
-    _SHARE = 0.1
+    #: A trained gain is one plus this times its parameter (P2).
+    _GAIN_SCALE = 0.1
 
     def __init__(
         self,
@@ -233,11 +273,13 @@ class Separable(Structure):
     ) -> None:
         super().__init__()
         if base not in LIFTINGS:
-            raise ModelError(f"the model's base wavelet {base!r} is not known to this version of j2klearn")
+            raise ModelError(f"this version of j2klearn does not support the model's base wavelet {base!r}")
         self.base, self.matched = base, False
         self.lifting: Lifting = LIFTINGS[base]
         if h2l is not None and self.lifting.steps[-1].predict:
-            raise ModelError(f"the base wavelet {base!r} has no last update to fuse with a high-to-low step")
+            raise ModelError(
+                f"the base wavelet {base!r} does not end with an update, which a high-to-low step would replace"
+            )
 
         def operators() -> nn.ModuleList:
             made = nn.ModuleList()
@@ -250,7 +292,9 @@ class Separable(Structure):
         self.vertical = operators()
         self.horizontal = self.vertical if shared else operators()
         self.scales = nn.Parameter(torch.zeros(2)) if scales else None
-        ratio = self.lifting.after[0] / self.lifting.after[1]  # HL has its gain when the fused step reads it
+        ratio = (
+            self.lifting.after[0] / self.lifting.after[1]
+        )  # the gains apply before the fused step reads HL
         fused = [
             Tap(0, 0, dx, -w * ratio)
             for dx, w in zip((-1, 0, 1), self.lifting.steps[-1].taps, strict=True)
@@ -266,7 +310,7 @@ class Separable(Structure):
         return [*last, *(step for step in steps if isinstance(step, Operator))]
 
     def check(self) -> None:
-        if self.scales is not None and not bool((1 + self._SHARE * self.scales.detach() > 0).all()):
+        if self.scales is not None and not bool((1 + self._GAIN_SCALE * self.scales.detach() > 0).all()):
             raise ModelError("the model's gains are not positive")
 
     def _gained(
@@ -280,14 +324,18 @@ class Separable(Structure):
     def _trained(self, low: Plane, high: Plane, *, inverse: bool) -> tuple[Plane, Plane]:
         if self.scales is None:
             return low, high
-        first, second = 1 / (1 + self._SHARE * self.scales) if inverse else 1 + self._SHARE * self.scales
+        gains = 1 + self._GAIN_SCALE * self.scales
+        first, second = 1 / gains if inverse else gains
         return Plane(low.samples * first, low.rect), Plane(high.samples * second, high.rect)
 
     def _rows(
         self, low: Plane, high: Plane, *, transposed: bool, inverse: bool, fused: bool = False
     ) -> tuple[Plane, Plane]:
-        """Take the steps of one direction, or undo them; without the last update where that is `fused` elsewhere."""
-        if low.rect.height + high.rect.height == 1:  # T.800 F.4.6, as the base wavelet has it
+        """Take the steps of one direction, or invert them.
+
+        `fused` leaves out the last update, which is then part of the high-to-low step.
+        """
+        if low.rect.height + high.rect.height == 1:  # T.800 F.4.6, as in the base wavelet
             return low, Plane(high.samples * (0.5 if inverse else 2.0), high.rect)
         operators = self.horizontal if transposed else self.vertical
         spacing = (2, 2) if transposed else (2, 1)

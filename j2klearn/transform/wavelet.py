@@ -1,8 +1,8 @@
 """The base wavelets in PyTorch, one level at a time: the 9/7 and the 5/3 of T.800 Annex F, and the 1/3.
 
-Both work on any size from 1x1 and on any origin: the parity of the origin decides which samples are low-pass, and
-borders are extended by whole-sample symmetry (T.800 F.4). On floating point they are linear and differentiable. The
-native library has the 9/7 and the reversible 5/3 too, and the tests hold the two against each other.
+They accept any size from 1x1 and any origin. The parity of the origin decides which samples are low-pass. Borders are
+extended by whole-sample symmetry (T.800 F.4.7). On floating point the wavelets are linear and differentiable. The
+native library has the 9/7 and the reversible 5/3 too; tests compare the implementations.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ class LiftingStep:
     Attributes
     ----------
     predict : bool
-        Whether the high-pass samples are predicted from the low-pass ones; else the low-pass ones are updated.
+        True for a predict step, which changes the high-pass samples; False for an update step, which changes the
+        low-pass samples.
     taps : (float, float, float)
-        In analysis, what is added to a sample of cell k of the samples of the other phase in cells k-1, k and k+1. Cell
-        k holds the grid positions 2k (low-pass) and 2k+1 (high-pass).
+        The analysis adds to a sample of cell k the samples of the other phase in cells k-1, k and k+1, multiplied by
+        these weights. Cell k holds the grid positions 2k (low-pass) and 2k+1 (high-pass).
     """
 
     predict: bool
@@ -43,15 +44,24 @@ class LiftingStep:
 
 @dataclass(frozen=True)
 class Lifting:
-    """A base wavelet in one direction: gains of the low-pass and high-pass samples, steps, and gains again."""
+    """A base wavelet in one direction.
+
+    Attributes
+    ----------
+    steps : tuple of LiftingStep
+        The steps in the order of analysis.
+    before, after : (float, float)
+        Factors of the low-pass and the high-pass samples before and after the steps of the analysis.
+    """
 
     steps: tuple[LiftingStep, ...]
     before: tuple[float, float] = (1.0, 1.0)
     after: tuple[float, float] = (1.0, 1.0)
 
 
-#: The base wavelets by name: the 9/7 (T.800 F.4.8.2) and the 5/3 (F.4.8.1, P1 equations 1 and 2), and the 1/3 as
-#: update and predict: the average of two samples, and what a parabola through three averages predicts (P1, Fig. 2).
+#: The base wavelets by name: the 9/7 (T.800 F.4.8.2), the 5/3 (T.800 F.4.8.1, P1 equations 1 and 2), and the 1/3. The
+#: 1/3 takes the average of two samples (update) and then the prediction by a parabola through three averages (P1,
+#: Fig. 2).
 LIFTINGS = {
     "9-7": Lifting(
         (
@@ -70,9 +80,10 @@ LIFTINGS = {
 
 
 def _shifted(samples: Tensor, first: int, count: int, offsets: Sequence[int], dim: int) -> tuple[Tensor, ...]:
-    """Return `count` samples from index `first` plus each offset on, the border samples repeated beyond.
+    """Return, for each offset, `count` samples that start at index ``first + offset``; border samples are repeated.
 
-    Of one phase that is the whole-sample symmetric extension of the signal (T.800 F.4.5).
+    Repeating the border sample of one phase is the whole-sample symmetric extension of the signal (T.800 F.4.7), as far
+    as the lifting steps read it.
     """
     length = samples.shape[dim]
     before = max(0, -(first + min(offsets)))
@@ -84,7 +95,7 @@ def _shifted(samples: Tensor, first: int, count: int, offsets: Sequence[int], di
 
 
 def _split(x: Tensor, dim: int, odd: int) -> tuple[Tensor, Tensor]:
-    """Split into the samples at even (low) and at odd (high) grid positions."""
+    """Split into the samples at even (low) and odd (high) grid positions; `odd` is the parity of the first."""
     index = [slice(None)] * x.ndim
     index[dim] = slice(odd, None, 2)
     low = x[tuple(index)]
@@ -126,7 +137,9 @@ def _scaled(low: Tensor, high: Tensor, gains: tuple[float, float]) -> tuple[Tens
 
 def _analyse(x: Tensor, dim: int, odd: int, lifting: Lifting) -> tuple[Tensor, Tensor]:
     low, high = _split(x, dim, odd)
-    if x.shape[dim] == 1:  # T.800 F.4.6: a lone sample is kept, doubled where it is a high-pass one
+    if (
+        x.shape[dim] == 1
+    ):  # T.800 F.4.6: a single low-pass sample is copied, a single high-pass sample is doubled
         return low.clone(), high * 2
     low, high = _scaled(low, high, lifting.before)
     for step in lifting.steps:
@@ -170,41 +183,42 @@ def _synthesise_reversible(low: Tensor, high: Tensor, dim: int, odd: int) -> Ten
 
 
 class Wavelet:
-    """One base wavelet: ``analyse`` and ``synthesise`` a single level of a two-dimensional plane.
+    """One base wavelet: analysis and synthesis of a single level of a two-dimensional plane.
 
     Parameters
     ----------
     name : {"9-7", "5-3", "1-3"}
-        A key of `LIFTINGS`. The 5/3 is reversible on planes of integers (T.800 F.4.8.1) and linear on others.
+        A key of `LIFTINGS`. The 5/3 is reversible on integer planes (T.800 F.4.8.1) and linear on floating-point
+        planes.
 
     Raises
     ------
     OptionError
-        If there is no such wavelet.
+        If the name is unknown.
     """
 
     def __init__(self, name: str) -> None:
         if name not in LIFTINGS:
-            raise OptionError(f"unknown base wavelet {name!r}: it is one of {', '.join(LIFTINGS)}")
+            raise OptionError(f"the base wavelet must be one of {', '.join(LIFTINGS)}, not {name!r}")
         self.name = name
 
     def analyse(self, x: Tensor, origin: tuple[int, int] = (0, 0)) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Split a plane into LL, HL, LH and HH.
+        """Split a plane into LL, HL, LH and HH (T.800 F.4.2).
 
         Parameters
         ----------
         x : Tensor, shape (..., H, W)
             Samples; floating point, or of an integer dtype for the reversible 5/3.
         origin : (int, int)
-            Grid position ``(y0, x0)`` of the first sample; its parity decides the phases.
+            Grid position ``(y0, x0)`` of the first sample; its parity decides which samples are low-pass.
 
         Returns
         -------
-        ll, hl, lh, hh : Tensor
-            Subbands of the sizes of T.800 equation B-15; a side may be empty.
+        ll, hl, lh, hh : Tensor, each (..., h, w)
+            Subbands of the sizes of T.800 equation B-15, in the dtype of `x`. They may be empty.
         """
         row, column = origin[0] & 1, origin[1] & 1
-        low, high = self._forward(x, -2, row)  # vertical first, T.800 F.4.2
+        low, high = self._forward(x, -2, row)  # vertical first
         ll, hl = self._forward(low, -1, column)
         lh, hh = self._forward(high, -1, column)
         return ll, hl, lh, hh
@@ -212,7 +226,20 @@ class Wavelet:
     def synthesise(
         self, ll: Tensor, hl: Tensor, lh: Tensor, hh: Tensor, origin: tuple[int, int] = (0, 0)
     ) -> Tensor:
-        """Put LL, HL, LH and HH together again; the inverse of `analyse`, with the same `origin`."""
+        """Synthesise a plane from LL, HL, LH and HH (T.800 F.3.2); the inverse of `analyse`.
+
+        Parameters
+        ----------
+        ll, hl, lh, hh : Tensor, each (..., h, w)
+            Subbands; floating point, or of an integer dtype for the reversible 5/3.
+        origin : (int, int)
+            As in `analyse`.
+
+        Returns
+        -------
+        Tensor, shape (..., H, W)
+            Samples.
+        """
         row, column = origin[0] & 1, origin[1] & 1
         low = self._backward(ll, hl, -1, column)
         high = self._backward(lh, hh, -1, column)

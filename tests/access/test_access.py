@@ -1,4 +1,4 @@
-"""Reading parts of files: the right samples, few bytes, and clear errors where a file object or a file misbehaves."""
+"""Partial reads: correct samples, few bytes read, and clear errors for damaged files and faulty file objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.remote import Failing, FailingStream, Lying, Recorder, ShortR
 
 TARGETS = [0.3, 0.8, 2.0]
 
-#: With the levels to leave out, and the layers.
+#: (region, reduce, layers).
 REGIONS = [((130, 200, 170, 290), 0, 0), ((0, 350, 400, 600), 1, 2), ((77, 5, 300, 9), 3, 1)]
 
 
@@ -38,12 +38,12 @@ def tiled(picture):
 
 @pytest.fixture(scope="module")
 def wholes(tiled):
-    """The whole picture at every resolution."""
+    """The whole picture, decoded at every resolution."""
     return [j2klearn.decode(tiled, reduce=reduce).astype(int) for reduce in range(6)]
 
 
 def crop(whole, region, reduce, offset=(0, 0)):
-    """What of a whole picture at a resolution lies in a region."""
+    """Return the part of a picture, decoded whole with `reduce`, that lies in a region of the full resolution."""
     scale = 1 << reduce
     y0, x0, y1, x1 = (v + offset[i % 2] for i, v in enumerate(region))
     top, left = (-(-v // scale) for v in offset)
@@ -71,11 +71,7 @@ def test_regions_equal_the_whole(picture, progression, options, model):
     offset = options.get("offset", (0, 0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for region, reduce, layers in [
-            ((130, 200, 170, 290), 0, 0),
-            ((0, 350, 400, 600), 1, 2),
-            ((77, 5, 300, 9), 3, 1),
-        ]:
+        for region, reduce, layers in REGIONS:
             whole = j2klearn.decode(data, reduce=reduce, layers=layers).astype(int)
             part = j2klearn.decode(data, region=region, reduce=reduce, layers=layers)
             expected = crop(whole, region, reduce, offset)
@@ -102,12 +98,12 @@ def test_tile_parts_lie_one_resolution_after_the_other(tiled):
     assert header.progression == "RPCL"
     file = Recorder(tiled)
     j2klearn.decode(file, reduce=5)
-    assert file.bytes < 0.15 * len(tiled)  # of which 16 KiB are read to find the main header
+    assert file.bytes < 0.15 * len(tiled)  # including the 16 KiB of the first read, for the main header
     assert file.requests <= 4
 
 
 def test_tiles_have_no_seams():
-    # a texture that is the same everywhere: what differs at the borders of tiles is the tiles' doing
+    # the texture has the same statistics everywhere, so a larger error at tile borders is caused by the tiles
     side, tile, reach = 1024, 128, 8
     spectrum = np.fft.rfft2(np.random.default_rng(1).standard_normal((side, side)))
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
@@ -177,7 +173,7 @@ def test_requests_to_a_server_are_few(tiled):
 
 
 def test_a_layer_at_a_url_is_not_the_whole_file(picture):
-    """The gaps between the pieces of a layer are the rest of the file."""
+    """The packets of a layer are spread over the file: the gaps between them must not be read."""
     from fsspec.implementations.memory import MemoryFileSystem
 
     read = []
@@ -200,7 +196,7 @@ def test_a_layer_at_a_url_is_not_the_whole_file(picture):
 
 
 def test_a_server_that_sends_too_much(tiled):
-    """As one does that knows no ranges: every answer is the whole file."""
+    """A server that does not support ranges sends the whole file for every request."""
     fsspec = pytest.importorskip("fsspec")
     from fsspec.implementations.memory import MemoryFileSystem
 
@@ -213,7 +209,7 @@ def test_a_server_that_sends_too_much(tiled):
     fsspec.register_implementation("rangeless", Server, clobber=True)
     with fsspec.open("rangeless://picture.jp2", "wb") as stream:
         stream.write(tiled)
-    with pytest.raises(CodestreamError, match="sends more than it is asked for"):
+    with pytest.raises(CodestreamError, match="sends more bytes than requested"):
         j2klearn.decode("rangeless://picture.jp2", region=(0, 0, 10, 10))
 
 
@@ -234,7 +230,7 @@ def test_a_file_object_that_fails_and_goes_on(tiled):
     with j2klearn.open(file) as picture:
         with pytest.raises(CodestreamError, match="the connection was lost"):
             picture.read((100, 100, 140, 140))
-        file.left = 1000  # the connection is back, and nothing has to be opened again
+        file.left = 1000  # the connection works again: the file need not be reopened
         right = j2klearn.decode(tiled, region=(100, 100, 140, 140))
         assert np.array_equal(picture.read((100, 100, 140, 140)), right)
 
@@ -254,7 +250,7 @@ def test_file_objects_that_cannot_be_read(tiled):
 def test_a_file_object_that_says_it_is_longer(tiled, more):
     with pytest.raises(CodestreamError, match="ends at byte"):
         j2klearn.decode(Lying(tiled, more))
-    file = j2klearn.open(Lying(tiled, more))  # the parts that are there are read
+    file = j2klearn.open(Lying(tiled, more))  # parts within the real size can be read
     assert np.array_equal(file[:32, :32], j2klearn.decode(tiled, region=(0, 0, 32, 32)))
 
 
@@ -315,7 +311,7 @@ def test_plt_whose_wrong_lengths_add_up_is_not_followed(tiled):
 
 @pytest.fixture(scope="module")
 def pointers(tiled):
-    """Where the contents of TLM and of every PLT are."""
+    """The offsets of all bytes in TLM and PLT marker segments after the marker."""
     start = _tlm(tiled)
     places = list(range(start + 2, start + 2 + struct.unpack_from(">H", tiled, start + 2)[0]))
     at = 0
@@ -327,14 +323,14 @@ def pointers(tiled):
 
 @pytest.fixture(scope="module")
 def piece(tiled):
-    """The first layer of a small region."""
+    """A small region, decoded with one layer."""
     return j2klearn.decode(tiled, region=(300, 300, 340, 340), layers=1)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_tlm_and_plt_of_any_bytes(tiled, pointers, piece, data):
-    """Right, or an error that says what it is; in no case another picture."""
+    """Decoding gives the correct samples or a typed error, never other samples."""
     region, places = (300, 300, 340, 340), pointers
     wrong = bytearray(tiled)
     for place in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=20)):
@@ -377,7 +373,7 @@ def test_truncated(tiled):
             got = j2klearn.decode(tiled[: int(share * len(tiled))], region=region)
         assert got.shape == right.shape
         assert np.abs(got - right).mean() < 60
-    with warnings.catch_warnings():  # what is missing is not needed here
+    with warnings.catch_warnings():  # the missing bytes are not needed for this region
         warnings.simplefilter("error")
         assert j2klearn.decode(tiled[: int(0.95 * len(tiled))], region=(0, 0, 32, 32)).shape == (32, 32)
 

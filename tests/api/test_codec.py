@@ -103,7 +103,7 @@ def test_a_region_past_the_edge_is_cut_off(layered: bytes) -> None:
 
 
 def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uint8]) -> None:
-    """In what the networks compute, and, where precincts and their lengths are there, in what is read."""
+    """Cheaper in network operations and, with precincts and packet lengths, in bytes read."""
     data = j2klearn.encode(photograph[:728, :1296], bpp=0.5, precincts=[(128, 128)], plt=True)
 
     def cost(**how: Any) -> tuple[int, int]:
@@ -150,7 +150,7 @@ def test_every_layer_meets_its_psnr(photograph: NDArray[np.uint8], model: str | 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_without_learned_steps_it_is_openjpegs_9_7(photograph: NDArray[np.uint8], channels: int) -> None:
-    """Identity operators: rate-distortion within 0.05 dB of OpenJPEG's own 9/7 at equal bytes."""
+    """With identity operators, the PSNR is within 0.05 dB of OpenJPEG's 9/7 at equal bytes."""
     shipped = resolve("hybrid97-9c-compact")
     network = shipped.build()
     for operator in (network.h2l, network.l2h):
@@ -186,7 +186,7 @@ def test_bit_depths(rgb: NDArray[np.uint8], depth: int) -> None:
     assert j2klearn.info(data).precision == depth
     peak = (1 << depth) - 1
     assert psnr(image, back, peak) > 38
-    # the same picture in more bits is coded as well
+    # the same picture with more bits has the same quality
     assert psnr(image, back, peak) == pytest.approx(
         psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, bpp=4))), abs=0.5
     )
@@ -257,7 +257,7 @@ def test_progress_rises_to_one(rgb: NDArray[np.uint8]) -> None:
 
 
 class TestModels:
-    """Files made with models that are not the shipped ones."""
+    """Files made with models that are not shipped."""
 
     @pytest.fixture
     def private(self) -> Model:
@@ -291,7 +291,7 @@ class TestModels:
 
 
 class TestRefusals:
-    """Bad input and options: a typed exception with one sentence."""
+    """Invalid input and options raise a typed exception with one sentence."""
 
     @pytest.mark.parametrize(
         ("error", "options"),
@@ -388,8 +388,8 @@ def test_a_damaged_segment_is_an_error(rgb: NDArray[np.uint8]) -> None:
 def test_a_segment_that_contradicts_the_header_is_an_error(
     rgb: NDArray[np.uint8], grey: NDArray[np.uint8]
 ) -> None:
-    """The segment of one file in another."""
-    # without a table for each component
+    """The learned-transform segment of one file in another file."""
+    # without the noise tables
     plain = {"model": "hybrid97-9c-compact", "jp2": False, "fallback": False}
     first, second = (j2klearn.encode(image[:32, :32], bpp=4, **plain) for image in (rgb, grey))
     segments = [data[data.index(b"J2KL") : data.index(b"\xff\x90")] for data in (first, second)]
@@ -417,7 +417,7 @@ def test_memory_does_not_grow(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_subband_scales_of_a_segment_are_undone(rgb: NDArray[np.uint8]) -> None:
-    """No writer has them yet, but version 1 of the format does."""
+    """No encoder writes them yet, but version 1 of the format defines them."""
     stream = j2klearn.encode(rgb, bpp=2, jp2=False)
     comment = read_main_header(stream).comments[0]
     bare = stream[: comment.offset] + stream[comment.offset + comment.length :]
@@ -438,13 +438,13 @@ def test_subband_scales_of_a_segment_are_undone(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:
-    """Flipped bits anywhere in a file: typed errors, or a picture with or without a warning."""
+    """Flipped bits anywhere in a file give a typed error, or a picture with or without a warning."""
     data = j2klearn.encode(rgb[:64, :64], bpp=3)
     generator = np.random.default_rng(5)
     errors = 0
     for _ in range(150):
         broken = bytearray(data)
-        # the header half of the time, where it matters most
+        # in the header half of the time
         end = 250 if generator.integers(2) else len(data)
         broken[generator.integers(end)] ^= 1 << generator.integers(8)
         try:
@@ -457,7 +457,7 @@ def test_damage_is_an_error_or_a_picture(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_import_is_quick() -> None:
-    """What takes long to import waits until it is needed."""
+    """Slow imports are deferred until they are needed."""
     code = "import sys, j2klearn; assert not {'torch', 'glymur', 'scipy', 'skimage'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,4 +1,4 @@
-"""`j2klearn convert` and `j2klearn info`: what goes in comes out, metadata included."""
+"""`j2klearn convert` and `j2klearn info`: pictures and their metadata are preserved."""
 
 from __future__ import annotations
 

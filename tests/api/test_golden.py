@@ -1,4 +1,4 @@
-"""Golden files: what an older version wrote decodes for ever, to the same picture.
+"""Golden files: files of older versions decode to the same picture for ever.
 
 The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.test_golden` writes them;
 it is to be run for a new version of the format alone, and adds files rather than replacing any.
@@ -22,17 +22,17 @@ from tests.support.paths import GOLDEN
 
 VERSION = 1
 
-#: Largest and mean difference from the float32 picture, in units of the samples, of networks in float32. With AVX2 and
-#: with AVX-512 there is none; without either a few samples of 12 and 16 bits differ by one.
+#: Largest and mean difference from the float32 picture, in units of the samples, for networks in float32. With AVX2
+#: and with AVX-512 there is none; without either, a few samples of 12 and 16 bits differ by one.
 FLOAT32 = (1, 0.01)
 
-#: The same in 8-bit grey levels, of networks in bfloat16. Measured: one level in pictures of 8 bits, where one sample
-#: in 270 rounds otherwise, 0.63 and 0.19 in those of 12 and 16; at most 0.026 in the mean.
+#: The same in 8-bit grey levels, for networks in bfloat16. Measured: one level in pictures of 8 bits, where one sample
+#: in 270 rounds differently; 0.63 and 0.19 in those of 12 and 16 bits; at most 0.026 in the mean.
 BFLOAT16 = (1, 0.03)
 
-#: The same from the picture that the writer decoded, for both. The writer's analysis and synthesis rounded alike, so
-#: that what rounding did to one the other undid; a reader that rounds otherwise is left with it. One spot of the RGB
-#: pictures shows that, where the opacities are near a tie. Measured: 3 levels, 0.1 in the mean.
+#: The same for both, relative to the picture that the writer decoded. The writer's analysis and synthesis rounded in
+#: the same way, so their rounding errors cancelled; with a reader that rounds differently they do not. That happens at
+#: one spot of the RGB pictures, where two opacities are almost equal. Measured: 3 levels, 0.1 in the mean.
 WRITER = (3, 0.12)
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""What other software makes of our files: it opens them, sees the picture, and finds nothing to complain about."""
+"""Other software opens our files, decodes the picture, and reports no errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def case(
         depth = int(request.param.removeprefix("grey").strip() or 8)
         image = image if depth == 8 else image.astype(np.uint16) << (depth - 8)
     if options.get("embed_model"):
-        bpp += 7  # the weights are not the picture's
+        bpp += 7  # for the weights
     return request.param, image, j2klearn.encode(image, bpp=bpp, **options)
 
 
@@ -66,7 +66,7 @@ def test_glymur(case: tuple[str, NDArray[Any], bytes], tmp_path: Path) -> None:
     path = tmp_path / ("a.j2k" if name == "bare" else "a.jp2")
     path.write_bytes(data)
     with warnings.catch_warnings():
-        # glymur compares the size in IHDR with Xsiz and Ysiz, and does not take the offset off them (T.800 I.5.3.1)
+        # glymur compares the size in IHDR with Xsiz and Ysiz without subtracting the offset (T.800 I.5.3.1)
         warnings.filterwarnings("ignore", message="The IHDR dimensions")
         picture = glymur.Jp2k(path)
     assert picture.dtype == image.dtype
@@ -90,7 +90,7 @@ def test_jpylyzer(case: tuple[str, NDArray[Any], bytes], tmp_path: Path) -> None
 
 
 def test_ordinary_files_of_others(tmp_path: Path, rgb: NDArray[np.uint8]) -> None:
-    """A file without the segment is what OpenJPEG says it is."""
+    """A file without the learned-transform segment decodes exactly as OpenJPEG decodes it."""
     for options in ({}, {"irreversible": True, "cratios": [10]}, {"tilesize": (64, 64)}):
         path = tmp_path / "other.jp2"
         theirs = glymur.Jp2k(path, data=rgb, **options)

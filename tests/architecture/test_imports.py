@@ -1,4 +1,4 @@
-"""What each use of the package loads: PyTorch and glymur take a second each, and most uses need neither."""
+"""The modules that each use of the package imports. PyTorch and glymur take a second each; most uses need neither."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ LIGHT = {
     "drop layers": "from j2klearn.layers import keep_layers; keep_layers(open(PLAIN, 'rb').read(), 1)",
     "Pillow plugin": "import j2klearn; j2klearn.register_pillow(); from PIL import Image; Image.open(LEARNED).size",
     "arrays": "import j2klearn.arrays",
+    "command line info": "from j2klearn.cli import main; main(['info', PLAIN])",
     "command line": "from j2klearn.cli import main; main(['decode', PLAIN, PLAIN + '.png'])",
 }
 
-#: Modules that ``j2klearn --help`` may load of the package.
+#: Modules of the package that ``j2klearn --help`` may import.
 HELP = {
     "j2klearn",
     "j2klearn._version",
     "j2klearn.cli",
     "j2klearn.cli.__main__",
     "j2klearn.cli.main",
+    "j2klearn.core",
+    "j2klearn.core.lazy",
     "j2klearn.errors",
 }
 
@@ -52,7 +55,7 @@ def folder(grey: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def loaded(code: str) -> set[str]:
-    """Return the modules that are loaded when `code` has run in a process of its own."""
+    """Run `code` in a new process and return the names of the modules that it has imported."""
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"],
         capture_output=True,
@@ -69,7 +72,7 @@ def test_light_uses_load_neither_pytorch_nor_glymur(use: str, folder: Path) -> N
 
 
 def test_a_learned_file_needs_pytorch(folder: Path) -> None:
-    """The test above would see it."""
+    """The test above can fail: it detects an import of PyTorch."""
     assert "torch" in loaded(f"import j2klearn; j2klearn.decode({str(folder / 'learned.jp2')!r})")
 
 
@@ -81,7 +84,7 @@ def test_help_loads_no_command() -> None:
 
 
 def test_the_contracts_hold() -> None:
-    """The layers of the package, as pyproject.toml has them."""
+    """The import-linter contracts in pyproject.toml."""
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         capture_output=True,

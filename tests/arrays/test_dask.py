@@ -1,4 +1,4 @@
-"""dask over files."""
+"""dask arrays of files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from j2klearn.arrays import dask_array
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory, grey: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> Path:
-    """Tiled files: grey without loss, RGB learned, 16 bits signed and learned."""
+    """Tiled files: lossless grey, learned RGB, and learned signed 16 bits."""
     folder = tmp_path_factory.mktemp("dask")
     signed = (grey.astype(np.int16) - 128) * 250
     for name, data in {
@@ -87,7 +87,7 @@ def test_slices_are_numpys(at: int, files: Path, grey: NDArray[np.uint8]) -> Non
     "index", [np.s_[::2, ::2], np.s_[::3], np.s_[::-1, 5:70:4], np.s_[100:200:7], np.s_[1::2, ::5]]
 )
 def test_strides_are_numpys(index: Any, files: Path, grey: NDArray[np.uint8]) -> None:
-    """They are resolutions when glymur's interface gets them, and dask would hand them on."""
+    """glymur's interface takes strides for resolutions, so dask must not pass them on."""
     for picture in (j2klearn.Jp2k(files / "grey.jp2"), j2klearn.open(files / "grey.jp2")):
         assert np.array_equal(dask_array(picture)[index].compute(), grey[index])
 

@@ -1,4 +1,4 @@
-"""The codec of numcodecs, and the chunks that both codecs write."""
+"""The codec for numcodecs, and the chunks that both codecs write."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_array_comes_back(case):
     decoded = codec.decode(codec.encode(array))
     assert (decoded.shape, decoded.dtype.str) == (array.shape, array.dtype.str)
     assert np.array_equal(decoded, array)
-    # consumers that flatten in memory order find the elements where they were
+    # code that flattens in memory order gets the elements in their original order
     in_fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     assert decoded.flags.f_contiguous if in_fortran else decoded.flags.c_contiguous
 
@@ -82,7 +82,7 @@ def test_more_planes_than_components_are_spread_evenly(monkeypatch: pytest.Monke
     array = np.arange(300 * 12, dtype=np.uint16).reshape(300, 3, 4)
     _, codestreams = unpack(codec.encode(array))
     assert len(codestreams) == 2
-    monkeypatch.setattr(chunk, "_MOST_SAMPLES", 100 * 12)
+    monkeypatch.setattr(chunk, "_MAX_SAMPLES", 100 * 12)
     _, codestreams = unpack(codec.encode(array))
     assert len(codestreams) == 3
     assert np.array_equal(codec.decode(codec.encode(array)), array)
@@ -102,7 +102,7 @@ def test_lossy_chunks_are_learned(rgb: NDArray[np.uint8], grey16: NDArray[np.uin
     assert len(coded) < stack.nbytes / 15 + 200
     learned = psnr(stack, codec.decode(coded))
     ordinary = J2KLearn(ratio=15, channel_axis=-1, model=None)
-    assert learned > psnr(stack, ordinary.decode(ordinary.encode(stack))) + 0.2
+    assert learned > psnr(stack, ordinary.decode(ordinary.encode(stack))) + 0.15
     planes = J2KLearn(psnr=40)
     assert psnr(grey16, planes.decode(planes.encode(grey16)), 65535) == pytest.approx(40, abs=0.15)
 
@@ -221,18 +221,18 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
         (np.zeros(16, np.uint8), {}, InputError, "1 axes"),
         (b"raw bytes", {}, InputError, "1 axes"),
         (np.zeros((4, 4), np.uint8), {"channel_axis": -1}, InputError, "rows, columns and channels"),
-        (np.zeros((4, 4, 256), np.uint8), {"channel_axis": -1}, InputError, "up to 255 channels"),
+        (np.zeros((4, 4, 256), np.uint8), {"channel_axis": -1}, InputError, "at most 255 channels"),
         (np.zeros((4, 4, 2), np.uint8), {"axes": (0, 3)}, OptionError, "the axis 3"),
-        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, -2)}, OptionError, "one role"),
-        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, 2), "channel_axis": -1}, OptionError, "one role"),
+        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, -2)}, OptionError, "two roles"),
+        (np.zeros((4, 4, 2), np.uint8), {"axes": (1, 2), "channel_axis": -1}, OptionError, "two roles"),
         (
             np.zeros((4, 4, 2), np.uint8),
             {"channel_axis": -1, "component_transform": True},
             OptionError,
             "three",
         ),
-        (np.zeros((4, 4), np.uint8), {"levels": 3}, OptionError, "no room for 3 levels"),
-        (np.zeros((4, 4), np.uint8), {"bit_depth": 9}, OptionError, "does not fit"),
+        (np.zeros((4, 4), np.uint8), {"levels": 3}, OptionError, "too small for 3 levels"),
+        (np.zeros((4, 4), np.uint8), {"bit_depth": 9}, OptionError, "is more than the"),
         (np.full((4, 4), 16, np.uint8), {"bit_depth": 4}, InputError, "more than 4 bits"),
         (np.zeros((0, 4), np.uint8), {}, InputError, "empty"),
         (np.zeros((0, 4, 4), np.uint8), {}, InputError, "empty"),
@@ -259,7 +259,7 @@ def test_damage_is_seen(grey: NDArray[np.uint8]) -> None:
 
 
 def _forged(coded: bytes, at: int, value: bytes) -> bytes:
-    """Return a chunk with other bytes in its footer, or before it, and the checksum that fits."""
+    """Return a chunk with bytes of its footer replaced, and a valid checksum."""
     body = bytearray(coded[:-12])
     body[at : at + len(value)] = value
     return bytes(body) + struct.pack(">I", zlib.crc32(body)) + coded[-8:]
@@ -296,7 +296,7 @@ def test_footers_that_lie(grey: NDArray[np.uint8]) -> None:
 
 
 def test_reading_needs_none_of_the_options(rgb: NDArray[np.uint8]) -> None:
-    """The chunk says itself which axes are which."""
+    """The chunk stores the roles of its axes."""
     odd = rgb.transpose(2, 1, 0)[:, :40, :30]
     coded = J2KLearn(axes=(2, 1), channel_axis=0).encode(odd)
     assert np.array_equal(J2KLearn(ratio=3).decode(coded), odd)

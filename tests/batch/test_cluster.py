@@ -66,12 +66,12 @@ def folder(tmp_path, photograph):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    for name in ("_ANSWER", "_WORKERS", "_LOOK"):
+    for name in ("_ANSWER_TIMEOUT", "_WORKERS_TIMEOUT", "_POLL_INTERVAL"):
         monkeypatch.setattr(cluster, name, 1.0)
 
 
 def test_a_worker_is_lost_on_the_way(dask, folder, tmp_path):
-    """All files are whole, none is counted twice, and they are those of a sequential run."""
+    """Check that all files are complete, counted once, and equal to those of a sequential run."""
     workers = [dask.worker(), dask.worker()]
     written = []
 
@@ -90,13 +90,13 @@ def test_a_worker_is_lost_on_the_way(dask, folder, tmp_path):
     assert journalled(out) == sorted(expected)
     assert encode_batch(folder, out, scheduler=dask.address, bpp=2).skipped == 30
 
-    (folder / "bad.png").write_bytes(b"")  # a run that goes on where processes of this machine were
+    (folder / "bad.png").write_bytes(b"")  # a run by local processes, which the cluster continues
     found = encode_batch(folder, out, scheduler=dask.address, bpp=2)
     assert (found.written, found.skipped, len(found.failures)) == (0, 30, 1)
 
 
 def test_the_scheduler_goes_away(dask, folder, tmp_path):
-    """What was written stays, and the run goes on without a cluster."""
+    """The files written stay, and local processes continue the run."""
     dask.worker()
     out = tmp_path / "out"
 
@@ -114,15 +114,15 @@ def test_the_scheduler_goes_away(dask, folder, tmp_path):
 
 
 def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
-    """What was written stays; what the worker has left half done the next run removes."""
-    monkeypatch.setattr(cluster, "_WORKERS", 30.0)
-    monkeypatch.setattr(cluster, "_ANSWER", 10.0)  # of a scheduler on a busy machine
+    """The files written stay, and the next run removes the partial file of the worker."""
+    monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 30.0)
+    monkeypatch.setattr(cluster, "_ANSWER_TIMEOUT", 10.0)  # a scheduler may be slow on a busy machine
     worker = dask.worker()
 
     def progress(summary):
         if summary.written == 2:
             worker.kill()
-            monkeypatch.setattr(cluster, "_WORKERS", 1.0)
+            monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 1.0)
 
     with pytest.raises(ClusterError, match="has lost all its workers"):
         encode_batch(folder, tmp_path / "out", scheduler=dask.address, progress=progress, model=None)
@@ -132,7 +132,7 @@ def test_all_workers_go_away(dask, folder, tmp_path, impatient, monkeypatch):
 
 
 def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeypatch):
-    """Whatever is missing is said in one sentence, and nothing is written."""
+    """Each problem is reported in one sentence, and nothing is written."""
 
     def error():
         with pytest.raises(ClusterError) as caught:
@@ -141,11 +141,11 @@ def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeyp
         return str(caught.value)
 
     assert "has no workers: start some with 'dask worker tcp://" in error()
-    monkeypatch.setattr(cluster, "_WORKERS", 30.0)
+    monkeypatch.setattr(cluster, "_WORKERS_TIMEOUT", 30.0)
     first = dask.worker()
     with monkeypatch.context() as other:
         other.setattr(cluster, "__version__", "9.9")
-        assert f"has j2klearn {__version__}, and this is 9.9: install one version" in error()
+        assert f"has j2klearn {__version__}, and this machine has 9.9: install the same" in error()
     first.kill()
     first.wait()
     dask.worker(code=f"import sys; sys.modules['j2klearn'] = None; {DASK}")
@@ -156,7 +156,7 @@ def test_a_cluster_that_is_not_set_up(dask, folder, tmp_path, impatient, monkeyp
 
 @pytest.mark.skipif(not can_mount(), reason="no file system can be mounted")
 def test_a_worker_that_does_not_see_the_files(dask, folder, tmp_path):
-    """Whether it is there from the beginning or comes later; nothing of it is taken for written."""
+    """The worker may be there from the start or join later; none of its files counts as written."""
     out = tmp_path / "out"
     out.mkdir()
     hidden = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {out} && exec "$@"', "sh")
@@ -183,8 +183,8 @@ def test_a_task_looks_for_the_folder_itself(folder, tmp_path):
     job = find_jobs(folder, tmp_path / "out").jobs[0]
     with cluster._sealed(tmp_path) as seal:
         assert not isinstance(cluster._code_there(job, read_options({}).options, seal).result, ClusterError)
-        assert cluster._look_around(seal, job.source)["target"]
-        assert not cluster._look_around(seal, "/none")["source"]
+        assert cluster._probe_worker(seal, job.source)["target"]
+        assert not cluster._probe_worker(seal, "/none")["source"]
     assert isinstance(cluster._code_there(job, {}, seal).result, ClusterError)
     assert not list(tmp_path.glob(".encode*"))
 

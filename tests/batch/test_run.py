@@ -1,4 +1,4 @@
-"""Collections: what becomes of what, what is done already, and worker processes that come and go."""
+"""Collections: the jobs, the journal, and worker processes that die."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folder(tmp_path, photograph):
 
 @pytest.fixture
 def here(monkeypatch):
-    """All work in this process; a list of the jobs that were given."""
+    """Encode in this process, and return the list of jobs that were submitted."""
     given = []
 
     def code(jobs, arguments, processes):
@@ -57,7 +57,7 @@ def command(*words):
 
 class TestWorkers:
     def test_files_are_those_of_a_sequential_run(self, folder, tmp_path):
-        """By two processes, with the learned transform."""
+        """Encode with two processes and the learned transform."""
         (folder / "bad.png").write_bytes(b"no picture")
         seen = []
         progress = lambda summary: seen.append(summary.done)  # noqa: E731
@@ -92,7 +92,7 @@ class TestWorkers:
         assert journalled(tmp_path / "out") == sorted(expected)
 
     def test_a_picture_that_kills(self, folder, tmp_path):
-        """It is tried twice, and named; a process that cannot start is another matter."""
+        """The job is tried twice and reported; a process that cannot start raises another error."""
         jobs = find_jobs(folder, tmp_path / "out").jobs[:2]
         jobs.insert(1, Deadly(jobs[0].source, str(tmp_path / "out" / "x.jp2")))
         outcomes = {o.job.target: o.result for o in code_here(iter(jobs), read_options(PLAIN).options, 1)}
@@ -113,7 +113,7 @@ class TestWorkers:
 
     @pytest.mark.usefixtures("ctrl_c")
     def test_ctrl_c_and_kill(self, tmp_path, photograph):
-        """A stopped run leaves whole files and no process; the next one goes on from there."""
+        """A stopped run leaves complete files and no process, and the next run continues."""
         source = write_pictures(tmp_path / "in", photograph, 24, (256, 256))
         out = tmp_path / "out"
         written = 0
@@ -133,7 +133,7 @@ class TestWorkers:
             assert len(children) >= 2
             start = time.monotonic()
             if number == signal.SIGINT:
-                os.killpg(process.pid, number)  # as a terminal does
+                os.killpg(process.pid, number)  # like a terminal
             else:
                 process.send_signal(number)
             _, said = process.communicate(timeout=20)
@@ -145,7 +145,7 @@ class TestWorkers:
             else:
                 assert process.returncode == 1
                 assert said == "error: interrupted\n"
-                files(out)  # nothing is left beside whole files
+                files(out)  # only complete files remain
             written = len(journalled(out))
         (out / ".0.jp2.abcdefgh.tmp").write_bytes(b"half")
         (out / ".else.jp2.abcdefgh.tmp").write_bytes(b"not ours")
@@ -199,7 +199,7 @@ class TestWorkers:
 
 
 class Deadly(Job):
-    """A job on which the process that gets it dies."""
+    """A job that kills the process that receives it."""
 
     __slots__ = ()
 
@@ -226,7 +226,14 @@ class TestWhatIsDone:
 
         assert len(again()) == 6
         assert again() == []
-        assert again(ratio=20) == ["0.png", "1.png", "2.png", "3.png", "4.png", "5.png"]  # said, not meant
+        assert again(ratio=20) == [
+            "0.png",
+            "1.png",
+            "2.png",
+            "3.png",
+            "4.png",
+            "5.png",
+        ]  # the default, but given explicitly
         assert again(ratio=20.0, max_pixels=None, threads=1) == []
         (out / "0.jp2").unlink()
         (out / "3.jp2").write_bytes(b"cut")
@@ -265,7 +272,7 @@ class TestWhatIsDone:
 
 class TestFailures:
     def test_a_disk_that_fills(self, folder, tmp_path, here, monkeypatch):
-        """As above, where nothing can be mounted."""
+        """The same without a mounted file system."""
         real, written = os.fsync, []
 
         def fsync(handle):
@@ -274,7 +281,7 @@ class TestFailures:
             written.append(handle)
             real(handle)
 
-        # that of atomic.py alone
+        # only the call in atomic.py fails
         monkeypatch.setattr(atomic, "os", SimpleNamespace(**{**vars(os), "fsync": fsync}))
         with pytest.raises(DiskFullError, match=r"cannot write .*: No space left on device"):
             encode_batch(folder, tmp_path / "out", **PLAIN)
@@ -324,7 +331,7 @@ class TestFailures:
         assert not (tmp_path / "out").exists()
 
     def test_two_workers_on_one_picture(self, folder, tmp_path):
-        """As when Dask takes a worker for lost that is not."""
+        """Dask may consider a worker lost that still runs."""
         job = find_jobs(folder, tmp_path / "out").jobs[0]
         options = read_options({}).options
         with ThreadPoolExecutor(6) as threads:
@@ -411,7 +418,7 @@ class TestCommand:
         assert "--threads" not in text
 
     def test_sigterm(self, folder, tmp_path, here, monkeypatch, capsys):
-        """What batch systems send ends a run as Ctrl-C does, and what is done is told."""
+        """SIGTERM, which batch systems send, ends a run like Ctrl-C, and the summary is printed."""
         monkeypatch.setattr(run.Journal, "add", lambda *args: os.kill(os.getpid(), signal.SIGTERM))
         before = signal.getsignal(signal.SIGTERM)
         assert main(["encode-batch", str(folder), str(tmp_path / "out"), "--model", "none"]) == 1

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from j2klearn.benchmark import published, speed
-from j2klearn.benchmark.codecs import j2k
+from j2klearn.benchmark.codecs import programs
 from j2klearn.benchmark.codecs.programs import OpenJpegTools
 from j2klearn.cli import main
 from j2klearn.models.registry import DEFAULT_MODEL
@@ -169,7 +169,7 @@ def test_codecs_that_refuse_a_picture_do_not_stop_the_others(tmp_path, capsys):
 
 
 def test_missing_codecs_are_said_at_the_start(pictures, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(j2k.shutil, "which", lambda name: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None)
     words = [
         "--codecs",
         "9-7,opj-9-7",

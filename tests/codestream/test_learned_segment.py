@@ -1,4 +1,4 @@
-"""The learned-transform segment: what is written is read, and nothing else is believed."""
+"""The learned-transform segment: written segments are parsed, and invalid ones are refused."""
 
 from __future__ import annotations
 

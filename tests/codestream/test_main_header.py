@@ -1,4 +1,4 @@
-"""The main header: what is read from it, and the dual-precision rewriting."""
+"""The main header: parsing, and rewriting of the declared precision."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_wide_form_differs_in_precision_alone(stream: bytes) -> None:
 
 
 def test_number_of_bit_planes_is_kept(stream: bytes) -> None:
-    """Guard bits plus exponent minus one (T.800 equation E-2) is what tier-1 coded."""
+    """Guard bits plus exponent minus one (T.800 equation E-2), the number of bit-planes, must not change."""
     header = read_main_header(stream)
     wide = to_wide(stream, header, 24)
     start, end = header.quantisation[0]
@@ -97,7 +97,7 @@ def test_impossible_sizes(stream: bytes, offset: int, value: bytes, error: type[
     assert stream[2:4] == b"\xff\x51"
     broken = stream[:offset] + value + stream[offset + len(value) :]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # glymur's
+        warnings.simplefilter("ignore")  # warnings of glymur
         with pytest.raises(error):
             read_main_header(broken)
 

@@ -1,4 +1,4 @@
-"""The walk from one marker segment to the next: where it ends, and what it refuses."""
+"""The iteration over marker segments: where it stops, and which data it refuses."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def test_where_the_bytes_end_so_does_the_walk() -> None:
             + [(0xFF90, 14, 16)] * (size >= 16)
         )
         assert walked(cut) == whole
-        # a limit within the data is like its end
+        # an `end` within the data is treated like the end of the data
         assert list(walk(peek_bytes(data), 0, size)) == whole
-        # and so is a file that is shorter than it is said to be
+        # so is an `end` beyond the end of the data
         assert list(walk(peek_bytes(cut), 0, len(data)))[: len(whole)] == whole
 
 
@@ -83,7 +83,7 @@ def test_damage(data: bytes) -> None:
 
 
 def test_the_number_of_segments_has_a_bound() -> None:
-    """A peek that never ends would be walked for ever."""
+    """The iteration must stop even if `peek` returns marker segments without end."""
     looks = 0
 
     def peek(at: int, size: int) -> bytes:
@@ -117,7 +117,7 @@ def test_the_main_header_ends_with_sot(grey: NDArray[np.uint8]) -> None:
     ):
         with pytest.raises(CodestreamError):
             read_main_header(data)
-    # a marker that is reserved and has no segment changes nothing, though OpenJPEG warns
+    # a reserved marker without a segment is skipped, although OpenJPEG warns
     spaced = stream[:end] + b"\xff\x30" + stream[end:]
     with pytest.warns(TruncatedWarning, match="Unknown marker"):
         assert np.array_equal(j2klearn.decode(spaced), j2klearn.decode(stream))
@@ -134,7 +134,7 @@ def test_headers_of_tile_parts() -> None:
     assert (found.segments, found.packets, found.regular) == (com, [5], True)
     for size in range(len(sot) + len(header)):
         assert read_tile_part_header(data[:size]) is None
-    short = data[:6] + struct.pack(">I", 20) + data[10:]  # Psot ends within the header
+    short = data[:6] + struct.pack(">I", 20) + data[10:]  # Psot is smaller than the header
     for damaged in (
         short,
         sot + plt + sot,

@@ -1,4 +1,4 @@
-"""The parsers of marker segments: they say what glymur's say, and damage gets a typed error."""
+"""The parsers of marker segments: they agree with glymur's, and damaged data gets a typed error."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from j2klearn.jp2.peek import is_learned
 from j2klearn.layers import keep_layers
 from tests.support.paths import CONFORMANCE
 
-#: What glymur calls markers in another way than T.800.
+#: The names of markers that glymur calls differently from T.800.
 _GLYMURS_NAMES = {"COM": "CME", "POC": "POD"}
 
 
 def segment(marker: Marker, body: bytes) -> bytes:
-    """A marker segment."""
+    """Return a marker segment."""
     return marker.code + struct.pack(">H", len(body) + 2) + body
 
 
 def with_segments(stream: bytes, *added: bytes) -> bytes:
-    """A codestream with marker segments added at the end of its main header."""
+    """Return a codestream with marker segments appended to its main header."""
     end = read_main_header(stream).end
     return stream[:end] + b"".join(added) + stream[end:]
 
 
 def headers(stream: bytes) -> Iterator[MarkerSegment]:
-    """Every marker and marker segment of a codestream but SOC and those between packets."""
+    """Yield every marker and marker segment of a codestream, except SOC and those between packets."""
     peek, size = peek_bytes(stream), len(stream)
     *main, last = walk(peek, 2, size)
     yield from main
@@ -68,7 +68,7 @@ def headers(stream: bytes) -> Iterator[MarkerSegment]:
 
 
 def glymurs(stream: bytes) -> list[Any]:
-    """What glymur says of the same."""
+    """Return the same marker segments as glymur parses them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parsed = Codestream(io.BytesIO(stream), len(stream), header_only=False)
@@ -79,9 +79,9 @@ def _style_is(ours: CodingStyle, theirs: Any, levels: int, block_style: int, wav
     assert (ours.levels, ours.block_style, int(ours.reversible)) == (levels, block_style, wavelet)
     assert tuple(1 << exponent for exponent in ours.code_block) == tuple(theirs.code_block_size)
     sizes = np.array(theirs.precinct_size)  # width and height
-    if sizes.ndim == 1:  # none are given, which glymur says once
+    if sizes.ndim == 1:  # none are signalled: glymur has a single entry
         sizes = np.array([sizes] * (levels + 1))
-    # glymur 0.14.8 keeps those that are given in eight bits
+    # glymur 0.14.8 stores signalled sizes in eight bits
     bits = 0xFF if sizes.dtype == np.uint8 else 0xFFFF
     assert [[1 << ppx & bits, 1 << ppy & bits] for ppy, ppx in ours.precincts] == sizes.tolist()
 
@@ -124,9 +124,9 @@ def same(marker: int, body: bytes, theirs: Any, components: int) -> None:
             rgn = Rgn.parse(body, components)
             assert (rgn.component, 0, rgn.shift) == (theirs.crgn, theirs.srgn, theirs.sprgn)
         case Marker.POC:
-            # glymur does not replace 0 for the number that the field is too small for
-            most = 256 if components < 257 else 16384
-            ends = tuple(end or most for end in theirs.cdpod)
+            # 0 stands for the largest value; glymur does not replace it
+            largest_end = 256 if components < 257 else 16384
+            ends = tuple(end or largest_end for end in theirs.cdpod)
             fields = (theirs.rspod, theirs.cspod, theirs.lyepod, theirs.repod, ends, theirs.ppod)
             assert Poc.parse(body, components).progressions == tuple(zip(*fields, strict=True))
         case Marker.COM:
@@ -141,19 +141,19 @@ def same(marker: int, body: bytes, theirs: Any, components: int) -> None:
             assert np.array_equal(tlm.lengths, theirs.ptlm)
         case Marker.PLT:
             plt = Plt.parse(body)
-            # glymur 0.14.8 keeps the lengths in eight bits
+            # glymur 0.14.8 stores the lengths in eight bits
             assert plt.index == theirs.zplt
             assert [length & 0xFF for length in packet_lengths(plt.data)] == list(theirs.iplt)
 
 
 def compared(stream: bytes) -> Counter[str]:
-    """Compare all of a codestream; return how many marker segments of each name there were."""
+    """Compare all marker segments of a codestream; return the number of each name."""
     components = len(read_main_header(stream).precisions)
     ours, theirs = list(headers(stream)), glymurs(stream)
     count: Counter[str] = Counter()
     for (marker, start, end), other in itertools.zip_longest(ours, theirs, fillvalue=(0, 0, 0)):
         name = Marker(marker).name if marker in iter(Marker) else f"0x{marker:x}"
-        length = end - start - 2  # the marker does not count
+        length = end - start - 2  # without the marker
         assert (_GLYMURS_NAMES.get(name, name), start, length) == (
             other.marker_id,
             other.offset,
@@ -208,7 +208,7 @@ def test_our_own_files_are_read_as_glymur_reads_them(options: dict[str, Any], rg
 
 
 def test_other_marker_segments_are_read_as_glymur_reads_them(stream: bytes) -> None:
-    """OpenJPEG's encoder writes none of these."""
+    """Marker segments that OpenJPEG's encoder does not write."""
     count = compared(with_segments(stream, *_OTHERS))
     assert count >= Counter({"COC": 2, "QCC": 3, "RGN": 1, "POC": 1, "PPM": 2, "TLM": 2, "0xff30": 1})
     header = read_main_header(with_segments(stream, *_OTHERS))
@@ -240,13 +240,13 @@ _OTHERS = [
 
 @pytest.fixture(scope="module")
 def stream(rgb: NDArray[np.uint8]) -> bytes:
-    """A learned codestream with much in its headers."""
+    """A learned codestream with several tiles, layers, PLT and TLM."""
     return j2klearn.encode(rgb[:100, :120], bpp=1, jp2=False, tile_size=64, layers=2, plt=True, tlm=True)
 
 
 @pytest.mark.parametrize("components", [1, 255, 256, 257, 16384])
 def test_indices_of_components(components: int) -> None:
-    """T.800 has two bytes for them from 257 components on; glymur 0.14.8 in COC from 256 on."""
+    """T.800 codes the index in two bytes from 257 components on; glymur 0.14.8 does so in COC from 256 on."""
     width = 1 if components < 257 else 2
     last = (components - 1).to_bytes(width, "big")
     style = bytes([0, 1, 4, 4, 0, 0])
@@ -255,13 +255,13 @@ def test_indices_of_components(components: int) -> None:
     assert Rgn.parse(last + b"\x00\x05", components) == Rgn(components - 1, 5)
     poc = struct.pack(">BBHBBB" if width == 1 else ">BHHBHB", 0, 0, 1, 1, 0, 2)
     assert Poc.parse(poc, components).progressions[0].end_component == (256 if width == 1 else 16384)
-    if components != 256:  # the largest index of one byte is then the last component
+    if components != 256:  # every index of one byte is then valid
         with pytest.raises(CodestreamError, match="no such component"):
             Rgn.parse(components.to_bytes(width, "big") + b"\x00\x05", components)
 
 
 def test_a_tile_grid_that_glymur_refuses() -> None:
-    """It divides by the distance of the first tile's origin from the size of a tile, which may be zero."""
+    """glymur divides by the difference of the size and the origin of a tile, which can be zero."""
     siz = Siz.parse(struct.pack(">H8IH", 0, 20, 20, 9, 9, 5, 5, 5, 5, 1) + b"\x07\x01\x01")
     assert siz.tile_origin == siz.tile_size == (5, 5)
     assert siz.tile_grid == (3, 3)
@@ -283,12 +283,12 @@ def _changed(body: bytes, at: int, value: bytes) -> bytes:
         (Siz.parse, _SIZ[:30], CodestreamError),
         (Siz.parse, _changed(_SIZ, 2, bytes(4)), CodestreamError),  # Xsiz
         (Siz.parse, _changed(_SIZ, 18, bytes(4)), CodestreamError),  # XTsiz
-        (Siz.parse, _changed(_SIZ, 26, b"\x00\x00\x00\x01"), CodestreamError),  # XTOsiz behind XOsiz
+        (Siz.parse, _changed(_SIZ, 26, b"\x00\x00\x00\x01"), CodestreamError),  # XTOsiz greater than XOsiz
         (
             Siz.parse,
             _changed(_SIZ, 10, struct.pack(">I", 100)),
             CodestreamError,
-        ),  # a first column without a picture
+        ),  # the first column of tiles is outside the picture
         (Siz.parse, _changed(_SIZ, 36, b"\x26"), CodestreamError),  # 39 bits
         (Siz.parse, _changed(_SIZ, 37, b"\x00"), CodestreamError),  # XRsiz
         (Siz.parse, _changed(_SIZ, 2, b"\xff" * 8), LimitError),
@@ -296,7 +296,7 @@ def _changed(body: bytes, at: int, value: bytes) -> bytes:
         (Cod.parse, _COD[:4], CodestreamError),
         (Cod.parse, _COD[:-1], CodestreamError),
         (Cod.parse, _COD + b"\x11", CodestreamError),
-        (Cod.parse, b"\x01" + _COD[1:] + b"\x11", CodestreamError),  # of three resolutions
+        (Cod.parse, b"\x01" + _COD[1:] + b"\x11", CodestreamError),  # one precinct size for three resolutions
         (Cod.parse, b"\x01" + _COD[1:] + b"\x00\x10\x11", CodestreamError),
         (Cod.parse, _changed(_COD, 1, b"\x05"), CodestreamError),  # progression
         (Cod.parse, _changed(_COD, 2, bytes(2)), CodestreamError),  # layers
@@ -361,7 +361,7 @@ def test_one_of_each_where_the_standard_has_one(stream: bytes) -> None:
 
 
 def test_a_region_of_a_picture_with_another_order_of_packets(grey: NDArray[np.uint8]) -> None:
-    """POC in the main header counts, not the order in COD: packets are not looked for where COD has them."""
+    """POC in the main header overrides the order in COD, so packets must not be located by COD."""
     options: dict[str, Any] = {"model": None, "plt": True, "progression": "LRCP", "layers": 3}
     stream = j2klearn.encode(grey, bpp=2, jp2=False, precincts=[(32, 32)], **options)
     whole, region = j2klearn.decode(stream), (40, 50, 90, 130)
@@ -377,7 +377,7 @@ def test_a_region_of_a_picture_with_another_order_of_packets(grey: NDArray[np.ui
 
 
 def test_impossible_packet_lengths_are_as_none(grey: NDArray[np.uint8]) -> None:
-    """A tile-part whose PLT makes no sense is read as a whole."""
+    """A tile-part with an invalid PLT marker segment is read as a whole."""
     stream = j2klearn.encode(grey, bpp=2, jp2=False, model=None, plt=True, tile_size=128, progression="LRCP")
     part = next(tile_parts(stream)).header
     at = stream.index(Marker.PLT.code)
@@ -392,7 +392,7 @@ def test_impossible_packet_lengths_are_as_none(grey: NDArray[np.uint8]) -> None:
 
 @st.composite
 def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
-    """The beginning of a file with bytes changed, put in, taken out or repeated, or with an end."""
+    """Draw the start of a file with bytes changed, inserted, removed or repeated, or truncated."""
     data = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(1, 5))):
         at = draw(st.integers(0, len(data)))
@@ -415,7 +415,7 @@ def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 def test_mutations_of_headers_get_typed_errors(
     stream: bytes, layered: bytes, grey: NDArray[np.uint8]
 ) -> None:
-    """Neither another error, nor more looks at a file than it has bytes, nor more memory than `MAX_PACKETS` take."""
+    """All errors are typed, and the number of reads and the memory are bounded."""
     tiled = j2klearn.encode(grey[:70, :70], bpp=2, model=None, tile_size=32, tlm=True, plt=True)
     originals = [stream[:1500], with_segments(stream, *_OTHERS[:7])[:1500], layered[:700], tiled[:1200]]
     readers: list[Callable[[bytes], Any]] = [
@@ -465,7 +465,7 @@ def test_mutations_of_headers_get_typed_errors(
 
 
 def test_a_header_that_claims_more_packets_than_a_file_can_hold(stream: bytes) -> None:
-    """Thousands of precincts for each of three components, and 65,535 layers, in a file of some kilobytes."""
+    """A file of some kilobytes declares thousands of precincts for each of three components, and 65,535 layers."""
     cod = next(found for found in main_segments(stream, len(stream)) if found.marker == Marker.COD)
     claim = bytes([1, 2, 0xFF, 0xFF, 1, 1, 4, 4, 0, 0, 0x00, 0x11])
     huge = stream[: cod.start] + segment(Marker.COD, claim) + stream[cod.end :]

@@ -1,4 +1,4 @@
-"""Truncated files: what is there is decoded with a warning, and a longer piece is never worse than a shorter one."""
+"""Truncated files are decoded with a warning, and more bytes never give a worse picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import j2klearn
 from j2klearn.errors import CodestreamError, LimitError, OptionError, TruncatedWarning
 from tests.support.judges import psnr
 
-#: How much PSNR may fall although bytes are added: subbands of a resolution help only together.
+#: Allowed fall of the PSNR in dB when bytes are added: a resolution improves the picture only with all its subbands.
 TOLERANCE = 0.05
 
 
@@ -69,7 +69,7 @@ def check_cuts(picture: NDArray[np.uint8], data: bytes, count: int) -> None:
 
 @pytest.mark.parametrize("progression", ["LRCP", "RLCP", "RPCL", "PCRL", "CPRL", "learned"])
 def test_parts_of_cut_files(picture: NDArray[np.uint8], progression: str) -> None:
-    """Fewer resolutions, fewer layers and regions are those of the whole cut file."""
+    """Lower resolutions, fewer layers and regions of a truncated file agree with its whole picture."""
     kind = {} if progression == "learned" else {"model": None, "progression": progression}
     data = encode(picture, bpp=[0.5, 1, 2], precincts=[(64, 64)], **kind)
     for share in (0.3, 0.7) if progression != "learned" else (0.5,):
@@ -91,7 +91,7 @@ def test_a_cut_between_layers_is_the_layers_before_it(picture: NDArray[np.uint8]
 
 
 def test_one_packet_holds_most_and_is_not_lost(picture: NDArray[np.uint8]) -> None:
-    """The code-blocks of a packet before the cut are decoded."""
+    """The code-blocks of a truncated packet that are complete are decoded."""
     grey = picture[:, :, 1]
     data = encode(grey, bpp=3, levels=1, codeblock_size=(16, 16), model=None)
     values = [psnr(grey, decode_cut(data, int(share * len(data)))) for share in (0.6, 0.7, 0.8, 0.9)]
@@ -116,7 +116,7 @@ def test_cut_and_damaged_files(picture: NDArray[np.uint8]) -> None:
         for at in random.integers(100, len(cut), 3):
             cut[at] ^= 1 << random.integers(8)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # glymur's, of a damaged header, too
+            warnings.simplefilter("ignore")  # also glymur's, about damaged headers
             try:
                 out = j2klearn.decode(
                     bytes(cut), reduce=round_ % 2, layers=round_ % 3, threads=1, max_pixels=10**6
@@ -127,7 +127,7 @@ def test_cut_and_damaged_files(picture: NDArray[np.uint8]) -> None:
 
 
 def test_boxes_after_a_cut_codestream(picture: NDArray[np.uint8]) -> None:
-    """A cut codestream may be wrapped as if nothing was missing."""
+    """A truncated codestream can lie in a complete box, followed by other boxes."""
     data = encode(picture, bpp=[0.5, 2], model=None, jp2=False)
     cut = data[: len(data) // 2]
     jp2 = encode(picture, bpp=[0.5, 2], model=None)
@@ -143,7 +143,7 @@ def test_boxes_after_a_cut_codestream(picture: NDArray[np.uint8]) -> None:
 
 
 def test_too_many_packets_to_complete_with() -> None:
-    """A few bytes that claim a billion packets."""
+    """A few bytes that declare a billion packets."""
     siz = struct.pack(">HHH8LH3B", 0xFF51, 41, 0, 30000, 30000, 0, 0, 30000, 30000, 0, 0, 1, 7, 1, 1)
     # 65535 layers; precincts of 256 samples at the finest resolution
     cod = struct.pack(">HHBBHB5B2B", 0xFF52, 14, 1, 0, 65535, 0, 1, 4, 4, 0, 1, 0x77, 0x88)

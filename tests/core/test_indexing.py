@@ -1,4 +1,4 @@
-"""Indices: numpy's where numpy and glymur agree to mean pixels."""
+"""Indices into pictures: they select the same pixels as in numpy, unless glymur differs."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_any_pixels(index: tuple[Any, Any]) -> None:
             part: NDArray[Any] | None = IMAGE[:, :, 0][index]
         except IndexError:
             part = None
-        assert part is None or part.size == 0  # out of range, or inverted
+        assert part is None or part.size == 0  # out of range, or ending before it begins
         return
     y0, x0, y1, x1 = selection.area
     expected = IMAGE[:, :, 0][index]

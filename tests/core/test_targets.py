@@ -1,4 +1,4 @@
-"""Rate options: one target per layer, contradictions refused."""
+"""Rate options are converted to one target per layer, and contradictions are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal."""
+"""Tables as plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of stages."""
+"""Timing of the stages of coding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from j2klearn.models.registry import DEFAULT_MODEL
 
 
 class Clock:
-    """A clock that goes when it is told to: on a busy machine a sleep takes any time."""
+    """A clock that the test advances: on a busy machine a sleep takes any time."""
 
     def __init__(self):
         self.now = 5.0

@@ -1,4 +1,4 @@
-"""Learned de-quantisation: what the file tells, what the decoder makes of it, and how its network is trained."""
+"""Learned de-quantisation: the noise table in the file, its use in the decoder, and the training of the network."""
 
 from __future__ import annotations
 
@@ -162,15 +162,15 @@ def test_measured_noise():
         np.zeros((16, 16), np.float32),
         [tuple(np.full((256 >> level,) * 2, 4.0, np.float32) for _ in range(3)) for level in (2, 3, 4)],
     )
-    # the least of the norms of a level is that of HH; the middle of three levels is level 3
+    # HH has the smallest norm of a level, and the median of the three levels is that of level 3: 2.0793
     (code,) = measure(bands, area, [area])
-    (told,) = NoiseTable(np.array([[[code]]], np.uint8)).log2(0, 1)
-    assert abs(2.0**told / (4.0 * 2.0793) - 1) < 0.06
+    (noise,) = NoiseTable(np.array([[[code]]], np.uint8)).log2(0, 1)
+    assert abs(2.0**noise / (4.0 * 2.0793) - 1) < 0.06
     for level in bands.details:
         for band in level:
             band[:] = 0
     (code,) = measure(bands, area, [area])
-    assert (code - 80) / 8 == 6  # where nothing is left
+    assert (code - 80) / 8 == 6  # the default for tiles without nonzero coefficients: 64 grey levels
     assert NoiseTable(np.zeros((1, 1, 1), np.uint8)).log2(0, 1) is None
 
 
@@ -242,7 +242,7 @@ def test_training(tmp_path, capsys):
         "--threads",
         "1",
     ]
-    assert main([*argv, "--steps", "2"]) == 2  # a batch needs more
+    assert main([*argv, "--steps", "2"]) == 2  # there are too few crops for a batch
     assert "a batch needs 16" in capsys.readouterr().err
     for at in range(4, 8):
         Image.fromarray(photographs.coffee()[:256, 40 * at - 160 : 40 * at + 96]).save(folder / f"{at}.png")
@@ -254,7 +254,7 @@ def test_training(tmp_path, capsys):
     first = out.read_bytes()
     assert main([*argv, "--steps", "3"]) == 0
     assert Model.from_bytes(first).id == Model.load(out).id
-    assert main([*argv, "--steps", "3", "--resume"]) == 0  # all steps are done
+    assert main([*argv, "--steps", "3", "--resume"]) == 0  # no steps are left
     assert Model.from_bytes(first).id == Model.load(out).id
     assert main([*argv, "--steps", "4", "--resume"]) == 2
     assert "training.steps differ" in capsys.readouterr().err
@@ -264,7 +264,7 @@ def test_training(tmp_path, capsys):
 
 
 def test_guided_training(tmp_path, capsys, monkeypatch):
-    """It begins as the smaller network, learns from both coders, and its model codes pictures."""
+    """The training starts from the smaller network and uses both coders. The trained model codes pictures."""
     settings = replace(
         GUIDED, width=34, chroma_width=64, chroma_pairs=2, crop=32, batch=4, learning_rate=1e-6
     )
@@ -311,8 +311,8 @@ def test_nothing_is_done_to_pictures_that_are_too_small_to_tell():
     assert psnr(small, j2klearn.decode(j2klearn.encode(small, bpp=3000)), 8) > 50
 
 
-def residual(told: bool = False) -> ResidualDequantiser:
-    network = dequantiser_of({"kind": "residual", "width": 4, "blocks": 6, "told": told})
+def residual(reads_noise: bool = False) -> ResidualDequantiser:
+    network = dequantiser_of({"kind": "residual", "width": 4, "blocks": 6, "told": reads_noise})
     assert isinstance(network, ResidualDequantiser)
     torch.manual_seed(4)
     with torch.no_grad():
@@ -334,11 +334,11 @@ def test_residual_dequantiser_starts_as_nothing_and_sees_fifteen_samples():
 
 def test_residual_dequantiser_is_told_the_noise_or_not():
     x = torch.rand(1, 1, 16, 16) * 100
-    loud, quiet = torch.full((1, 1, 1, 1), 5.0), torch.zeros(1, 1, 8, 8)
-    assert torch.equal(residual()(x, loud), residual()(x, quiet))
-    told = residual(told=True)
-    assert not torch.equal(told(x, loud), told(x, quiet))
-    assert torch.equal(told(x, quiet), told(x, torch.zeros(1, 1, 1, 1)))
+    high, low = torch.full((1, 1, 1, 1), 5.0), torch.zeros(1, 1, 8, 8)
+    assert torch.equal(residual()(x, high), residual()(x, low))
+    network = residual(reads_noise=True)
+    assert not torch.equal(network(x, high), network(x, low))
+    assert torch.equal(network(x, low), network(x, torch.zeros(1, 1, 1, 1)))
 
 
 def test_residual_dequantiser_works_in_blocks_like_on_the_whole():
@@ -369,31 +369,31 @@ def test_chroma_is_guided_by_luma_as_it_was_before():
     zero = np.zeros(1)
     noises = [NoiseMap(np.full((1, 1), level, np.float32), zero, zero) for level in (1.0, 2.0, 3.0, 4.0)]
 
-    def restored(changed: int | None = None, told=noises, ict: bool = True) -> np.ndarray:
+    def correction(changed: int | None = None, noises=noises, ict: bool = True) -> np.ndarray:
         out = planes.copy()
         if changed is not None:
             out[changed, 20, 20] += 60
         before = out.copy()
-        dequantise(out, area, guided(), told, ict=ict)
+        dequantise(out, area, guided(), noises, ict=ict)
         return out - before
 
-    whole = restored()
+    whole = correction()
     assert np.abs(whole).max((1, 2)).min() > 1
-    # luma and the extra component are as without the others, and chroma is as it is if luma stays
+    # luma and the extra component do not depend on the others; chroma does not depend on the correction of luma
     alone = planes[[0, 3]].copy()
     dequantise(alone, area, guided(), [noises[0], noises[3]], ict=False)
     assert np.array_equal(alone - planes[[0, 3]], whole[[0, 3]])
-    assert np.array_equal(restored(told=[None, *noises[1:]])[1:], whole[1:])
-    assert not restored(told=[None, *noises[1:]])[0].any()
-    # what changes with a sample of each component
-    reaches = [np.abs(restored(at) - whole).max((1, 2)) > 0 for at in range(4)]
+    assert np.array_equal(correction(noises=[None, *noises[1:]])[1:], whole[1:])
+    assert not correction(noises=[None, *noises[1:]])[0].any()
+    # the components whose correction depends on a sample of each component
+    reaches = [np.abs(correction(at) - whole).max((1, 2)) > 0 for at in range(4)]
     assert np.array_equal(
         reaches,
         [[True, True, True, False], [False, True, True, False], [False, True, True, False], [0, 0, 0, 1]],
     )
-    # one of chroma alone is left as it is; without the ICT each stands for itself
-    assert not restored(told=[noises[0], None, noises[2], noises[3]])[1:3].any()
-    apart = [np.abs(restored(at, ict=False) - restored(ict=False)).max((1, 2)) > 0 for at in range(4)]
+    # if one chroma component has no noise, both stay unchanged; without the ICT components are independent
+    assert not correction(noises=[noises[0], None, noises[2], noises[3]])[1:3].any()
+    apart = [np.abs(correction(at, ict=False) - correction(ict=False)).max((1, 2)) > 0 for at in range(4)]
     assert np.array_equal(apart, np.eye(4, dtype=bool))
 
 

@@ -1,4 +1,4 @@
-"""Coefficients fitted to the decoder: better pictures from as many bytes, read as any other file."""
+"""Coefficients fitted to the decoder: they give better pictures at the same size, in ordinary learned files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_as_many_bytes_make_a_better_picture(grey):
 
 
 def test_no_file_is_worse(small, rgb):
-    """Where fitting does not pay, the file is the one without it."""
+    """If fitting gives no gain, the file without fitting is returned."""
     for picture, rate, options in (
         (small[:80, :96], 1.0, {"model": "hybrid97-9c-compact"}),
         (rgb[:64, :80], 1.5, {"layers": 2}),
@@ -53,7 +53,7 @@ def test_a_psnr_takes_fewer_bytes(grey):
     picture = np.ascontiguousarray(grey[:160, :192])
     plain, fitted = (j2klearn.encode(picture, psnr=34, effort=effort) for effort in (0, 2))
     assert len(fitted) < 0.98 * len(plain)
-    # the lattice of fitted coefficients is coarse, and the sizes of a small picture come in steps
+    # fitted coefficients lie on a coarse lattice, and small pictures have few possible sizes
     assert abs(psnr(picture, j2klearn.decode(fitted)) - 34) < 0.15
 
 
@@ -68,7 +68,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_fitted_is_what_the_decoder_makes(name, small, rgb, grey16):
-    """The error that the fitting sees is that of the decoded file, and it falls."""
+    """The fitting lowers the cost, and the error that it computes is that of the decoded file."""
     samples = {"rgb": rgb[:112, :128], "16 bits": grey16[:112, :128], "tiles": small[:111, :125]}.get(
         name, small
     )
@@ -95,10 +95,10 @@ def test_what_is_fitted_is_what_the_decoder_makes(name, small, rgb, grey16):
     after = fitting.fit(slope, 6)
     assert after.error + slope * after.bits < 0.995 * (before.error + slope * before.bits)
     coder.use(after.components)
-    # there is room for all of them: what is short of the limit is clipping, rounding and the noise that the file tells
+    # the size suffices for all coefficients: differences come from clipping, rounding and the stored noise
     file = control.code([2 * targets.values[0]], again=True)
     limit = 10 * np.log10(255**2 * samples.size / after.error)
-    # (tiles of 64 x 64 have few coefficients to tell it by)
+    # (in tiles of 64 x 64 the noise is measured on few coefficients)
     assert control.reached(file, 1) == pytest.approx(limit, abs=0.8 if name == "tiles" else 0.4)
 
 
@@ -116,7 +116,7 @@ def test_the_command_line_and_wrong_efforts(small, tmp_path):
     with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
         read_options({"bpp": 1, "effort": 3})
     assert len({read_options({"bpp": 1, "effort": effort}).digest for effort in (0, 1, 2)}) == 3
-    # ordinary files know no effort
+    # the effort has no effect on files without a learned transform
     assert j2klearn.encode(picture, bpp=1, model=None, effort=2) == j2klearn.encode(
         picture, bpp=1, model=None
     )

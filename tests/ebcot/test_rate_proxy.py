@@ -1,4 +1,4 @@
-"""The rate proxy: real bytes predicted, derivatives that are right, and costs that make sense."""
+"""The rate proxy: it predicts real bytes, its gradients are right, and its costs are plausible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def luma(photograph: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("model", [None, "hybrid97-9c-compact"])
 def test_it_predicts_the_bytes_of_real_codestreams(luma: NDArray[np.float32], model: str | None) -> None:
-    """On a photograph that it was not fitted to: 5 %, of either transform."""
+    """The mean error is below 5 % for both transforms, on a photograph that was not used for the fit."""
     taken = list(samples(luma, [8, 20, 50], resolve(model) if model else None))
     assert all(0.05 < one.bpp < 3 for one in taken)
     assert np.abs(errors(RateProxy(), taken)).mean() < 0.05
@@ -33,7 +33,7 @@ def test_indices_are_those_that_were_coded(luma: NDArray[np.float32]) -> None:
     assert one.packets.shape == (6,)
     assert len(one.bands) == 16
     assert sum(band.size for _, band in one.bands) == luma.size
-    # a step of 16 in the picture is one of 16 / 1.0113 in HL of the finest level
+    # a step of 16 in the picture is a step of 16 / 1.0113 in HL of the finest level
     finest = dict(one.bands)["HL"]
     assert 0.001 < (finest > 0).mean() < 0.3
     assert 30 < max(int(band.max()) for _, band in one.bands) < 400
@@ -43,9 +43,9 @@ def test_fitting_lowers_the_error(luma: NDArray[np.float32]) -> None:
     taken = list(samples(luma[:256, :256], [6, 12, 24, 48]))
     proxy = RateProxy({})
     before = np.abs(errors(proxy, taken)).mean()
-    told: list[float] = []
-    fit(proxy, taken, epochs=12, rate=0.05, report=lambda epoch, error: told.append(error))
-    assert len(told) == 12
+    reports: list[float] = []
+    fit(proxy, taken, epochs=12, rate=0.05, report=lambda epoch, error: reports.append(error))
+    assert len(reports) == 12
     assert np.abs(errors(proxy, taken)).mean() < 0.5 * before
     again = RateProxy(proxy.constants())
     assert float(predict(again, taken[0]).sum()) == pytest.approx(
@@ -67,7 +67,7 @@ def test_larger_magnitudes_cost_more_and_busy_surroundings_make_them_cheap(orien
 
 
 def test_derivatives_of_the_surroundings() -> None:
-    """The hand-written derivative is the one that differences give."""
+    """The hand-written gradient equals the numerical one."""
     proxy = RateProxy().double()
     x = (torch.rand(1, 1, 6, 7, dtype=torch.float64) * 4).requires_grad_()
     assert torch.autograd.gradcheck(lambda m: proxy.bits(m, "HL"), (x,), eps=1e-6, atol=1e-5)
@@ -83,7 +83,7 @@ def test_it_is_finite_with_finite_gradients() -> None:
 
 
 def test_code_blocks() -> None:
-    """An empty code-block costs next to nothing, one with a coefficient its header."""
+    """An empty code-block costs very few bits; a code-block with a coefficient costs its header too."""
     proxy = RateProxy()
     nothing = torch.zeros(1, 1, 70, 70)
     one = nothing.clone()

@@ -1,4 +1,4 @@
-"""The lattice of tier-1: decoded coefficients lie on it, whichever way they come."""
+"""The lattice of tier-1: decoded coefficients lie on it, for the whole picture and for regions."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_decoded_coefficients_lie_on_the_lattice(stream: bytes, component: int) 
     names = [("LL", 5)] + [(name, level) for level in range(5, 0, -1) for name in ("HL", "LH", "HH")]
     for name, band in zip(names, bands.bands(), strict=True):
         distance = np.abs(band - np.rint(band / lattice[name]) * lattice[name])
-        # OpenJPEG's high-pass constant moves large coefficients by 1 in 30,000; beside that they are there already
+        # OpenJPEG's high-pass constant changes large coefficients by 1 in 30,000; the other errors are smaller
         assert distance.max() < 0.1 * lattice[name] + 5e-3
 
 
 def test_points_move_by_their_interval() -> None:
-    """Odd multiples of 2^p half steps are middles of intervals of 2^p steps; zero stays zero."""
+    """Odd multiples of 2^p half steps are the middles of intervals of 2^p steps. Zero stays zero."""
     steps = np.array([0, 3, -3, 5, 6, -12, 7, 10, 9 * 64], np.float32)
     interval = np.array([1, 1, 1, 2, 1, 1, 3, 2, 4])
     unit = np.array([0, 1, -1, 1, 2, -4, 1, 2, 64])

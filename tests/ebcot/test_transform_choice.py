@@ -1,4 +1,4 @@
-"""The choice by measuring: drawings are never worse off than with the 9/7, and photographs are not measured."""
+"""The choice of the transform by measurement: drawings never lose to the 9/7, and photographs are not measured."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from skimage import data as photographs
 import j2klearn
 from j2klearn.cli import main
 from j2klearn.ebcot.rate_control import RateControl
-from j2klearn.ebcot.transform_choice import best, flatness, hopeless, order, worth_measuring
+from j2klearn.ebcot.transform_choice import best, cannot_win, flatness, order, worth_measuring
 from j2klearn.metrics.psnr import psnr
 
 
 def drawing(height: int = 200, width: int = 260) -> np.ndarray:
-    """Text-like strokes and boxes on white."""
+    """Return text-like strokes and boxes on white."""
     rng = np.random.default_rng(3)
     out = np.full((height, width), 255, np.uint8)
     for _ in range(120):
@@ -30,7 +30,7 @@ def test_what_is_worth_measuring():
     for picture in (photographs.camera(), photographs.astronaut()):
         assert not worth_measuring(picture, picture.size / 8)
         assert not worth_measuring(picture, None)
-        # at high rates, and where the description of the transform counts
+        # at high rates, and in small files, in which the learned-transform segment matters
         assert worth_measuring(picture, picture.size / 2)
         assert worth_measuring(picture, 1000)
     assert not worth_measuring(photographs.gravel(), photographs.gravel().size / 2)
@@ -52,12 +52,12 @@ def test_the_ends_of_the_curve_are_measured_first():
 
 def test_what_cannot_win_is_given_up():
     others = {"9-7": [30.0, 34, 38], "5-3": [33.0, 37, 41]}
-    assert not hopeless({}, others)
-    assert hopeless({3: 37.8}, others)  # below the 9/7
-    assert hopeless({3: 40.4}, others)  # far below the 5/3
-    assert not hopeless({3: 40.8}, others)
-    assert not hopeless({3: 40.4, 1: 33.1}, others)  # better at one of them
-    assert not hopeless({3: 130.0}, {"9-7": [99, 99, 99], "5-3": [99, 99, 100.0]})
+    assert not cannot_win({}, others)
+    assert cannot_win({3: 37.8}, others)  # below the 9/7
+    assert cannot_win({3: 40.4}, others)  # far below the 5/3
+    assert not cannot_win({3: 40.8}, others)
+    assert not cannot_win({3: 40.4, 1: 33.1}, others)  # better at one layer
+    assert not cannot_win({3: 130.0}, {"9-7": [99, 99, 99], "5-3": [99, 99, 100.0]})
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "rgb"])
@@ -112,7 +112,7 @@ def test_photographs_are_not_measured(monkeypatch):
 
 
 def test_a_drawing_costs_few_decodings(monkeypatch):
-    """Layers are measured until the learned transform cannot win any more."""
+    """Layers are measured only until the learned transform cannot win."""
     learned = []
     real = RateControl.reached
 
@@ -128,12 +128,12 @@ def test_a_drawing_costs_few_decodings(monkeypatch):
 
 
 def clipped(picture: np.ndarray, gain: float) -> np.ndarray:
-    """A photograph with its highlights burnt out."""
+    """Return a photograph with clipped highlights."""
     return np.clip(picture * gain, 0, 255).astype(np.uint8)
 
 
 def scanned(noise: float) -> np.ndarray:
-    """A page of text as scanners make it: paper nearly always white, and a little noise."""
+    """Return a scanned page of text: almost all of the paper is white, with a little noise."""
     page = np.kron(photographs.page()[:120, :160].astype(np.float64), np.ones((2, 2)))
     rough = (page - 60) * 2.2 + np.random.default_rng(7).normal(0, noise, page.shape)
     return np.clip(np.rint(rough), 0, 255).astype(np.uint8)
@@ -164,7 +164,7 @@ def test_saturated_whites_are_as_good_as_with_the_9_7(name):
 
 
 def test_any_picture_can_be_measured():
-    """With an effort photographs are measured too: they stay learned, and what is better off is found."""
+    """From effort 1 on photographs are measured too. They keep the learned transform; noisy drawings may change."""
     photo = photographs.camera()[150:300, 150:300]
     assert j2klearn.encode(photo, bpp=1, effort=1) == j2klearn.encode(photo, bpp=1)
     grain = np.random.default_rng(1).integers(-2, 3, (200, 260))

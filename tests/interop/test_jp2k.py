@@ -1,4 +1,4 @@
-"""`Jp2k` and `Jp2kr` in the place of glymur's."""
+"""`Jp2k` and `Jp2kr` as replacements of glymur's classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def small(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def picture(kind: str, small: NDArray[np.uint8]) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Return a picture and the keywords that it is written with."""
+    """Return a picture, and the keywords to write it with."""
     ramp = np.linspace(0, 255, small.shape[1]).astype(np.uint8)
     alpha = np.broadcast_to(ramp, small.shape[:2])
     match kind:
@@ -61,7 +61,7 @@ def picture(kind: str, small: NDArray[np.uint8]) -> tuple[NDArray[Any], dict[str
 KINDS = ("grey", "rgb", "rgba", "5 components", "12 bits", "16 bits", "16 bits signed", "tiled", "offset")
 REGIONS = ((0, 0, 40, 56), (17, 23, 90, 77), (81, 111, 121, 150), (60, 3, 61, 150))
 
-#: Where bytes of the main header are changed, from its beginning on, and to what: SOC, SIZ of three components, COD.
+#: Changes of bytes of the main header: offset and value. It holds SOC, SIZ for three components, and COD.
 HEADER_DAMAGE = {
     "no COD": (52, b"\x55"),
     "no subsampling": (43, bytes(2)),
@@ -70,7 +70,7 @@ HEADER_DAMAGE = {
 
 
 def opened(kind: type, path: Path) -> tuple[tuple[int, ...] | None, list[str]]:
-    """Open a file; return its shape, None if it is refused, and what it was warned of."""
+    """Open a file; return its shape, or None after an error, and the warnings."""
     refusal = J2KError if kind is Jp2k else Exception
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -139,7 +139,7 @@ class TestDropIn:
         assert all(parameter.kind is parameter.KEYWORD_ONLY for _, parameter in ours[len(theirs) :])
 
     def test_glymur_has_the_seams(self) -> None:
-        """What is overridden is there: a glymur that renames it would be used past our code."""
+        """glymur has every method that we override: after a renaming, our code would not be called."""
         for name in (
             "_read",
             "_read_openjp2",
@@ -255,7 +255,7 @@ class TestDropIn:
         if transform is None:
             lossy = Jp2k(io.BytesIO(), data=image, bit_depth=depth, cratios=[3])
             siz = lossy.codestream.segment[1]
-            assert lossy.learned or depth < 8  # of a few grey levels much is flat, as in a drawing
+            assert lossy.learned or depth < 8  # a picture with few grey levels looks drawn
             assert set(siz.bitdepth) == {depth}
             assert set(siz.signed) == {signed}
             assert psnr(image, lossy[:], 2.0**depth - 1) > (28 if depth > 1 else 8)
@@ -410,7 +410,7 @@ class TestTileWriters:
         for writer in j.get_tilewriters():
             writer[:] = small
         assert np.array_equal(Jp2kr(stream)[:], small)
-        with pytest.raises(RuntimeError):  # glymur's own coder, glymur's own limit
+        with pytest.raises(RuntimeError):  # glymur writes it, with its own limit
             Jp2k(io.BytesIO(), shape=small.shape, tilesize=small.shape[:2], transform="5-3").get_tilewriters()
 
     @pytest.mark.parametrize("keywords", [{}, {"cratios": [8]}])
@@ -519,7 +519,7 @@ class TestReading:
     def test_damaged_files_open_as_with_glymur(
         self, tmp_path: Path, small: NDArray[np.uint8], suffix: str
     ) -> None:
-        """The same files open, with the same shape and warnings; what our classes raise is a `J2KError`."""
+        """The same files open, with the same shape and warnings; our classes raise only `J2KError`."""
         source, damaged = tmp_path / f"source{suffix}", tmp_path / f"damaged{suffix}"
         Jp2k(source, data=small, transform="9-7", cratios=[20])
         data, rng = source.read_bytes(), np.random.default_rng(6)
@@ -531,7 +531,7 @@ class TestReading:
             for _ in range(int(rng.integers(1, 4))):
                 changed[int(rng.integers(0, last))] = int(rng.integers(0, 256))
             if changed[codestream + 16 : codestream + 24] != bytes(8):
-                continue  # an origin: shapes are not glymur's there
+                continue  # glymur's shapes ignore the origin
             damaged.write_bytes(changed)
             theirs, ours = opened(glymur.Jp2k, damaged), opened(Jp2k, damaged)
             assert ours == theirs
@@ -563,7 +563,7 @@ class TestReading:
     ) -> None:
         data = bytearray(j2klearn.encode(small, profile="neural", quality=30))
         start = data.index(b"\xff\x4f\xff\x51")
-        data[data.index(b"\xff\x52", start) + 1] = 0x55  # no COD any more
+        data[data.index(b"\xff\x52", start) + 1] = 0x55  # removes COD
         with pytest.raises(OpenJPEGLibraryError, match="main header"):
             Jp2kr(bytes(data))
 
@@ -582,7 +582,7 @@ class TestReading:
 
     @pytest.mark.filterwarnings("ignore")
     def test_errors_that_are_kept_can_be_collected(self, tmp_path: Path, small: NDArray[np.uint8]) -> None:
-        """An exception in a cycle with its frames keeps the file's memory; the collector shall be able to free it."""
+        """An exception in a cycle with its frames references the mapping, and the garbage collector frees it."""
         j = Jp2k(tmp_path / "a.j2k", data=small)
         data = bytearray(j.path.read_bytes())
         data[data.index(b"\xff\x52") + 6 : data.index(b"\xff\x52") + 8] = b"\x00\x00"  # no layers
@@ -691,7 +691,7 @@ class TestBoxes:
         second.wrap(stream, boxes=second.box)
         assert stream.getvalue() == original
         assert np.array_equal(second[:], j[:])
-        # appending keeps what is there, and a changed box is written as changed
+        # appending keeps the other boxes, and a changed box is written with its changes
         second.append(glymur.jp2box.XMLBox(xml=_xml()))
         assert second.path.read_bytes()[: len(original)] == original
         second.box[2].box[1].colorspace = glymur.core.GREYSCALE

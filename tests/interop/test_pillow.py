@@ -93,7 +93,7 @@ def test_reduce_and_layers(data: bytes) -> None:
     opened = reopen(data)
     with pytest.raises(OptionError):
         opened.reduce = 9
-    assert opened.reduce(2).size == (192, 129)  # the method of every picture
+    assert opened.reduce(2).size == (192, 129)  # the method of Pillow's pictures
 
 
 def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyP
     opened.thumbnail((40, 32))
     assert opened.size == (40, 27)
     reference.thumbnail((40, 32))
-    # with Pillow's reducing_gap of 2, twice the size wanted
+    # at least twice the size of the thumbnail: Pillow's reducing_gap is 2
     assert sorted(reduced) == [0, 2]
     assert psnr(np.asarray(reference), np.asarray(opened)) > 30
 
@@ -128,7 +128,7 @@ def test_metadata_survives_in_both_directions(picture: Image.Image) -> None:
         assert opened.info["dpi"] == pytest.approx((300, 600))
         assert opened.getexif()[0x010E] == "a picture"
     assert first.info["comment"] == b"by hand"
-    # and other formats take it from there
+    # and saving in other formats keeps it
     out = io.BytesIO()
     second.save(out, format="PNG", icc_profile=second.info["icc_profile"], exif=second.getexif())
     assert Image.open(out).info["icc_profile"] == profile

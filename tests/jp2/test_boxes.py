@@ -1,4 +1,4 @@
-"""The walk over JP2 boxes: where it ends, and what it does not follow; and the boxes that are written."""
+"""JP2 boxes: where the iteration stops, which lengths it refuses, and how boxes are written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 
 
 def large_box(kind: bytes, content: bytes) -> bytes:
-    """A box whose length has 64 bits (XLBox)."""
+    """Return a box with a 64-bit length (XLBox)."""
     return struct.pack(">I4sQ", 1, kind, len(content) + 16) + content
 
 
@@ -69,7 +69,7 @@ def test_the_walk_ends_before_an_impossible_large_length(length: int) -> None:
 
 
 def test_no_length_leads_back() -> None:
-    """Lengths are not taken modulo 2^64, and file objects are not asked for what they cannot seek."""
+    """Lengths must not be reduced modulo 2^64, and file objects must not be asked for offsets that they cannot seek."""
     data = _SIGNATURE + struct.pack(">I4sQ", 1, b"uuid", (1 << 64) - 1) + bytes(40)
     assert walked(data)[-1] == (b"uuid", 12, 28, 12 + (1 << 64) - 1)
     assert [b.end for b in top_boxes(io.BytesIO(data))] == [12, len(data)]

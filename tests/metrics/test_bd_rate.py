@@ -1,4 +1,4 @@
-"""Bjontegaard's deltas: published values, and what has to hold for any curves."""
+"""Bjontegaard deltas: published values, and properties that hold for all curves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 
 from j2klearn.metrics.bd_rate import Curve, average, bd_metric, bd_rate, compare, least_gain
 
-# JCTVC-E137: two pairs of curves (kbit/s, dB), and the BD-rates (in %) that Netflix's vmaf and Android's media quality
-# suite have for them in their tests.
+# JCTVC-E137: two pairs of curves (kbit/s, dB), and their BD-rates (in %) in the tests of Netflix's vmaf and of
+# Android's media quality suite.
 PUBLISHED = [
     (
         ([18883.6928, 33905.6656, 61279.976, 108048.8736], [34.2911, 37.247, 40.3953, 43.6471]),
@@ -26,7 +26,7 @@ RATES = np.array([0.1, 0.2, 0.4, 0.6, 0.8, 1.0])
 
 
 def curve(offset: float = 0.0, factor: float = 1.0) -> Curve:
-    """A concave curve such as photographs have, moved up by `offset` dB or along by `factor`."""
+    """Return a concave curve as photographs have, with `offset` dB added and rates multiplied by `factor`."""
     return Curve(RATES * factor, 36 + 4.2 * np.log2(RATES) + 0.2 * RATES + offset)
 
 
@@ -92,7 +92,7 @@ def test_comparison_over_pictures():
 
 
 def test_a_codec_asked_for_qualities_loses_nothing_against_itself():
-    """Averages at equal quality are others than those at equal rates: both have to be read off at the same."""
+    """Averages at equal quality differ from averages at equal rates: interpolate both curves at equal rates."""
     codec = {"easy": curve(6), "hard": curve(-6)}
     qualities = np.linspace(20, 44, 25)
     asked = {}

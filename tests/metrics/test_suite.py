@@ -1,4 +1,4 @@
-"""Metrics against another implementation of them."""
+"""Quality metrics compared with those of scikit-image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_psnr_of_luma(rgb, grey, noisy):
     values = measure(rgb, wrong, 8, ["psnr", "psnr-y"])
     planes = [image @ np.array([0.299, 0.587, 0.114]) for image in (rgb, wrong)]
     assert values["psnr-y"] == pytest.approx(peak_signal_noise_ratio(*planes, data_range=255), abs=0.5)
-    assert values["psnr-y"] > values["psnr"] + 5  # blue alone is wrong
+    assert values["psnr-y"] > values["psnr"] + 5  # only blue is wrong
     deep = [image.astype(np.uint16) * 257 for image in (rgb, wrong)]
     assert measure(*deep, 16, ["psnr-y"])["psnr-y"] == pytest.approx(values["psnr-y"], abs=0.5)
     of_grey = measure(grey, noisy, 8, ["psnr", "psnr-y"])

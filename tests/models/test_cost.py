@@ -1,4 +1,4 @@
-"""What configurations cost: Table III of the paper, measured."""
+"""The measured cost of configurations, compared with P1, Table III."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def test_table_iii_of_the_paper(name: str) -> None:
     measured, published = cost(CONFIGS[name]), PAPER[name]
     assert measured.parameters == pytest.approx(1000 * published.parameters, rel=0.05)
     assert measured.support == published.support
-    # nothing reads further than the table says, and the longest chain of all but parallel steps does
+    # steps that do not read each other's output read less than the table says
     assert max(measured.reads) <= measured.support
 
 
 def test_the_4s_reads_all_that_the_table_says() -> None:
-    """Its four steps read one another: down the columns, where two of them work on half the rows, all of 162."""
+    """Down the columns each of its four steps reads the output of the one before, so it reads all 162 rows."""
     assert cost(CONFIGS["custom4s-5c"]).reads == (162, 122)
 
 
 def test_multiply_accumulates() -> None:
-    """A weight is used once per cell, a quarter of the samples, on every level: a third of them per pixel."""
+    """A weight is used once per cell. A level has a quarter as many cells as samples: in total a third per pixel."""
     measured = cost(CONFIGS["hybrid97-9c-compact"])
     assert measured.macs == pytest.approx(measured.parameters / 3, rel=0.01)
     four = cost(configuration("custom4s"))

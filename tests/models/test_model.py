@@ -1,4 +1,4 @@
-"""Model files and the registry: ids, checks, and nothing trusted."""
+"""Model files and the registry: ids, and checks of untrusted files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model() -> Model:
 
 
 def changed(model: Model, **changes: Any) -> bytes:
-    """A model file with other metadata or tensors."""
+    """Return a model file with changed metadata or tensors."""
     tensors = safetensors.numpy.load(model.to_bytes())
     tensors = changes.pop("tensors", lambda t: t)(tensors)
     metadata = {"config": json.dumps(model.config), "card": "{}", **changes}

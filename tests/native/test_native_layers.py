@@ -1,4 +1,4 @@
-"""The includes of the native sources follow the order of their folders, and the script finds every fault."""
+"""The includes of the native sources follow the layers of their folders, and the script detects every violation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check(native: Path) -> tuple[int, list[str]]:
 
 @pytest.fixture
 def native(tmp_path: Path) -> Path:
-    """A copy of the sources, to put faults in."""
+    """A copy of the sources, to modify."""
     return Path(shutil.copytree(ROOT / "native", tmp_path / "native"))
 
 

@@ -1,4 +1,4 @@
-"""The subband transport: OpenJPEG's tier-1 codes our coefficients, and gives them back."""
+"""The subband transport: OpenJPEG's tier-1 codes the given coefficients, and decoding returns them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from j2klearn.transform.wavelet import WAVELETS
 from tests.support.judges import opj_decompress
 
 
-def random_subbands(area: Rect, levels: int, seed: int, most: int = 40) -> NDArray[np.int32]:
-    return np.random.default_rng(seed).integers(-most, most + 1, area.size).astype(np.int32)
+def random_subbands(area: Rect, levels: int, seed: int, largest: int = 40) -> NDArray[np.int32]:
+    return np.random.default_rng(seed).integers(-largest, largest + 1, area.size).astype(np.int32)
 
 
 def tiles_of(area: Rect, tile: tuple[int, int] | None) -> list[Rect]:
@@ -84,8 +84,8 @@ def test_reversible_transport_is_the_identity(
         with pytest.raises(OptionError, match="too small"):
             write(parameters, flats)
         return
-    # A lone row or column at an odd position is doubled by the 5/3 (T.800 F.4.6): what is odd there is no output of the
-    # 5/3, and no transport through it can bring it back.
+    # The 5/3 doubles a single row or column at an odd position (T.800 F.4.6). An odd coefficient there is no output of
+    # the 5/3, so the transport cannot return it.
     parts = [part.resolution(level) for part in tiles_of(area, tile) for level in range(levels)]
     assume(not any((part.height == 1 and part.y0 % 2) or (part.width == 1 and part.x0 % 2) for part in parts))
     for sent, got in zip(flats, read(write(parameters, flats), levels, components), strict=True):
@@ -93,7 +93,7 @@ def test_reversible_transport_is_the_identity(
 
 
 def test_tier_1_codes_our_coefficients(tmp_path: Path) -> None:
-    """A stock decoder and a forward 5/3 of our own find the coefficients again: they are what was coded."""
+    """OpenJPEG's own decoder, followed by a forward 5/3, returns the coefficients: so tier-1 coded them unchanged."""
     area, levels = Rect(0, 0, 131, 97), 3
     flat = random_subbands(area, levels, 7)
     parameters = transport.Parameters(area=area, precision=12, levels=levels, reversible=True)
@@ -127,7 +127,7 @@ def test_reversible_transport_at_lower_resolutions(reduce: int) -> None:
 def test_irreversible_transport_returns_the_carrier(
     components: int, tile: tuple[int, int] | None, rgb: NDArray[np.uint8]
 ) -> None:
-    """Everything coded, with overshoot beyond 0 to 255: back to 0.1 grey level in the picture's domain."""
+    """Without rate limit, samples beyond 0 to 255 are returned within 0.1 grey level."""
     area, levels = Rect(0, 0, *rgb.shape[:2]), 4
     planes = [rgb[:, :, index].astype(np.float32) * 1.2 - 150 for index in range(components)]
     flats = []
@@ -140,7 +140,7 @@ def test_irreversible_transport_returns_the_carrier(
     parameters = transport.Parameters(
         area=area,
         components=components,
-        precision=8 + 5 + 4,  # what is random in YCbCr goes far in RGB
+        precision=8 + 5 + 4,  # random YCbCr has a wide range in RGB
         signed=True,
         levels=levels,
         component_transform=components == 3,
@@ -157,7 +157,7 @@ def test_irreversible_transport_returns_the_carrier(
 
 
 def test_a_region_holds_the_coefficients_of_the_whole(rgb: NDArray[np.uint8]) -> None:
-    """Away from the cut, one analysis of a decoded area returns the details of the whole picture."""
+    """Away from its borders, one analysis of a decoded region returns the detail coefficients of the whole picture."""
     plane = rgb[:, :, 1].astype(np.int32)
     parameters = transport.Parameters(
         area=Rect(0, 0, *plane.shape), levels=3, reversible=True, tile_shape=(100, 120)

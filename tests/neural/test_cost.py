@@ -7,6 +7,7 @@ import pytest
 from j2klearn.cli import main
 from j2klearn.neural.context import model as context_model
 from j2klearn.neural.cost import entropy_cost
+from j2klearn.neural.cross import model as cross_model_module
 from j2klearn.neural.integer.backends import kernels
 from tests.support.cross_models import cross_model as tiny
 from tests.support.cross_models import pyramids
@@ -32,7 +33,7 @@ class Counting:
 def test_a_cross_component_model_computes_what_is_said(monkeypatch, changes):
     model, counting = tiny(**changes), Counting()
     segments = model.encode(pyramids((32, 48), 3), 0)
-    monkeypatch.setattr(model, "kernels", lambda backend, threads: counting)
+    monkeypatch.setattr(cross_model_module, "kernels", lambda backend, threads: counting)
     model.decode(segments, (32, 48), 3, 0)
     found = entropy_cost(model.config)
     # where modules are shared the coarsest level has zeros as its parents, which are not convolved

@@ -1,4 +1,4 @@
-"""A folder of small pictures, and what has to hold of the folder that they are coded into; shared by the tests."""
+"""A folder of small pictures, and checks of the output folder of a batch; shared by the tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_pictures(
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the pictures below a folder; anything beside them and the journal is an error."""
+    """Return the JP2 files below a folder; any other file than these and the journal is an error."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     found.pop(JOURNAL, None)
     assert all(name.endswith(".jp2") for name in found), sorted(found)
@@ -36,7 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def sequential(source: Path, target: Path, **options: object) -> dict[str, bytes]:
-    """Code a folder picture by picture in this process."""
+    """Encode the pictures of a folder one by one in this process, and return the files."""
     for job in find_jobs(source, target).jobs:
         Path(job.target).parent.mkdir(parents=True, exist_ok=True)
         convert(Path(job.source), Path(job.target), EncodeOptions(**options, threads=1))
@@ -49,7 +49,7 @@ def journalled(folder: Path) -> list[str]:
 
 
 def can_mount() -> bool:
-    """Tell whether a file system can be put where only one process and its children see it."""
+    """Return whether this process may mount a file system in its own mount namespace."""
     if shutil.which("unshare") is None:
         return False
     command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]

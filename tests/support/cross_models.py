@@ -30,7 +30,7 @@ TINY: dict[str, Any] = {
 
 
 def networks(config: dict[str, Any]) -> dict[str, CrossNetwork]:
-    """Networks that are not what they start as: their outputs depend on all that they see."""
+    """Return networks with random last layers: the outputs of untrained ones do not depend on their inputs."""
     torch.manual_seed(11)
     made = {"luma": CrossNetwork(config, ROLES[:1]), "chroma": CrossNetwork(config, ROLES[1:])}
     with torch.no_grad():
@@ -51,7 +51,7 @@ def cross_model(**changes: Any) -> CrossComponentModel:
 
 
 def pyramid(shape: tuple[int, int], levels: int, seed: int, spread: float = 2.0) -> Pyramid:
-    """Indices as of a picture: many zeros, few that are large, a smooth LL."""
+    """Return random indices like those of a picture: many zeros, few large values, a smooth LL."""
     rng = np.random.default_rng(seed)
     bands = [np.rint(rng.laplace(0, spread, size)).astype(np.int32) for size in band_shapes(shape, levels)]
     bands[0] = (np.cumsum(np.cumsum(bands[0], 0), 1) // 3).astype(np.int32)

@@ -1,10 +1,10 @@
-"""glymur's own test suite with j2klearn's classes in the place of glymur's.
+"""Run glymur's own test suite with j2klearn's classes instead of glymur's.
 
     python -m tests.support.glymur_suite [classic | learned] [pytest arguments]
 
-downloads glymur's source distribution with pip (once, into build/), runs its tests against the installed glymur with
-`Jp2k` and `Jp2kr` replaced, and compares what passed with what is expected: in classic mode everything; with learned
-transforms wherever a file is lossy, everything but the tests in `PERMITTED`.
+downloads glymur's source distribution with pip (once, into build/) and runs its tests against the installed glymur with
+`Jp2k` and `Jp2kr` replaced. In classic mode all tests must pass. In learned mode, where lossy files use the learned
+transform, all tests except those in `PERMITTED` must pass.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-_WAVELET = "asserts the 5/3 of a file that is lossy: learned files have the 9/7"
+_WAVELET = "asserts that a lossy file uses the 5/3: learned files use the 9/7"
 
-#: Tests that do not pass with learned transforms, and why.
+#: Tests that fail with learned transforms, and the reason.
 PERMITTED = {
     "test_jp2k_writes.TestSuite.test_NR_ENC_Bretagne1_ppm_1_encode": _WAVELET,
     "test_jp2k_writes.TestSuite.test_NR_ENC_Bretagne1_ppm_2_encode": _WAVELET,
@@ -32,12 +32,12 @@ PERMITTED = {
     "test_jp2k_writes.TestSuite.test_NR_ENC_Cevennes1_bmp_9_encode": _WAVELET,
     "test_jp2k_writes.TestSuite.test_NR_ENC_Cevennes2_ppm_10_encode": _WAVELET,
     "test_jp2k_writes.TestSuite.test_NR_ENC_Rome_bmp_11_encode": _WAVELET,
-    "test_jp2k_writes.TestSuite.test_1x1_tile": "asserts that one tile cannot be written by tiles: it can (#586)",
+    "test_jp2k_writes.TestSuite.test_1x1_tile": "asserts that a single tile cannot be written by tiles: it can (#586)",
 }
 
 
 def source(folder: Path) -> Path:
-    """Return the folder of glymur's source distribution, of the installed version, its package hidden."""
+    """Return the folder of glymur's source distribution, in the installed version, with its package removed."""
     name = f"glymur-{version('glymur')}"
     target = folder / name
     if not (target / "tests").is_dir():
@@ -47,13 +47,13 @@ def source(folder: Path) -> Path:
         subprocess.run(command, check=True)
         with tarfile.open(next(folder.glob("[gG]lymur-*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
-    # the tests shall import the installed package
+    # the tests must import the installed package
     shutil.rmtree(target / "glymur", ignore_errors=True)
     return target
 
 
 def run(mode: str, folder: Path, arguments: list[str]) -> tuple[dict[str, str], str]:
-    """Run the suite; return what became of every test, and pytest's last line."""
+    """Run the suite; return the outcome of every test, and the last line of pytest's output."""
     report = folder.parent / f"glymur-{mode}.xml"
     report.unlink(missing_ok=True)
     environment = {
@@ -65,7 +65,7 @@ def run(mode: str, folder: Path, arguments: list[str]) -> tuple[dict[str, str], 
     command += ["-p", "glymur_swap", f"--junitxml={report}", *arguments]
     process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if not report.is_file():
-        raise SystemExit(f"glymur's suite did not end:\n{process.stdout[-4000:]}{process.stderr[-4000:]}")
+        raise SystemExit(f"glymur's suite did not finish:\n{process.stdout[-4000:]}{process.stderr[-4000:]}")
     outcomes = {}
     for case in ET.parse(report).getroot().iter("testcase"):
         name = f"{case.get('classname', '').removeprefix('tests.')}.{case.get('name')}"
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> int:
         for name in sorted(failed):
             print(f"  {'permitted' if name in permitted else 'FAILED'}: {name}: {permitted.get(name, '')}")
         for name in sorted(permitted.keys() & outcomes.keys() - failed):
-            print(f"  FAILED: {name} passes: take it off the list")
+            print(f"  FAILED: {name} passes: remove it from PERMITTED")
         bad += len(failed ^ (permitted.keys() & outcomes.keys()))
     return 1 if bad else 0
 

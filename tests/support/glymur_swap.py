@@ -1,7 +1,7 @@
-"""A pytest plugin that puts j2klearn's classes in the place of glymur's; see `tests.support.glymur_suite`.
+"""A pytest plugin that replaces glymur's classes by j2klearn's; see `tests.support.glymur_suite`.
 
-The environment variable J2KLEARN_SWAP says how: `classic` asks for the wavelet that glymur would have used, `learned`
-leaves the choice to j2klearn, which takes the learned transform wherever a file is lossy.
+The environment variable J2KLEARN_SWAP selects the transform: `classic` uses the wavelet that glymur would have used;
+`learned` leaves the choice to j2klearn, which uses the learned transform for lossy files.
 """
 
 from __future__ import annotations

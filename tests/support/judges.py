@@ -1,4 +1,4 @@
-"""Judges from outside: OpenJPEG's own program, and the PSNR by its definition."""
+"""Independent references: OpenJPEG's own decoder, and the PSNR computed by its definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def opj_decompress(file: Path) -> NDArray[np.int32]:
-    """Decode with OpenJPEG's own program; (H, W, C), by way of PGX files, which hold any bit depth."""
+    """Decode a file with opj_decompress to an array (H, W, C), through PGX files, which store any bit depth."""
     command = ["opj_decompress", "-i", str(file), "-o", str(file.with_suffix(".pgx"))]
     subprocess.run(command, check=True, capture_output=True)
     planes = []
@@ -23,6 +23,6 @@ def opj_decompress(file: Path) -> NDArray[np.int32]:
 
 
 def psnr(original: NDArray, decoded: NDArray, peak: float = 255.0) -> float:
-    """PSNR in dB; 99 where the two are equal."""
+    """Return the PSNR in dB; 99 if the pictures are equal."""
     error = np.mean((original.astype(np.float64) - decoded) ** 2)
     return float(10 * np.log10(peak**2 / error)) if error else 99.0

@@ -1,4 +1,4 @@
-"""A simple entropy model in the place of a learned one, shared by the tests of what is around it."""
+"""A simple entropy model that replaces a learned one, shared by the tests of the code around entropy models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Deflate:
         self.name = f"deflate {transform}"
         self.beside = ()
         self.id = hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest()
-        self.encoded: list[int] = []  # step codes, one for each time that a picture was coded
-        self.decoded: list[int] = []  # numbers of segments
-        self.chosen: list[float] = []  # steps
+        self.encoded: list[int] = []  # the step code of each call of `encode`
+        self.decoded: list[int] = []  # the number of segments of each call of `decode`
+        self.chosen: list[float] = []  # the step of each call of `choose`
 
     def levels(self, shape: tuple[int, int]) -> int:
         return default_levels(shape)

@@ -1,4 +1,4 @@
-"""Where things are: the repository, golden files, and data beside the repository that some tests use if it is there."""
+"""Paths: the repository, the golden files, and optional data next to the repository that some tests use."""
 
 from __future__ import annotations
 

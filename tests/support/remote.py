@@ -1,4 +1,4 @@
-"""A file object that counts what is read of it, and ones that misbehave."""
+"""File objects: one that counts the bytes that are read, and faulty ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 
 class Recorder(io.BytesIO):
-    """Counts bytes and requests."""
+    """Counts the bytes and the calls of `read`."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -20,14 +20,14 @@ class Recorder(io.BytesIO):
 
 
 class ShortReads(io.BytesIO):
-    """Returns at most seven hundred bytes at a time."""
+    """Returns at most 700 bytes per call."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(700 if size is None or size < 0 else min(size, 700))
 
 
 class Failing(io.BytesIO):
-    """Fails from a number of requests on; not all libraries raise an `OSError`."""
+    """Fails after a number of reads, with any exception: not all libraries raise an `OSError`."""
 
     def __init__(self, data: bytes, after: int, error: type[Exception] = OSError) -> None:
         super().__init__(data)
@@ -41,14 +41,14 @@ class Failing(io.BytesIO):
 
 
 class FailingStream(Failing):
-    """One that cannot seek."""
+    """A failing file object that cannot seek."""
 
     def seekable(self) -> bool:
         return False
 
 
 class Lying(io.BytesIO):
-    """Says that it is longer than it is, or shorter."""
+    """Reports a size that is larger, or smaller, than its real size."""
 
     def __init__(self, data: bytes, more: int = 50_000) -> None:
         super().__init__(data)

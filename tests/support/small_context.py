@@ -1,4 +1,4 @@
-"""A small entropy model with weights that say something, shared by the tests."""
+"""A small entropy model with random weights, shared by the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NETWORK = {"width": 8, "blocks": 1, "layers": 2}
 
 
 def context_config(transform: Any = "9-7", *, predicted: bool = False, **more: Any) -> dict[str, Any]:
-    """The configuration of a small entropy model."""
+    """Return the configuration of a small entropy model."""
     second = {**NETWORK, "conditioned": True, **({"predicted": True} if predicted else {})}
     return {
         "kind": "context",
@@ -30,7 +30,7 @@ def context_config(transform: Any = "9-7", *, predicted: bool = False, **more: A
 
 
 def small_network(options: dict[str, Any], seed: int = 0, mixtures: int = 3) -> ContextNetwork:
-    """A network whose mixtures depend on what it sees."""
+    """Return a network with random weights, so that its mixtures depend on its inputs."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = network_of(options, mixtures)
@@ -46,7 +46,7 @@ def small_network(options: dict[str, Any], seed: int = 0, mixtures: int = 3) -> 
 
 
 def small_context(transform: Any = "9-7", **more: Any) -> ContextModel:
-    """An entropy model that codes anything, if not well."""
+    """Return an entropy model with random weights, which codes all pictures, but not efficiently."""
     config = context_config(transform, **more)
     tensors = {
         f"{part}.{key}": value
@@ -59,7 +59,7 @@ def small_context(transform: Any = "9-7", **more: Any) -> ContextModel:
 def random_pyramids(
     model: ContextModel, shape: tuple[int, int], count: int, scale: float = 3, seed: int = 0
 ) -> list[Pyramid]:
-    """Pyramids of integers that get larger from fine to coarse."""
+    """Return pyramids of random indices, which are larger at coarser levels."""
     rng = np.random.default_rng(seed)
     area, levels = area_of(shape), model.levels(shape)
 

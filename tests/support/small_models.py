@@ -16,7 +16,7 @@ OPERATORS: dict[str, dict[str, Any]] = {
     "iwave++": {"width": 4},
 }
 
-#: Structures by name: their own options, and the steps that are learned.
+#: Structures by name: their options, and their learned steps.
 STRUCTURES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "hybrid97": ({"structure": "hybrid", "base": "9-7"}, ("h2l", "l2h")),
     "hybrid53": ({"structure": "hybrid", "base": "5-3"}, ("h2l", "l2h")),
@@ -33,18 +33,18 @@ STRUCTURES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 
 def configuration(name: str, operator: str = "proposal-opacity") -> dict[str, Any]:
-    """The configuration of a small model."""
+    """Return the configuration of a small model."""
     options, steps = STRUCTURES[name]
     return {**options, "operator": operator, **{step: dict(OPERATORS[operator]) for step in steps}}
 
 
-#: The hybrid structure that most tests take.
+#: The hybrid structure that most tests use.
 SMALL: dict[str, Any] = configuration("hybrid97")
 SMALL["l2h"] = {**SMALL["l2h"], "first_kernel": 1, "zero_dc": True}
 
 
 def randomised(structure: Structure, deviation: float) -> Structure:
-    """The structure with random weights, for coding."""
+    """Return the structure with random weights, ready for coding."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for weight in structure.parameters():
@@ -53,6 +53,6 @@ def randomised(structure: Structure, deviation: float) -> Structure:
 
 
 def small_model(name: str, operator: str = "proposal-opacity", deviation: float = 0.004) -> Model:
-    """A model that does something, but not much."""
+    """Return a model with small random weights: its transform differs a little from the base wavelet."""
     config = configuration(name, operator)
     return Model.of(randomised(build(config), deviation), config, {"name": f"{name} {operator}"})

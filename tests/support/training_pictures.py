@@ -1,4 +1,4 @@
-"""Pictures and configurations that a minute of training is enough for, shared by the tests."""
+"""Pictures and configurations for a minute of training, shared by the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.small_models import SMALL
 
 
 def write_pictures(folder: Path, count: int = 4) -> None:
-    """Slanted edges: what a separable wavelet is bad at, so that there is something to learn."""
+    """Write pictures of slanted edges, which a separable wavelet codes badly: a learned one can improve on it."""
     y, x = np.mgrid[:256, :512]
     for index in range(count):
         waves = np.sin((x * np.cos(0.4 + 0.2 * index) + y * np.sin(0.4 + 0.2 * index)) / (3 + index))
@@ -27,7 +27,7 @@ def _toml(value: Any) -> str:
 
 
 def write_config(path: Path, model: dict[str, Any] | None = None, **training: Any) -> Path:
-    """Write a training configuration of a few small steps."""
+    """Write a training configuration with few, small steps."""
     settings = {
         "levels": 2,
         "crop": 32,

@@ -1,4 +1,4 @@
-"""Pixels to components and back."""
+"""Conversion of pixels to component planes and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_round_trip_is_exact(dtype: type, depth: int, channels: tuple[int, ...])
     back = pixels(planes(picture), depth, ict=picture.components == 3)
     assert back.dtype == dtype
     difference = np.abs(back.astype(np.int64) - image.reshape(back.shape))
-    assert difference.max() <= (0 if depth < 16 else 1)  # float32 has 24 bits for what takes 16 and the ICT
+    assert difference.max() <= (0 if depth < 16 else 1)  # the ICT in float32 cannot keep 16 bits exactly
 
 
 def test_components_are_in_8_bit_grey_levels() -> None:
@@ -72,7 +72,7 @@ def test_components_and_signs_come_back(components: int, dtype: type, depth: int
     picture = Picture(image, depth)
     back = pixels(planes(picture), depth, ict=picture.ict, signed=picture.signed)
     assert back.dtype == dtype
-    # the ICT in single precision costs the sixteenth bit
+    # the ICT in float32 cannot keep 16 bits exactly
     assert np.abs(back.astype(int) - image.reshape(back.shape)).max() <= (1 if depth == 16 else 0)
 
 

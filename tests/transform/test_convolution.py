@@ -1,4 +1,4 @@
-"""Convolutions depend on what the kernel covers: not on the block around it, the batch, or the number of threads."""
+"""Convolutions depend only on the samples under the kernel: not on the block, the batch, or the number of threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from j2klearn.transform.convolution import Convolution, convolve
 from j2klearn.transform.precision import fast_bfloat16
 
-#: Inputs, outputs and the sides of the kernels of the models' layers, and of some that are near them.
+#: Inputs, outputs, kernel rows and kernel columns of the layers in the models, and of some similar ones.
 LAYERS = [
     (1, 16, 1, 1),
     (1, 16, 3, 3),
@@ -86,6 +86,17 @@ def test_values_and_gradients_are_those_of_pytorch(side: int, padding: int) -> N
     (wanted,) = torch.autograd.grad((expected * shares).sum(), x)
     (gradient,) = torch.autograd.grad((found * shares).sum(), x)
     assert torch.allclose(gradient, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_narrow_results_can_be_changed_in_place_before_the_gradient(rows: int) -> None:
+    convolution = Convolution(2, 3, 3).requires_grad_(False)
+    x = torch.randn(1, 2, rows + 2, 9, requires_grad=True)
+    F.relu_(convolution(x)).sum().backward()
+    expected = x.grad.clone()
+    x.grad = None
+    F.conv2d(x, convolution.weight, convolution.bias).relu().sum().backward()
+    assert torch.allclose(expected, x.grad, atol=1e-5)
 
 
 def test_weights_can_be_trained() -> None:

@@ -1,4 +1,4 @@
-"""Synthesis gains: measured ones are those of the filters, and scales follow from them."""
+"""Measured synthesis gains match those of the filters, and the scales of the subbands follow from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.small_models import STRUCTURES, configuration, small_model
 
 
 def norm(base: str, orientation: str, level: int) -> float:
-    """The norm of one synthesis basis vector in the middle of a plane."""
+    """Return the norm of one synthesis basis vector in the middle of a plane."""
     side = 128
     x = torch.zeros(side, side, dtype=torch.float64)
     bands = [torch.zeros_like(x) for _ in range(4)]
@@ -49,7 +49,7 @@ def test_the_measurement_is_a_fixed_one_and_leaves_the_network_alone() -> None:
 
 
 def test_a_learned_step_that_amplifies_raises_the_gain() -> None:
-    """A high-to-low step that adds HL twice over sends errors of HL into LL."""
+    """A high-to-low step that adds two times HL to LL spreads errors of HL into LL."""
     config = configuration("hybrid53")
     structure = build(config)
     with torch.no_grad():

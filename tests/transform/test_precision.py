@@ -1,4 +1,4 @@
-"""Files depend neither on the number of threads nor on the process that writes them; the switch for the processor."""
+"""Files depend neither on the number of threads nor on the process; and the variable that limits the processor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import j2klearn
 from j2klearn.errors import OptionError
 from j2klearn.transform import precision as processor
 
-#: Prints a digest of files and of what they decode to: by rate, in tiles, by PSNR, fitted.
+#: Prints digests of files and of their decoded samples: by rate, with tiles, by PSNR, with fitted coefficients.
 WRITE = """
 import hashlib, sys
 import numpy as np
@@ -42,7 +42,7 @@ def _run(script: str, *arguments: str, **environment: str) -> str:
 
 def test_files_and_pictures_do_not_depend_on_threads(rgb: NDArray[np.uint8], tmp_path: Path) -> None:
     np.save(tmp_path / "rgb.npy", rgb[:150, :170])
-    # passive: more threads than processors would wait for one another
+    # passive: with more threads than processors, active waiting is slow
     found = [
         _run(WRITE, str(tmp_path / "rgb.npy"), OMP_NUM_THREADS=str(count), OMP_WAIT_POLICY="passive")
         for count in (1, 2, 4)
@@ -54,7 +54,7 @@ def test_files_and_pictures_do_not_depend_on_threads(rgb: NDArray[np.uint8], tmp
 
 @pytest.mark.parametrize("size", [(20, 33), (70, 9), (128, 130)])
 def test_regions_are_the_crop_of_the_whole(size: tuple[int, int], grey16: NDArray[np.uint16]) -> None:
-    """At any size, in 16 bits: the networks see the same samples in other blocks."""
+    """For any size, in 16 bits: the networks read the same samples in other blocks."""
     data = j2klearn.encode(grey16, ratio=6)
     whole = j2klearn.decode(data)
     for y, x in ((0, 0), (61, 37), (110, 200)):

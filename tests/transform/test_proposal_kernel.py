@@ -1,4 +1,4 @@
-"""Proposals of a side of their own, smaller or larger than what the opacity network reads."""
+"""Proposals with their own kernel side, smaller or larger than the region that the opacity network reads."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_half_width_is_the_larger_one(side: int) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_it_is_the_default_with_kernels_padded_by_zeros(side: int) -> None:
-    """Both parts of an operator read around the same place."""
+    """The proposals and the opacity network read regions with the same centre."""
     made = operator(side)
     radius = made.radius
     whole = ProposalOpacity(
@@ -121,14 +121,16 @@ def test_files_go_round(side: int, grey: NDArray[np.uint8]) -> None:
     model = Model.of(randomised(build(config), 0.004), config, {"name": "own"})
     assert Model.from_bytes(model.to_bytes()).config["h2l"]["proposal_kernel"] == side
     picture = grey[40:177, 50:201]
-    data = j2klearn.encode(picture, bpp=24, model=model, levels=3, embed_model=True)  # the weights count too
+    data = j2klearn.encode(
+        picture, bpp=24, model=model, levels=3, embed_model=True
+    )  # 24: the weights take bytes
     assert psnr(picture, j2klearn.decode(data)) > 60
     part = j2klearn.decode(data, region=(60, 40, 97, 101))
     assert np.abs(part.astype(int) - j2klearn.decode(data)[60:97, 40:101]).max() <= 1
 
 
 def test_the_option_is_part_of_the_model() -> None:
-    """A model without the option keeps its id; the default's side, when said, is another configuration."""
+    """A model without the option keeps its id. The default side, given explicitly, is another configuration."""
     ids = []
     for side in (None, OPACITY_SIDE):
         config = configured("hybrid97", side)
@@ -155,7 +157,7 @@ def test_an_operator_reads_neighbours_if_its_proposals_do() -> None:
 
 
 def test_random_filters_take_the_place_of_the_taps() -> None:
-    """The response of the first proposal is what was drawn, the taps taken off."""
+    """The first proposal plus the taps is the filter that was drawn at random."""
     made = build(configured("custom4s", 5)).train()
     randomise(made)
     for part in made.modules():
@@ -185,7 +187,7 @@ def test_training_stages(side: int) -> None:
 
 
 def test_the_shipped_configuration() -> None:
-    """Sixteen proposals of 7 x 7: the region of support is the opacities', 13 x 13 in both steps."""
+    """Sixteen proposals of 7 x 7. The region of support, 13 x 13 in both steps, is that of the opacities."""
     config = configurations()["hybrid97-16p7"]
     measured = cost(config)
     weights = {"h2l": 16 * 3 * 49, "l2h": 3 * 16 * 49}
@@ -193,7 +195,6 @@ def test_the_shipped_configuration() -> None:
         step: 16 * inputs * 9 + 4 * 16 * 16 * 9 + 16 * 16 * 9 for step, inputs in (("h2l", 3), ("l2h", 1))
     }
     assert measured.parameters == sum(weights.values()) + sum(opacities.values())
-    assert (
-        measured.support == 2 * 25 + 8
-    )  # two steps of 13 each, and nine taps of the 9/7's synthesis less one
+    # two steps of 13 cells are 25 cells, and the longest synthesis filter of the 9/7 has nine taps
+    assert measured.support == 2 * 25 + 8
     assert measured.macs == pytest.approx(measured.parameters / 3, rel=0.01)

@@ -1,4 +1,4 @@
-"""Lifting structures and operators: whatever the weights, synthesis undoes analysis."""
+"""Lifting structures and operators: synthesis inverts analysis for any weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_synthesis_undoes_analysis(name: str, operator: str, geometry: tuple[int
         assert [band.shape[-2:] for band in bands] == [rect.shape for rect in area.decomposed()]
         largest = max(1.0, *(float(band.abs().max()) for band in bands if band.numel()))
         back = made.synthesise(bands, area, wavelet)
-    assert (back - x).abs().max() < 1e-8 * largest  # opacities magnify rounding
+    assert (back - x).abs().max() < 1e-8 * largest  # opacities magnify rounding errors
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -130,7 +130,7 @@ def test_silent_details_predict_exactly_nothing(structure: Structure) -> None:
 
 
 def test_opacities_that_do_not_add_up() -> None:
-    """P1, Fig. 6a: a log-like activation, with nothing where there is nothing to see."""
+    """P1, Fig. 6a: with the log-like activation all opacities are zero for a zero input."""
     torch.manual_seed(0)
     opacity = Opacity(1, 5, 8, 1, 3, normalisation="log")
     assert (opacity(torch.zeros(1, 1, 20, 20)) == 0).all()
@@ -140,7 +140,7 @@ def test_opacities_that_do_not_add_up() -> None:
 
 
 def test_the_fused_step_has_the_taps_of_the_last_update() -> None:
-    """P1, Fig. 4: U_H of low rows is part of the high-to-low step, that of high rows stays."""
+    """P1, Fig. 4: U_H of the low rows is part of the high-to-low step; U_H of the high rows stays."""
     made = build(configuration("custom4ms"))
     assert [(tap.source, tap.dy, tap.dx) for tap in made.h2l.taps] == [(0, 0, -1), (0, 0, 0)]
     assert [tap.weight for tap in made.h2l.taps] == [-0.25, -0.25]
@@ -149,7 +149,7 @@ def test_the_fused_step_has_the_taps_of_the_last_update() -> None:
 
 
 def test_one_set_of_operators_for_both_directions() -> None:
-    """iWave++: transposing the picture transposes its subbands, but for the order of the two directions."""
+    """iWave++: for a single column, transposing the picture transposes its subbands."""
     made = randomised(build(configuration("lifting97")), 0.02)
     assert len(made.chain) == 8
     assert len({id(operator) for operator in made.chain}) == 4

@@ -1,4 +1,4 @@
-"""Every structure with every operator through the real codec: sizes, offsets, levels, resolutions and regions."""
+"""Every structure with every operator in the real codec: sizes, offsets, levels, resolutions and regions."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_colour(rgb: NDArray[np.uint8]) -> None:
 
 @pytest.mark.parametrize("name", ["hybrid53", "custom4s", "update-predict"])
 def test_subbands_are_scaled_by_their_gains(name: str, grey: NDArray[np.uint8]) -> None:
-    """At equal bytes: without the scales tier-1 spends its bits where they do not pay."""
-    model = small_model(name, deviation=0.0)  # the base wavelet
+    """At equal size the scales raise the PSNR: without them tier-1 truncates the wrong coding passes."""
+    model = small_model(name, deviation=0.0)  # predicts zero: the base wavelet
     reached = []
     for scaled in (True, False):
         with pytest.MonkeyPatch.context() as patch:

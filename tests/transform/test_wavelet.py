@@ -1,4 +1,4 @@
-"""The base wavelets in PyTorch: perfect reconstruction, T.800's geometry, and agreement with the native ones."""
+"""The base wavelets in PyTorch: perfect reconstruction, the geometry of T.800, agreement with the native library."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_5_3_is_the_reversible_one_but_for_its_rounding(geometry: tuple[int,
     for a, b in zip(whole, WAVELETS["5-3"].analyse(x.float(), (y0, x0)), strict=True):
         assert a.shape == b.shape
         if a.numel():
-            assert (a - b).abs().max() <= 3  # a rounding in each of four steps, doubled by none
+            assert (a - b).abs().max() <= 3  # there is a rounding error in each of four steps
 
 
 @pytest.mark.parametrize("name", WAVELETS)

@@ -1,7 +1,7 @@
-"""Boxes that pass through byte for byte.
+"""Boxes that are copied byte for byte.
 
-glymur writes a box anew from what it has parsed; XML comes out in another form, and some boxes cannot be written at
-all. So a box keeps the bytes that it was parsed from, and as long as nobody has changed it these are written.
+glymur writes a box from its parsed contents, which changes the form of XML, and it cannot write some boxes at all. So
+each box keeps the bytes that it was parsed from, and these are written unless the box has been changed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,19 @@ _DATA = ("jp2c", "mdat")
 
 
 class _Named(io.BytesIO):
-    name = ""  # glymur's parser asks for one
+    name = ""  # read by glymur's parser
 
 
 def remember(boxes: Iterable[Any], path: Path) -> None:
-    """Let every box of a file, codestreams apart, keep the bytes that it was parsed from."""
+    """Attach to each box of a file, except codestreams, the bytes that it was parsed from.
+
+    Parameters
+    ----------
+    boxes : iterable of glymur.jp2box.Jp2kBox
+        The boxes that glymur parsed.
+    path : Path
+        The file.
+    """
     with path.open("rb") as stream:
         for box in boxes:
             if box.box_id not in _DATA and box.length >= 8:
@@ -42,8 +50,8 @@ def remember(boxes: Iterable[Any], path: Path) -> None:
 
 def _keep(box: Any, source: bytes, start: int) -> None:
     if len(source) != box.length:
-        return  # it claims to be longer than the file
-    if source[:4] == bytes(4):  # up to the end of the file, where it may not be any more
+        return  # truncated: the box claims more bytes than the file has
+    if source[:4] == bytes(4):  # the length "to the end of the file" may not hold in another file
         source = struct.pack(">I", len(source)) + source[4:]
     setattr(box, _SOURCE, source)
     for child in getattr(box, "box", []):
@@ -60,11 +68,11 @@ def _parsed(source: bytes) -> Any:
 
 
 def _content(box: Any) -> object:
-    """Return something that is equal for equal boxes."""
+    """Return a value that is equal for equal boxes."""
     out = io.BytesIO()
     try:
         box.write(out)
-    except Exception:  # glymur does not write it, or finds it invalid
+    except Exception:  # glymur cannot write it, or finds it invalid
         hidden = ("offset", "length", "_filename", _SOURCE)
         return repr(sorted((name, value) for name, value in vars(box).items() if name not in hidden))
     return out.getvalue()
@@ -75,9 +83,10 @@ def _came_from_file(box: Any) -> bool:
 
 
 def with_new_definition(box: Any) -> Any:
-    """Return a JP2 header box in which a new channel definition takes the place of the file's own.
+    """Return a JP2 header box in which a new channel definition replaces that of the file.
 
-    Files get one where components are not all colours; scripts written for glymur, which adds none, append theirs.
+    `Jp2k` writes a channel definition if not all components are colours; glymur writes none, so scripts for glymur
+    append their own.
     """
     definitions = [child for child in box.box if child.box_id == "cdef"]
     old = [child for child in definitions if hasattr(child, _SOURCE)]
@@ -89,12 +98,12 @@ def with_new_definition(box: Any) -> Any:
 
 
 def write_box(box: Any, out: BinaryIO) -> None:
-    """Write a box: as it was read if nobody has changed it, else as glymur writes it.
+    """Write a box: the bytes that it was parsed from if it has not been changed, else as glymur writes it.
 
     Raises
     ------
     NotImplementedError
-        If glymur does not write boxes of this kind.
+        If glymur cannot write boxes of this type.
     """
     source = getattr(box, _SOURCE, None)
     if source is not None and _content(_parsed(source)) == _content(box):

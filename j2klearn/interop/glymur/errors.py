@@ -1,6 +1,6 @@
-"""The errors of `Jp2k`: j2klearn's own and, where glymur has one for the case, glymur's as well.
+"""The errors of `Jp2k`: subclasses of j2klearn's errors and of those that glymur raises in the same case.
 
-They are apart from `errors` because glymur takes long to import, and `import j2klearn` shall not.
+They are not in `j2klearn.errors`, because they need glymur, whose import takes a second.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class InvalidInputError(InputError, InvalidJp2kError):
-    """The picture cannot be coded: dtype, rank, shape or bit depth."""
+    """The picture cannot be encoded because of its dtype, number of axes, shape or bit depth."""
 
 
 class InvalidOptionError(OptionError, InvalidJp2kError):
@@ -65,7 +65,7 @@ class InvalidSegmentError(SegmentError, OpenJPEGLibraryError):
 
 
 class UnsupportedFileError(UnsupportedError, OpenJPEGLibraryError):
-    """The file is sound, but uses something that j2klearn does not read."""
+    """The file is valid, but uses a feature that j2klearn does not support."""
 
 
 class SampleDepthError(UnsupportedFileError, ValueError):
@@ -73,7 +73,7 @@ class SampleDepthError(UnsupportedFileError, ValueError):
 
 
 class SubsamplingError(UnsupportedFileError, RuntimeError):
-    """The components differ in size, and one array is asked for."""
+    """The components differ in size, so they cannot be returned as one array."""
 
 
 class InvalidModelError(ModelError, InvalidJp2kError):
@@ -85,18 +85,18 @@ class InvalidModelNotFoundError(ModelNotFoundError, InvalidJp2kError):
 
 
 class InvalidSliceError(SliceError, OpenJPEGLibraryError):
-    """An index cannot be met: out of range, inverted, or with strides that no resolution has."""
+    """An index is invalid: out of range, inverted, or with a stride that is no resolution."""
 
 
 class RewriteError(OptionError, RuntimeError):
-    """A picture is written a second time."""
+    """The file has a picture already, and a second one was written."""
 
 
 class WriteFailedError(WriteError, OpenJPEGLibraryError):
     """The file cannot be written."""
 
 
-#: The most special first.
+#: The errors to raise in the place of j2klearn's; subclasses come before their bases.
 _TWINS: dict[type[J2KError], type[J2KError]] = {
     SegmentError: InvalidSegmentError,
     UnsupportedError: UnsupportedFileError,
@@ -112,13 +112,13 @@ _TWINS: dict[type[J2KError], type[J2KError]] = {
 
 @functools.cache
 def _joined(kind: type[J2KError], library_error: type[Exception]) -> type[J2KError]:
-    """Return `kind` as a kind of glymur's error as it is now, which is another class when its module is reloaded."""
+    """Return a subclass of `kind` and of the error class of glymur, which is a new one after a reload of its module."""
     return type(kind.__name__, (kind, library_error), {})
 
 
 @contextmanager
 def as_glymur() -> Iterator[None]:
-    """Raise j2klearn's errors as their twins, which are glymur's errors too."""
+    """Replace errors of j2klearn by their subclasses that are errors of glymur too."""
     try:
         yield
     except J2KError as error:

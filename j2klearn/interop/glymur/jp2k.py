@@ -1,4 +1,4 @@
-"""`Jp2k`: glymur's reader and writer with j2klearn's coder below it."""
+"""`Jp2k`: glymur's reader and writer on top of j2klearn's encoder and decoder."""
 
 from __future__ import annotations
 
@@ -51,40 +51,41 @@ def _pair(value: Any) -> tuple[int, int]:
 class Jp2k(glymur.Jp2k, Jp2kr):
     """Writes and reads JPEG 2000 files, learned or ordinary, as `glymur.Jp2k` does.
 
-    All of glymur's arguments are there, in its order, with its meaning and defaults. A picture is coded without loss
-    unless `cratios` or `psnr` ask for less; then a learned transform codes it. Reading is that of `Jp2kr`.
+    It takes all arguments of glymur, in the same order, with the same meaning and the same defaults. Coding is lossless
+    unless `cratios` or `psnr` is given; lossy coding uses a learned transform. `Jp2kr` documents reading.
 
     Parameters
     ----------
     filename : str, Path, bytes or binary file object
-        What to read, or where to write. A file object without a name gets a JP2 file.
+        Where to read from, or where to write. A JP2 file is written to a file object without a name.
     data : array_like, optional
-        Picture to write at once, (H, W) or (H, W, C); uint8, uint16, int8 or int16.
+        Picture to write at once: shape (H, W) or (H, W, C), dtype uint8, uint16, int8 or int16.
     *args, **kwargs
         See `glymur.Jp2k`.
     transform : {"5-3", "9-7"}, str or Path, optional
-        ``"5-3"`` and ``"9-7"`` are ordinary JPEG 2000 as glymur writes it, whatever the rate. The name of a shipped
-        model, or the path of a model file, is a learned transform, and needs `cratios` or `psnr`. If not given:
-        lossless pictures with the 5/3 (the 9/7 with ``irreversible=True``), lossy ones with the default model, or the
-        9/7 and 5/3 where that cannot be: `cinema2k`, `cinema4k`, `subsam`.
+        ``"5-3"`` and ``"9-7"`` write ordinary JPEG 2000 as glymur does, at any rate. The name of a shipped model or the
+        path of a model file selects a learned transform, which needs `cratios` or `psnr`. Default: for lossless coding
+        the 5/3 (the 9/7 with ``irreversible=True``), for lossy coding the default model, or the wavelet that glymur
+        uses if `cinema2k`, `cinema4k` or `subsam` rules a model out.
     embed_model : bool
-        Put the weights of the learned transform into the file.
+        Store the weights of the learned transform in the file.
     device : str, optional
-        Where the networks run: ``"cpu"``.
+        Device that runs the networks; only ``"cpu"`` is supported.
     max_pixels : int or None
-        Limit of the pixels that one slice decodes, or that are written; None for no limit.
+        Limit of the number of pixels that one slice decodes, or of a picture to write; None for no limit.
     bit_depth : int, optional
-        Bits in use of the samples; all those of the dtype if not given.
+        Significant bits per sample, 1 to 16. Default: the width of the dtype.
     alpha : bool, optional
-        The component after the colours is the opacity. If not given, it is where it is the only one there.
+        Whether the component after the colour components is alpha. Default: yes if there is exactly one extra
+        component.
 
     Raises
     ------
     InvalidOptionError
-        If arguments contradict each other; it is glymur's InvalidJp2kError too.
+        If arguments contradict each other; a subclass of glymur's InvalidJp2kError.
     """
 
-    filename: Any  # glymur's
+    filename: Any  # an attribute of glymur, which has no annotations
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         if self._writing and self._parse_count == 0 and self.path.exists() and self.path.stat().st_size == 0:
             raise FileNotFoundError(
                 f"{self.filename} is empty"
-            )  # as of a new temporary file, to be written to
+            )  # a new temporary file, which is to be written
         super()._parse(force=force)
 
     # Writing
@@ -139,10 +140,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
     def _write(self, img_array: NDArray[Any]) -> None:
         if hasattr(self, "_cparams"):
-            raise RewriteError("a picture has been written to this file already")
+            raise RewriteError("this file has a picture already")
         if not alike(img_array.shape, self._shape):
             raise InvalidInputError(
-                f"the picture has the shape {img_array.shape}, and shape={tuple(self._shape)} was promised"
+                f"the picture has the shape {img_array.shape}, not that of shape={tuple(self._shape)}"
             )
         try:
             with as_glymur():
@@ -152,12 +153,12 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             raise
 
     def _model_to_write(self) -> Model | None:
-        """Return the learned transform that a picture will be written with; None for ordinary JPEG 2000.
+        """Return the learned transform to write a picture with; None for ordinary JPEG 2000.
 
         Raises
         ------
         InvalidOptionError
-            If a model is asked for, and it cannot be.
+            If `transform` names a model that cannot be used with the other arguments.
         """
         if self._transform in WAVELETS:
             return None
@@ -165,15 +166,15 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         obstacle = ""
         model = self._model if isinstance(self._model, Model) else None
         if self._model is not None and model is None:
-            obstacle = "it is an entropy model: encode(..., profile='neural') writes files with one"
+            obstacle = "it is an entropy model: use encode(..., profile='neural')"
         elif lossless:
-            obstacle = "it is lossy: ask for cratios above 1 or psnr above 0"
+            obstacle = "it is lossy: give cratios above 1 or psnr above 0"
         elif self._cinema2k or self._cinema4k:
             obstacle = "cinema profiles do not allow it"
         elif self._subsam is not None and tuple(self._subsam) != (1, 1):
-            obstacle = "it does not code subsampled pictures"
+            obstacle = "it does not support subsampled components"
         elif len(self._shape) > 2 and self._shape[2] > MAX_COMPONENTS:
-            obstacle = f"it codes up to {MAX_COMPONENTS} components"
+            obstacle = f"it supports at most {MAX_COMPONENTS} components"
         if not obstacle:
             return model or resolve(DEFAULT_MODEL)
         if self._model is not None:
@@ -199,7 +200,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             path.write_bytes(self._coded(image, model))
             return
         name = self.filename
-        self.filename = str(path)  # glymur writes there
+        self.filename = str(path)  # where glymur writes
         try:
             super()._write_openjp2(image)
         finally:
@@ -236,7 +237,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         return encode_with(image, options)
 
     def _define_channels(self, path: Path, shape: tuple[int, ...]) -> None:
-        """Add a channel-definition box to an ordinary JP2 file whose components are not all colours."""
+        """Add a channel definition box to an ordinary JP2 file if not all of its components are colours."""
         components = shape[2] if len(shape) > 2 else 1
         colours = 3 if self._colorspace == openjp2.CLRSPC_SRGB else 1
         alpha = components == colours + 1 if self._alpha is None else self._alpha
@@ -249,20 +250,20 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         super()._populate_cparams(img_array)
 
     def _choose_levels(self) -> None:
-        """Take fewer resolutions than the default where the picture or a tile is too small for them."""
+        """Reduce the default number of resolutions if the picture or a tile is too small for it."""
         y0, x0 = self._grid_offset or (0, 0)
         dy, dx = self._subsam or (1, 1)
         height, width = self._shape[:2]
         area = Rect(y0, x0, y0 + (height - 1) * dy + 1, x0 + (width - 1) * dx + 1)
         if not area.size:
-            return  # glymur refuses it
+            return  # glymur raises an error later
         if not self._levels_given:
             self._numres = default_levels(area, (0, 0), self._tilesize_w) + 1
             return
         levels = int(self._numres) - 1
         if not levels_fit(area, (0, 0), self._tilesize_w, levels, reversible=not self._irreversible):
             raise LibraryError(
-                f"numres={self._numres} is more resolutions than the picture, or one of its tiles, has room for"
+                f"numres={self._numres} is too many resolutions for the size of the picture or of one of its tiles"
             )
 
     def _determine_colorspace(self) -> None:
@@ -277,17 +278,23 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
     def _populate_comptparms(self, img_array: NDArray[Any]) -> None:
         super()._populate_comptparms(img_array)
-        # glymur knows 8 and 16 bits
+        # glymur sets 8 or 16 bits
         depth = self._picture(img_array[:1, :1] * 0).bit_depth
         for component in self._comptparms:
             component.prec = component.bpp = depth
             component.sgnd = int(img_array.dtype.kind == "i")
 
     def get_tilewriters(self) -> Any:
-        """Return an iterator over writers of tiles, row by row; each wants ``writer[:] = tile``.
+        """Return an iterator over writers of tiles, row by row; write each tile with ``writer[:] = tile``.
 
-        With a learned transform, and where there is one tile, the picture is gathered in memory and coded at the end.
-        A named wavelet of T.800 is written tile by tile, and one tile is refused, as in glymur.
+        With a learned transform, or if there is only one tile, the tiles are collected in memory, and the picture is
+        encoded after the last one. With ``transform="5-3"`` or ``"9-7"``, each tile is written at once, and a picture
+        of one tile raises an error, as in glymur.
+
+        Raises
+        ------
+        InvalidOptionError
+            If `shape` or `tilesize` was not given.
         """
         if self._shape is None or self._tilesize_w is None:
             raise InvalidOptionError("writing by tiles needs shape= and tilesize=")
@@ -322,10 +329,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         self._deliver()
 
     def wrap(self, filename: Any, boxes: Any = None) -> Jp2k:
-        """Write the codestream in other boxes, see `glymur.Jp2k.wrap`.
+        """Write the codestream to another file with other boxes, as `glymur.Jp2k.wrap` does.
 
-        Boxes that were read from a file and have not been changed are written byte for byte. The payload of the neural
-        profile goes with the codestream, which is its preview.
+        Boxes that were read from a file and have not been changed are copied byte for byte. The payload of the neural
+        profile is copied together with the codestream, which is its preview.
         """
         if boxes is None:
             boxes = self._get_default_jp2_boxes()
@@ -368,7 +375,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         result = super()._get_default_jp2_boxes()
         siz = self._siz
         if len(set(siz.bitdepth)) == 1 and len(set(siz.signed)) == 1:
-            # glymur takes the end of the picture on the reference grid for its size, and 8 bits for every depth
+            # glymur writes the end of the picture on the reference grid as its size, and always a depth of 8 bits
             result[2].box[0] = ImageHeaderBox(
                 siz.ysiz - siz.yosiz,
                 siz.xsiz - siz.xosiz,
@@ -383,7 +390,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         if not brands & {"jpx ", "jpxb"}:
             super()._validate_jp2_box_sequence(boxes)
             return
-        # a JP2 file with boxes of JPX, as GMLJP2 is
+        # a JP2 file with boxes of JPX, such as GMLJP2
         self._validate_signature_compatibility(boxes)
         self._validate_jp2h(boxes)
         self._validate_jp2c(boxes)

@@ -1,4 +1,4 @@
-"""`Jp2kr`: glymur's reader with j2klearn's decoder below it."""
+"""`Jp2kr`: glymur's reader on top of j2klearn's decoder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import mmap
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -16,22 +17,19 @@ from glymur.jp2box import InvalidJp2kError
 from numpy.typing import DTypeLike, NDArray
 
 from ...access.partial_codestream import PartialCodestream
+from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_PIXELS, MAX_TILES, check_pixels
+from ...core.limits import MAX_PIXELS, MAX_TILES
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...core.warning import warn_caller
-from ...ebcot.learned_file import LearnedFile
 from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
-from ...neural.reader import NeuralFile
-from ...neural.registry import model_finder
 from .boxes import remember
 from .errors import (
     InvalidFileError,
@@ -50,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Jp2kr"]
 
-#: What glymur's parsers raise for damage that they did not think of.
+#: Exceptions that glymur's parsers raise for damaged files.
 _DAMAGE = (
     struct.error,
     AttributeError,
@@ -62,38 +60,42 @@ _DAMAGE = (
     AssertionError,
 )
 
+#: Modification time of a file in nanoseconds, size in bytes, and inode. If it differs, the file has changed.
+_Stamp = tuple[int, int, int]
+
 
 class Jp2kr(glymur.Jp2kr):
     """Reads JPEG 2000 files, learned or ordinary, as `glymur.Jp2kr` does.
 
-    Slicing, properties, boxes and messages are glymur's. What differs: indices may be negative, of any integer type,
-    or empty, and count from the corner of the picture wherever that lies on the reference grid; several threads may
-    slice one object; learned files, and those of the neural profile, are read at full quality; truncated files are
-    read as far as they go, with a `TruncatedWarning`. Boxes and codestream of the neural profile are its preview's.
+    Slicing, properties, boxes and messages are those of glymur, with these differences. Indices may be negative, of
+    any integer type, or empty, and count from the corner of the picture, wherever it lies on the reference grid.
+    Threads may share an instance. Learned files and files of the neural profile are decoded at full quality. Truncated
+    files are decoded as far as possible, with a `TruncatedWarning`. For the neural profile, boxes and codestream are
+    those of the preview.
 
     Parameters
     ----------
     filename : str, Path, bytes, bytearray, memoryview or binary file object
         A JP2 or JPX file, or a codestream.
     verbose : bool
-        Print what OpenJPEG says while decoding.
+        Print the messages of OpenJPEG while decoding.
     transform : str or Path, optional
-        A model to read the file with, beside the shipped ones and the one that the file may carry; only the one that
-        the file was made with is ever used.
+        An additional model to look up, next to the shipped ones and the one stored in the file. It is used only if the
+        file was made with it.
     device : str, optional
-        Where the networks run: ``"cpu"``.
+        Device that runs the networks; only ``"cpu"`` is supported.
     max_pixels : int or None
-        Limit of the pixels that one slice decodes; None for no limit.
+        Limit of the number of pixels that one slice decodes; None for no limit.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     InvalidFileError
-        If it is not a JPEG 2000 file, or too damaged; it is glymur's InvalidJp2kError too.
+        If the file is not JPEG 2000, or its boxes or main header are damaged; a subclass of glymur's InvalidJp2kError.
     """
 
-    # glymur's, which has no types
+    # attributes of glymur, which has no annotations
     _shape: Any
     _codestream: Any
     _layer: int
@@ -111,7 +113,7 @@ class Jp2kr(glymur.Jp2kr):
         max_pixels: int | None = MAX_PIXELS,
         **kwargs: Any,
     ) -> None:
-        if not hasattr(self, "max_pixels"):  # a writer has done it
+        if not hasattr(self, "max_pixels"):  # a subclass that writes has called it
             self._prepare(filename, True, transform, device, max_pixels)
         super().__init__(self._scratch.path if self._scratch else filename, verbose=verbose, **kwargs)
 
@@ -124,9 +126,9 @@ class Jp2kr(glymur.Jp2kr):
         max_pixels: int | None,
     ) -> None:
         if device not in (None, "cpu"):
-            raise InvalidOptionError(f"the networks of files run on the device 'cpu', not on {device!r}")
+            raise InvalidOptionError(f"the device is 'cpu', not {device!r}")
         self._transform, self.max_pixels = transform, max_pixels
-        self._learned: tuple[Any, LearnedFile | NeuralFile] | None = None
+        self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
         with as_glymur():
             self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
@@ -138,14 +140,14 @@ class Jp2kr(glymur.Jp2kr):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open between calls, so there is nothing to close."""
+        """Do nothing: no file stays open between calls."""
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("a picture is decoded into new memory: copy=False cannot be met")
+            raise ValueError("a picture is always decoded into new memory, so copy=False is not possible")
         return np.asarray(self[:], dtype)
 
     def _parse(self, force: bool = False) -> None:
@@ -158,7 +160,7 @@ class Jp2kr(glymur.Jp2kr):
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except Warning:
-            raise  # made an error by the caller's filters
+            raise  # a filter of the caller turns warnings into errors
         except _DAMAGE as error:
             raise InvalidFileError(
                 f"{self.filename} is not a JPEG 2000 file, or is damaged: {error}"
@@ -178,23 +180,26 @@ class Jp2kr(glymur.Jp2kr):
         except _DAMAGE as error:
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
         if not self.box:
-            siz = self._siz  # glymur takes the end of the picture on the reference grid for its size
+            siz = self._siz  # glymur returns the end of the picture on the reference grid
             height, width = siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz
-            if height > 0 and width > 0:  # else the file is damaged, and slices raise
+            if height > 0 and width > 0:  # else the file is damaged, and slicing raises an error
                 self._shape = (height, width, *self._shape[2:])
         return self._shape
 
     def _payload_header(self) -> Header | None:
-        """Return the header of the payload of the neural profile; None where there is none."""
+        """Return the header of the payload of the neural profile; None if the file has no payload.
+
+        `OpenedFile` reads it too, but needs the entropy model and PyTorch, which opening a file should not need.
+        """
         if not any(box.box_id == "jp2c" for box in self.box):
             return None
         with as_glymur(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # glymur has warned of this main header already
+            warnings.simplefilter("ignore")  # glymur has warned about this main header already
             try:
                 codestream = PartialCodestream(open_source(self.path))
             except (CodestreamError, LimitError):
-                # glymur opens a file whose main header is damaged, and its slices raise. Only the preview of a neural
-                # file is refused: nobody shall take it for the picture.
+                # glymur opens a file whose main header is damaged, and slicing raises an error. A neural file raises
+                # it now, so that its preview is not mistaken for the picture.
                 with self.path.open("rb") as stream:
                     if is_neural(stream):
                         raise
@@ -209,11 +214,11 @@ class Jp2kr(glymur.Jp2kr):
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except AttributeError as error:
-            raise InvalidFileError(f"{self.filename} holds no codestream") from error
+            raise InvalidFileError(f"{self.filename} contains no codestream") from error
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the picture."""
+        """The dtype of the samples."""
         if self._payload is None:
             return super().dtype
         return self._component2dtype(
@@ -222,7 +227,7 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def tilesize(self) -> Any:
-        """Height and width of the tiles; the picture's where it is of the neural profile."""
+        """Height and width of the tiles; in the neural profile, those of the picture."""
         return super().tilesize if self._payload is None else self._payload.shape
 
     def _validate(self) -> None:
@@ -234,13 +239,13 @@ class Jp2kr(glymur.Jp2kr):
             if ihdr is not None and siz is not None and (siz.yosiz or siz.xosiz):
                 size = (siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz)
                 if size == (getattr(ihdr, "height", None), getattr(ihdr, "width", None)):
-                    # glymur compares with the end of the picture on the reference grid
+                    # glymur compares the size with the end of the picture on the reference grid
                     warnings.filterwarnings("ignore", "The IHDR dimensions")
             super()._validate()
 
     @property
     def learned(self) -> bool:
-        """The file was coded with a learned transform, or is of the neural profile."""
+        """Whether the file was coded with a learned transform or is of the neural profile."""
         return self._payload is not None or any(
             segment.marker_id == "CME" and segment.rcme == 0 and segment.ccme.startswith(MAGIC)
             for segment in self.codestream.segment
@@ -251,7 +256,7 @@ class Jp2kr(glymur.Jp2kr):
         return self._segment("SIZ")
 
     def _segment(self, marker: str) -> Any:
-        """Return the first marker segment of a kind in the main header."""
+        """Return the first marker segment of a type in the main header."""
         for segment in self.codestream.segment:
             if segment.marker_id == marker:
                 return segment
@@ -276,7 +281,7 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def decoded_components(self) -> Any:
-        """The components to decode, as they are coded; None for all, with the component transform undone."""
+        """Indices of the components to decode, without the inverse component transform; None for all, with it."""
         return self._decoded_components
 
     @decoded_components.setter
@@ -293,11 +298,11 @@ class Jp2kr(glymur.Jp2kr):
             if any(not 0 <= index < count for index in chosen):
                 raise OptionError(f"the components of this picture are 0 to {count - 1}, not {components!r}")
             if len(set(chosen)) < len(chosen):
-                raise SliceError(f"a component is decoded once, and {components!r} names one twice")
+                raise SliceError(f"{components!r} contains a component twice")
         return chosen
 
     def _slice_shape(self) -> tuple[int, ...]:
-        """Return the shape that slices index into, which may have other bands than `shape`."""
+        """Return the shape that slices refer to; its number of bands may differ from that of `shape`."""
         bands = self.shape[2] if len(self.shape) > 2 else 1
         if self._decoded_components is not None:
             bands = len(self._decoded_components)
@@ -314,7 +319,7 @@ class Jp2kr(glymur.Jp2kr):
         selection = select(index, shape)
         rlevel = LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1
         if selection.empty:
-            data = self._nothing(selection, shape)
+            data = self._empty(selection, shape)
         else:
             whole = selection.area == (0, 0, *shape[:2])
             data = self._read(rlevel=rlevel, area=None if whole else selection.area)
@@ -323,7 +328,7 @@ class Jp2kr(glymur.Jp2kr):
         dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
         return np.squeeze(data, axis=dropped) if dropped else data
 
-    def _nothing(self, selection: Selection, shape: tuple[int, ...]) -> NDArray[Any]:
+    def _empty(self, selection: Selection, shape: tuple[int, ...]) -> NDArray[Any]:
         if not self._grid.size:
             raise LibraryError("the codestream declares an empty picture")
         request = self._request(
@@ -335,7 +340,7 @@ class Jp2kr(glymur.Jp2kr):
         return np.empty((*area.shape, *shape[2:]), self.dtype)
 
     def _reader(self) -> Jp2kr:
-        """Return a shallow copy for one read: glymur keeps the state of a read on the instance."""
+        """Return a shallow copy for one read, since glymur stores the state of a read in the instance."""
         reader = copy.copy(self)
         reader._original = self
         return reader
@@ -355,7 +360,7 @@ class Jp2kr(glymur.Jp2kr):
         verbose: bool = False,
         ignore_pclr_cmap_cdef: bool = False,
     ) -> Any:
-        """Read components that differ in size; see `glymur.Jp2kr.read_bands`."""
+        """Decode components that differ in size; see `glymur.Jp2kr.read_bands`."""
         return super(Jp2kr, self._reader()).read_bands(
             rlevel, layer, area, tile, verbose, ignore_pclr_cmap_cdef
         )
@@ -366,28 +371,38 @@ class Jp2kr(glymur.Jp2kr):
         try:
             super()._subsampling_sanity_check()
         except RuntimeError as error:
-            raise SubsamplingError("the components differ in size: read them with read_bands()") from error
+            raise SubsamplingError("the components differ in size: use read_bands()") from error
 
     def _populate_dparams(self, rlevel: int, tile: Any = None, area: Any = None) -> None:
-        """Keep what is to be decoded; `_read_openjp2` does it."""
+        """Store the request, which `_read_openjp2` decodes."""
         self._dparams = self._request(rlevel, area, tile)
 
     def _request(self, rlevel: int, area: Any, tile: Any = None) -> ReadRequest:
-        levels, grid = self._levels, self._grid
+        """Return the request for glymur's arguments; layers and components are attributes of the instance."""
+        levels, chosen = self._levels, self._decoded_components
         if not LOWEST <= rlevel <= levels:
             raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel}")
         reduce = levels if rlevel == LOWEST else rlevel
-        if tile is not None:
-            return ReadRequest(self._tile_area(tile), reduce)
+        return ReadRequest(
+            area=self._requested_area(reduce, area) if tile is None else self._tile_area(tile),
+            reduce=reduce,
+            layers=self._layer,
+            components=None if chosen is None else tuple(chosen),
+        )
+
+    def _requested_area(self, reduce: int, area: Any) -> Rect:
+        grid = self._grid
         if area is None:
-            return ReadRequest(grid, reduce)
+            return grid
         y0, x0, y1, x1 = area
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
-            raise OptionError(f"an area begins at 0 or later and ends after that, not {tuple(area)}")
+            raise OptionError(
+                f"an area is (y0, x0, y1, x1) with a start of at least 0 and an end above 0, not {tuple(area)}"
+            )
         inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
         if not inside.resolution(reduce).size:
-            raise SliceError(f"at this resolution nothing of the picture lies in the area {tuple(area)}")
-        return ReadRequest(inside, reduce)
+            raise SliceError(f"at this resolution, the area {tuple(area)} contains no samples of the picture")
+        return inside
 
     def _tile_area(self, tile: int) -> Rect:
         if self._payload is not None and tile == 0:
@@ -403,66 +418,55 @@ class Jp2kr(glymur.Jp2kr):
 
     def _read_openjp2(self) -> Any:
         request: ReadRequest = self._dparams
-        wanted = request.area.resolution(request.reduce)
-        check_pixels(wanted.height, wanted.width, self.max_pixels)
-        threads = glymur.get_option("lib.num_threads")
-        file = self._learned_file()
+        run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels)
+        run.check_pixels(*request.wanted.shape)
+        file = self._opened_file()
         if file is None:
-            return self._read_ordinary(request, threads)
-        if isinstance(file, NeuralFile):  # a region is cut out of the whole
-            check_pixels(*self._grid.resolution(request.reduce).shape, self.max_pixels)
-        chosen = self._decoded_components
-        samples, missing = file.read(
-            ReadRequest(
-                request.area,
-                request.reduce,
-                min(self._layer, file.header.layers),
-                None if chosen is None else tuple(chosen),
-            ),
-            Run(threads),
-        )
-        if missing is not None:
-            warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
-        return samples
+            return self._read_ordinary(request, run)
+        if file.neural is not None:  # which decodes the whole picture, and cuts the region out
+            run.check_pixels(*self._grid.resolution(request.reduce).shape)
+        return file.decode(replace(request, layers=min(request.layers, file.header.layers)), run)
 
-    def _learned_file(self) -> LearnedFile | NeuralFile | None:
-        """Return what the file holds, read once as long as it does not change; None if it is ordinary."""
+    def _opened_file(self) -> OpenedFile | None:
+        """Return the file if it is learned or neural, opened again only if it has changed; else None."""
         if not self.learned:
             return None
         status = self.path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if self._learned is not None and self._learned[0] == stamp:
-            return self._learned[1]
-        codestream = PartialCodestream(open_source(self.path))
-        file = NeuralFile.open(codestream, self._model) or LearnedFile.open(
-            codestream, model_finder(self._model)
-        )
-        if file is not None:
-            self._original._learned = (stamp, file)
-        return file
+        if self._opened is None or self._opened[0] != stamp:
+            self._opened = self._original._opened = (stamp, OpenedFile(self.path, self._model))
+        file = self._opened[1]
+        return None if file.learned is None and file.neural is None else file
 
-    def _read_ordinary(self, request: ReadRequest, threads: int) -> Any:
+    def _read_ordinary(self, request: ReadRequest, run: Run) -> Any:
+        """Decode an ordinary file as glymur does.
+
+        `OpenedFile` is not used, because it returns the components of the codestream as one array. glymur applies the
+        palette and the channel definition of the boxes, returns components that differ in size as a list
+        (`read_bands`), and passes on the messages of OpenJPEG.
+        """
         with self.path.open("rb") as stream:
-            # Never closed by hand: it goes when nothing looks into it any more. And no memoryview of it: CPython 3.11
-            # crashes when it collects one that a cycle of exceptions and frames has kept, and cffi looks into.
+            # Not closed explicitly: the mapping is released when the last view is garbage collected. A memoryview of
+            # it is not used, because CPython 3.11 crashes when it collects one that is referenced by cffi and by a
+            # cycle of exceptions and frames.
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         part = boxes.find_codestream(data[:]) if self._ignore_pclr_cmap_cdef else data
         with self._decoder(part) as decoder:
             decoder.decode(
                 reduce=request.reduce,
-                layers=self._layer,
+                layers=request.layers,
                 area=None if request.area == self._grid else request.area,
-                components=self._decoded_components,
-                threads=threads,
+                components=None if request.components is None else list(request.components),
+                threads=run.threads,
             )
-            self._tell(decoder)
+            self._pass_messages_on(decoder)
             return self._arrays(decoder)
 
     def _decoder(self, data: bytes | mmap.mmap) -> transport.Decoder:
-        most = 0 if self.max_pixels is None else self.max_pixels * len(self._siz.xrsiz)
-        return transport.Decoder(data, max_samples=most, max_tiles=MAX_TILES)
+        max_samples = 0 if self.max_pixels is None else self.max_pixels * len(self._siz.xrsiz)
+        return transport.Decoder(data, max_samples=max_samples, max_tiles=MAX_TILES)
 
-    def _tell(self, decoder: transport.Decoder) -> None:
+    def _pass_messages_on(self, decoder: transport.Decoder) -> None:
         if self._verbose:
             for message in decoder.messages:
                 print(f"[INFO] {message}")
@@ -470,11 +474,11 @@ class Jp2kr(glymur.Jp2kr):
             warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
 
     def _arrays(self, decoder: transport.Decoder) -> Any:
-        """Return one array where the components are alike, else a list of arrays."""
+        """Return one array if the components have the same size and dtype, else a list of arrays."""
         parts = decoder.components
         deepest = max(part.precision for part in parts)
         if deepest > 16:
-            raise SampleDepthError(f"the samples have {deepest} bits, and j2klearn reads up to 16")
+            raise SampleDepthError(f"the samples have {deepest} bits, and j2klearn decodes at most 16")
         dtypes = [
             self._component2dtype(SimpleNamespace(prec=part.precision, sgnd=part.signed)) for part in parts
         ]

@@ -1,4 +1,4 @@
-"""Pictures that are not in files: bytes and file objects get a temporary file, for glymur reads and writes paths."""
+"""Temporary files for bytes and file objects, since glymur reads and writes only paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RAW_SUFFIXES = (".j2k", ".j2c", ".jpc")
 
 
 def is_memory(target: object) -> bool:
-    """Tell whether `target` is bytes or a file object rather than a path."""
+    """Return whether `target` is bytes or a file object rather than a path."""
     return (
         isinstance(target, (bytes, bytearray, memoryview))
         or hasattr(target, "read")
@@ -27,14 +27,19 @@ def is_memory(target: object) -> bool:
 
 
 class Scratch:
-    """A temporary file with what a file object or a buffer holds; it goes when this object goes.
+    """A temporary file with the contents of a file object or a buffer; it is removed together with this object.
 
     Parameters
     ----------
     target : bytes, bytearray, memoryview or binary file object
-        What to read, or to write to later. A file object that can seek is read from its beginning.
+        Where to read from, or where to write later. A seekable file object is read from its beginning.
     load : bool
-        Read it; else the file does not exist yet.
+        Whether to read it; if not, the temporary file does not exist yet.
+
+    Raises
+    ------
+    CodestreamError
+        If the file object cannot be read, or is not binary.
     """
 
     def __init__(self, target: Any, *, load: bool) -> None:
@@ -53,25 +58,27 @@ class Scratch:
             suffix = ".j2k" if content[:4] == CODESTREAM_START else ".jp2"
         handle, path = tempfile.mkstemp(suffix=suffix if suffix.lower() in _RAW_SUFFIXES else ".jp2")
         self.path = Path(path)
-        self._gone = weakref.finalize(self, unlink, path)
+        self._finalizer = weakref.finalize(self, unlink, path)
         with open(handle, "wb") as file:
             file.write(content)
         if not content and (load is False or self.stream is not None):
-            self.path.unlink()  # there is nothing yet, and glymur takes a file that exists for one to read
+            self.path.unlink()  # glymur would read a file that exists
 
     def deliver(self) -> None:
-        """Write what the file holds now to the file object.
+        """Write the contents of the temporary file to the file object.
 
         Raises
         ------
         InputError
-            If there is none, or it cannot be written.
+            If there is no file object, or it cannot be written.
         """
         if self.stream is None:
             raise InputError("bytes cannot be written to: use a file object, such as io.BytesIO()")
         seekable = _can(self.stream, "seekable", "seek")
         if self._delivered and not seekable:
-            raise InputError("the file object cannot seek, so what was written to it cannot be changed")
+            raise InputError(
+                "the file object is not seekable, so the data already written to it cannot be changed"
+            )
         try:
             if seekable:
                 self.stream.seek(0)
@@ -100,6 +107,6 @@ def _read(stream: Any) -> bytes:
 
 
 def unlink(path: str) -> None:
-    """Remove a temporary file that may be gone already."""
+    """Remove a temporary file; it may not exist any more."""
     with contextlib.suppress(OSError):
         os.unlink(path)

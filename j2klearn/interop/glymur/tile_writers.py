@@ -1,4 +1,4 @@
-"""Writing a picture tile by tile."""
+"""Writers of a picture tile by tile, behind `Jp2k.get_tilewriters`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["GatheringTileWriter", "StreamingTileWriter", "TileTarget", "alike"]
 
 
 class TileTarget(Protocol):
-    """What writers of tiles ask of the `Jp2k` object that they write for; most of it is glymur's."""
+    """What tile writers need of the `Jp2k` object that they write for; most of it is defined by glymur."""
 
     shape: Any
     verbose: bool
@@ -50,31 +50,40 @@ class TileTarget(Protocol):
 
 
 def alike(shape: Sequence[int], other: Sequence[int]) -> bool:
-    """Tell whether two shapes are the same, a third axis of one aside."""
+    """Return whether two shapes are equal when a third axis of length 1 is ignored."""
     first, second = (tuple(s[:2]) if tuple(s[2:]) == (1,) else tuple(s) for s in (shape, other))
     return first == second
 
 
 class _Writer(_TileWriter):
-    """What both writers share: tiles come row by row, each once and whole."""
+    """Base of both writers: tiles arrive row by row, each once and as a whole."""
 
     jp2k: TileTarget
     tile_index: int
 
     def tile_shape(self) -> tuple[int, ...]:
-        """Return the shape of the tile that is to be written."""
+        """Return the shape (h, w) or (h, w, C) of the next tile."""
         y0, x0 = self.tile_origin()
         height, width = self.jp2k.tilesize
         rows, columns, *bands = self.jp2k.shape
         return min(height, rows - y0), min(width, columns - x0), *bands
 
     def tile_origin(self) -> tuple[int, int]:
+        """Return row and column of the first sample of the next tile."""
         down, across = divmod(self.tile_index, self.num_tile_cols)
         height, width = self.jp2k.tilesize
         return down * height, across * width
 
     def checked(self, index: Any, img_array: Any) -> NDArray[Any]:
-        """Return a tile, held against what is due."""
+        """Return a tile as an array, after checking the index and the shape.
+
+        Raises
+        ------
+        RuntimeError
+            If the index is not ``[:]``.
+        LibraryError
+            If the tile has another shape than the next one.
+        """
         if not isinstance(index, slice) or index != slice(None):
             raise RuntimeError("a tile is written as a whole: writer[:] = tile")
         tile: NDArray[Any] = np.asarray(img_array)
@@ -86,7 +95,7 @@ class _Writer(_TileWriter):
 
 
 class GatheringTileWriter(_Writer):
-    """Gathers the tiles in memory, and codes the picture when the last is there."""
+    """Collects the tiles in memory, and encodes the picture after the last one."""
 
     picture: NDArray[Any] | None = None
 
@@ -112,23 +121,23 @@ def _free(codec: Any, stream: Any, image: Any) -> None:
 
 
 class StreamingTileWriter(_Writer):
-    """Hands every tile to OpenJPEG as it comes, so that the picture need not fit into memory.
+    """Passes each tile to OpenJPEG at once, so that the picture need not fit into memory.
 
-    The file takes its place when the last tile is written; until then it is a temporary one beside it.
+    The codestream is written to a temporary file in the same folder, which replaces the file after the last tile.
     """
 
     _temporary: Path | None = None
     _unfinished: weakref.finalize[..., Any] | None = None
 
     def setup_first_tile(self, img_array: NDArray[Any]) -> None:
-        """Begin the codestream: as glymur does, but into a temporary file, and with TLM where it is asked for."""
+        """Start the codestream as glymur does, but in a temporary file, and with TLM and PLT if they are wanted."""
         jp2k = self.jp2k
         jp2k._determine_colorspace()
         jp2k._populate_cparams(img_array)
         jp2k._populate_comptparms(img_array)
         with as_glymur():
             self._temporary = temporary_beside(jp2k.path)
-        weakref.finalize(self, unlink, str(self._temporary))  # there if it has not taken its place
+        weakref.finalize(self, unlink, str(self._temporary))  # after an error
         self.codec = openjp2.create_compress(jp2k._cparams.codec_fmt)
         openjp2.set_info_handler(self.codec, openjp2._INFO_CALLBACK if jp2k.verbose else None)
         openjp2.set_warning_handler(self.codec, openjp2._WARNING_CALLBACK)
@@ -160,7 +169,7 @@ class StreamingTileWriter(_Writer):
     def __setitem__(self, index: Any, img_array: Any) -> None:
         tile = self.checked(index, img_array)
         narrow = self.jp2k._bit_depth is not None and self.jp2k._bit_depth <= 8
-        if narrow:  # OpenJPEG takes as many bytes as the bits need
+        if narrow:  # OpenJPEG expects one byte per sample
             tile = tile.astype(tile.dtype.kind + "1")
         try:
             super().__setitem__(index, tile)
@@ -171,6 +180,6 @@ class StreamingTileWriter(_Writer):
             self._finished()
 
     def _finished(self) -> None:
-        """Glymur frees OpenJPEG's objects itself after the last tile, or one that fails."""
+        """Leave it to glymur to free OpenJPEG's objects, as it does after the last tile and after an error."""
         if self._unfinished is not None:
             self._unfinished.detach()

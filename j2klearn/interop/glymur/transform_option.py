@@ -1,4 +1,4 @@
-"""What `transform=` of `Jp2k` names: a wavelet of T.800, or a learned transform."""
+"""The option `transform=` of `Jp2k`: a wavelet of T.800, or a learned transform."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ WAVELETS = (REVERSIBLE, IRREVERSIBLE)
 
 
 def read_model(transform: str | Path | Model | EntropyModel | None) -> Model | EntropyModel | None:
-    """Return the model that `transform` names; None where it names none, or a wavelet of T.800.
+    """Return the model that `transform` names; None if it is None or a wavelet of T.800.
 
-    It may be an entropy model, with which files of the neural profile are read.
+    The model may be an entropy model, to read files of the neural profile.
 
     Raises
     ------
