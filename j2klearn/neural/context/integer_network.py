@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelError
 from ..entropy.likelihood import PARAMETERS
 from ..entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 from ..entropy.wavefront import Kept
-from ..integer.layer import Kernels
+from ..integer.layer import Kernels, Plane
 from ..integer.masked import TAPS, Masked, mask_rows
-from ..integer.rounding import _LARGEST, UNIT, Plane, _Loader, rounded_layer, weights_of
+from ..integer.rounding import LARGEST, UNIT, LayerLoader, rounded_layer, weights_of
 from .network import BANDS
 
 if TYPE_CHECKING:
@@ -52,14 +51,14 @@ def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
 class IntegerFusion:
     """`j2klearn.neural.context.network.Fusion` in integers: of one subband of a level."""
 
-    def __init__(self, load: _Loader, index: int, width: int, layers: int, mixtures: int) -> None:
+    def __init__(self, load: LayerLoader, index: int, width: int, layers: int, mixtures: int) -> None:
         name = f"fusions.{index}"
         self.width, self.mixtures = width, mixtures
         self.known = load.linear(f"{name}.known", width, width, 1)
         self.siblings = load.linear(f"{name}.siblings", index, width, 5) if index else None
         self.own = load.masked(f"{name}.own", 1, width, TAPS - 1)
         self.layers = [load.masked(f"{name}.layers.{i}", width, width, TAPS) for i in range(layers)]
-        self.tail = load.layer(f"{name}.tail", width, PARAMETERS * mixtures, 1, -_LARGEST - 1, _LARGEST)
+        self.tail = load.layer(f"{name}.tail", width, PARAMETERS * mixtures, 1, -LARGEST - 1, LARGEST)
 
     def base(self, kernels: Kernels, features: Plane, siblings: Plane) -> Plane:
         """Return what a subband's own coefficients are added to, (h, w, width).
@@ -137,12 +136,11 @@ class IntegerNetwork:
         layers: int,
         mixtures: int,
     ) -> None:
-        load = _Loader(tensors)
+        load = LayerLoader(tensors)
         self.head = load.rectified("head", inputs, width, 3)
         self.trunk = [load.residual(f"trunk.{i}", width) for i in range(blocks)]
         self.fusions = [IntegerFusion(load, index, width, layers, mixtures) for index in range(BANDS)]
-        if load.left:
-            raise ModelError("the model's weights are not those that its configuration asks for")
+        load.finish()
 
     def features(self, kernels: Kernels, planes: Plane) -> Plane:
         """Return what the trunk makes of features (h, w, inputs)."""

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelError
+from ..entropy.likelihood import PARAMETERS
 from ..entropy.wavefront import Kept
-from ..integer.layer import Kernels, Layer
+from ..integer.layer import Kernels, Layer, Plane
 from ..integer.masked import TAPS, Masked, MaskedLayer, mask_rows
-from ..integer.rounding import BOUND, UNIT, rounded_layer, weights_of
+from ..integer.rounding import BOUND, LARGEST, UNIT, LayerLoader, rounded_layer, weights_of
 from ..integer.tables import tables
 from .bands import Inputs, fusion_count, fusion_of, inputs_of
 
@@ -38,15 +38,11 @@ __all__ = [
     "rounded",
 ]
 
-Plane = NDArray[np.int16]
-
-_PARAMETERS = 3
 _GATES = 4
 _LAST_HIDDEN = 3
 _GATE = 2048  # gates are from -_GATE to _GATE - 1
 _ONE_BITS = 12  # of a sigmoid of one
 _MEMORY_TO_GATE = 3  # from 1/2048 to 1/256
-_LARGEST = np.iinfo(np.int16).max
 
 #: Hidden and cell state of every LSTM, (h, w, n).
 State = list[tuple[Plane, Plane]]
@@ -76,36 +72,12 @@ def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-class _Loader:
-    """Takes layers out of the tensors of a network."""
-
-    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.left = dict(tensors)
-
-    def layer(self, name: str, shape: tuple[int, int, int], low: int, high: int) -> Layer:
-        """Return the layer of that name with so many outputs, side of the kernel, and inputs."""
-        try:
-            weights, bias, shift = (self.left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
-        except KeyError:
-            raise ModelError(f"the model lacks the weights of {name}") from None
-        outputs, size, inputs = shape
-        if weights.shape != (outputs, size, size, inputs):
-            raise ModelError("the model's weights are not those that its configuration asks for")
-        return Layer(weights, bias, shift, low, high, BOUND)
-
-    def linear(self, name: str, outputs: int, size: int, inputs: int) -> Layer:
-        return self.layer(name, (outputs, size, inputs), -BOUND, BOUND)
-
-    def rectified(self, name: str, outputs: int, size: int, inputs: int) -> Layer:
-        return self.layer(name, (outputs, size, inputs), 0, BOUND)
-
-
 class IntegerFusion:
     """Context fusion of one subband, see `j2klearn.neural.cross.network.Fusion`."""
 
     def __init__(
         self,
-        load: _Loader,
+        load: LayerLoader,
         name: str,
         inputs: Mapping[int, Inputs],
         *,
@@ -116,9 +88,9 @@ class IntegerFusion:
     ) -> None:
         self.features, self.mixtures_count = features, mixtures
         parent = any(each.parent for each in inputs.values())
-        self.up = load.linear(f"{name}.up", 1, 3, 1) if parent else None
+        self.up = load.linear(f"{name}.up", 1, 1, 3) if parent else None
         self.heads = {
-            role: load.linear(f"{name}.heads.{role}", features, 3, each.count)
+            role: load.linear(f"{name}.heads.{role}", each.count, features, 3)
             for role, each in inputs.items()
             if each.count
         }
@@ -126,22 +98,21 @@ class IntegerFusion:
         def pairs(kind: str, size: int, count: int, taps: int = 1) -> list[tuple[Layer, Layer]]:
             return [
                 (
-                    load.rectified(f"{name}.{kind}.{2 * i}", features, size, taps * features),
-                    load.linear(f"{name}.{kind}.{2 * i + 1}", features, size, taps * features),
+                    load.rectified(f"{name}.{kind}.{2 * i}", taps * features, features, size),
+                    load.linear(f"{name}.{kind}.{2 * i + 1}", taps * features, features, size),
                 )
                 for i in range(count)
             ]
 
         self.context = pairs("context", 3, blocks if self.heads else 0)
-        self.first = MaskedLayer(load.linear(f"{name}.first", features, 1, TAPS - 1), TAPS - 1)
+        self.first = MaskedLayer(load.linear(f"{name}.first", TAPS - 1, features, 1), TAPS - 1)
         self.blocks = [
             (MaskedLayer(inner, TAPS), MaskedLayer(outer, TAPS))
             for inner, outer in pairs("masked", 1, blocks, TAPS)
         ]
-        self.last = MaskedLayer(load.rectified(f"{name}.last", features, 1, TAPS * features), TAPS)
-        self.dense = [load.rectified(f"{name}.dense.{i}", features, 1, features) for i in range(dense)]
-        shape = (_PARAMETERS * mixtures, 1, features)
-        self.tail = load.layer(f"{name}.tail", shape, -_LARGEST - 1, _LARGEST)
+        self.last = load.masked(f"{name}.last", features, features, TAPS)
+        self.dense = [load.rectified(f"{name}.dense.{i}", features, features, 1) for i in range(dense)]
+        self.tail = load.layer(f"{name}.tail", features, PARAMETERS * mixtures, 1, -LARGEST - 1, LARGEST)
 
     def upsampled(self, kernels: Kernels, parent: Plane, shape: tuple[int, int]) -> Plane:
         """Return a compressed subband of the level before, on its grid, on the places of this one."""
@@ -182,7 +153,7 @@ class IntegerFusion:
         for layer in self.dense:
             x = kernels.conv(x, layer)
         out = kernels.conv(x, self.tail)
-        return out.reshape(*out.shape[:2], _PARAMETERS, self.mixtures_count)
+        return out.reshape(*out.shape[:2], PARAMETERS, self.mixtures_count)
 
 
 class FusionPass:
@@ -220,7 +191,7 @@ class FusionPass:
         for layer in fusion.dense:
             x = kernels.dense(x, layer)
         out = kernels.dense(x, fusion.tail)
-        return out.reshape(len(out), 3, fusion.mixtures_count)
+        return out.reshape(len(out), PARAMETERS, fusion.mixtures_count)
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
         """Go on, knowing what a wavefront has been decoded to."""
@@ -246,13 +217,13 @@ def _tables() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 class IntegerPrediction:
     """Three convolutional LSTMs, see `j2klearn.neural.cross.network.Prediction`."""
 
-    def __init__(self, load: _Loader, name: str, hidden: int) -> None:
+    def __init__(self, load: LayerLoader, name: str, hidden: int) -> None:
         self.widths = (hidden, hidden, _LAST_HIDDEN)
         self.cells = []
         inputs = 1
         for number, width in enumerate(self.widths):
-            shape = (_GATES * width, 3, inputs + width)
-            self.cells.append(load.layer(f"{name}.cells.{number}", shape, -_GATE, _GATE - 1))
+            cell = load.layer(f"{name}.cells.{number}", inputs + width, _GATES * width, 3, -_GATE, _GATE - 1)
+            self.cells.append(cell)
             inputs = width
 
     def start(self, shape: tuple[int, int]) -> State:
@@ -270,7 +241,7 @@ class IntegerPrediction:
             gates = kernels.conv(np.concatenate([x, hidden], -1), cell).astype(np.intp) + _GATE
             into, keep, out = (sigmoid[gates[..., at * n : (at + 1) * n]] for at in range(_GATES - 1))
             sums = (keep * memory + into * tanh[gates[..., 3 * n :]] + half) >> _ONE_BITS
-            memory = np.clip(sums, -_LARGEST, _LARGEST).astype(np.int16)
+            memory = np.clip(sums, -LARGEST, LARGEST).astype(np.int16)
             gates = np.clip(memory >> _MEMORY_TO_GATE, -_GATE, _GATE - 1).astype(np.intp) + _GATE
             x = ((out * tanh[gates] + half) >> _ONE_BITS).astype(np.int16)
             new.append((x, memory))
@@ -299,15 +270,14 @@ class IntegerCrossNetwork:
         self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], roles: Sequence[int]
     ) -> None:
         self.config, self.roles = config, tuple(roles)
-        load = _Loader(tensors)
+        load = LayerLoader(tensors)
         self.prediction = IntegerPrediction(load, "prediction", config["hidden"])
         sizes = {key: config[key] for key in ("features", "blocks", "dense", "mixtures")}
         self.fusions = []
         for index in range(fusion_count(config)):
             inputs = {role: inputs_of(index, role, config) for role in roles}
             self.fusions.append(IntegerFusion(load, f"fusions.{index}", inputs, **sizes))
-        if load.left:
-            raise ModelError("the model's weights are not those that its configuration asks for")
+        load.finish()
 
     def fusion(self, index: int) -> IntegerFusion:
         """Return the context fusion module of a subband."""

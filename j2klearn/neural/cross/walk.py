@@ -13,23 +13,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..coefficients.pyramid import Pyramid, area_of
-from ..entropy.mixture import Mixture
+from ..entropy.mixture import Mixture, Values
 from ..entropy.range_coder import Decoder, Encoder
 from ..entropy.wavefront import decoded, wavefronts
 from ..integer import companding
 from ..integer.companding import compressed
-from ..integer.layer import Kernels
+from ..integer.layer import Kernels, Plane
 from . import median
 from .bands import inputs_of, level_of, orientation_of
 from .integer_network import FusionPass, IntegerCrossNetwork, IntegerFusion, State
 
 __all__ = ["CrossWalk", "Reader", "WalkedModel", "Writer"]
-
-Plane = NDArray[np.int16]
-Values = NDArray[np.int32]
 
 
 class Coder(Protocol):

@@ -15,15 +15,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..integer.layer import Plane
+from .mixture import Values
+
 __all__ = ["Kept", "Passing", "decoded", "wavefronts"]
 
 _REACH = 4
 
 #: How far back in t, and up in y, the places of a mask are, in its order.
 _BACK = ((3, 1), (2, 1), (1, 1), (1, 0), (0, 0))
-
-Plane = NDArray[np.int16]
-Values = NDArray[np.int32]
 
 
 def wavefronts(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, NDArray[np.intp]]]:

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, ModelError
 
-__all__ = ["Kernels", "Layer", "TorchKernels"]
+__all__ = ["Kernels", "Layer", "Plane", "TorchKernels"]
+
+#: Activations (h, w, c) or (n, c), subbands (h, w) of compressed coefficients, or mixtures (..., 3, K).
+Plane = NDArray[np.int16]
 
 _INT16 = np.iinfo(np.int16)
 _SUM_LIMIT = 1 << 31

@@ -15,9 +15,7 @@ from .masked import MaskedLayer
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["BOUND", "UNIT", "Plane", "rounded_layer", "weights_of"]
-
-Plane = NDArray[np.int16]
+__all__ = ["BOUND", "LARGEST", "UNIT", "LayerLoader", "rounded_layer", "weights_of"]
 
 UNIT = 64  # of features and activations, as in `j2klearn.neural.context.features`
 
@@ -25,7 +23,7 @@ BOUND = 4095  # of their magnitude
 
 _MOST_SHIFT = 18
 
-_LARGEST = np.iinfo(np.int16).max
+LARGEST = np.iinfo(np.int16).max
 
 
 def rounded_layer(
@@ -53,7 +51,7 @@ def rounded_layer(
     most = np.maximum(size.max(1), 1e-9)
     total = np.maximum(size.sum(1) * BOUND + np.abs(bias), 1e-9)
     # half of what there is room for, so that rounding does not go over it
-    shift = np.floor(np.minimum(np.log2(_LARGEST / most), np.log2(2.0**30 / total)))
+    shift = np.floor(np.minimum(np.log2(LARGEST / most), np.log2(2.0**30 / total)))
     shift = np.clip(shift, 0, _MOST_SHIFT).astype(np.int32)
     scale = np.exp2(shift.astype(np.float64))
     return {
@@ -70,15 +68,26 @@ def weights_of(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float6
     return weight, bias
 
 
-class _Loader:
-    """Takes layers out of the tensors of a network."""
+class LayerLoader:
+    """Builds the layers of a network from its tensors.
+
+    Every method takes the weights of the layer `name` out of the tensors, and raises `ModelError` if they are missing
+    or do not have the expected shape. Call `finish` once all layers are built.
+
+    Parameters
+    ----------
+    tensors : mapping of str to ndarray
+        ``NAME.weights`` (cout, k, k, cin), ``NAME.bias`` and ``NAME.shift`` (cout,) of every layer, as `rounded_layer`
+        returns them.
+    """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.left = dict(tensors)
+        self._left = dict(tensors)
 
     def layer(self, name: str, cin: int, cout: int, size: int, low: int, high: int = BOUND) -> Layer:
+        """Return a convolution of `cin` to `cout` channels, `size` x `size`, with outputs from `low` to `high`."""
         try:
-            weights, bias, shift = (self.left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
+            weights, bias, shift = (self._left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
         except KeyError:
             raise ModelError(f"the model lacks the weights of {name}") from None
         if weights.shape != (cout, size, size, cin):
@@ -86,16 +95,25 @@ class _Loader:
         return Layer(weights, bias, shift, low, high, BOUND)
 
     def rectified(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        """Return a convolution with a ReLU: outputs from 0 to `BOUND`."""
         return self.layer(name, cin, cout, size, 0)
 
     def linear(self, name: str, cin: int, cout: int, size: int) -> Layer:
+        """Return a convolution without a ReLU: outputs from -`BOUND` to `BOUND`."""
         return self.layer(name, cin, cout, size, -BOUND)
 
     def residual(self, name: str, width: int) -> tuple[Layer, Layer]:
+        """Return the two rectified 3x3 convolutions of a residual block."""
         return (
             self.rectified(f"{name}.first", width, width, 3),
             self.rectified(f"{name}.second", width, width, 3),
         )
 
     def masked(self, name: str, cin: int, cout: int, taps: int) -> MaskedLayer:
+        """Return a masked 3x3 convolution with a ReLU, which reads `taps` places (`j2klearn.neural.integer.masked`)."""
         return MaskedLayer(self.rectified(name, taps * cin, cout, 1), taps)
+
+    def finish(self) -> None:
+        """Raise `ModelError` if a tensor belongs to none of the layers that were built."""
+        if self._left:
+            raise ModelError("the model's weights are not those that its configuration asks for")
