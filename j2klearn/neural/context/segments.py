@@ -12,7 +12,8 @@ from ..coefficients.pyramid import Pyramid
 from ..coefficients.reconstruction_points import Points
 from ..entropy.likelihood import PARAMETERS
 from ..entropy.mixture import LOG_SCALE_RANGE, Mixture, Parameters, Values
-from ..entropy.range_coder import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
+from ..entropy.range_coder import MAX_MAGNITUDE, cost_bits
+from ..entropy.segment import SegmentReader, SegmentWriter
 from ..entropy.wavefront import wavefronts
 from .correction import MOST as MOST_WEIGHT
 from .correction import Correction, CorrectionPass, Weights
@@ -117,28 +118,12 @@ class _Answers:
             self._mixed(told, _weight_parameters(code, len(told)))
 
 
-class Writer(_Answers):
-    """Writes the answers down.
-
-    Attributes
-    ----------
-    segments : list of bytes
-        Those that are closed.
-    """
+class Writer(_Answers, SegmentWriter):
+    """Writes the answers down."""
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
-        super().__init__(pyramids, mixtures)
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
-
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
-
-    def close(self) -> None:
-        """End the segment."""
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
+        _Answers.__init__(self, pyramids, mixtures)
+        SegmentWriter.__init__(self, mixtures)
 
     def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
         self._encoder.encode(values, parameters)
@@ -168,15 +153,13 @@ class Counter(_Answers):
         self.total += bits * len(values)
 
 
-class Reader:
+class Reader(SegmentReader):
     """Reads the answers; `points`, if given, gets what the mixtures tell of details."""
 
     def __init__(self, segments: Sequence[bytes], mixtures: Mixture, points: Points | None = None) -> None:
-        self._segments, self._mixtures, self._points = segments, mixtures, points
+        super().__init__(segments, mixtures)
+        self._points = points
         self._offsets = Offsets()
-
-    def open(self, segment: int) -> None:
-        self._decoder = Decoder(self._segments[segment], self._mixtures)
 
     def bits(self, component: int, name: str, count: int) -> int:
         return int(self._decoder.raw(1, count)[0])

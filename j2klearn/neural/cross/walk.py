@@ -16,7 +16,7 @@ import torch
 
 from ..coefficients.pyramid import Pyramid, area_of
 from ..entropy.mixture import Mixture, Values
-from ..entropy.range_coder import Decoder, Encoder
+from ..entropy.segment import SegmentReader, SegmentWriter
 from ..entropy.wavefront import decoded, wavefronts
 from ..integer import companding
 from ..integer.companding import compressed
@@ -46,22 +46,12 @@ class Coder(Protocol):
         """Return a subband (h, w), LL as differences."""
 
 
-class Writer:
+class Writer(SegmentWriter):
     """Answers from pyramids, and writes the answers down."""
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        super().__init__(mixtures)
         self._bands = [pyramid.bands() for pyramid in pyramids]
-        self._mixtures = mixtures
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
-
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
-
-    def close(self) -> None:
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
 
     def band(
         self,
@@ -82,14 +72,8 @@ class Writer:
         return values
 
 
-class Reader:
+class Reader(SegmentReader):
     """Reads the answers."""
-
-    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
-        self._segments, self._mixtures = segments, mixtures
-
-    def open(self, segment: int) -> None:
-        self._decoder = Decoder(self._segments[segment], self._mixtures)
 
     def band(
         self,

@@ -41,6 +41,9 @@ _COARSE = 64
 class Header:
     """What a payload says of its picture.
 
+    It meets `j2klearn.core.request.PictureHeader`, as `j2klearn.codestream.main_header.MainHeader` does for the other
+    profile, and has the further attributes of that class that readers ask for.
+
     Attributes
     ----------
     height, width : int
