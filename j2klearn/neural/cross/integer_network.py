@@ -1,12 +1,11 @@
-"""The cross-component context model in integers: what a file is coded with.
+"""The cross-component context model in integers: files are coded with it.
 
-`j2klearn.neural.cross.network` with weights rounded to 16 bits. Activations and compressed subbands are in 1/64, up
-to 4095 in magnitude; hidden states in 1/2048; gates in 1/256, -8 to 8, and their sigmoids and hyperbolic tangents come
-from tables. The numbers that come out are part of the file format.
+This is `j2klearn.neural.cross.network` with weights rounded to 16 bits. Activations and compressed subbands count in
+1/64, up to 4095 in magnitude, hidden states in 1/2048, and gates in 1/256, from -8 to 8. Tables give the sigmoids and
+hyperbolic tangents of the gates. The results are part of the file format.
 
-Masked convolutions are computed in either of two ways with the same result: over whole planes where the subband is
-known (`IntegerFusion.mixtures`), or place by place, all those of a wavefront at a time, where it is being decoded
-(`j2klearn.neural.entropy.wavefront`).
+Masked convolutions are computed in one of two ways, with the same result: over whole planes when encoding
+(`IntegerFusion.mixtures`), or one wavefront after another when decoding (`j2klearn.neural.entropy.wavefront`).
 """
 
 from __future__ import annotations
@@ -39,22 +38,22 @@ __all__ = [
 ]
 
 _GATES = 4
-_LAST_HIDDEN = 3
+_LAST_HIDDEN = 3  # maps of the last LSTM: predictions of HL, LH and HH
 _GATE = 2048  # gates are from -_GATE to _GATE - 1
-_ONE_BITS = 12  # of a sigmoid of one
-_MEMORY_TO_GATE = 3  # from 1/2048 to 1/256
+_ONE_BITS = 12  # fractional bits of sigmoids
+_MEMORY_TO_GATE = 3  # shift from units of 1/2048 to units of 1/256
 
-#: Hidden and cell state of every LSTM, (h, w, n).
+#: Hidden state and cell state of every LSTM, (h, w, n) each.
 State = list[tuple[Plane, Plane]]
 
 
 def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
-    """Return a trained network's weights in integers, by name.
+    """Return the weights of a trained network in integers, by name.
 
     Raises
     ------
     ModelError
-        If they are too large.
+        If the weights are too large.
     """
     from .network import Convolution
 
@@ -73,7 +72,19 @@ def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
 
 
 class IntegerFusion:
-    """Context fusion of one subband, see `j2klearn.neural.cross.network.Fusion`."""
+    """The context fusion module of one subband in integers; see `j2klearn.neural.cross.network.Fusion`.
+
+    Parameters
+    ----------
+    load : LayerLoader
+        Builds the layers.
+    name : str
+        Prefix of the names of its tensors.
+    inputs : mapping of int to Inputs
+        The planes of the long-term context, by role.
+    features, blocks, dense, mixtures : int
+        Those of the configuration, see `j2klearn.neural.cross.model.CrossComponentModel`.
+    """
 
     def __init__(
         self,
@@ -115,21 +126,26 @@ class IntegerFusion:
         self.tail = load.layer(f"{name}.tail", features, PARAMETERS * mixtures, 1, -LARGEST - 1, LARGEST)
 
     def upsampled(self, kernels: Kernels, parent: Plane, shape: tuple[int, int]) -> Plane:
-        """Return a compressed subband of the level before, on its grid, on the places of this one."""
+        """Return a compressed subband of the next coarser level, which covers its grid, upsampled to `shape`."""
         assert self.up is not None
         return kernels.conv(doubled(parent, shape)[..., None], self.up)[..., 0]
 
     def contexts(self, kernels: Kernels, planes: Sequence[Plane], role: int) -> list[Plane]:
-        """Return what is added to the upper path, first and after each block; nothing without a context.
+        """Return the outputs of the lower path, which are added to the upper path.
 
         Parameters
         ----------
         kernels : Kernels
-            What computes it.
+            Computes the layers.
         planes : sequence of ndarray of int16, each (h, w)
-            The long-term context.
+            The planes of the long-term context.
         role : int
-            Of the component.
+            The role of the component.
+
+        Returns
+        -------
+        list of ndarray of int16, each (h, w, features)
+            The output of the first layer and of each block; empty if there are no planes.
         """
         if not planes:
             return []
@@ -141,7 +157,22 @@ class IntegerFusion:
         return out
 
     def mixtures(self, kernels: Kernels, values: Plane, contexts: Sequence[Plane]) -> Plane:
-        """Return the mixtures of a subband that is known, (h, w, 3, K), from it, compressed, and `contexts`."""
+        """Return the mixtures of a whole subband, for the encoder.
+
+        Parameters
+        ----------
+        kernels : Kernels
+            Computes the layers.
+        values : ndarray of int16, shape (h, w)
+            The subband, compressed.
+        contexts : sequence of ndarray of int16
+            Those of `contexts`.
+
+        Returns
+        -------
+        ndarray of int16, shape (h, w, 3, K)
+            The parameters of the mixtures.
+        """
         first = kernels.conv(values[..., None], self.first.plane)
         x = bounded_sum(first, contexts[0]) if contexts else first
         for number, (inner, outer) in enumerate(self.blocks, 1):
@@ -157,7 +188,7 @@ class IntegerFusion:
 
 
 class FusionPass:
-    """A subband on its way through a fusion module, wavefront by wavefront."""
+    """A run of a fusion module over a subband, wavefront by wavefront, for the decoder."""
 
     def __init__(
         self, fusion: IntegerFusion, kernels: Kernels, shape: tuple[int, int], contexts: Sequence[Plane]
@@ -169,14 +200,14 @@ class FusionPass:
         self._contexts = [plane.reshape(-1, fusion.features) for plane in contexts]
 
     def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
-        """Return the mixtures of a wavefront, (n, 3, K)."""
+        """Return the parameters of the mixtures of a wavefront, (n, 3, K)."""
         fusion, kernels = self._fusion, self._kernels
         contexts = [plane[places] for plane in self._contexts]
         start = kernels.dense(self._values.gathered(t, first, end, TAPS - 1), fusion.first.rows)
         x = bounded_sum(start, contexts[0]) if contexts else start
         kept = iter(self._inner)
 
-        def around(x: Plane) -> Plane:
+        def gathered(x: Plane) -> Plane:
             layer = next(kept)
             layer.put(t, first, end, x)
             return layer.gathered(t, first, end, TAPS)
@@ -185,27 +216,27 @@ class FusionPass:
             added = x + contexts[number] if contexts else x
             if number == len(fusion.blocks):
                 added = added + start
-            x = kernels.dense(around(x), inner.rows)
-            x = kernels.dense(around(x), outer.rows, residual=added)
-        x = kernels.dense(around(x), fusion.last.rows)
+            x = kernels.dense(gathered(x), inner.rows)
+            x = kernels.dense(gathered(x), outer.rows, residual=added)
+        x = kernels.dense(gathered(x), fusion.last.rows)
         for layer in fusion.dense:
             x = kernels.dense(x, layer)
         out = kernels.dense(x, fusion.tail)
         return out.reshape(len(out), PARAMETERS, fusion.mixtures_count)
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
-        """Go on, knowing what a wavefront has been decoded to."""
+        """Take the decoded coefficients of a wavefront, compressed, (n,)."""
         self._values.put(t, first, end, compressed[:, None])
 
 
 def bounded_sum(x: Plane, y: Plane) -> Plane:
-    """Return the sum of activations, within what activations can be."""
-    out: Plane = np.clip(x + y, -BOUND, BOUND)  # two of them are within 16 bits
+    """Return the sum of activations, clamped to the range of activations."""
+    out: Plane = np.clip(x + y, -BOUND, BOUND)  # the sum of two activations fits 16 bits
     return out
 
 
 def doubled(x: Plane, shape: tuple[int, int]) -> Plane:
-    """Return a plane (h, w, ...) with every sample four times, cut to `shape`."""
+    """Return a plane (h, w, ...) with every sample repeated twice in both directions, cropped to `shape`."""
     return x.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
 
 
@@ -215,7 +246,7 @@ def _tables() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 class IntegerPrediction:
-    """Three convolutional LSTMs, see `j2klearn.neural.cross.network.Prediction`."""
+    """Three convolutional LSTMs in integers; see `j2klearn.neural.cross.network.Prediction`."""
 
     def __init__(self, load: LayerLoader, name: str, hidden: int) -> None:
         self.widths = (hidden, hidden, _LAST_HIDDEN)
@@ -227,11 +258,11 @@ class IntegerPrediction:
             inputs = width
 
     def start(self, shape: tuple[int, int]) -> State:
-        """Return states of zeros."""
+        """Return states of zeros for subbands of this height and width."""
         return [(np.zeros((*shape, n), np.int16),) * 2 for n in self.widths]
 
     def seen(self, kernels: Kernels, band: Plane, state: State) -> State:
-        """Return the states once a compressed subband (h, w) has been seen."""
+        """Return the states after a compressed subband (h, w)."""
         sigmoid, tanh = _tables()
         half = 1 << (_ONE_BITS - 1)
         x = band[..., None]
@@ -249,21 +280,21 @@ class IntegerPrediction:
 
 
 class IntegerCrossNetwork:
-    """All modules of one kind of component, see `j2klearn.neural.cross.network.CrossNetwork`.
+    """The network of one kind of component in integers; see `j2klearn.neural.cross.network.CrossNetwork`.
 
     Parameters
     ----------
     tensors : mapping of str to ndarray
-        What `rounded` returned.
+        The integers of `rounded`.
     config : mapping
-        Of the entropy model.
+        The configuration of the entropy model.
     roles : sequence of int
-        Roles of the components.
+        The roles of its components.
 
     Raises
     ------
     ModelError
-        If weights are missing, or not of the shapes that the configuration asks for.
+        If weights are missing or superfluous, or have other shapes than the configuration requires.
     """
 
     def __init__(
@@ -286,7 +317,21 @@ class IntegerCrossNetwork:
     def seen(
         self, kernels: Kernels, index: int, band: Plane, state: State, next_shape: tuple[int, int]
     ) -> State:
-        """Return the states on the next subband's grid, once a compressed one on its level's grid has been seen."""
+        """Return the states after a subband.
+
+        Parameters
+        ----------
+        kernels : Kernels
+            Computes the layers.
+        index : int
+            The subband.
+        band : ndarray of int16, shape (h, w)
+            The subband, compressed, on the grid of its level's LL.
+        state : State
+            The states before the subband.
+        next_shape : (int, int)
+            Height and width of the grid of the next subband, on which the result is.
+        """
         state = self.prediction.seen(kernels, band, state)
         if index and index % 3 == 0:
             state = [(doubled(hidden, next_shape), doubled(memory, next_shape)) for hidden, memory in state]
@@ -294,5 +339,5 @@ class IntegerCrossNetwork:
 
     @staticmethod
     def predicted(index: int, state: State) -> Plane:
-        """Return the prediction of a subband (h, w) from states that are on its grid."""
+        """Return the prediction of a subband (h, w) from states on the grid of its level's LL."""
         return state[-1][0][..., (index - 1) % _LAST_HIDDEN]

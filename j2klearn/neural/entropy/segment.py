@@ -1,4 +1,4 @@
-"""The segments of a payload, one range coder each, written and read in the order of a walk."""
+"""Writes and reads the segments of a payload, one range coder each, in the order of a walk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SegmentReader", "SegmentWriter"]
 
 
 class SegmentWriter:
-    """Writes segments one after another; what codes the values of a walk derives from it.
+    """Base of the writers of a walk: writes one segment after another.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SegmentWriter:
 
 
 class SegmentReader:
-    """Reads segments; what decodes the values of a walk derives from it.
+    """Base of the readers of a walk: reads one segment after another.
 
     Parameters
     ----------

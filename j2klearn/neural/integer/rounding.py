@@ -1,4 +1,4 @@
-"""From float weights to integer layers: scales, shifts and bounds."""
+"""Rounds float weights to integer layers, with their scales, shifts and bounds, and loads such layers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
+from .companding import UNIT
 from .layer import Layer
 from .masked import MaskedLayer
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BOUND", "LARGEST", "UNIT", "LayerLoader", "rounded_layer", "weights_of"]
 
-UNIT = 64  # of features and activations, as in `j2klearn.neural.context.features`
+#: Largest magnitude of activations.
+BOUND = 4095
 
-BOUND = 4095  # of their magnitude
+_MAX_SHIFT = 18
 
-_MOST_SHIFT = 18
-
+#: Largest int16.
 LARGEST = np.iinfo(np.int16).max
 
 
@@ -36,23 +37,30 @@ def rounded_layer(
 
     Parameters
     ----------
-    weight : ndarray, shape (cout, k, k, cin)
-    bias : ndarray, shape (cout,)
-    outputs : ndarray, shape (cout,)
+    weight : ndarray of float64, shape (cout, k, k, cin)
+        Weights.
+    bias : ndarray of float64, shape (cout,)
+        Biases.
+    outputs : ndarray of float64, shape (cout,)
         Units of the output channels, powers of two.
-    inputs : ndarray, shape (cin,), optional
-        Those of the input channels; 1/64 if not given.
+    inputs : ndarray of float64, shape (cin,), optional
+        Units of the input channels. Default: 1/64.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``weights`` (int16), ``bias`` and ``shift`` (int32) of a `j2klearn.neural.integer.layer.Layer`.
     """
     units = np.array(1 / UNIT) if inputs is None else inputs
-    # the weights that turn input units into output units, before they are shifted up
+    # convert the weights from input units to output units
     weight = weight * units / outputs[:, None, None, None]
     bias = bias / outputs
     size = np.abs(weight).reshape(len(weight), -1)
-    most = np.maximum(size.max(1), 1e-9)
+    largest = np.maximum(size.max(1), 1e-9)
     total = np.maximum(size.sum(1) * BOUND + np.abs(bias), 1e-9)
-    # half of what there is room for, so that rounding does not go over it
-    shift = np.floor(np.minimum(np.log2(LARGEST / most), np.log2(2.0**30 / total)))
-    shift = np.clip(shift, 0, _MOST_SHIFT).astype(np.int32)
+    # the largest shift that keeps the weights in int16, and the sums below 2^30, so that rounding cannot exceed 2^31
+    shift = np.floor(np.minimum(np.log2(LARGEST / largest), np.log2(2.0**30 / total)))
+    shift = np.clip(shift, 0, _MAX_SHIFT).astype(np.int32)
     scale = np.exp2(shift.astype(np.float64))
     return {
         "weights": np.rint(weight * scale[:, None, None, None]).astype(np.int16),
@@ -62,7 +70,7 @@ def rounded_layer(
 
 
 def weights_of(layer: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weights (cout, k, k, cin) and biases of a convolution."""
+    """Return weights (cout, k, k, cin) and biases (cout,) of a convolution, float64."""
     weight = layer.weight.detach().cpu().double().permute(0, 2, 3, 1).numpy()  # type: ignore[operator]
     bias: NDArray[np.float64] = layer.bias.detach().cpu().double().numpy()  # type: ignore[operator]
     return weight, bias

@@ -298,7 +298,7 @@ def test_models_are_files(tmp_path):
     [
         ({"features": 1}, "features"),
         ({"kind": "context"}, "kind"),
-        ({"transform": "5-3"}, "told by name"),
+        ({"transform": "5-3"}, "a name and an id"),
         ({"more": 1}, "options other"),
         ({"gains": "other"}, "gains"),
     ],
