@@ -189,7 +189,7 @@ class Fusion(nn.Module):
         return out.view(len(out), PARAMETERS, self.mixtures, *out.shape[-2:])
 
     def contexts(self, planes: Tensor, role: int) -> list[Tensor]:
-        """Return what is added to the upper path, first and after each block."""
+        """Return the outputs of the lower path: of its first layer and of each block, (N, features, h, w) each."""
         x: Tensor = self.heads[str(role)](planes)
         out = [x]
         for inner, outer in zip(self.context[::2], self.context[1::2], strict=True):
@@ -252,7 +252,7 @@ class CrossNetwork(nn.Module):
         Parameters
         ----------
         bands : sequence of Tensor, each (N, 1, h, w)
-            The compressed subbands of the component. All of a level have one size, twice that of the next coarser level.
+            The compressed subbands of the component. Those of a level have one size, twice that of the level before.
         role : int
             The role of the component.
         before : sequence of sequences of Tensor
