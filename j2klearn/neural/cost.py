@@ -87,6 +87,6 @@ def _component(network: CrossNetwork, role: int, config: Mapping[str, Any]) -> f
         fusion = network.fusion(index)
         own = str(role)
         unused = sum(_macs(head) for key, head in fusion.heads.items() if key != own)
-        seen = _macs(network.prediction) if index + 1 < count else 0
-        total += (_macs(fusion) - unused + seen) / 4 ** level_of(index, config["levels"])
+        recurrent = _macs(network.prediction) if index + 1 < count else 0
+        total += (_macs(fusion) - unused + recurrent) / 4 ** level_of(index, config["levels"])
     return total

@@ -85,14 +85,14 @@ class _PyramidCoder:
 
     def band(self, station: Station) -> Values:
         band = self._pyramids[station.component].details[station.level - 1][station.index]
-        known = band >> station.raw
-        mixtures = station.plane(known).reshape(band.size, PARAMETERS, -1)
+        modelled = band >> station.raw
+        mixtures = station.plane(modelled).reshape(band.size, PARAMETERS, -1)
         if station.surroundings is not None:
-            weights = fitted(known, mixtures, station.surroundings, self._mixtures)
+            weights = fitted(modelled, mixtures, station.surroundings, self._mixtures)
             self._code_weights(weights)
             if weights.any():
-                mixtures = Correction(station.surroundings, weights).plane(mixtures, known)
-        flat = known.ravel()
+                mixtures = Correction(station.surroundings, weights).plane(mixtures, modelled)
+        flat = modelled.ravel()
         if station.adaptive:
             predicted = self._offsets.predicted(station)
             offset = best_offset(flat, mixtures, predicted, self._mixtures)

@@ -48,7 +48,7 @@ class Coder(Protocol):
         Parameters
         ----------
         component, index : int
-            The component, and the subband of it (`j2klearn.neural.cross.bands`).
+            The component, and its subband (`j2klearn.neural.cross.bands`).
         shape : (int, int)
             Height and width of the subband.
         fusion : IntegerFusion
@@ -240,14 +240,14 @@ class CrossWalk:
         if inputs.parent:
             parent = np.zeros(shape, np.int16)
             if index > 3:
-                known = on_grid(component.known[index - 3], self._grid(index - 3))
+                coarser = on_grid(component.known[index - 3], self._grid(index - 3))
                 network = self._model.chroma if component.role else self._model.luma
-                parent = network.fusion(index).upsampled(self._kernels, known, shape)
+                parent = network.fusion(index).upsampled(self._kernels, coarser, shape)
             planes.append(parent)
         if inputs.told:
             level = level_of(index, self._levels)
-            told = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
-            planes.append(told.to(torch.int16).numpy())
+            step = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
+            planes.append(step.to(torch.int16).numpy())
         return planes
 
     def _advance(self, component: _Component, index: int) -> None:

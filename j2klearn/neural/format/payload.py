@@ -33,8 +33,8 @@ MOST_HEADER = 1024
 _MAX_SIDE = (1 << 32) - 1
 _MAX_LENGTH = 1 << 56
 
-#: Segments of resolutions up to this many samples per side share a checksum with the header. They are not worth one
-#: of their own: without them there is no useful picture.
+#: Segments of resolutions up to this many samples per side share a checksum with the header. Separate
+#: checksums would not help: without these segments there is no useful picture.
 _COARSE_SIDE = 64
 
 
