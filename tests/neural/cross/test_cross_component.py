@@ -299,7 +299,7 @@ def test_models_are_files(tmp_path):
         ({"features": 1}, "features"),
         ({"kind": "context"}, "kind"),
         ({"transform": "5-3"}, "a name and an id"),
-        ({"more": 1}, "options other"),
+        ({"more": 1}, "has an unknown one"),
         ({"gains": "other"}, "gains"),
     ],
     ids=str,
