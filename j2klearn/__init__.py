@@ -36,6 +36,7 @@ __all__ = [
 from . import errors
 from ._version import __version__
 from .core.lazy import lazy_names
+from .io.jpeg2000_reader import set_jpeg2000_reader
 
 _HOMES = {
     "Jp2k": "interop.glymur.jp2k",
@@ -51,6 +52,8 @@ _HOMES = {
 
 # importing PyTorch and glymur takes seconds, so public names are imported on first use
 __getattr__ = lazy_names(__name__, _HOMES)
+
+set_jpeg2000_reader(f"{__name__}.api.jpeg2000_input", "open_jpeg2000")
 
 
 def __dir__() -> list[str]:

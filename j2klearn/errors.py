@@ -12,6 +12,7 @@ __all__ = [
     "DecodingError",
     "DiskFullError",
     "InputError",
+    "InputWarning",
     "J2KError",
     "LimitError",
     "ModelError",
@@ -88,3 +89,7 @@ class NativeLibraryError(J2KError, ImportError):
 
 class TruncatedWarning(UserWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class InputWarning(UserWarning):
+    """The samples of a picture file are kept, but something else that it says is not. The message names it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from .progress_bar import ProgressBar
 __all__ = ["add_parser"]
 
 _DESCRIPTION = """\
-Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a file in any
-format that Pillow reads, or a TIFF file with any number of components. If the suffix
-of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file.
+Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a TIFF, PNG,
+PNM, .npy, JPEG 2000, JPEG, WebP, GIF or BMP file, or - for the standard input. Bit
+depth, colours, alpha and metadata are kept. If the suffix of OUT is .j2k, .j2c or
+.jpc, OUT is a bare codestream; if it is .jpx or .jpf, a JPX file; otherwise it is a
+JP2 file.
 """
 
 _EPILOG = """\
@@ -28,23 +29,12 @@ examples:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..api.encode import encode_with
-    from ..api.encode_file import encode_file_with
-    from ..io import memory_map
-    from ..io.atomic import write_whole
-    from ..io.pictures import read_picture
+    from ..api.convert import convert
 
-    coding = replace(coding_of(options), jp2=not is_raw(options.output))
-    image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
     with ProgressBar() as bar:
-        if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
-            size = encode_file_with(image, options.output, replace(coding, progress=bar))
-        else:
-            image = read_picture(options.input)
-            data = encode_with(image, replace(coding, progress=bar))
-            write_whole(options.output, data)
-            size = len(data)
-    print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
+        coding = replace(coding_of(options), jp2=not is_raw(options.output), progress=bar)
+        done = convert(options.input, options.output, coding, page=options.page)
+    print(f"{options.output}: {done.bytes} bytes, {8 * done.bytes / done.pixels:.3f} bpp")
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -59,4 +49,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     )
     parser.add_argument("input", type=Path, metavar="IN", help="picture to encode")
     parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    parser.add_argument(
+        "--page", type=int, metavar="N", help="which picture of a file with several, from 0 on"
+    )
     parser.set_defaults(run=_run)

@@ -12,6 +12,7 @@ from uuid import UUID
 from ..codestream.segments import Com
 from ..core.peeking import peek_bytes
 from ..errors import OptionError
+from ..io.picture_metadata import Metadata
 from .boxes import box, children, find_codestream, is_jp2, replace_codestream, uuid_box, walk
 from .peek import top_boxes
 
@@ -31,28 +32,6 @@ _INCH = Fraction(254, 10_000)  # metres
 _U16_END = 1 << 16
 _MAX_DPI = 1e6
 _MAX_COMMENT = 65_531
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """Metadata of a picture; an attribute is None if the file does not have it. It is false if all are None.
-
-    Attributes
-    ----------
-    icc_profile, exif, xmp, geotiff : bytes or None
-        The raw data: EXIF and GeoTIFF are TIFF structures, XMP is XML.
-    dpi : (float, float) or None
-        Pixels per inch, (horizontal, vertical).
-    """
-
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    geotiff: bytes | None = None
-    dpi: tuple[float, float] | None = None
-
-    def __bool__(self) -> bool:
-        return any(value is not None for value in vars(self).values())
 
 
 @dataclass

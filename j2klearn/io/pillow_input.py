@@ -1,0 +1,158 @@
+"""Read the formats whose samples Pillow keeps as they are: JPEG, WebP, GIF, BMP and some others of 8 bits."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..core.limits import check_pixels
+from ..errors import InputError
+from .input_picture import ALPHA, COLOURS, PREMULTIPLIED, Colour, InputPicture
+from .picture_metadata import Metadata
+from .tiff_metadata import iptc_box, resolution_of
+
+__all__ = ["open_with_pillow"]
+
+#: Formats of which Pillow keeps all samples.
+_FORMATS = {
+    "AVIF", "BMP", "DIB", "GIF", "JPEG", "MPO", "MSP", "PCX", "QOI", "SUN", "TGA", "WEBP", "XBM", "XPM",
+}  # fmt: skip
+
+#: Pillow's modes: the mode to convert to, colours, and meaning of the other components.
+_MODES: dict[str, tuple[str, Colour, tuple[str, ...]]] = {
+    "1": ("L", "grey", ()),
+    "L": ("L", "grey", ()),
+    "LA": ("LA", "grey", (ALPHA,)),
+    "P": ("RGB", "rgb", ()),
+    "PA": ("RGBA", "rgb", (ALPHA,)),
+    "RGB": ("RGB", "rgb", ()),
+    "RGBX": ("RGB", "rgb", ()),
+    "RGBA": ("RGBA", "rgb", (ALPHA,)),
+    "RGBa": ("RGBa", "rgb", (PREMULTIPLIED,)),
+    "YCbCr": ("RGB", "rgb", ()),
+    "CMYK": ("CMYK", "cmyk", ()),
+}
+
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_IPTC_RESOURCE = 0x0404
+_EXIF_PREFIX = b"Exif\x00\x00"
+_MAX_DEPTH_SEARCH = 1 << 16
+
+
+def open_with_pillow(
+    data: NDArray[np.uint8], name: str, page: int | None, max_pixels: int | None
+) -> InputPicture:
+    """Read a picture file with Pillow, of any number of pixels that `max_pixels` allows.
+
+    Parameters
+    ----------
+    data : ndarray of uint8
+        The bytes of the file.
+    name : str
+        What to call the file in messages.
+    page : int or None
+        Which picture of the file, from 0 on. None: the only one.
+    max_pixels : int or None
+        Limit of its pixels.
+
+    Returns
+    -------
+    InputPicture
+        The picture, in memory.
+
+    Raises
+    ------
+    InputError
+        If Pillow does not read the file or would not keep its samples, or it holds several pictures.
+    LimitError
+        If it has more than `max_pixels` pixels.
+    """
+    with _opened(io.BytesIO(data.tobytes()), name) as picture:
+        if picture.format not in _FORMATS:
+            raise InputError(
+                f"{name} is a {picture.format} file, whose samples may not be kept: convert it to TIFF or PNG first"
+            )
+        check_pixels(picture.height, picture.width, max_pixels)
+        frames = getattr(picture, "n_frames", 1)
+        if page is not None:
+            if not 0 <= page < frames:
+                raise InputError(f"{name} has the pictures 0 to {frames - 1}, and no picture {page}")
+            if page:
+                picture.seek(page)
+                check_pixels(picture.height, picture.width, max_pixels)
+        elif frames > 1:
+            raise InputError(f"{name} holds {frames} pictures: --page N takes one of them, from 0 on")
+        if picture.format == "AVIF" and _is_deep_avif(data):
+            raise InputError(f"{name} has more than 8 bits per sample, of which Pillow would keep 8")
+        bits = 1 if picture.mode == "1" else 8
+        mode, colour, extra = _read_mode(picture, name)
+        samples = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+        if bits == 1:
+            samples = samples & 1
+        assert samples.shape[2:] == (() if mode == "L" else (COLOURS[colour] + len(extra),))
+        metadata, other = _metadata(picture)
+    return InputPicture(samples, bits, colour=colour, extra=extra, metadata=metadata, other_boxes=other)
+
+
+def _opened(stream: io.BytesIO, name: str) -> Any:
+    """Return Pillow's picture; its own limit of pixels is a global variable, and is not applied here."""
+    Image.init()
+    prefix = stream.getvalue()[:16]
+    for kind in Image.ID:
+        factory, accept = Image.OPEN[kind]
+        accepted = accept is None or accept(prefix)
+        if accepted and not isinstance(accepted, str):
+            stream.seek(0)
+            try:
+                return factory(stream, "")
+            except (SyntaxError, IndexError, TypeError, KeyError, EOFError):
+                continue  # not this format: Pillow goes on with the next one, too
+    raise InputError(f"{name} is not a picture in a format that j2klearn reads")
+
+
+def _read_mode(picture: Image.Image, name: str) -> tuple[str, Colour, tuple[str, ...]]:
+    if picture.mode not in _MODES:
+        raise InputError(f"{name} is a picture of mode {picture.mode}, whose samples cannot be kept")
+    if "transparency" in picture.info and picture.mode in ("1", "L", "P", "RGB"):
+        return ("LA", "grey", (ALPHA,)) if picture.mode in ("1", "L") else ("RGBA", "rgb", (ALPHA,))
+    return _MODES[picture.mode]
+
+
+def _is_deep_avif(data: NDArray[np.uint8]) -> bool:
+    """Return whether the configuration box of AV1 says that samples have more than 8 bits."""
+    head = bytes(data[:_MAX_DEPTH_SEARCH])
+    at = head.find(b"av1C")
+    return at >= 0 and len(head) > at + 6 and bool(head[at + 6] & 0x40)
+
+
+def _metadata(picture: Image.Image) -> tuple[Metadata, tuple[tuple[bytes, bytes], ...]]:
+    info = picture.info
+    exif, xmp = info.get("exif"), info.get("xmp")
+    photoshop = info.get("photoshop")
+    iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
+    metadata = Metadata(
+        icc_profile=info.get("icc_profile") or None,
+        exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
+        dpi=_dpi(picture),
+    )
+    return metadata, (iptc_box(iptc),) if isinstance(iptc, bytes) and iptc else ()
+
+
+def _dpi(picture: Image.Image) -> tuple[float, float] | None:
+    """Return the resolution that the file gives, and none where Pillow takes 72 dpi for granted."""
+    info = picture.info
+    if picture.format in ("JPEG", "MPO"):
+        unit, density = info.get("jfif_unit"), info.get("jfif_density")
+        if unit in (1, 2) and density is not None:
+            return resolution_of(density[0], density[1], unit + 1)
+        exif = picture.getexif()
+        return resolution_of(exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION), exif.get(_RESOLUTION_UNIT, 2))
+    dpi = info.get("dpi")
+    if dpi is None or not float(dpi[0]) > 0 or not float(dpi[1]) > 0:
+        return None
+    return float(dpi[0]), float(dpi[1])
