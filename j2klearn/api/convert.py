@@ -18,7 +18,7 @@ from ..io.input_picture import ALPHA, COLOURS, UNSPECIFIED, InputPicture
 from ..io.picture_metadata import Metadata
 from ..io.picture_reader import open_picture
 from ..jp2.boxes import is_jp2
-from ..jp2.colour import channel_types, enumerated, needs_jpx, with_boxes
+from ..jp2.kept_boxes import channel_types, enumerated, needs_jpx, with_boxes
 from ..jp2.metadata import add_metadata
 from ..jp2.peek import top_boxes
 from .options import EncodeOptions

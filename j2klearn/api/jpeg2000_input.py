@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.peeking import peek_stream
 from ..errors import UnsupportedError
 from ..io.input_picture import Boxes, Colour, InputPicture
-from ..jp2.colour import Palette, read_colour_boxes
+from ..io.sources import ByteSource, open_source
+from ..jp2.boxes import locate
+from ..jp2.kept_boxes import Palette, read_kept_boxes
 from ..jp2.metadata import read_metadata
-from ..neural.format.container import UUID_BOX
+from ..neural.format.container import UUID_BOX, is_neural
 from .picture_file import PictureFile
 from .picture_file import open as open_file
 
@@ -48,14 +52,15 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
     UnsupportedError
         If its components differ in depth or sign, or it holds several pictures.
     """
-    stream = source.open("rb") if isinstance(source, Path) else source
-    try:
-        boxes = read_colour_boxes(stream, (UUID_BOX.bytes,))
+    with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as stream:
+        boxes = read_kept_boxes(stream, (UUID_BOX.bytes,))
         metadata = read_metadata(stream)
-    finally:
-        if isinstance(source, Path):
-            stream.close()
-    picture = open_file(source, max_pixels=max_pixels)
+        neural = is_neural(stream)
+        peek, size = peek_stream(stream)
+        _, start, end = locate(peek, size)
+    whole = open_source(source)
+    codestream = whole if neural else _Part(whole, start, min(end, size))
+    picture = open_file(codestream, max_pixels=max_pixels)  # type: ignore[arg-type]
     depths, signs = _components(picture)
     samples: Any = picture
     if boxes.palette is not None:
@@ -76,6 +81,16 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
         other_boxes=boxes.other,
         in_parts=True,
     )
+
+
+class _Part(ByteSource):
+    """The codestream of a file without its boxes, so that OpenJPEG applies no palette and reorders no channels."""
+
+    def __init__(self, whole: ByteSource, start: int, end: int) -> None:
+        self._whole, self._start, self.size = whole, start, end - start
+
+    def _fetch(self, stretches: list[tuple[int, int]]) -> list[bytes]:
+        return self._whole.read([(self._start + first, self._start + last) for first, last in stretches])
 
 
 def _components(picture: PictureFile) -> tuple[list[int], list[bool]]:

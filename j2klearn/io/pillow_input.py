@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def _opened(stream: io.BytesIO, name: str) -> Any:
             stream.seek(0)
             try:
                 return factory(stream, "")
-            except (SyntaxError, IndexError, TypeError, KeyError, EOFError):
+            except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error):
                 continue  # not this format: Pillow goes on with the next one, too
     raise InputError(f"{name} is not a picture in a format that j2klearn reads")
 

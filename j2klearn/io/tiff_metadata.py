@@ -11,12 +11,20 @@ from uuid import UUID
 import numpy as np
 import tifffile
 
+from ..core.warning import warn_caller
+from ..errors import InputWarning
 from .picture_metadata import Metadata
 
 __all__ = ["iptc_box", "resolution_of", "tiff_metadata", "uuid_boxes"]
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_DESCRIPTION, _SOFTWARE = 270, 305
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
+
+_DIRECTORIES = (34665, 34853)  # EXIF and GPS
+
+#: Tags that are no EXIF by themselves: the resolution is kept on its own, and the program wrote the TIFF file.
+_SAYS_NOTHING = {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _SOFTWARE}
 
 #: Pixels per inch for one pixel per unit: of an inch, and of a centimetre. The unit 1 gives only the aspect ratio.
 _PER_INCH = {2: 1.0, 3: 2.54}
@@ -111,11 +119,30 @@ def _exif(source: Path | io.BytesIO, page: tifffile.TiffPage) -> bytes | None:
     exif: Any = Image.Exif()
     exif.bigtiff, exif.endian = page.parent.is_bigtiff, page.parent.byteorder
     with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as stream:
-        exif.load_from_fp(stream, page.offset)
+        if exif.bigtiff and exif.endian == ">":
+            _copy_tags(page, exif)
+        else:
+            exif.load_from_fp(stream, page.offset)
         for tag in STORAGE_TAGS & set(exif):
             del exif[tag]
-        encoded: bytes = exif.tobytes() if len(exif) else b""
+        if page.is_shaped and _DESCRIPTION in exif:
+            del exif[_DESCRIPTION]  # the shape of the array, which tifffile writes there
+        encoded: bytes = exif.tobytes() if set(exif) - _SAYS_NOTHING else b""
     return encoded.removeprefix(b"Exif\x00\x00") or None
+
+
+def _copy_tags(page: tifffile.TiffPage, exif: Any) -> None:
+    """Copy the plain tags of a big-endian BigTIFF file, which Pillow does not read."""
+    for tag in page.tags:
+        if tag.code in _DIRECTORIES:
+            warn_caller(
+                "the EXIF and GPS directories of a big-endian BigTIFF file are not kept", InputWarning
+            )
+        elif isinstance(tag.value, (str, int)):
+            exif[tag.code] = tag.value
+        elif tag.code in (_X_RESOLUTION, _Y_RESOLUTION) and tag.value[1]:
+            exif[tag.code] = tag.value[0] / tag.value[1]
+    exif.bigtiff = False
 
 
 def _geotiff(page: tifffile.TiffPage) -> bytes | None:

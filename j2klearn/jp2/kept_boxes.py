@@ -1,4 +1,4 @@
-"""The boxes that say what the components of a JP2 or JPX file mean: colour space, palette and channels."""
+"""The boxes of a JP2 or JPX file that stay with the picture when it is coded again, and boxes for other colours."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .boxes import MAX_BOXES, SIGNATURE, box, children, is_jp2, walk
 from .peek import top_boxes
 
 __all__ = [
-    "ColourBoxes",
+    "KeptBoxes",
     "Palette",
     "channel_types",
     "enumerated",
     "needs_jpx",
-    "read_colour_boxes",
+    "read_kept_boxes",
     "with_boxes",
 ]
 
@@ -89,7 +89,7 @@ class Palette:
 
 
 @dataclass(frozen=True)
-class ColourBoxes:
+class KeptBoxes:
     """What the boxes of a file say about its components, and the boxes to keep.
 
     Attributes
@@ -107,7 +107,7 @@ class ColourBoxes:
     palette: Palette | None
 
 
-def read_colour_boxes(stream: IO[bytes], skipped: Iterable[bytes] = ()) -> ColourBoxes:
+def read_kept_boxes(stream: IO[bytes], skipped: Iterable[bytes] = ()) -> KeptBoxes:
     """Read the boxes of a JP2 or JPX file; a bare codestream has none.
 
     Parameters
@@ -152,7 +152,7 @@ def read_colour_boxes(stream: IO[bytes], skipped: Iterable[bytes] = ()) -> Colou
         raise UnsupportedError(
             f"the file holds {max(codestreams, layers)} pictures or layers, and only one can be kept"
         )
-    return ColourBoxes(tuple(header), tuple(other), _palette(pclr, cmap) if pclr else None)
+    return KeptBoxes(tuple(header), tuple(other), _palette(pclr, cmap) if pclr else None)
 
 
 def _flattened(content: bytes) -> Iterable[Content]:
