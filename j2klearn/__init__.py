@@ -36,7 +36,6 @@ __all__ = [
 from . import errors
 from ._version import __version__
 from .core.lazy import lazy_names
-from .io.jpeg2000_reader import set_jpeg2000_reader
 
 _HOMES = {
     "Jp2k": "interop.glymur.jp2k",
@@ -47,13 +46,12 @@ _HOMES = {
     "encode_file": "api.encode_file",
     "info": "api.describe",
     "open": "api.picture_file",
+    "open_jpeg2000": "api.jpeg2000_input",  # not public: the reader of picture files in io looks it up here
     "register_pillow": "interop.pillow",
 }
 
 # importing PyTorch and glymur takes seconds, so public names are imported on first use
 __getattr__ = lazy_names(__name__, _HOMES)
-
-set_jpeg2000_reader(f"{__name__}.api.jpeg2000_input", "open_jpeg2000")
 
 
 def __dir__() -> list[str]:

@@ -66,6 +66,8 @@ def open_picture(
     name = "the standard input" if str(source) == "-" else str(source)
     try:
         file, data = _bytes_of(source)
+        if not len(data):
+            raise InputError(f"{name} is empty")
         picture = _open(file, data, name, page, max_pixels)
     except (J2KError, MemoryError):
         raise

@@ -20,7 +20,7 @@ from ..errors import InputError, OptionError
 from .atomic import write_by
 from .picture_reader import open_picture
 
-__all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
+__all__ = ["SUFFIXES", "pictures_in", "read_picture", "read_with_depth", "write_picture"]
 
 #: Suffixes of the files that are converted if a folder is given.
 SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
@@ -50,14 +50,19 @@ def read_picture(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> NDArray[
     LimitError
         If it has more than `max_pixels` pixels.
     """
+    return read_with_depth(path, max_pixels=max_pixels)[0]
+
+
+def read_with_depth(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> tuple[NDArray[Any], int]:
+    """Return the samples of a picture file and their significant bits; the errors are those of `read_picture`."""
     with open_picture(path, max_pixels=max_pixels) as picture:
         if picture.colour not in (None, "grey", "rgb"):
             raise InputError(
-                f"{path} has {picture.colour} samples, which mean nothing without their colour space: "
-                "use open_picture"
+                f"{path} has {picture.colour} samples, which mean nothing without their colour space: use open_picture"
             )
         check_pixels(picture.shape[0], picture.shape[1], max_pixels)
-        return picture.read()
+        samples = picture.read()
+        return samples, picture.bit_depth or 8 * samples.dtype.itemsize
 
 
 def write_picture(path: Path, samples: NDArray[Any]) -> None:

@@ -408,7 +408,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "is cut off",
     ),
     "text": (lambda path: path.write_text("no picture"), "not a picture"),
-    "empty": (lambda path: path.write_bytes(b""), "not a picture"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "float map": (lambda path: path.write_bytes(b"Pf\n2 2\n-1.0\n" + bytes(16)), "floating-point"),
     "short pgm": (lambda path: path.write_bytes(b"P5 9 9 255\n" + bytes(80)), "is cut off"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
