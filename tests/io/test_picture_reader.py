@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tifffile
+from jpylyzer import jpylyzer
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import j2klearn
+from j2klearn import cli
 from j2klearn.api.convert import convert
 from j2klearn.api.options import EncodeOptions
 from j2klearn.errors import InputError, InputWarning, J2KError, LimitError
@@ -173,6 +175,8 @@ def test_matrix_of_round_trips(tmp_path: Path, size: str, monkeypatch: pytest.Mo
         tifffile.imwrite(source, kind.image, **kind.options)
         target = tmp_path / ("a.jpx" if kind.colour in ("cmyk", "cielab") else "a.jp2")
         convert(source, target, EncodeOptions(lossless=True, model=None, tile_size=32))
+        if target.suffix == ".jp2":
+            assert jpylyzer.checkOneFile(str(target)).findtext("isValid") == "True", name
         with warnings.catch_warnings():
             if kind.colour == "cielab":
                 warnings.filterwarnings(
@@ -368,6 +372,11 @@ def test_several_pages(tmp_path: Path) -> None:
     for page, image in enumerate((first, second)):
         with open_picture(path, page=page) as picture:
             assert np.array_equal(picture.read(), image)
+    assert cli.main(["encode", str(path), str(tmp_path / "a.jp2"), "--lossless", "--model", "none"]) == 1
+    words = ["--page", "1", "--lossless", "--model", "none"]
+    for command in ("encode", "convert"):
+        assert cli.main([command, str(path), str(tmp_path / "a.jp2"), *words]) == 0
+        assert np.array_equal(j2klearn.decode(tmp_path / "a.jp2"), second)
     with pytest.raises(InputError, match="no page 2"):
         open_picture(path, page=2)
     with tifffile.TiffWriter(path) as file:
