@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.limits import MAX_PIXELS, check_pixels
 from ..core.warning import warn_caller
 from ..errors import InputError, InputWarning
 from ..io import memory_map
@@ -63,8 +64,9 @@ def convert(
 ) -> Converted:
     """Convert one picture file to a JPEG 2000 file that means the same.
 
-    Bit depth, colour space, alpha and metadata are those of the picture, unless the options say another. Large
-    pictures are read and coded in parts. The boxes of a JPEG 2000 file are kept as they are.
+    Bit depth, colour space, alpha and metadata are those of the picture, unless the options say another. The boxes of
+    a JPEG 2000 file are kept as they are. Large pictures are read and coded in parts: the default of
+    `options.max_pixels` does not limit them, and any other value does.
 
     Parameters
     ----------
@@ -98,6 +100,8 @@ def convert(
         options = _of_picture(options, picture, jp2=options.jp2 and suffix not in _CODESTREAM_SUFFIXES)
         dressing = _Dressing.of(picture, options, jpx=suffix in _JPX_SUFFIXES, name=str(source))
         in_parts = not options.neural and options.psnr is None and picture.pixels >= memory_map.LARGE
+        if not (in_parts and picture.in_parts and options.max_pixels == MAX_PIXELS):
+            check_pixels(picture.shape[0], picture.shape[1], options.max_pixels)
         if in_parts:
             size = _in_parts(picture, target, options, dressing)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.peeking import peek_stream
-from ..errors import UnsupportedError
+from ..errors import InputError, TruncatedWarning, UnsupportedError
 from ..io.input_picture import Boxes, Colour, InputPicture
 from ..io.sources import ByteSource, open_source
 from ..jp2.boxes import locate
@@ -48,7 +49,7 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
     Raises
     ------
     CodestreamError
-        If the file is damaged.
+        If the file is damaged. Reading rows of a truncated file raises `InputError`.
     UnsupportedError
         If its components differ in depth or sign, or it holds several pictures.
     """
@@ -62,9 +63,9 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
     codestream = whole if neural else _Part(whole, start, min(end, size))
     picture = open_file(codestream, max_pixels=max_pixels)  # type: ignore[arg-type]
     depths, signs = _components(picture)
-    samples: Any = picture
+    samples: Any = _Whole(picture, name)
     if boxes.palette is not None:
-        samples, depths, signs = _with_palette(picture, boxes.palette, depths, signs)
+        samples, depths, signs = _with_palette(samples, boxes.palette, depths, signs)
     if len(set(depths)) > 1 or len(set(signs)) > 1:
         listed = ", ".join(
             f"{depth} bits{' signed' if sign else ''}" for depth, sign in zip(depths, signs, strict=True)
@@ -98,10 +99,28 @@ def _components(picture: PictureFile) -> tuple[list[int], list[bool]]:
     return list(header.precisions), list(header.signed)
 
 
+class _Whole:
+    """Rows of a picture, and an error where its file is truncated: a copy of it would look complete."""
+
+    def __init__(self, picture: PictureFile, name: str) -> None:
+        self._picture, self._name = picture, name
+        self.shape, self.dtype = picture.shape, picture.dtype
+
+    def __getitem__(self, index: slice) -> NDArray[Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TruncatedWarning)
+            try:
+                return np.asarray(self._picture[index])
+            except TruncatedWarning:
+                raise InputError(
+                    f"{self._name} is truncated: decode it to another format to keep what is there"
+                ) from None
+
+
 class _Mapped:
     """Rows of a picture whose palette is applied."""
 
-    def __init__(self, picture: PictureFile, palette: Palette, dtype: np.dtype[Any]) -> None:
+    def __init__(self, picture: _Whole, palette: Palette, dtype: np.dtype[Any]) -> None:
         self._picture, self._palette, self.dtype = picture, palette, dtype
         count = len(palette.mapping)
         self.shape = picture.shape[:2] if count == 1 else (*picture.shape[:2], count)
@@ -112,7 +131,7 @@ class _Mapped:
 
 
 def _with_palette(
-    picture: PictureFile, palette: Palette, depths: list[int], signs: list[bool]
+    picture: _Whole, palette: Palette, depths: list[int], signs: list[bool]
 ) -> tuple[_Mapped, list[int], list[bool]]:
     if any(component >= len(depths) for component, _ in palette.mapping):
         raise UnsupportedError("the palette of the file maps components that are not there")

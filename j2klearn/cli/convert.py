@@ -60,7 +60,8 @@ def _run(options: argparse.Namespace) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             size = convert(source, target, coding_of(options), page=options.page).bytes
         except (J2KError, OSError) as error:
-            print(f"error: {source}: {error}", file=sys.stderr)
+            reason = str(error)
+            print(f"error: {reason if str(source) in reason else f'{source}: {reason}'}", file=sys.stderr)
             failed += 1
         else:
             print(f"{source} -> {target}: {size} bytes")

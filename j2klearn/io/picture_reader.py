@@ -130,6 +130,10 @@ def _open_array(file: Path | io.BytesIO, name: str) -> InputPicture:
         samples = np.load(file, allow_pickle=False)
     if samples.ndim not in (2, 3) or 0 in samples.shape:
         raise InputError(f"{name} holds an array of the shape {samples.shape}, not of a picture")
+    if samples.dtype.kind not in "bui" or samples.dtype.itemsize > 2:
+        raise InputError(
+            f"{name} holds samples of type {samples.dtype}, and JPEG 2000 pictures have up to 16 bits here"
+        )
     if samples.dtype == bool:
         return InputPicture(samples.view(np.uint8), 1, in_parts=True)
     return InputPicture(_Native(samples), in_parts=True)
@@ -165,4 +169,6 @@ class _Guarded:
 def _refused(name: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and not isinstance(error, CodestreamError) and error.strerror:
         return InputError(f"cannot read {name}: {error.strerror}")
+    if isinstance(error, (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)):
+        return InputError(f"cannot read {name}: it is damaged, or uses its format in an unusual way")
     return InputError(f"cannot read {name}: {str(error) or type(error).__name__}")

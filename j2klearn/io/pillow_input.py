@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..core.limits import check_pixels
-from ..errors import InputError
+from ..core.warning import warn_caller
+from ..errors import InputError, InputWarning
 from .input_picture import ALPHA, COLOURS, PREMULTIPLIED, Colour, InputPicture
 from .picture_metadata import Metadata
 from .tiff_metadata import iptc_box, resolution_of
@@ -43,6 +44,9 @@ _IPTC_RESOURCE = 0x0404
 _EXIF_PREFIX = b"Exif\x00\x00"
 _MAX_DEPTH_SEARCH = 1 << 16
 
+#: Markers of the frame headers of JPEG files (T.81 Table B.1): SOF0 to SOF15 without DHT, JPG and DAC, and JPEG-LS.
+_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+
 
 def open_with_pillow(
     data: NDArray[np.uint8], name: str, page: int | None, max_pixels: int | None
@@ -72,10 +76,12 @@ def open_with_pillow(
     LimitError
         If it has more than `max_pixels` pixels.
     """
+    if (depth := _jpeg_depth(data)) is not None and depth != 8:
+        raise InputError(f"{name} is a JPEG file of {depth} bits per sample, and JPEG files are read with 8")
     with _opened(io.BytesIO(data.tobytes()), name) as picture:
         if picture.format not in _FORMATS:
             raise InputError(
-                f"{name} is a {picture.format} file, whose samples may not be kept: convert it to TIFF or PNG first"
+                f"{name} has the format {picture.format}, in which samples may be lost: convert it to TIFF or PNG first"
             )
         check_pixels(picture.height, picture.width, max_pixels)
         frames = getattr(picture, "n_frames", 1)
@@ -96,6 +102,12 @@ def open_with_pillow(
             samples = samples & 1
         assert samples.shape[2:] == (() if mode == "L" else (COLOURS[colour] + len(extra),))
         metadata, other = _metadata(picture)
+        if picture.format == "JPEG" and mode == "CMYK" and "adobe" not in picture.info:
+            warn_caller(
+                f"{name} does not say whether 0 means no ink: it is read as Adobe's programs write such files, "
+                "where 0 means all ink",
+                InputWarning,
+            )
     return InputPicture(samples, bits, colour=colour, extra=extra, metadata=metadata, other_boxes=other)
 
 
@@ -121,6 +133,22 @@ def _read_mode(picture: Image.Image, name: str) -> tuple[str, Colour, tuple[str,
     if "transparency" in picture.info and picture.mode in ("1", "L", "P", "RGB"):
         return ("LA", "grey", (ALPHA,)) if picture.mode in ("1", "L") else ("RGBA", "rgb", (ALPHA,))
     return _MODES[picture.mode]
+
+
+def _jpeg_depth(data: NDArray[np.uint8]) -> int | None:
+    """Return the bits per sample that the frame header of a JPEG file gives (T.81 B.2.2); None if there is none."""
+    if bytes(data[:2]) != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 5 <= len(data) and data[at] == 0xFF:
+        marker = int(data[at + 1])
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif marker in _FRAMES:
+            return int(data[at + 4])
+        else:
+            at += 2 + int.from_bytes(bytes(data[at + 2 : at + 4]), "big")
+    return None
 
 
 def _is_deep_avif(data: NDArray[np.uint8]) -> bool:

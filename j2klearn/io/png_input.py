@@ -122,9 +122,7 @@ def _chunks(data: NDArray[np.uint8]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _unscaled(samples: NDArray[Any], depth: int) -> tuple[NDArray[Any], int]:
-    """Return samples of 1, 2 or 4 bits, which libpng scales to 8; an alpha component keeps them so."""
-    if samples.ndim == 3:
-        return samples, 8
+    """Return samples of 1, 2 or 4 bits, which libpng scales to 8, with the alpha of a transparent colour."""
     return samples // (255 // ((1 << depth) - 1)), depth
 
 

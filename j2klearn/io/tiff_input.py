@@ -20,6 +20,8 @@ from .tiff_segments import TiffRows
 __all__ = ["is_tiff", "open_tiff"]
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType (254)
+_PHOTOMETRIC = 262
+_MOST_BITS = 16
 _INK_SET, _YCC_COEFFICIENTS, _REFERENCE_BLACK_WHITE = 332, 529, 532
 _CMYK_INKS = 1
 _JPEG = (6, 7)
@@ -78,8 +80,8 @@ def open_tiff(
     """
     with tifffile.TiffFile(source) as file:
         found = _page(file, name, page)
-        rows = TiffRows(found, data, name)
         colour, extra, steps, depth = _meaning(found, name)
+        rows = TiffRows(found, data, name)
         metadata = tiff_metadata(source, found)
         samples: Any = _Converted(rows, steps)
         if rows.dtype.itemsize > 2:
@@ -126,15 +128,14 @@ def _meaning(
 ) -> tuple[Colour | None, tuple[str, ...] | None, list[_Step], int | None]:
     """Return colour space, meaning of the extra components, steps to apply to the samples, and significant bits."""
     photometric, count, bits = int(page.photometric), page.samplesperpixel, page.bitspersample
+    if _PHOTOMETRIC not in page.tags:  # libtiff takes it so, too
+        photometric = _RGB if count in (3, 4) else _BLACK_IS_ZERO
     if photometric not in _SPACES:
         raise InputError(f"{name} has {_photometric(page)} samples, which cannot be kept in JPEG 2000")
-    if page.dtype is None or page.dtype.kind not in "bui" or isinstance(bits, tuple):
-        kind = (
-            "samples of different depths" if isinstance(bits, tuple) else f"{bits}-bit {page.dtype} samples"
-        )
+    if (kind := _unsupported(page)) is not None:
         raise InputError(f"{name} has {kind}, which cannot be kept in JPEG 2000")
     colour: Colour = _SPACES[photometric]
-    signed = page.dtype.kind == "i"
+    signed = page.dtype is not None and page.dtype.kind == "i"
     steps: list[_Step] = []
     used = COLOURS[colour] if photometric != _PALETTE else 1
     extra = tuple(_EXTRA.get(int(value), UNSPECIFIED) for value in page.extrasamples)
@@ -169,6 +170,20 @@ def _meaning(
     if signed and photometric == _PALETTE:
         raise InputError(f"{name} has signed indices of a palette")
     return colour, extra, steps, bits
+
+
+def _unsupported(page: tifffile.TiffPage) -> str | None:
+    """Return what samples JPEG 2000 cannot hold, or that are not read; None if it can hold those of the page."""
+    bits, kind = page.bitspersample, page.sampleformat
+    if isinstance(bits, tuple) and len(set(bits)) > 1:
+        return f"samples of different depths ({', '.join(map(str, bits))} bits)"
+    if isinstance(kind, tuple) and len(set(kind)) > 1:
+        return "both signed and unsigned, or integer and other, samples"
+    if page.dtype is None or page.dtype.kind not in "bui" or isinstance(bits, tuple):
+        return f"{bits}-bit {page.dtype or 'unknown'} samples"
+    if bits > _MOST_BITS and bits not in (32, 64):
+        return f"samples of {bits} bits"
+    return None
 
 
 def _photometric(page: tifffile.TiffPage) -> str:

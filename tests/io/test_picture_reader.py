@@ -10,6 +10,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ from j2klearn.api.options import EncodeOptions
 from j2klearn.errors import InputError, InputWarning, J2KError, LimitError
 from j2klearn.io.picture_reader import open_picture
 from j2klearn.io.pictures import read_picture
+
+from ..support.tiff_files import packed
 
 HEIGHT, WIDTH = 41, 53
 LOSSLESS = EncodeOptions(lossless=True, model=None)
@@ -608,3 +611,173 @@ def test_damaged_files_raise_our_errors(tmp_path: Path) -> None:
                             picture.read()
                 except J2KError:
                     pass
+
+
+def png(samples: NDArray[Any], bits: int, colour_type: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file written chunk by chunk."""
+    height, width = samples.shape[:2]
+    content = packed(samples, bits, ">")
+    row = len(content) // height
+    lines = b"".join(b"\0" + content[at : at + row] for at in range(0, len(content), row))
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    every = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in every
+    )
+
+
+@pytest.mark.parametrize(("bands", "bits"), [(1, 1), (1, 2), (1, 4), (1, 8), (1, 16), (3, 8), (3, 16)])
+def test_transparent_colours_of_png(tmp_path: Path, bands: int, bits: int) -> None:
+    """A transparent colour (tRNS) becomes an alpha component of the depth of the file."""
+    image = ramp(bands, np.uint8 if bits <= 8 else np.uint16, bits)
+    key = image.reshape(-1, bands)[77]
+    path = tmp_path / "a.png"
+    content = struct.pack(f">{bands}H", *(int(value) for value in key))
+    path.write_bytes(png(image, bits, 0 if bands == 1 else 2, (b"tRNS", content)))
+    opaque = (image.reshape(HEIGHT, WIDTH, bands) != key).any(2)
+    expected = np.dstack([image, (opaque * ((1 << bits) - 1)).astype(image.dtype)])
+    with open_picture(path) as picture:
+        assert (picture.bit_depth, picture.extra) == (bits, ("alpha",))
+        assert np.array_equal(picture.read(), expected)
+    convert(path, tmp_path / "a.jp2", LOSSLESS)
+    assert np.array_equal(j2klearn.decode(tmp_path / "a.jp2"), expected)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes_of_png(tmp_path: Path, bits: int) -> None:
+    indices = ramp(1, np.uint8, bits)
+    colours = (
+        ramp(3, np.uint8)[: 1 << bits, 0] if bits < 6 else np.random.default_rng(1).integers(0, 256, (256, 3))
+    )
+    colours = colours.astype(np.uint8)
+    alpha = np.arange(255, 255 - (1 << bits) // 2 - 1, -1).astype(np.uint8)  # the others are opaque
+    full = np.concatenate([alpha, np.full(256, 255, np.uint8)])
+    path = tmp_path / "a.png"
+    path.write_bytes(png(indices, bits, 3, (b"sBIT", b"\5\6\5"), (b"PLTE", colours.tobytes())))
+    assert np.array_equal(read_picture(path), colours[indices])
+    path.write_bytes(png(indices, bits, 3, (b"PLTE", colours.tobytes()), (b"tRNS", alpha.tobytes())))
+    assert np.array_equal(read_picture(path), np.dstack([colours[indices], full[indices]]))
+
+
+def test_animated_png(tmp_path: Path) -> None:
+    image = ramp(1, np.uint8)
+    for frames in (1, 2):
+        (tmp_path / "a.png").write_bytes(png(image, 8, 0, (b"acTL", struct.pack(">II", frames, 0))))
+        if frames == 1:
+            assert np.array_equal(read_picture(tmp_path / "a.png"), image)
+        else:
+            with pytest.raises(InputError, match="is an animation"):
+                open_picture(tmp_path / "a.png")
+
+
+def test_inks_of_jpeg_files(tmp_path: Path) -> None:
+    """With an Adobe marker, 0 means all ink, in CMYK and in YCCK. Without one, a warning says that this is assumed."""
+    import imagecodecs
+
+    y, x = np.mgrid[:48, :64]
+    inks = np.dstack([x * 3, y * 4, x + y, 2 * y]).astype(np.uint8)
+    path = tmp_path / "a.jpg"
+    for space, transform in (("CMYK", 0), ("YCCK", 2)):
+        data = imagecodecs.jpeg8_encode(255 - inks, level=99, colorspace="CMYK", outcolorspace=space)
+        at = data.index(b"Adobe")
+        assert data[at + 11] == transform
+        path.write_bytes(data)
+        with open_picture(path) as picture:
+            assert picture.colour == "cmyk"
+            assert np.abs(picture.read().astype(int) - inks).mean() < 1.5
+    plain = imagecodecs.jpeg8_encode(255 - inks, level=99, colorspace="CMYK", outcolorspace="CMYK")
+    at = plain.index(b"Adobe") - 4
+    path.write_bytes(plain[:at] + plain[at + 16 :])
+    with pytest.warns(InputWarning, match="does not say whether 0 means no ink"):
+        open_picture(path)
+
+
+def test_deep_jpeg_files_are_refused(tmp_path: Path) -> None:
+    import imagecodecs
+
+    path = tmp_path / "a.jpg"
+    for data, bits in (
+        (imagecodecs.jpeg8_encode(ramp(1, np.uint16, 12), bitspersample=12), 12),
+        (imagecodecs.ljpeg_encode(ramp(1, np.uint16)), 16),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=f"JPEG file of {bits} bits per sample"):
+            open_picture(path)
+
+
+def test_arrays_of_other_types_are_refused(tmp_path: Path) -> None:
+    for image in (np.zeros((4, 4)), np.zeros((4, 4), np.int64), np.zeros((4, 4), np.complex64)):
+        np.save(tmp_path / "a.npy", image)
+        with pytest.raises(InputError, match=f"samples of type {image.dtype}"):
+            open_picture(tmp_path / "a.npy")
+
+
+def test_truncated_files_are_refused(tmp_path: Path) -> None:
+    """A copy of a truncated file would look complete."""
+    image = ramp(3, np.uint8)
+    picture = Image.fromarray(image)
+    files = {
+        "a.jp2": j2klearn.encode(image, lossless=True, model=None),
+        "a.j2k": j2klearn.encode(image, jp2=False),
+    }
+    for name in ("a.png", "a.jpg", "a.tif", "a.gif", "a.webp", "a.bmp", "a.ppm", "a.tga"):
+        picture.save(tmp_path / name)
+        files[name] = (tmp_path / name).read_bytes()
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
+        with pytest.raises(J2KError):
+            convert(tmp_path / name, tmp_path / "out.jp2", LOSSLESS)
+        assert not (tmp_path / "out.jp2").exists()
+
+
+@pytest.mark.parametrize("size", ["in memory", "in parts"])
+@pytest.mark.parametrize("suffix", ["tif", "png", "ppm", "npy", "jp2", "jpg"])
+def test_the_limit_counts_for_every_size(
+    tmp_path: Path, suffix: str, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if size == "in parts":
+        monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1)
+    path, image = tmp_path / f"a.{suffix}", ramp(3, np.uint8)
+    if suffix == "npy":
+        np.save(path, image)
+    elif suffix == "jp2":
+        path.write_bytes(j2klearn.encode(image))
+    else:
+        Image.fromarray(image).save(path)
+    for options in (LOSSLESS, EncodeOptions(psnr=40, model=None)):
+        with pytest.raises(LimitError):
+            convert(path, tmp_path / "out.jp2", replace(options, max_pixels=HEIGHT * WIDTH - 1))
+        for limit in (HEIGHT * WIDTH, None):
+            assert (
+                convert(path, tmp_path / "out.jp2", replace(options, max_pixels=limit)).pixels
+                == image[..., 0].size
+            )
+
+
+def test_the_default_limit_is_not_for_pictures_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("j2klearn.api.convert.MAX_PIXELS", 100)
+    monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 50)
+    tifffile.imwrite(tmp_path / "a.tif", ramp(3, np.uint8), photometric="rgb")
+    convert(tmp_path / "a.tif", tmp_path / "a.jp2", replace(LOSSLESS, max_pixels=100))
+    monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1 << 26)
+    with pytest.raises(LimitError):
+        convert(tmp_path / "a.tif", tmp_path / "a.jp2", replace(LOSSLESS, max_pixels=100))
+
+
+def test_the_orientation_is_kept_as_it_is(tmp_path: Path) -> None:
+    """The samples are not turned, and EXIF still says how to show them."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "turned"
+    image = ramp(3, np.uint8)
+    for suffix, options in {"tif": {}, "png": {}, "jpg": {}, "webp": {"lossless": True}}.items():
+        path = tmp_path / f"a.{suffix}"
+        Image.fromarray(image).save(path, exif=exif, **options)
+        convert(path, tmp_path / "a.jp2", LOSSLESS)
+        with open_picture(tmp_path / "a.jp2") as picture:
+            assert picture.shape == image.shape
+            found = Image.Exif()
+            found.load(b"Exif\0\0" + (picture.metadata.exif or b""))
+            assert found[0x0112] == 6, suffix
