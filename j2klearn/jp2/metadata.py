@@ -10,16 +10,26 @@ from typing import IO
 from uuid import UUID
 
 from ..codestream.segments import Com
-from ..core.peeking import peek_bytes
-from ..errors import OptionError
-from .boxes import box, children, find_codestream, is_jp2, replace_codestream, uuid_box, walk
-from .peek import top_boxes
+from ..core.peeking import Peek, peek_bytes, peek_stream
+from ..core.warning import warn_caller
+from ..errors import MetadataWarning, OptionError
+from ..io.picture_metadata import Metadata
+from .boxes import SIGNATURE, box, children, find_codestream, is_jp2, replace_codestream, uuid_box, walk
+from .colour_boxes import read_colour_boxes
+from .colour_spaces import GREY_SPACES, SRGB
+from .icc import read_profile
 
-__all__ = ["Metadata", "add_metadata", "read_metadata"]
+__all__ = ["Metadata", "add_metadata", "find_metadata", "read_metadata"]
 
 _EXIF = b"JpgTiffExif->JP2"
 _XMP = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 _GEOTIFF = UUID("b14bf8bd-083d-4b43-a5ae-8cd7d5a6ce03").bytes
+
+#: Photoshop's image resources, which ExifTool reads, and the number of the one that is an ICC profile.
+_PHOTOSHOP = UUID("2c4c0100-8504-40b9-a03e-562148d6dfeb").bytes
+_ICC_RESOURCE = 0x040F
+
+_READ_UUIDS = (_EXIF, _XMP, _GEOTIFF, _PHOTOSHOP)
 
 #: METH of a colour specification box: a restricted ICC profile (T.800 Table I.9) or, in JPX files, any ICC profile.
 _RESTRICTED_ICC, _ANY_ICC = 2, 3
@@ -33,33 +43,12 @@ _MAX_DPI = 1e6
 _MAX_COMMENT = 65_531
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """Metadata of a picture; an attribute is None if the file does not have it. It is false if all are None.
-
-    Attributes
-    ----------
-    icc_profile, exif, xmp, geotiff : bytes or None
-        The raw data: EXIF and GeoTIFF are TIFF structures, XMP is XML.
-    dpi : (float, float) or None
-        Pixels per inch, (horizontal, vertical).
-    """
-
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    geotiff: bytes | None = None
-    dpi: tuple[float, float] | None = None
-
-    def __bool__(self) -> bool:
-        return any(value is not None for value in vars(self).values())
-
-
 @dataclass
 class _Found:
     """Collects metadata; only the first value of each kind is kept."""
 
     values: dict[str, object] = field(default_factory=dict)
+    photoshop_profile: bytes | None = None
 
     def note(self, name: str, value: object) -> None:
         self.values.setdefault(name, value)
@@ -67,15 +56,34 @@ class _Found:
 
 def read_metadata(stream: IO[bytes]) -> Metadata:
     """Read the metadata of a JP2 file from a seekable binary file object; a bare codestream has none."""
+    return find_metadata(*peek_stream(stream))
+
+
+def find_metadata(peek: Peek, size: int) -> Metadata:
+    """Read the metadata of a JP2 file; a bare codestream has none.
+
+    Parameters
+    ----------
+    peek : callable
+        Called as ``peek(offset, count)``; returns fewer bytes at the end of the file.
+    size : int
+        Size of the file, in bytes.
+
+    Returns
+    -------
+    Metadata
+    """
     found = _Found()
-    for part in top_boxes(stream):
-        if part.kind in (b"jp2h", b"uuid"):
-            stream.seek(part.contents)
-            content = stream.read(part.end - part.contents)
-            if part.kind == b"jp2h":
-                _read_header(content, found)
-            else:
-                _read_uuid(content, found)
+    if not is_jp2(peek(0, len(SIGNATURE))):
+        return Metadata()
+    for part in walk(peek, size):
+        end = min(part.end, size)
+        if part.kind == b"jp2h":
+            _read_header(peek(part.contents, end - part.contents), found)
+        elif part.kind == b"uuid" and peek(part.contents, 16) in _READ_UUIDS:
+            _read_uuid(peek(part.contents, end - part.contents), found)
+    if found.photoshop_profile is not None:
+        found.note("icc_profile", found.photoshop_profile)
     return Metadata(**found.values)  # type: ignore[arg-type]
 
 
@@ -89,6 +97,30 @@ def _read_uuid(content: bytes, found: _Found) -> None:
         found.note("xmp", body)
     elif name == _GEOTIFF:
         found.note("geotiff", body)
+    elif name == _PHOTOSHOP and found.photoshop_profile is None:
+        found.photoshop_profile = _photoshop_profile(body)
+
+
+def _photoshop_profile(body: bytes) -> bytes | None:
+    """Return the ICC profile among Photoshop's image resources; None if there is none."""
+    at = 0
+    while body[at : at + 4] == b"8BIM" and at + 7 <= len(body):
+        (number,) = struct.unpack_from(">H", body, at + 4)
+        at += 6 + (body[at + 6] // 2 + 1) * 2  # the name: its length, and padded to an even number of bytes
+        if at + 4 > len(body):
+            break
+        (size,) = struct.unpack_from(">I", body, at)
+        at += 4
+        if number == _ICC_RESOURCE:
+            return body[at : at + size] or None
+        at += size + size % 2
+    return None
+
+
+def _photoshop_box(profile: bytes) -> bytes:
+    """Return a UUID box of Photoshop's image resources with an ICC profile."""
+    head = b"8BIM" + struct.pack(">H2xI", _ICC_RESOURCE, len(profile))
+    return uuid_box(_PHOTOSHOP, head + profile + b"\0" * (len(profile) % 2))
 
 
 def _read_header(content: bytes, found: _Found) -> None:
@@ -137,7 +169,8 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
     data : bytes
         A JP2 file. Or a codestream, which can store only the comment.
     metadata : Metadata
-        Metadata to add. An ICC profile replaces the enumerated colour space.
+        Metadata to add. It replaces metadata of the same kind. An ICC profile that a JP2 file may name as its colour
+        space (T.800 I.5.3.3) replaces the enumerated colour space. Any other one is kept in a UUID box.
     comment : bytes, optional
         Text in ISO 8859-15, at most 65,531 bytes.
 
@@ -150,6 +183,11 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
     ------
     OptionError
         If the comment is too long, or `data` is a codestream and `metadata` is not empty.
+
+    Warns
+    -----
+    MetadataWarning
+        If the ICC profile is kept in a UUID box, which most readers ignore.
     """
     if comment is not None:
         data = replace_codestream(data, _with_comment(find_codestream(data), comment))
@@ -163,29 +201,57 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         _GEOTIFF: metadata.geotiff,
     }
     extra = b"".join(uuid_box(name, body) for name, body in uuids.items() if body is not None)
+    profile = metadata.icc_profile
+    if profile is not None and (reason := _not_a_colour_space(profile, data)):
+        warn_caller(
+            f"{reason}: the profile is kept in a UUID box, and most readers show the colours without it",
+            MetadataWarning,
+        )
+        extra += _photoshop_box(profile)
+        profile = None
     out = []
     for old in walk(peek_bytes(data), len(data)):
         content = data[old.contents : old.end]
         if old.kind == b"jp2h":
-            out.append(box(b"jp2h", _header(content, metadata)))
+            out.append(box(b"jp2h", _header(content, profile, metadata.dpi)))
             out.append(extra)
         elif old.kind == b"jp2c":
             out.append(data[old.start :])  # the codestream and all boxes after it
             break
-        else:
+        elif old.kind != b"uuid" or uuids.get(content[:16]) is None:
             out.append(box(old.kind, content))
     return b"".join(out)
 
 
-def _header(content: bytes, metadata: Metadata) -> bytes:
-    out = []
+def _header(content: bytes, profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
+    out, specified = [], False
     for kind, body in children(content):
-        if kind == b"colr" and metadata.icc_profile is not None:
-            body = struct.pack(">BbB", _RESTRICTED_ICC, 0, 0) + metadata.icc_profile
-        out.append(box(kind, body))
-    if metadata.dpi is not None:
-        out.append(_resolution(metadata.dpi))
+        if kind == b"colr" and profile is not None:
+            if specified:
+                continue
+            specified, body = True, struct.pack(">BbB", _RESTRICTED_ICC, 0, 0) + profile
+        if kind != b"res " or dpi is None:
+            out.append(box(kind, body))
+    if dpi is not None:
+        out.append(_resolution(dpi))
     return b"".join(out)
+
+
+def _not_a_colour_space(profile: bytes, data: bytes) -> str | None:
+    """Return why the colour specification box of a file cannot hold an ICC profile; None if it can."""
+    parsed = read_profile(profile)
+    if parsed is None:
+        return "the ICC profile is damaged"
+    if not parsed.restricted:
+        return (
+            "a JP2 file cannot name this ICC profile as its colour space, because it is not a matrix or grey profile"
+        )
+    boxes = read_colour_boxes(peek_bytes(data), len(data))
+    grey = boxes.space in GREY_SPACES
+    if boxes.space not in (SRGB, *GREY_SPACES) or grey != (parsed.colour_space == b"GRAY"):
+        space = parsed.colour_space.decode("latin-1").strip()
+        return f"the colour space of the ICC profile, {space}, is not that of the picture"
+    return None
 
 
 def _with_comment(codestream: bytes, comment: bytes) -> bytes:
