@@ -122,6 +122,11 @@ class PictureFile:
         self.learned = self._file.learned is not None or self._file.neural is not None
 
     @property
+    def file(self) -> OpenedFile:
+        """The opened file, with its boxes and headers."""
+        return self._file
+
+    @property
     def ndim(self) -> int:
         return len(self.shape)
 
@@ -218,6 +223,52 @@ class PictureFile:
             out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
             done += part.size
             report(done / whole.size, "decoding")
+
+    def shape_at(self, reduce: int) -> tuple[int, ...]:
+        """Return the shape of the whole picture at a resolution.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` is out of range.
+        """
+        area = self._header.area.resolution(chosen_resolution(reduce, self.levels))
+        return (*area.shape, *self.shape[2:])
+
+    def bands(
+        self, *, reduce: int = 0, layers: int = 0, progress: Progress | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Decode the picture in bands of rows, from top to bottom, with bounded memory.
+
+        Parameters
+        ----------
+        reduce, layers, progress
+            As in `copy_to`.
+
+        Yields
+        ------
+        ndarray, shape (h, W) or (h, W, C)
+            Samples of `dtype`.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` or `layers` is out of range.
+        CodestreamError
+            If the file is damaged.
+        """
+        area = self._header.area
+        reduce = chosen_resolution(reduce, self.levels)
+        rows = _rounded(max(1, (_BLOCK_PIXELS << 2 * reduce) // area.width), self._header.tile_size[0])
+        y, report = self._header.tile_origin[0], progress or silent
+        while y < area.y1:
+            band = Rect(y, area.x0, y + rows, area.x1).intersection(area)
+            if band.size and band.resolution(reduce).size:
+                top = area.y0
+                region = (band.y0 - top, 0, band.y1 - top, area.width)
+                yield self.read(region, reduce=reduce, layers=layers)
+                report((band.y1 - top) / area.height, "decoding")
+            y += rows
 
     def _blocks(self, reduce: int) -> Iterator[Rect]:
         """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""

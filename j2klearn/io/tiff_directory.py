@@ -1,4 +1,4 @@
-"""Image file directories of TIFF: the lists of tags that TIFF files, EXIF and GeoJP2 have in common (TIFF 6.0, p. 14)."""
+"""Image file directories of TIFF: the tags of TIFF files, EXIF and GeoJP2 (TIFF 6.0, p. 14)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CMYK_SPACES", "GREY_SPACES", "LAB", "RGB_CONVERSIONS", "SRGB", "LabScale", "cmyk_to_rgb", "ycck_to_cmyk"]
+__all__ = [
+    "CMYK_SPACES",
+    "GREY_SPACES",
+    "LAB",
+    "RGB_CONVERSIONS",
+    "SRGB",
+    "LabScale",
+    "cmyk_to_rgb",
+    "ycck_to_cmyk",
+]
 
 Floats = NDArray[np.float64]
 
@@ -51,12 +60,8 @@ def _video_range(weights: tuple[float, float]) -> Callable[[Floats, int, Sequenc
 
     def convert(codes: Floats, depth: int, signed: Sequence[bool]) -> Floats:
         scale, half = 2.0 ** (depth - 8), 2.0 ** (depth - 1)
-        y, cb, cr = (
-            codes[..., i] + (half if sign else 0) for i, sign in enumerate(signed)
-        )
-        return _from_luma(
-            (y / scale - 16) / 219, (cb / scale - 128) / 224, (cr / scale - 128) / 224, weights
-        )
+        y, cb, cr = (codes[..., i] + (half if sign else 0) for i, sign in enumerate(signed))
+        return _from_luma((y / scale - 16) / 219, (cb / scale - 128) / 224, (cr / scale - 128) / 224, weights)
 
     return convert
 
@@ -99,36 +104,61 @@ _ILLUMINANTS = {0x00443530: _D50, 0x00443635: _D65}
 
 #: XYZ relative to D65, to linear sRGB (IEC 61966-2-1), and the adaptation of Bradford from D50 to D65.
 _TO_SRGB = np.array(
-    [[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556], [0.0556434, -0.2040259, 1.0572252]]
+    [
+        [3.2404542, -1.5371385, -0.4985314],
+        [-0.969266, 1.8760108, 0.041556],
+        [0.0556434, -0.2040259, 1.0572252],
+    ]
 )
 _D50_TO_D65 = np.array(
-    [[0.9555766, -0.0230393, 0.0631636], [-0.0282895, 1.0099416, 0.0210077], [0.0122982, -0.020483, 1.3299098]]
+    [
+        [0.9555766, -0.0230393, 0.0631636],
+        [-0.0282895, 1.0099416, 0.0210077],
+        [0.0122982, -0.020483, 1.3299098],
+    ]
 )
 
 
 class LabScale(NamedTuple):
-    """How codes stand for CIELab: for each component the range and the code of 0; and the illuminant.
+    """How codes stand for CIELab (T.801 M.11.7.4.1): ``L = (code - offset) * range / (2 ** depth - 1)``, and so a and b.
 
-    ``L = (code - offset) * range / (2 ** depth - 1)``, and so for a and b (T.801 M.11.7.4.1).
+    Attributes
+    ----------
+    ranges : (float, float, float)
+        Range of L, a and b.
+    offsets : (float, float, float) or None
+        The codes of 0. None: those of the default scale.
+    icc : bool
+        Whether the scale is that of ICC profiles, where a and b go from -128 to 127.
+    illuminant : int
+        The illuminant, as in the EP field.
     """
 
-    ranges: tuple[float, float, float]
-    offsets: tuple[float, float, float]
+    ranges: tuple[float, float, float] = (100, 170, 200)
+    offsets: tuple[float, float, float] | None = None
+    icc: bool = False
     illuminant: int = 0x00443530
 
     @classmethod
-    def of_parameters(cls, parameters: bytes, depth: int) -> LabScale:
+    def of_parameters(cls, parameters: bytes) -> LabScale:
         """Return the scale in the EP field, or the default scale if the field is empty."""
-        if len(parameters) >= 28:
-            rl, ol, ra, oa, rb, ob, light = struct.unpack_from(">7I", parameters)
-            return cls((rl, ra, rb), (ol, oa, ob), light)
-        return cls((100, 170, 200), (0, 2 ** (depth - 1), 2 ** (depth - 2) + 2 ** (depth - 3)))
+        if len(parameters) < 28:
+            return cls()
+        rl, ol, ra, oa, rb, ob, light = struct.unpack_from(">7I", parameters)
+        return cls((rl, ra, rb), (ol, oa, ob), illuminant=light)
 
     @classmethod
-    def of_icc(cls, depth: int) -> LabScale:
-        """Return the scale of ICC profiles: a and b go from -128 to 127."""
-        zero = 128 * ((1 << depth) - 1) / 255
-        return cls((100, 255, 255), (0, zero, zero))
+    def of_icc(cls) -> LabScale:
+        """Return the scale of ICC profiles."""
+        return cls((100, 255, 255), icc=True)
+
+    def _zeros(self, depth: int) -> tuple[float, float, float]:
+        if self.offsets is not None:
+            return self.offsets
+        if self.icc:
+            zero = 128 * ((1 << depth) - 1) / 255
+            return 0, zero, zero
+        return 0, 2.0 ** (depth - 1), 2.0 ** (depth - 2) + 2.0 ** (depth - 3)
 
     @property
     def supported(self) -> bool:
@@ -137,7 +167,7 @@ class LabScale(NamedTuple):
 
     def lab(self, codes: Floats, depth: int) -> Floats:
         """Return L, a and b of codes, shape (..., 3)."""
-        return (codes - np.array(self.offsets)) * (np.array(self.ranges) / ((1 << depth) - 1))
+        return (codes - np.array(self._zeros(depth))) * (np.array(self.ranges) / ((1 << depth) - 1))
 
     def rgb(self, codes: Floats, depth: int) -> Floats:
         """Return sRGB, 0 to 1, of codes, shape (..., 3)."""

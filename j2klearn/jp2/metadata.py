@@ -243,9 +243,7 @@ def _not_a_colour_space(profile: bytes, data: bytes) -> str | None:
     if parsed is None:
         return "the ICC profile is damaged"
     if not parsed.restricted:
-        return (
-            "a JP2 file cannot name this ICC profile as its colour space, because it is not a matrix or grey profile"
-        )
+        return "a JP2 file cannot name this ICC profile as its colour space, because it is not a matrix or grey profile"
     boxes = read_colour_boxes(peek_bytes(data), len(data))
     grey = boxes.space in GREY_SPACES
     if boxes.space not in (SRGB, *GREY_SPACES) or grey != (parsed.colour_space == b"GRAY"):
