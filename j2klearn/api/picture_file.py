@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -223,6 +224,13 @@ class PictureFile:
             out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
             done += part.size
             report(done / whole.size, "decoding")
+
+    def raw_components(self) -> Self:
+        """Return the same picture with the samples of its components, without palette and channel definitions."""
+        raw = copy(self)
+        raw._file = copy(self._file)
+        raw._file.raw = True
+        return raw
 
     def shape_at(self, reduce: int) -> tuple[int, ...]:
         """Return the shape of the whole picture at a resolution.

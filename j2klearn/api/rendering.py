@@ -182,7 +182,9 @@ class Rendering:
             return values
         palette = self._boxes.palette
         assert palette is not None
-        return palette.entries[:, plane.column][np.clip(values, 0, len(palette.entries) - 1)]
+        column: NDArray[np.int32] = palette.entries[:, plane.column]
+        out: NDArray[Any] = column[np.clip(values, 0, len(column) - 1)]
+        return out
 
     def _convert(self, channels: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Return colours of the full bit depth in the colour space of `meaning`."""

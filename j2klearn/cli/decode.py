@@ -21,7 +21,7 @@ def _run(options: argparse.Namespace) -> None:
     with ProgressBar() as bar:
         picture = open_picture(
             options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
-        )
+        ).raw_components()
         save = _save_samples if options.output.suffix.lower() == ".npy" else _save_picture
         height, width = save(picture, options, bar)
     print(f"{options.output}: {width} x {height}")
@@ -34,7 +34,7 @@ def _is_large(shape: tuple[int, ...], options: argparse.Namespace) -> bool:
 
     if options.region is not None or shape[0] * shape[1] < memory_map.LARGE:
         return False
-    check_pixels(*shape[:2], options.max_pixels)
+    check_pixels(shape[0], shape[1], options.max_pixels)
     return True
 
 
@@ -92,9 +92,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "decode",
         parents=[limits_parser()],
         help=help,
-        description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write. Colours, "
-        "depth, alpha and metadata are those of the file, as far as the format holds them; .npy holds the samples of the "
-        "components as they are coded.",
+        description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write. "
+        "Colours, depth, alpha and metadata are those of the file, as far as the format holds them; .npy holds the "
+        "samples of the components as they are coded.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
     parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or its URL")

@@ -72,6 +72,8 @@ class Format:
         Whether it holds alpha, alpha that is premultiplied, signed samples, components without a meaning.
     spaces : tuple of str
         Colour spaces that it holds.
+    depths : tuple of int
+        The only bit depths that it holds. Empty: all.
     metadata : tuple of str
         The attributes of `Metadata` that it holds.
     """
@@ -83,6 +85,7 @@ class Format:
     signed: bool = False
     extra: bool = False
     spaces: tuple[Space, ...] = ("grey", "rgb")
+    depths: tuple[int, ...] = ()
     metadata: tuple[str, ...] = ()
 
     def check(self, meaning: Meaning, components: int, dtype: np.dtype[np.generic]) -> None:
@@ -104,6 +107,8 @@ class Format:
             )
         if meaning.alpha is not None and not self.alpha:
             raise OptionError(f"{self.name} does not hold alpha: write PNG or TIFF")
+        if self.depths and meaning.bit_depth not in self.depths:
+            raise OptionError(f"{self.name} holds bilevel pictures only: write PGM, PNG or TIFF")
         if meaning.bit_depth > 8 and not self.deep:
             raise OptionError(f"{self.name} holds samples of at most 8 bits: write PNG or TIFF")
 
@@ -128,6 +133,7 @@ _FORMATS = {
     **dict.fromkeys(TIFF_SUFFIXES, TIFF),
     ".png": PNG,
     **dict.fromkeys((".pnm", ".ppm"), PNM),
+    ".pbm": Format("PBM", spaces=("grey",), depths=(1,)),
     ".pgm": Format("PGM", deep=True, spaces=("grey",)),
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), Format("JPEG", metadata=_FULL)),
     ".webp": Format("WebP", alpha=True, metadata=("icc_profile", "exif", "xmp")),

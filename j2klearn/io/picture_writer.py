@@ -147,8 +147,8 @@ def _writer(
         from .png_writer import encode_png
 
         return lambda temporary: temporary.write_bytes(encode_png(samples, meaning, metadata))
-    if suffix in (".pgm", ".ppm", ".pnm"):
-        return lambda temporary: temporary.write_bytes(_pnm(samples, meaning))
+    if suffix in (".pbm", ".pgm", ".ppm", ".pnm"):
+        return lambda temporary: temporary.write_bytes((_pbm if suffix == ".pbm" else _pnm)(samples, meaning))
     return lambda temporary: _save_by_pillow(temporary, suffix, samples, meaning, metadata)
 
 
@@ -157,6 +157,12 @@ def _pnm(samples: NDArray[Any], meaning: Meaning) -> bytes:
     height, width = samples.shape[:2]
     head = f"P{5 if meaning.space == 'grey' else 6}\n{width} {height}\n{(1 << meaning.bit_depth) - 1}\n"
     return head.encode() + samples.astype(">u2" if meaning.bit_depth > 8 else "u1").tobytes()
+
+
+def _pbm(samples: NDArray[Any], meaning: Meaning) -> bytes:
+    """Return a binary PBM file, where 1 is black."""
+    height, width = samples.shape
+    return f"P4\n{width} {height}\n".encode() + np.packbits(samples == 0, axis=1).tobytes()
 
 
 def _save_by_pillow(

@@ -48,11 +48,11 @@ def encode_png(samples: NDArray[Any], meaning: Meaning, metadata: Metadata) -> b
         import imagecodecs
 
         written = 8 if depth <= 8 else 16
-        data = imagecodecs.png_encode(np.ascontiguousarray(rescaled(samples, depth, written)))
+        data = bytes(imagecodecs.png_encode(np.ascontiguousarray(rescaled(samples, depth, written))))
     chunks = _chunks(metadata)
     if any(bits < written for bits in significant):
         chunks = _chunk(b"sBIT", bytes(significant)) + chunks
-    return bytes(data[:_START]) + chunks + bytes(data[_START:])
+    return data[:_START] + chunks + data[_START:]
 
 
 def _bilevel(samples: NDArray[Any]) -> bytes:

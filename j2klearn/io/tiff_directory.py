@@ -18,21 +18,21 @@ _MAX_ENTRIES = 4096
 
 
 class Entry(NamedTuple):
-    """A tag: its code, field type, number of values, and the values as little-endian bytes."""
+    """A tag: its code, field type, number of values (`length`), and the values as little-endian bytes."""
 
     code: int
     kind: int
-    count: int
+    length: int
     values: bytes
 
     @property
     def offset(self) -> int:
         """The first value of a tag that holds the offset of another directory; 0 if it is none."""
-        return int.from_bytes(self.values[:4], "little") if self.kind in (4, 13) and self.count == 1 else 0
+        return int.from_bytes(self.values[:4], "little") if self.kind in (4, 13) and self.length == 1 else 0
 
     def numbers(self) -> tuple[float, ...]:
         """Return the values of a tag of floating-point numbers (DOUBLE)."""
-        return struct.unpack(f"<{self.count}d", self.values) if self.kind == 12 else ()
+        return struct.unpack(f"<{self.length}d", self.values) if self.kind == 12 else ()
 
 
 def read_directory(data: bytes, offset: int | None = None) -> list[Entry]:
@@ -58,7 +58,7 @@ def read_directory(data: bytes, offset: int | None = None) -> list[Entry]:
     if not 8 <= offset <= len(data) - 2:
         return []
     (count,) = struct.unpack_from(f"{order}H", data, offset)
-    entries = {}
+    entries: dict[int, Entry] = {}
     for number in range(min(count, _MAX_ENTRIES)):
         at = offset + 2 + 12 * number
         if at + 12 > len(data):
@@ -91,7 +91,7 @@ def write_directory(entries: Sequence[Entry], at: int, *, big: bool = False) -> 
     out, after = struct.pack(head, len(entries)), b""
     end = at + len(out) + len(entries) * (struct.calcsize(line) + link) + link
     for entry in entries:
-        out += struct.pack(line, entry.code, entry.kind, entry.count)
+        out += struct.pack(line, entry.code, entry.kind, entry.length)
         if len(entry.values) <= link:
             out += entry.values.ljust(link, b"\0")
         else:

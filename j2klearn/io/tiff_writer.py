@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ _STRIP_BYTES = 1 << 18
 _BIG = (1 << 32) - (1 << 26)  # a larger file needs the offsets of BigTIFF
 
 _XMP, _EXIF, _GPS = 700, 34665, 34853
+_PLACES = {
+    _EXIF: 34664,
+    _GPS: 34854,
+}  # tifffile does not write the codes themselves; the order stays the same
 _INTEROPERABILITY = 40965  # in the EXIF directory, the offset of one more
 _LONG, _LONG8 = 4, 16
 
@@ -129,7 +134,7 @@ def _tags(metadata: Metadata, *, big: bool) -> tuple[list[tuple[Any, ...]], dict
     if metadata.geotiff is not None:
         for entry in read_directory(metadata.geotiff):
             if entry.code in _GEO_TAGS:
-                tags[entry.code] = (entry.code, entry.kind, entry.count, entry.values, True)
+                tags[entry.code] = (entry.code, entry.kind, entry.length, entry.values, True)
     if metadata.exif is not None:
         for entry in read_directory(metadata.exif):
             if entry.code in (_EXIF, _GPS) and entry.offset:
@@ -137,10 +142,10 @@ def _tags(metadata: Metadata, *, big: bool) -> tuple[list[tuple[Any, ...]], dict
                 # the directory of interoperability is not carried: it describes files of cameras
                 directories[entry.code] = [tag for tag in found if tag.code != _INTEROPERABILITY]
             elif entry.code not in _NOT_CARRIED:
-                tags[entry.code] = (entry.code, entry.kind, entry.count, entry.values, True)
+                tags[entry.code] = (entry.code, entry.kind, entry.length, entry.values, True)
     directories = {code: entries for code, entries in directories.items() if entries}
     for code in directories:
-        tags[code] = (code, _LONG8 if big else _LONG, 1, 0, True)
+        tags[code] = (_PLACES[code], _LONG8 if big else _LONG, 1, 0, True)
     return [tags[code] for code in sorted(tags)], directories
 
 
@@ -155,6 +160,9 @@ def _append(path: Path, directories: dict[int, list[Entry]], *, big: bool) -> No
             stream.write(b"\0" * (-at % 8))
             offsets[code] = at + -at % 8
             stream.write(write_directory(entries, offsets[code], big=big))
-    with tifffile.TiffFile(path, mode="r+b") as file:
+    with tifffile.TiffFile(path) as file:
+        places = {code: file.pages[0].tags[_PLACES[code]].offset for code in offsets}  # type: ignore[union-attr]
+    with path.open("r+b") as stream:
         for code, offset in offsets.items():
-            file.pages[0].tags[code].overwrite(offset)  # type: ignore[union-attr]
+            stream.seek(places[code])
+            stream.write(struct.pack("<HHQQ" if big else "<HHII", code, _LONG8 if big else _LONG, 1, offset))

@@ -120,7 +120,9 @@ _D50_TO_D65 = np.array(
 
 
 class LabScale(NamedTuple):
-    """How codes stand for CIELab (T.801 M.11.7.4.1): ``L = (code - offset) * range / (2 ** depth - 1)``, and so a and b.
+    """How codes stand for CIELab (T.801 M.11.7.4.1): ``L = (code - offset) * range / (2 ** depth - 1)``.
+
+    The same holds for a and b.
 
     Attributes
     ----------
@@ -167,7 +169,8 @@ class LabScale(NamedTuple):
 
     def lab(self, codes: Floats, depth: int) -> Floats:
         """Return L, a and b of codes, shape (..., 3)."""
-        return (codes - np.array(self._zeros(depth))) * (np.array(self.ranges) / ((1 << depth) - 1))
+        lab: Floats = (codes - np.array(self._zeros(depth))) * (np.array(self.ranges) / ((1 << depth) - 1))
+        return lab
 
     def rgb(self, codes: Floats, depth: int) -> Floats:
         """Return sRGB, 0 to 1, of codes, shape (..., 3)."""
@@ -177,4 +180,5 @@ class LabScale(NamedTuple):
         xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _ILLUMINANTS[self.illuminant]
         matrix = _TO_SRGB @ _D50_TO_D65 if self.illuminant == 0x00443530 else _TO_SRGB
         linear: Any = np.clip(xyz @ matrix.T, 0, 1)
-        return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        out: Floats = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        return out

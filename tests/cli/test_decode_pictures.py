@@ -1,0 +1,563 @@
+"""`j2klearn decode`: the colours, depths, alpha and metadata of a file, in every format that it writes."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+import j2klearn
+from j2klearn.cli import main
+from j2klearn.jp2.metadata import Metadata, add_metadata
+from tests.support.jp2_files import box, definitions, enumerated, icc_colour, icc_profile, jp2_file
+
+_SIZE = (24, 40)
+
+
+def decoded(tmp_path: Path, file: bytes, name: str, *options: str) -> Path:
+    source, target = tmp_path / "a.jp2", tmp_path / name
+    source.write_bytes(file)
+    assert main(["decode", str(source), str(target), *options]) == 0
+    return target
+
+
+def ramp(depth: int, components: int) -> NDArray[Any]:
+    """Samples over the whole range, another one in each component."""
+    y, x = np.mgrid[: _SIZE[0], : _SIZE[1]]
+    planes = [((x * 37 + y * (11 + 6 * i) + 5 * i) * 97) % (1 << depth) for i in range(components)]
+    planes[0][0, :2] = 0, (1 << depth) - 1
+    out = np.stack(planes, -1).astype(np.uint8 if depth <= 8 else np.uint16)
+    return out if components > 1 else out[:, :, 0]
+
+
+def chunks(path: Path) -> dict[bytes, bytes]:
+    data, at, found = path.read_bytes(), 8, {}
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        found[kind] = data[at + 8 : at + 8 + size]
+        at += size + 12
+    return found
+
+
+def read_png(path: Path) -> NDArray[Any]:
+    """Read a PNG file with pypng, which changes no samples."""
+    import png
+
+    width, height, rows, info = png.Reader(bytes=path.read_bytes()).read()
+    out = np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, -1)
+    assert info["planes"] == out.shape[2]
+    return out if out.shape[2] > 1 else out[:, :, 0]
+
+
+def scaled(samples: NDArray[Any], depth: int, to: int) -> NDArray[Any]:
+    """Scale by the definition, in floating point."""
+    return np.floor(samples.astype(np.float64) * ((1 << to) - 1) / ((1 << depth) - 1) + 0.5)
+
+
+_MATRIX = list(itertools.product((1, 2, 4, 5, 8, 10, 12, 16), (1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize(("depth", "components"), _MATRIX)
+def test_depths_and_components(tmp_path: Path, depth: int, components: int) -> None:
+    samples = ramp(depth, components)
+    file = j2klearn.encode(samples, bit_depth=depth, lossless=True, model=None)
+
+    png = decoded(tmp_path, file, "a.png")
+    written = png.read_bytes()[24]
+    assert written == (1 if depth == 1 and components == 1 else 8 if depth <= 8 else 16)
+    found = read_png(png)
+    assert np.array_equal(found, scaled(samples, depth, written))
+    assert np.array_equal(found >> (written - depth), samples)  # as PNG 13.12 says for sBIT
+    assert chunks(png).get(b"sBIT") == (bytes([depth] * components) if depth < written else None)
+
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        page = tiff.pages[0]
+        assert page.bitspersample == depth
+        assert page.photometric.name == ("RGB" if components >= 3 else "MINISBLACK")
+        assert tuple(page.extrasamples) == ((2,) if components in (2, 4) else ())
+        assert np.array_equal(page.asarray(), samples)
+
+    npy = np.load(decoded(tmp_path, file, "a.npy"))
+    assert npy.dtype == samples.dtype
+    assert np.array_equal(npy, samples)
+
+    if components in (1, 3):
+        name = "a.pgm" if components == 1 else "a.ppm"
+        kind, size, top, data = decoded(tmp_path, file, name).read_bytes().split(b"\n", 3)
+        assert (kind, size, int(top)) == (b"P5" if components == 1 else b"P6", b"40 24", 2**depth - 1)
+        assert np.array_equal(np.frombuffer(data, ">u2" if depth > 8 else "u1"), samples.reshape(-1))
+    if components in (1, 3) and depth <= 8:
+        with Image.open(decoded(tmp_path, file, "a.bmp")) as picture:
+            assert np.array_equal(np.asarray(picture), scaled(samples, depth, 8))
+
+
+def test_the_matrix_is_as_large_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    print(f"{len(_MATRIX)} combinations of depth and components, each in up to five formats")
+    assert len(_MATRIX) == 32
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm", ".pbm", ".bmp", ".jpg", ".webp"])
+def test_bilevel_pages_are_black_and_white(tmp_path: Path, suffix: str) -> None:
+    page = (np.indices((64, 64)).sum(0) // 16 % 2).astype(np.uint8)
+    file = j2klearn.encode(page, bit_depth=1, lossless=True, model=None)
+    with Image.open(decoded(tmp_path, file, f"a{suffix}")) as picture:
+        found = np.asarray(picture.convert("L"))
+    if suffix == ".jpg":
+        found = np.where(np.abs(found.astype(int) - 255 * page) < 60, 255 * page, 99)
+    assert np.array_equal(found, 255 * page)
+
+
+def test_one_is_black_in_bilevel_pictures_of_jpx(tmp_path: Path) -> None:
+    page = ramp(1, 1)
+    with Image.open(decoded(tmp_path, jp2_file(page, 1, enumerated(0)), "a.png")) as picture:
+        assert np.array_equal(np.asarray(picture), page == 0)
+    with Image.open(decoded(tmp_path, jp2_file(page, 1, enumerated(15)), "a.png")) as picture:
+        assert np.array_equal(np.asarray(picture), page == 1)
+
+
+def ycc(rgb: NDArray[Any], red: float = 0.299, blue: float = 0.114) -> NDArray[np.float64]:
+    """Return luma 0 to 1 and colour differences -0.5 to 0.5 of RGB 0 to 1."""
+    y = red * rgb[..., 0] + (1 - red - blue) * rgb[..., 1] + blue * rgb[..., 2]
+    return np.stack([y, (rgb[..., 2] - y) / (2 * (1 - blue)), (rgb[..., 0] - y) / (2 * (1 - red))], -1)
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_luma_and_colour_differences_become_rgb(tmp_path: Path, depth: int, suffix: str) -> None:
+    rgb = ramp(8, 3) / 255
+    top, half, step = 2**depth - 1, 2 ** (depth - 1), 2 ** (depth - 8)
+    full = ycc(rgb) * top + [0, half, half]
+    video = ycc(rgb) * [219 * step, 224 * step, 224 * step] + [16 * step, half, half]
+    high = ycc(rgb, 0.2126, 0.0722) * [219 * step, 224 * step, 224 * step] + [16 * step, half, half]
+    for space, codes in ((18, full), (24, full), (3, full), (4, video), (1, high), (11, (1 - rgb) * top)):
+        codes = np.clip(np.rint(codes), 0, top).astype(np.uint8 if depth == 8 else np.uint16)
+        path = decoded(tmp_path, jp2_file(codes, depth, enumerated(space)), f"a{suffix}")
+        found = (
+            read_png(path) / (255 if depth == 8 else 65535)
+            if suffix == ".png"
+            else tifffile.imread(path) / top
+        )
+        assert np.abs(found - rgb).max() < 2.2 / 2**depth, space
+
+
+def test_colour_differences_with_a_sign(tmp_path: Path) -> None:
+    """All components signed: as OpenJPEG and Kakadu write sYCC of signed samples."""
+    rgb = ramp(8, 3) / 255
+    codes = np.clip(np.rint(ycc(rgb) * 255 - [128, 0, 0]), -128, 127).astype(np.int8)
+    found = read_png(decoded(tmp_path, jp2_file(codes, 8, enumerated(18)), "a.png"))
+    assert np.abs(found / 255 - rgb).max() < 2.2 / 256
+
+
+def test_extended_srgb(tmp_path: Path) -> None:
+    rgb = ramp(8, 3) / 255
+    codes = np.rint(rgb * 510 + 384).astype(np.uint16)
+    found = read_png(decoded(tmp_path, jp2_file(codes, 10, enumerated(20)), "a.png")) / 65535
+    assert np.abs(found - rgb).max() < 1.5 / 510
+
+
+@pytest.mark.parametrize("depth", [8, 12])
+def test_cmyk(tmp_path: Path, depth: int) -> None:
+    inks = ramp(depth, 4)
+    top = 2**depth - 1
+    file = jp2_file(inks, depth, enumerated(12))
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tiff.pages[0].photometric.name == "SEPARATED"
+        assert np.array_equal(tiff.asarray(), inks)
+    found = read_png(decoded(tmp_path, file, "a.png")) / (255 if depth == 8 else 65535)
+    light = 1 - inks / top
+    assert found.shape == (*_SIZE, 3)
+    assert np.abs(found - light[..., :3] * light[..., 3:]).max() < 1 / top
+
+
+def test_ycck(tmp_path: Path) -> None:
+    inks = ramp(8, 4) / 255
+    codes = np.dstack([ycc(1 - inks[..., :3]) * 255 + [0, 128, 128], inks[..., 3] * 255])
+    file = jp2_file(np.clip(np.rint(codes), 0, 255).astype(np.uint8), 8, enumerated(13))
+    found = tifffile.imread(decoded(tmp_path, file, "a.tif")) / 255
+    assert np.abs(found - inks).max() < 2.2 / 256
+
+
+def test_cielab(tmp_path: Path) -> None:
+    from skimage.color import lab2rgb, rgb2lab
+
+    rgb = ramp(8, 3)
+    lab = rgb2lab(rgb, illuminant="D65")
+    parameters = struct.pack(">7I", 100, 0, 255, 128 * 257, 255, 128 * 257, 0x00443635)
+    codes = np.rint(lab * [655.35, 257, 257] + [0, 128 * 257, 128 * 257]).astype(np.uint16)
+    file = jp2_file(codes, 16, enumerated(14, parameters))
+    found = read_png(decoded(tmp_path, file, "a.png")) / 65535
+    assert np.abs(found - lab2rgb(lab, illuminant="D65")).max() < 2e-3
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tiff.pages[0].photometric.name == "CIELAB"
+        kept = tiff.asarray()
+    assert np.abs(kept[..., 0] / 655.35 - lab[..., 0]).max() < 0.01
+    assert np.abs(kept.view(np.int16)[..., 1:] / 256 - lab[..., 1:]).max() < 0.01
+
+
+def test_default_cielab_against_lcms(tmp_path: Path) -> None:
+    """Without parameters: D50, and the ranges and offsets of T.801."""
+    codes = np.array([[[255, 128, 96], [128, 128, 96], [140, 160, 120], [120, 115, 85]]], np.uint8)
+    found = read_png(decoded(tmp_path, jp2_file(codes, 8, enumerated(14)), "a.png"))
+    values = codes.astype(float)
+    lab = np.stack(
+        [values[..., 0] * 100 / 255, (values[..., 1] - 128) * 170 / 255, (values[..., 2] - 96) * 200 / 255],
+        -1,
+    )
+    codes8 = np.rint(lab * [2.55, 1, 1] + [0, 128, 128]).astype(np.uint8)
+    ours = Image.frombytes("LAB", (4, 1), (codes8 ^ np.array([0, 128, 128], np.uint8)).tobytes())
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )
+    expected = np.asarray(ImageCms.applyTransform(ours, transform)).astype(int)
+    assert np.abs(found.astype(int) - expected).max() <= 3
+
+
+def palette(entries: NDArray[Any], depth: int = 8) -> bytes:
+    count, columns = entries.shape
+    head = struct.pack(">HB", count, columns) + bytes([depth - 1] * columns)
+    table = entries.astype(">u2" if depth > 8 else "u1").tobytes()
+    return box(b"pclr", head + table) + box(
+        b"cmap", b"".join(struct.pack(">HBB", 0, 1, i) for i in range(columns))
+    )
+
+
+@pytest.mark.parametrize(("columns", "depth"), [(1, 8), (3, 8), (4, 8), (3, 16)])
+def test_palettes(tmp_path: Path, columns: int, depth: int) -> None:
+    entries = np.random.default_rng(1).integers(0, 1 << depth, (16, columns))
+    entries[0], entries[1] = 0, (1 << depth) - 1
+    indices = ramp(4, 1)
+    extra = [definitions((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 1, 0))] if columns == 4 else []
+    file = jp2_file(indices, 4, enumerated(17 if columns == 1 else 16), palette(entries, depth), *extra)
+    expected = entries[indices] if columns > 1 else entries[indices][..., 0]
+    assert np.array_equal(read_png(decoded(tmp_path, file, "a.png")), expected)
+    assert np.array_equal(tifffile.imread(decoded(tmp_path, file, "a.tif")), expected)
+    assert np.array_equal(np.load(decoded(tmp_path, file, "a.npy")), indices)
+
+
+def test_channels_in_another_order(tmp_path: Path) -> None:
+    samples = ramp(8, 4)
+    file = jp2_file(samples, 8, enumerated(16), definitions((0, 1, 0), (1, 0, 3), (2, 0, 2), (3, 0, 1)))
+    assert np.array_equal(read_png(decoded(tmp_path, file, "a.png")), samples[..., ::-1])
+
+
+@pytest.mark.parametrize("depth", [8, 12, 16])
+def test_premultiplied_alpha(tmp_path: Path, depth: int) -> None:
+    top = 2**depth - 1
+    straight = ramp(depth, 4).astype(np.float64)
+    straight[0, 5, 3] = 0
+    samples = np.rint(straight * [[[1, 1, 1, 0]]] * straight[..., 3:] / top + straight * [[[0, 0, 0, 1]]])
+    samples = samples.astype(np.uint8 if depth == 8 else np.uint16)
+    file = jp2_file(samples, depth, enumerated(16), definitions((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 2, 0)))
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tuple(tiff.pages[0].extrasamples) == (1,)
+        assert np.array_equal(tiff.asarray(), samples)
+    alpha = samples[..., 3:].astype(np.float64)
+    colours = np.where(alpha, np.floor(samples[..., :3] * float(top) / np.maximum(alpha, 1) + 0.5), 0)
+    expected = np.dstack([np.minimum(colours, top), samples[..., 3]])
+    found = read_png(decoded(tmp_path, file, "a.png"))
+    assert np.array_equal(found, scaled(expected, depth, 8 if depth == 8 else 16))
+
+
+@pytest.mark.parametrize(
+    ("components", "name", "words"),
+    [
+        (4, "a.jpg", "JPEG does not hold alpha"),
+        (2, "a.bmp", "BMP does not hold alpha"),
+        (4, "a.ppm", "PNM does not hold alpha"),
+        (5, "a.png", "PNG does not hold components that are neither colours nor alpha"),
+        (3, "a.pgm", "PGM does not hold"),
+        (3, "a.gif", "GIF does not hold"),
+        (1, "a.pbm", "PBM holds bilevel pictures only"),
+        (1, "a.xyz", "no picture format has the suffix"),
+    ],
+)
+def test_what_a_format_does_not_hold_is_an_error_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], components: int, name: str, words: str
+) -> None:
+    source, target = tmp_path / "a.jp2", tmp_path / name
+    source.write_bytes(j2klearn.encode(ramp(8, components), lossless=True, model=None))
+    assert main(["decode", str(source), str(target)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {words}")
+    assert error.count("\n") == 1
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("space", [9, 19, 21, 22, 23, 1000])
+def test_other_colour_spaces_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], space: int
+) -> None:
+    source = tmp_path / "a.jp2"
+    source.write_bytes(jp2_file(ramp(8, 3), 8, enumerated(space)))
+    assert main(["decode", str(source), str(tmp_path / "a.png")]) == 1
+    assert capsys.readouterr().err == (
+        f"error: the enumerated colour space {space} cannot be converted: decode to a .npy file\n"
+    )
+    assert main(["decode", str(source), str(tmp_path / "a.npy")]) == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (enumerated(16), box(b"pclr", b"\0\x02\x03")),
+        (enumerated(16), box(b"pclr", struct.pack(">HB", 4, 3) + b"\7\7\7" + bytes(12))),
+        (
+            enumerated(16),
+            box(b"pclr", struct.pack(">HB", 4, 1) + b"\7" + bytes(4)),
+            box(b"cmap", b"\0\x09\1\0"),
+        ),
+        (
+            enumerated(16),
+            box(b"pclr", struct.pack(">HB", 4, 1) + b"\x25" + bytes(40)),
+            box(b"cmap", b"\0\0\1\0"),
+        ),
+        (enumerated(16), box(b"cmap", b"\0\0\0")),
+        (enumerated(16), box(b"cdef", b"\0")),
+        (enumerated(16), definitions((0, 0, 1), (1, 0, 2), (9, 0, 3))),
+        (enumerated(16), definitions((0, 0, 1))),
+        (enumerated(12), definitions((0, 0, 1))),
+    ],
+)
+def test_damaged_colour_boxes_are_an_error_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: tuple[bytes, ...]
+) -> None:
+    source = tmp_path / "a.jp2"
+    source.write_bytes(jp2_file(ramp(8, 3), 8, *header))
+    assert main(["decode", str(source), str(tmp_path / "a.png")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_GEO = [
+    (33550, "d", 3, (10.0, 10.0, 0.0), True),
+    (33922, "d", 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0), True),
+    (34735, "H", 8, (1, 1, 0, 1, 3072, 0, 1, 32633), True),
+]
+
+
+def _metadata() -> Metadata:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "from a camera", 6
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
+    exif.get_ifd(0x8825)[1] = "N"
+    geo = io.BytesIO()
+    tifffile.imwrite(geo, np.zeros((1, 1), np.uint8), extratags=_GEO, metadata=None, byteorder=">")
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+    return Metadata(_SRGB, exif.tobytes()[6:], xmp, geo.getvalue(), (300.0, 299.72))
+
+
+def _exif_tags(exif: Image.Exif) -> tuple[Any, ...]:
+    return (
+        exif.get(0x010E),
+        exif.get(0x0112),
+        dict(exif.get_ifd(0x8769)).get(0x9003),
+        dict(exif.get_ifd(0x8825)).get(1),
+    )
+
+
+_EXIF_TAGS = ("from a camera", 6, "2020:01:02 03:04:05", "N")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lost"),
+    [
+        (".tif", ""),
+        (".png", "the georeferencing"),
+        (".jpg", "the georeferencing"),
+        (".webp", "the georeferencing and the resolution"),
+        (".ppm", "all"),
+    ],
+)
+def test_metadata_is_carried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, lost: str
+) -> None:
+    given = _metadata()
+    file = add_metadata(j2klearn.encode(ramp(8, 3), lossless=True, model=None), given)
+    path = decoded(tmp_path, file, f"a{suffix}")
+    errors = capsys.readouterr().err
+    if lost == "all":
+        lost = "the ICC profile, EXIF, XMP, the georeferencing and the resolution"
+        assert errors == f"warning: PNM cannot hold {lost}: left out\n"
+        return
+    assert errors.count("\n") == (1 if lost else 0)
+    assert lost in errors
+    with Image.open(path) as picture:
+        info, exif = picture.info, picture.getexif()
+        assert info["icc_profile"] == given.icc_profile
+        assert _exif_tags(exif) == _EXIF_TAGS
+        xmp = info["xmp"]
+        assert (xmp.encode() if isinstance(xmp, str) else xmp) == given.xmp
+        if "resolution" not in lost:
+            tolerance = 0.5 if suffix == ".jpg" else 0.02
+            assert info["dpi"] == pytest.approx(given.dpi, abs=tolerance)
+    if suffix == ".tif":
+        with tifffile.TiffFile(path) as tiff:
+            tags = {tag.code: tag.value for tag in tiff.pages[0].tags}
+        assert all(tags[code] == value for code, _, _, value, _ in _GEO)
+
+
+def test_georeferencing_and_resolution_are_those_of_the_part(tmp_path: Path) -> None:
+    samples = np.zeros((64, 80), np.uint8)
+    file = add_metadata(j2klearn.encode(samples, lossless=True, model=None), _metadata_without_profile())
+    path = decoded(tmp_path, file, "a.tif", "--region", "16,8,48,72", "--reduce", "1")
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages[0].tags
+        assert tags[33550].value[:2] == (20.0, 20.0)
+        i, j, _, x, y, _ = tags[33922].value
+        # the corner of the part is 8 pixels of 10 m to the east, and 16 to the south
+        assert (x - i * 20, y + j * 20) == (500_080.0, 3_999_840.0)
+        assert tags[282].value[0] / tags[282].value[1] == pytest.approx(150)
+
+
+def _metadata_without_profile() -> Metadata:
+    given = _metadata()
+    return Metadata(None, given.exif, given.xmp, given.geotiff, given.dpi)
+
+
+def test_tiff_to_jp2_to_tiff(tmp_path: Path) -> None:
+    given, samples = _metadata(), ramp(16, 3)
+    first = decoded(
+        tmp_path, add_metadata(j2klearn.encode(samples, lossless=True, model=None), given), "first.tif"
+    )
+    for command in ("convert", "encode"):
+        middle, last = tmp_path / "b.jp2", tmp_path / "last.tif"
+        assert main([command, str(first), str(middle), "--lossless", "--model", "none"]) == 0
+        assert valid(middle)
+        assert main(["decode", str(middle), str(last)]) == 0
+        with tifffile.TiffFile(first) as one, tifffile.TiffFile(last) as two:
+            before, after = (
+                {tag.code: tag.value for tag in t.pages[0].tags if tag.code != 273} for t in (one, two)
+            )
+            offsets = {34665, 34853}
+            assert (
+                before.keys()
+                == after.keys()
+                >= {270, 274, 282, 296, 700, 33550, 33922, 34675, 34735, *offsets}
+            )
+            assert all(before[code] == after[code] for code in before.keys() - offsets - {282, 283})
+            for code in (282, 283):
+                assert before[code][0] / before[code][1] == pytest.approx(
+                    after[code][0] / after[code][1], rel=1e-4
+                )
+            assert np.array_equal(two.asarray(), samples)
+        exiftool_agrees(first, last)
+
+
+def valid(path: Path) -> bool:
+    from jpylyzer import jpylyzer
+
+    return jpylyzer.checkOneFile(str(path)).findtext("isValid") == "True"
+
+
+def exiftool_agrees(one: Path, two: Path) -> None:
+    """Compare what ExifTool reads, if it is installed."""
+    import shutil
+    import subprocess
+
+    if shutil.which("exiftool") is None:
+        return
+    leave_out = [word for group in ("System", "File", "ExifTool") for word in ("-x", f"{group}:all")]
+    found = [
+        subprocess.run(
+            ["exiftool", "-G1", "-a", "-s", *leave_out, "-x", "StripOffsets", str(path)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for path in (one, two)
+    ]
+    assert found[0] == found[1]
+    assert "DateTimeOriginal" in found[0]
+
+
+_MATRIX_TAGS = [b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"]
+
+
+@pytest.mark.parametrize(
+    ("components", "profile", "method"),
+    [
+        (3, _SRGB, 2),
+        (3, icc_profile(b"RGB ", b"XYZ ", b"scnr", _MATRIX_TAGS), 2),
+        (4, icc_profile(b"RGB ", b"XYZ ", b"mntr", _MATRIX_TAGS), 2),
+        (1, icc_profile(b"GRAY", b"XYZ ", b"mntr", [b"wtpt", b"kTRC"]), 2),
+        (3, icc_profile(b"RGB ", b"XYZ ", b"mntr", [*_MATRIX_TAGS, b"A2B0"]), 1),
+        (3, icc_profile(b"RGB ", b"Lab ", b"mntr", [b"A2B0", b"B2A0"]), 1),
+        (3, icc_profile(b"RGB ", b"Lab ", b"prtr", [b"A2B0", b"B2A0"]), 1),
+        (3, icc_profile(b"RGB ", b"XYZ ", b"spac", _MATRIX_TAGS), 1),
+        (1, icc_profile(b"GRAY", b"Lab ", b"mntr", [b"wtpt", b"kTRC"]), 1),
+        (1, _SRGB, 1),
+        (3, icc_profile(b"GRAY", b"XYZ ", b"mntr", [b"wtpt", b"kTRC"]), 1),
+        (3, _SRGB[:-1], 1),
+        (3, b"no profile", 1),
+    ],
+)
+def test_files_with_any_icc_profile_are_valid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], components: int, profile: bytes, method: int
+) -> None:
+    source, middle = tmp_path / "a.tif", tmp_path / "a.jp2"
+    samples = ramp(8, components)
+    tifffile.imwrite(
+        source,
+        samples,
+        photometric="rgb" if components > 2 else "minisblack",
+        iccprofile=profile,
+        extrasamples=["unassalpha"] if components == 4 else None,
+    )
+    assert main(["convert", str(source), str(middle), "--lossless", "--model", "none"]) == 0
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == (0 if method == 2 else 1)
+    data = middle.read_bytes()
+    assert data[data.index(b"colr") + 4] == method
+    assert valid(middle)
+    with Image.open(middle) as picture:  # OpenJPEG in Pillow
+        assert np.array_equal(np.asarray(picture), samples)
+    with middle.open("rb") as stream:
+        from j2klearn.jp2.metadata import read_metadata
+
+        assert read_metadata(stream).icc_profile == profile
+
+
+def test_a_profile_with_tables_comes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = icc_profile(b"RGB ", b"Lab ", b"mntr", [b"A2B0", b"B2A0"])
+    source, middle, target = (tmp_path / name for name in ("a.tif", "a.jp2", "b.tif"))
+    tifffile.imwrite(source, ramp(8, 3), photometric="rgb", iccprofile=profile)
+    assert main(["convert", str(source), str(middle), "--lossless", "--model", "none"]) == 0
+    assert main(["decode", str(middle), str(target)]) == 0
+    with tifffile.TiffFile(target) as tiff:
+        assert tiff.pages[0].tags[34675].value == profile
+
+
+def test_profiles_of_other_colour_spaces(tmp_path: Path) -> None:
+    cmyk = icc_profile(b"CMYK", b"Lab ", b"prtr", [b"A2B0"])
+    inks = ramp(8, 4)
+    file = jp2_file(inks, 8, icc_colour(cmyk, 3))
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tiff.pages[0].photometric.name == "SEPARATED"
+        assert tiff.pages[0].tags[34675].value == cmyk
+    png = decoded(tmp_path, file, "a.png")
+    assert b"iCCP" not in chunks(png)
+    assert read_png(png).shape == (*_SIZE, 3)
+
+
+@pytest.mark.parametrize("depth", [1, 8, 12])
+def test_large_pictures_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int) -> None:
+    samples = ramp(depth, 3)
+    file = add_metadata(
+        jp2_file(samples, depth, enumerated(18), definitions((0, 0, 3), (1, 0, 2), (2, 0, 1))),
+        _metadata_without_profile(),
+    )
+    small = decoded(tmp_path, file, "small.tif").read_bytes()
+    monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1)
+    monkeypatch.setattr("j2klearn.api.picture_file._BLOCK_PIXELS", 1 << 8)
+    assert decoded(tmp_path, file, "large.tif").read_bytes() == small
+    assert np.array_equal(np.load(decoded(tmp_path, file, "large.npy")), samples)
