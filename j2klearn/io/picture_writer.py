@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -182,5 +183,9 @@ def _save_by_pillow(
     given = {name: value for name, value in options.items() if value is not None}
     try:
         picture.save(path, format=Image.registered_extensions()[suffix], **given)
-    except (ValueError, KeyError) as error:  # a format that Pillow writes only in some modes or sizes
+    except (
+        ValueError,
+        KeyError,
+        struct.error,
+    ) as error:  # a format that Pillow writes only in some modes or sizes
         raise OptionError(f"Pillow cannot write this picture to {suffix}: {error}") from None

@@ -39,7 +39,7 @@ _EXIF_PREFIXES = (b"Exif\x00\x00", b"EXIF\x00\x00")
 
 _INCH = Fraction(254, 10_000)  # metres
 _U16_END = 1 << 16
-_MAX_DPI = 1e6
+_MIN_DPI, _MAX_DPI = 1e-3, 1e6
 _MAX_COMMENT = 65_531
 
 
@@ -131,8 +131,9 @@ def _read_header(content: bytes, found: _Found) -> None:
             for part, values in children(body):
                 if part == b"resc" and len(values) >= 10:
                     down, across = _per_metre(values)
-                    if down and across:
-                        found.note("dpi", (across * float(_INCH), down * float(_INCH)))
+                    dpi = across * float(_INCH), down * float(_INCH)
+                    if all(_MIN_DPI < value < _MAX_DPI for value in dpi):
+                        found.note("dpi", dpi)
 
 
 def _per_metre(values: bytes) -> tuple[float, float]:

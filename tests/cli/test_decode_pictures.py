@@ -561,3 +561,40 @@ def test_large_pictures_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("j2klearn.api.picture_file._BLOCK_PIXELS", 1 << 8)
     assert decoded(tmp_path, file, "large.tif").read_bytes() == small
     assert np.array_equal(np.load(decoded(tmp_path, file, "large.npy")), samples)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+@pytest.mark.parametrize(
+    "values", [(65535, 1, 65535, 1, 127, 127), (1, 65535, 1, 65535, -128, -128), (1, 0, 1, 0, 0, 0)]
+)
+def test_resolutions_that_mean_nothing_are_left_out(
+    tmp_path: Path, suffix: str, values: tuple[int, ...]
+) -> None:
+    resolution = box(b"res ", box(b"resc", struct.pack(">HHHHbb", *values)))
+    path = decoded(tmp_path, jp2_file(ramp(8, 3), 8, enumerated(16), resolution), f"a{suffix}")
+    with Image.open(path) as picture:
+        assert picture.info.get("dpi", (1, 1)) == (1, 1)
+
+
+def test_damaged_metadata_does_not_stop_a_picture(tmp_path: Path) -> None:
+    from j2klearn.io.tiff_directory import read_directory
+
+    given, rng = _metadata(), np.random.default_rng(2)
+    assert given.exif is not None
+    assert given.geotiff is not None
+    for data in (given.exif, given.geotiff):
+        for _ in range(500):
+            damaged = bytearray(data[: int(rng.integers(0, len(data) + 1))])
+            for _ in range(int(rng.integers(0, 6))):
+                if damaged:
+                    damaged[int(rng.integers(0, len(damaged)))] = int(rng.integers(0, 256))
+            assert all(len(entry.values) <= len(data) for entry in read_directory(bytes(damaged)))
+    plain = j2klearn.encode(ramp(8, 3), lossless=True, model=None)
+    for geotiff, exif in (
+        (b"II*\0", b""),
+        (given.geotiff[:60], given.exif[:50]),
+        (b"junk" * 9, b"MM\0*" + b"\xff" * 30),
+    ):
+        file = add_metadata(plain, Metadata(None, exif, b"not XML", geotiff))
+        decoded(tmp_path, file, "a.tif", "--reduce", "1")
+        assert tifffile.imread(decoded(tmp_path, file, "a.tif")).shape == (*_SIZE, 3)
