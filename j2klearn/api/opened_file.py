@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +50,6 @@ class OpenedFile:
     learned : LearnedFile or None
         The learned-transform segment and its model, if the codestream has one.
 
-    raw : bool
-        Whether reading ignores the palette and the channel definitions of a JP2 file.
-
     Raises
     ------
     CodestreamError
@@ -68,7 +64,6 @@ class OpenedFile:
         model: str | Path | Model | EntropyModel | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        self.raw = False
         self.codestream = PartialCodestream(open_source(source, storage_options))
         self.neural: NeuralFile | None = None
         payload = open_payload(self.codestream)
@@ -115,7 +110,7 @@ class OpenedFile:
             max_pixels=run.max_pixels,
             whole=self.neural is not None,
         )
-        return self.decode(replace(request, raw=self.raw), run)
+        return self.decode(request, run)
 
     def decode(self, request: ReadRequest, run: Run) -> NDArray[Any]:
         """Decode a checked request; result, errors and warnings are those of `j2klearn.decode`.

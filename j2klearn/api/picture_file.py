@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,7 @@ from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
 from ..core.run import Run
 from ..errors import OptionError, UnsupportedError
+from ..io.source_part import SourcePart
 from ..io.sources import Source
 from .opened_file import OpenedFile
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureFile", "open"]
 
-#: Bounds of a block that `PictureFile.copy_to` decodes at once: number of pixels, and width.
-_BLOCK_PIXELS = 1 << 23
-_BLOCK_WIDTH = 8192
+#: Height and width of a block that `PictureFile.copy_to` decodes at once, about.
+_BLOCK = (1024, 8192)
 
 
 def open(
@@ -188,7 +188,13 @@ class PictureFile:
         return np.asarray(self.read(), dtype)
 
     def copy_to(
-        self, out: Any, *, reduce: int = 0, layers: int = 0, progress: Progress | None = None
+        self,
+        out: Any,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        block: tuple[int, int] = _BLOCK,
+        progress: Progress | None = None,
     ) -> None:
         """Decode the picture into an array, block by block, with bounded memory.
 
@@ -198,13 +204,16 @@ class PictureFile:
             Array to fill, of the picture's shape at that resolution: in memory, a memory map, a zarr array.
         reduce, layers : int
             As in `read`.
+        block : (int, int)
+            About the height and width of what is decoded at once, in samples of that resolution, each at least 1. A
+            block is made of whole tiles unless tiles are larger.
         progress : callable, optional
             Called with the share of the work done, 0 to 1, and the name of the stage.
 
         Raises
         ------
         OptionError
-            If `out` has another shape, or `reduce` or `layers` is out of range.
+            If `out` has another shape, or `reduce`, `layers` or `block` is out of range.
         CodestreamError
             If the file is damaged.
         """
@@ -213,24 +222,27 @@ class PictureFile:
         whole = header.area.resolution(reduce)
         if tuple(out.shape) != (*whole.shape, *self.shape[2:]):
             raise OptionError(f"the picture has the shape {(*whole.shape, *self.shape[2:])}, not {out.shape}")
+        if min(block) < 1:
+            raise OptionError(f"a block has a height and a width of at least 1, not {block!r}")
         report = progress or silent
         done = 0
-        for block in self._blocks(reduce):
-            part = block.resolution(reduce)
+        for area in self._blocks(reduce, block):
+            part = area.resolution(reduce)
             if not part.size:
                 continue
             top, left = header.area.origin
-            region = (block.y0 - top, block.x0 - left, block.y1 - top, block.x1 - left)
+            region = (area.y0 - top, area.x0 - left, area.y1 - top, area.x1 - left)
             out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
             done += part.size
             report(done / whole.size, "decoding")
 
-    def raw_components(self) -> Self:
-        """Return the same picture with the samples of its components, without palette and channel definitions."""
-        raw = copy(self)
-        raw._file = copy(self._file)
-        raw._file.raw = True
-        return raw
+    def raw_components(self) -> PictureFile:
+        """Return a picture with the samples of the components, without the palette and the channel definitions."""
+        codestream = self._file.codestream
+        if self.learned or not codestream.jp2:
+            return self
+        part = SourcePart(codestream.source, codestream.start, codestream.end)
+        return PictureFile(part, None, self._run.threads, self._run.max_pixels, None)
 
     def shape_at(self, reduce: int) -> tuple[int, ...]:
         """Return the shape of the whole picture at a resolution.
@@ -244,7 +256,7 @@ class PictureFile:
         return (*area.shape, *self.shape[2:])
 
     def bands(
-        self, *, reduce: int = 0, layers: int = 0, progress: Progress | None = None
+        self, *, reduce: int = 0, layers: int = 0, rows: int | None = None, progress: Progress | None = None
     ) -> Iterator[NDArray[Any]]:
         """Decode the picture in bands of rows, from top to bottom, with bounded memory.
 
@@ -252,6 +264,9 @@ class PictureFile:
         ----------
         reduce, layers, progress
             As in `copy_to`.
+        rows : int, optional
+            About the rows of a band, in samples of that resolution. Default: a band has about as many pixels as a block
+            of `copy_to`.
 
         Yields
         ------
@@ -265,26 +280,25 @@ class PictureFile:
         CodestreamError
             If the file is damaged.
         """
-        area = self._header.area
+        width = self.shape_at(reduce)[1]
+        rows = max(1, math.prod(_BLOCK) // width) if rows is None else rows
+        area, report = self._header.area, progress or silent
         reduce = chosen_resolution(reduce, self.levels)
-        rows = _rounded(max(1, (_BLOCK_PIXELS << 2 * reduce) // area.width), self._header.tile_size[0])
-        y, report = self._header.tile_origin[0], progress or silent
-        while y < area.y1:
-            band = Rect(y, area.x0, y + rows, area.x1).intersection(area)
+        height = _rounded(rows << reduce, self._header.tile_size[0])
+        for y in range(self._header.tile_origin[0], area.y1, height):
+            band = Rect(y, area.x0, y + height, area.x1).intersection(area)
             if band.size and band.resolution(reduce).size:
-                top = area.y0
-                region = (band.y0 - top, 0, band.y1 - top, area.width)
+                region = (band.y0 - area.y0, 0, band.y1 - area.y0, area.width)
                 yield self.read(region, reduce=reduce, layers=layers)
-                report((band.y1 - top) / area.height, "decoding")
-            y += rows
+                report(region[2] / area.height, "decoding")
 
-    def _blocks(self, reduce: int) -> Iterator[Rect]:
+    def _blocks(self, reduce: int, size: tuple[int, int]) -> Iterator[Rect]:
         """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""
         header = self._header
         area, scale = header.area, 1 << reduce
-        width = _rounded(_BLOCK_WIDTH * scale, header.tile_size[1])
-        width = min(width, area.width)
-        height = _rounded(_BLOCK_PIXELS * scale * scale // width, header.tile_size[0])
+        pixels = size[0] * size[1] * scale * scale
+        width = min(_rounded(size[1] * scale, header.tile_size[1]), area.width)
+        height = _rounded(max(1, pixels // width), header.tile_size[0])
         (top, left) = header.tile_origin
         y = top
         while y < area.y1:

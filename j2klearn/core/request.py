@@ -65,16 +65,12 @@ class ReadRequest:
     components : tuple of int or None
         Components to decode, without inverting the component transform. None: all components, with the transform
         inverted.
-    raw : bool
-        Whether the palette and the channel definitions of a JP2 file are ignored, so that the samples are those of the
-        components of the codestream.
     """
 
     area: Rect
     reduce: int = 0
     layers: int = 0
     components: tuple[int, ...] | None = None
-    raw: bool = False
 
     @property
     def wanted(self) -> Rect:

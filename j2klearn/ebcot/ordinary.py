@@ -19,9 +19,7 @@ __all__ = ["TRUNCATED", "part_of_file", "read_ordinary"]
 TRUNCATED = "the codestream is truncated"
 
 
-def part_of_file(
-    codestream: PartialCodestream, area: Rect, reduce: int, layers: int, *, raw: bool = False
-) -> tuple[bytes, bool]:
+def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers: int) -> tuple[bytes, bool]:
     """Return a smaller file from which an area can be decoded.
 
     Parameters
@@ -34,8 +32,6 @@ def part_of_file(
         Number of highest resolutions to leave out.
     layers : int
         Quality layers to decode; 0 for all.
-    raw : bool
-        Whether to leave out the boxes, so that OpenJPEG applies no palette and does not reorder components.
 
     Returns
     -------
@@ -49,11 +45,11 @@ def part_of_file(
         part = codestream.extract([(area, reduce)], layers or header.layers)
         if part is not None:
             data = part.codestream
-            if codestream.jp2 and not raw:
+            if codestream.jp2:
                 before = boxes.resized(codestream.boxes_before(), *part.area.shape)
                 data = before + boxes.codestream_header(len(data)) + data
             return data, part.truncated
-    return codestream.whole() if raw else codestream.source.whole(), False
+    return codestream.source.whole(), False
 
 
 def read_ordinary(codestream: PartialCodestream, request: ReadRequest, run: Run) -> Decoded:
@@ -82,7 +78,7 @@ def read_ordinary(codestream: PartialCodestream, request: ReadRequest, run: Run)
     """
     max_samples = 0 if run.max_pixels is None else run.max_pixels * codestream.header.components
     area, reduce, layers = request.area, request.reduce, request.layers
-    data, truncated = part_of_file(codestream, area, reduce, layers, raw=request.raw)
+    data, truncated = part_of_file(codestream, area, reduce, layers)
     missing = TRUNCATED if truncated else None
     components = None if request.components is None else list(request.components)
     with transport.Decoder(data, max_samples=max_samples, max_tiles=MAX_TILES) as decoder:

@@ -83,12 +83,14 @@ def write_in_parts(
     meaning: Meaning,
     metadata: Metadata,
 ) -> None:
-    """Write a TIFF file atomically from bands of rows, in order; memory holds one band at a time.
+    """Write a picture file atomically from bands of rows, in order.
+
+    For TIFF, memory holds one band at a time; for the other formats, it holds the picture.
 
     Parameters
     ----------
     path : Path
-        The file to write.
+        The file to write. Its suffix selects the format.
     shape : (int, int) or (int, int, int)
         Shape of the picture.
     dtype : dtype
@@ -106,13 +108,15 @@ def write_in_parts(
     from .tiff_writer import write_tiff
 
     file_format = format_of(path)
-    if file_format is not picture_format.TIFF:
-        raise OptionError(
-            f"pictures of this size can be written to TIFF or .npy files, "
-            f"not to {path.suffix or 'a file without a suffix'}"
-        )
     file_format.check(meaning, 1 if len(shape) == 2 else shape[2], dtype)
-    write_by(path, lambda temporary: write_tiff(temporary, shape, dtype, bands, meaning, metadata))
+    if file_format is picture_format.TIFF:
+        write_by(path, lambda temporary: write_tiff(temporary, shape, dtype, bands, meaning, metadata))
+        return
+    samples, y = np.empty(shape, dtype), 0
+    for band in bands:
+        samples[y : y + len(band)] = band
+        y += len(band)
+    write_picture(path, samples, meaning, metadata)
 
 
 def _held(metadata: Metadata, kinds: tuple[str, ...], name: str) -> Metadata:
