@@ -97,20 +97,22 @@ class Format:
             If it does not.
         """
         if meaning.space not in self.spaces:
-            raise OptionError(f"{self.name} does not hold pictures in {meaning.space}: write TIFF")
+            raise OptionError(f"j2klearn does not write colours to {self.name} files: write PNG or TIFF")
         if dtype.kind == "i" and not self.signed:
-            raise OptionError(f"{self.name} does not hold signed samples: write TIFF")
-        if meaning.extra(components) and not self.extra:
-            raise OptionError(
-                f"{self.name} does not hold components that are neither colours nor alpha, "
-                f"and the picture has {meaning.extra(components)}: write TIFF"
-            )
+            raise self._refusal("signed samples", "TIFF")
+        extra = meaning.extra(components)
+        if extra and not self.extra:
+            count = "one" if extra == 1 else str(extra)
+            raise self._refusal(f"the components that are neither colours nor alpha ({count} here)", "TIFF")
         if meaning.alpha is not None and not self.alpha:
-            raise OptionError(f"{self.name} does not hold alpha: write PNG or TIFF")
+            raise self._refusal("alpha", "PNG or TIFF")
         if self.depths and meaning.bit_depth not in self.depths:
-            raise OptionError(f"{self.name} holds bilevel pictures only: write PGM, PNG or TIFF")
+            raise self._refusal("samples of more than one bit", "PGM, PNG or TIFF")
         if meaning.bit_depth > 8 and not self.deep:
-            raise OptionError(f"{self.name} holds samples of at most 8 bits: write PNG or TIFF")
+            raise self._refusal("samples of more than 8 bits", "PNG or TIFF")
+
+    def _refusal(self, what: str, instead: str) -> OptionError:
+        return OptionError(f"j2klearn does not write {what} to {self.name} files: write {instead}")
 
 
 _FULL = ("icc_profile", "exif", "xmp", "dpi")
@@ -127,16 +129,17 @@ TIFF = Format(
 )
 PNG = Format("PNG", deep=True, alpha=True, metadata=_FULL)
 PNM = Format("PNM", deep=True)
-NPY = Format("NumPy's format")
 
 _FORMATS = {
     **dict.fromkeys(TIFF_SUFFIXES, TIFF),
     ".png": PNG,
     **dict.fromkeys((".pnm", ".ppm"), PNM),
+    ".pam": Format("PAM", deep=True, alpha=True),
     ".pbm": Format("PBM", spaces=("grey",), depths=(1,)),
     ".pgm": Format("PGM", deep=True, spaces=("grey",)),
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), Format("JPEG", metadata=_FULL)),
     ".webp": Format("WebP", alpha=True, metadata=("icc_profile", "exif", "xmp")),
+    ".avif": Format("AVIF", alpha=True, metadata=("icc_profile", "exif", "xmp")),
     ".bmp": Format("BMP", metadata=("dpi",)),
     ".tga": Format("TGA", alpha=True),
     ".gif": Format("GIF", spaces=("grey",)),
@@ -154,9 +157,12 @@ def format_of(path: Path) -> Format:
     from PIL import Image
 
     suffix = path.suffix.lower()
-    if suffix in _FORMATS:
+    program = Image.registered_extensions().get(suffix)
+    if program == "JPEG2000":
+        raise OptionError("decoding writes no JPEG 2000 files: use convert to code a file again")
+    if suffix in _FORMATS and (program is None or program in Image.SAVE):
         return _FORMATS[suffix]
-    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+    if program not in Image.SAVE:
         raise OptionError(f"no picture format has the suffix {path.suffix!r}")
     return Format(suffix[1:].upper())
 

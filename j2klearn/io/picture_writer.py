@@ -28,6 +28,9 @@ _NAMES = {
     "dpi": "the resolution",
 }
 
+#: The longest side that libjpeg writes.
+_JPEG_SIDE = 65_500
+
 #: Bytes of EXIF and of XMP that fit into a marker segment of JPEG, and of an ICC profile into 255 of them.
 _JPEG_LIMITS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
 
@@ -152,8 +155,9 @@ def _writer(
         from .png_writer import encode_png
 
         return lambda temporary: temporary.write_bytes(encode_png(samples, meaning, metadata))
-    if suffix in (".pbm", ".pgm", ".ppm", ".pnm"):
-        return lambda temporary: temporary.write_bytes((_pbm if suffix == ".pbm" else _pnm)(samples, meaning))
+    if suffix in _PNM:
+        encode = _PNM[suffix]
+        return lambda temporary: temporary.write_bytes(encode(samples, meaning))
     return lambda temporary: _save_by_pillow(temporary, suffix, samples, meaning, metadata)
 
 
@@ -168,6 +172,21 @@ def _pbm(samples: NDArray[Any], meaning: Meaning) -> bytes:
     """Return a binary PBM file, where 1 is black."""
     height, width = samples.shape
     return f"P4\n{width} {height}\n".encode() + np.packbits(samples == 0, axis=1).tobytes()
+
+
+def _pam(samples: NDArray[Any], meaning: Meaning) -> bytes:
+    """Return a PAM file, whose tuple type says what the components mean."""
+    height, width = samples.shape[:2]
+    top = (1 << meaning.bit_depth) - 1
+    colour = "RGB" if meaning.space == "rgb" else "GRAYSCALE" if top > 1 else "BLACKANDWHITE"
+    head = (
+        f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {samples[0, 0].size}\nMAXVAL {top}\n"
+        f"TUPLTYPE {colour}{'_ALPHA' if meaning.alpha else ''}\nENDHDR\n"
+    )
+    return head.encode() + samples.astype(">u2" if meaning.bit_depth > 8 else "u1").tobytes()
+
+
+_PNM = {".pbm": _pbm, ".pgm": _pnm, ".ppm": _pnm, ".pnm": _pnm, ".pam": _pam}
 
 
 def _save_by_pillow(
@@ -185,11 +204,18 @@ def _save_by_pillow(
         options |= {"lossless": True, "exact": True}
     picture = Image.fromarray(rescaled(samples, meaning.bit_depth, 8))
     given = {name: value for name, value in options.items() if value is not None}
+    program = Image.registered_extensions()[suffix]
+    if program in ("JPEG", "MPO") and max(picture.size) > _JPEG_SIDE:
+        raise OptionError(f"JPEG files have at most {_JPEG_SIDE} rows and columns: write PNG or TIFF")
     try:
-        picture.save(path, format=Image.registered_extensions()[suffix], **given)
-    except (
-        ValueError,
-        KeyError,
-        struct.error,
-    ) as error:  # a format that Pillow writes only in some modes or sizes
+        picture.save(path, format=program, **given)
+        if program in Image.OPEN:
+            with Image.open(path, formats=[program]) as written:  # icons of other sizes are made smaller
+                if written.size != picture.size:
+                    raise ValueError("it would have another size")
+    except (ValueError, KeyError, OverflowError, RuntimeError, struct.error) as error:
         raise OptionError(f"Pillow cannot write this picture to {suffix}: {error}") from None
+    except OSError as error:
+        if error.errno is None:  # an error of the format, not of the disk
+            raise OptionError(f"Pillow cannot write this picture to {suffix}: {error}") from None
+        raise

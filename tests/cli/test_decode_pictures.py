@@ -95,6 +95,16 @@ def test_depths_and_components(tmp_path: Path, depth: int, components: int) -> N
         kind, size, top, data = decoded(tmp_path, file, name).read_bytes().split(b"\n", 3)
         assert (kind, size, int(top)) == (b"P5" if components == 1 else b"P6", b"40 24", 2**depth - 1)
         assert np.array_equal(np.frombuffer(data, ">u2" if depth > 8 else "u1"), samples.reshape(-1))
+    head, data = decoded(tmp_path, file, "a.pam").read_bytes().split(b"ENDHDR\n", 1)
+    kind = "RGB" if components > 2 else "GRAYSCALE" if depth > 1 else "BLACKANDWHITE"
+    assert (
+        head.decode().split()
+        == (
+            f"P7 WIDTH 40 HEIGHT 24 DEPTH {components} MAXVAL {2**depth - 1} "
+            f"TUPLTYPE {kind}{'' if components % 2 else '_ALPHA'}"
+        ).split()
+    )
+    assert np.array_equal(np.frombuffer(data, ">u2" if depth > 8 else "u1"), samples.reshape(-1))
     if components in (1, 3) and depth <= 8:
         with Image.open(decoded(tmp_path, file, "a.bmp")) as picture:
             assert np.array_equal(np.asarray(picture), scaled(samples, depth, 8))
@@ -270,14 +280,26 @@ def test_premultiplied_alpha(tmp_path: Path, depth: int) -> None:
 @pytest.mark.parametrize(
     ("components", "name", "words"),
     [
-        (4, "a.jpg", "JPEG does not hold alpha"),
-        (2, "a.bmp", "BMP does not hold alpha"),
-        (4, "a.ppm", "PNM does not hold alpha"),
-        (5, "a.png", "PNG does not hold components that are neither colours nor alpha"),
-        (3, "a.pgm", "PGM does not hold"),
-        (3, "a.gif", "GIF does not hold"),
-        (1, "a.pbm", "PBM holds bilevel pictures only"),
-        (1, "a.xyz", "no picture format has the suffix"),
+        (4, "a.jpg", "j2klearn does not write alpha to JPEG files: write PNG or TIFF"),
+        (2, "a.bmp", "j2klearn does not write alpha to BMP files: write PNG or TIFF"),
+        (4, "a.ppm", "j2klearn does not write alpha to PNM files: write PNG or TIFF"),
+        (
+            5,
+            "a.png",
+            "j2klearn does not write the components that are neither colours nor alpha (2 here) to PNG files: "
+            "write TIFF",
+        ),
+        (3, "a.pgm", "j2klearn does not write colours to PGM files: write PNG or TIFF"),
+        (3, "a.gif", "j2klearn does not write colours to GIF files: write PNG or TIFF"),
+        (
+            1,
+            "a.pbm",
+            "j2klearn does not write samples of more than one bit to PBM files: write PGM, PNG or TIFF",
+        ),
+        (1, "a.xyz", "no picture format has the suffix '.xyz'"),
+        (1, "a", "no picture format has the suffix ''"),
+        (3, "a.jpx", "decoding writes no JPEG 2000 files: use convert to code a file again"),
+        (1, "a.icns", "Pillow cannot write this picture to .icns: it would have another size"),
     ],
 )
 def test_what_a_format_does_not_hold_is_an_error_of_one_line(
@@ -287,9 +309,34 @@ def test_what_a_format_does_not_hold_is_an_error_of_one_line(
     source.write_bytes(j2klearn.encode(ramp(8, components), lossless=True, model=None))
     assert main(["decode", str(source), str(target)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {words}")
-    assert error.count("\n") == 1
+    assert error == f"error: {words}\n"
     assert not target.exists()
+
+
+def test_signed_and_deep_samples_are_an_error_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "a.jp2"
+    deep = ramp(12, 1)
+    for samples, suffix, what in (
+        ((deep.astype(int) - 2048).astype(np.int16), "png", "signed samples"),
+        (deep, "jpg", "samples of more than 8 bits"),
+    ):
+        source.write_bytes(j2klearn.encode(samples, lossless=True, model=None))
+        assert main(["decode", str(source), str(tmp_path / f"a.{suffix}")]) == 2
+        assert capsys.readouterr().err.startswith(f"error: j2klearn does not write {what} to")
+
+
+@pytest.mark.parametrize("depth", [8, 12])
+@pytest.mark.parametrize("signed", [False, True])
+def test_signed_samples_in_tiff(tmp_path: Path, depth: int, signed: bool) -> None:
+    samples = ramp(depth, 3)
+    if signed:
+        samples = (samples.astype(int) - (1 << depth - 1)).astype(np.int8 if depth == 8 else np.int16)
+    file = j2klearn.encode(samples, bit_depth=depth, lossless=True, model=None)
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tiff.pages[0].sampleformat == (2 if signed else 1)
+        assert np.array_equal(tiff.asarray(), samples)
 
 
 @pytest.mark.parametrize("space", [9, 19, 21, 22, 23, 1000])
