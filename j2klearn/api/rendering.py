@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
+from ..core.warning import warn_caller
+from ..errors import MetadataWarning, UnsupportedError
 from ..io.picture_format import Alpha, Meaning, Space, rescaled
 from ..io.picture_metadata import Metadata
 from ..jp2 import colour_boxes as jp2
@@ -27,6 +28,7 @@ from ..jp2.colour_spaces import (
 )
 from ..jp2.georeference import cropped
 from ..jp2.icc import read_profile
+from ..jp2.icc_conversion import cmyk_to_srgb
 from ..jp2.metadata import find_metadata
 from .opened_file import OpenedFile
 
@@ -206,13 +208,26 @@ class Rendering:
             values = (
                 ycck_to_cmyk(codes, depth, signed) if source.number == YCCK else codes / ((1 << depth) - 1)
             )
-            values = values if self.meaning.space == "cmyk" else cmyk_to_rgb(values)
+            values = values if self.meaning.space == "cmyk" else self._rgb_of_cmyk(values)
         elif source.number in GREY_SPACES:
             values = 1 - codes / ((1 << depth) - 1)
         else:
             values = RGB_CONVERSIONS[source.number](codes, depth, signed)
         scaled = np.rint(np.clip(values, 0, 1) * top)
         return [scaled[..., i] for i in range(scaled.shape[-1])]
+
+    def _rgb_of_cmyk(self, inks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert CMYK to sRGB, by the ICC profile if there is one of CMYK."""
+        profile = self._metadata.icc_profile
+        parsed = None if profile is None else read_profile(profile)
+        if profile is None or parsed is None or parsed.colour_space != _PROFILE_SPACES["cmyk"]:
+            return cmyk_to_rgb(inks)
+        converted = cmyk_to_srgb(inks, profile)
+        if converted is None:
+            warn_caller("the ICC profile cannot be used: CMYK is converted without it", MetadataWarning)
+            self._metadata = replace(self._metadata, icc_profile=None)
+            return cmyk_to_rgb(inks)
+        return converted
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ TIFF = Format(
     signed=True,
     extra=True,
     spaces=("grey", "rgb", "cmyk", "lab"),
-    metadata=(*_FULL, "geotiff"),
+    metadata=(*_FULL, "iptc", "photoshop", "geotiff"),
 )
 PNG = Format("PNG", deep=True, alpha=True, metadata=_FULL)
 PNM = Format("PNM", deep=True)
@@ -137,7 +137,9 @@ _FORMATS = {
     ".pam": Format("PAM", deep=True, alpha=True),
     ".pbm": Format("PBM", spaces=("grey",), depths=(1,)),
     ".pgm": Format("PGM", deep=True, spaces=("grey",)),
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), Format("JPEG", metadata=_FULL)),
+    **dict.fromkeys(
+        (".jpg", ".jpeg", ".jpe", ".jfif"), Format("JPEG", metadata=(*_FULL, "iptc", "photoshop"))
+    ),
     ".webp": Format("WebP", alpha=True, metadata=("icc_profile", "exif", "xmp")),
     ".avif": Format("AVIF", alpha=True, metadata=("icc_profile", "exif", "xmp")),
     ".bmp": Format("BMP", metadata=("dpi",)),

@@ -15,6 +15,7 @@ from ..core.warning import warn_caller
 from ..errors import MetadataWarning, OptionError
 from . import picture_format
 from .atomic import write_by
+from .photoshop import IPTC, resource, without_resource
 from .picture_format import Meaning, format_of, rescaled
 from .picture_metadata import Metadata
 
@@ -26,13 +27,23 @@ _NAMES = {
     "xmp": "XMP",
     "geotiff": "the georeferencing",
     "dpi": "the resolution",
+    "iptc": "IPTC",
+    "photoshop": "Photoshop's image resources",
 }
 
 #: The longest side that libjpeg writes.
 _JPEG_SIDE = 65_500
 
-#: Bytes of EXIF and of XMP that fit into a marker segment of JPEG, and of an ICC profile into 255 of them.
-_JPEG_LIMITS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
+#: Bytes that fit into a marker segment of JPEG, which IPTC and Photoshop's image resources share; an ICC profile can
+#: have 255 segments.
+_JPEG_LIMITS = {
+    "exif": 65_527,
+    "xmp": 65_504,
+    "icc_profile": 255 * 65_519,
+    "iptc": 32_000,
+    "photoshop": 33_000,
+}
+_APP13, _PHOTOSHOP = b"\xff\xed", b"Photoshop 3.0\0"
 
 
 def write_picture(
@@ -189,6 +200,15 @@ def _pam(samples: NDArray[Any], meaning: Meaning) -> bytes:
 _PNM = {".pbm": _pbm, ".pgm": _pnm, ".ppm": _pnm, ".pnm": _pnm, ".pam": _pam}
 
 
+def _photoshop_segment(metadata: Metadata) -> bytes:
+    """Return the marker segment of JPEG that holds Photoshop's image resources, IPTC among them."""
+    content = metadata.photoshop or b""
+    if metadata.iptc is not None:
+        content = without_resource(content, IPTC) + resource(IPTC, metadata.iptc)
+    content = _PHOTOSHOP + content
+    return _APP13 + struct.pack(">H", len(content) + 2) + content
+
+
 def _save_by_pillow(
     path: Path, suffix: str, samples: NDArray[Any], meaning: Meaning, metadata: Metadata
 ) -> None:
@@ -200,6 +220,8 @@ def _save_by_pillow(
         "dpi": metadata.dpi,
         "exif": None if metadata.exif is None else b"Exif\0\0" + metadata.exif,
     }
+    if metadata.iptc is not None or metadata.photoshop is not None:
+        options["extra"] = _photoshop_segment(metadata)
     if suffix == ".webp":
         options |= {"lossless": True, "exact": True}
     picture = Image.fromarray(rescaled(samples, meaning.bit_depth, 8))

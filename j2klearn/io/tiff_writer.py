@@ -22,13 +22,13 @@ _ALPHA = {"straight": "unassalpha", "premultiplied": "assocalpha"}
 _STRIP_BYTES = 1 << 18
 _BIG = (1 << 32) - (1 << 26)  # a larger file needs the offsets of BigTIFF
 
-_XMP, _EXIF, _GPS = 700, 34665, 34853
+_XMP, _IPTC, _PHOTOSHOP, _EXIF, _GPS = 700, 33723, 34377, 34665, 34853
 _PLACES = {
     _EXIF: 34664,
     _GPS: 34854,
 }  # tifffile does not write the codes themselves; the order stays the same
 _INTEROPERABILITY = 40965  # in the EXIF directory, the offset of one more
-_LONG, _LONG8 = 4, 16
+_BYTE, _LONG, _UNDEFINED, _LONG8 = 1, 4, 7, 16
 
 #: TIFF tags that georeference a picture (GeoTIFF 1.1, 7.1).
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42113)
@@ -65,7 +65,7 @@ def write_tiff(
     meaning : Meaning
         What the samples mean.
     metadata : Metadata
-        ICC profile, EXIF, XMP, GeoTIFF tags and resolution.
+        ICC profile, EXIF, XMP, IPTC, Photoshop's image resources, GeoTIFF tags and resolution.
     """
     import tifffile
 
@@ -129,8 +129,6 @@ def _tags(metadata: Metadata, *, big: bool) -> tuple[list[tuple[Any, ...]], dict
     """Return the tags of the file, and the directories that its EXIF tags point to."""
     tags: dict[int, tuple[Any, ...]] = {}
     directories: dict[int, list[Entry]] = {}
-    if metadata.xmp is not None:
-        tags[_XMP] = (_XMP, 1, len(metadata.xmp), metadata.xmp, True)
     if metadata.geotiff is not None:
         for entry in read_directory(metadata.geotiff):
             if entry.code in _GEO_TAGS:
@@ -143,6 +141,13 @@ def _tags(metadata: Metadata, *, big: bool) -> tuple[list[tuple[Any, ...]], dict
                 directories[entry.code] = [tag for tag in found if tag.code != _INTEROPERABILITY]
             elif entry.code not in _NOT_CARRIED:
                 tags[entry.code] = (entry.code, entry.kind, entry.length, entry.values, True)
+    for code, kind, value in (
+        (_XMP, _BYTE, metadata.xmp),
+        (_IPTC, _UNDEFINED, metadata.iptc),
+        (_PHOTOSHOP, _BYTE, metadata.photoshop),
+    ):
+        if value is not None:
+            tags[code] = (code, kind, len(value), value, True)
     directories = {code: entries for code, entries in directories.items() if entries}
     for code in directories:
         tags[code] = (_PLACES[code], _LONG8 if big else _LONG, 1, 0, True)

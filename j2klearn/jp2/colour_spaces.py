@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CMYK",
     "CMYK_SPACES",
     "GREY_SPACES",
     "LAB",

@@ -1,4 +1,4 @@
-"""Metadata in the boxes of a JP2 file: ICC profile, EXIF, XMP, GeoTIFF and resolution; comments in the codestream."""
+"""Metadata in the boxes of a JP2 file: ICC profile, EXIF, XMP, IPTC, GeoTIFF and resolution; and comments."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ..codestream.segments import Com
 from ..core.peeking import Peek, peek_bytes, peek_stream
 from ..core.warning import warn_caller
 from ..errors import MetadataWarning, OptionError
+from ..io.photoshop import ICC_PROFILE, find_resource, resource, without_resource
 from ..io.picture_metadata import Metadata
 from .boxes import SIGNATURE, box, children, find_codestream, is_jp2, replace_codestream, uuid_box, walk
 from .colour_boxes import read_colour_boxes
-from .colour_spaces import GREY_SPACES, SRGB
+from .colour_spaces import CMYK, GREY_SPACES, SRGB
 from .icc import read_profile
 
 __all__ = ["Metadata", "add_metadata", "find_metadata", "read_metadata"]
@@ -25,14 +26,18 @@ _EXIF = b"JpgTiffExif->JP2"
 _XMP = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 _GEOTIFF = UUID("b14bf8bd-083d-4b43-a5ae-8cd7d5a6ce03").bytes
 
-#: Photoshop's image resources, which ExifTool reads, and the number of the one that is an ICC profile.
+#: IPTC-IIM and Photoshop's image resources, as ExifTool reads and writes them.
+_IPTC = UUID("33c7a4d2-b81d-4723-a0ba-f1a3e097ad38").bytes
 _PHOTOSHOP = UUID("2c4c0100-8504-40b9-a03e-562148d6dfeb").bytes
-_ICC_RESOURCE = 0x040F
 
-_READ_UUIDS = (_EXIF, _XMP, _GEOTIFF, _PHOTOSHOP)
+_READ_UUIDS = (_EXIF, _XMP, _GEOTIFF, _IPTC, _PHOTOSHOP)
 
-#: METH of a colour specification box: a restricted ICC profile (T.800 Table I.9) or, in JPX files, any ICC profile.
-_RESTRICTED_ICC, _ANY_ICC = 2, 3
+#: METH of a colour specification box: an enumerated colour space, a restricted ICC profile (T.800 Table I.9) or, in JPX
+#: files, any ICC profile.
+_ENUMERATED, _RESTRICTED_ICC, _ANY_ICC = 1, 2, 3
+
+#: The colour space of ICC profiles for pictures in an enumerated colour space.
+_SPACES = {**dict.fromkeys(GREY_SPACES, b"GRAY"), SRGB: b"RGB ", CMYK: b"CMYK"}
 
 #: Prefixes of the TIFF structure of EXIF in JPEG files, which some writers copy into the box.
 _EXIF_PREFIXES = (b"Exif\x00\x00", b"EXIF\x00\x00")
@@ -49,6 +54,7 @@ class _Found:
 
     values: dict[str, object] = field(default_factory=dict)
     photoshop_profile: bytes | None = None
+    display: tuple[float, float] | None = None
 
     def note(self, name: str, value: object) -> None:
         self.values.setdefault(name, value)
@@ -84,6 +90,8 @@ def find_metadata(peek: Peek, size: int) -> Metadata:
             _read_uuid(peek(part.contents, end - part.contents), found)
     if found.photoshop_profile is not None:
         found.note("icc_profile", found.photoshop_profile)
+    if found.display is not None:
+        found.note("dpi", found.display)
     return Metadata(**found.values)  # type: ignore[arg-type]
 
 
@@ -97,30 +105,12 @@ def _read_uuid(content: bytes, found: _Found) -> None:
         found.note("xmp", body)
     elif name == _GEOTIFF:
         found.note("geotiff", body)
-    elif name == _PHOTOSHOP and found.photoshop_profile is None:
-        found.photoshop_profile = _photoshop_profile(body)
-
-
-def _photoshop_profile(body: bytes) -> bytes | None:
-    """Return the ICC profile among Photoshop's image resources; None if there is none."""
-    at = 0
-    while body[at : at + 4] == b"8BIM" and at + 7 <= len(body):
-        (number,) = struct.unpack_from(">H", body, at + 4)
-        at += 6 + (body[at + 6] // 2 + 1) * 2  # the name: its length, and padded to an even number of bytes
-        if at + 4 > len(body):
-            break
-        (size,) = struct.unpack_from(">I", body, at)
-        at += 4
-        if number == _ICC_RESOURCE:
-            return body[at : at + size] or None
-        at += size + size % 2
-    return None
-
-
-def _photoshop_box(profile: bytes) -> bytes:
-    """Return a UUID box of Photoshop's image resources with an ICC profile."""
-    head = b"8BIM" + struct.pack(">H2xI", _ICC_RESOURCE, len(profile))
-    return uuid_box(_PHOTOSHOP, head + profile + b"\0" * (len(profile) % 2))
+    elif name == _IPTC:
+        found.note("iptc", body)
+    elif name == _PHOTOSHOP:
+        found.photoshop_profile = found.photoshop_profile or find_resource(body, ICC_PROFILE)
+        if others := without_resource(body, ICC_PROFILE):
+            found.note("photoshop", others)
 
 
 def _read_header(content: bytes, found: _Found) -> None:
@@ -129,15 +119,20 @@ def _read_header(content: bytes, found: _Found) -> None:
             found.note("icc_profile", body[3:])
         elif kind == b"res ":
             for part, values in children(body):
-                if part == b"resc" and len(values) >= 10:
-                    down, across = _per_metre(values)
-                    dpi = across * float(_INCH), down * float(_INCH)
-                    if all(_MIN_DPI < value < _MAX_DPI for value in dpi):
-                        found.note("dpi", dpi)
+                if part not in (b"resc", b"resd") or len(values) < 10:
+                    continue
+                down, across = _per_metre(values)
+                dpi = across * float(_INCH), down * float(_INCH)
+                if not all(_MIN_DPI < value < _MAX_DPI for value in dpi):
+                    continue
+                if part == b"resc":
+                    found.note("dpi", dpi)
+                else:
+                    found.display = found.display or dpi  # of files without the resolution of the capture
 
 
 def _per_metre(values: bytes) -> tuple[float, float]:
-    """Return the (vertical, horizontal) pixels per metre of a capture resolution box (T.800 I.5.3.7.1)."""
+    """Return the (vertical, horizontal) pixels per metre of a resolution box (T.800 I.5.3.7.1 and I.5.3.7.2)."""
     vn, vd, hn, hd, ve, he = struct.unpack_from(">HHHHbb", values)
     return (vn / vd * 10.0**ve if vd else 0.0), (hn / hd * 10.0**he if hd else 0.0)
 
@@ -188,7 +183,8 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
     Warns
     -----
     MetadataWarning
-        If the ICC profile is kept in a UUID box, which most readers ignore.
+        If the ICC profile is kept in a UUID box, which most readers ignore. A JPX file can name any ICC profile of the
+        colour space of the picture.
     """
     if comment is not None:
         data = replace_codestream(data, _with_comment(find_codestream(data), comment))
@@ -200,16 +196,19 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         _EXIF: metadata.exif,
         _XMP: metadata.xmp,
         _GEOTIFF: metadata.geotiff,
+        _IPTC: metadata.iptc,
     }
     extra = b"".join(uuid_box(name, body) for name, body in uuids.items() if body is not None)
-    profile = metadata.icc_profile
+    profile, resources = metadata.icc_profile, metadata.photoshop or b""
     if profile is not None and (reason := _not_a_colour_space(profile, data)):
         warn_caller(
             f"{reason}: the profile is kept in a UUID box, and most readers show the colours without it",
             MetadataWarning,
         )
-        extra += _photoshop_box(profile)
+        resources += resource(ICC_PROFILE, profile)
         profile = None
+    if resources:
+        extra += uuid_box(_PHOTOSHOP, resources)
     out = []
     for old in walk(peek_bytes(data), len(data)):
         content = data[old.contents : old.end]
@@ -219,18 +218,36 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         elif old.kind == b"jp2c":
             out.append(data[old.start :])  # the codestream and all boxes after it
             break
-        elif old.kind != b"uuid" or uuids.get(content[:16]) is None:
+        elif old.kind != b"uuid":
+            out.append(box(old.kind, content))
+        elif content[:16] == _PHOTOSHOP:
+            out.append(_other_resources(content[16:], metadata))
+        elif uuids.get(content[:16]) is None:
             out.append(box(old.kind, content))
     return b"".join(out)
+
+
+def _other_resources(old: bytes, metadata: Metadata) -> bytes:
+    """Return a box of Photoshop's image resources without those that metadata replaces."""
+    if metadata.photoshop is not None:
+        return b""
+    kept = old if metadata.icc_profile is None else without_resource(old, ICC_PROFILE)
+    return uuid_box(_PHOTOSHOP, kept) if kept else b""
 
 
 def _header(content: bytes, profile: bytes | None, dpi: tuple[float, float] | None) -> bytes:
     out, specified = [], False
     for kind, body in children(content):
         if kind == b"colr" and profile is not None:
-            if specified:
+            parsed = read_profile(profile)
+            restricted = parsed is not None and parsed.restricted
+            if not specified:
+                method = _RESTRICTED_ICC if restricted else _ANY_ICC
+                out.append(box(b"colr", struct.pack(">BbB", method, 0, 0) + profile))
+            specified = True
+            # readers that do not support any profile use the enumerated colour space after it
+            if restricted or body[:1] != bytes([_ENUMERATED]):
                 continue
-            specified, body = True, struct.pack(">BbB", _RESTRICTED_ICC, 0, 0) + profile
         if kind != b"res " or dpi is None:
             out.append(box(kind, body))
     if dpi is not None:
@@ -243,14 +260,21 @@ def _not_a_colour_space(profile: bytes, data: bytes) -> str | None:
     parsed = read_profile(profile)
     if parsed is None:
         return "the ICC profile is damaged"
-    if not parsed.restricted:
+    if not parsed.restricted and not _is_jpx(data):
         return "a JP2 file cannot name this ICC profile as its colour space, because it is not a matrix or grey profile"
     boxes = read_colour_boxes(peek_bytes(data), len(data))
-    grey = boxes.space in GREY_SPACES
-    if boxes.space not in (SRGB, *GREY_SPACES) or grey != (parsed.colour_space == b"GRAY"):
+    if boxes.space not in _SPACES or _SPACES[boxes.space] != parsed.colour_space:
         space = parsed.colour_space.decode("latin-1").strip()
         return f"the colour space of the ICC profile, {space}, is not that of the picture"
     return None
+
+
+def _is_jpx(data: bytes) -> bool:
+    """Return whether the brand of a file is that of JPX (T.801 M.2.1)."""
+    return any(
+        part.kind == b"ftyp" and data[part.contents : part.contents + 4] == b"jpx "
+        for part in walk(peek_bytes(data), len(data))
+    )
 
 
 def _with_comment(codestream: bytes, comment: bytes) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import struct
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,17 @@ from PIL import Image, ImageCms
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.jp2.metadata import Metadata, add_metadata
-from tests.support.jp2_files import box, definitions, enumerated, icc_colour, icc_profile, jp2_file
+from j2klearn.errors import MetadataWarning
+from j2klearn.jp2.metadata import Metadata, add_metadata, read_metadata
+from tests.support.jp2_files import (
+    box,
+    cmyk_profile,
+    definitions,
+    enumerated,
+    icc_colour,
+    icc_profile,
+    jp2_file,
+)
 
 _SIZE = (24, 40)
 
@@ -509,9 +520,6 @@ def valid(path: Path) -> bool:
 
 def exiftool_agrees(one: Path, two: Path) -> None:
     """Compare what ExifTool reads, if it is installed."""
-    import shutil
-    import subprocess
-
     if shutil.which("exiftool") is None:
         return
     leave_out = [word for group in ("System", "File", "ExifTool") for word in ("-x", f"{group}:all")]
@@ -570,8 +578,6 @@ def test_files_with_any_icc_profile_are_valid(
     with Image.open(middle) as picture:  # OpenJPEG in Pillow
         assert np.array_equal(np.asarray(picture), samples)
     with middle.open("rb") as stream:
-        from j2klearn.jp2.metadata import read_metadata
-
         assert read_metadata(stream).icc_profile == profile
 
 
@@ -585,16 +591,127 @@ def test_a_profile_with_tables_comes_back(tmp_path: Path, capsys: pytest.Capture
         assert tiff.pages[0].tags[34675].value == profile
 
 
-def test_profiles_of_other_colour_spaces(tmp_path: Path) -> None:
-    cmyk = icc_profile(b"CMYK", b"Lab ", b"prtr", [b"A2B0"])
-    inks = ramp(8, 4)
-    file = jp2_file(inks, 8, icc_colour(cmyk, 3))
+@pytest.mark.parametrize("depth", [8, 12])
+def test_cmyk_with_a_profile(tmp_path: Path, depth: int) -> None:
+    profile, inks = cmyk_profile(), ramp(depth, 4)
+    file = jp2_file(inks, depth, icc_colour(profile, 3), enumerated(12))
     with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
         assert tiff.pages[0].photometric.name == "SEPARATED"
-        assert tiff.pages[0].tags[34675].value == cmyk
+        assert tiff.pages[0].tags[34675].value == profile
+        assert np.array_equal(tiff.asarray(), inks)
     png = decoded(tmp_path, file, "a.png")
     assert b"iCCP" not in chunks(png)
-    assert read_png(png).shape == (*_SIZE, 3)
+    codes = scaled(inks, depth, 8).astype(np.uint8)
+    cmyk = Image.frombytes("CMYK", _SIZE[::-1], codes.tobytes())
+    transform = ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), "CMYK", "RGB"
+    )
+    converted = ImageCms.applyTransform(cmyk, transform)
+    assert converted is not None
+    found = read_png(png) / (1 if depth == 8 else 257)
+    assert np.abs(found - np.asarray(converted)).max() <= (1 if depth == 8 else 2)
+    assert (
+        np.abs(found - read_png(decoded(tmp_path, jp2_file(inks, depth, enumerated(12)), "b.png"))).max() > 20
+    )
+
+
+def test_cmyk_with_a_profile_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inks = ramp(8, 4)
+    file = jp2_file(inks, 8, icc_colour(icc_profile(b"CMYK", b"Lab ", b"prtr", [b"A2B0"]), 3))
+    found = read_png(decoded(tmp_path, file, "a.png"))
+    assert (
+        capsys.readouterr().err == "warning: the ICC profile cannot be used: CMYK is converted without it\n"
+    )
+    assert np.array_equal(found, read_png(decoded(tmp_path, jp2_file(inks, 8, enumerated(12)), "a.png")))
+
+
+@pytest.mark.parametrize(("space", "profile"), [(12, cmyk_profile()), (16, None), (17, None)])
+def test_jpx_files_name_any_profile(tmp_path: Path, space: int, profile: bytes | None) -> None:
+    """With METH 3, and the enumerated colour space after it for readers that support no profiles."""
+    if profile is None:
+        profile = icc_profile(b"RGB " if space == 16 else b"GRAY", b"Lab ", b"prtr", [b"A2B0"])
+    samples = ramp(8, {12: 4, 16: 3, 17: 1}[space])
+    plain = jp2_file(samples, 8, enumerated(space)).replace(b"ftypjp2 ", b"ftypjpx ")
+    file = add_metadata(plain, Metadata(profile))
+    first = file.index(b"colr")
+    assert file[first + 4] == 3
+    assert file[file.index(b"colr", first + 1) + 4 :][:7] == bytes([1, 0, 0, 0, 0, 0, space])
+    with tifffile.TiffFile(decoded(tmp_path, file, "a.tif")) as tiff:
+        assert tiff.pages[0].tags[34675].value == profile
+        assert np.array_equal(tiff.asarray(), samples)
+    assert np.array_equal(j2klearn.decode(file), samples)
+
+
+_IPTC = bytes.fromhex("1c0205000b") + b"a headline!"
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
+def test_iptc_and_image_resources(tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
+    from j2klearn.io.photoshop import resource
+
+    resources = resource(1005, bytes(range(16))) + resource(1034, b"\1")
+    profile = icc_profile(b"RGB ", b"Lab ", b"mntr", [b"A2B0"])
+    with pytest.warns(MetadataWarning, match="UUID box"):
+        file = add_metadata(
+            j2klearn.encode(ramp(8, 3), lossless=True, model=None),
+            Metadata(profile, iptc=_IPTC, photoshop=resources),
+        )
+    path = decoded(tmp_path, file, f"a{suffix}")
+    errors = capsys.readouterr().err
+    if suffix == ".png":
+        assert errors == "warning: PNG cannot hold IPTC and Photoshop's image resources: left out\n"
+        return
+    assert not errors
+    with Image.open(path) as picture:
+        assert picture.info["icc_profile"] == profile
+        if suffix == ".jpg":
+            found = picture.info["photoshop"]
+            assert (found[1005]["XResolution"], found[1034], found[0x0404]) == (
+                1 / 65536 * 0x10203,
+                b"\1",
+                _IPTC,
+            )
+    if suffix == ".tif":
+        with tifffile.TiffFile(path) as tiff:
+            assert tiff.pages[0].tags[33723].value == _IPTC
+            assert tiff.pages[0].tags[34377].value == resources
+    if shutil.which("exiftool"):
+        words = ["exiftool", "-s3", "-IPTC:ObjectName", str(path)]
+        assert subprocess.run(words, check=True, capture_output=True, text=True).stdout == "a headline!\n"
+
+
+def test_metadata_that_is_given_replaces_that_of_the_file() -> None:
+    from j2klearn.io.photoshop import resource
+
+    old = icc_profile(b"RGB ", b"Lab ", b"mntr", [b"A2B0"])
+    first = Metadata(old, b"II*\0a", b"<a/>", None, (72.0, 72.0), b"a", resource(1034, b"\1"))
+    second = Metadata(_SRGB, b"II*\0b", b"<b/>", None, (300.0, 300.0), b"b")
+    with pytest.warns(MetadataWarning):
+        file = add_metadata(j2klearn.encode(ramp(8, 3), lossless=True, model=None), first)
+    found = read_metadata(io.BytesIO(add_metadata(file, second)))
+    assert found == replace(second, photoshop=first.photoshop, dpi=found.dpi)
+    assert found.dpi == pytest.approx(second.dpi)
+    third = Metadata(photoshop=resource(1034, b"\2"))
+    assert read_metadata(io.BytesIO(add_metadata(file, third))).photoshop == third.photoshop
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [(("resd",), 254.0), (("resc",), 508.0), (("resd", "resc"), 508.0), (("resc", "resd"), 508.0)],
+)
+def test_the_resolution_of_the_display_counts_if_there_is_no_other(
+    tmp_path: Path, boxes: tuple[str, ...], expected: float
+) -> None:
+    content = b"".join(
+        box(
+            name.encode(),
+            struct.pack(">HHHHbb", 2 if name == "resc" else 1, 1, 2 if name == "resc" else 1, 1, 4, 4),
+        )
+        for name in boxes
+    )
+    path = decoded(tmp_path, jp2_file(ramp(8, 3), 8, enumerated(16), box(b"res ", content)), "a.png")
+    with Image.open(path) as picture:
+        assert picture.info["dpi"] == pytest.approx((expected, expected))
 
 
 @pytest.mark.parametrize("depth", [1, 8, 12])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Any
 
@@ -55,3 +56,35 @@ def icc_profile(space: bytes, connection: bytes, kind: bytes, tags: list[bytes])
     head[8:24] = b"\x02\x40\0\0" + kind + space + connection
     head[36:40] = b"acsp"
     return bytes(head) + table + bytes(20 * len(tags))
+
+
+def cmyk_profile() -> bytes:
+    """Return an ICC profile of an imaginary press: a table of CIELab for all combinations of the four inks."""
+    curve = struct.pack(">HH", 0, 65535)
+    table = b""
+    for c, m, y, k in itertools.product((0, 1), repeat=4):
+        lightness = 100 * (1 - 0.45 * c) * (1 - 0.5 * m) * (1 - 0.1 * y) * (1 - 0.9 * k)
+        a, b = (60 * m - 36 * c) * (1 - k), (85 * y - 45 * c - 5 * m) * (1 - k)
+        table += struct.pack(
+            ">3H", round(lightness / 100 * 65280), round((a + 128) * 256), round((b + 128) * 256)
+        )
+    identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    lut = b"mft2\0\0\0\0\4\3\2\0" + identity + struct.pack(">HH", 2, 2) + 4 * curve + table + 3 * curve
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 6) + b"press\0" + bytes(78),
+        b"cprt": b"text\0\0\0\0none\0",
+        b"wtpt": white,
+        b"A2B0": lut,
+    }
+    at, data = 132 + 12 * len(tags), b""
+    entries = struct.pack(">I", len(tags))
+    for tag, content in tags.items():
+        entries += struct.pack(">4sII", tag, at + len(data), len(content))
+        data += content + b"\0" * (-len(content) % 4)
+    head = bytearray(128)
+    struct.pack_into(">I", head, 0, at + len(data))
+    head[8:24] = b"\x02\x40\0\0prtrCMYKLab "
+    head[36:40] = b"acsp"
+    head[68:80] = white[8:]
+    return bytes(head) + entries + data
