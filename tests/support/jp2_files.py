@@ -31,6 +31,15 @@ def definitions(*channels: tuple[int, int, int]) -> bytes:
     )
 
 
+def palette(entries: NDArray[Any], depth: int = 8) -> bytes:
+    count, columns = entries.shape
+    head = struct.pack(">HB", count, columns) + bytes([depth - 1] * columns)
+    table = entries.astype(">u2" if depth > 8 else "u1").tobytes()
+    return box(b"pclr", head + table) + box(
+        b"cmap", b"".join(struct.pack(">HBB", 0, 1, i) for i in range(columns))
+    )
+
+
 def jp2_file(samples: NDArray[Any], depth: int, *header: bytes) -> bytes:
     """Return a lossless JP2 file with these boxes after the image header box."""
     stream = j2klearn.encode(
