@@ -194,7 +194,7 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         raise OptionError("a bare codestream cannot store metadata: write a JP2 file")
     uuids: Mapping[bytes, bytes | None] = {
         _EXIF: metadata.exif,
-        _XMP: metadata.xmp,
+        _XMP: None if metadata.xmp is None else _without_padding(metadata.xmp),
         _GEOTIFF: metadata.geotiff,
         _IPTC: metadata.iptc,
     }
@@ -225,6 +225,12 @@ def add_metadata(data: bytes, metadata: Metadata, comment: bytes | None = None) 
         elif uuids.get(content[:16]) is None:
             out.append(box(old.kind, content))
     return b"".join(out)
+
+
+def _without_padding(xmp: bytes) -> bytes:
+    """Return XMP without the zeros at the end that some files have, which are not XML."""
+    text = xmp.rstrip(b"\0")
+    return xmp if b"\0" in text else text  # else it is UTF-16 or UTF-32
 
 
 def _other_resources(old: bytes, metadata: Metadata) -> bytes:

@@ -218,6 +218,20 @@ def test_files_with_any_icc_profile_are_valid(
         assert read_metadata(stream).icc_profile == profile
 
 
+def test_xmp_that_is_padded_with_zeros_makes_a_valid_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.jp2"
+    plain = j2klearn.encode(ramp(8, 3), lossless=True, model=None)
+    for xmp in (
+        b"<x/>\0",
+        b"<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x/> \n<?xpacket end='w'?>\0\0",
+    ):
+        target.write_bytes(add_metadata(plain, Metadata(xmp=xmp)))
+        assert valid(target)
+        assert read_metadata(io.BytesIO(target.read_bytes())).xmp == xmp.rstrip(b"\0")
+    wide = "<x/>".encode("utf-16-le")
+    assert read_metadata(io.BytesIO(add_metadata(plain, Metadata(xmp=wide)))).xmp == wide
+
+
 @pytest.mark.parametrize("words", [("--bpp", "2"), ("--profile", "neural", "--quality", "30")])
 def test_learned_files_have_metadata_too(tmp_path: Path, words: tuple[str, ...]) -> None:
     profile = icc_profile(b"RGB ", b"Lab ", b"mntr", [b"A2B0", b"B2A0"])
