@@ -15,6 +15,7 @@ __all__ = [
     "InputWarning",
     "J2KError",
     "LimitError",
+    "MetadataWarning",
     "ModelError",
     "ModelNotFoundError",
     "NativeLibraryError",
@@ -93,3 +94,7 @@ class TruncatedWarning(UserWarning):
 
 class InputWarning(UserWarning):
     """The samples of a picture file are kept, but something else that it says is not. The message names it."""
+
+
+class MetadataWarning(UserWarning):
+    """The picture is complete, but the file cannot hold some of its metadata as other readers expect it."""

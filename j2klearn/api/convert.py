@@ -20,7 +20,7 @@ from ..io.picture_metadata import Metadata
 from ..io.picture_reader import open_picture
 from ..jp2.boxes import is_jp2
 from ..jp2.kept_boxes import channel_types, enumerated, needs_jpx, with_boxes
-from ..jp2.metadata import add_metadata
+from ..jp2.metadata import add_metadata, is_metadata
 from ..jp2.peek import top_boxes
 from .options import EncodeOptions
 
@@ -149,7 +149,7 @@ class _Dressing:
         if options.neural:
             resolution = tuple(part for part in picture.header_boxes if part[0] == b"res ")
             metadata = replace(picture.metadata, dpi=None) if resolution else picture.metadata
-            kept = [part for part in picture.other_boxes if not _is_metadata(part, picture)]
+            kept = [part for part in picture.other_boxes if not is_metadata(*part)]
             return cls(resolution, kept, metadata, jpx)
         if picture.header_boxes:  # a JPEG 2000 file: its boxes hold its metadata
             return cls(header, picture.other_boxes, Metadata(), jpx)
@@ -162,16 +162,6 @@ class _Dressing:
         if self.header or self.other or self.jpx:
             head = with_boxes(head, self.header, self.other, jpx=self.jpx)
         return add_metadata(head, self.metadata)
-
-
-def _is_metadata(part: tuple[bytes, bytes], picture: InputPicture) -> bool:
-    """Return whether a box of a JPEG 2000 file holds what `Metadata` holds as well."""
-    values = (picture.metadata.exif, picture.metadata.xmp, picture.metadata.geotiff)
-    return (
-        bool(picture.header_boxes)
-        and part[0] == b"uuid"
-        and any(value is not None and part[1].endswith(value) for value in values)
-    )
 
 
 def _is_unusual(picture: InputPicture) -> bool:
@@ -203,6 +193,8 @@ def _warn_of_losses(picture: InputPicture, name: str) -> None:
             "XMP": picture.metadata.xmp,
             "GeoTIFF tags": picture.metadata.geotiff,
             "resolution": picture.metadata.dpi,
+            "IPTC": picture.metadata.iptc,
+            "Photoshop's image resources": picture.metadata.photoshop,
         }.items()
         if value is not None
     ]

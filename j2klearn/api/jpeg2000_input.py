@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..core.peeking import peek_stream
 from ..errors import InputError, TruncatedWarning, UnsupportedError
 from ..io.input_picture import Boxes, Colour, InputPicture
-from ..io.sources import ByteSource, open_source
+from ..io.source_part import SourcePart
+from ..io.sources import open_source
 from ..jp2.boxes import locate
 from ..jp2.kept_boxes import Palette, read_kept_boxes
 from ..jp2.metadata import read_metadata
@@ -60,7 +61,8 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
         peek, size = peek_stream(stream)
         _, start, end = locate(peek, size)
     whole = open_source(source)
-    codestream = whole if neural else _Part(whole, start, min(end, size))
+    # without its boxes, OpenJPEG applies no palette and reorders no channels
+    codestream = whole if neural else SourcePart(whole, start, min(end, size))
     picture = open_file(codestream, max_pixels=max_pixels)  # type: ignore[arg-type]
     depths, signs = _components(picture)
     samples: Any = _Whole(picture, name)
@@ -82,16 +84,6 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
         other_boxes=boxes.other,
         in_parts=True,
     )
-
-
-class _Part(ByteSource):
-    """The codestream of a file without its boxes, so that OpenJPEG applies no palette and reorders no channels."""
-
-    def __init__(self, whole: ByteSource, start: int, end: int) -> None:
-        self._whole, self._start, self.size = whole, start, end - start
-
-    def _fetch(self, stretches: list[tuple[int, int]]) -> list[bytes]:
-        return self._whole.read([(self._start + first, self._start + last) for first, last in stretches])
 
 
 def _components(picture: PictureFile) -> tuple[list[int], list[bool]]:

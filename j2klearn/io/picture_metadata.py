@@ -17,6 +17,8 @@ class Metadata:
         The raw data: EXIF and GeoTIFF are TIFF structures, XMP is XML.
     dpi : (float, float) or None
         Pixels per inch, (horizontal, vertical).
+    iptc, photoshop : bytes or None
+        The raw data of IPTC-IIM, and Photoshop's image resources without an ICC profile.
     """
 
     icc_profile: bytes | None = None
@@ -24,6 +26,8 @@ class Metadata:
     xmp: bytes | None = None
     geotiff: bytes | None = None
     dpi: tuple[float, float] | None = None
+    iptc: bytes | None = None
+    photoshop: bytes | None = None
 
     def __bool__(self) -> bool:
         return any(value is not None for value in vars(self).values())

@@ -14,8 +14,9 @@ from ..core.limits import check_pixels
 from ..core.warning import warn_caller
 from ..errors import InputError, InputWarning
 from .input_picture import ALPHA, COLOURS, PREMULTIPLIED, Colour, InputPicture
+from .photoshop import ICC_PROFILE, IPTC, resource
 from .picture_metadata import Metadata
-from .tiff_metadata import iptc_box, resolution_of
+from .tiff_metadata import resolution_of
 
 __all__ = ["open_with_pillow"]
 
@@ -40,7 +41,6 @@ _MODES: dict[str, tuple[str, Colour, tuple[str, ...]]] = {
 }
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
-_IPTC_RESOURCE = 0x0404
 _EXIF_PREFIX = b"Exif\x00\x00"
 _MAX_DEPTH_SEARCH = 1 << 16
 
@@ -101,14 +101,14 @@ def open_with_pillow(
         if bits == 1:
             samples = samples & 1
         assert samples.shape[2:] == (() if mode == "L" else (COLOURS[colour] + len(extra),))
-        metadata, other = _metadata(picture)
+        metadata = _metadata(picture)
         if picture.format == "JPEG" and mode == "CMYK" and "adobe" not in picture.info:
             warn_caller(
                 f"{name} does not say whether 0 means no ink: it is read as Adobe's programs write such files, "
                 "where 0 means all ink",
                 InputWarning,
             )
-    return InputPicture(samples, bits, colour=colour, extra=extra, metadata=metadata, other_boxes=other)
+    return InputPicture(samples, bits, colour=colour, extra=extra, metadata=metadata)
 
 
 def _opened(stream: io.BytesIO, name: str) -> Any:
@@ -158,18 +158,26 @@ def _is_deep_avif(data: NDArray[np.uint8]) -> bool:
     return at >= 0 and len(head) > at + 6 and bool(head[at + 6] & 0x40)
 
 
-def _metadata(picture: Image.Image) -> tuple[Metadata, tuple[tuple[bytes, bytes], ...]]:
+def _metadata(picture: Image.Image) -> Metadata:
     info = picture.info
     exif, xmp = info.get("exif"), info.get("xmp")
-    photoshop = info.get("photoshop")
-    iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
-    metadata = Metadata(
+    resources = info.get("photoshop")
+    blocks = {
+        number: content
+        for number, content in (resources.items() if isinstance(resources, dict) else ())
+        if isinstance(content, bytes)
+    }
+    others = b"".join(
+        resource(number, content) for number, content in blocks.items() if number not in (ICC_PROFILE, IPTC)
+    )
+    return Metadata(
         icc_profile=info.get("icc_profile") or None,
         exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         dpi=_dpi(picture),
+        iptc=blocks.get(IPTC) or None,
+        photoshop=others or None,
     )
-    return metadata, (iptc_box(iptc),) if isinstance(iptc, bytes) and iptc else ()
 
 
 def _dpi(picture: Image.Image) -> tuple[float, float] | None:

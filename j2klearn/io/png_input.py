@@ -15,7 +15,6 @@ from ..core.warning import warn_caller
 from ..errors import InputError, InputWarning
 from .input_picture import ALPHA, Colour, InputPicture
 from .picture_metadata import Metadata
-from .tiff_metadata import iptc_box
 
 __all__ = ["is_png", "open_png"]
 
@@ -95,14 +94,12 @@ def open_png(data: NDArray[np.uint8], name: str, max_pixels: int | None) -> Inpu
     samples, depth = _significant(samples, depth, chunks.get(b"sBIT", b""), colour_type)
     count = 1 if samples.ndim == 2 else samples.shape[2]
     colour: Colour = "grey" if count < 3 else "rgb"
-    metadata, other = _metadata(chunks, texts, name)
     return InputPicture(
         samples,
         depth,
         colour=colour,
         extra=(ALPHA,) if count in (2, 4) else (),
-        metadata=metadata,
-        other_boxes=other,
+        metadata=_metadata(chunks, texts, name),
     )
 
 
@@ -150,9 +147,7 @@ def _significant(
     return samples, depth
 
 
-def _metadata(
-    chunks: dict[bytes, bytes], texts: list[tuple[bytes, bytes]], name: str
-) -> tuple[Metadata, tuple[tuple[bytes, bytes], ...]]:
+def _metadata(chunks: dict[bytes, bytes], texts: list[tuple[bytes, bytes]], name: str) -> Metadata:
     icc = exif = xmp = iptc = None
     if b"iCCP" in chunks:
         icc = _inflated(chunks[b"iCCP"].partition(b"\0")[2][1:], name)
@@ -174,13 +169,13 @@ def _metadata(
             elif profile == b"iptc":
                 iptc = body
     _check_colours(chunks, icc, name)
-    metadata = Metadata(
+    return Metadata(
         icc_profile=icc or None,
         exif=exif.removeprefix(b"Exif\0\0") if exif else None,
         xmp=xmp or None,
         dpi=_dpi(chunks.get(b"pHYs", b"")),
+        iptc=iptc or None,
     )
-    return metadata, (iptc_box(iptc),) if iptc else ()
 
 
 def _inflated(data: bytes, name: str) -> bytes:

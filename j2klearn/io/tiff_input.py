@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..core.limits import MAX_COMPONENTS
 from ..errors import InputError
 from .input_picture import ALPHA, COLOURS, PREMULTIPLIED, UNSPECIFIED, Colour, InputPicture
-from .tiff_metadata import tiff_metadata, uuid_boxes
+from .tiff_metadata import tiff_metadata
 from .tiff_segments import TiffRows
 
 __all__ = ["is_tiff", "open_tiff"]
@@ -87,10 +87,7 @@ def open_tiff(
         if rows.dtype.itemsize > 2:
             samples = _narrowed(samples, name)
             depth = None
-        other = uuid_boxes(found)
-    return InputPicture(
-        samples, depth, colour=colour, extra=extra, metadata=metadata, other_boxes=other, in_parts=True
-    )
+    return InputPicture(samples, depth, colour=colour, extra=extra, metadata=metadata, in_parts=True)
 
 
 def _page(file: tifffile.TiffFile, name: str, page: int | None) -> tifffile.TiffPage:

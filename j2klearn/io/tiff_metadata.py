@@ -6,16 +6,16 @@ import contextlib
 import io
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import tifffile
 
 from ..core.warning import warn_caller
 from ..errors import InputWarning
+from .photoshop import ICC_PROFILE, without_resource
 from .picture_metadata import Metadata
 
-__all__ = ["iptc_box", "resolution_of", "tiff_metadata", "uuid_boxes"]
+__all__ = ["resolution_of", "tiff_metadata"]
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 _DESCRIPTION, _SOFTWARE = 270, 305
@@ -28,10 +28,6 @@ _SAYS_NOTHING = {_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _SOFTWARE}
 
 #: Pixels per inch for one pixel per unit: of an inch, and of a centimetre. The unit 1 gives only the aspect ratio.
 _PER_INCH = {2: 1.0, 3: 2.54}
-
-#: UUID boxes of IPTC and of Photoshop's image resources, as ExifTool reads and writes them.
-_IPTC_BOX = UUID("33c7a4d2-b81d-4723-a0ba-f1a3e097ad38").bytes
-_PHOTOSHOP_BOX = UUID("2c4c0100-8504-40b9-a03e-562148d6dfeb").bytes
 
 #: TIFF tags that georeference a picture (GeoTIFF 1.1, 7.1), which a GeoJP2 box holds.
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42113)
@@ -47,6 +43,7 @@ STORAGE_TAGS = {
 def tiff_metadata(source: Path | io.BytesIO, page: tifffile.TiffPage) -> Metadata:
     """Return the metadata of a page."""
     tags = page.tags
+    resources = _bytes(tags.valueof(_PHOTOSHOP))
     return Metadata(
         icc_profile=_bytes(tags.valueof(_ICC)),
         exif=_exif(source, page),
@@ -55,22 +52,9 @@ def tiff_metadata(source: Path | io.BytesIO, page: tifffile.TiffPage) -> Metadat
         dpi=resolution_of(
             tags.valueof(_X_RESOLUTION), tags.valueof(_Y_RESOLUTION), tags.valueof(_RESOLUTION_UNIT, 2)
         ),
+        iptc=_bytes(tags.valueof(_IPTC), page.parent.byteorder),
+        photoshop=without_resource(resources, ICC_PROFILE) or None if resources else None,
     )
-
-
-def uuid_boxes(page: tifffile.TiffPage) -> tuple[tuple[bytes, bytes], ...]:
-    """Return UUID boxes with the IPTC data and the Photoshop image resources of a page, as far as it has them."""
-    out = []
-    for code, uuid in ((_IPTC, _IPTC_BOX), (_PHOTOSHOP, _PHOTOSHOP_BOX)):
-        tag = page.tags.get(code)
-        if tag is not None and (content := _bytes(tag.value, page.parent.byteorder)):
-            out.append((b"uuid", uuid + content))
-    return tuple(out)
-
-
-def iptc_box(content: bytes) -> tuple[bytes, bytes]:
-    """Return type and contents of the UUID box that holds IPTC data."""
-    return b"uuid", _IPTC_BOX + content
 
 
 def _bytes(value: Any, order: str = "<") -> bytes | None:
