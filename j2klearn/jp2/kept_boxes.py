@@ -240,7 +240,8 @@ def with_boxes(head: bytes, header: Sequence[Content], other: Sequence[Content],
     head : bytes
         The file up to its contiguous codestream box.
     header : sequence of (bytes, bytes)
-        Type and contents of boxes for the JP2 header. Those of their types that are there are left out.
+        Type and contents of boxes for the JP2 header. Those of their types that are there are left out. A colour
+        specification replaces the channel definition, too.
     other : sequence of (bytes, bytes)
         Type and contents of boxes to add after the JP2 header.
     jpx : bool
@@ -254,6 +255,8 @@ def with_boxes(head: bytes, header: Sequence[Content], other: Sequence[Content],
     if not is_jp2(head):
         raise OptionError("a bare codestream cannot store boxes: write a JP2 file")
     replaced = {kind for kind, _ in header}
+    if b"colr" in replaced:
+        replaced.add(b"cdef")  # which counts the colours of the old colour specification
     out = [SIGNATURE]
     for part in walk(peek_bytes(head), len(head)):
         content = head[part.contents : part.end]
