@@ -36,6 +36,15 @@ public:
         }
     }
 
+    // Says what a codestream that ends early lacks.
+    void missing(std::string_view text)
+    {
+        if (report_ != nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            append(report_->missing, sizeof report_->missing, text);
+        }
+    }
+
     void info(std::string_view text)
     {
         if (report_ != nullptr) {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t most_added = std::uint64_t{64} << 20;
 
+constexpr const char *truncated = "the codestream is truncated";
+
 using Output = std::vector<std::uint8_t>;
 
 void append(Output &out, const Bytes &bytes)
@@ -41,9 +43,9 @@ struct Plan {
     Output tail;           // packets that follow these bytes
 };
 
-class Repair {
+class Rewriter {
 public:
-    Repair(const Bytes &codestream, const TileGrid &grid, TileParts parts)
+    Rewriter(const Bytes &codestream, const TileGrid &grid, TileParts parts)
         : in_(codestream), grid_(grid), parts_(std::move(parts))
     {
     }
@@ -66,17 +68,21 @@ public:
         return write(out);
     }
 
-    std::string warning() const
+    // Says what is missing or wrong, after a run that has rewritten the codestream.
+    void describe(Repair &result) const
     {
-        if (incomplete_ == 0) {
-            return "the codestream does not end as it should, but no tile lacks data";
+        if (incomplete_ > 0) {
+            result.missing = truncated;
+            if (plans_.size() > 1) {
+                result.missing += ": data of " + std::to_string(incomplete_) + " of " +
+                                  std::to_string(plans_.size()) + " tiles is missing";
+            }
+        } else if (!parts_.ended) {
+            result.missing = "the codestream does not end as it should, but no tile lacks data";
+        } else {
+            result.warning =
+                "the codestream has fewer tile-parts than its headers say, but no tile lacks data";
         }
-        const std::string text = "the codestream is truncated";
-        if (plans_.size() == 1) {
-            return text;
-        }
-        return text + ": data of " + std::to_string(incomplete_) + " of " + std::to_string(plans_.size()) +
-               " tiles is missing";
     }
 
 private:
@@ -275,35 +281,38 @@ private:
 
 } // namespace
 
-std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
+Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
 {
+    Repair result;
     if (!scan.has_size) {
-        return std::nullopt;
+        return result;
     }
     // OpenJPEG ignores where the box ends: look for tile-parts up to the end of the file first.
     const Bytes file = {data, size};
     const std::uint64_t tiles = scan.tiles.count();
     std::optional<TileParts> parts = find_tile_parts(between(file, scan.begin, size), tiles);
     if (parts && parts->complete()) {
-        return std::nullopt;
+        return result;
     }
     const Bytes codestream = between(file, scan.begin, scan.end);
     if (scan.end < size) {
         parts = find_tile_parts(codestream, tiles);
     }
     if (!parts) {
-        return std::nullopt;
+        return result;
     }
-    Repaired result;
+    const bool ended = parts->ended;
     if (scan.is_jp2) {
         append(result.bytes, file.from(0, scan.box));
         append(result.bytes, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
     }
-    Repair work(codestream, scan.tiles, std::move(*parts));
-    if (!work.run(result.bytes)) {
-        return std::nullopt;
+    Rewriter work(codestream, scan.tiles, std::move(*parts));
+    if (work.run(result.bytes)) {
+        work.describe(result);
+    } else {
+        result.bytes.clear();
+        result.missing = ended ? "" : truncated;
     }
-    result.warning = work.warning();
     return result;
 }
 
