@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ClusterError",
     "CodestreamError",
+    "CodestreamWarning",
     "DecodingError",
     "DiskFullError",
     "InputError",
@@ -88,3 +89,7 @@ class NativeLibraryError(J2KError, ImportError):
 
 class TruncatedWarning(UserWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class CodestreamWarning(UserWarning):
+    """OpenJPEG remarks on a file that it decodes: on unusual boxes or markers, wrong tile-part numbers, or damage."""

@@ -16,10 +16,14 @@ from ..codestream.tile_parts import EOC
 from ..core.limits import MAX_TILES
 from ..errors import CodestreamError
 
-__all__ = ["TileParts", "from_tlm", "walk"]
+__all__ = ["ContradictionError", "TileParts", "from_tlm", "walk"]
 
 _SOT_BYTES = 12
 _MAX_TILE_PARTS = 255 * MAX_TILES
+
+
+class ContradictionError(Exception):
+    """The tile-parts are not where their headers, or an index of them, say."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def _sorted(
     return TileParts(starts[order], lengths[order], first)
 
 
-def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
+def from_tlm(head: bytes, header: MainHeader, size: int) -> TileParts | None:
     """Read the positions of the tile-parts from the TLM marker segments (T.800 A.7.1) of a main header.
 
     Parameters
@@ -64,11 +68,13 @@ def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
         The main header.
     header : MainHeader
         The main header, parsed.
+    size : int
+        Bytes of the codestream that are in the file.
 
     Returns
     -------
     TileParts or None
-        None if there are no TLM marker segments, or they are invalid.
+        None if there are no TLM marker segments, they are invalid, or they do not cover the codestream up to its end.
     """
     tables: dict[int, Tlm] = {}
     for segment in main_segments(head, header.end):
@@ -89,6 +95,8 @@ def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
     tiles = np.concatenate(with_tiles) if with_tiles else np.arange(len(lengths))
     valid = len(tiles) == len(lengths) and len(lengths) > 0 and bool((lengths >= _SOT_BYTES + 2).all())
     if not valid or int(tiles.max()) >= header.tiles:
+        return None
+    if header.end + int(lengths.sum()) + len(EOC) < size:
         return None
     starts = header.end + np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return _sorted(tiles, starts, lengths, header.tiles)
@@ -113,7 +121,7 @@ def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> Til
 
     Raises
     ------
-    CodestreamError
+    ContradictionError
         If a tile-part does not start with SOT, or names a tile that does not exist.
     """
     tiles: list[int] = []
@@ -124,11 +132,12 @@ def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> Til
         sot = read(at, at + _SOT_BYTES)
         if sot[:2] == EOC:
             break
-        part = Sot.read(sot)
+        try:
+            part = Sot.read(sot)
+        except CodestreamError:
+            raise ContradictionError from None
         if part.tile >= header.tiles:
-            raise CodestreamError(
-                f"the codestream is damaged: a tile-part belongs to tile {part.tile}, which does not exist"
-            )
+            raise ContradictionError
         length = part.length
         if not length:  # up to the end of the codestream
             length = end - at - (len(EOC) if read(end - 2, end) == EOC else 0)

@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from ..codestream.main_header import MainHeader
 from ..codestream.tile_parts import TilePartHeader, read_tile_part_header
 from ..errors import CodestreamError
+from .tile_index import ContradictionError
 from .tile_plan import Part, Stretch, TilePlan
 
-__all__ = ["ContradictionError", "TilePartReader"]
-
-
-class ContradictionError(Exception):
-    """The index of the tile-parts contradicts their headers."""
+__all__ = ["TilePartReader"]
 
 
 class TilePartReader:
@@ -117,7 +114,9 @@ class TilePartReader:
         except CodestreamError:
             raise ContradictionError from None
         if header is not None and (
-            header.tile != tile.index or (header.length and header.length != part.end - part.start)
+            header.tile != tile.index
+            or header.index != part.index
+            or (header.length and header.length != part.end - part.start)
         ):
             raise ContradictionError
         return header

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from .._version import __version__
-from ..errors import J2KError, OptionError, TruncatedWarning
+from ..errors import CodestreamWarning, J2KError, OptionError, TruncatedWarning
 
 __all__ = ["main"]
 
@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int | None] = options.run
     with warnings.catch_warnings():
         warnings.simplefilter("always", TruncatedWarning)
+        warnings.simplefilter("always", CodestreamWarning)
         warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
         try:
             with _sigterm_is_ctrl_c():

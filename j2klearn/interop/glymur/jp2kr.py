@@ -24,7 +24,15 @@ from ...core.indexing import LOWEST, Selection, select
 from ...core.limits import MAX_PIXELS, MAX_TILES
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
+from ...errors import (
+    CodestreamError,
+    CodestreamWarning,
+    J2KError,
+    LimitError,
+    OptionError,
+    SliceError,
+    TruncatedWarning,
+)
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
@@ -70,7 +78,8 @@ class Jp2kr(glymur.Jp2kr):
     Slicing, properties, boxes and messages are those of glymur, with these differences. Indices may be negative, of
     any integer type, or empty, and count from the corner of the picture, wherever it lies on the reference grid.
     Threads may share an instance. Learned files and files of the neural profile are decoded at full quality. Truncated
-    files are decoded as far as possible, with a `TruncatedWarning`. For the neural profile, boxes and codestream are
+    files are decoded as far as possible, with a `TruncatedWarning`; other remarks of OpenJPEG are a
+    `CodestreamWarning`. For the neural profile, boxes and codestream are
     those of the preview.
 
     Parameters
@@ -470,8 +479,10 @@ class Jp2kr(glymur.Jp2kr):
         if self._verbose:
             for message in decoder.messages:
                 print(f"[INFO] {message}")
+        if decoder.missing is not None:
+            warnings.warn(f"OpenJPEG library warning:  {decoder.missing}", TruncatedWarning, stacklevel=2)
         for message in decoder.warnings:
-            warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
+            warnings.warn(f"OpenJPEG library warning:  {message}", CodestreamWarning, stacklevel=2)
 
     def _arrays(self, decoder: transport.Decoder) -> Any:
         """Return one array if the components have the same size and dtype, else a list of arrays."""
