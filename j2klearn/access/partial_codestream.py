@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..codestream.main_header import MainHeader, main_header_end, read_main_header
+from ..codestream.tile_parts import EOC
 from ..core.geometry import Rect
 from ..io.sources import ByteSource
 from ..jp2.boxes import locate
@@ -115,8 +116,9 @@ class PartialCodestream:
     def index(self) -> TileParts:
         """The positions of the tile-parts, from TLM if it is valid. They are read on first use."""
         if self._index is None:
-            self._index = from_tlm(self.head, self.header, self.end - self.start)
-            if self._index is None:
+            self._index = from_tlm(self.head, self.header)
+            # TLM that ends before the codestream lacks tile-parts
+            if self._index is None or self._index.end + len(EOC) < self.end - self.start:
                 self._walk()
         assert self._index is not None
         return self._index

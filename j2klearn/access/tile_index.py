@@ -42,6 +42,11 @@ class TileParts:
     lengths: NDArray[np.int64]
     first: NDArray[np.int64]
 
+    @property
+    def end(self) -> int:
+        """Offset of the first byte after the last tile-part."""
+        return int((self.starts + self.lengths).max(initial=0))
+
     def of(self, tile: int) -> list[tuple[int, int]]:
         """Return the half-open byte ranges of the tile-parts of a tile."""
         some = slice(int(self.first[tile]), int(self.first[tile + 1]))
@@ -59,7 +64,7 @@ def _sorted(
     return TileParts(starts[order], lengths[order], first)
 
 
-def from_tlm(head: bytes, header: MainHeader, size: int) -> TileParts | None:
+def from_tlm(head: bytes, header: MainHeader) -> TileParts | None:
     """Read the positions of the tile-parts from the TLM marker segments (T.800 A.7.1) of a main header.
 
     Parameters
@@ -68,13 +73,11 @@ def from_tlm(head: bytes, header: MainHeader, size: int) -> TileParts | None:
         The main header.
     header : MainHeader
         The main header, parsed.
-    size : int
-        Bytes of the codestream that are in the file.
 
     Returns
     -------
     TileParts or None
-        None if there are no TLM marker segments, they are invalid, or they do not cover the codestream up to its end.
+        None if there are no TLM marker segments, or they are invalid.
     """
     tables: dict[int, Tlm] = {}
     for segment in main_segments(head, header.end):
@@ -95,8 +98,6 @@ def from_tlm(head: bytes, header: MainHeader, size: int) -> TileParts | None:
     tiles = np.concatenate(with_tiles) if with_tiles else np.arange(len(lengths))
     valid = len(tiles) == len(lengths) and len(lengths) > 0 and bool((lengths >= _SOT_BYTES + 2).all())
     if not valid or int(tiles.max()) >= header.tiles:
-        return None
-    if header.end + int(lengths.sum()) + len(EOC) < size:
         return None
     starts = header.end + np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return _sorted(tiles, starts, lengths, header.tiles)

@@ -77,6 +77,7 @@ class TilePartReader:
             tile.raw = tile.raw or not self._has_valid_plt(tile)
             if tile.raw and tile.spans:  # the tile-parts are not by resolution after all
                 tile.parts, tile.spans = self.parts(tile.index), []
+                truncated |= any(part.end > size for part in tile.parts)
         return truncated
 
     def bodies(self, tiles: list[TilePlan], kept: list[list[Stretch]]) -> list[bytes]:

@@ -61,14 +61,12 @@ public:
         }
     }
 
-    // Turns the errors into warnings: the call continues without what failed.
-    void demote_errors()
+    // Clears and returns the errors: the call continues in another way.
+    std::string take_errors()
     {
-        if (report_ != nullptr) {
-            const std::string text = report_->error;
-            forget_errors();
-            warning(text);
-        }
+        const std::string text = report_ != nullptr ? report_->error : "";
+        forget_errors();
+        return text;
     }
 
     bool has_error() const { return report_ != nullptr && report_->error[0] != '\0'; }

@@ -279,6 +279,22 @@ private:
     bool changed_ = false;
 };
 
+// Some encoders write a TNsot that is not the number of tile-parts. OpenJPEG then leaves out the rest of the tile, and
+// corrects only a number that is too small by one. Changes nothing if all numbers are right.
+void correct_counts(const Bytes &file, std::size_t begin, const TileParts &parts, Output &out)
+{
+    for (const TilePart &part : parts.all) {
+        const std::size_t count = parts.of_tile[part.tile].size();
+        if (part.count == 0 || part.count == count || count > UINT8_MAX) {
+            continue;
+        }
+        if (out.empty()) {
+            append(out, file);
+        }
+        out[begin + part.begin + 11] = static_cast<std::uint8_t>(count);
+    }
+}
+
 } // namespace
 
 Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
@@ -292,6 +308,7 @@ Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &
     const std::uint64_t tiles = scan.tiles.count();
     std::optional<TileParts> parts = find_tile_parts(between(file, scan.begin, size), tiles);
     if (parts && parts->complete()) {
+        correct_counts(file, scan.begin, *parts, result.bytes);
         return result;
     }
     const Bytes codestream = between(file, scan.begin, scan.end);

@@ -205,11 +205,10 @@ void Decoder::decode(const j2kl_request &request)
     try {
         image_ = run(request, decoded, true);
     } catch (const Failure &failure) {
-        // Not strict, OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
-        if (request.strict != 0 || request.reduce > 0 || request.layers > 0 || request.component_count > 0) {
+        if (request.strict != 0) {
             throw;
         }
-        image_ = decode_anyway(request, failure);
+        image_ = decode_anyway(request, decoded, failure);
         decoded = image_area_;
     }
     check_decoded(decoded);
@@ -224,8 +223,8 @@ void Decoder::decode(const j2kl_request &request)
     }
 }
 
-// Decodes the whole image, damaged as it is, as far as possible.
-Image Decoder::decode_anyway(const j2kl_request &request, const Failure &failure)
+// Decodes the whole image, as far as possible, after OpenJPEG has failed to decode an area of it.
+Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, const Failure &failure)
 {
     try {
         check_size(request, image_area_);
@@ -233,7 +232,19 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Failure &failure
         throw failure; // it says more about the file than the limit
     }
     reporter_.error(failure.what());
-    reporter_.demote_errors();
+    const std::string reason = reporter_.take_errors();
+    if (!(failed == image_area_)) {
+        try {
+            return run(request, image_area_, true); // without an area, OpenJPEG does not read what follows the tiles
+        } catch (const Failure &) {
+            reporter_.take_errors();
+        }
+    }
+    // Not strict, OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
+    if (request.reduce > 0 || request.layers > 0 || request.component_count > 0) {
+        throw Failure(failure.code(), reason);
+    }
+    reporter_.warning(reason);
     return run(request, image_area_, false);
 }
 

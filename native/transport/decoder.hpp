@@ -41,7 +41,7 @@ private:
     void check_size(const j2kl_request &request, const Rect &area) const;
     Rect whole_tiles(const Rect &area) const;
     Image run(const j2kl_request &request, const Rect &area, bool strict);
-    Image decode_anyway(const j2kl_request &request, const Failure &failure);
+    Image decode_anyway(const j2kl_request &request, const Rect &failed, const Failure &failure);
     void check_decoded(const Rect &area) const;
     void crop(const Rect &decoded);
     const opj_image_comp_t &decoded(std::uint32_t index) const;
