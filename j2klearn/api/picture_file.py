@@ -17,7 +17,7 @@ from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
 from ..core.run import Run
 from ..core.sampling import common_dtype, pixel_step, pixels_of
-from ..ebcot.ordinary import MAX_BITS
+from ..ebcot.components import MAX_BITS
 from ..errors import OptionError, SliceError, UnsupportedError
 from ..io.sources import Source
 from .opened_file import OpenedFile

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import MainHeader
@@ -14,18 +10,16 @@ from ..core.geometry import Rect
 from ..core.limits import MAX_TILES
 from ..core.request import Decoded, ReadRequest
 from ..core.run import Run
-from ..core.sampling import common_dtype, pixel_step, pixels_of, positions, samples_needed
-from ..errors import OptionError, UnsupportedError
+from ..core.sampling import pixel_step, pixels_of, samples_needed
+from ..errors import OptionError
 from ..jp2 import boxes
 from ..native import transport
+from .components import DecodedComponents, component_area
 
-__all__ = ["MAX_BITS", "TRUNCATED", "Part", "part_of_file", "read_ordinary"]
+__all__ = ["TRUNCATED", "Part", "part_of_file", "read_ordinary"]
 
 #: The message for a codestream that ends early.
 TRUNCATED = "the codestream is truncated"
-
-#: Bits per sample that are read.
-MAX_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -102,37 +96,35 @@ def read_ordinary(codestream: PartialCodestream, request: ReadRequest, run: Run)
         If a component has more than 16 bits.
     """
     header, reduce, layers = codestream.header, request.reduce, request.layers
-    chosen = range(header.components) if request.components is None else request.components
+    chosen = tuple(range(header.components)) if request.components is None else request.components
     step = pixel_step(header.subsampling[index] for index in chosen)
     pixels = pixels_of(request.area, step).resolution(reduce)
     if not pixels.size:
         raise OptionError("the requested components have no samples in this region")
-    area = request.area
-    if request.upsample:
-        area = _shown(header, request, {header.subsampling[index] for index in chosen}, pixels)
+    area = _shown(header, request, {header.subsampling[index] for index in chosen}, pixels)
     part = part_of_file(codestream, area, reduce, layers)
     with transport.Decoder(part.data, max_samples=_limit(header, area, run), max_tiles=MAX_TILES) as decoder:
         decoder.decode(
             reduce=reduce,
             layers=layers,
             area=area,
-            components=None if request.components is None else list(request.components),
+            components=_listed(header, request, chosen),
             strict=part.extracted,
             threads=run.threads,
         )
-        parts = decoder.components
-        deepest = max(each.precision for each in parts)
-        if deepest > MAX_BITS:
-            raise UnsupportedError(f"the samples have {deepest} bits, and j2klearn reads up to {MAX_BITS}")
-        if request.upsample:
-            samples: Any = _joined(header, decoder, pixels, step, reduce)
-        else:
-            samples = [
-                decoder.samples(index).astype(common_dtype([each.precision], [each.signed]))
-                for index, each in enumerate(parts)
-            ]
+        decoded = DecodedComponents(decoder, header, chosen, reduce)
+        samples = decoded.joined(pixels, step) if request.upsample else decoded.apart(request.area)
         missing = decoder.missing or (TRUNCATED if part.truncated else None)
         return Decoded(samples, missing, tuple(decoder.warnings))
+
+
+def _listed(header: MainHeader, request: ReadRequest, chosen: tuple[int, ...]) -> list[int] | None:
+    """Return the components to decode; None for all.
+
+    OpenJPEG fails to decode a component without samples, which a picture of one column can have.
+    """
+    there = [index for index in chosen if component_area(header, index, request.reduce).size]
+    return None if request.components is None and len(there) == header.components else there
 
 
 def _shown(header: MainHeader, request: ReadRequest, steps: set[tuple[int, int]], pixels: Rect) -> Rect:
@@ -155,25 +147,3 @@ def _limit(header: MainHeader, area: Rect, run: Run) -> int:
         return 0
     # the pixels are checked; the samples that they show may be some more
     return max(run.max_pixels * header.components, sum(pixels_of(area, s).size for s in header.subsampling))
-
-
-def _joined(
-    header: MainHeader, decoder: transport.Decoder, pixels: Rect, step: tuple[int, int], reduce: int
-) -> NDArray[Any]:
-    """Return the pixels of the decoded components in one array; coarse samples are repeated."""
-    parts = decoder.components
-    dtype = common_dtype([part.precision for part in parts], [part.signed for part in parts])
-    out = np.empty((*pixels.shape, len(parts)), dtype)
-    for index, part in enumerate(parts):
-        samples = decoder.samples(index)
-        if part.subsampling == step:
-            out[:, :, index] = samples[pixels.slices_in(part.area)]
-        elif not samples.size:  # no sample of the component lies in the picture
-            out[:, :, index] = 0 if part.signed else 1 << (part.precision - 1)
-        else:
-            whole = pixels_of(header.area, part.subsampling).resolution(reduce)
-            down, across = (own // pixel for own, pixel in zip(part.subsampling, step, strict=True))
-            rows = positions(pixels.y0, pixels.y1, down, whole.y0, whole.y1 - 1) - part.area.y0
-            columns = positions(pixels.x0, pixels.x1, across, whole.x0, whole.x1 - 1) - part.area.x0
-            out[:, :, index] = samples[rows[:, None], columns]
-    return out[:, :, 0] if len(parts) == 1 else out
