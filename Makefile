@@ -38,8 +38,8 @@ test-avx2: setup ## run the tests of floating-point results as on a processor wi
 test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
-glymur-suite: setup ## run glymur's own test suite with our classes in place of glymur's
-	$(BIN)/python -m tests.support.glymur_suite $(PARALLEL)
+glymur-suite: setup ## run glymur's own test suite with our classes; MODE=classic or learned runs one mode
+	$(BIN)/python -m tests.support.glymur_suite $(MODE) $(PARALLEL)
 
 lint: setup ## check style, types, and the layers of the package and of native/
 	$(BIN)/ruff check .
