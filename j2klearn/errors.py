@@ -14,6 +14,7 @@ __all__ = [
     "DiskFullError",
     "InputError",
     "J2KError",
+    "J2KWarning",
     "LimitError",
     "ModelError",
     "ModelNotFoundError",
@@ -87,9 +88,13 @@ class NativeLibraryError(J2KError, ImportError):
     """The native library is missing or has another version than this package."""
 
 
-class TruncatedWarning(UserWarning):
+class J2KWarning(UserWarning):
+    """Base class of the warnings that j2klearn issues about files."""
+
+
+class TruncatedWarning(J2KWarning):
     """The codestream ends early. The part that is there was decoded."""
 
 
-class CodestreamWarning(UserWarning):
+class CodestreamWarning(J2KWarning):
     """OpenJPEG remarks on a file that it decodes: on unusual boxes or markers, wrong tile-part numbers, or damage."""

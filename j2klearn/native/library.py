@@ -100,7 +100,7 @@ class Report:
     def warnings(self) -> list[str]:
         """The warnings so far."""
         text = self._text(self.pointer.warning)
-        return text.split("; ") if text else []
+        return [" ".join(each.split()) for each in text.split("; ")] if text else []
 
     @property
     def missing(self) -> str | None:

@@ -74,7 +74,10 @@ public:
     static void on_error(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->error(text); }
     static void on_warning(const char *text, void *reporter)
     {
-        static_cast<Reporter *>(reporter)->warning(text);
+        // Every packet may come without SOP, even if COD allows it (A.8.1): this is no remark on the file.
+        if (std::string_view(text).find("xpected SOP marker") == std::string_view::npos) {
+            static_cast<Reporter *>(reporter)->warning(text);
+        }
     }
     static void on_info(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->info(text); }
 

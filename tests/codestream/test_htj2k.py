@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import struct
 import warnings
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.errors import LimitError, TruncatedWarning
 from tests.support.judges import psnr
+from tests.support.odd_files import plain_parts
 
 imagecodecs = pytest.importorskip("imagecodecs")
 
@@ -45,7 +47,7 @@ def test_areas(pictures: dict[str, NDArray[Any]], mode: str, kind: str) -> None:
         assert np.array_equal(whole, pictures[mode])
     file, glymur_like = j2klearn.open(io.BytesIO(data)), j2klearn.Jp2k(data)
     regions = [(20, 30, 90, 130), (0, 0, 1, 1), (149, 199, 150, 200), (63, 95, 65, 97), (0, 64, 150, 70)]
-    for (y0, x0, y1, x1), reduce in itertools.product(regions, (0, 1, 3)):
+    for (y0, x0, y1, x1), reduce in itertools.product(regions, range(file.levels + 1)):
         scale = 1 << reduce
         crop = np.s_[-(-y0 // scale) : -(-y1 // scale), -(-x0 // scale) : -(-x1 // scale)]
         want = j2klearn.decode(data, reduce=reduce)[crop]
@@ -59,6 +61,29 @@ def test_areas(pictures: dict[str, NDArray[Any]], mode: str, kind: str) -> None:
     copied = np.zeros(file.shape, file.dtype)
     file.copy_to(copied, block=(16, 16))
     assert np.array_equal(copied, whole)
+
+
+@pytest.mark.parametrize("tile", [None, (64, 96)])
+def test_layers_of_areas(pictures: dict[str, NDArray[Any]], tile: tuple[int, int] | None) -> None:
+    """Two layers, the second of which is empty."""
+    data = imagecodecs.htj2k_encode(pictures["grey"], reversible=True, tile=tile, tilepart=1)
+    head, parts, tail = plain_parts(bytes(data))
+    layers = head.index(b"\xff\x52") + 6
+    head = head[:layers] + struct.pack(">H", 2) + head[layers + 2 :]
+    # every resolution is a tile-part of one packet, which an empty packet follows
+    two = head + b"".join(longer(part, bytes(1)) for part in parts) + tail
+    file = j2klearn.open(two)
+    assert file.layers == 2
+    for layers, reduce in itertools.product(range(3), range(file.levels + 1)):
+        whole = j2klearn.decode(bytes(data), reduce=reduce)
+        assert np.array_equal(file.read(layers=layers, reduce=reduce), whole)
+        part = file.read((32, 64, 128, 160), layers=layers, reduce=reduce)
+        assert np.array_equal(part, whole[32 >> reduce : 128 >> reduce, 64 >> reduce : 160 >> reduce])
+
+
+def longer(part: bytearray, end: bytes) -> bytes:
+    """Return a tile-part with more bytes at its end."""
+    return bytes(part[:6]) + struct.pack(">I", len(part) + len(end)) + bytes(part[10:]) + end
 
 
 def test_components_of_areas(pictures: dict[str, NDArray[Any]]) -> None:
