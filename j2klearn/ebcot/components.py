@@ -83,8 +83,16 @@ class DecodedComponents:
             if index is None:
                 out[:, :, band] = 0 if part.signed else 1 << (part.precision - 1)
             else:
-                out[:, :, band] = self._shown(self._decoder.samples(index), part, pixels, step)
+                out[:, :, band] = self._shown(self._samples(index, part), part, pixels, step)
         return out[:, :, 0] if len(parts) == 1 else out
+
+    def _samples(self, index: int, part: transport.Component) -> NDArray[np.int32]:
+        """Return the samples of a component. OpenJPEG (at least 2.5.0) does not extend the sign of palette entries."""
+        samples = self._decoder.samples(index)
+        half = 1 << (part.precision - 1)
+        if not part.signed or not samples.size or samples.max() < half:
+            return samples
+        return ((samples + half) & (2 * half - 1)) - half
 
     def _shown(
         self, samples: NDArray[np.int32], part: transport.Component, pixels: Rect, step: tuple[int, int]
@@ -118,5 +126,5 @@ class DecodedComponents:
             if index is None or not own.size:
                 out.append(np.empty(own.shape, dtype))
             else:
-                out.append(self._decoder.samples(index)[own.slices_in(part.area)].astype(dtype))
+                out.append(self._samples(index, part)[own.slices_in(part.area)].astype(dtype))
         return out

@@ -13,6 +13,7 @@ from ..core.run import Run
 from ..core.sampling import pixel_step, pixels_of, samples_needed
 from ..errors import OptionError
 from ..jp2 import boxes
+from ..jp2.palette import with_one_column_per_channel
 from ..native import transport
 from .components import DecodedComponents, component_area
 
@@ -56,14 +57,19 @@ def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers:
         Quality layers to decode; 0 for all.
     """
     header = codestream.header
+    own = codestream.boxes_before() if codestream.jp2 else b""
+    before = with_one_column_per_channel(own, list(zip(header.precisions, header.signed, strict=True)))
     if area != header.area or reduce or 0 < layers < header.layers:
         part = codestream.extract([(area, reduce)], layers or header.layers)
         if part is not None:
             data = part.codestream
             if codestream.jp2:
-                before = boxes.resized(codestream.boxes_before(), *part.area.shape)
+                before = boxes.resized(before, *part.area.shape)
                 data = before + boxes.codestream_header(len(data)) + data
             return Part(data, extracted=True, truncated=part.truncated)
+    if before != own:
+        data = codestream.whole()
+        return Part(before + boxes.codestream_header(len(data)) + data)
     return Part(codestream.source.whole())
 
 

@@ -102,13 +102,16 @@ def _segment(marker: Marker, body: bytes) -> bytes:
     return marker.code + struct.pack(">H", len(body) + 2) + body
 
 
-def in_jp2(codestream: bytes) -> bytes:
-    """Return a JP2 file with the codestream; a bits per component box has the depths (T.800 I.5.3.2)."""
+def in_jp2(codestream: bytes, more: bytes = b"") -> bytes:
+    """Return a JP2 file with the codestream; a bits per component box has the depths (T.800 I.5.3.2).
+
+    `more` are further boxes in the JP2 header box.
+    """
     header = read_main_header(codestream)
     depths = [depth - 1 | 0x80 * sign for depth, sign in zip(header.precisions, header.signed, strict=True)]
     ihdr = box(b"ihdr", struct.pack(">IIHBBBB", *header.area.shape, header.components, 255, 7, 0, 0))
     colr = box(b"colr", struct.pack(">BBBI", 1, 0, 0, 16 if header.components > 2 else 17))
-    jp2h = box(b"jp2h", ihdr + box(b"bpcc", bytes(depths)) + colr)
+    jp2h = box(b"jp2h", ihdr + box(b"bpcc", bytes(depths)) + colr + more)
     ftyp = box(b"ftyp", b"jp2 \x00\x00\x00\x00jp2 ")
     return SIGNATURE + ftyp + jp2h + codestream_header(len(codestream)) + codestream
 

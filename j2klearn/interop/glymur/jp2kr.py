@@ -191,7 +191,9 @@ class Jp2kr(glymur.Jp2kr):
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
         if not self.box or self._step != (1, 1):
             pixels = self._pixels  # glymur returns the size of the picture, or its end, on the reference grid
-            if pixels.height > 0 and pixels.width > 0:  # else the file is damaged, and slicing raises an error
+            if (
+                pixels.height > 0 and pixels.width > 0
+            ):  # else the file is damaged, and slicing raises an error
                 self._shape = (*pixels.shape, *self._shape[2:])
         return self._shape
 
