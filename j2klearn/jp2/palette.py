@@ -23,7 +23,7 @@ _MOST_CHANNELS = 255  # NPC is a byte
 
 
 class _Palette(NamedTuple):
-    """Attributes: B of each column, the values as bytes of each entry and column, and CMP, MTYP and PCOL of channels."""
+    """B of each column, the bytes of each column (a row for each entry), and CMP, MTYP and PCOL of each channel."""
 
     depths: bytes
     columns: list[NDArray[np.uint8]]

@@ -1,7 +1,8 @@
-"""Regions of files whose tile-parts are numbered, ordered or spaced in odd ways: what decodes whole, decodes in parts."""
+"""Regions of files whose tile-parts are numbered, ordered or spaced in odd ways: they equal the crop of the whole."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import j2klearn
 from j2klearn.errors import J2KError, TruncatedWarning
@@ -115,3 +117,25 @@ def test_numbers_of_tile_parts(picture: NDArray[np.uint8], kind: str, count: Cal
         copied = np.zeros_like(picture)
         file.copy_to(copied, block=(32, 64))
         assert np.array_equal(copied, picture)
+
+
+@pytest.mark.parametrize("kind", ["bare", "pointers", "one tile"])
+@pytest.mark.parametrize("more", [-1, 1])
+def test_pillow(picture: NDArray[np.uint8], kind: str, more: int) -> None:
+    """Drafts and crops of a learned file with a wrong TNsot are those of the same file with the right one."""
+    j2klearn.register_pillow()
+    data = j2klearn.encode(picture, bpp=3, levels=3, **FILES[kind])
+    head, parts, tail = plain_parts(data)
+    for part in parts:
+        part[11] += more
+    odd = head + b"".join(parts) + tail
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TruncatedWarning)
+        warnings.simplefilter("ignore", j2klearn.errors.CodestreamWarning)
+        crop = Image.open(io.BytesIO(odd)).crop((70, 70, 120, 100))
+        assert np.array_equal(np.asarray(crop), j2klearn.decode(data)[70:100, 70:120])
+        draft = Image.open(io.BytesIO(odd))
+        draft.draft("RGB", (50, 37))
+        assert np.array_equal(np.asarray(draft), j2klearn.decode(data, reduce=2))
+        part = j2klearn.decode(odd, region=(70, 70, 100, 120)).astype(int)
+        assert np.abs(part - j2klearn.decode(data)[70:100, 70:120]).max() <= 1

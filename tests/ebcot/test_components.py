@@ -266,3 +266,37 @@ def test_a_component_without_samples(signed: bool) -> None:
     assert chroma.shape == (4, 0)
     with pytest.raises(OptionError, match="no samples"):
         j2klearn.decode(bytes(data), components=[1])
+
+
+@pytest.mark.parametrize("jp2", [False, True], ids=["codestream", "jp2"])
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("step", [(2, 2), (1, 2), (4, 1), (3, 3)])
+def test_jp2k_counts_samples(step: tuple[int, int], grid: str, jp2: bool) -> None:
+    """Shape, slices and areas of `Jp2k` are those of `open`, if all components are subsampled alike."""
+    area, tile = GRIDS[grid]
+    data = combined(area, planes_for(area, [step] * 3), tile)
+    if jp2:
+        data = in_jp2(data)
+    file, glymur_like = j2klearn.open(data), j2klearn.Jp2k(data)
+    whole = file[:]
+    assert glymur_like.shape == file.shape == whole.shape
+    height, width = file.shape[:2]
+    assert np.array_equal(glymur_like[:], whole)
+    for index in (np.s_[3:20, 5:11], np.s_[height - 1 :, width - 1 :], np.s_[-5:, 0], np.s_[1, 2, 1]):
+        assert np.array_equal(glymur_like[index], whole[index])
+        assert np.array_equal(file[index], whole[index])
+    assert np.array_equal(glymur_like[::2, ::2], file[::2, ::2])
+    assert np.array_equal(glymur_like[4:12:2, 4:8:2], file[4:12:2, 4:8:2])
+    assert glymur_like[3:3].shape == file[3:3].shape
+
+
+def test_jp2k_joins_components_of_different_dtypes() -> None:
+    area = Rect(0, 0, 20, 34)
+    random = np.random.default_rng(0)
+    first = random.integers(0, 256, area.shape).astype(np.uint8)
+    second = random.integers(-128, 128, area.shape).astype(np.int8)
+    glymur_like = j2klearn.Jp2k(combined(area, [Plane(first, 8), Plane(second, 8)]))
+    assert [band.dtype for band in glymur_like[:]] == [np.uint8, np.int8]  # as in glymur
+    assert np.array_equal(glymur_like[4:9, 3:8, 0], first[4:9, 3:8])
+    assert np.array_equal(glymur_like[4:9, 3:8, 1], second[4:9, 3:8])
+    assert np.array_equal(glymur_like[7], np.stack([first[7], second[7]], -1).astype(np.int16))
