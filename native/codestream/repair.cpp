@@ -4,6 +4,7 @@
 #include "base/failure.hpp"
 #include "codestream/coding.hpp"
 #include "codestream/markers.hpp"
+#include "codestream/order.hpp"
 #include "codestream/packets.hpp"
 #include "codestream/precincts.hpp"
 #include "codestream/tile_parts.hpp"
@@ -66,6 +67,48 @@ public:
             return false; // only tiles without samples are missing; OpenJPEG expects no tile-part for them
         }
         return write(out);
+    }
+
+    // Whether every tile has all of its packets and no other bytes, and no tile-part ends within a packet.
+    bool has_all_packets()
+    {
+        if (!read_main_header() || !find_data()) {
+            return false;
+        }
+        for (std::uint32_t tile = 0; tile < parts_.of_tile.size(); ++tile) {
+            Coding coding = coding_;
+            if (!effort_.spend(coding.components.size()) || !read_tile_headers(tile, coding)) {
+                return false;
+            }
+            const Rect area = grid_.tile(tile);
+            const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
+            Output joined;
+            std::vector<std::size_t> sizes;
+            const std::vector<std::uint32_t> &parts = parts_.of_tile[tile];
+            const std::optional<PacketWalk> walk =
+                parts.empty() ? PacketWalk{}
+                              : walk_packets(coding, area, data_of(parts, joined), effort_, &sizes);
+            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, sizes)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // Whether packets of these sizes are those of tile-parts.
+    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<std::size_t> &sizes) const
+    {
+        std::size_t packet = 0;
+        for (const std::uint32_t part : parts) {
+            std::size_t left = data_size(part);
+            while (left > 0 && packet < sizes.size() && sizes[packet] <= left) {
+                left -= sizes[packet++];
+            }
+            if (left > 0) {
+                return false;
+            }
+        }
+        return packet == sizes.size();
     }
 
     // Says what is missing or wrong, after a run that has rewritten the codestream.
@@ -295,6 +338,35 @@ void correct_counts(const Bytes &file, std::size_t begin, const TileParts &parts
     }
 }
 
+// Puts the codestream in a file of its own, and leaves the boxes before it.
+void append_boxes(const Bytes &file, const CodestreamScan &scan, Output &out)
+{
+    if (scan.is_jp2) {
+        append(out, file.from(0, scan.box));
+        append(out, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
+    }
+}
+
+// Repairs a codestream whose tile-parts are not where or in the order that they should be. If that does not make it
+// complete, for example because a length is wrong, it is left to OpenJPEG.
+Repair put_in_order(const Bytes &file, const CodestreamScan &scan)
+{
+    Repair result;
+    const std::uint64_t tiles = scan.tiles.count();
+    Output ordered = in_order(between(file, scan.begin, scan.end), tiles);
+    if (ordered.empty()) {
+        ordered = in_order(between(file, scan.begin, file.size), tiles);
+    }
+    const Bytes codestream = {ordered.data(), ordered.size()};
+    std::optional<TileParts> parts = ordered.empty() ? std::nullopt : find_tile_parts(codestream, tiles);
+    if (parts && parts->ended && Rewriter(codestream, scan.tiles, std::move(*parts)).has_all_packets()) {
+        append_boxes(file, scan, result.bytes);
+        append(result.bytes, codestream);
+        result.warning = "the tile-parts are not in order, or other bytes lie between them";
+    }
+    return result;
+}
+
 } // namespace
 
 Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
@@ -316,13 +388,10 @@ Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &
         parts = find_tile_parts(codestream, tiles);
     }
     if (!parts) {
-        return result;
+        return put_in_order(file, scan);
     }
     const bool ended = parts->ended;
-    if (scan.is_jp2) {
-        append(result.bytes, file.from(0, scan.box));
-        append(result.bytes, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
-    }
+    append_boxes(file, scan, result.bytes);
     Rewriter work(codestream, scan.tiles, std::move(*parts));
     if (work.run(result.bytes)) {
         work.describe(result);

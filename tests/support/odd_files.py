@@ -39,7 +39,12 @@ def changes(data: bytes) -> Iterator[tuple[str, bytes]]:
     head, parts, tail = plain_parts(data)
 
     def join(some: Iterable[bytes], head: bytes = head, tail: bytes = tail) -> bytes:
-        return head + b"".join(some) + tail
+        codestream = b"".join(some) + tail
+        box = head.find(b"jp2c") - 4
+        if box >= 0:
+            length = len(head) - box + len(codestream)
+            head = head[:box] + struct.pack(">I", length) + head[box + 4 :]
+        return head + codestream
 
     def numbered(at: int, value: Callable[[int], int]) -> bytes:
         out = [bytearray(part) for part in parts]
