@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.peeking import peek_stream
-from ..errors import InputError, TruncatedWarning, UnsupportedError
+from ..core.warning import warn_caller
+from ..errors import InputError, InputWarning, TruncatedWarning, UnsupportedError
 from ..io.input_picture import Boxes, Colour, InputPicture
 from ..io.source_part import SourcePart
 from ..io.sources import open_source
@@ -53,6 +54,11 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
         If the file is damaged. Reading rows of a truncated file raises `InputError`.
     UnsupportedError
         If its components differ in depth or sign, or it holds several pictures.
+
+    Warns
+    -----
+    InputWarning
+        If its components differ in size. They are brought to the same size.
     """
     with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as stream:
         boxes = read_kept_boxes(stream, (UUID_BOX.bytes,))
@@ -64,6 +70,10 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
     # without its boxes, OpenJPEG applies no palette and reorders no channels
     codestream = whole if neural else SourcePart(whole, start, min(end, size))
     picture = open_file(codestream, max_pixels=max_pixels)  # type: ignore[arg-type]
+    if len(set(picture.file.header.subsampling)) > 1:
+        warn_caller(
+            f"{name} has components of different sizes: they are brought to the same size", InputWarning
+        )
     depths, signs = _components(picture)
     samples: Any = _Whole(picture, name)
     if boxes.palette is not None:
@@ -87,7 +97,7 @@ def open_jpeg2000(source: Path | io.BytesIO, name: str, max_pixels: int | None) 
 
 
 def _components(picture: PictureFile) -> tuple[list[int], list[bool]]:
-    header = picture._header
+    header = picture.file.header
     return list(header.precisions), list(header.signed)
 
 
