@@ -11,6 +11,7 @@ from .codestream.main_header import main_segments, read_main_header
 from .codestream.markers import Marker
 from .codestream.packets import MAX_PACKETS, packet_order
 from .codestream.tile_parts import EOC, tile_part, tile_parts
+from .core.scalars import whole_number
 from .errors import CodestreamError, OptionError, UnsupportedError
 from .jp2 import boxes
 
@@ -49,10 +50,7 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     """
     codestream = boxes.find_codestream(data)
     main = read_main_header(codestream)
-    if not 1 <= layers <= main.layers:
-        raise OptionError(
-            f"layers must be 1 to {main.layers}, the number of layers in this file, not {layers!r}"
-        )
+    layers = whole_number("layers", layers, 1, main.layers, ", the number of layers in this file")
     out = bytearray(codestream[:2])
     for segment in main_segments(codestream, main.end):
         if segment.marker != Marker.TLM:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 
+from ..core.picture import unmasked
 from ..errors import InputError
 from .chunk import decode_chunk, encode_chunk
 from .options import Options
@@ -50,7 +51,7 @@ class J2KLearn(Options, Codec):
         OptionError
             If its shape does not allow the options, for example so many decomposition levels.
         """
-        return encode_chunk(ensure_ndarray(buf), self)
+        return encode_chunk(ensure_ndarray(unmasked(buf)), self)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Decode an array.

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from ..api.options import EncodeOptions
 from ..core.geometry import Rect
+from ..core.scalars import as_real, truth_value, whole_number, whole_numbers
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
@@ -105,8 +106,8 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("lossless", "component_transform", "embed_model"):
             value = getattr(self, name)
-            if not (isinstance(value, bool) or (value is None and name != "embed_model")):
-                raise OptionError(f"{name} is true or false, not {value!r}")
+            if value is not None or name == "embed_model":
+                self._set(name, truth_value(name, value))
         self._set_rate()
         self._set_model()
         self._check_integer("levels", 0, MAX_LEVELS)
@@ -124,9 +125,10 @@ class Options:
         given = [name for name in ("ratio", "bpp", "psnr") if getattr(self, name) is not None]
         for name in given:
             value = getattr(self, name)
-            if isinstance(value, (bool, str)) or not np.isscalar(value):
-                raise OptionError(f"{name} is a number, not {value!r}")
-            self._set(name, value.item() if isinstance(value, np.generic) else value)
+            number = as_real(value)
+            if number is None:
+                raise OptionError(f"{name} must be a number, not {value!r}")
+            self._set(name, value if isinstance(value, (int, float)) else number)
         if self.lossless is None:
             self._set("lossless", not given)
         if not self.lossless and not given:
@@ -160,18 +162,14 @@ class Options:
 
     def _check_integer(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
-        if value is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-            raise OptionError(f"{name} is an integer from {low} to {high}, not {value!r}")
-        self._set(name, int(value))
+        if value is not None:
+            self._set(name, whole_number(name, value, low, high))
 
     def _set_axes(self, axes: Sequence[int]) -> None:
-        if isinstance(axes, (str, bytes)) or not isinstance(axes, Sequence) or len(axes) != 2:
-            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
-        if not all(isinstance(axis, (int, np.integer)) and not isinstance(axis, bool) for axis in axes):
-            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
-        self._set("axes", tuple(int(axis) for axis in axes))
+        found = whole_numbers("axes", axes, note=", of rows and of columns")
+        if len(found) != 2:
+            raise OptionError(f"axes must be two integers, of rows and of columns, not {axes!r}")
+        self._set("axes", found)
 
     # JSON
 

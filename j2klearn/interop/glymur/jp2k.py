@@ -18,7 +18,7 @@ from ...api.encode import encode_with
 from ...api.options import EncodeOptions
 from ...core.geometry import Rect
 from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
-from ...core.picture import Picture
+from ...core.picture import Picture, native_samples, plain_array
 from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
 from ...io.atomic import write_by
 from ...jp2 import boxes as jp2_boxes
@@ -35,8 +35,6 @@ from .transform_option import IRREVERSIBLE, REVERSIBLE, WAVELETS
 __all__ = ["Jp2k"]
 
 _GLYMUR = inspect.signature(glymur.Jp2k.__init__)
-
-_DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
 
 
 def _is_payload(box: Any) -> bool:
@@ -102,7 +100,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         given = _GLYMUR.bind(self, filename, *args, **kwargs).arguments
         del given["self"]
         if given.get("data") is not None:
-            given["data"] = np.asarray(given["data"])
+            with as_glymur():
+                given["data"] = plain_array(given["data"])
         self._shape_given = given.get("shape") is not None
         self._writing = self._shape_given or given.get("data") is not None
         self._levels_given = given.get("numres") not in (None, DEFAULT_LEVELS + 1)
@@ -133,7 +132,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
     # Writing
 
     def __setitem__(self, index: Any, data: Any) -> None:
-        data = np.asarray(data)
+        with as_glymur():
+            data = plain_array(data)
         if not self._shape_given and (index is Ellipsis or index == slice(None)):
             self._shape = data.shape
         super().__setitem__(index, data)
@@ -145,9 +145,13 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             raise InvalidInputError(
                 f"the picture has the shape {img_array.shape}, not that of shape={tuple(self._shape)}"
             )
+        if img_array.ndim not in (2, 3):
+            raise InvalidInputError(f"a picture has two or three axes, not {img_array.ndim}")
         try:
             with as_glymur():
-                super()._write(img_array)
+                if img_array.dtype == np.bool_ and self._bit_depth is None:
+                    self._bit_depth = 1
+                super()._write(native_samples(img_array))
         except BaseException:
             self.__dict__.pop("_cparams", None)
             raise
@@ -271,10 +275,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             super()._determine_colorspace()
 
     def _validate_image_datatype(self, img_array: NDArray[Any]) -> None:
-        if img_array.dtype not in _DTYPES:
-            raise InvalidInputError(
-                f"the dtype of a picture is uint8, uint16, int8 or int16, not {img_array.dtype}"
-            )
+        """Accept all dtypes that `native_samples` returns; glymur accepts unsigned ones only."""
 
     def _populate_comptparms(self, img_array: NDArray[Any]) -> None:
         super()._populate_comptparms(img_array)
