@@ -10,7 +10,7 @@ from ..codestream.main_header import Comment
 from ..ebcot.layout import PROGRESSIONS
 from ..ebcot.transform_choice import NOTE
 from ..errors import ModelNotFoundError
-from ..io.sources import Source, open_source
+from ..io.sources import ByteSource, Source, open_source
 from ..neural.coefficients.pyramid import resolutions
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
@@ -180,7 +180,7 @@ def _text(comment: Comment) -> str:
     return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
 
 
-def info(data: Source) -> Info:
+def info(data: Source | ByteSource) -> Info:
     """Return the properties of a file, without decoding it.
 
     Parameters

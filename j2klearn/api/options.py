@@ -55,7 +55,7 @@ def _pair(name: str, value: Any) -> int | tuple[int, int]:
 
 def _pairs(name: str, value: Any) -> tuple[int | tuple[int, int], ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise OptionError(f"{name} must be a sequence of pairs of integers, not {value!r}")
+        raise OptionError(f"{name} is a sequence of pairs of integers, not {value!r}")
     return tuple(_pair(name, size) for size in value)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from ..api.options import EncodeOptions
 from ..core.geometry import Rect
-from ..core.scalars import as_real, truth_value, whole_number, whole_numbers
+from ..core.scalars import as_real, whole_number, whole_numbers
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
@@ -106,8 +106,11 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("lossless", "component_transform", "embed_model"):
             value = getattr(self, name)
-            if value is not None or name == "embed_model":
-                self._set(name, truth_value(name, value))
+            if value is None and name != "embed_model":
+                continue
+            if not isinstance(value, (bool, np.bool_)):  # metadata of JSON tells true from 1
+                raise OptionError(f"{name} is true or false, not {value!r}")
+            self._set(name, bool(value))
         self._set_rate()
         self._set_model()
         self._check_integer("levels", 0, MAX_LEVELS)
@@ -127,7 +130,7 @@ class Options:
             value = getattr(self, name)
             number = as_real(value)
             if number is None:
-                raise OptionError(f"{name} must be a number, not {value!r}")
+                raise OptionError(f"{name} is a number, not {value!r}")
             self._set(name, value if isinstance(value, (int, float)) else number)
         if self.lossless is None:
             self._set("lossless", not given)
@@ -166,10 +169,7 @@ class Options:
             self._set(name, whole_number(name, value, low, high))
 
     def _set_axes(self, axes: Sequence[int]) -> None:
-        found = whole_numbers("axes", axes, note=", of rows and of columns")
-        if len(found) != 2:
-            raise OptionError(f"axes must be two integers, of rows and of columns, not {axes!r}")
-        self._set("axes", found)
+        self._set("axes", whole_numbers("axes", axes, note=", of rows and of columns", count=2))
 
     # JSON
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
 from .arguments import Commands, coding_of, coding_parser, limits_parser
+from .streams import input_file, output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -56,12 +57,13 @@ def _run(options: argparse.Namespace) -> int:
     for source, target in jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, coding_of(options)).bytes
+            with input_file(source) as here, output_file(target, ".jp2") as there:
+                size = convert(here, there, coding_of(options)).bytes
         except (J2KError, OSError) as error:
             print(f"error: {source}: {error}", file=sys.stderr)
             failed += 1
         else:
-            print(f"{source} -> {target}: {size} bytes")
+            report(target, f"{source} -> {shown(target)}: {size} bytes")
     return 1 if failed else 0
 
 
@@ -75,8 +77,13 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="JP2 file to write if IN is a single file, else a folder"
+        "inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders; - for stdin"
+    )
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="OUT",
+        help="JP2 file to write if IN is a single file, - for stdout; else a folder",
     )
     parser.set_defaults(run=_run)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import Commands, limits_parser, region, source
+from .arguments import Commands, limits_parser, region, source, suffix
 from .progress_bar import ProgressBar
+from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -18,7 +19,7 @@ def _run(options: argparse.Namespace) -> None:
     from ..io.atomic import write_by
     from ..io.pictures import write_picture
 
-    with ProgressBar() as bar:
+    with output_file(options.output, options.format) as target, ProgressBar() as bar:
         picture = open_picture(
             options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
         )
@@ -29,16 +30,16 @@ def _run(options: argparse.Namespace) -> None:
             shape = (height, width, *picture.shape[2:])
 
             def write(path: Path) -> None:
-                out = memory_map.make_array(path, options.output.suffix, shape, picture.dtype)
+                out = memory_map.make_array(path, target.suffix, shape, picture.dtype)
                 picture.copy_to(out, reduce=options.reduce, layers=options.layers, progress=bar)
                 out.flush()
 
-            write_by(options.output, write)
+            write_by(target, write)
         else:
             image = picture.read(options.region, reduce=options.reduce, layers=options.layers, progress=bar)
             height, width = image.shape[:2]
-            write_picture(options.output, image)
-    print(f"{options.output}: {width} x {height}")
+            write_picture(target, image)
+    report(options.output, f"{shown(options.output)}: {width} x {height}")
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -50,8 +51,19 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
-    parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or its URL")
-    parser.add_argument("output", type=Path, metavar="OUT", help="picture file to write")
+    parser.add_argument(
+        "input", type=source, metavar="IN", help="JPEG 2000 file, or its URL; - for standard input"
+    )
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="picture file to write; - for standard output"
+    )
+    parser.add_argument(
+        "--format",
+        type=suffix,
+        default=".png",
+        metavar="SUFFIX",
+        help="format of a picture that is written to standard output or a pipe: png, tif, npy, ... (default: png)",
+    )
     parser.add_argument(
         "--reduce",
         type=int,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
 from .progress_bar import ProgressBar
+from .streams import input_file, output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -24,6 +25,7 @@ examples:
   j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6
   j2klearn encode photo.png photo.jp2 --profile neural --quality 30
   j2klearn encode scan.tif scan.jp2 --lossless --model none
+  curl https://host/photo.png | j2klearn encode - - --bpp 1 > photo.jp2
 """
 
 
@@ -35,16 +37,18 @@ def _run(options: argparse.Namespace) -> None:
     from ..io.pictures import read_picture
 
     coding = replace(coding_of(options), jp2=not is_raw(options.output))
-    image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
-    with ProgressBar() as bar:
-        if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
-            size = encode_file_with(image, options.output, replace(coding, progress=bar))
-        else:
-            image = read_picture(options.input)
-            data = encode_with(image, replace(coding, progress=bar))
-            write_whole(options.output, data)
-            size = len(data)
-    print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
+    with input_file(options.input) as source, output_file(options.output, ".jp2") as target:
+        image = memory_map.open_array(source) if not coding.neural and coding.psnr is None else None
+        with ProgressBar() as bar:
+            if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
+                size = encode_file_with(image, target, replace(coding, progress=bar))
+            else:
+                image = read_picture(source)
+                data = encode_with(image, replace(coding, progress=bar))
+                write_whole(target, data)
+                size = len(data)
+    bpp = 8 * size / math.prod(image.shape[:2])
+    report(options.output, f"{shown(options.output)}: {size} bytes, {bpp:.3f} bpp")
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -57,6 +61,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode")
-    parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode; - for standard input")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="JPEG 2000 file to write; - for standard output"
+    )
     parser.set_defaults(run=_run)

@@ -164,10 +164,7 @@ def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
     OptionError
         If the region is malformed or empty, or lies outside the picture.
     """
-    bounds = whole_numbers("a region", region, note=" (y0, x0, y1, x1)")
-    if len(bounds) != 4:
-        raise OptionError(f"a region must be four integers (y0, x0, y1, x1), not {region!r}")
-    y0, x0, y1, x1 = bounds
+    y0, x0, y1, x1 = whole_numbers("the bounds of a region", region, note=" (y0, x0, y1, x1)", count=4)
     if y0 >= y1 or x0 >= x1:
         raise OptionError(f"the region {region!r} is empty: (y0, x0, y1, x1) needs y0 < y1 and x0 < x1")
     top, left = area.origin

@@ -29,6 +29,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 
+_WORDS = {2: "two", 4: "four"}
+
 
 def as_integer(value: object) -> int | None:
     """Return an integer of any type as an int; None if the value is not an integer, or is a truth value."""
@@ -94,12 +96,18 @@ def whole_number(
     """
     number = as_integer(value)
     if number is None or not _inside(number, low, high):
-        raise OptionError(f"{name} must be an integer{_bounds(low, high)}{note}, not {value!r}")
+        raise OptionError(f"{name} is an integer{_bounds(low, high)}{note}, not {value!r}")
     return number
 
 
 def whole_numbers(
-    name: str, value: object, low: int | None = None, high: int | None = None, note: str = ""
+    name: str,
+    value: object,
+    low: int | None = None,
+    high: int | None = None,
+    note: str = "",
+    *,
+    count: int | None = None,
 ) -> tuple[int, ...]:
     """Return an option that is a sequence of integers.
 
@@ -113,15 +121,19 @@ def whole_numbers(
         The smallest and the largest valid integer; there may be a smallest one only.
     note : str
         What the option means, for the message; for example " (y0, x0, y1, x1)".
+    count : int, optional
+        The number of integers, if only one is valid.
 
     Raises
     ------
     OptionError
-        If the value is not a sequence of integers, or an integer is out of range.
+        If the value is not a sequence of so many integers, or an integer is out of range.
     """
     found = _all(value, as_integer)
-    if found is None or not all(_inside(number, low, high) for number in found):
-        raise OptionError(f"{name} must be integers{_bounds(low, high)}{note}, not {value!r}")
+    right = found is not None and count in (None, len(found))
+    if found is None or not right or not all(_inside(number, low, high) for number in found):
+        several = "" if count is None else f"{_WORDS.get(count, count)} "
+        raise OptionError(f"{name} are {several}integers{_bounds(low, high)}{note}, not {value!r}")
     return tuple(found)
 
 
@@ -145,9 +157,7 @@ def whole_pair(name: str, value: object, low: int | None = None, high: int | Non
     single = as_integer(value)
     found = _all(value, as_integer) if single is None else [single, single]
     if found is None or len(found) != 2 or not all(_inside(number, low, high) for number in found):
-        raise OptionError(
-            f"{name} must be an integer or a pair of integers{_bounds(low, high)}, not {value!r}"
-        )
+        raise OptionError(f"{name} is an integer or a pair of integers{_bounds(low, high)}, not {value!r}")
     return found[0], found[1]
 
 
@@ -155,7 +165,7 @@ def real_number(name: str, value: object, low: float, high: float) -> float:
     """Return an option that is a number; raise `OptionError` if it is none, or is not from `low` to `high`."""
     number = as_real(value)
     if number is None or not low <= number <= high:
-        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+        raise OptionError(f"{name} is a number from {low:g} to {high:g}, not {value!r}")
     return number
 
 
@@ -170,9 +180,9 @@ def real_numbers(name: str, value: object) -> list[float]:
     single = as_real(value)
     found = _all(value, as_real) if single is None else [single]
     if not found:
-        raise OptionError(f"{name} must be a number or a sequence of numbers, not {value!r}")
+        raise OptionError(f"{name} is a number or a sequence of numbers, not {value!r}")
     if not all(math.isfinite(number) and number > 0 for number in found):
-        raise OptionError(f"{name} must be positive and finite, not {value!r}")
+        raise OptionError(f"{name} is positive and finite, not {value!r}")
     return found
 
 
@@ -187,5 +197,5 @@ def truth_value(name: str, value: Any) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if as_integer(value) not in (0, 1):
-        raise OptionError(f"{name} must be true or false, not {value!r}")
+        raise OptionError(f"{name} is true or false, not {value!r}")
     return bool(value)

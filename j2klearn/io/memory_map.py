@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, OptionError
 
-__all__ = ["LARGE", "make_array", "open_array"]
+__all__ = ["LARGE", "NPY", "make_array", "open_array", "read_npy", "write_npy"]
 
 #: Pictures of at least this many pixels are processed in parts.
 LARGE = 1 << 26
+
+#: Suffix of the files of numpy, each with one array.
+NPY = ".npy"
 
 _TIFF = (".tif", ".tiff")
 
@@ -40,13 +44,36 @@ def open_array(path: Path) -> Any:
     """
     suffix = path.suffix.lower()
     try:
-        if suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+        if suffix == NPY:
+            return read_npy(path)
         if suffix in _TIFF:
             return _open_tiff(path)
     except (OSError, ValueError, SyntaxError, LookupError, RuntimeError) as error:
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     return None
+
+
+def read_npy(path: Path) -> np.memmap[Any, Any]:
+    """Return the array in a ``.npy`` file as a memory map, in its own byte order and order of elements.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds Python objects rather than numbers.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except Exception as error:  # damaged headers raise exceptions of any type
+        raise InputError(f"{path} is not a .npy file with an array of numbers: {error}") from None
+    return array
+
+
+def write_npy(path: Path, samples: NDArray[Any]) -> None:
+    """Write an array to a file in the format of ``.npy`` files, whatever the suffix of the path."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array(stream, samples, allow_pickle=False)
 
 
 def _open_tiff(path: Path) -> Any:
@@ -95,7 +122,7 @@ def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[
         If the disk has no space for the whole file.
     """
     suffix = suffix.lower()
-    if suffix == ".npy":
+    if suffix == NPY:
         out: Any = np.lib.format.open_memmap(path, "w+", dtype, shape)
     elif suffix in _TIFF:
         import tifffile

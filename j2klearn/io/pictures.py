@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError, OptionError
 from .atomic import write_by
+from .memory_map import NPY, read_npy, write_npy
 
 __all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
 
@@ -108,6 +109,8 @@ def read_picture(path: Path) -> NDArray[Any]:
     InputError
         If the file cannot be read, or holds a kind of picture that cannot be encoded.
     """
+    if path.suffix.lower() == NPY:
+        return np.asarray(read_npy(path))
     try:
         return _read(path)
     except UnidentifiedImageError:
@@ -138,6 +141,9 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
         If the file cannot be written.
     """
     suffix = path.suffix.lower()
+    if suffix == NPY:
+        write_by(path, lambda temporary: write_npy(temporary, samples))
+        return
     if suffix not in Image.registered_extensions():
         raise OptionError(f"no picture format has the suffix {path.suffix!r}")
     components = 1 if samples.ndim == 2 else samples.shape[2]
