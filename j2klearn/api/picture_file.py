@@ -103,6 +103,7 @@ class PictureFile:
         storage_options: dict[str, Any] | None,
     ) -> None:
         self._file = OpenedFile(source, model, storage_options)
+        self._options = (model, threads, max_pixels)
         self._run = Run.of(threads, None, max_pixels)
         self._header = header = self._file.header
         if any(size != (1, 1) for size in header.subsampling):
@@ -120,6 +121,13 @@ class PictureFile:
         self.levels, self.layers = header.levels, header.layers
         self.tile_size = (min(header.tile_size[0], area.height), min(header.tile_size[1], area.width))
         self.learned = self._file.learned is not None or self._file.neural is not None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        """Pickle the place of the file, or its bytes if it is in memory. It is opened again where it is unpickled.
+
+        A file object is replaced by its path or its place on a server if it has one, else by its contents.
+        """
+        return type(self), (self._file.codestream.source, *self._options, None)
 
     @property
     def ndim(self) -> int:

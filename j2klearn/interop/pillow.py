@@ -84,11 +84,7 @@ class LearnedImageFile(ImageFile.ImageFile):
 
     @reduce.setter
     def reduce(self, value: int) -> None:
-        if not isinstance(value, int) or not 0 <= value <= self._levels:
-            raise OptionError(
-                f"reduce is 0 to {self._levels}, the number of levels in this file, not {value!r}"
-            )
-        self._reduce = value
+        self._reduce = chosen_resolution(value, self._levels)
 
     def _reduced(self, reduce: int) -> Rect:
         return self._area.resolution(reduce)
@@ -168,14 +164,18 @@ def _rate(info: dict[str, Any]) -> dict[str, Any]:
     layers = info.get("quality_layers")
     if layers is None:
         return {}
-    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, (int, float)) for layer in layers):
+    if as_real(layers) is not None:
         raise OptionError("quality_layers is a sequence of numbers")
     mode = info.get("quality_mode", "rates")
     if mode not in ("rates", "dB"):
         raise OptionError(f"quality_mode is 'rates' or 'dB', not {mode!r}")
-    if any(layer <= (1 if mode == "rates" else 0) for layer in layers):
-        raise OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
-    return {"ratio" if mode == "rates" else "psnr": [float(layer) for layer in layers]}
+    lossless = OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
+    if 0 in layers:
+        raise lossless
+    targets = real_numbers("quality_layers", layers)
+    if mode == "rates" and min(targets) <= 1:
+        raise lossless
+    return {"ratio" if mode == "rates" else "psnr": targets}
 
 
 def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:

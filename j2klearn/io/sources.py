@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import CodestreamError, OptionError
 
-__all__ = ["ByteSource", "Source", "open_source"]
+__all__ = ["ByteSource", "Range", "Source", "is_buffer", "open_source"]
 
 #: What a file can be: its bytes in any object with a buffer, a path, a file object, or a URL.
 Source = (
@@ -288,6 +288,15 @@ class _Remote(ByteSource):
                 f"cannot read parts of {self.url}: the server sends more bytes than requested"
             )
         return data
+
+
+def is_buffer(source: object) -> bool:
+    """Return whether an object holds bytes that can be read without a copy: bytes, an array, a memory map."""
+    try:
+        memoryview(source)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
 
 
 def _contents(source: object) -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import mmap
+import os
 import struct
 import warnings
 from dataclasses import replace
@@ -21,11 +21,22 @@ from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_PIXELS, MAX_TILES
+from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
-from ...io.sources import open_source
+from ...ebcot.ordinary import TRUNCATED, part_of_file
+from ...errors import (
+    CodestreamError,
+    DecodingError,
+    InputError,
+    J2KError,
+    LimitError,
+    OptionError,
+    SliceError,
+    TruncatedWarning,
+)
+from ...io.pipes import is_pipe
+from ...io.sources import ByteSource, open_source
 from ...jp2 import boxes
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
@@ -39,7 +50,8 @@ from .errors import (
     SubsamplingError,
     as_glymur,
 )
-from .scratch import Scratch, is_memory
+from .scratch import Scratch, holds_picture, is_memory
+from .source_path import SourcePath
 from .transform_option import read_model
 
 if TYPE_CHECKING:
@@ -75,8 +87,9 @@ class Jp2kr(glymur.Jp2kr):
 
     Parameters
     ----------
-    filename : str, Path, bytes, bytearray, memoryview or binary file object
-        A JP2 or JPX file, or a codestream.
+    filename : str, Path, bytes, binary file object or URL
+        A JP2 or JPX file, or a codestream. From a seekable file object, or from a URL that fsspec supports, only the
+        boxes and the main header are read now; each slice reads the bytes that it needs.
     verbose : bool
         Print the messages of OpenJPEG while decoding.
     transform : str or Path, optional
@@ -86,6 +99,8 @@ class Jp2kr(glymur.Jp2kr):
         Device that runs the networks; only ``"cpu"`` is supported.
     max_pixels : int or None
         Limit of the number of pixels that one slice decodes; None for no limit.
+    storage_options : dict, optional
+        Options of fsspec's file system, for a URL.
 
     Raises
     ------
@@ -111,11 +126,12 @@ class Jp2kr(glymur.Jp2kr):
         transform: str | Path | Model | EntropyModel | None = None,
         device: str | None = None,
         max_pixels: int | None = MAX_PIXELS,
+        storage_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if not hasattr(self, "max_pixels"):  # a subclass that writes has called it
-            self._prepare(filename, True, transform, device, max_pixels)
-        super().__init__(self._scratch.path if self._scratch else filename, verbose=verbose, **kwargs)
+            self._prepare(filename, True, transform, device, max_pixels, storage_options)
+        super().__init__(self._place(filename), verbose=verbose, **kwargs)
 
     def _prepare(
         self,
@@ -124,15 +140,91 @@ class Jp2kr(glymur.Jp2kr):
         transform: str | Path | Model | EntropyModel | None,
         device: str | None,
         max_pixels: int | None,
+        storage_options: dict[str, Any] | None,
     ) -> None:
         if device not in (None, "cpu"):
             raise InvalidOptionError(f"the device is 'cpu', not {device!r}")
-        self._transform, self.max_pixels = transform, max_pixels
+        self._transform, self._stream = transform, None
+        self._scratch: Scratch | None = None
+        self._source: SourcePath | None = None
+        self._partial: PartialCodestream | None = None
         self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
         with as_glymur():
-            self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
+            self.max_pixels = pixel_limit(max_pixels)
             self._model = read_model(transform)
+            self._find(filename, load, storage_options)
+
+    def _find(self, filename: Any, load: bool, storage_options: dict[str, Any] | None) -> None:
+        """Set `_source` if the file to read is not a path of a regular file, and `_scratch` if it is written to memory.
+
+        Raises
+        ------
+        CodestreamError
+            If the file cannot be read.
+        OptionError
+            If a picture would be written to a URL or a pipe.
+        """
+        memory = is_memory(filename)
+        elsewhere = isinstance(filename, str) and "://" in filename
+        pipe = not memory and not elsewhere and is_pipe(filename)
+        if memory and not (load and holds_picture(filename)):
+            self._stream = filename
+            self._scratch = Scratch(filename)
+        elif load and (memory or elsewhere or pipe or isinstance(filename, ByteSource)):
+            self._stream = filename if hasattr(filename, "write") else None
+            name = filename if elsewhere else getattr(filename, "name", None)
+            if not isinstance(name, str):
+                name = str(filename) if pipe else f"<{type(filename).__name__}>"
+            self._source = SourcePath(open_source(filename, storage_options), name)
+        elif elsewhere or pipe:
+            raise OptionError(
+                f"{filename} cannot be written: write to a file object such as io.BytesIO(), and send its contents"
+            )
+
+    def _place(self, filename: Any) -> Any:
+        """Return what glymur is to take for the path of the file."""
+        return self._source or (self._scratch.path if self._scratch else filename)
+
+    @property
+    def path(self) -> Any:
+        """The path of the file. For bytes, a file object or a URL, an object that reads them like a path."""
+        return self._path
+
+    @path.setter
+    def path(self, path: Any) -> None:  # glymur sets it to a path of the name of the file
+        self._path = self._source or path
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares boxes and codestream."""
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the place of the file, or its bytes, and what was set for reading.
+
+        Raises
+        ------
+        InputError
+            If no picture has been written yet.
+        """
+        source: Any = self._source.source if self._source else None
+        if source is None:
+            if not self.path.exists():
+                raise InputError("an object without a picture cannot be pickled: write the picture first")
+            in_memory = self._scratch is not None
+            source = self.path.read_bytes() if in_memory else os.path.abspath(self.path)
+        return _restored, (
+            type(self),
+            source,
+            {"transform": self._transform, "max_pixels": self.max_pixels, "verbose": self._verbose},
+            {
+                "_layer": self._layer,
+                "_decoded_components": self._decoded_components,
+                "_ignore_pclr_cmap_cdef": self._ignore_pclr_cmap_cdef,
+            },
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -196,7 +288,7 @@ class Jp2kr(glymur.Jp2kr):
         with as_glymur(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # glymur has warned about this main header already
             try:
-                codestream = PartialCodestream(open_source(self.path))
+                codestream = self._partial_codestream()
             except (CodestreamError, LimitError):
                 # glymur opens a file whose main header is damaged, and slicing raises an error. A neural file raises
                 # it now, so that its preview is not mistaken for the picture.
@@ -206,6 +298,15 @@ class Jp2kr(glymur.Jp2kr):
                 return None
             opened = open_payload(codestream)
         return None if opened is None else opened[0]
+
+    def _partial_codestream(self) -> PartialCodestream:
+        """Return the codestream, of which parts can be read. That of bytes, a file object or a URL is kept."""
+        if self._partial is not None:
+            return self._partial
+        codestream = PartialCodestream(self._source.source if self._source else open_source(self.path))
+        if self._source:
+            self._partial = codestream
+        return codestream
 
     def get_codestream(self, header_only: bool = True) -> Any:
         """Return the marker segments of the codestream; see `glymur.Jp2kr.get_codestream`."""
@@ -341,7 +442,7 @@ class Jp2kr(glymur.Jp2kr):
 
     def _reader(self) -> Jp2kr:
         """Return a shallow copy for one read, since glymur stores the state of a read in the instance."""
-        reader = copy.copy(self)
+        reader = self.__copy__()
         reader._original = self
         return reader
 
@@ -434,7 +535,10 @@ class Jp2kr(glymur.Jp2kr):
         status = self.path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._opened is None or self._opened[0] != stamp:
-            self._opened = self._original._opened = (stamp, OpenedFile(self.path, self._model))
+            self._opened = self._original._opened = (
+                stamp,
+                OpenedFile(self._source.source if self._source else self.path, self._model),
+            )
         file = self._opened[1]
         return None if file.learned is None and file.neural is None else file
 
@@ -445,17 +549,40 @@ class Jp2kr(glymur.Jp2kr):
         palette and the channel definition of the boxes, returns components that differ in size as a list
         (`read_bands`), and passes on the messages of OpenJPEG.
         """
+        if self._source is None:
+            return self._decoded(self._mapped(), request, run)
+        try:
+            codestream = self._original._partial_codestream()
+        except (CodestreamError, LimitError):  # only OpenJPEG can say what can be decoded
+            return self._decoded(self._source.source.whole(), request, run)
+        try:
+            return self._decoded(*self._part(codestream, request), run)
+        except DecodingError:
+            if not codestream.distrust_plt():
+                raise
+            return self._decoded(*self._part(codestream, request), run)
+
+    def _part(self, codestream: PartialCodestream, request: ReadRequest) -> tuple[bytes, ReadRequest]:
+        """Return a smaller file with what the request needs, and the request."""
+        data, truncated = part_of_file(codestream, request.area, request.reduce, request.layers)
+        if truncated:
+            warnings.warn(TRUNCATED, TruncatedWarning, stacklevel=2)
+        return data, request
+
+    def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as stream:
             # Not closed explicitly: the mapping is released when the last view is garbage collected. A memoryview of
             # it is not used, because CPython 3.11 crashes when it collects one that is referenced by cffi and by a
             # cycle of exceptions and frames.
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _decoded(self, data: bytes | mmap.mmap, request: ReadRequest, run: Run) -> Any:
         part = boxes.find_codestream(data[:]) if self._ignore_pclr_cmap_cdef else data
         with self._decoder(part) as decoder:
             decoder.decode(
                 reduce=request.reduce,
                 layers=request.layers,
-                area=None if request.area == self._grid else request.area,
+                area=None if request.area == self._grid and self._source is None else request.area,
                 components=None if request.components is None else list(request.components),
                 threads=run.threads,
             )
@@ -489,3 +616,10 @@ class Jp2kr(glymur.Jp2kr):
         for index in range(len(parts)):
             out[:, :, index] = decoder.samples(index)
         return out[:, :, 0] if len(parts) == 1 else out
+
+
+def _restored(kind: type[Jp2kr], source: Any, options: dict[str, Any], state: dict[str, Any]) -> Jp2kr:
+    """Return the object that `Jp2kr.__reduce__` described."""
+    result = kind(source, **options)
+    result.__dict__.update(state)
+    return result
