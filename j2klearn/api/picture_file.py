@@ -128,6 +128,12 @@ class PictureFile:
         """
         return type(self), (self._file.codestream.source, *self._options, None)
 
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares the open file."""
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        return result
+
     @property
     def ndim(self) -> int:
         return len(self.shape)

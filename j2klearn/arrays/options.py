@@ -25,14 +25,14 @@ from .axes import Axes
 
 __all__ = ["Options", "check_dtype"]
 
-_DTYPES = ("u1", "u2", "i1", "i2")
+_DTYPES = ("u1", "u2", "i1", "i2", "b1")
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8 or int16."""
+    """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8, int16 or bool."""
     found = np.dtype(dtype)
     if found.kind + str(found.itemsize) not in _DTYPES:
-        raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, not {found}")
+        raise InputError(f"the dtype of an array is uint8, uint16, int8, int16 or bool, not {found}")
     return found
 
 
@@ -228,7 +228,8 @@ class Options:
 
     def check_array(self, shape: Sequence[int], dtype: DTypeLike) -> None:
         """Raise `InputError` or `OptionError` if chunks of this shape and dtype cannot be coded."""
-        widest = 8 * check_dtype(dtype).itemsize
+        found = check_dtype(dtype)
+        widest = 1 if found.kind == "b" else 8 * found.itemsize
         if self.bit_depth is not None and self.bit_depth > widest:
             raise OptionError(f"bit_depth={self.bit_depth} is more than the {widest} bits of the dtype")
         self.axes_of(shape)

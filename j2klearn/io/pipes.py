@@ -33,7 +33,7 @@ def is_pipe(path: str | os.PathLike[str]) -> bool:
     """Return whether a path names a pipe, a socket or a device, such as ``/dev/stdin`` or ``<(command)`` of a shell."""
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):  # a path with a null character is a ValueError
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 

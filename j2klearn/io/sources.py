@@ -177,12 +177,15 @@ class _Stream(ByteSource):
         """Pickle the place of the file if it is known, else its contents, since few file objects can be pickled."""
         path = _path_of(self.stream)
         if path is not None:
-            return _File, (path,)
+            return _on_disk, (path,)
         system, remote = getattr(self.stream, "fs", None), getattr(self.stream, "path", None)
         plain = getattr(self.stream, "compression", None) is None
         if isinstance(remote, str) and hasattr(system, "cat_ranges") and plain:  # a file object of fsspec
             return _Remote.of, (system, remote, self.size)
-        return _Memory, (self.whole(),)
+        try:
+            return _Memory, (self.whole(),)
+        except CodestreamError as error:
+            raise CodestreamError(f"the file object cannot be pickled with its contents: {error}") from error
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         return [self._one(start, end) for start, end in stretches]
@@ -246,8 +249,10 @@ def _on_disk(path: str | os.PathLike[str] | os.PathLike[bytes]) -> ByteSource:
             return _Memory(stream.read())
     except CodestreamError:
         raise
-    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
-        raise CodestreamError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise CodestreamError(f"cannot read {name or repr(name)}: {error.strerror or error}") from None
+    except ValueError:
+        raise CodestreamError(f"there is no file {name!r}: its name has a null character") from None
 
 
 class _Remote(ByteSource):

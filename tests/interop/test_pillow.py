@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import j2klearn
+from j2klearn.core.request import Decoded, ReadRequest
+from j2klearn.ebcot.reader import read
 from j2klearn.errors import InputError, OptionError
 from tests.support.judges import psnr
 
@@ -97,14 +99,13 @@ def test_reduce_and_layers(data: bytes) -> None:
 
 
 def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-
     reduced = []
 
-    def decode(*args: Any, **keywords: Any) -> Any:
-        reduced.append(keywords["reduce"])
-        return j2klearn.decode(*args, **keywords)
+    def recorded(codestream: Any, learned: Any, request: ReadRequest, run: Any) -> Decoded:
+        reduced.append(request.reduce)
+        return read(codestream, learned, request, run)
 
-    monkeypatch.setattr("j2klearn.interop.pillow.decode", decode)
+    monkeypatch.setattr("j2klearn.interop.pillow.read", recorded)
     opened = reopen(data)
     reference = reopen(data).convert("RGB")
     opened.thumbnail((40, 32))

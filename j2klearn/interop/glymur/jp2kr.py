@@ -46,6 +46,7 @@ from .errors import (
     InvalidFileError,
     InvalidOptionError,
     LibraryError,
+    MissingFileError,
     SampleDepthError,
     SubsamplingError,
     as_glymur,
@@ -104,8 +105,8 @@ class Jp2kr(glymur.Jp2kr):
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    MissingFileError
+        If there is no such file; a subclass of FileNotFoundError.
     InvalidFileError
         If the file is not JPEG 2000, or its boxes or main header are damaged; a subclass of glymur's InvalidJp2kError.
     """
@@ -131,7 +132,12 @@ class Jp2kr(glymur.Jp2kr):
     ) -> None:
         if not hasattr(self, "max_pixels"):  # a subclass that writes has called it
             self._prepare(filename, True, transform, device, max_pixels, storage_options)
-        super().__init__(self._place(filename), verbose=verbose, **kwargs)
+        try:
+            super().__init__(self._place(filename), verbose=verbose, **kwargs)
+        except J2KError:
+            raise
+        except FileNotFoundError as error:
+            raise MissingFileError(str(error)) from error
 
     def _prepare(
         self,
@@ -166,6 +172,12 @@ class Jp2kr(glymur.Jp2kr):
             If a picture would be written to a URL or a pipe.
         """
         memory = is_memory(filename)
+        if not memory and not isinstance(filename, (str, os.PathLike, ByteSource)):
+            raise CodestreamError(
+                f"a file is bytes, a path, a binary file object or a URL, not {type(filename).__name__}"
+            )
+        if not memory and not isinstance(filename, ByteSource) and "\0" in os.fsdecode(filename):
+            raise CodestreamError(f"there is no file {filename!r}: its name has a null character")
         elsewhere = isinstance(filename, str) and "://" in filename
         pipe = not memory and not elsewhere and is_pipe(filename)
         if memory and not (load and holds_picture(filename)):
@@ -247,12 +259,16 @@ class Jp2kr(glymur.Jp2kr):
             super()._parse(force=force)
             remember(self.box, self.path)
             self._payload = self._payload_header()
-        except (J2KError, FileNotFoundError, PermissionError, IsADirectoryError):
+        except J2KError:
             raise
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except Warning:
             raise  # a filter of the caller turns warnings into errors
+        except FileNotFoundError as error:
+            raise MissingFileError(f"cannot read {self.filename}: no such file") from error
+        except (PermissionError, IsADirectoryError) as error:
+            raise InvalidFileError(f"cannot read {self.filename}: {error.strerror}") from error
         except _DAMAGE as error:
             raise InvalidFileError(
                 f"{self.filename} is not a JPEG 2000 file, or is damaged: {error}"
@@ -416,6 +432,8 @@ class Jp2kr(glymur.Jp2kr):
             return self._piece(index)
 
     def _piece(self, index: Any) -> Any:
+        if self.shape is None:
+            raise MissingFileError(f"cannot read {self.filename}: no picture has been written to it yet")
         shape = self._slice_shape()
         selection = select(index, shape)
         rlevel = LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1
@@ -620,6 +638,8 @@ class Jp2kr(glymur.Jp2kr):
 
 def _restored(kind: type[Jp2kr], source: Any, options: dict[str, Any], state: dict[str, Any]) -> Jp2kr:
     """Return the object that `Jp2kr.__reduce__` described."""
+    if isinstance(source, str) and not os.path.exists(source):  # glymur would take it for a file to write
+        raise MissingFileError(f"cannot read {source}: no such file")
     result = kind(source, **options)
     result.__dict__.update(state)
     return result
