@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,9 +54,13 @@ def _pair(name: str, value: Any) -> int | tuple[int, int]:
 
 
 def _pairs(name: str, value: Any) -> tuple[int | tuple[int, int], ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    try:
+        sizes = None if isinstance(value, str) else tuple(value)
+    except TypeError:
+        sizes = None
+    if sizes is None:
         raise OptionError(f"{name} is a sequence of pairs of integers, not {value!r}")
-    return tuple(_pair(name, size) for size in value)
+    return tuple(_pair(name, size) for size in sizes)
 
 
 #: For the options that are numbers or truth values, the function that returns their plain value, which is compared

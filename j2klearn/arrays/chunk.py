@@ -39,8 +39,8 @@ def encode_chunk(array: NDArray[Any], options: Options) -> bytes:
     Parameters
     ----------
     array : ndarray
-        Samples of dtype uint8, uint16, int8, int16 or bool in any byte order, with at least two axes, or three with a channel
-        axis. It may be a view with any strides, and read-only.
+        Samples of dtype uint8, uint16, int8, int16 or bool in any byte order, with at least two axes, or three with a
+        channel axis. It may be a view with any strides, and read-only.
     options : Options
         How to encode it.
 

@@ -24,6 +24,7 @@ from ...core.indexing import LOWEST, Selection, select
 from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
+from ...core.scalars import as_integer, whole_number, whole_numbers
 from ...ebcot.ordinary import TRUNCATED, part_of_file
 from ...errors import (
     CodestreamError,
@@ -406,12 +407,26 @@ class Jp2kr(glymur.Jp2kr):
         with as_glymur():
             self._decoded_components = self._chosen(components)
 
+    @property
+    def layer(self) -> Any:
+        """The quality layer to decode, as in glymur: 0 decodes all of them."""
+        return self._layer
+
+    @layer.setter
+    def layer(self, layer: Any) -> None:
+        with as_glymur():
+            last = int(self._segment("COD").layers) - 1
+            self._layer = whole_number(
+                "layer", layer, 0, last, ", the number of layers in this file less one"
+            )
+
     def _chosen(self, components: Any) -> list[int] | None:
         count = self._bands
         chosen = None
         if components is not None:
-            listed: list[Any] = [components] if np.isscalar(components) else list(components)
-            chosen = [int(index) for index in listed]
+            single = as_integer(components)
+            found = whole_numbers("decoded_components", components) if single is None else [single]
+            chosen = list(found)
             if any(not 0 <= index < count for index in chosen):
                 raise OptionError(f"the components of this picture are 0 to {count - 1}, not {components!r}")
             if len(set(chosen)) < len(chosen):
