@@ -32,7 +32,7 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8, int16 or bool."""
     found = np.dtype(dtype)
     if found.kind + str(found.itemsize) not in _DTYPES:
-        raise InputError(f"the dtype of an array is uint8, uint16, int8, int16 or bool, not {found}")
+        raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, or bool, not {found}")
     return found
 
 

@@ -194,6 +194,8 @@ def truth_value(name: str, value: Any) -> bool:
     OptionError
         If the value is something else.
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if as_integer(value) not in (0, 1):

@@ -142,7 +142,9 @@ def test_a_reader_that_ends(image: NDArray[np.uint8]) -> None:
         process = subprocess.Popen(
             [*PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
         process.stdin.write(data)
         process.stdin.close()

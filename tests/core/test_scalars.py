@@ -79,7 +79,7 @@ def test_truth_values() -> None:
     for value in (False, np.False_, 0, np.int64(0)):
         assert truth_value("t", value) is False
     for value in (2, -1, "yes", None, 1.0, [], np.array([True, False])):
-        with pytest.raises(OptionError, match="^t is true or false, not "):
+        with pytest.raises(OptionError, match=r"^t is true or false, not "):
             truth_value("t", value)
 
 
