@@ -14,6 +14,7 @@ __all__ = [
     "InputError",
     "J2KError",
     "LimitError",
+    "MetadataWarning",
     "ModelError",
     "ModelNotFoundError",
     "NativeLibraryError",
@@ -88,3 +89,7 @@ class NativeLibraryError(J2KError, ImportError):
 
 class TruncatedWarning(UserWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class MetadataWarning(UserWarning):
+    """The picture is complete, but the file cannot hold some of its metadata as other readers expect it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
 from ..core.run import Run
 from ..errors import OptionError, UnsupportedError
+from ..io.source_part import SourcePart
 from ..io.sources import Source
 from .opened_file import OpenedFile
 
@@ -135,6 +137,11 @@ class PictureFile:
         return result
 
     @property
+    def file(self) -> OpenedFile:
+        """The opened file, with its boxes and headers."""
+        return self._file
+
+    @property
     def ndim(self) -> int:
         return len(self.shape)
 
@@ -242,6 +249,62 @@ class PictureFile:
             out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
             done += part.size
             report(done / whole.size, "decoding")
+
+    def raw_components(self) -> PictureFile:
+        """Return a picture with the samples of the components, without the palette and the channel definitions."""
+        codestream = self._file.codestream
+        if self.learned or not codestream.jp2:
+            return self
+        part = SourcePart(codestream.source, codestream.start, codestream.end)
+        return PictureFile(part, None, self._run.threads, self._run.max_pixels, None)
+
+    def shape_at(self, reduce: int) -> tuple[int, ...]:
+        """Return the shape of the whole picture at a resolution.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` is out of range.
+        """
+        area = self._header.area.resolution(chosen_resolution(reduce, self.levels))
+        return (*area.shape, *self.shape[2:])
+
+    def bands(
+        self, *, reduce: int = 0, layers: int = 0, rows: int | None = None, progress: Progress | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Decode the picture in bands of rows, from top to bottom, with bounded memory.
+
+        Parameters
+        ----------
+        reduce, layers, progress
+            As in `copy_to`.
+        rows : int, optional
+            About the rows of a band, in samples of that resolution. Default: a band has about as many pixels as a block
+            of `copy_to`.
+
+        Yields
+        ------
+        ndarray, shape (h, W) or (h, W, C)
+            Samples of `dtype`.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` or `layers` is out of range.
+        CodestreamError
+            If the file is damaged.
+        """
+        width = self.shape_at(reduce)[1]
+        rows = max(1, math.prod(_BLOCK) // width) if rows is None else rows
+        area, report = self._header.area, progress or silent
+        reduce = chosen_resolution(reduce, self.levels)
+        height = _rounded(rows << reduce, self._header.tile_size[0])
+        for y in range(self._header.tile_origin[0], area.y1, height):
+            band = Rect(y, area.x0, y + height, area.x1).intersection(area)
+            if band.size and band.resolution(reduce).size:
+                region = (band.y0 - area.y0, 0, band.y1 - area.y0, area.width)
+                yield self.read(region, reduce=reduce, layers=layers)
+                report(region[2] / area.height, "decoding")
 
     def _blocks(self, reduce: int, size: tuple[int, int]) -> Iterator[Rect]:
         """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""

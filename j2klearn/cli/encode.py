@@ -16,7 +16,8 @@ __all__ = ["add_parser"]
 _DESCRIPTION = """\
 Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a file in any
 format that Pillow reads, or a TIFF file with any number of components. If the suffix
-of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file.
+of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file,
+which keeps the metadata of IN as "j2klearn convert" does.
 """
 
 _EPILOG = """\
@@ -30,11 +31,13 @@ examples:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from ..api.convert import picture_metadata
     from ..api.encode import encode_with
     from ..api.encode_file import encode_file_with
     from ..io import memory_map
     from ..io.atomic import write_whole
     from ..io.pictures import read_picture
+    from ..jp2.metadata import add_metadata
 
     coding = replace(coding_of(options), jp2=not is_raw(options.output))
     with input_file(options.input) as source, output_file(options.output, ".jp2") as target:
@@ -45,6 +48,8 @@ def _run(options: argparse.Namespace) -> None:
             else:
                 image = read_picture(source)
                 data = encode_with(image, replace(coding, progress=bar))
+                if coding.jp2:
+                    data = add_metadata(data, picture_metadata(source))
                 write_whole(target, data)
                 size = len(data)
     bpp = 8 * size / math.prod(image.shape[:2])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from .._version import __version__
-from ..errors import J2KError, OptionError, TruncatedWarning
+from ..errors import J2KError, MetadataWarning, OptionError, TruncatedWarning
 
 __all__ = ["main"]
 
@@ -89,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     run: Callable[[argparse.Namespace], int | None] = options.run
     with warnings.catch_warnings():
-        warnings.simplefilter("always", TruncatedWarning)
+        for category in (MetadataWarning, TruncatedWarning):
+            warnings.simplefilter("always", category)
         warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
         try:
             with _sigterm_is_ctrl_c():

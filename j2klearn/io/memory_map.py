@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError, OptionError
 
-__all__ = ["LARGE", "NPY", "make_array", "open_array", "read_npy", "write_npy"]
+__all__ = ["LARGE", "NPY", "make_array", "open_array", "read_npy"]
 
 #: Pictures of at least this many pixels are processed in parts.
 LARGE = 1 << 26
@@ -68,12 +67,6 @@ def read_npy(path: Path) -> np.memmap[Any, Any]:
     except Exception as error:  # damaged headers raise exceptions of any type
         raise InputError(f"{path} is not a .npy file with an array of numbers: {error}") from None
     return array
-
-
-def write_npy(path: Path, samples: NDArray[Any]) -> None:
-    """Write an array to a file in the format of ``.npy`` files, whatever the suffix of the path."""
-    with path.open("wb") as stream:
-        np.lib.format.write_array(stream, samples, allow_pickle=False)
 
 
 def _open_tiff(path: Path) -> Any:
