@@ -416,6 +416,15 @@ def test_open_pictures_are_pickled(place: str, profile: str, rgb: NDArray[np.uin
         source.close()
 
 
+def test_components_of_unlike_sizes_are_pickled(tmp_path: Path, rgb: NDArray[np.uint8]) -> None:
+    Jp2k(tmp_path / "a.jp2", data=rgb[:40, :48], subsam=(2, 2))
+    for upsample in (True, False):
+        picture = j2klearn.open(tmp_path / "a.jp2", upsample=upsample)
+        again = pickle.loads(pickle.dumps(picture))
+        assert isinstance(again.read(), list) is not upsample
+        assert again.shape == picture.shape
+
+
 def test_a_file_object_that_cannot_travel_says_so(rgb: NDArray[np.uint8]) -> None:
     stream = io.BytesIO(j2klearn.encode(rgb[:40, :48], **LOSSLESS))
     picture = j2klearn.open(stream)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn import Jp2k, Jp2kr
 from j2klearn.errors import CodestreamError, InputError, J2KError
+from tests.support.paths import CONFORMANCE
 from tests.support.remote import Failing, FailingStream, RangeServer, Recorder
 
 pytest.importorskip("fsspec")
@@ -140,6 +141,28 @@ class TestReading:
             Jp2k(name)[:]
         with pytest.raises(J2KError):
             Jp2kr(name)
+
+
+def _outcome(read: Callable[[], Any]) -> Any:
+    try:
+        found = read()
+    except J2KError as error:
+        return type(error)
+    return [band.tolist() for band in found] if isinstance(found, list) else found.tolist()
+
+
+@pytest.mark.skipif(not CONFORMANCE.is_dir(), reason="the conformance streams are not beside the project")
+@pytest.mark.filterwarnings("ignore")
+def test_conformance_streams_in_memory_are_those_on_disk() -> None:
+    paths = [
+        path for path in sorted(CONFORMANCE.rglob("*")) if path.suffix in (".j2k", ".j2c", ".jp2", ".jpx")
+    ]
+    for path in paths:
+        data = path.read_bytes()
+        for read in (lambda j: j.read_bands(), lambda j: j[::2, ::2], lambda j: j[3:20, 5:30]):
+            plain = _outcome(lambda read=read, path=path: read(Jp2kr(path)))
+            assert _outcome(lambda read=read, data=data: read(Jp2kr(io.BytesIO(data)))) == plain, path
+    assert len(paths) > 20
 
 
 class TestPickling:
