@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
 from .arguments import Commands, coding_of, coding_parser, limits_parser
+from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -58,13 +59,14 @@ def _run(options: argparse.Namespace) -> int:
     for source, target in jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, coding_of(options), page=options.page).bytes
+            with output_file(target, ".jp2") as there:
+                size = convert(source, there, coding_of(options), page=options.page).bytes
         except (J2KError, OSError) as error:
             reason = str(error)
             print(f"error: {reason if str(source) in reason else f'{source}: {reason}'}", file=sys.stderr)
             failed += 1
         else:
-            print(f"{source} -> {target}: {size} bytes")
+            report(target, f"{source} -> {shown(target)}: {size} bytes")
     return 1 if failed else 0
 
 
@@ -78,9 +80,14 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="JP2 file to write if IN is a single file, else a folder"
+        "inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders; - for stdin"
+    )
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="OUT",
+        help="JP2 file to write if IN is a single file, - for stdout; else a folder",
     )
     parser.add_argument(
         "--page", type=int, metavar="N", help="which picture of a file with several, from 0 on"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
 from .progress_bar import ProgressBar
+from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -25,16 +26,20 @@ examples:
   j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6
   j2klearn encode photo.png photo.jp2 --profile neural --quality 30
   j2klearn encode scan.tif scan.jp2 --lossless --model none
+  curl https://host/photo.png | j2klearn encode - - --bpp 1 > photo.jp2
 """
 
 
 def _run(options: argparse.Namespace) -> None:
     from ..api.convert import convert
 
-    with ProgressBar() as bar:
-        coding = replace(coding_of(options), jp2=not is_raw(options.output), progress=bar)
-        done = convert(options.input, options.output, coding, page=options.page)
-    print(f"{options.output}: {done.bytes} bytes, {8 * done.bytes / done.pixels:.3f} bpp")
+    coding = replace(coding_of(options), jp2=not is_raw(options.output))
+    with output_file(options.output, ".jp2") as target, ProgressBar() as bar:
+        done = convert(options.input, target, replace(coding, progress=bar), page=options.page)
+    report(
+        options.output,
+        f"{shown(options.output)}: {done.bytes} bytes, {8 * done.bytes / done.pixels:.3f} bpp",
+    )
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -47,8 +52,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode")
-    parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode; - for standard input")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="JPEG 2000 file to write; - for standard output"
+    )
     parser.add_argument(
         "--page", type=int, metavar="N", help="which picture of a file with several, from 0 on"
     )

@@ -16,6 +16,9 @@ __all__ = ["LARGE", "make_array"]
 #: Pictures of at least this many pixels are processed in parts.
 LARGE = 1 << 26
 
+#: Suffix of the files of numpy, each with one array.
+NPY = ".npy"
+
 _TIFF = (".tif", ".tiff")
 
 
@@ -45,7 +48,7 @@ def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[
         If the disk has no space for the whole file.
     """
     suffix = suffix.lower()
-    if suffix == ".npy":
+    if suffix == NPY:
         out: Any = np.lib.format.open_memmap(path, "w+", dtype, shape)
     elif suffix in _TIFF:
         import tifffile
