@@ -20,6 +20,7 @@ __all__ = [
     "OptionError",
     "SegmentError",
     "SliceError",
+    "TargetMissedWarning",
     "TruncatedWarning",
     "UnsupportedError",
     "WriteError",
@@ -88,3 +89,7 @@ class NativeLibraryError(J2KError, ImportError):
 
 class TruncatedWarning(UserWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class TargetMissedWarning(UserWarning):
+    """The file misses the size or the PSNR that was asked for. The message has the figure that was reached."""

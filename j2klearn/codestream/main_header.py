@@ -33,6 +33,7 @@ __all__ = [
     "to_declared",
     "to_wide",
     "walk_main_header",
+    "with_precision",
 ]
 
 #: Bits of a carrier in addition to the bits of the picture and the fractional bits: the sign, and one bit for
@@ -275,6 +276,29 @@ def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: b
     out = _rewrite(codestream, header, (precision - 1) | (_SIGNED if signed else 0), -HEADROOM)
     for comment in reversed(header.comments):
         del out[comment.offset : comment.offset + comment.length]
+    return bytes(out)
+
+
+def with_precision(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
+    """Change the header so that it declares samples of `precision` bits, fewer than were coded.
+
+    The exponents of the quantiser steps are relative to the precision (T.800 equation E-3), so the steps, and the
+    decoded samples, become smaller by the power of two that was taken off.
+
+    Parameters
+    ----------
+    codestream : bytes
+        A codestream of the 9/7, as OpenJPEG has coded it.
+    header : MainHeader
+        Its main header.
+    precision : int
+        Bits per sample of the picture.
+    signed : bool
+        Whether its samples are signed.
+    """
+    out = bytearray(codestream)
+    for component in range(header.components):
+        out[header.siz + _SSIZ + 3 * component] = (precision - 1) | (_SIGNED if signed else 0)
     return bytes(out)
 
 

@@ -15,6 +15,7 @@ from ..jp2.boxes import wrapped
 from ..native import library
 from .coders import Coder
 from .made_file import MadeFile
+from .missed import shortfall
 
 __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 
@@ -112,7 +113,8 @@ class RateControl:
         """Return a file whose layers have the given PSNRs.
 
         PSNR is almost linear in the logarithm of the size. So the next size of a layer is found on the line through the
-        two best tries so far. If no try meets all PSNRs, the file with the smallest miss is returned.
+        two best tries so far. If no try meets all PSNRs within the tolerance, the smallest file that reaches them is
+        returned, or the best one if none does.
 
         Parameters
         ----------
@@ -120,17 +122,24 @@ class RateControl:
             PSNR of each layer in dB, rising.
         """
         raw = self.picture.samples.size * self.picture.bit_depth / 8
-        smallest, largest = float(self.overhead(len(wanted), 0.0) + 200), 2.0 * raw
+        smallest = float(self.overhead(len(wanted), 0.0) + 200)
+        # pictures of few bits are coded with many fraction bits
+        largest = smallest + 2.0 * max(raw, self.picture.samples.size)
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
-        best, best_miss = None, math.inf
+        best: MadeFile | None = None
+        best_order, best_miss = (math.inf, math.inf), math.inf
         for round_ in range(_PSNR_ROUNDS):
             self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
             file = self.code(sizes, again=True)
             reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
-            misses = [abs(db - goal) for db, goal in zip(reached, wanted, strict=True)]
-            if max(misses) < best_miss:
-                best, best_miss = file, max(misses)
+            miss = max(abs(db - goal) for db, goal in zip(reached, wanted, strict=True))
+            order = (
+                shortfall(file, self.picture, Targets("psnr", tuple(wanted)), self.run.threads),
+                len(file),
+            )
+            if miss <= PSNR_TOLERANCE or (order < best_order and best_miss > PSNR_TOLERANCE):
+                best, best_order, best_miss = file, order, miss
             if best_miss <= PSNR_TOLERANCE:
                 break
             for layer, (size, db) in enumerate(zip(sizes, reached, strict=True)):

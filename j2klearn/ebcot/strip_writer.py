@@ -22,11 +22,12 @@ from ..core.targets import Targets
 from ..errors import InputError, J2KError
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
-from ..transform.colour import planes
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import coder_of
+from .encode import bounds, coder_of
 from .layout import Layout
+from .missed import report_size
+from .probe import Probe
 from .rate_control import header_overhead
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class StripWriter:
         self.height, width = layout.tile_size
         self.across = -(-self.area.width // width)
         self.overhead: int | None = None
+        self.probe = Probe.read(shape[0], shape[1], lambda top, end: picture(rows_of(source, top, end)))
 
     def write(self, path: Path, sample: Picture) -> int:
         """Encode the picture and write the file.
@@ -140,7 +142,18 @@ class StripWriter:
         ------
         InputError
             If rows cannot be read from the source.
+
+        Warns
+        -----
+        TargetMissedWarning
+            If the file is much larger or smaller than its target.
         """
+        with bounds(self.transform, self.run):
+            size = self._write(path, sample)
+        report_size(size, self.targets.values[-1], lambda: False)
+        return size
+
+    def _write(self, path: Path, sample: Picture) -> int:
         head = b""
         noises: list[NDArray[np.uint8] | None] = []
         coder: Coder | None = None
@@ -206,7 +219,13 @@ class StripWriter:
             share = strip.size / self.area.size
             part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))
             coder = coder_of(
-                picture, layout, self.transform, part_targets, self.run, embed_model=self.embed_model
+                picture,
+                layout,
+                self.transform,
+                part_targets,
+                self.run,
+                embed_model=self.embed_model,
+                probe=self.probe,
             )
             if not isinstance(coder, LearnedCoder):
                 yield coder, strip
@@ -216,7 +235,7 @@ class StripWriter:
                     (group, StripAnalysis(self.area, layout.levels, coder.model.structure, self.run.threads))
                     for group in coder.descriptor.groups
                 ]
-            whole = planes(picture)
+            whole = coder.planes(picture)
             for group, analysis in groups:
                 analysis.push(whole[group])
             del whole, picture

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["psnr"]
+__all__ = ["EXACT", "psnr"]
+
+#: The PSNR in dB that equal pictures are given.
+EXACT = 99.0
 
 _STRIP_PIXELS = 1 << 20  # pixels per strip, which bounds the memory
 
@@ -28,6 +31,6 @@ def psnr(original: NDArray[Any], decoded: NDArray[Any], bit_depth: int = 8) -> f
         strip = original[top : top + rows].astype(np.float32)
         total += float(np.square(strip - decoded[top : top + rows]).sum(dtype=np.float64))
     if total == 0:
-        return 99.0
+        return EXACT
     peak = (1 << bit_depth) - 1
     return 10 * math.log10(peak**2 * original.size / total)
