@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from ..core.noise_table import NoiseTable
-from ..core.normalisation import MAX_EXPONENT, Normalisation
+from ..core.normalisation import RULE_BYTES, Normalisation, read_rules
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [
@@ -37,8 +37,6 @@ VERSION = 3  # of a segment with normalisations; version 2 has a noise table onl
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
-_NORMALISATION = struct.Struct(">Bi")  # exponent and offset of a component
-_MAX_OFFSET = 1 << 17  # chroma of 16 bits needs one bit more than the samples
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
 _WEIGHTS = struct.Struct(">4sBBBB")
@@ -140,7 +138,7 @@ class Descriptor:
         version = 2 if noise else 1
         if self.normalisation:
             version, noise = VERSION, noise or _NOISE.pack(0, 0)
-            noise += b"".join(_NORMALISATION.pack(rule.exponent, rule.offset) for rule in self.normalisation)
+            noise += b"".join(rule.to_bytes() for rule in self.normalisation)
         fixed = _FIXED.pack(
             MAGIC,
             version,
@@ -217,13 +215,10 @@ class Descriptor:
 
 def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:
     """Return the offset and the content of the normalisations, which end the payload."""
-    at = len(payload) - components * _NORMALISATION.size
+    at = len(payload) - components * RULE_BYTES
     if at < start + _NOISE.size:
         raise SegmentError("the learned-transform segment has the wrong length")
-    rules = tuple(Normalisation(*fields) for fields in _NORMALISATION.iter_unpack(payload[at:]))
-    if not all(rule.exponent <= MAX_EXPONENT and abs(rule.offset) <= _MAX_OFFSET for rule in rules):
-        raise SegmentError("the learned-transform segment has invalid normalisations")
-    return at, rules
+    return at, read_rules(payload[at:])
 
 
 def _read_noise(data: bytes, components: int) -> NoiseTable:

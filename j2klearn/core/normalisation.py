@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import SegmentError
 from .subbands import Subbands
 
-__all__ = ["MAX_EXPONENT", "Normalisation", "normalise", "normalised_bands", "restore", "restore_bands"]
+__all__ = [
+    "MAX_EXPONENT",
+    "RULE_BYTES",
+    "Normalisation",
+    "normalise",
+    "normalised_bands",
+    "read_rules",
+    "restore",
+    "restore_bands",
+]
 
 #: The largest exponent of a factor: samples have 16 bits at most.
 MAX_EXPONENT = 15
+
+#: The largest offset: chroma of 16 bits needs one bit more than the samples.
+_MAX_OFFSET = 1 << 17
+
+_FIELDS = struct.Struct(">Bi")
+
+#: Bytes of the normalisation of a component in a file.
+RULE_BYTES = _FIELDS.size
 
 
 @dataclass(frozen=True)
@@ -38,10 +57,28 @@ class Normalisation:
         """Return the offset in units of 8-bit grey levels."""
         return np.float32(self.offset * 2.0 ** (8 - bit_depth))
 
+    def to_bytes(self) -> bytes:
+        """Return the exponent (1 byte) and the offset (4 bytes, signed), big-endian."""
+        return _FIELDS.pack(self.exponent, self.offset)
+
     @property
     def factor(self) -> np.float32:
         """The factor of the component."""
         return np.float32(2.0**self.exponent)
+
+
+def read_rules(data: bytes) -> tuple[Normalisation, ...]:
+    """Return the normalisations of all components, as `Normalisation.to_bytes` writes them.
+
+    Raises
+    ------
+    SegmentError
+        If a field is out of range.
+    """
+    rules = tuple(Normalisation(*fields) for fields in _FIELDS.iter_unpack(data))
+    if not all(rule.exponent <= MAX_EXPONENT and abs(rule.offset) <= _MAX_OFFSET for rule in rules):
+        raise SegmentError("the normalisation of a component is out of range")
+    return rules
 
 
 def normalise(planes: NDArray[np.float32], rules: Sequence[Normalisation], bit_depth: int) -> None:

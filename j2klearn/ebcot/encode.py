@@ -19,6 +19,9 @@ from .transform_choice import worth_measuring
 
 __all__ = ["bounds", "coder_of", "encode_picture"]
 
+#: Colour pictures with more bits per sample are always measured.
+_HIGH_COLOUR_RATE = 0.75
+
 
 def coder_of(
     picture: Picture,
@@ -123,7 +126,9 @@ def _made(
     assert isinstance(control.coder, LearnedCoder)
     size = max(targets.values) if targets.kind == "bytes" else None
     # the learned transform is trained on pictures that fill their range
-    unusual = bool(control.coder.normalisation) or picture.bit_depth < 8
+    unusual = bool(control.coder.normalisation) or picture.bit_depth != 8
+    # the networks leave chroma unimproved at high rates, and may be worse than the 9/7
+    unusual |= picture.ict and size is not None and 8 * size > _HIGH_COLOUR_RATE * picture.samples.size
     if fallback and (effort or unusual or worth_measuring(picture.samples, size)):
         return measured(control, targets, effort)
     return learned_file(control, targets, effort)

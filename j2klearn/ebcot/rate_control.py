@@ -26,6 +26,15 @@ PSNR_TOLERANCE = 0.05
 _PSNR_ROUNDS = 12
 _PSNR_STEP = 5e-4
 
+#: A try above the goal counts as at most this many dB above it.
+_MOST_LEAD = 12.0
+
+#: The size changes by at most this many octaves from one try to the next.
+_MOST_OCTAVES = 2.0
+
+#: The search stops when one file has been made more often than this.
+_MOST_REPEATS = 2
+
 
 class RateControl:
     """Makes files of a given size or of a given PSNR from the codestreams of a coder.
@@ -127,11 +136,13 @@ class RateControl:
         largest = smallest + 2.0 * max(raw, self.picture.samples.size)
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
+        seen: list[int] = []
         best: MadeFile | None = None
         best_order, best_miss = (math.inf, math.inf), math.inf
         for round_ in range(_PSNR_ROUNDS):
             self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
             file = self.code(sizes, again=True)
+            seen.append(len(file))
             reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
             miss = max(abs(db - goal) for db, goal in zip(reached, wanted, strict=True))
             order = (
@@ -142,6 +153,8 @@ class RateControl:
                 best, best_order, best_miss = file, order, miss
             if best_miss <= PSNR_TOLERANCE:
                 break
+            if seen.count(len(file)) > _MOST_REPEATS:
+                break  # small pictures have few truncation points: there is none between the best tries
             for layer, (size, db) in enumerate(zip(sizes, reached, strict=True)):
                 tries[layer].append((math.log2(size), db))
             following = [
@@ -180,11 +193,14 @@ def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: fl
     above = [t for t in tries if t[1] > goal]
     if below and above:
         (x0, y0), (x1, y1) = max(below), min(above)
+        y1 = min(y1, goal + _MOST_LEAD)  # an exact picture has no PSNR that a line could lead to
         share = (goal - y0) / (y1 - y0) if y1 > y0 else 0.5
+        if len({db > goal for _, db in tries[-2:]}) == 1:
+            share = 0.5  # the line leads to the same side again and again
         return x0 + (x1 - x0) * min(0.95, max(0.05, share))
     x, y = max(below) if below else min(above)
     # PSNR rises by 6 dB per bit and sample at high rates, and by less per doubling of the size at low rates: assume
     # 3 dB per doubling, which gives large steps
     step = (goal - y) / 3.0
-    step = math.copysign(max(abs(step), 0.05), step)
+    step = math.copysign(min(max(abs(step), 0.05), _MOST_OCTAVES), step)
     return min(high, max(low, x + step))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.normalisation import Normalisation, normalise
+from ..core.normalisation import restore as restore_range
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
+from ..ebcot.missed import report_psnr, report_size
+from ..ebcot.probe import Probe
 from ..errors import OptionError
-from ..metrics.psnr import psnr
+from ..metrics.psnr import EXACT, psnr
 from ..transform.colour import pixels, planes, reversible_planes
 from .coefficients.quantisation import (
+    COARSEST,
+    PER_OCTAVE,
     centroids,
     check_step,
     component_norms,
@@ -149,10 +155,22 @@ def encode_picture(
     ModelError
         If the entropy model's transform is not installed.
     """
-    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, run)
-    data = job.made(target)
+    from ..transform.threads import bounded
+
+    with bounded(run.threads):
+        job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, run)
+        data = job.made(target)
     run.progress(1.0, "done")
     return data
+
+
+def _normalisation(picture: Picture) -> tuple[Normalisation, ...]:
+    """Return the normalisation of every component, with one factor for all, because they share the quantiser step."""
+    first = 3 if picture.ict else 1
+    groups = [slice(0, first), *(slice(at, at + 1) for at in range(first, picture.components))]
+    rules = Probe.of(picture).normalisation(groups)
+    exponent = min((rule.exponent for rule in rules), default=0)
+    return tuple(Normalisation(exponent, rule.offset) for rule in rules) if exponent else ()
 
 
 class _Job:
@@ -222,6 +240,8 @@ class _Lossy(_Job):
         named = model.config.get("dequantiser")
         self.restorer = None if named is None else named_model(named, model.beside)
         self.planes = planes(picture)
+        self.normalisation = _normalisation(picture)
+        normalise(self.planes, self.normalisation, picture.bit_depth)
         self.coefficients = self.transform.analyse(
             self.planes, self.levels, lambda share: run.progress(_ANALYSED * share, "lifting")
         )
@@ -233,7 +253,10 @@ class _Lossy(_Job):
             return self.at_size(target.value)
         if target.kind == "psnr":
             return self.coded(self.at_psnr(target.value), _CHOSEN, 0.98)
-        return self.coded(self.chosen(int(target.value), _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
+        # the step is that of the samples, and the code that of the normalised components
+        exponent = self.normalisation[0].exponent if self.normalisation else 0
+        code = min(COARSEST, int(target.value) + PER_OCTAVE * exponent)
+        return self.coded(self.chosen(code, _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
         header = self.header(
@@ -242,6 +265,7 @@ class _Lossy(_Job):
             shifts=indices.shifts,
             noise=indices.noise,
             expected=indices.points is not None,
+            normalisation=self.normalisation,
         )
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
@@ -253,10 +277,16 @@ class _Lossy(_Job):
             begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             middle = (begin + end) / 2
-            return self.coded(self.chosen(code, begin, middle), middle, end)
+            indices = self.chosen(code, begin, middle)
+            finest.append((code, indices))
+            return self.coded(indices, middle, end)
 
-        empty = self.file(replace(self.header(lossless=False), shifts=((0, 0),)), [b""] * max(1, self.levels))
-        return search_size(coded, Estimate(self.coefficients), size, len(empty))
+        finest: list[tuple[int, _Quantised]] = []
+        header = self.header(lossless=False, shifts=((0, 0),), normalisation=self.normalisation)
+        empty = self.file(header, [b""] * max(1, self.levels))
+        data = search_size(coded, Estimate(self.coefficients), size, len(empty))
+        report_size(len(data), size, lambda: self.reached(min(finest, key=lambda each: each[0])[1]) >= EXACT)
+        return data
 
     def at_psnr(self, wanted: float) -> _Quantised:
         """Search for the step at which what is decoded has a PSNR; return the indices of it."""
@@ -277,7 +307,10 @@ class _Lossy(_Job):
 
         # errors have a variance of a twelfth of the squared step where all indices count
         start = round(256 * (_PSNR_OF_ONE - wanted) / 6.02)
-        return search_psnr(reached, plain, wanted, start)
+        exponent = self.normalisation[0].exponent if self.normalisation else 0
+        indices = search_psnr(reached, plain, wanted, start + PER_OCTAVE * exponent)
+        report_psnr([self.reached(indices)], [wanted])
+        return indices
 
     def chosen(self, code: int, begin: float, end: float) -> _Quantised:
         """Return the indices that the model chooses at a step; between `begin` and `end` of all work."""
@@ -363,5 +396,6 @@ class _Lossy(_Job):
         if indices.noise and self.restorer is not None:
             restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)
         picture = self.picture
+        restore_range(decoded, self.normalisation, picture.bit_depth)
         samples = pixels(decoded, picture.bit_depth, ict=picture.ict, signed=picture.signed)
         return psnr(picture.samples, samples, picture.bit_depth)
