@@ -116,7 +116,7 @@ def encode_file(
 def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions) -> int:
     """Encode a picture to a file; arguments, result and errors are those of `encode_file`.
 
-    `max_pixels` and `fallback` have no effect.
+    `max_pixels` has no effect.
 
     Raises
     ------
@@ -143,6 +143,7 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
         run,
         embed_model=options.embed_model,
         jp2=options.jp2,
+        fallback=options.fallback,
     )
     size = 0
 

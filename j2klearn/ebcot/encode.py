@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from ..core.picture import Picture
+from ..core.progress import silent
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
@@ -17,7 +19,7 @@ from .probe import Probe
 from .rate_control import RateControl
 from .transform_choice import worth_measuring
 
-__all__ = ["bounds", "coder_of", "encode_picture"]
+__all__ = ["bounds", "coder_of", "encode_picture", "loses_on_probe"]
 
 #: Colour pictures with more bits per sample are always measured.
 _HIGH_COLOUR_RATE = 0.75
@@ -124,14 +126,52 @@ def _made(
     if isinstance(transform, str):
         return control.made(targets)
     assert isinstance(control.coder, LearnedCoder)
-    size = max(targets.values) if targets.kind == "bytes" else None
-    # the learned transform is trained on pictures that fill their range
-    unusual = bool(control.coder.normalisation) or picture.bit_depth != 8
-    # the networks leave chroma unimproved at high rates, and may be worse than the 9/7
-    unusual |= picture.ict and size is not None and 8 * size > _HIGH_COLOUR_RATE * picture.samples.size
-    if fallback and (effort or unusual or worth_measuring(picture.samples, size)):
+    if fallback and (effort or _doubtful(control.coder, targets)):
         return measured(control, targets, effort)
     return learned_file(control, targets, effort)
+
+
+def _doubtful(coder: LearnedCoder, targets: Targets) -> bool:
+    """Return whether a wavelet of T.800 may be better than the learned transform, which is trained on photographs."""
+    picture = coder.picture
+    size = max(targets.values) if targets.kind == "bytes" else None
+    if coder.normalisation or picture.bit_depth != 8:
+        return True
+    # the networks leave chroma unimproved, and at high rates they may be worse than the 9/7
+    if picture.ict and size is not None and 8 * size > _HIGH_COLOUR_RATE * picture.samples.size:
+        return True
+    return worth_measuring(picture.samples, size)
+
+
+def loses_on_probe(probe: Probe, layout: Layout, model: Model, targets: Targets, run: Run) -> bool:
+    """Return whether the 9/7 is better than a learned transform on the windows of a probe.
+
+    Parameters
+    ----------
+    probe : Probe
+        The probe of the picture.
+    layout : Layout
+        The layout of the whole picture.
+    model : Model
+        The learned transform.
+    targets : Targets
+        Sizes of the layers, as if the windows were the whole picture.
+    run : Run
+        Threads.
+    """
+    picture = probe.mosaic()
+    layout = Layout.read(picture.height, picture.width, codeblock_size=layout.codeblock_size)
+    run = replace(run, progress=silent)
+    last = Targets("bytes", targets.values[-1:])
+    coder = LearnedCoder(picture, layout, model, last, run, probe=probe)
+    if not _doubtful(coder, last):
+        return False
+    rival = coder_of(picture, layout, "9-7", last, run, probe=probe)
+    learned, other = (
+        control.reached(control.finished(control.coder.code(last.values)), 1)
+        for control in (RateControl(coder), RateControl(rival))
+    )
+    return learned < other
 
 
 def bounds(transform: Model | str, run: Run) -> AbstractContextManager[None]:

@@ -20,7 +20,7 @@ __all__ = ["Probe"]
 
 #: Windows in each direction, and their height and width. Smaller pictures are read wholly.
 _WINDOWS = 4
-_HEIGHT, _WIDTH = 64, 256
+_HEIGHT, _WIDTH = 128, 256
 
 #: Share of the samples that may lie below, and above, the range. Broken pixels must not determine it.
 _OUTSIDE = 0.002
@@ -47,11 +47,13 @@ class Probe:
     Parameters
     ----------
     parts : sequence of Picture
-        The windows.
+        The windows, row by row.
+    across : int
+        Number of windows in a row.
     """
 
-    def __init__(self, parts: Sequence[Picture]) -> None:
-        self.picture = parts[0]
+    def __init__(self, parts: Sequence[Picture], across: int = 1) -> None:
+        self.picture, self.parts, self.across = parts[0], parts, across
         self.planes = [planes(part) for part in parts]
 
     @classmethod
@@ -76,7 +78,15 @@ class Probe:
         for top, end in _spans(height, _HEIGHT):
             band = rows(top, end)
             parts += [_part(band, 0, end - top, left, right) for left, right in _spans(width, _WIDTH)]
-        return cls(parts)
+        return cls(parts, len(_spans(width, _WIDTH)))
+
+    def mosaic(self) -> Picture:
+        """Return the windows side by side, as one picture."""
+        out = copy.copy(self.picture)
+        samples, across = [part.samples for part in self.parts], self.across
+        rows = [np.concatenate(samples[at : at + across], 1) for at in range(0, len(samples), across)]
+        out.samples = np.concatenate(rows, 0)
+        return out
 
     def normalisation(self, groups: Sequence[slice]) -> tuple[Normalisation, ...]:
         """Return the normalisation of every component; empty if none is needed.

@@ -24,11 +24,12 @@ from ..jp2 import boxes
 from ..jp2.boxes import wrapped
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import bounds, coder_of
+from .encode import bounds, coder_of, loses_on_probe
 from .layout import Layout
 from .missed import report_size
 from .probe import Probe
 from .rate_control import header_overhead
+from .transform_choice import NOTE
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -98,6 +99,8 @@ class StripWriter:
     layout, transform, targets, run, embed_model, jp2
         As in `j2klearn.ebcot.encode.encode_picture`. The layout must have tiles, and the targets must be sizes in
         bytes.
+    fallback : bool
+        Whether to use the 9/7 if the learned transform loses on some windows of the picture.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class StripWriter:
         *,
         embed_model: bool,
         jp2: bool,
+        fallback: bool = True,
     ) -> None:
         self.source, self.picture, self.layout = source, picture, layout
         self.transform, self.targets, self.run = transform, targets, run
@@ -122,6 +126,7 @@ class StripWriter:
         self.across = -(-self.area.width // width)
         self.overhead: int | None = None
         self.probe = Probe.read(shape[0], shape[1], lambda top, end: picture(rows_of(source, top, end)))
+        self.note, self.fallback = "", fallback
 
     def write(self, path: Path, sample: Picture) -> int:
         """Encode the picture and write the file.
@@ -149,9 +154,19 @@ class StripWriter:
             If the file is much larger or smaller than its target.
         """
         with bounds(self.transform, self.run):
+            self._choose()
             size = self._write(path, sample)
         report_size(size, self.targets.values[-1], lambda: False)
         return size
+
+    def _choose(self) -> None:
+        """Replace the learned transform by the 9/7 if that is better on the windows of the probe."""
+        if isinstance(self.transform, str) or not self.fallback:
+            return
+        share = sum(part.height * part.width for part in self.probe.parts) / self.area.size
+        targets = Targets("bytes", tuple(share * size for size in self.targets.values))
+        if loses_on_probe(self.probe, self.layout, self.transform, targets, self.run):
+            self.transform, self.note = "9-7", f"{NOTE}: 9-7"
 
     def _write(self, path: Path, sample: Picture) -> int:
         head = b""
@@ -177,7 +192,7 @@ class StripWriter:
             assert coder is not None
             measured = [noise for noise in noises if noise is not None]
             payloads = coder.payloads(np.concatenate(measured, 2) if measured else None)
-            head += writer.tlm_segments() + comment_segments(payloads)
+            head += writer.tlm_segments() + comment_segments(payloads, self.note)
             size = len(head) + writer.size() + len(EOC)
             with path.open("wb") as out:
                 if self.jp2:
@@ -201,7 +216,8 @@ class StripWriter:
         share = strip.size / self.area.size
         components = coder.picture.components
         tiles = len(self.layout.tiles(self.area))
-        once = header_overhead(coder, layers, tiles) + (len(wrapped(b"", coder.picture)) if self.jp2 else 0)
+        once = len(comment_segments([], self.note)) + header_overhead(coder, layers, tiles)
+        once += len(wrapped(b"", coder.picture)) if self.jp2 else 0
         if self.overhead is None:
             self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
         once += self.overhead
