@@ -1,5 +1,5 @@
-# Everything is set up on first use: system packages (Debian, Ubuntu), a virtual environment in .venv, the library.
-# PYTHON=... chooses the interpreter. Pip's own settings apply: PIP_EXTRA_INDEX_URL, say, for another build of PyTorch.
+# The first use sets everything up: system packages (Debian, Ubuntu), a virtual environment in .venv, and the library.
+# PYTHON=... selects the interpreter. Pip's settings apply, for example PIP_EXTRA_INDEX_URL for another PyTorch build.
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
     if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$p"; break; fi; done)
@@ -14,7 +14,7 @@ NATIVE := CMakeLists.txt $(shell find native -type f)
 cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
     cmake --build build/$(1) --parallel $(JOBS)
 
-# Of pytest: so many processes, which take tests from each other; with one there is no other but pytest's own.
+# Options of pytest for parallel tests. With JOBS=1, pytest runs all tests in its own process.
 PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal
 
 MAKEFLAGS += --no-print-directory
@@ -27,39 +27,39 @@ help: ## list the targets
 demo: setup ## compress and read back a picture, into demo/
 	$(BIN)/python -m j2klearn.demo
 
-# Tests of what is computed in floating point, in the order of their time.
+# Tests of floating-point results, the slowest first.
 ARITHMETIC := transform/test_convolution transform/test_precision api/test_golden api/test_neural_golden \
     dequantisation/test_apply arrays/test_dask batch/test_run ebcot/test_fitting
 
-test-avx2: setup ## run the tests that depend on the processor as on one with AVX2 and no more
+test-avx2: setup ## run the tests of floating-point results as on a processor with AVX2 but without AVX-512
 	J2KLEARN_CPU=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(ARITHMETIC:%=tests/%.py)
+	    OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) -k "not training" $(ARITHMETIC:%=tests/%.py)
 
 test: setup native-test ## run all tests, the native ones first; JOBS=1 runs them one after the other
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS)
 
-glymur-suite: setup ## run glymur's own tests with our classes in the place of glymur's
-	$(BIN)/python -m tests.support.glymur_suite $(PARALLEL)
+glymur-suite: setup ## run glymur's own test suite with our classes; MODE=classic or learned runs one mode
+	$(BIN)/python -m tests.support.glymur_suite $(MODE) $(PARALLEL)
 
-lint: setup ## check style, types, and the layers of the package and of the native sources
+lint: setup ## check style, types, and the layers of the package and of native/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/native_layers.py
 
-format: setup ## put the Python sources into their standard form
+format: setup ## format the Python sources
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-native: $(LIBRARY) ## build the native library into j2klearn/
+native: $(LIBRARY) ## build the native library into j2klearn/native/
 
 native-test: $(STAMPS)/system ## build and run the native library's tests
 	@mkdir -p build
 	@$(call cmake,test,-DCMAKE_BUILD_TYPE=Release -DJ2KL_TESTS=ON)
 	ctest --test-dir build/test --output-on-failure --no-tests=error
 
-sanitize: $(STAMPS)/system ## run them under the address and undefined behaviour sanitizers
+sanitize: $(STAMPS)/system ## run the native tests with the address and undefined behaviour sanitizers
 	@mkdir -p build
 	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON))
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -69,9 +69,9 @@ wheel: setup ## build a wheel into dist/
 	rm -rf build/lib* build/bdist*
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
-setup: $(STAMPS)/python $(LIBRARY) ## make .venv with all that development needs
+setup: $(STAMPS)/python $(LIBRARY) ## create .venv with everything that development needs
 
-clean: ## remove what was built, but not .venv
+clean: ## remove everything that was built, except .venv
 	rm -rf build dist *.egg-info .pytest_cache .import_linter_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f j2klearn/native/libj2kl.* j2klearn/native/j2kl.h
 	find j2klearn tests -name __pycache__ -prune -exec rm -rf {} +
@@ -86,7 +86,7 @@ $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# After $(STAMPS)/python, which builds the library once, so that the two never write it at the same time.
+# After $(STAMPS)/python, which builds the library too: the two must not write it at the same time.
 $(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
 	@mkdir -p build
 	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release)

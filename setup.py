@@ -1,4 +1,7 @@
-"""Build the native library with CMake and put it, with its header, into the package; all else is in pyproject.toml."""
+"""Build the native library with CMake, and install it with its header into the package.
+
+All other settings are in pyproject.toml.
+"""
 
 import os
 import shlex
@@ -11,12 +14,12 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-HOME = Path("j2klearn", "native")  # of the library within the package
+HOME = Path("j2klearn", "native")  # folder of the library in the package
 PACKAGES = "on Debian and Ubuntu: apt-get install cmake g++ pkg-config libopenjp2-7-dev"
 
 
 class BuildNative(build_ext):
-    """Configure, build and install CMakeLists.txt: into the wheel, or for an editable install into j2klearn/native/."""
+    """Configure, build and install with CMake: into the wheel, or into j2klearn/native/ for an editable install."""
 
     @property
     def in_source(self) -> bool:
@@ -31,7 +34,7 @@ class BuildNative(build_ext):
         options = ["-DCMAKE_BUILD_TYPE=Release", *shlex.split(os.environ.get("CMAKE_ARGS", ""))]
         if subprocess.run([cmake, "-S", ROOT, "-B", build, *options]).returncode:
             raise SystemExit(
-                "j2klearn: CMake found no C++ compiler or no OpenJPEG 2.5 with its headers, as it says above "
+                "j2klearn: CMake found no C++ compiler, or no OpenJPEG 2.5 with headers: see the message above "
                 f"({PACKAGES})."
             )
         jobs = str(self.parallel or os.cpu_count() or 1)
@@ -47,15 +50,13 @@ class BuildNative(build_ext):
 
 
 class PlatformWheel(bdist_wheel):
-    """A wheel for one platform and any Python 3: the library knows nothing of Python."""
+    """A wheel for one platform and any Python 3, because the library does not depend on Python."""
 
     def get_tag(self) -> tuple[str, str, str]:
         return "py3", "none", super().get_tag()[2]
 
 
 setup(
-    ext_modules=[
-        Extension("j2klearn.native.libj2kl", sources=[])
-    ],  # says that the package is not pure Python
+    ext_modules=[Extension("j2klearn.native.libj2kl", sources=[])],  # marks the package as not pure Python
     cmdclass={"build_ext": BuildNative, "bdist_wheel": PlatformWheel},
 )

@@ -1,11 +1,11 @@
-"""P1's ablations: structures, operators and pre-training at equal budgets, trained, measured, and beside its Table II.
+"""P1's ablations: train structures, operators and pre-training with equal budgets, and compare with its Table II.
 
     python benchmarks/ablation.py --data TRAIN --pictures PICTURES [--steps 1200] [--configs A,B] [--out DIR]
 
-Every configuration is trained for as many steps of as many samples, pre-training included, from the same seed, and
-measured by ``j2klearn benchmark`` (luma, one file with layers per picture) against the 9/7 and the 5/3. A study that
-was stopped goes on where it was: trainings from their last checkpoint, measurements picture by picture; configurations
-can be added. Writes benchmarks/results/ablation.json.
+All configurations have the same number of steps, pre-training included, the same number of samples per step and the
+same seed. ``j2klearn benchmark`` measures them (luma, one file with layers per picture) against the 9/7 and the 5/3. A
+stopped study resumes: trainings from their last checkpoint, measurements picture by picture. Configurations can be
+added. Writes benchmarks/results/ablation.json.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ CONFIGS = (
     "hybrid53-9c-compact",
 )
 
-#: Crops and batches that a study of all configurations can be had of in an hour or two of one core; pre-training takes
-#: a fifth (progressive selection) or two sixths (oracle opacities) of all steps.
+#: Small crops and batches, so that a study of all configurations takes an hour or two on one core. Pre-training takes a
+#: fifth (progressive selection) or two sixths (oracle opacities) of all steps.
 SETTINGS = ("crop=128", "batch=2", "pretraining_steps=4000", "steps=16000", "save_every=100")
 
 
 def train(name: str, data: Path, folder: Path, steps: int, settings: list[str]) -> Path:
-    """Train a configuration, or go on where that stopped; return its model."""
-    model = folder / f"{name}.safetensors"  # benchmarks call a model by the name of its file
+    """Train a configuration, or resume its training; return the path of the model."""
+    model = (
+        folder / f"{name}.safetensors"
+    )  # the benchmark takes the name of the file as the name of the codec
     if model.exists():
         return model
     words = [
@@ -70,9 +72,9 @@ def train(name: str, data: Path, folder: Path, steps: int, settings: list[str]) 
 
 
 def course(folder: Path) -> dict[str, list[float]]:
-    """Return J over J of the base wavelet at the start and at the end of every stage of a training.
+    """Return J divided by J of the base wavelet, at the start and at the end of every stage of a training.
 
-    Means over a tenth of the stage's logged steps, five at least.
+    Both are means over a tenth of the stage's logged steps, but at least five.
     """
     stages: dict[str, list[float]] = {}
     with (folder / "log.csv").open(newline="") as stream:
@@ -87,14 +89,14 @@ def course(folder: Path) -> dict[str, list[float]]:
 
 
 def pre_training(found: dict) -> str:
-    """Return the table beside P1's Fig. 10: what pre-training is worth for Custom-4S."""
+    """Return a table to compare with P1's Fig. 10: the effect of pre-training on Custom-4S."""
     rows = [["configuration", "J / J(5/3) at first", "at the end", "BD-rate against the 5/3"]]
     for name, stages in found["training"].items():
         if name.startswith("custom4s"):
             gain = ours(found, "psnr", "5-3", name)
             ends = [next(iter(stages.values()))[0], stages["end-to-end"][1]]
-            told = "-" if gain is None else f"{gain:+.1f} %"
-            rows.append([name, *(f"{ratio:.3f}" for ratio in ends), told])
+            shown = "-" if gain is None else f"{gain:+.1f} %"
+            rows.append([name, *(f"{ratio:.3f}" for ratio in ends), shown])
     return text_table(rows)
 
 
@@ -104,23 +106,28 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="training pictures, or tar files of them")
     parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures to measure on")
-    parser.add_argument("--first", type=int, help="so many pictures of that folder (default: all)")
-    parser.add_argument("--steps", type=int, default=1200, help="of each training (default: %(default)s)")
+    parser.add_argument("--first", type=int, help="use the first N pictures of that folder (default: all)")
+    parser.add_argument("--steps", type=int, default=1200, help="steps per training (default: %(default)s)")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"settings of all trainings, beside {' '.join(SETTINGS)}",
+        help=f"settings of all trainings, in addition to {' '.join(SETTINGS)}",
     )
-    parser.add_argument("--configs", default=",".join(CONFIGS), help="with commas (default: %(default)s)")
+    parser.add_argument(
+        "--configs", default=",".join(CONFIGS), help="names, separated by commas (default: %(default)s)"
+    )
     parser.add_argument(
         "--rates", default="0.1,0.25,0.5,0.75,1.0", help="bits per pixel (default: %(default)s)"
     )
     parser.add_argument("--metrics", default="psnr", help="psnr, ssim, ms-ssim (default: %(default)s)")
-    parser.add_argument("--workers", help="processes that measure (default: one per processor)")
+    parser.add_argument("--workers", help="worker processes of the benchmark (default: one per processor)")
     parser.add_argument(
-        "--out", type=Path, default=HERE / "reports" / "ablation", help="(default: %(default)s)"
+        "--out",
+        type=Path,
+        default=HERE / "reports" / "ablation",
+        help="folder of the study (default: %(default)s)",
     )
     parser.add_argument("--json", type=Path, default=HERE / "results" / "ablation.json", help="results")
     options = parser.parse_args()

@@ -1,11 +1,11 @@
-"""What parts of large files cost: bytes, requests, time and memory.
+"""Cost of reading parts of large files: bytes, requests, time and memory.
 
-python benchmarks/access.py bytes                 # of an 8192 x 8192 picture: a region, an overview, a layer
-python benchmarks/access.py regions --plot FILE   # time against the size of a region
+python benchmarks/access.py bytes                 # an 8192 x 8192 picture: a region, an overview, a layer
+python benchmarks/access.py regions --plot FILE   # time by the size of a region
 python benchmarks/access.py large --side 32768    # a picture of a gigapixel, written and read in bounded memory
-python benchmarks/access.py borders               # squared error near the borders of tiles, and elsewhere
+python benchmarks/access.py borders               # squared error near the borders of tiles, and inside them
 
-The pictures are photographs that scikit-image ships, mirrored side by side.
+The pictures are photographs that come with scikit-image, mirrored side by side.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LAYERS = [0.25, 0.5, 1.0]
 
 
 class Recorder(io.FileIO):
-    """A file that counts what is read of it."""
+    """A file that counts the bytes and the calls of read."""
 
     bytes = requests = 0
 
@@ -52,14 +52,14 @@ class Recorder(io.FileIO):
 
 
 class Server(MemoryFileSystem):
-    """A file system at a URL that counts what is read of it, by requests of its own for each stretch."""
+    """A file system for URLs that counts bytes and requests; each range is a request."""
 
     protocol = "counting"
     bytes = requests = 0
 
     @classmethod
     def start(cls, data: bytes) -> str:
-        """Serve a file alone, count from 0, and return its URL."""
+        """Serve one file, reset the counts, and return its URL."""
         fsspec.register_implementation(cls.protocol, cls, clobber=True)
         url = f"{cls.protocol}://picture.jp2"
         with fsspec.open(url, "wb") as file:
@@ -74,7 +74,7 @@ class Server(MemoryFileSystem):
 
 
 class Mosaic:
-    """Photographs, mirrored side by side to any size, as an array that is never whole in memory."""
+    """Photographs, mirrored side by side to any size, as an array that is never in memory as a whole."""
 
     def __init__(self, side: int) -> None:
         self.shape, self.dtype = (side, side), np.dtype(np.uint8)
@@ -104,7 +104,7 @@ def _write(side: int, path: Path, **options: Any) -> None:
 
 
 def _cost(path: Path, **options: Any) -> dict[str, int]:
-    """Return what decoding a part takes of a file object, and of a URL."""
+    """Return the bytes and requests for decoding a part, from a file object and from a URL."""
     with Recorder(path) as file:
         j2klearn.decode(file, max_pixels=None, **options)  # type: ignore[arg-type]
         found = {"bytes": file.bytes, "requests": file.requests}
@@ -114,7 +114,7 @@ def _cost(path: Path, **options: Any) -> dict[str, int]:
 
 
 def bytes_of_parts(side: int) -> dict[str, Any]:
-    """Return bytes and requests of parts of a file, learned and ordinary."""
+    """Return the bytes and requests of parts, for learned and ordinary files."""
     found: dict[str, Any] = {"side": side, "tile": TILE, "layers_bpp": LAYERS, "parts": []}
     place = side // 2 - 100
     asked: dict[str, dict[str, Any]] = {
@@ -154,7 +154,7 @@ def _print_bytes(found: dict[str, Any]) -> None:
 
 
 def times_of_regions(side: int, rounds: int) -> dict[str, Any]:
-    """Return the time that regions of rising size take."""
+    """Return the times of decoding regions of rising size."""
     found: dict[str, Any] = {"side": side, "tile": TILE, "rounds": rounds, "regions": []}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.jp2"
@@ -224,7 +224,7 @@ def _peak() -> float:
 
 
 def large(side: int, folder: Path) -> dict[str, Any]:
-    """Write and read back a large picture in this process; return times and peak memory."""
+    """Write and read a large picture in this process; return times, peak memory and PSNR."""
     path = folder / "large.jp2"
     pixels = side * side / 1e6
     start = time.perf_counter()
@@ -234,7 +234,7 @@ def large(side: int, folder: Path) -> dict[str, Any]:
     picture = j2klearn.open(path, max_pixels=None)
 
     class Compared:
-        """Takes the blocks that are read, and adds up their squared error."""
+        """Receives decoded blocks, and sums their squared error."""
 
         shape, error = picture.shape, 0.0
 
@@ -258,7 +258,7 @@ def large(side: int, folder: Path) -> dict[str, Any]:
 
 
 def _large(side: int) -> dict[str, Any]:
-    """Measure each size in a process of its own, for the sake of its peak."""
+    """Measure each size in a separate process, so that its peak memory is its own."""
     import subprocess
 
     found: dict[str, Any] = {"tile": TILE, "cases": []}
@@ -271,7 +271,7 @@ def _large(side: int) -> dict[str, Any]:
 
 
 def _at_borders(error: NDArray[np.float32], tile: int, reach: int = 8) -> float:
-    """Return the mean over tiles of the error within `reach` pixels of their borders over that inside, in dB."""
+    """Return the ratio of the error within `reach` pixels of tile borders to that inside: mean of the tiles, in dB."""
     down, across = (side // tile for side in error.shape)
     tiles = error.reshape(down, tile, across, tile).swapaxes(1, 2)[1:-1, 1:-1]
     at = np.arange(tile)
@@ -282,10 +282,10 @@ def _at_borders(error: NDArray[np.float32], tile: int, reach: int = 8) -> float:
 
 
 def borders(side: int) -> dict[str, Any]:
-    """Return the squared error near the borders of tiles over that inside, in dB.
+    """Return the ratio of the squared error near the borders of tiles to that inside, in dB.
 
-    What a picture has near the borders is not what it has elsewhere: the same pixels of the same picture, coded without
-    tiles, say how much of it is the picture's. Ratios are within tiles, for each has its own rate.
+    The contents near the borders differ from those inside. So the same ratio is measured without tiles, for the same
+    pixels. Ratios are taken within tiles, because each tile has its own rate.
     """
     picture = Mosaic(side)[:side]
     found: dict[str, Any] = {"side": side, "cases": []}
@@ -338,12 +338,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("bytes", "regions", "large", "borders", "one"), help="see above")
+    parser.add_argument(
+        "what", choices=("bytes", "regions", "large", "borders", "one"), help="what to measure: see above"
+    )
     parser.add_argument(
         "--side", type=int, help="side of the picture (default: 8192; large: 32768; borders: 4096)"
     )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--plot", type=Path, metavar="FILE")
+    parser.add_argument("--rounds", type=int, default=3, help="timings of each region (default: %(default)s)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the times of regions into this file")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.what == "borders" and (options.side or 4096) not in range(3 * TILE, 1 << 15, TILE):

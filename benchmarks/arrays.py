@@ -1,11 +1,11 @@
-"""dask over a large tiled file, and Zarr arrays of 3-D data.
+"""dask on a large tiled file, and Zarr arrays of 3-D data.
 
     python benchmarks/arrays.py [--side 10000] [--threads N] [--volume FILE.npy]
 
-The large picture is a photograph that glymur ships, in grey, mirrored until it fills the side; it is written by
-`encode_file` in tiles, without loss and learned at a ratio of 20. A process of its own computes the mean with dask, by
-threads; its peak memory has Python, PyTorch and dask in it. The volume has slices of 512 x 512 from photographs that
-glymur and scikit-image ship; Zarr writes and reads it with our codec and with what it has itself.
+The large picture is a photograph that comes with glymur, in grey, mirrored until it has the given side. `encode_file`
+writes it in tiles, once lossless and once with the learned transform at a ratio of 20. A separate process computes the
+mean with dask and threads. Its peak memory includes Python, PyTorch and dask. The volume has slices of 512 x 512 from
+photographs that come with glymur and scikit-image. Zarr writes and reads it with our codec and with its own codecs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def large_picture(side: int) -> NDArray[np.uint8]:
 
 
 def volume_of_photographs() -> NDArray[np.uint8]:
-    """Return slices that have nothing in common, so that no codec gains from the third axis."""
+    """Return unrelated slices, so that no codec gains from the third axis."""
     from skimage import data
 
     nemo = _grey(glymur.Jp2k(glymur.data.nemo())[:])
@@ -84,7 +84,7 @@ def dask_mean(path: Path, threads: int) -> dict[str, Any]:
 
 
 def numpy_mean(path: Path) -> float:
-    """Return the mean of a file that is decoded in rows of tiles, one after the other, without dask."""
+    """Return the mean of a file without dask; rows of tiles are decoded one after the other."""
     jp2 = j2klearn.Jp2k(path)
     rows = [jp2[top : top + TILE] for top in range(0, jp2.shape[0], TILE)]
     return float(np.concatenate(rows).mean())
@@ -165,13 +165,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--side", type=int, default=10_000, help="of the large picture (default: %(default)s)"
+        "--side", type=int, default=10_000, help="side of the large picture (default: %(default)s)"
     )
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="dask's (default: all processors)"
+        "--threads", type=int, default=os.cpu_count(), help="threads of dask (default: all processors)"
     )
-    parser.add_argument("--volume", type=Path, help="a volume (z, y, x) of your own")
-    parser.add_argument("--mean", type=Path, help=argparse.SUPPRESS)  # what the process of its own is to do
+    parser.add_argument("--volume", type=Path, help="file of another volume, (z, y, x)")
+    parser.add_argument("--mean", type=Path, help=argparse.SUPPRESS)  # the mode of the separate process
     options = parser.parse_args()
     if options.mean:
         print(json.dumps(dask_mean(options.mean, options.threads)))

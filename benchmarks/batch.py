@@ -1,14 +1,14 @@
-"""How a collection scales, and whether a worker that is killed matters.
+"""Speed of a collection by the number of processes, and the effect of a killed worker.
 
     python benchmarks/batch.py [--pictures 60] [--rounds 3]
 
-Codes photographs of 768 x 512 (pieces of the one that glymur ships, mirrored for more) one after the other in this
-process, then with `encode_batch` by one and by two processes in turn, and on a Dask cluster of two local workers of
-which one is killed when a third is done. Times are of whole runs, the start of the processes included. Every run has
-to leave the same files, each written once.
+Codes photographs of 768 x 512 (parts of the one that comes with glymur, also mirrored): one after the other in this
+process; with `encode_batch` and one or two processes in alternation; and on a Dask cluster of two local workers, one of
+which is killed after a third of the pictures. Times are those of whole runs, including the start of the processes.
+Every run must write the same files, each file once.
 
-Two processes are no faster than one where something else has the second processor: rounds in which other processes
-had more than a twentieth of the machine are told and do not count, and more are run, up to three times as many.
+Two processes are no faster than one if another program uses the second processor. Rounds in which other programs used
+more than a twentieth of the machine are printed but do not count. They are repeated, up to three times as many rounds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from j2klearn.benchmark.environment import made_by
 RESULT = Path(__file__).parent / "results" / "batch.json"
 HEIGHT, WIDTH = 512, 768
 
-#: The share of the machine that others may have in a round that counts.
+#: Largest share of the machine that other programs may use in a round that counts.
 QUIET = 0.05
 
 
@@ -66,7 +66,7 @@ def one_by_one(source: Path, target: Path, bpp: float) -> float:
 
 
 def in_processes(source: Path, target: Path, bpp: float, processes: int) -> tuple[float, float]:
-    """Return the time of a run, and the share of all processors that something else had meanwhile."""
+    """Return the time of a run, and the share of all processors that other programs used meanwhile."""
     start, busy = time.perf_counter(), _busy_elsewhere()
     encode_batch(source, target, processes=processes, bpp=bpp)
     seconds = time.perf_counter() - start
@@ -74,17 +74,17 @@ def in_processes(source: Path, target: Path, bpp: float, processes: int) -> tupl
 
 
 def _busy_elsewhere() -> float:
-    """Return the processor time that others have had: all that was not idle but ours, and our ended children's."""
+    """Return the processor time of other programs: all that was not idle, less ours and that of our ended children."""
     machine, ours = psutil.cpu_times(), os.times()
     busy = (
         sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice
-    )  # guests are users, too
+    )  # the times of guests are included in those of users
     return busy - (ours.user + ours.system + ours.children_user + ours.children_system)
 
 
 @dataclass
 class Round:
-    """The times of one and of two processes, and the larger share of the machine that others had."""
+    """The times of one and of two processes, and the larger share of the machine that other programs used."""
 
     one: float
     two: float
@@ -92,7 +92,7 @@ class Round:
 
 
 def in_turn(source: Path, folder: Path, bpp: float, number: int) -> Round:
-    """Code the pictures by one and by two processes; whoever comes second finds files in memory, hence in turn."""
+    """Code the pictures by one and by two processes. The order alternates, because the second run has cached files."""
     found = {}
     for processes in (1, 2) if number % 2 == 0 else (2, 1):
         found[processes] = in_processes(source, folder / f"{processes}-{number}", bpp, processes)
@@ -100,7 +100,7 @@ def in_turn(source: Path, folder: Path, bpp: float, number: int) -> Round:
 
 
 def in_quiet_rounds(source: Path, folder: Path, bpp: float, count: int) -> tuple[list[Round], list[Round]]:
-    """Return all rounds, and those that count: the quiet ones, or all where there is none."""
+    """Return all rounds, and those that count: the quiet ones, or all if no round was quiet."""
     rounds: list[Round] = []
     quiet: list[Round] = []
     while len(quiet) < count and len(rounds) < 3 * count:
@@ -157,7 +157,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def once_each(folder: Path) -> bool:
-    """Tell whether the journal has one line for each file that is there."""
+    """Return whether the journal has exactly one line for each file."""
     lines = (folder / JOURNAL).read_text().splitlines()
     return sorted(json.loads(line)["output"] for line in lines) == sorted(files(folder))
 
@@ -166,9 +166,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pictures", type=int, default=60, help="how many (default: %(default)s)")
+    parser.add_argument("--pictures", type=int, default=60, help="number of pictures (default: %(default)s)")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="quiet ones of one and two processes (default: %(default)s)"
+        "--rounds", type=int, default=3, help="quiet rounds of one and two processes (default: %(default)s)"
     )
     parser.add_argument("--bpp", type=float, default=1.0, help="bits per pixel (default: %(default)s)")
     options = parser.parse_args()
@@ -211,9 +211,10 @@ def main() -> int:
     print(f"two Dask workers, one killed  {clustered:6.1f} s, {summary}")
     print(f"from 1 to 2 processes: {median(ratios):.2f} x (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
     print(
-        "all rounds: " + ", ".join(f"{one.one / one.two:.2f} ({one.others:.0%} elsewhere)" for one in rounds)
+        "all rounds: "
+        + ", ".join(f"{one.one / one.two:.2f} ({one.others:.0%} for other programs)" for one in rounds)
     )
-    print(f"all files equal to those one by one: {equal}; each written once: {once}")
+    print(f"all files equal to those coded one by one: {equal}; each written once: {once}")
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return 0 if equal and once else 1
 

@@ -1,4 +1,4 @@
-"""What the effort of encoding gives: rates at equal PSNR, and time, against effort 0.
+"""Effect of the option `effort`: BD-rate and time, against effort 0.
 
     python benchmarks/effort.py PICTURES [--first 4]
 
@@ -33,7 +33,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pictures", type=Path, help="folder of pictures")
-    parser.add_argument("--first", type=int, default=4, help="so many of them (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=4, help="use the first N of them (default: %(default)s)")
     results = Path(__file__).parent / "results" / "effort.json"
     parser.add_argument("--json", type=Path, default=results, help="results")
     options = parser.parse_args()

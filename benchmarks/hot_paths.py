@@ -1,4 +1,4 @@
-"""The hot paths one by one, for pytest-benchmark.
+"""Timings of the hot paths, for pytest-benchmark.
 
 python -m pytest benchmarks/hot_paths.py
 python -m pytest benchmarks/hot_paths.py --benchmark-save=before    # and later --benchmark-compare
@@ -87,7 +87,7 @@ def test_synthesis(benchmark, components):
 @pytest.mark.parametrize("backend", ["native", "torch"])
 @pytest.mark.parametrize("channels", [32, 64])
 def test_integer_convolution(benchmark, backend, channels):
-    """A quarter of the finest subbands of a 768 x 512 picture."""
+    """Convolve a plane as large as a quarter of a finest subband of a 768 x 512 picture."""
     rng = np.random.default_rng(0)
     weights = rng.integers(-300, 300, (channels, 3, 3, channels)).astype(np.int16)
     layer = Layer(weights, np.zeros(channels, np.int32), np.full(channels, 12, np.int32), low=0, high=4095)
@@ -99,7 +99,7 @@ def test_integer_convolution(benchmark, backend, channels):
 @pytest.mark.parametrize("scale", [0.15, 1, 20])
 @pytest.mark.parametrize("way", ["encode", "decode", "cost"])
 def test_symbols(benchmark, way, scale):
-    """As many coefficients as a 768 x 512 picture has pixels."""
+    """Code as many coefficients as a 768 x 512 picture has pixels."""
     rng = np.random.default_rng(0)
     count = 768 * 512
     logits, means = rng.integers(-100, 100, (count, 3)), rng.integers(-10, 10, (count, 3))

@@ -1,11 +1,11 @@
-"""The neural entropy profile: exactness of files, their size against what the model says, time, and lossless size.
+"""The neural profile: exactness of files, their size against the cross-entropy, time, and lossless size.
 
     python benchmarks/neural.py exact PICTURES       # coded in one process, decoded in another: the same subbands
-    python benchmarks/neural.py lossless PICTURES    # bytes against OpenJPEG's 5/3 and JPEG XL
+    python benchmarks/neural.py lossless PICTURES    # bytes, against OpenJPEG's 5/3 and JPEG XL
     python benchmarks/neural.py speed PICTURES       # seconds on one and on all processors, multiply-accumulates
 
-PICTURES is a folder, of the 24 Kodak images say. Rate-distortion curves are the suites kodak-neural and its like of
-benchmarks/suites.py.
+PICTURES is a folder, for example of the 24 Kodak images. Rate-distortion curves of the neural profile are suites of
+benchmarks/suites.py, for example kodak-neural.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ROUNDS = 3
 
 
 def digest(pyramids: Sequence[Pyramid]) -> str:
-    """SHA-256 of all subbands."""
+    """Return the SHA-256 of all subbands."""
     state = hashlib.sha256()
     for pyramid in pyramids:
         for band in pyramid.bands():
@@ -56,18 +56,18 @@ def digest(pyramids: Sequence[Pyramid]) -> str:
 def opened(data: bytes) -> NeuralFile:
     file = NeuralFile.open(PartialCodestream(open_source(data)))
     if file is None:
-        raise SystemExit("that is no file of the neural profile")
+        raise SystemExit("the file is not of the neural profile")
     return file
 
 
 def decode_folder(folder: Path, threads: int) -> None:
-    """Print the digest of every file of a folder, in a process of its own."""
+    """Print the digest of every file in a folder. Runs in a separate process."""
     for path in sorted(folder.iterdir()):
         print(path.name, digest(opened(path.read_bytes()).pyramids(0, threads)), flush=True)
 
 
 def exact(pictures: list[Path]) -> dict[str, Any]:
-    """Code every picture with one thread, decode it in another process with as many as there are, and compare."""
+    """Code every picture with one thread, decode it in another process with all threads, and compare the subbands."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -79,7 +79,7 @@ def exact(pictures: list[Path]) -> dict[str, Any]:
                 file = opened(data)
                 pyramids = file.pyramids(0, 1)
                 model = file.model
-                said = model.cost(pyramids, file.step_code, related=file.header.component_transform) / 8
+                predicted = model.cost(pyramids, file.step_code, related=file.header.component_transform) / 8
                 coded = sum(len(segment) for segment in file.segments.first(file.header.levels))
                 key = f"{path.stem}-{'lossless' if quality is None else quality}"
                 (folder / key).write_bytes(data)
@@ -89,7 +89,7 @@ def exact(pictures: list[Path]) -> dict[str, Any]:
                         "file": key,
                         "bytes": len(data),
                         "segments": coded,
-                        "cross_entropy": round(said, 1),
+                        "cross_entropy": round(predicted, 1),
                         "digest": digest(pyramids),
                         "exact": right,
                     }
@@ -119,7 +119,7 @@ def exact(pictures: list[Path]) -> dict[str, Any]:
 
 
 def lossless(pictures: list[Path]) -> dict[str, Any]:
-    """Count the bytes of lossless files."""
+    """Compare the sizes of lossless files."""
     import imagecodecs
 
     rows = []
@@ -142,7 +142,7 @@ def lossless(pictures: list[Path]) -> dict[str, Any]:
 
 
 def speed(pictures: list[Path]) -> dict[str, Any]:
-    """Time coding and decoding of the first picture, and of OpenJPEG beside it."""
+    """Time coding and decoding of the first picture with the neural profile, the EBCOT profile and OpenJPEG."""
     image = read_picture(pictures[0])
     cases: list[dict[str, Any]] = []
     for threads in sorted({1, os.cpu_count() or 1}):
@@ -184,9 +184,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("exact", "lossless", "speed", "decode"))
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("--threads", type=int, default=1, help="of decode, which exact calls")
+    parser.add_argument(
+        "what", choices=("exact", "lossless", "speed", "decode"), help="what to measure; exact calls decode"
+    )
+    parser.add_argument("pictures", type=Path, help="folder of pictures")
+    parser.add_argument("--threads", type=int, default=1, help="threads of decode (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="results (default: benchmarks/results/neural-WHAT.json)")
     options = parser.parse_args()
     if options.what == "decode":

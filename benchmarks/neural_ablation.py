@@ -1,13 +1,14 @@
-"""Two ablations of the neural profile at equal budgets: the transform under one context model, and chroma without luma.
+"""Two ablations of the neural profile with equal budgets: another transform, and chroma that does not depend on luma.
 
     python benchmarks/neural_ablation.py --data TRAIN --pictures PICTURES [--steps 600] [--patches 800] [--first 6]
     python benchmarks/neural_ablation.py ... --configs context97-unconditioned,context97-small --luma-steps 9000
     python benchmarks/neural_ablation.py ... --configs context97-unconditioned,context97-predicted --start RUNS
 
-Entropy models of the same size are trained for as many steps of the same pictures, and measured by real files (RGB,
-one file per quality): over the 9/7, over the learned transform, and over this with chroma that knows nothing of luma.
-A study that was stopped goes on where it was. With --start chroma goes on from where the models of another study, in
-the folder RUNS, are, and luma is theirs. Writes benchmarks/results/neural-ablation.json, or --json.
+Entropy models of the same size are trained with the same number of steps on the same pictures, and measured on real
+files (RGB, one file per quality): with the 9/7, with the learned transform, and with the learned transform and chroma
+that does not depend on luma. A stopped study resumes. With --start the models take luma's networks from another study,
+in the folder RUNS, and continue the training of its chroma networks. Writes benchmarks/results/neural-ablation.json, or
+the file of --json.
 """
 
 from __future__ import annotations
@@ -25,20 +26,22 @@ from j2klearn.cli import main as j2klearn
 
 HERE = Path(__file__).parent
 
-#: The anchor, and those that differ from it in one thing.
+#: The anchor, and configurations that differ from it in one respect.
 CONFIGS = ("context97-unconditioned", "context97-small", "context-base97")
 
-#: Of what model of another study these go on.
+#: With --start: configurations that begin with another configuration's networks.
 BEGIN = {"context97-predicted": "context97-small"}
 
-#: The networks of luma of these are the same.
+#: Configurations that share luma's network with another one.
 SAME_LUMA = {"context97-small": "context97-unconditioned", "context53": "context53-unconditioned"}
 
 
 def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
-    """Train an entropy model; return its file."""
+    """Train an entropy model; return the path of its file."""
     folder = runs / name
-    model = folder / f"{name}.safetensors"  # benchmarks call a model by the name of its file
+    model = (
+        folder / f"{name}.safetensors"
+    )  # the benchmark takes the name of the file as the name of the codec
     if model.exists():
         return model
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,18 +65,27 @@ def train(name: str, options: argparse.Namespace, runs: Path) -> Path:
 
 
 def options_of(text: str) -> argparse.ArgumentParser:
-    """Return the options of a study."""
+    """Return the parser with the options that both studies have."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="training pictures, or tar files of them")
     parser.add_argument("--pictures", type=Path, required=True, help="pictures to measure on")
-    parser.add_argument("--first", type=int, default=6, help="how many of them (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=600, help="of each network (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=6, help="use the first N of them (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="steps per network (default: %(default)s)")
     luma = parser.add_mutually_exclusive_group()
-    luma.add_argument("--luma-steps", type=int, help="of luma's network, if they are others")
-    luma.add_argument("--start", type=Path, help="runs of another study, from which chroma's networks go on")
+    luma.add_argument("--luma-steps", type=int, help="steps of luma's network (default: those of --steps)")
+    luma.add_argument(
+        "--start", type=Path, help="runs of another study, whose chroma networks are trained further"
+    )
     parser.add_argument("--subsampled", type=float, help="share of the pictures whose chroma is subsampled")
-    parser.add_argument("--patches", type=int, default=800, help="to train on (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=HERE / "reports" / "neural-ablation")
+    parser.add_argument(
+        "--patches", type=int, default=800, help="number of training patches (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=HERE / "reports" / "neural-ablation",
+        help="folder of the study (default: %(default)s)",
+    )
     return parser
 
 
@@ -87,7 +99,7 @@ def runs_of(options: argparse.Namespace) -> Path:
 
 
 def command_of(script: str, options: argparse.Namespace) -> str:
-    """Return the command of a study, as results have it."""
+    """Return the command of a study, for the file of results."""
     luma = f" --luma-steps {options.luma_steps}" if options.luma_steps else ""
     start = " --start RUNS" if options.start else ""
     share = f" --subsampled {options.subsampled}" if options.subsampled else ""
@@ -99,9 +111,9 @@ def command_of(script: str, options: argparse.Namespace) -> str:
 
 def main() -> int:
     parser = options_of(__doc__)
-    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the benchmark")
     parser.add_argument(
-        "--configs", default=",".join(CONFIGS), help="the anchor and others (default: %(default)s)"
+        "--configs", default=",".join(CONFIGS), help="the anchor, then others (default: %(default)s)"
     )
     parser.add_argument(
         "--json", type=Path, default=HERE / "results" / "neural-ablation.json", help="results"

@@ -1,9 +1,9 @@
-"""An ablation of the neural profile without loss: what chroma gains by knowing luma, at equal budgets.
+"""An ablation of the lossless neural profile with equal budgets: chroma with luma as context, and without.
 
     python benchmarks/neural_lossless_ablation.py --data TRAIN --pictures PICTURES [--steps N] [--patches N] [--first N]
 
-Two entropy models of the same size, with one network of luma, are trained for as many steps of the same pictures, and
-measured by the bytes of all files. Writes benchmarks/results/neural-lossless-ablation.json.
+Two entropy models of the same size share luma's network. They are trained with the same number of steps on the same
+pictures, and compared by the bytes of all files. Writes benchmarks/results/neural-lossless-ablation.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main() -> int:
         image = read_picture(path)
         for name, model in zip(CONFIGS, models, strict=True):
             sizes[name] += len(encode(image, profile="neural", lossless=True, model=model))
-    print(f"chroma that knows luma: {100 * (sizes[CONFIGS[1]] / sizes[CONFIGS[0]] - 1):+.2f} % of all bytes")
+    print(
+        f"chroma with luma as context: {100 * (sizes[CONFIGS[1]] / sizes[CONFIGS[0]] - 1):+.2f} % of all bytes"
+    )
     command = command_of("neural_lossless_ablation.py", options)
     document = {**made_by(command), "pictures": [path.name for path in pictures], "bytes": sizes}
     path = HERE / "results" / "neural-lossless-ablation.json"

@@ -1,8 +1,8 @@
-"""What a reader that knows nothing of the learned transform makes of a file: Pillow's picture against the original.
+"""Quality of a file in a reader without the learned transform: Pillow's picture against the original.
 
     python benchmarks/other_readers.py PICTURES... [--bpp 1] [--model NAME|FILE] [--json FILE]
 
-RGB pictures are coded at one rate; the PSNR of what Pillow shows is averaged, and the worst picture named.
+RGB pictures are coded at one rate. The results are the PSNR of each picture in Pillow, the mean and the worst.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def main() -> int:
     parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of pictures")
     parser.add_argument("--bpp", type=float, default=1.0, help="bits per pixel (default: %(default)s)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="learned transform (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args()
     files = find_pictures(options.pictures)
     values = {}
     for path in tqdm(files, unit=" pictures"):
         image = read_picture(path)
         data = j2klearn.encode(image, bpp=options.bpp, model=options.model)
-        with Image.open(io.BytesIO(data)) as seen:
-            values[path.name] = psnr(image, np.asarray(seen))
+        with Image.open(io.BytesIO(data)) as decoded:
+            values[path.name] = psnr(image, np.asarray(decoded))
     mean, worst = float(np.mean(list(values.values()))), min(values, key=values.__getitem__)
     print(
-        f"an ordinary reader sees {mean:.1f} dB on average at {options.bpp:g} bpp, {values[worst]:.1f} dB at worst "
-        f"({worst})"
+        f"an ordinary reader reaches {mean:.1f} dB on average at {options.bpp:g} bpp, and {values[worst]:.1f} dB at "
+        f"worst ({worst})"
     )
     if options.json:
         result = {

@@ -1,10 +1,10 @@
-"""P1's Table II with ours beside it: BD-rates by structure, metric and anchor.
+"""P1's Table II next to our results: BD-rates by structure, metric and anchor.
 
     python benchmarks/paper_table.py [RESULTS...]
 
-RESULTS are files of benchmarks/results with learned codecs and both standard wavelets in them (those of luma if none
-are given). The paper's pictures are not ours, so columns are compared in their order rather than digit by digit.
-Table III is printed by ``j2klearn structures``.
+RESULTS are files of benchmarks/results that have learned codecs and both standard wavelets (default: those of luma).
+The paper's pictures differ from ours, so compare the order of the columns, not the single numbers. ``j2klearn
+structures`` prints Table III.
 """
 
 from __future__ import annotations

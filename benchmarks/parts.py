@@ -1,4 +1,4 @@
-"""What parts of the codec are worth: BD-rates with one of them taken out, against the codec as it is.
+"""Gain of parts of the codec: BD-rates of the whole codec against the codec without the part.
 
     python benchmarks/parts.py PICTURES [--first 8]
 
@@ -28,7 +28,7 @@ from j2klearn.models.registry import DEFAULT_MODEL
 
 RATES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
-#: What is taken out: the model as it is, the model without it, and what is changed meanwhile.
+#: By part: the model with it, the model without it, and a patch that disables the part.
 PARTS: dict[str, tuple[str, str, Callable]] = {
     "learned de-quantisation": (DEFAULT_MODEL, "hybrid97-9c-compact", nullcontext),
     "reconstruction below the middle": (
@@ -59,7 +59,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pictures", type=Path, help="folder of pictures")
-    parser.add_argument("--first", type=int, default=8, help="so many of them (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=8, help="use the first N of them (default: %(default)s)")
     results = Path(__file__).parent / "results" / "parts.json"
     parser.add_argument("--json", type=Path, default=results, help="results")
     options = parser.parse_args()

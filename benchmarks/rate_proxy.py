@@ -1,11 +1,12 @@
-"""The rate proxy of training against the bytes that OpenJPEG's tier-1 and tier-2 really spend.
+"""The rate proxy of training, compared with the bytes that OpenJPEG's tier-1 and tier-2 produce.
 
     python benchmarks/rate_proxy.py report PICTURES... [--model NAME|FILE|none] [--json FILE]
     python benchmarks/rate_proxy.py fit --data FOLDER [--json j2klearn/ebcot/rate_proxy.json]
 
-`report` codes every picture with eight quantiser steps and prints, per picture, the mean absolute error of predicted
-bytes at 0.1 to 2 bpp, for the model's subbands and for those of the 9/7. `fit` makes the constants that the package
-ships, from training pictures: mosaics of 512 x 768, every other one of the model's subbands.
+`report` codes every picture with eight quantiser steps. It prints, per picture, the mean absolute error of the
+predicted bytes at 0.1 to 2 bpp, for the model's subbands and for those of the 9/7. `fit` computes the constants that
+come with the package, from mosaics of training pictures of 512 x 768. Every other mosaic uses the model, the rest the
+9/7.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ def luma(path: Path) -> NDArray[np.float32]:
 
 
 def report(files: list[Path], model: Model | None, proxy: RateProxy) -> dict[str, list[float]]:
-    """Return the errors of each picture at the rates in question, and print their means."""
+    """Return the relative errors of each picture at 0.1 to 2 bpp, and print their means."""
     found: dict[str, list[float]] = {}
     rates: list[float] = []
     for path in files:
         taken = [s for s in samples(luma(path), _STEPS, model) if RATES[0] <= s.bpp <= RATES[1]]
-        missed = errors(proxy, taken)
-        found[path.stem] = [round(float(error), 5) for error in missed]
+        relative = errors(proxy, taken)
+        found[path.stem] = [round(float(error), 5) for error in relative]
         rates += [s.bpp for s in taken]
-        print(f"{path.stem:<24} {len(taken)} files   mean |error| {100 * np.abs(missed).mean():5.2f} %")
+        print(f"{path.stem:<24} {len(taken)} files   mean |error| {100 * np.abs(relative).mean():5.2f} %")
     every = np.concatenate([np.array(errors_of) for errors_of in found.values()])
     print(
         f"{'all':<24} {len(every)} files   mean |error| {100 * np.abs(every).mean():5.2f} %   "
@@ -58,7 +59,7 @@ def report(files: list[Path], model: Model | None, proxy: RateProxy) -> dict[str
 
 
 def mosaics(folder: Path, count: int, model: Model | None, seed: int) -> list[Sample]:
-    """Return codestreams of pictures put together from training patches, with steps drawn log-uniformly."""
+    """Return samples of mosaics of training patches, with quantiser steps drawn log-uniformly."""
     patches = Patches(folder).patches
     generator = np.random.default_rng(seed)
     taken: list[Sample] = []
@@ -77,30 +78,34 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
-        "--model", default=DEFAULT_MODEL, help="learned transform, or none (default: %(default)s)"
+        "--model",
+        default=DEFAULT_MODEL,
+        help="learned transform, or none for the 9/7 alone (default: %(default)s)",
     )
     shared.add_argument("--json", type=Path, help="write the result to this file")
     reporting = commands.add_parser("report", parents=[shared])
     reporting.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of pictures")
     fitting = commands.add_parser("fit", parents=[shared])
     fitting.add_argument("--data", type=Path, required=True, help="folder of training pictures")
-    fitting.add_argument("--mosaics", type=int, default=100)
-    fitting.add_argument("--epochs", type=int, default=8)
+    fitting.add_argument("--mosaics", type=int, default=100, help="number of mosaics (default: %(default)s)")
+    fitting.add_argument("--epochs", type=int, default=8, help="passes over them (default: %(default)s)")
     fitting.add_argument("--rate", type=float, default=0.03, help="learning rate (default: %(default)s)")
-    fitting.add_argument("--seed", type=int, default=0)
+    fitting.add_argument(
+        "--seed", type=int, default=0, help="seed of everything random (default: %(default)s)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = None if options.model == "none" else resolve(options.model)
-    words = [Path(word).name for word in sys.argv[1:]]  # of folders and files the names alone
+    words = [Path(word).name for word in sys.argv[1:]]  # names without folders
     made = made_by(" ".join(["python", "benchmarks/rate_proxy.py", *words]))
     if options.command == "fit":
         proxy = RateProxy({})
         taken = mosaics(options.data, options.mosaics, model, options.seed)
 
-        def tell(epoch: int, error: float) -> None:
+        def print_epoch(epoch: int, error: float) -> None:
             print(f"epoch {epoch}: mean |error| {100 * error:.2f} %", flush=True)
 
-        fit(proxy, taken, options.epochs, options.rate, options.seed, tell)
+        fit(proxy, taken, options.epochs, options.rate, options.seed, print_epoch)
         result = {**made, "constants": proxy.constants()}
     else:
         files = find_pictures(options.pictures)

@@ -1,10 +1,10 @@
-"""Write the figures of the README and of the pages in docs from benchmarks/results.
+"""Write the figures of the README and of the pages in docs, from the files in benchmarks/results.
 
     python benchmarks/readme.py            # write them into the pages
     python benchmarks/readme.py --check    # write nothing; exit status 1 if a page is out of date
 
-A page marks the place of a figure by two comments. What is between them is generated: a table or a sentence, and the
-commands that made the results it is taken from.
+A page marks the place of a figure by two comments. The text between them is generated: a table or a sentence, and the
+commands that made the results.
 
     <!-- figures: NAME -->
     <!-- end of figures -->
@@ -45,7 +45,7 @@ _SUITES = (
 
 _GUIDED = "hybrid97-9c-compact-guided"
 
-_WIDTH = 116  # of a line of a command
+_COMMAND_WIDTH = 116  # characters per line of a command
 
 Result = dict[str, Any]
 
@@ -57,7 +57,7 @@ def pages() -> list[Path]:
 
 
 def result(name: str) -> Result:
-    """Return what a benchmark has found."""
+    """Return the stored results of a benchmark."""
     loaded: Result = json.loads((HERE / "results" / f"{name}.json").read_text())
     return loaded
 
@@ -72,20 +72,20 @@ def _percent(value: float | None) -> str:
 
 
 def _of_default(found: Result, metric: str = "psnr") -> Result:
-    """Return what a suite says about the default model against the 9/7."""
+    """Return a suite's comparison of its first learned codec, the default model, with the 9/7."""
     model = next(codec["name"] for codec in found["codecs"] if codec["kind"] == "learned")
     deltas: list[Result] = found["deltas"]
     return next(delta for delta in deltas if delta["codec"] == model and delta["metric"] == metric)
 
 
 def _neural(found: Result, metric: str) -> Result:
-    """Return what a suite says about the neural profile against the 9/7."""
+    """Return a suite's comparison of the neural profile with the 9/7."""
     against: Result = found["against"]["context97"]["9-7"][metric]
     return against
 
 
 def _lossless(found: Result, name: str = "neural") -> float:
-    """Return by how many per cent lossless files differ in size from those of the 5/3."""
+    """Return the difference in size of lossless files to those of the 5/3, in per cent."""
     totals = found["totals"]
     return float(100 * (totals[name] / totals["OpenJPEG 5/3"] - 1))
 
@@ -118,7 +118,7 @@ def profiles(rgb: Result, neural: Result, lossless: Result, speed: Result, reade
 
 
 def summary(*found: Result) -> str:
-    """Return the table of the README: what files save, in one figure for each set of pictures."""
+    """Return the table of the README: one BD-rate for each set of pictures."""
     *suites, neural, lossless = found
     rows = [["pictures", "profile", "compared with", "BD-rate", "smaller on"]]
     for suite in suites:
@@ -147,7 +147,7 @@ def coding(*suites: Result) -> str:
 
 
 def guided(*suites: Result) -> str:
-    """Return what the larger model saves, beside the default one."""
+    """Return the BD-rates of the larger model and of the default one."""
     rows = [["pictures", "the larger model", "the default"]]
     for found in suites:
         of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
@@ -156,7 +156,7 @@ def guided(*suites: Result) -> str:
 
 
 def least_gain(*suites: Result) -> str:
-    """Return by how much the averaged curve is above the 9/7's at the rate where it is least."""
+    """Return the smallest distance of the averaged curve above that of the 9/7."""
     gains = []
     for found in suites:
         curves = found["curves"]
@@ -169,7 +169,7 @@ def least_gain(*suites: Result) -> str:
 
 
 def damage(*suites: Result) -> str:
-    """Return how far files are below the 9/7 where a learned transform could do harm."""
+    """Return the worst results on pictures where a learned transform could be worse than the 9/7."""
     screens, burnt = map(_of_default, suites)
     least = [delta["least_gain"]["value"] for delta in (screens, burnt)]
     return (
@@ -180,7 +180,7 @@ def damage(*suites: Result) -> str:
 
 
 def effort(found: Result) -> str:
-    """Return what effort 2 gives."""
+    """Return the gain and the time of effort 2."""
     row = next(row for row in found["efforts"] if row["effort"] == 2)
     return (
         f"`effort=2` against `effort=0`: {row['bd_rate']:+.1f} % ({row['bd_metric']:+.2f} dB) on "
@@ -190,7 +190,7 @@ def effort(found: Result) -> str:
 
 
 def parts(found: Result) -> str:
-    """Return what parts of the codec are worth."""
+    """Return the gains of parts of the codec."""
     rows = [["part", "BD-rate", "PSNR"]]
     rows += [[p["part"], _percent(p["bd_rate"]), f"{p['bd_metric']:+.2f} dB"] for p in found["parts"]]
     return _table(rows)
@@ -215,7 +215,7 @@ def compact(*suites: Result) -> str:
 
 
 def ablation(found: Result) -> str:
-    """Return our ablation beside the paper's Table II."""
+    """Return our ablation next to the paper's Table II."""
     paper = json.loads((HERE / "paper" / "table2.json").read_text())["psnr"]
     rows = [
         [
@@ -256,7 +256,7 @@ def speed(found: Result) -> str:
 
 
 def readers(found: Result) -> str:
-    """Return the sentence on what an ordinary reader sees."""
+    """Return the quality of files in an ordinary reader."""
     return (
         f"Its PSNR is {found['mean_psnr']:.1f} dB on average and {found['worst_psnr']:.1f} dB at worst, at "
         f"{found['bpp']:g} bpp on Kodak (RGB, read by Pillow).\n"
@@ -264,7 +264,7 @@ def readers(found: Result) -> str:
 
 
 def access_bytes(found: Result) -> str:
-    """Return what parts of a file cost, of a file object and of a URL."""
+    """Return the bytes and requests of parts of a file, read from a file object and from a URL."""
     cases_of: dict[str, Result] = {}
     for case in found["parts"]:
         cases_of.setdefault(case["part"], {})[case["file"]] = case
@@ -285,7 +285,7 @@ def access_bytes(found: Result) -> str:
 
 
 def access_regions(found: Result) -> str:
-    """Return the time of regions by their side."""
+    """Return the times of decoding regions, by their side."""
     cases = found["regions"]
     rows = [["side of the region", *(str(case["size"]) for case in cases)]]
     for side, key in ((found["side"], "seconds"), (2048, "seconds_small_file")):
@@ -314,7 +314,7 @@ def access_borders(found: Result) -> str:
 
 
 def arrays(found: Result) -> str:
-    """Return dask's means over a large file, and a volume in Zarr."""
+    """Return the results of dask on a large file, and of a volume in Zarr."""
     rows = [["dask's mean over", "bytes", "peak memory", "same mean as numpy"]]
     for case in found["large"]:
         same = abs(case["mean"] - case["numpy_mean"]) < 1e-9 * case["numpy_mean"]
@@ -331,7 +331,7 @@ def arrays(found: Result) -> str:
 
 
 def batch(found: Result) -> str:
-    """Return how a collection scales."""
+    """Return the speed of a collection by the number of processes."""
     pixels, rounds = found["megapixels"], found["counted"]
     one, two = (median(each[count] for each in rounds) for count in ("one", "two"))
     ratios = ", ".join(f"{each['one'] / each['two']:.2f}" for each in rounds)
@@ -355,7 +355,7 @@ def _speed(megapixels: float, seconds: float) -> list[str]:
 
 
 def neural_coding(found: Result) -> str:
-    """Return the BD-rates of the neural profile against all that its suite has measured, and published curves."""
+    """Return the BD-rates of the neural profile against the codecs of its suite, and against published curves."""
     model = "context97"
     learned = next(
         codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
@@ -371,7 +371,7 @@ def neural_coding(found: Result) -> str:
 
 
 def neural_ablation(found: Result) -> str:
-    """Return what conditioning on luma is worth to chroma, and the learned transform to the context model."""
+    """Return the gain of conditioning chroma on luma, and of the learned transform under one context model."""
     curves = found["curves"]
     pairs = {
         "chroma conditioned on luma, against chroma that is not": (
@@ -391,7 +391,7 @@ def neural_ablation(found: Result) -> str:
 
 
 def neural_conditioning(*studies: Result) -> str:
-    """Return what other components are worth to chroma after a longer training, on two sets of pictures."""
+    """Return the gain of other components as inputs of chroma, after a longer training, on two sets of pictures."""
     rows = [
         [
             "inputs of the chroma network",
@@ -442,7 +442,7 @@ def neural_exact(found: Result) -> str:
 
 
 def neural_speed(found: Result) -> str:
-    """Return seconds and multiply-accumulates."""
+    """Return times and multiply-accumulates of the neural profile."""
     rows = [["768 x 512 RGB", "threads", "encoding", "decoding"]]
     rows += [
         [case["what"], str(case["threads"]), f"{case['encode']:.2f} s", f"{case['decode']:.2f} s"]
@@ -456,7 +456,7 @@ def neural_speed(found: Result) -> str:
 
 
 def rate_proxy(found: Result) -> str:
-    """Return how well the rate proxy predicts the size of all packets."""
+    """Return the errors of the rate proxy for the size of all packets."""
     rows = [["subbands of", "files", "mean absolute error", "largest error"]]
     for name, title in (("learned", "`hybrid97-9c-compact`"), ("9-7", "the 9/7")):
         errors = [abs(error) for picture in found[name].values() for error in picture]
@@ -466,13 +466,13 @@ def rate_proxy(found: Result) -> str:
 
 
 def machines(*every: Result) -> str:
-    """Return on what the results were measured."""
+    """Return the machine and the versions of the results."""
     cores = sorted({str(found["machine"]["cores"]) for found in every})
     processors = sorted({found["machine"]["processor"] for found in every})
     versions = []
     for key, title in (("j2klearn", "j2klearn"), ("openjpeg", "OpenJPEG"), ("torch", "PyTorch")):
-        known = sorted({found["versions"][key] for found in every if key in found["versions"]})
-        versions.append(f"{title} {' or '.join(known)}")
+        of_package = sorted({found["versions"][key] for found in every if key in found["versions"]})
+        versions.append(f"{title} {' or '.join(of_package)}")
     return (
         f"Machine of all results: {' or '.join(processors)}, {' or '.join(cores)} cores. "
         f"Versions: {', '.join(versions)}.\n"
@@ -486,32 +486,32 @@ class Figure:
     Attributes
     ----------
     text : callable
-        Makes the text of the results.
+        Makes the text from the results.
     results : tuple of str
-        What the text is taken from.
+        Names of the results.
     commands : bool
-        The commands that made the results follow. If not, another block of the page has them.
-    beside : tuple of str
-        Results of such blocks, whose commands follow here.
+        Append the commands that made the results. If false, another block of the page has them.
+    commands_of : tuple of str
+        Results of other blocks whose commands are appended here.
     """
 
     text: Callable[..., str]
     results: tuple[str, ...]
     commands: bool = True
-    beside: tuple[str, ...] = ()
+    commands_of: tuple[str, ...] = ()
 
     def block(self) -> str:
         """Return the text, and the commands that made the results."""
         found = [result(name) for name in self.results]
         text = self.text(*found)
-        return f"{text}\n{_commands([*found, *map(result, self.beside)])}" if self.commands else text
+        return f"{text}\n{_commands([*found, *map(result, self.commands_of)])}" if self.commands else text
 
 
 def _commands(found: list[Result]) -> str:
     """Return the commands of results, once each, as a code block."""
     lines = []
     for command in dict.fromkeys(each["command"] for each in found):
-        first, *rest = textwrap.wrap(command, _WIDTH, break_long_words=False, break_on_hyphens=False)
+        first, *rest = textwrap.wrap(command, _COMMAND_WIDTH, break_long_words=False, break_on_hyphens=False)
         lines.append(" \\\n        ".join([first, *rest]))
     return "".join(f"    {line}\n" for line in lines)
 
@@ -525,7 +525,7 @@ FIGURES = {
     "summary": Figure(
         summary,
         ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
-        beside=("neural-speed", "other-readers-kodak"),
+        commands_of=("neural-speed", "other-readers-kodak"),
     ),
     "coding": Figure(coding, _SUITES),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
@@ -570,7 +570,7 @@ def named(text: str) -> list[str]:
 
 
 def rendered(text: str) -> str:
-    """Return a page with the figures of the results in their places."""
+    """Return the text of a page with its figures generated from the results."""
     return _MARKS.sub(lambda match: f"{match[1]}{FIGURES[match[2]].block()}{match[3]}", text)
 
 

@@ -1,11 +1,11 @@
-"""The suites behind every figure in the README, each one command.
+"""The suites that make the figures of the README and of docs/results.md. Each is one command.
 
     python benchmarks/suites.py SUITE [PICTURES] [--out DIR]
 
 PICTURES is the folder of the suite's pictures, which are not in this repository: the 24 Kodak images
-(https://r0k.us/graphics/kodak), the 40 validation images of CID22, a folder of screenshots. A suite runs
-``j2klearn benchmark`` with fixed options, leaves its report in DIR (benchmarks/reports/SUITE if not given), and what it
-found, with the command, the versions and the machine, in benchmarks/results/SUITE.json.
+(https://r0k.us/graphics/kodak), the 40 validation images of CID22, or a folder of screenshots. A suite runs ``j2klearn
+benchmark`` with fixed options. It writes the report to DIR (default: benchmarks/reports/SUITE). It writes the results,
+with the command, the versions and the machine, to benchmarks/results/SUITE.json.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
-def as_they_are(source: Path | None, folder: Path) -> Path:
+def unchanged(source: Path | None, folder: Path) -> Path:
     if source is None:
         raise SystemExit("this suite needs the folder of its pictures")
     return source
 
 
 def deep(bits: int, source: Path | None, folder: Path) -> Path:
-    """Make pictures with something in all of their bits: mean values of 2 x 2 pixels, at half the size."""
-    source = as_they_are(source, folder)
+    """Make pictures of half the size in which all bits carry information: means of 2 x 2 pixels."""
+    source = unchanged(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):
         image = read_picture(path)
@@ -50,8 +50,8 @@ def deep(bits: int, source: Path | None, folder: Path) -> Path:
 
 
 def overexposed(source: Path | None, folder: Path) -> Path:
-    """Make pictures with burnt-out highlights: two and a half times as bright, and cut off at white."""
-    source = as_they_are(source, folder)
+    """Make pictures with clipped highlights: 2.5 times as bright, clipped at white."""
+    source = unchanged(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):
         bright = np.minimum(2.5 * read_picture(path).astype(np.float64), 255)
@@ -60,7 +60,7 @@ def overexposed(source: Path | None, folder: Path) -> Path:
 
 
 def nemo(source: Path | None, folder: Path) -> Path:
-    """Return the photograph that glymur ships, decoded."""
+    """Write the photograph that comes with glymur as a PNG file; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_picture(folder / "nemo.png", np.asarray(glymur.Jp2k(glymur.data.nemo())[:]))
     return folder
@@ -68,11 +68,11 @@ def nemo(source: Path | None, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Suite:
-    """What is measured, on which pictures, and with which options of ``j2klearn benchmark``."""
+    """A suite: its title, the options of ``j2klearn benchmark``, and what makes its pictures from the given folder."""
 
     text: str
     options: tuple[str, ...]
-    prepare: Callable[[Path | None, Path], Path] = as_they_are
+    prepare: Callable[[Path | None, Path], Path] = unchanged
 
 
 _TRIO = ("--codecs", "default,9-7,5-3")
@@ -136,7 +136,7 @@ SUITES = {
 
 
 def condense(text: str, command: str, document: dict) -> dict:
-    """Return what is kept of a run: all but the points of single pictures, and of published curves what they say."""
+    """Return the part of a results document that is stored: no points of single pictures, and no published curves."""
     kept = ("created", "versions", "machine", "protocol", "codecs", "deltas", "skipped", "speed")
     pictures = [picture["name"] for picture in document["pictures"]]
     published = [codec["name"] for codec in document["codecs"] if codec["kind"] == "published"]
@@ -151,14 +151,14 @@ def condense(text: str, command: str, document: dict) -> dict:
     if published:
         found["against_published"] = {
             name: {other: bd_rate(_curve(document["curves"][other]), _curve(mine)) for other in published}
-            # published curves are averages at equal settings, and are compared with such ones where we have them
+            # published curves are averages at equal settings, so compare them with such averages if there are some
             for name, mine in (curves | document["settings"]).items()
         }
     return found
 
 
 def _against(document: dict, name: str, anchor: str) -> dict:
-    """Return what a codec that is asked for qualities saves against another, by every metric."""
+    """Return the BD-rates of a codec that codes by quality against another codec, for every metric."""
     found = {}
     for metric in document["protocol"]["metrics"]:
         mine, theirs = (
@@ -185,7 +185,9 @@ def main() -> int:
     parser.add_argument("pictures", type=Path, nargs="?", help="folder of the suite's pictures")
     parser.add_argument("--out", type=Path, help="folder of the report")
     parser.add_argument("--published", type=Path, help="published curves, for the suite peers")
-    parser.add_argument("--fresh", action="store_true", help="measure anew what the folder has already")
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete earlier measurements in the folder of the report"
+    )
     parser.add_argument("--json", type=Path, help="results (default: benchmarks/results/SUITE.json)")
     options = parser.parse_args()
     suite = SUITES[options.suite]

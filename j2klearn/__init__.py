@@ -35,6 +35,7 @@ __all__ = [
 
 from . import errors
 from ._version import __version__
+from .core.lazy import lazy_names
 
 _HOMES = {
     "Jp2k": "interop.glymur.jp2k",
@@ -48,16 +49,8 @@ _HOMES = {
     "register_pillow": "interop.pillow",
 }
 
-
-def __getattr__(name: str) -> object:
-    # importing PyTorch and glymur takes seconds, so public names are imported on first use
-    if name in _HOMES:
-        from importlib import import_module
-
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# importing PyTorch and glymur takes seconds, so public names are imported on first use
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

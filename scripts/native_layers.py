@@ -1,10 +1,10 @@
-"""Check the includes of the native sources against the order of their folders; ``make lint`` runs this.
+"""Check the includes of the native sources against the layers of their folders. ``make lint`` runs this script.
 
     python scripts/native_layers.py [FOLDER]
 
-FOLDER is ``native/`` by default. A file may include files of its own folder and of lower layers, and writes the path
-from ``native/`` on. Folders of one layer know nothing of each other. OpenJPEG's header stays in ``transport/``. The
-tests may include everything; no other file includes a test.
+FOLDER is ``native/`` by default. A file may include files of its own folder and of lower layers. It writes paths
+relative to ``native/``. Folders of one layer do not include each other. Only ``transport/`` includes OpenJPEG's header.
+The tests may include everything; no other file may include a test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 NATIVE = Path(__file__).parents[1] / "native"
 
-#: From the lowest layer to the highest. An entry of more than one folder is one layer.
+#: From the lowest layer to the highest. An entry with several folders is one layer.
 LAYERS = (
     ("include",),
     ("base",),
@@ -34,12 +34,12 @@ _INCLUDE = re.compile(r"""^\s*\#\s*include\s*(["<])([^">]+)[">]""", re.MULTILINE
 
 
 def violations(native: Path) -> Iterator[str]:
-    """Yield one line for every include, or file, that is against the order."""
+    """Yield a line for every include that violates the order, and for every file outside the layers."""
     for path in sorted(path for path in native.rglob("*") if path.suffix in SUFFIXES):
         name = path.relative_to(native)
         part = name.parts[0]
         if part not in RANK:
-            yield f"{name}: belongs to no layer"
+            yield f"{name}: is in no layer"
             continue
         text = path.read_text("utf-8")
         for match in _INCLUDE.finditer(text):
@@ -50,20 +50,20 @@ def violations(native: Path) -> Iterator[str]:
 
 def _fault(native: Path, part: str, system: bool, include: str) -> str | None:
     if system:
-        return "is for transport/ only" if include == "openjpeg.h" and part not in OPENJPEG else None
+        return "is allowed only in transport/" if include == "openjpeg.h" and part not in OPENJPEG else None
     target = Path("include", include) if include == "j2kl.h" else Path(include)
     other = target.parts[0]
     if other not in RANK or ".." in target.parts or not (native / target).is_file():
-        return "is no path from native/ on"
+        return "is not a path relative to native/"
     if other == part or RANK[other] < RANK[part]:
         return None
-    return f"is of a {'higher' if RANK[other] > RANK[part] else 'neighbouring'} layer"
+    return "is in a higher layer" if RANK[other] > RANK[part] else "is in another folder of the same layer"
 
 
 def main() -> int:
     native = Path(sys.argv[1]) if len(sys.argv) > 1 else NATIVE
     if not (native / "c_api.cpp").is_file():
-        sys.exit(f"{native} does not hold the native sources")
+        sys.exit(f"{native} is not the folder of the native sources")
     found = list(violations(native))
     print("\n".join(found) or "The includes of native/ follow the order of its layers.")
     return 1 if found else 0

@@ -2,7 +2,8 @@
 (``j2klearn/neural/entropy/mixture.py``), the features of the context networks
 (``j2klearn/neural/context/features.py``), and their LSTMs (``j2klearn/neural/cross/integer_network.py``).
 
-They are part of the file format, made once and shipped. Decimal arithmetic of 60 digits makes them the same anywhere:
+The tables are part of the file format. They were computed once and come with the package. Decimal arithmetic with 60
+digits gives the same values on every machine:
 
     python scripts/neural_tables.py
 """
@@ -20,14 +21,14 @@ from numpy.typing import NDArray
 TABLES = Path(__file__).parents[1] / "j2klearn" / "neural" / "integer" / "tables.safetensors"
 
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
-REACH = 18  # beyond so many scales the logistic function is 0 or 1 to 24 bits
-LOGITS = 768  # in steps of 1/64; beyond, a weight is less than 2^-17
-COMPRESSED = 4096  # entries of the compression, in sixteenths
-GATES = [Decimal(i) / 256 for i in range(-2048, 2048)]  # of the LSTMs
-LOG_SCALES = range(-256, 641)  # 64 times the logarithm of a scale
+REACH = 18  # scales; further out the logistic function is 0 or 1 in 24 bits
+LOGITS = 768  # entries in steps of 1/64; further out a weight is below 2^-17
+COMPRESSED = 4096  # entries of the companding curve, in steps of 1/16
+GATES = [Decimal(i) / 256 for i in range(-2048, 2048)]  # arguments of the LSTMs' gates
+LOG_SCALES = range(-256, 641)  # 64 times the natural logarithm of a scale
 
 
-def whole(value: Decimal) -> int:
+def rounded(value: Decimal) -> int:
     return int(value.to_integral_value(ROUND_HALF_EVEN))
 
 
@@ -36,7 +37,7 @@ def logistic(x: Decimal) -> Decimal:
 
 
 def gaussian(x: Decimal) -> Decimal:
-    """Phi(x) = 1/2 + phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...), Marsaglia 2004; all terms have one sign."""
+    """Return Phi(x) = 1/2 + phi(x) (x + x^3 / 3 + x^5 / (3 5) + ...) (Marsaglia 2004). All terms have one sign."""
     if abs(x) > 9:
         return Decimal(x > 0)
     term = total = x
@@ -63,17 +64,17 @@ def make() -> dict[str, NDArray[np.int32] | NDArray[np.int64]]:
         scales = [(Decimal(i) / 64).exp() for i in LOG_SCALES]
         return {
             "exponential": np.array(
-                [whole((-Decimal(i) / 64).exp() * 2**15) for i in range(LOGITS)], np.int32
+                [rounded((-Decimal(i) / 64).exp() * 2**15) for i in range(LOGITS)], np.int32
             ),
-            "reciprocal": np.array([whole(2**25 / s) for s in scales], np.int32),
-            "logistic.cumulative": np.array([whole(2**24 * logistic(x)) for x in places], np.int32),
-            "logistic.variance": np.array([whole(s * s * PI * PI / 3 * 1024) for s in scales], np.int64),
-            "gaussian.cumulative": np.array([whole(2**24 * gaussian(x)) for x in places], np.int32),
-            "gaussian.variance": np.array([whole(s * s * 1024) for s in scales], np.int64),
-            "asinh": np.array([whole(64 * asinh(Decimal(i) / 16)) for i in range(COMPRESSED)], np.int32),
-            "sigmoid": np.array([whole(2**12 * logistic(x)) for x in GATES], np.int32),
-            "tanh": np.array([whole(2**11 * tanh(x)) for x in GATES], np.int32),
-            "octaves": np.array([whole(64 * Decimal(2).ln() * i) for i in range(64)], np.int32),
+            "reciprocal": np.array([rounded(2**25 / s) for s in scales], np.int32),
+            "logistic.cumulative": np.array([rounded(2**24 * logistic(x)) for x in places], np.int32),
+            "logistic.variance": np.array([rounded(s * s * PI * PI / 3 * 1024) for s in scales], np.int64),
+            "gaussian.cumulative": np.array([rounded(2**24 * gaussian(x)) for x in places], np.int32),
+            "gaussian.variance": np.array([rounded(s * s * 1024) for s in scales], np.int64),
+            "asinh": np.array([rounded(64 * asinh(Decimal(i) / 16)) for i in range(COMPRESSED)], np.int32),
+            "sigmoid": np.array([rounded(2**12 * logistic(x)) for x in GATES], np.int32),
+            "tanh": np.array([rounded(2**11 * tanh(x)) for x in GATES], np.int32),
+            "octaves": np.array([rounded(64 * Decimal(2).ln() * i) for i in range(64)], np.int32),
         }
 
 

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Install the system packages that j2klearn needs and that are missing: setup-system.sh PYTHON
-# Uses apt-get as root, or through sudo where sudo asks for no password; else says what to type.
-# A browser is wanted too, but only for one test, which is skipped without it: nothing fails for want of it.
+# Install the missing system packages that j2klearn needs: setup-system.sh PYTHON
+# Uses apt-get as root, or through sudo if sudo asks for no password. Otherwise it prints the commands to run.
+# A browser is optional: only the tests of the benchmark's report in a browser need it, and they are skipped without it.
 set -eu
 
 python=${1:-}
 if [ -z "$python" ]; then
-    echo "j2klearn: no Python 3.11 or newer found; install one, or name it: make PYTHON=/path/to/python3.11" >&2
+    echo "j2klearn: found no Python 3.11 or newer; install it, or give its path: make PYTHON=/path/to/python3.11" >&2
     exit 1
 fi
 
 missing=
-wanted=
+optional=
 have() { command -v "$1" >/dev/null 2>&1; }
 need() { missing="$missing $1"; }
 without_browser() {
-    echo "j2klearn: the test of the benchmark's report will be skipped; to run it, install $wanted" >&2
+    echo "j2klearn: the browser tests of the benchmark's report will be skipped; to run them, install $optional" >&2
 }
-unless_only_wanted() { [ -n "$missing" ] || { without_browser; exit 0; }; }
+exit_if_only_optional() { [ -n "$missing" ] || { without_browser; exit 0; }; }
 
 have cmake || need cmake
 have make || need make
@@ -29,13 +29,13 @@ have opj_compress || need libopenjp2-tools
     need "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 
 { have chromium || have chromium-browser || have google-chrome; } && have chromedriver ||
-    wanted="chromium chromium-driver"
+    optional="chromium chromium-driver"
 
-[ -n "$missing$wanted" ] || exit 0
+[ -n "$missing$optional" ] || exit 0
 
 if ! have apt-get; then
-    unless_only_wanted
-    echo "j2klearn: install what these Debian packages hold, then run make again:$missing" >&2
+    exit_if_only_optional
+    echo "j2klearn: there is no apt-get; install the equivalent of these Debian packages, then run make again:$missing" >&2
     exit 1
 fi
 if [ "$(id -u)" -eq 0 ]; then
@@ -43,8 +43,8 @@ if [ "$(id -u)" -eq 0 ]; then
 elif sudo -n true 2>/dev/null; then
     sudo="sudo -n"
 else
-    unless_only_wanted
-    echo "j2klearn: system packages are missing; type this, then run make again:" >&2
+    exit_if_only_optional
+    echo "j2klearn: system packages are missing; run this command, then make again:" >&2
     echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
     exit 1
 fi
@@ -53,9 +53,9 @@ install() {
     echo "Installing system packages: $*"
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
-$sudo apt-get update -qq || true  # a broken list of another source need not matter
+$sudo apt-get update -qq || true  # an unrelated package source may be broken
 # shellcheck disable=SC2086  # lists of words
 {
     [ -z "$missing" ] || install $missing
-    [ -z "$wanted" ] || install $wanted || without_browser
+    [ -z "$optional" ] || install $optional || without_browser
 }

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureFile", "open"]
 
-#: Bounds of a block that `PictureFile.copy_to` decodes at once: number of pixels, and width.
-_BLOCK_PIXELS = 1 << 23
-_BLOCK_WIDTH = 8192
+#: Height and width of a block that `PictureFile.copy_to` decodes at once, about.
+_BLOCK = (1024, 8192)
 
 
 def open(
@@ -182,7 +181,13 @@ class PictureFile:
         return np.asarray(self.read(), dtype)
 
     def copy_to(
-        self, out: Any, *, reduce: int = 0, layers: int = 0, progress: Progress | None = None
+        self,
+        out: Any,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        block: tuple[int, int] = _BLOCK,
+        progress: Progress | None = None,
     ) -> None:
         """Decode the picture into an array, block by block, with bounded memory.
 
@@ -192,13 +197,16 @@ class PictureFile:
             Array to fill, of the picture's shape at that resolution: in memory, a memory map, a zarr array.
         reduce, layers : int
             As in `read`.
+        block : (int, int)
+            About the height and width of what is decoded at once, in samples of that resolution, each at least 1. A
+            block is made of whole tiles unless tiles are larger.
         progress : callable, optional
             Called with the share of the work done, 0 to 1, and the name of the stage.
 
         Raises
         ------
         OptionError
-            If `out` has another shape, or `reduce` or `layers` is out of range.
+            If `out` has another shape, or `reduce`, `layers` or `block` is out of range.
         CodestreamError
             If the file is damaged.
         """
@@ -207,25 +215,27 @@ class PictureFile:
         whole = header.area.resolution(reduce)
         if tuple(out.shape) != (*whole.shape, *self.shape[2:]):
             raise OptionError(f"the picture has the shape {(*whole.shape, *self.shape[2:])}, not {out.shape}")
+        if min(block) < 1:
+            raise OptionError(f"a block has a height and a width of at least 1, not {block!r}")
         report = progress or silent
         done = 0
-        for block in self._blocks(reduce):
-            part = block.resolution(reduce)
+        for area in self._blocks(reduce, block):
+            part = area.resolution(reduce)
             if not part.size:
                 continue
             top, left = header.area.origin
-            region = (block.y0 - top, block.x0 - left, block.y1 - top, block.x1 - left)
+            region = (area.y0 - top, area.x0 - left, area.y1 - top, area.x1 - left)
             out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
             done += part.size
             report(done / whole.size, "decoding")
 
-    def _blocks(self, reduce: int) -> Iterator[Rect]:
+    def _blocks(self, reduce: int, size: tuple[int, int]) -> Iterator[Rect]:
         """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""
         header = self._header
         area, scale = header.area, 1 << reduce
-        width = _rounded(_BLOCK_WIDTH * scale, header.tile_size[1])
-        width = min(width, area.width)
-        height = _rounded(_BLOCK_PIXELS * scale * scale // width, header.tile_size[0])
+        pixels = size[0] * size[1] * scale * scale
+        width = min(_rounded(size[1] * scale, header.tile_size[1]), area.width)
+        height = _rounded(max(1, pixels // width), header.tile_size[0])
         (top, left) = header.tile_origin
         y = top
         while y < area.y1:

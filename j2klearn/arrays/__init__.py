@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..core.lazy import lazy_names
+
 if TYPE_CHECKING:
     from .dask_array import dask_array
     from .numcodecs_codec import J2KLearn
@@ -17,16 +19,8 @@ __all__ = ["J2KLearn", "J2KLearnCodec", "dask_array"]
 
 _MODULES = {"J2KLearn": "numcodecs_codec", "J2KLearnCodec": "zarr_codec", "dask_array": "dask_array"}
 
-
-def __getattr__(name: str) -> object:
-    # each module imports an optional package that the others do not need
-    if name in _MODULES:
-        from importlib import import_module
-
-        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# each module imports an optional package that the others do not need
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,5 @@
-"""The benchmark against JPEG 2000: curves, tables and pictures by one command.
+"""The benchmark against JPEG 2000: curves, tables and crops with one command.
 
-Data flow one way: pictures and a protocol (`protocol`) through codecs (`codecs`, `peers`) to measurements
-(`measure`), kept in a folder (`store`), averaged and compared (`deltas`, `results`), and shown (`tables`, `report`).
+`run` sends pictures and a `protocol` through the `codecs`. `measure` makes the measurements, `store` keeps them in a
+folder, `results` averages and compares them, and `report` shows them.
 """

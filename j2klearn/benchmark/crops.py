@@ -1,4 +1,4 @@
-"""Details of a few pictures as the codecs leave them at equal bytes, for people who would rather look."""
+"""Crops of a few pictures, coded by every codec with the same number of bytes, for comparison by eye."""
 
 from __future__ import annotations
 
@@ -23,25 +23,33 @@ from .store import Store
 
 __all__ = ["choose", "cut"]
 
-#: Sides of a crop in pixels, where the picture has as many.
+#: Sides of a crop in pixels; smaller pictures give smaller crops.
 _HEIGHT, _WIDTH = 240, 320
 
 Samples = NDArray[Any]
 
 
 def choose(results: dict[str, Any], count: int) -> list[str]:
-    """Return the pictures to show: from the one that gains most to the one that gains least, evenly spread."""
+    """Return the names of the pictures to show, evenly spread from the largest gain to the smallest.
+
+    Parameters
+    ----------
+    results : dict
+        The results document; the gain is the first codec's BD-rate by PSNR.
+    count : int
+        Largest number of pictures.
+    """
     gains: dict[str, float | None] = next(
         (delta["per_picture"] for delta in results["deltas"] if delta["metric"] == "psnr"), {}
     )
     names = [picture["name"] for picture in results["pictures"]]
-    known = sorted((n for n in names if gains.get(n) is not None), key=lambda n: gains[n] or 0.0) or names
-    places = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
-    return [known[place] for place in places]
+    ranked = sorted((n for n in names if gains.get(n) is not None), key=lambda n: gains[n] or 0.0) or names
+    places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
+    return [ranked[place] for place in places]
 
 
 def _busiest(image: Samples) -> tuple[int, int]:
-    """Return the corner of the crop with most detail."""
+    """Return the upper left corner (y, x) of the crop with the most detail."""
     if min(image.shape[:2]) < 2:
         return 0, 0
     grey = image.mean(axis=2) if image.ndim == 3 else image.astype(np.float64)
@@ -55,7 +63,7 @@ def _busiest(image: Samples) -> tuple[int, int]:
 
 
 def _png(samples: Samples, bits: int) -> bytes:
-    """Return a crop as a browser shows it, 8 bits a sample."""
+    """Return a crop as a PNG file with 8 bits per sample, which browsers show."""
     if samples.dtype.itemsize > 1:
         samples = (samples >> (bits - 8)).astype(np.uint8)
     out = io.BytesIO()
@@ -63,7 +71,7 @@ def _png(samples: Samples, bits: int) -> bytes:
     return out.getvalue()
 
 
-def _one(
+def _cut_one(
     picture: Picture, codecs: Sequence[Codec], protocol: Protocol, rate: float, store: Store
 ) -> dict[str, Any]:
     image = prepare(read_picture(picture.path), protocol)
@@ -74,7 +82,7 @@ def _one(
     store.write(f"{stem}-original.png", _png(image[window], depth))
     shown: dict[str, Any] = {}
     for codec in codecs:
-        # the neural profile has curves of its own rates, but one file of this one
+        # `single` of the neural profile ignores the rate
         if isinstance(codec, Neural):
             data = codec.at(image, rate, depth)
         else:
@@ -95,38 +103,45 @@ def _one(
 def cut(
     run: Run, names: Sequence[str], protocol: Protocol, rate: float, store: Store
 ) -> list[dict[str, Any]]:
-    """Code pictures at one rate with every codec of JPEG 2000 and keep the same detail of each.
+    """Code pictures at one rate with every codec except the peers, and store the same crop of each.
+
+    Pictures that a codec cannot code are left out.
 
     Parameters
     ----------
     run : Run
         Pictures and codecs.
     names : sequence of str
-        Which pictures; see `choose`.
+        Names of the pictures; see `choose`.
     protocol : Protocol
-        For the channels.
+        Channels, bit depth and other options.
     rate : float
         Bits per pixel of the complete files.
     store : Store
-        Takes the crops as PNG files.
+        Receives the crops as PNG files.
+
+    Returns
+    -------
+    list of dict
+        The part ``crops`` of the results document.
     """
     codecs = [codec for codec in run.codecs if codec.kind != "peer"]
     pictures = [picture for picture in run.pictures if picture.name in names]
     crops = []
     for picture in tqdm(pictures, desc="crops", unit="", leave=False, disable=None):
         try:
-            crops.append(_one(picture, codecs, protocol, rate, store))
+            crops.append(_cut_one(picture, codecs, protocol, rate, store))
         except J2KError:
-            continue  # it has been named among the skipped already
+            continue  # the run has listed it as skipped
     return crops
 
 
 def default_rate(protocol: Protocol) -> float:
-    """Return the rate at which differences are easily seen: a quarter of a bit, or what is nearest."""
+    """Return the rate of the protocol nearest to 0.25 bits per pixel, where differences are easy to see."""
     return min(protocol.rates, key=lambda rate: abs(rate - 0.25))
 
 
 def remove(store: Store) -> None:
-    """Throw crops of an earlier run away."""
+    """Delete the crops of an earlier run."""
     for path in (store.folder / "crops").glob("*.png"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a result has to be seen with: versions and machine."""
+"""The versions and the machine that a result depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGES = ("torch", "numpy", "pillow", "glymur", "pytorch-msssim", "bjontegaar
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what measures and of what is measured."""
+    """Return the versions of j2klearn, OpenJPEG, Python and the packages that affect results, by name."""
     found = {"j2klearn": __version__, "openjpeg": openjpeg_version(), "python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -38,7 +38,7 @@ def _processor() -> str:
 
 
 def machine() -> dict[str, str | int | float]:
-    """Return what it ran on."""
+    """Return processor, number of usable cores, memory in GiB and system of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": _processor(),
@@ -49,5 +49,5 @@ def machine() -> dict[str, str | int | float]:
 
 
 def made_by(command: str) -> dict[str, Any]:
-    """Return what every file of results begins with: the command that makes it, the versions and the machine."""
+    """Return the head of a file of results: the command that makes it, the versions and the machine."""
     return {"command": command, "versions": versions(), "machine": machine()}

@@ -1,4 +1,4 @@
-"""One codec on one picture: what a measurement is, made in a process of its own."""
+"""One measurement: one codec on one picture, run in a worker process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ __all__ = ["Task", "bits_of", "prepare", "start_worker"]
 
 @dataclass(frozen=True)
 class Task:
-    """One codec, named as for `find_codec`, on one picture."""
+    """A measurement to make.
+
+    Attributes
+    ----------
+    codec : str
+        Name for `find_codec`.
+    path : Path
+        The picture.
+    protocol : Protocol
+        Rates, metrics and options.
+    threads : int
+        Threads of the codec.
+    """
 
     codec: str
     path: Path
@@ -28,12 +40,18 @@ class Task:
     threads: int = 1
 
     def run(self) -> dict[str, list[float | None]]:
-        """Return bytes, bpp and metrics of every operating point, at rising rates.
+        """Code and decode the picture at every operating point.
+
+        Returns
+        -------
+        dict of str to list
+            ``bytes``, ``bpp`` and the metrics of the protocol, at rising rates. A metric is None where the picture is
+            too small for it.
 
         Raises
         ------
         J2KError
-            If the picture cannot be read, or the codec refuses or loses it.
+            If the picture cannot be read, or the codec fails or returns another shape.
         """
         image = prepare(read_picture(self.path), self.protocol)
         depth = bits_of(image, self.protocol)
@@ -47,7 +65,9 @@ class Task:
             if decoded.ndim > image.ndim:  # WebP and AVIF have no greyscale
                 decoded = luma(decoded)
             if decoded.shape != image.shape:
-                raise CodestreamError(f"{codec.title} gave back {decoded.shape} for {image.shape}")
+                raise CodestreamError(
+                    f"{codec.title} decoded a picture of shape {decoded.shape}, but the original has {image.shape}"
+                )
             out["bytes"].append(len(data))
             out["bpp"].append(8 * len(data) / (image.shape[0] * image.shape[1]))
             values = suite.measure(image, decoded, depth, self.protocol.metrics)
@@ -57,19 +77,19 @@ class Task:
 
 
 def bits_of(image: NDArray[Any], protocol: Protocol) -> int:
-    """Return the bits in use of a picture's samples."""
+    """Return the significant bits per sample of a picture: 8, or those of the protocol for 16-bit samples."""
     return 8 if image.dtype.itemsize == 1 else protocol.bit_depth or 16
 
 
 def prepare(image: NDArray[Any], protocol: Protocol) -> NDArray[Any]:
-    """Return a picture as the protocol wants it: as it is, or its luma."""
+    """Return the picture unchanged, or its luma if the protocol codes luma."""
     if protocol.channels == "rgb" or image.ndim == 2:
         return image
     return luma(image)
 
 
 def start_worker() -> None:
-    """Set up a process that measures: one thread each, for there are as many processes as processors."""
+    """Set up a worker process: one PyTorch thread each, because there are as many processes as processors."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Results: what a run measured as one document, and as the files that others read."""
+"""Results of a run: one JSON document, a CSV table, and curves in CompressAI's schema."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMAT = "j2klearn-benchmark-1"
 
 
 def _curves(run: Run, codec: str, metric: str) -> dict[str, Curve]:
-    """Return a codec's curves by picture, of those pictures that have the metric at every point."""
+    """Return a codec's curves by picture, for the pictures that have the metric at every point."""
     found = {}
     for picture in run.pictures:
         values = run.values[codec].get(picture.name)
@@ -31,19 +31,19 @@ def _curves(run: Run, codec: str, metric: str) -> dict[str, Curve]:
 
 
 def _own_rates(run: Run) -> set[str]:
-    """Return the codecs whose points lie at rates of their own."""
+    """Return the codecs that code by quality, whose points are not at the rates of the protocol."""
     return {codec.name for codec in run.codecs if codec.settings}
 
 
 def _averages(
     run: Run, codec: str, protocol: Protocol, rates: Sequence[float] | None
 ) -> dict[str, list[float]]:
-    """Return a codec's averaged curves: of its points as they are, or of all curves read off at some rates."""
+    """Return a codec's averaged curves: point by point, or, if `rates` are given, interpolated at these rates."""
     out: dict[str, list[float]] = {}
     for metric in protocol.metrics:
         curves = [read_off(curve, rates) for curve in _curves(run, codec, metric).values()]
         mean = average(curves) if curves else None
-        # a metric that lacks more points than the first would need rates of its own
+        # all metrics share the rates of the first one, so a metric with fewer points is left out
         if mean is not None and len(mean.rate) == len(out.setdefault("bpp", mean.rate.tolist())):
             out[metric] = mean.quality.tolist()
     return out
@@ -60,7 +60,7 @@ def _deltas(run: Run, protocol: Protocol, anchor: str) -> list[dict[str, Any]]:
 
 
 def _against_published(curves: dict[str, Any], anchor: str, published: Sequence[Published]) -> list[Any]:
-    """Compare published averages with the anchor's: there are no curves of single pictures."""
+    """Compare published averages with the anchor's average, because there are no curves of single pictures."""
     if "psnr" not in curves.get(anchor, {}):
         return []
     base = Curve.of(curves[anchor]["bpp"], curves[anchor]["psnr"])
@@ -89,25 +89,27 @@ def document(
     speed: dict[str, Any] | None = None,
     crops: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return all that is known after a run, as plain JSON.
+    """Return the results document of a run, as JSON types.
 
-    ``curves`` are averages at equal rates; ``settings``, of codecs that are asked for qualities, those at equal
-    qualities, as published curves are.
+    ``curves`` are averages at equal rates. ``settings`` has, for codecs that code by quality, the averages at equal
+    qualities, as published curves are made.
 
     Parameters
     ----------
     run : Run
         The measurements.
     protocol : Protocol
-        How they were made.
+        The protocol of the measurements.
     anchor : str
         The codec that the others are compared with.
     command : str
-        What makes them again.
+        The command that makes these results.
     published : sequence of Published
-        Curves of others on the same pictures, PSNR over RGB.
-    speed, crops
-        From `speed.measure` and `crops.cut`.
+        Published curves on the same pictures, PSNR over RGB.
+    speed : dict, optional
+        Result of `speed.measure`.
+    crops : sequence of dict
+        Result of `crops.cut`.
     """
     codecs = [{"name": c.name, "title": c.title, "kind": c.kind, "identity": c.identity} for c in run.codecs]
     own_rates = _own_rates(run)
@@ -154,7 +156,7 @@ def document(
 
 
 def csv_table(results: dict[str, Any]) -> bytes:
-    """Return every operating point of every picture as a line."""
+    """Return a CSV table with one row per codec, picture and operating point."""
     columns = ["bytes", "bpp", *results["protocol"]["metrics"]]
     out = io.StringIO()
     writer = csv.writer(out)

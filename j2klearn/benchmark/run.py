@@ -1,4 +1,4 @@
-"""Running a benchmark: pictures looked at, measurements made in parallel and kept, results put together."""
+"""Run a benchmark: read the pictures, make the measurements in parallel, and store them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,27 @@ from .store import Store, Values
 
 __all__ = ["Picture", "Run", "find_pictures", "measure_all"]
 
-#: What counts as a picture in a folder.
+#: Suffixes of the pictures in a folder.
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the benchmark: name (unique in the run), file, size in pixels, bits per sample, and a digest."""
+    """A picture of the benchmark.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the run.
+    path : Path
+        The file.
+    width, height : int
+        Size in pixels.
+    bits : int
+        Significant bits per sample.
+    digest : str
+        SHA-256 of the samples.
+    """
 
     name: str
     path: Path
@@ -43,7 +57,21 @@ class Picture:
 
 @dataclass
 class Run:
-    """What a benchmark has measured: values by codec and picture, and what it could not."""
+    """The measurements of a benchmark, and what could not be measured.
+
+    Attributes
+    ----------
+    pictures : list of Picture
+        Pictures that could be read.
+    codecs : list of Codec
+        Codecs that could be run.
+    values : dict of str to dict of str to Values
+        Measurements by codec and picture.
+    skipped : list of dict
+        ``picture`` and ``reason``, for pictures that could not be read or coded.
+    missing : list of dict
+        ``codec`` and ``reason``, for codecs that are not installed.
+    """
 
     pictures: list[Picture] = field(default_factory=list)
     codecs: list[Codec] = field(default_factory=list)
@@ -53,12 +81,12 @@ class Run:
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Return picture files: those named, and those in folders named.
+    """Return the picture files among `paths` and in the folders among them, sorted by name within each folder.
 
     Raises
     ------
     InputError
-        If there are none.
+        If there are no pictures.
     """
     files: list[Path] = []
     for path in paths:
@@ -69,8 +97,8 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _look_at(files: Sequence[Path], protocol: Protocol, run: Run) -> None:
-    """Read every picture once, so that what cannot be read is known before hours of work."""
+def _probe(files: Sequence[Path], protocol: Protocol, run: Run) -> None:
+    """Read every picture once, so that unreadable ones are found before hours of work."""
     for path in tqdm(files, desc="pictures", unit="", leave=False, disable=None):
         try:
             image = read_picture(path)
@@ -104,29 +132,36 @@ def measure_all(
     *,
     workers: int | None = None,
 ) -> Run:
-    """Measure every codec on every picture, except what the store has already.
+    """Measure every codec on every picture. Measurements that the store has are not repeated.
 
     Parameters
     ----------
     files : sequence of Path
-        Pictures; those that cannot be read, or that a codec refuses, are skipped and named.
+        Pictures. Those that cannot be read, or that a codec cannot code, are listed in `Run.skipped`.
     codecs : sequence of str
-        As for `find_codec`; those that are not installed are left out and named.
+        Names for `find_codec`. Codecs that are not installed are listed in `Run.missing`.
     protocol : Protocol
-        How they are measured.
+        The protocol of the measurements.
     store : Store
-        Has what was measured before, and keeps what is measured now, as soon as it is there.
+        Holds earlier measurements, and receives each new one at once.
     workers : int, optional
-        Processes; as many as processors if not given.
+        Number of processes. Default: the number of processors.
 
     Returns
     -------
     Run
         The measurements.
+
+    Raises
+    ------
+    OptionError
+        If there is no codec of a name.
+    J2KError
+        If a worker process was killed.
     """
     run = Run()
     tasks: list[tuple[Codec, Picture, Task]] = []
-    _look_at(files, protocol, run)
+    _probe(files, protocol, run)
     for name in dict.fromkeys(codecs):
         codec = find_codec(name)
         if codec.missing:
@@ -156,7 +191,9 @@ def _measure(tasks: Sequence[tuple[Codec, Picture, Task]], run: Run, store: Stor
             try:
                 values = future.result()
             except BrokenProcessPool:
-                raise J2KError("a process of the benchmark was killed, for want of memory perhaps") from None
+                raise J2KError(
+                    "a worker process of the benchmark was killed, perhaps because memory ran out: use fewer workers"
+                ) from None
             except J2KError as error:
                 run.skipped.append({"picture": f"{picture.name} ({codec.name})", "reason": str(error)})
             else:

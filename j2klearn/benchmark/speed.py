@@ -1,4 +1,4 @@
-"""Time and memory: every codec in turn, round after round in one process, so that they share the machine's moods."""
+"""Time and memory. The codecs take turns in one process, so that changes of the machine's load affect all of them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["measure", "sized"]
 T = TypeVar("T")
 Samples = NDArray[Any]
 
-#: Height over width of pictures made to size.
-_SHAPE = 3 / 4
+#: Height over width of the pictures that `sized` makes.
+_ASPECT = 3 / 4
 
 
 def sized(image: Samples, megapixels: float) -> Samples:
-    """Return a picture of a given size, made from another by mirroring it and cutting off the rest."""
-    height = max(1, round(math.sqrt(megapixels * 1e6 * _SHAPE)))
+    """Return a picture of 4:3 with a given number of megapixels, made by mirroring and cropping another one."""
+    height = max(1, round(math.sqrt(megapixels * 1e6 * _ASPECT)))
     width = max(1, round(megapixels * 1e6 / height))
     for axis, wanted in enumerate((height, width)):
         while image.shape[axis] < wanted:
@@ -43,7 +43,7 @@ def sized(image: Samples, megapixels: float) -> Samples:
 
 
 class _Timings:
-    """The times of one codec doing one thing, and of its stages."""
+    """The times of one codec's encoding, or of its decoding, and of the stages."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -71,7 +71,10 @@ class _Timings:
 
 
 def _peak_of_this_process() -> int:
-    """Return the peak resident memory in bytes; what getrusage says includes the parent's at the start."""
+    """Return the peak resident memory in bytes.
+
+    On Linux it is read from /proc, because the value of getrusage includes the memory of the parent at the fork.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -80,7 +83,7 @@ def _peak_of_this_process() -> int:
 
 
 def _limit_threads(threads: int) -> int:
-    """Bound PyTorch's threads too, which `encode` and `decode` leave as they are; return how many there were."""
+    """Limit PyTorch's threads, which `encode` and `decode` do not change; return the previous number."""
     import torch
 
     before = torch.get_num_threads()
@@ -89,7 +92,7 @@ def _limit_threads(threads: int) -> int:
 
 
 def _work(codec: str, threads: int, source: Path, rate: float, bit_depth: int) -> int:
-    """Do one thing in a fresh process: encode a picture in NumPy's format, or decode any other file."""
+    """Encode a picture in NumPy's format, or decode any other file; return the peak memory of this fresh process."""
     _limit_threads(threads)
     found = find_codec(codec, threads)
     if source.suffix == ".npy":
@@ -101,7 +104,7 @@ def _work(codec: str, threads: int, source: Path, rate: float, bit_depth: int) -
 
 def _peak(codec: str, threads: int, source: Path, rate: float, bit_depth: int) -> int | None:
     if isinstance(find_codec(codec), OpenJpegTools):
-        return None  # it works in processes of its own
+        return None  # it runs programs, whose memory is not counted
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_work, codec, threads, source, rate, bit_depth).result()
@@ -121,7 +124,7 @@ def _case(
     codecs: dict[str, Codec] = {name: find_codec(name, threads) for name in names}
     times = {name: (_Timings(), _Timings()) for name in names}
     files: dict[str, bytes] = {}
-    for codec in codecs.values():  # once for nothing: libraries, models
+    for codec in codecs.values():  # warm up: load libraries and models
         codec.decode(codec.single(image[:128, :128], [rate], bit_depth)[0])
     for _ in range(rounds):
         for name, codec in codecs.items():
@@ -160,34 +163,35 @@ def measure(
     rounds: int = 5,
     bit_depth: int = 8,
 ) -> dict[str, Any]:
-    """Measure encoding and decoding, whole pictures from samples to files in memory and back.
+    """Measure the encoding of samples to a file in memory, and its decoding.
 
     Parameters
     ----------
     names : sequence of str
-        Codecs of JPEG 2000, as for `find_codec`, `anchor` among them.
+        Names of JPEG 2000 codecs for `find_codec`; `anchor` must be one of them.
     image : ndarray
-        Mirrored or cut to each size.
+        Picture, mirrored or cropped to each size.
     anchor : str
-        The codec whose times the ratios are to.
+        The codec that the ratios of times refer to.
     sizes : sequence of float
         Megapixels.
     threads : sequence of int
-        Numbers of threads; all processors if empty. Sizes are measured with the largest number, and all numbers with
+        Numbers of threads; empty: all processors. All sizes are measured with the largest number, and all numbers with
         the size nearest to 12 megapixels.
     rate : float
         Bits per pixel.
     rounds : int
-        How often each is timed.
+        Number of timings of each case.
     bit_depth : int
-        Bits per sample.
+        Significant bits per sample.
 
     Returns
     -------
     dict
-        ``rounds``, ``anchor``, ``threads`` (the largest number) and ``cases``: one for each codec, size and number of
-        threads with ``encode`` and ``decode``: median, spread, megapixels per second, ratio, peak memory of a fresh
-        process that does this alone, and the shares of the stages.
+        ``rounds``, ``anchor``, ``threads`` (the largest number), ``rate`` and ``cases``: one for each codec, size and
+        number of threads. A case has ``encode`` and ``decode``, each with the median and the spread in seconds,
+        megapixels per second, the ratio to the anchor, the peak memory in bytes of a fresh process that does only this
+        (None for programs), and the shares of the stages.
     """
     counts = sorted(set(threads)) or [default_threads()]
     middle = min(sizes, key=lambda size: abs(size - 12))

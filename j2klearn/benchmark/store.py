@@ -1,4 +1,4 @@
-"""The folder of a benchmark: what has been measured, kept so that a stopped run goes on where it was."""
+"""The folder of a benchmark, which stores the measurements, so that a stopped run can resume."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     protocol : Protocol
-        All measurements in a folder share it.
+        The protocol of all measurements in the folder.
     fresh : bool
-        Throw earlier measurements away.
+        Delete earlier measurements.
 
     Raises
     ------
     OptionError
-        If the folder holds measurements by another protocol, or is not a benchmark's at all.
+        If the folder has measurements by another protocol, or has other files and is not a benchmark's folder.
     InputError
-        If it cannot be made or read.
+        If the folder cannot be created or read.
     """
 
     def __init__(self, folder: Path, protocol: Protocol, *, fresh: bool = False) -> None:
@@ -49,13 +49,13 @@ class Store:
         configuration = folder / _CONFIGURATION
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            known = configuration.exists()
-            if not known and any(folder.iterdir()):
+            reuse = configuration.exists()
+            if not reuse and any(folder.iterdir()):
                 raise OptionError(f"{folder} holds other files: choose an empty folder, or a new one")
-            if known and fresh:
+            if reuse and fresh:
                 shutil.rmtree(folder / _MEASUREMENTS, ignore_errors=True)
-                known = False
-            if known:
+                reuse = False
+            if reuse:
                 self._check(json.loads(configuration.read_text()))
             else:
                 write_whole(configuration, _encoded(protocol.to_dict()))
@@ -66,13 +66,13 @@ class Store:
                 raise
             raise InputError(f"{configuration} is damaged: use --fresh, or another folder") from None
 
-    def _check(self, there: dict[str, Any]) -> None:
-        here = self.protocol.to_dict()
-        different = sorted(key for key in here.keys() | there.keys() if here.get(key) != there.get(key))
+    def _check(self, stored: dict[str, Any]) -> None:
+        own = self.protocol.to_dict()
+        different = sorted(key for key in own.keys() | stored.keys() if own.get(key) != stored.get(key))
         if different:
             raise OptionError(
                 f"{self.folder} holds measurements by another protocol (other {', '.join(different)}): use another "
-                "folder, or --fresh to measure anew"
+                "folder, or --fresh to measure again"
             )
 
     def _path(self, codec: str, identity: str, picture: str, digest: str) -> Path:
@@ -81,24 +81,40 @@ class Store:
         return self.folder / _MEASUREMENTS / codec / f"{name}-{key}.json"
 
     def get(self, codec: str, identity: str, picture: str, digest: str) -> Values | None:
-        """Return a measurement made by the same version of the codec on the same samples, if there is one."""
+        """Return a measurement by the same version of the codec on the same samples; None if there is none.
+
+        Parameters
+        ----------
+        codec, identity : str
+            Name of the codec, and what identifies its version.
+        picture, digest : str
+            Name of the picture, and the digest of its samples.
+        """
         path = self._path(codec, identity, picture, digest)
         try:
             document = json.loads(path.read_text())
             values: Values = document["values"]
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # not there, or cut off: it is measured again
+            return None  # missing or damaged: it is measured again
         return values
 
     def put(self, codec: str, identity: str, picture: str, digest: str, values: Values) -> None:
-        """Keep a measurement."""
+        """Store a measurement; the parameters are those of `get`."""
         path = self._path(codec, identity, picture, digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         document = {"codec": codec, "identity": identity, "picture": picture, "sha256": digest}
         write_whole(path, _encoded({**document, "values": values}))
 
     def write(self, name: str, document: dict[str, Any] | bytes) -> Path:
-        """Write a file of results, whole or not at all."""
+        """Write a file of results, completely or not at all; return its path.
+
+        Parameters
+        ----------
+        name : str
+            Path below the folder.
+        document : dict or bytes
+            JSON types, or the contents of the file.
+        """
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, document if isinstance(document, bytes) else _encoded(document))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_config, add_data
 
 __all__ = ["add_parser"]
 
@@ -21,18 +22,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "(validation.csv).",
         epilog="to train on several processors or GPUs:  torchrun --nproc-per-node 2 -m j2klearn.cli train CONFIG ...",
     )
-    parser.add_argument(
-        "config",
-        metavar="CONFIG",
-        help="training configuration: a TOML file, or the name of one of the package",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of training pictures, or of tar files with pictures",
-    )
+    add_config(parser)
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in OUT")
     parser.add_argument(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_config, add_data
 
 __all__ = ["add_parser"]
 
@@ -27,18 +28,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "checkpoint (PART.pt).",
         epilog="example:  j2klearn train-context context97 --data pictures/ --out run/",
     )
-    parser.add_argument(
-        "config",
-        metavar="CONFIG",
-        help="training configuration: a TOML file, or the name of one of the package",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of training pictures, or of tar files with pictures",
-    )
+    add_config(parser)
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoints in OUT")
     parser.add_argument(

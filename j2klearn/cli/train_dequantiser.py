@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from .arguments import Commands
+from .training_arguments import add_data
 
 __all__ = ["add_parser"]
 
@@ -24,13 +25,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog="example:  j2klearn train-dequantiser hybrid97-9c-compact --data pictures/ --out model.safetensors",
     )
     parser.add_argument("model", metavar="MODEL", help="name of an installed model, or a model file")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder of training pictures, or of tar files with pictures",
-    )
+    add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model file to write")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoints next to OUT")
     parser.add_argument(

@@ -1,1 +1,1 @@
-"""The neural entropy profile: a learned context model in integers, mixtures, and a range coder."""
+"""The neural profile: a learned context model in integers, mixture distributions, and a range coder."""

@@ -1,4 +1,4 @@
-"""What the networks of an entropy model cost: weights, and multiply-accumulates per pixel of a colour picture."""
+"""The cost of the networks of an entropy model: weights, and multiply-accumulates per pixel of a colour picture."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["EntropyCost", "entropy_cost"]
 
 @dataclass(frozen=True)
 class EntropyCost:
-    """What a configuration costs.
+    """The cost of a configuration.
 
     Attributes
     ----------
     parameters : int
         Number of weights and biases.
     first, others : float
-        Multiply-accumulates per pixel for the first component, and for the two others together. To encode takes as many
-        as to decode, but that masked convolutions over whole planes also multiply by their zeros.
+        Multiply-accumulates per pixel of the first component, and of the two others together, when decoding. Encoding
+        takes a few more: masked convolutions over whole planes also multiply by the zeros of the mask.
     """
 
     parameters: int
@@ -41,14 +41,14 @@ class EntropyCost:
 
 
 def entropy_cost(config: Mapping[str, Any]) -> EntropyCost:
-    """Return what an entropy model of this configuration costs.
+    """Return the cost of an entropy model of this configuration.
 
     Parameters
     ----------
     config : mapping
-        One that has been checked, of either kind; the models that it names are not counted.
+        A checked configuration of either kind. The models that it names are not counted.
     """
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"):  # weights have shapes, but no memory
         return _cross_component(config) if config["kind"] == "cross-component" else _context(config)
 
 
@@ -57,7 +57,7 @@ def _weights(module: nn.Module) -> int:
 
 
 def _macs(module: nn.Module) -> int:
-    """Return the multiply-accumulates of all convolutions in a module at one place."""
+    """Return the multiply-accumulates of all convolutions of a module, for one coefficient."""
     return sum(weight.numel() for name, weight in module.named_parameters() if name.endswith("weight"))
 
 
@@ -68,7 +68,9 @@ def _context(config: Mapping[str, Any]) -> EntropyCost:
         network = ContextNetwork(
             inputs.count(options), options["width"], options["blocks"], options["layers"], config["mixtures"]
         )
-        counted.append(_macs(network) / 3)  # places of the grids of all levels are a third of the pixels
+        counted.append(
+            _macs(network) / 3
+        )  # the grids of all levels together have a third as many places as pixels
         parameters += _weights(network)
     return EntropyCost(parameters, counted[0], 2 * counted[1])
 
@@ -85,6 +87,6 @@ def _component(network: CrossNetwork, role: int, config: Mapping[str, Any]) -> f
         fusion = network.fusion(index)
         own = str(role)
         unused = sum(_macs(head) for key, head in fusion.heads.items() if key != own)
-        seen = _macs(network.prediction) if index + 1 < count else 0
-        total += (_macs(fusion) - unused + seen) / 4 ** level_of(index, config["levels"])
+        recurrent = _macs(network.prediction) if index + 1 < count else 0
+        total += (_macs(fusion) - unused + recurrent) / 4 ** level_of(index, config["levels"])
     return total

@@ -1,4 +1,4 @@
-"""Writing: a picture through colour, transform, quantisation and an entropy model, into a payload and its file."""
+"""Encodes a picture: component transform, wavelet transform, quantisation, entropy model, payload and file."""
 
 from __future__ import annotations
 
@@ -49,21 +49,29 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_LOSSLESS", "DEFAULT_LOSSY", "Target", "encode_picture", "find_model", "read_target"]
 
-#: The entropy models that are used if none is named.
+#: The default entropy models.
 DEFAULT_LOSSY, DEFAULT_LOSSLESS = "context97", "context53"
 
-#: Shares of the work that are done once the transform is, and once the indices are chosen.
-_ANALYSED, _CHOSEN = 0.05, 0.5
+#: Shares of the work that are done once the transform ends, and once the indices are chosen.
+_ANALYSIS_END, _CHOICE_END = 0.05, 0.5
 
-#: Where the search for a PSNR starts: at the PSNR of a uniform quantiser whose every error counts.
-_PSNR_OF_ONE = 58.9
+#: PSNR in dB of a uniform quantiser with a step of one grey level, at high rates. The search for a PSNR starts from it.
+_PSNR_AT_STEP_1 = 58.9
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a caller asks for: a step code, bytes of the file, a PSNR in dB, or no loss at all."""
+    """The target of the encoder: a quantiser step, a file size, a PSNR, or lossless coding.
 
-    kind: str  # "step", "bytes", "psnr" or "lossless"
+    Attributes
+    ----------
+    kind : str
+        ``"step"``, ``"bytes"``, ``"psnr"`` or ``"lossless"``.
+    value : float
+        The step code, the bytes of the file, or the PSNR in dB; 0 for lossless coding.
+    """
+
+    kind: str
     value: float = 0.0
 
 
@@ -77,7 +85,16 @@ def read_target(
     psnr: Number | Sequence[Number] | None,
     lossless: bool,
 ) -> Target:
-    """Turn the options of `j2klearn.encode` into what is to be met.
+    """Turn the options of `j2klearn.encode` into a target. Without any, it is the default compression ratio.
+
+    Parameters
+    ----------
+    pixels : int
+        Number of pixels of the picture.
+    raw_bytes : float
+        Bytes of its samples without compression.
+    quality, bpp, ratio, psnr, lossless
+        As in `j2klearn.encode`.
 
     Raises
     ------
@@ -102,29 +119,29 @@ def read_target(
         layers=1,
     )
     if len(targets.values) > 1:
-        raise OptionError("the neural profile has one quality layer, and takes one target")
+        raise OptionError("the neural profile has one quality layer, so it takes one target only")
     return Target("lossless") if lossless else Target(targets.kind, targets.values[0])
 
 
 def find_model(model: str | Path | Model | EntropyModel | None, *, lossless: bool) -> EntropyModel:
-    """Return the entropy model that `j2klearn.encode` is asked to use; ``"auto"`` is the default one.
+    """Return the entropy model for the ``model=`` of `j2klearn.encode`; ``"auto"`` is the default model.
 
     Raises
     ------
     OptionError
-        If there is none, or it is not for pictures with or without loss.
+        If `model` is None, or is for lossy pictures and the picture is lossless, or the other way round.
     ModelError
         If it is not installed, or its file is damaged.
     """
     if model is None:
-        raise OptionError("the neural profile needs an entropy model, and model is None")
+        raise OptionError("the neural profile needs an entropy model, but model is None")
     if isinstance(model, str) and model == "auto":
         model = DEFAULT_LOSSLESS if lossless else DEFAULT_LOSSY
     found = resolve_entropy(model)
     if is_lossless(found.config) != lossless:
         kinds = ("lossless", "lossy") if lossless else ("lossy", "lossless")
         raise OptionError(
-            f"a {kinds[0]} picture is asked for, and the model {found.name} is for {kinds[1]} ones"
+            f"a {kinds[0]} picture is asked for, but the model {found.name} is for {kinds[1]} ones"
         )
     return found
 
@@ -140,18 +157,18 @@ def encode_picture(
     Parameters
     ----------
     picture : Picture
-        What to code.
+        The picture to code.
     model : EntropyModel
-        Which codes it, for lossless pictures or others as the target is.
+        The entropy model. It is for lossless pictures if the target is lossless coding.
     target : Target
-        What is to be met.
+        The target to meet.
     run : Run
         Threads and progress.
 
     Raises
     ------
     OptionError
-        If the target is out of reach of the quantiser.
+        If the target needs a finer quantiser step than the coefficients allow.
     ModelError
         If the entropy model's transform is not installed.
     """
@@ -174,7 +191,7 @@ def _normalisation(picture: Picture) -> tuple[Normalisation, ...]:
 
 
 class _Job:
-    """A picture on its way into a file."""
+    """The encoding of one picture."""
 
     def __init__(self, picture: Picture, model: EntropyModel, run: Run) -> None:
         self.picture, self.model = picture, model
@@ -197,9 +214,9 @@ class _Job:
         )
 
     def segments(
-        self, pyramids: Sequence[Pyramid], code: int, begin: float = _ANALYSED, end: float = 0.98
+        self, pyramids: Sequence[Pyramid], code: int, begin: float = _ANALYSIS_END, end: float = 0.98
     ) -> list[bytes]:
-        """Return the segments; between `begin` and `end` of all work."""
+        """Return the segments; progress goes from `begin` to `end`, shares of all work."""
 
         def advance(share: float) -> None:
             self.progress(begin + (end - begin) * share, "coding")
@@ -224,7 +241,7 @@ class _Lossless(_Job):
 
 @dataclass
 class _Quantised:
-    """Indices at one step, and what readers have to know of them."""
+    """Indices at one step, and the parameters that readers need to reconstruct coefficients from them."""
 
     code: int
     pyramids: list[Pyramid]
@@ -243,20 +260,20 @@ class _Lossy(_Job):
         self.normalisation = _normalisation(picture)
         normalise(self.planes, self.normalisation, picture.bit_depth)
         self.coefficients = self.transform.analyse(
-            self.planes, self.levels, lambda share: run.progress(_ANALYSED * share, "lifting")
+            self.planes, self.levels, lambda share: run.progress(_ANALYSIS_END * share, "lifting")
         )
         if self.restorer is None:
-            self.planes = np.empty(0, np.float32)  # at the size of a picture every copy counts
+            self.planes = np.empty(0, np.float32)  # free the memory: only the restorer needs the planes
 
     def made(self, target: Target) -> bytes:
         if target.kind == "bytes":
             return self.at_size(target.value)
         if target.kind == "psnr":
-            return self.coded(self.at_psnr(target.value), _CHOSEN, 0.98)
+            return self.coded(self.at_psnr(target.value), _CHOICE_END, 0.98)
         # the step is that of the samples, and the code that of the normalised components
         exponent = self.normalisation[0].exponent if self.normalisation else 0
         code = min(COARSEST, int(target.value) + PER_OCTAVE * exponent)
-        return self.coded(self.chosen(code, _ANALYSED, _CHOSEN), _CHOSEN, 0.98)
+        return self.coded(self.chosen(code, _ANALYSIS_END, _CHOICE_END), _CHOICE_END, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
         header = self.header(
@@ -270,11 +287,11 @@ class _Lossy(_Job):
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
     def at_size(self, size: float) -> bytes:
-        """Search for the step at which the file has a size."""
+        """Return the file of the step at which it has about this size in bytes."""
 
         def coded(code: int, number: int) -> bytes:
-            # two or three tries are the rule: the bar gets slower rather than going back
-            begin, end = (_ANALYSED + (1 - _ANALYSED) * (1 - 0.5**n) for n in (number, number + 1))
+            # the number of tries is unknown in advance: every try takes half of the remaining share
+            begin, end = (_ANALYSIS_END + (1 - _ANALYSIS_END) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             middle = (begin + end) / 2
             indices = self.chosen(code, begin, middle)
@@ -289,7 +306,7 @@ class _Lossy(_Job):
         return data
 
     def at_psnr(self, wanted: float) -> _Quantised:
-        """Search for the step at which what is decoded has a PSNR; return the indices of it."""
+        """Return the indices of the step at which the decoded picture has about this PSNR in dB."""
         tries = 0
 
         def plain(code: int) -> float:
@@ -299,21 +316,23 @@ class _Lossy(_Job):
 
         def reached(code: int) -> tuple[_Quantised, float]:
             nonlocal tries
-            begin, end = (_ANALYSED + (_CHOSEN - _ANALYSED) * (1 - 0.5**n) for n in (tries, tries + 1))
+            begin, end = (
+                _ANALYSIS_END + (_CHOICE_END - _ANALYSIS_END) * (1 - 0.5**n) for n in (tries, tries + 1)
+            )
             tries += 1
             self.progress(begin, f"search for PSNR, try {tries}")
             indices = self.chosen(code, begin, end)
             return indices, self.reached(indices)
 
-        # errors have a variance of a twelfth of the squared step where all indices count
-        start = round(256 * (_PSNR_OF_ONE - wanted) / 6.02)
+        # at high rates the error variance is step^2 / 12, so the PSNR falls by 6.02 dB per octave
+        start = round(256 * (_PSNR_AT_STEP_1 - wanted) / 6.02)
         exponent = self.normalisation[0].exponent if self.normalisation else 0
         indices = search_psnr(reached, plain, wanted, start + PER_OCTAVE * exponent)
         report_psnr([self.reached(indices)], [wanted])
         return indices
 
     def chosen(self, code: int, begin: float, end: float) -> _Quantised:
-        """Return the indices that the model chooses at a step; between `begin` and `end` of all work."""
+        """Return the indices that the model chooses at a step; progress goes from `begin` to `end`."""
         step = step_of(code)
         check_step(self.coefficients, step)
 
@@ -342,9 +361,9 @@ class _Lossy(_Job):
         return result
 
     def better(self, plain: _Quantised, points: Points) -> _Quantised:
-        """Return the indices with the points that the entropy model tells, if these are nearer to the coefficients."""
-        told = [points.details(at, pyramid) for at, pyramid in enumerate(plain.pyramids)]
-        other = self.measured(plain.code, plain.pyramids, told)
+        """Return the indices with the reconstruction points of the entropy model, if these reduce the error."""
+        details = [points.details(at, pyramid) for at, pyramid in enumerate(plain.pyramids)]
+        other = self.measured(plain.code, plain.pyramids, details)
         return min(plain, other, key=self.error)
 
     def error(self, indices: _Quantised) -> float:
@@ -358,7 +377,7 @@ class _Lossy(_Job):
         )
 
     def measured(self, code: int, pyramids: list[Pyramid], points: list[Details] | None = None) -> _Quantised:
-        """Return indices with their points of reconstruction, without de-quantisation."""
+        """Return indices with the shifts of their reconstruction points, without learned de-quantisation."""
         groups = [list(range(len(pyramids)))]
         if self.picture.ict:  # luma and all extra components, and chroma
             groups = [[0, *range(3, len(pyramids))], [1, 2]]
@@ -374,7 +393,7 @@ class _Lossy(_Job):
         return _Quantised(code, pyramids, shifts, points)
 
     def dequantised(self, indices: _Quantised) -> list[Subbands]:
-        """Return the normalised coefficients as they are decoded."""
+        """Return the normalised coefficients that a decoder reconstructs."""
         chroma = (1, 2) if self.picture.ict else ()
         return [
             dequantised(
@@ -387,11 +406,11 @@ class _Lossy(_Job):
         ]
 
     def synthesised(self, indices: _Quantised) -> NDArray[np.float32]:
-        """Return the planes as they are decoded, before de-quantisation."""
+        """Return the planes that a decoder reconstructs, before learned de-quantisation."""
         return self.transform.synthesise(self.dequantised(indices), 0, self.levels)
 
     def reached(self, indices: _Quantised) -> float:
-        """Return the PSNR in dB of what is decoded."""
+        """Return the PSNR in dB of the decoded picture."""
         decoded = self.synthesised(indices)
         if indices.noise and self.restorer is not None:
             restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)

@@ -1,4 +1,4 @@
-"""What the neural profile asks of an entropy model, and what those that lie in files have in common."""
+"""The protocol of entropy models, and the base class of those that are stored in files."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ __all__ = ["EntropyModel", "StoredModel"]
 
 
 class EntropyModel(Protocol):
-    """An entropy model.
+    """The methods and attributes that the neural profile needs from an entropy model.
 
-    Its configuration says under ``"transform"`` what it codes: ``"5-3"`` is the reversible 5/3, for lossless pictures;
-    ``"9-7"`` the 9/7; and a table of ``name`` and ``id`` (hexadecimal) a learned transform, of which
-    ``"learned_levels"`` (5 if not given) are the levels with learned steps. ``"dequantiser"``, a table of ``name`` and
-    ``id`` too, is the transform model whose network for learned de-quantisation decoders use.
+    The key ``"transform"`` of its configuration names the transform whose coefficients it codes: ``"5-3"`` is the
+    reversible 5/3, for lossless pictures; ``"9-7"`` is the irreversible 9/7; a table with ``name`` and ``id``
+    (hexadecimal) is a learned transform, and ``"learned_levels"`` (default 5) is the number of its levels that have
+    learned steps. ``"dequantiser"`` is a table with ``name`` and ``id`` too: it names the transform model whose network
+    decoders use for learned de-quantisation.
     """
 
-    #: Transforms that the model names and that were found in the folder of its file.
+    #: The transforms that the model names and that were found in the folder of its file.
     beside: tuple[Model, ...]
 
     @property
     def id(self) -> bytes:
-        """SHA-256 over configuration and weights, of which files carry the first 8 bytes."""
+        """SHA-256 over the configuration and the weights, 32 bytes. Files store the first 8 bytes."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the model, for people."""
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What it is."""
+        """The configuration of the model."""
 
     def levels(self, shape: tuple[int, int]) -> int:
-        """Return the decompositions of pictures of that height and width."""
+        """Return the number of decomposition levels of a picture of this height and width."""
 
     def choose(
         self,
@@ -62,18 +63,19 @@ class EntropyModel(Protocol):
         Parameters
         ----------
         coefficients : sequence of Subbands
-            Normalised coefficients, float32, of every component; they are not changed.
+            Normalised coefficients, float32, of every component. They are not changed.
         step : float
-            The quantiser step, which an index counts in.
+            The quantiser step: an index counts in units of it.
         step_code, related, threads, progress
             As in `encode`.
         points : Points, optional
-            Gets where coefficients are expected to be, if the model tells; the same as from `decode`.
+            Receives the reconstruction points of the coefficients, if the model predicts them. `decode` gives the
+            same ones.
 
         Returns
         -------
         list of Pyramid
-            Indices: the nearest ones, or nearer to zero where that saves bits.
+            Indices, int32: the nearest ones, or smaller magnitudes where these save enough bits.
         """
 
     def encode(
@@ -90,22 +92,22 @@ class EntropyModel(Protocol):
         Parameters
         ----------
         pyramids : sequence of Pyramid
-            The components in coding order: Y, Cb, Cr where there is a component transform, and all others.
+            The components in coding order: Y, Cb and Cr first if there is a component transform, then all others.
         step_code : int
-            The quantiser step is ``2 ** (step_code / 16)`` grey levels of 8 bits, -128 to 127; 0 for lossless models.
+            -128 to 127: the quantiser step is ``2 ** (step_code / 16)`` grey levels of 8 bits. 0 for lossless models.
         related : bool
-            The first three components are Y, Cb and Cr of a component transform, of which the later tell of the ones
-            before; else every component is on its own.
+            The first three components are Y, Cb and Cr of a component transform, so Y is available as context for Cb,
+            and Y and Cb for Cr. If False, every component is coded independently.
         threads : int
-            Threads to use; they do not change the bytes.
+            Number of threads to use. It does not change the bytes.
         progress : callable, optional
-            Called with the share of the work done, 0 to 1.
+            Called with the share of the work that is done, 0 to 1.
 
         Returns
         -------
         list of bytes
-            A segment per resolution: LL with the details of the coarsest level, then those of the finer levels one by
-            one.
+            One segment per resolution. The first holds LL and the details of the coarsest level, every further one
+            the details of the next finer level.
         """
 
     def decode(
@@ -125,8 +127,8 @@ class EntropyModel(Protocol):
         Parameters
         ----------
         segments : sequence of bytes
-            One or more of what `encode` has returned, from the first on. They are what the encoder wrote: checksums
-            have been compared.
+            The segments that `encode` returned, or the first of them; at least one. The caller has verified their
+            checksums, so they are what the encoder wrote.
         shape : (int, int)
             Height and width of the picture.
         components : int
@@ -134,12 +136,12 @@ class EntropyModel(Protocol):
         step_code, related, threads, progress
             As in `encode`.
         points : Points, optional
-            Gets where coefficients are expected to be, if the model tells.
+            Receives the reconstruction points of the coefficients, if the model predicts them.
 
         Returns
         -------
         list of Pyramid
-            With the levels that the segments have: those of the finer levels are left out.
+            One per component, with the levels that the segments hold: finer levels are left out.
 
         Raises
         ------
@@ -149,29 +151,29 @@ class EntropyModel(Protocol):
 
 
 class StoredModel:
-    """An entropy model in a safetensors file: configuration, integers and a card.
+    """Base of entropy models that are stored in a safetensors file: configuration, integer weights and a card.
 
     Parameters
     ----------
     config : dict
-        What the model is, checked.
+        The configuration of the model. It has been checked.
     tensors : mapping of str to ndarray
-        Its integers, under the names of its parts.
+        The integer weights. The name of each begins with the name of a part and a dot.
     card : dict, optional
-        Whatever a person wants to know. It does not enter the id.
+        Information for people, such as the name of the model. It is not part of the id.
 
     Attributes
     ----------
     beside : tuple of Model
-        Transforms that the model names and that were found in the folder of its file.
+        The transforms that the model names and that were found in the folder of its file.
 
     Raises
     ------
     ModelError
-        If a tensor belongs to no part.
+        If a tensor does not belong to any part.
     """
 
-    #: Prefixes of the names of tensors, one for each network.
+    #: Names of the parts, one for each network: the prefixes of the names of the tensors.
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -186,6 +188,7 @@ class StoredModel:
 
     @property
     def name(self) -> str:
+        """The name on the card; ``"unnamed"`` if there is none."""
         return str(self.card.get("name", "unnamed"))
 
     @functools.cached_property
@@ -195,11 +198,11 @@ class StoredModel:
 
     @property
     def parameters(self) -> int:
-        """Number of weights."""
+        """Number of weights and biases."""
         return sum(tensor.size for key, tensor in self._tensors.items() if not key.endswith("shift"))
 
     def tensors_of(self, part: str) -> dict[str, NDArray[Any]]:
-        """Return the integers of one part by name."""
+        """Return the tensors of one part, by their names without the prefix."""
         prefix = f"{part}."
         return {k.removeprefix(prefix): v for k, v in self._tensors.items() if k.startswith(prefix)}
 
@@ -214,7 +217,7 @@ class StoredModel:
         Raises
         ------
         ModelError
-            If `data` is no file of such a model.
+            If `data` is not a file of such a model.
         """
         config, tensors, card = weights.read(data, MAX_ENTROPY_MODEL_BYTES)
         return cls(config, tensors, card)

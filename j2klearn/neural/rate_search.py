@@ -1,7 +1,8 @@
-"""The search for a step: how many bytes a picture takes is known once it is coded, which takes its time.
+"""Searches for the quantiser step at which a file has a given size or PSNR.
 
-Between the tries an estimate leads, the entropy of the indices without any context. What contexts save hardly changes
-with the step, so two or three tries are enough.
+The size is only available after coding, which is slow. So an estimate guides the search: the entropy of the indices
+without contexts. The ratio of the coded size to the estimate hardly changes with the step, so two or three tries are
+enough.
 """
 
 from __future__ import annotations
@@ -20,32 +21,40 @@ T = TypeVar("T")
 
 __all__ = ["Estimate", "search_psnr", "search_size"]
 
-#: Coefficients of a subband that an estimate looks at.
+#: About how many coefficients of a subband an estimate counts.
 _SAMPLES = 1 << 14
 
-#: Magnitudes that are told apart, and classes of an octave of larger ones.
+#: Magnitudes below the first number are counted one by one, larger ones in so many classes per octave.
 _MAGNITUDES, _CLASSES = 32, 4
 
-#: What contexts leave of the entropy, before anything has been coded.
-_SHARE = 0.75
+#: Ratio of the coded size to the estimate that is assumed for the first try.
+_INITIAL_RATIO = 0.75
 
-#: Tries led by the estimate, and in all: of small pictures sizes come in leaps, and what fits has to be looked for.
-_LED, _TRIES = 4, 8
+#: Tries that follow the estimate, and tries in all. The size of a small picture jumps from step to step, so if
+#: no guided try fits, the other tries halve the interval.
+_GUIDED_TRIES, _MAX_TRIES = 4, 8
 
-#: A file is right that is smaller than was asked for by this much at most.
+#: A file that is at most this share smaller than the target is accepted. Tries aim at `_TARGET_SHARE` of the target.
 _TOLERANCE = 0.005
-_AIM = 0.998
+_TARGET_SHARE = 0.998
 
-#: PSNRs are right within this many dB, and better ones are taken than those that are off by a leap.
-_PSNR_TOLERANCE, _PSNR_LEAP = 0.05, 0.1
+#: A PSNR within `_PSNR_TOLERANCE` dB of the target ends the search. If the nearest PSNR is more than `_PSNR_JUMP` dB
+#: too low, the next higher one is taken instead.
+_PSNR_TOLERANCE, _PSNR_JUMP = 0.05, 0.1
 _GUESS_TOLERANCE = 0.01
 
-#: How often a PSNR is tried.
+#: Most tries for a PSNR.
 _PSNR_TRIES = 12
 
 
 class Estimate:
-    """About how many bytes the components of a picture take at a step: the entropy of its indices, without contexts."""
+    """Estimates the bytes of the components of a picture at a step: the entropy of the indices without contexts.
+
+    Parameters
+    ----------
+    components : sequence of Subbands
+        The normalised coefficients of every component, float32.
+    """
 
     def __init__(self, components: Sequence[Subbands]) -> None:
         self._bands: list[tuple[NDArray[np.float32], float]] = []
@@ -57,13 +66,13 @@ class Estimate:
                     self._bands.append((some, band.size / some.size))
 
     def bytes(self, code: int) -> float:
-        """Return the estimate at a step code."""
+        """Return the estimated number of bytes at a step code (256ths of an octave)."""
         scale = np.float32(1 / step_of(code))
         return sum(_entropy(some * scale) * weight for some, weight in self._bands) / 8
 
 
 def _entropy(scaled: NDArray[np.float32]) -> float:
-    """Return the bits of all indices, their signs included; large ones count as a class, and bits for the rest."""
+    """Return the bits of all indices with their signs; a large index counts as a class and the bits within it."""
     indices = (scaled + np.float32(DEFAULT_OFFSET)).astype(np.int64)
     large = indices[indices >= _MAGNITUDES]
     classes = np.minimum(indices, _MAGNITUDES)
@@ -80,59 +89,64 @@ def _entropy(scaled: NDArray[np.float32]) -> float:
 def search_size(
     coded: Callable[[int, int], bytes], estimate: Estimate, wanted: float, overhead: float
 ) -> bytes:
-    """Return the largest file found of no more bytes than wanted; the smallest one if there is none.
+    """Search for the step at which a file has a size.
 
     Parameters
     ----------
     coded : callable
-        Returns the file at a step code; it is told the number of the try.
+        Returns the file at a step code. Its arguments are the code and the number of the try, from 0 on.
     estimate : Estimate
-        Of the payload.
+        Estimates the size of the payload.
     wanted : float
-        Bytes of the file.
+        The most bytes that the file may have.
     overhead : float
-        About how many of them are not the estimate's.
+        About how many bytes of the file the estimate does not count.
+
+    Returns
+    -------
+    bytes
+        The largest file found that has no more than `wanted` bytes; the smallest file found if all are larger.
     """
     tries: dict[int, bytes] = {}
-    shares: list[tuple[int, float]] = []
-    payload = max(1.0, wanted * _AIM - overhead)
+    ratios: list[tuple[int, float]] = []
+    payload = max(1.0, wanted * _TARGET_SHARE - overhead)
 
     def fits(code: int) -> bool:
-        return estimate.bytes(code) * _share(shares, code) <= payload
+        return estimate.bytes(code) * _ratio_at(ratios, code) <= payload
 
-    for number in range(_TRIES):
+    for number in range(_MAX_TRIES):
         larger = [code for code, data in tries.items() if len(data) > wanted]
         fitting = [code for code, data in tries.items() if len(data) <= wanted]
         finest, coarsest = max(larger, default=FINEST - 1) + 1, min(fitting, default=COARSEST + 1) - 1
         if finest > coarsest:
             break
         code = _first(fits, finest, coarsest)
-        if number >= _LED:
+        if number >= _GUIDED_TRIES:
             if fitting:
                 break
             code = (finest + coarsest) // 2
         data = tries[code] = coded(code, number)
         if wanted * (1 - _TOLERANCE) <= len(data) <= wanted:
             return data
-        shares.append((code, max(1.0, len(data) - overhead) / max(1.0, estimate.bytes(code))))
+        ratios.append((code, max(1.0, len(data) - overhead) / max(1.0, estimate.bytes(code))))
     fitting = [code for code, data in tries.items() if len(data) <= wanted]
     return tries[min(fitting)] if fitting else min(tries.values(), key=len)
 
 
-def _share(known: Sequence[tuple[int, float]], code: int) -> float:
-    """Return what contexts leave of the estimate at a code, by the last two codes at which that is known."""
-    if not known:
-        return _SHARE
-    last, share = known[-1]
-    if len(known) == 1:
-        return share
-    before, other = known[-2]
-    slope = math.log(share / other) / (last - before)
-    return share * math.exp(min(max(slope * (code - last), -1.0), 1.0))
+def _ratio_at(measured: Sequence[tuple[int, float]], code: int) -> float:
+    """Return the ratio of the coded size to the estimate at a code, extrapolated from the last two codes tried."""
+    if not measured:
+        return _INITIAL_RATIO
+    last, ratio = measured[-1]
+    if len(measured) == 1:
+        return ratio
+    before, other = measured[-2]
+    slope = math.log(ratio / other) / (last - before)
+    return ratio * math.exp(min(max(slope * (code - last), -1.0), 1.0))
 
 
 def _first(fits: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the first code from `low` to `high` that fits, `high` where none does; all those behind it fit, too."""
+    """Return the first code from `low` to `high` that fits, or `high`. All codes after one that fits must fit."""
     while low < high:
         middle = (low + high) // 2
         if fits(middle):
@@ -145,34 +159,40 @@ def _first(fits: Callable[[int], bool], low: int, high: int) -> int:
 def search_psnr(
     reached: Callable[[int], tuple[T, float]], plain: Callable[[int], float], wanted: float, start: int
 ) -> T:
-    """Return what reaches the PSNR nearest to the one wanted, or the least that is more where none is near.
+    """Search for the step at which a picture has a PSNR.
 
     Parameters
     ----------
     reached : callable
-        Returns at a step code what may be the result, and its PSNR in dB, which falls as the code rises.
+        Returns a candidate result at a step code, and its PSNR in dB. The PSNR falls as the code rises.
     plain : callable
-        Returns a PSNR that is known with less work, and is off by about as much at every code.
+        Returns an approximate PSNR in dB at a step code, with less work. Its error is about the same at every code.
     wanted : float
-        PSNR in dB.
+        The target PSNR in dB.
     start : int
-        Code to begin with.
+        The code to begin with.
+
+    Returns
+    -------
+    object
+        The candidate whose PSNR is nearest to the target. If that one is more than 0.1 dB too low, the candidate with
+        the lowest PSNR above the target, if there is any.
     """
     tries: dict[int, float] = {}
     results: dict[int, T] = {}
-    known: dict[int, float] = {}
+    guesses: dict[int, float] = {}
 
     def guess(code: int) -> float:
-        if code not in known:
-            known[code] = plain(code)
-        return known[code]
+        if code not in guesses:
+            guesses[code] = plain(code)
+        return guesses[code]
 
-    code, off, miss, led = min(max(start, FINEST), COARSEST), 0.0, math.inf, True
+    code, off, miss, guided = min(max(start, FINEST), COARSEST), 0.0, math.inf, True
     for _ in range(_PSNR_TRIES):
-        if led:
-            code = _led(guess, wanted + off, code)
-            led = code not in tries
-        if not led:  # where PSNRs come in leaps a guess leads nowhere
+        if guided:
+            code = _best_guess(guess, wanted + off, code)
+            guided = code not in tries
+        if not guided:  # where the PSNR jumps from step to step, guesses do not help
             code = _next_code(tries, wanted)
             if code in tries:
                 break
@@ -180,15 +200,15 @@ def search_psnr(
         before, miss = miss, abs(tries[code] - wanted)
         if miss <= _PSNR_TOLERANCE:
             break
-        led = led and miss < before / 2
+        guided = guided and miss < before / 2
         off = guess(code) - tries[code]
     nearest = min(tries, key=lambda each: abs(tries[each] - wanted))
     better = [each for each, db in tries.items() if db >= wanted]
-    return results[max(better) if better and wanted - tries[nearest] > _PSNR_LEAP else nearest]
+    return results[max(better) if better and wanted - tries[nearest] > _PSNR_JUMP else nearest]
 
 
-def _led(guess: Callable[[int], float], wanted: float, start: int) -> int:
-    """Return the code at which a PSNR that is known with little work is the nearest."""
+def _best_guess(guess: Callable[[int], float], wanted: float, start: int) -> int:
+    """Return the code whose approximate PSNR is nearest to the target."""
     tries: dict[int, float] = {}
     code = start
     for _ in range(_PSNR_TRIES):
@@ -202,6 +222,7 @@ def _led(guess: Callable[[int], float], wanted: float, start: int) -> int:
 
 
 def _next_code(tries: dict[int, float], wanted: float) -> int:
+    """Return the next code to try, given the PSNRs of earlier tries; one of them if there is nothing left to try."""
     above = {code: db for code, db in tries.items() if db >= wanted}
     below = {code: db for code, db in tries.items() if db < wanted}
     if above and below:
@@ -210,11 +231,11 @@ def _next_code(tries: dict[int, float], wanted: float) -> int:
             return fine
         gap = above[fine] - below[coarse]
         last = [db >= wanted for db in tries.values()][-3:]
-        # where a line leads to one side again and again there is a leap
+        # if interpolation missed three times on the same side, the PSNR jumps: halve the interval
         share = (above[fine] - wanted) / gap if gap > 0 and len(set(last)) > 1 else 0.5
         between = round(fine + (coarse - fine) * min(0.9, max(0.1, share)))
         return min(max(between, fine + 1), coarse - 1)
-    # five decibels per octave, and a little more so that the goal comes between two tries
+    # five decibels per octave, and a tenth more, so that the target comes between two tries
     code, db = (max(above), above[max(above)]) if above else (min(below), below[min(below)])
     move = (db - wanted) / 5.0 * 256
     move = math.copysign(max(abs(move) * 1.1, 4), move)

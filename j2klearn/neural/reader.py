@@ -1,4 +1,4 @@
-"""Reading: a file's payload through its entropy model, quantiser, transform and colour."""
+"""Decodes a file: payload, entropy model, de-quantisation, inverse transform, inverse component transform."""
 
 from __future__ import annotations
 
@@ -32,41 +32,55 @@ if TYPE_CHECKING:
 
 __all__ = ["NeuralFile"]
 
-#: Share of the work that entropy decoding is.
-_DECODED = 0.85
+#: Share of the work that is done once entropy decoding ends.
+_DECODING_END = 0.85
 
 
 @dataclass(frozen=True)
 class NeuralFile:
-    """A file of the neural profile, ready to be read any number of times, by several threads at once.
+    """An open file of the neural profile. It can be read any number of times, by several threads at once.
 
-    Regions are cut out of the whole picture at their resolution; the last one decoded for that is kept.
+    A region is cut out of the whole picture, which is decoded at the resolution of the region. The last such picture
+    is cached.
+
+    Attributes
+    ----------
+    header : Header
+        The header of the payload.
+    segments : Segments
+        The positions and checksums of the segments.
+    size : int
+        Number of bytes of the payload that are in the file. A truncated file has fewer than its header declares.
+    model : EntropyModel
+        The entropy model that the header names.
+    extra : tuple of Model
+        Transform models to search before the shipped ones.
     """
 
     header: Header
     segments: Segments
-    size: int  # bytes of the payload that are there
+    size: int
     model: EntropyModel
     extra: tuple[Model, ...] = ()
-    _kept: _Kept = field(default_factory=lambda: _Kept(), compare=False)
+    _cache: _Cache = field(default_factory=lambda: _Cache(), compare=False)
 
     @classmethod
     def open(
         cls, codestream: PartialCodestream, model: str | Path | Model | EntropyModel | None = None
     ) -> NeuralFile | None:
-        """Return what a file holds; None where it is of another profile.
+        """Open a file; return None if it is of another profile.
 
         Parameters
         ----------
         codestream : PartialCodestream
-            The file's.
+            The codestream and the source of the file.
         model : str, Path, Model or EntropyModel, optional
-            A model beside the shipped ones.
+            A model to use in addition to the shipped ones.
 
         Raises
         ------
         CodestreamError
-            If the payload is damaged, or missing.
+            If the payload is damaged or missing.
         ModelNotFoundError
             If the entropy model is not installed.
         """
@@ -81,7 +95,7 @@ class NeuralFile:
         size: int,
         model: str | Path | Model | EntropyModel | None = None,
     ) -> NeuralFile:
-        """Return the file of a payload, as `open_payload` found it; see `open`."""
+        """Return the file of a payload that `open_payload` found. Parameters and errors are those of `open`."""
         given = [] if model is None else [resolve_any(model)]
         transforms = tuple(each for each in given if isinstance(each, Model))
         entropy = [each for each in given if not isinstance(each, Model)]
@@ -93,26 +107,33 @@ class NeuralFile:
     def read(self, request: ReadRequest, run: Run) -> Decoded:
         """Decode an area of the picture.
 
+        Parameters
+        ----------
+        request : ReadRequest
+            The area, the resolution and the components to decode.
+        run : Run
+            Threads and progress.
+
         Raises
         ------
         OptionError
-            If single components are asked for of a lossless picture with a component transform.
+            If single components are requested from a lossless picture with a component transform.
         CodestreamError
             If the payload is damaged.
         """
         chosen, reduce = request.components, request.reduce
         if chosen is not None and self.header.lossless and self.header.component_transform:
             raise OptionError(
-                "the components of this picture are read together: those of the RCT have more bits"
+                "the components of this picture can only be read together: components of the RCT have more bits"
             )
         if request.area == self.header.area:
             out = self._decode(reduce, chosen, run)
         else:
-            with self._kept.lock:
-                if self._kept.decoded is None or self._kept.key != (reduce, chosen):
-                    self._kept.decoded = self._decode(reduce, chosen, run)
-                    self._kept.key = (reduce, chosen)
-                whole = self._kept.decoded
+            with self._cache.lock:
+                if self._cache.decoded is None or self._cache.key != (reduce, chosen):
+                    self._cache.decoded = self._decode(reduce, chosen, run)
+                    self._cache.key = (reduce, chosen)
+                whole = self._cache.decoded
             part = request.wanted.slices_in(self.header.area.resolution(reduce))
             out = Decoded(whole.samples[part].copy(), whole.missing)
         run.progress(1.0, "done")
@@ -129,7 +150,7 @@ class NeuralFile:
         points = Points() if header.expected else None
         pyramids = self.pyramids(reduce, threads, run.progress, points)
         missing = self._missing(reduce)
-        run.progress(_DECODED, "lifting")
+        run.progress(_DECODING_END, "lifting")
         if header.lossless:
             whole = synthesise_reversible(pyramids, threads)
             if components is not None:
@@ -148,11 +169,11 @@ class NeuralFile:
 
     @property
     def step_code(self) -> int:
-        """What the entropy model is told of the quantiser step."""
+        """The code of the quantiser step for the entropy model, in sixteenths of an octave."""
         return model_code(self.header.code)
 
     def _resolutions(self, reduce: int) -> tuple[int, int]:
-        """Return how many resolutions are wanted, and how many of them are in the file."""
+        """Return the number of segments that are needed, and how many of them are complete in the file."""
         wanted = max(1, self.header.levels - reduce)
         return wanted, min(wanted, self.segments.there(self.size))
 
@@ -160,26 +181,30 @@ class NeuralFile:
         wanted, count = self._resolutions(reduce)
         if count == wanted:
             return None
-        return f"the file is cut off, and {wanted - count} of {wanted} resolutions are missing"
+        return f"the file is cut off: {wanted - count} of {wanted} resolutions are missing"
 
     def pyramids(
         self, reduce: int, threads: int, progress: Progress = silent, points: Points | None = None
     ) -> list[Pyramid]:
-        """Return the indices of all components at a resolution; what is missing of a file cut off is zero.
+        """Return the indices of all components at a resolution. Levels that a truncated file lacks are zero.
 
         Parameters
         ----------
-        reduce, threads, progress
-            As in `read`.
+        reduce : int
+            Number of the highest resolutions to leave out.
+        threads : int
+            Number of threads to use.
+        progress : Progress
+            Called with the share of the work that is done, and the name of the stage.
         points : Points, optional
-            Gets where the entropy model expects the coefficients to be.
+            Receives the reconstruction points that the entropy model predicts.
         """
         header = self.header
         _, count = self._resolutions(reduce)
         data = self.segments.first(count)
 
         def advance(share: float) -> None:
-            progress(_DECODED * share, "decoding")
+            progress(_DECODING_END * share, "decoding")
 
         pyramids = self.model.decode(
             data,
@@ -198,7 +223,7 @@ class NeuralFile:
         ]
 
     def synthesised(self) -> NDArray[np.float32]:
-        """Return the planes at full resolution, before de-quantisation, of a lossy file; as `restore` takes them."""
+        """Return the planes of a lossy file at full resolution, (C, H, W), before learned de-quantisation."""
         points = Points() if self.header.expected else None
         return self._synthesised(self.pyramids(0, 1, points=points), 0, 1, points)
 
@@ -208,7 +233,7 @@ class NeuralFile:
         header = self.header
         if points is not None and not points:
             raise SegmentError(
-                "the neural payload goes by what its entropy model expects, which it does not tell"
+                "the neural payload needs an entropy model that expects reconstruction points, and this one does not"
             )
         transform = transform_of(
             self.model.config, self.extra, ict=header.component_transform, threads=threads
@@ -225,15 +250,15 @@ class NeuralFile:
         return transform.synthesise(bands, reduce, header.levels)
 
     def _restored(self, planes: NDArray[np.float32]) -> None:
-        """Take quantisation noise off planes at full resolution, in place."""
+        """Remove quantisation noise from planes at full resolution, in place."""
         if self.header.noise:
             model = named_model(self.model.config.get("dequantiser"), self.extra)
             restore(planes, self.header.noise, model, ict=self.header.component_transform)
 
 
 @dataclass
-class _Kept:
-    """The last picture that regions were cut out of."""
+class _Cache:
+    """The last picture that regions were cut out of, and its number of left out resolutions and components."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     key: tuple[int, tuple[int, ...] | None] | None = None

@@ -1,4 +1,4 @@
-"""Entropy models by name, by file, or by the id that a file carries."""
+"""Finds entropy models by name, by file, or by the id that a picture file stores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _cross_component(data: bytes) -> EntropyModel:
     return CrossComponentModel.from_bytes(data)
 
 
-#: Readers of the kinds of entropy models. Their networks need PyTorch, so their modules are imported when one is read.
+#: A reader for each kind of entropy model. The networks need PyTorch, so their modules are imported on first use.
 READERS: dict[str, Callable[[bytes], EntropyModel]] = {
     "context": _context,
     "cross-component": _cross_component,
@@ -46,34 +46,34 @@ READERS: dict[str, Callable[[bytes], EntropyModel]] = {
 def _read(file: ModelFile) -> EntropyModel:
     if file.kind not in READERS:
         raise ModelError(
-            f"the model is of the kind {str(file.kind)[:40]!r}, which this version of j2klearn does not know"
+            f"the model is of the kind {str(file.kind)[:40]!r}, which this version of j2klearn does not support"
         )
     return READERS[file.kind](file.data)
 
 
 def entropy_names() -> list[str]:
-    """Return the names of the entropy models that come with the package."""
+    """Return the names of the entropy models that are shipped with the package."""
     return [name for name, file in shipped_files().items() if file.kind is not None]
 
 
 @functools.cache
 def shipped_entropy() -> dict[str, EntropyModel]:
-    """Return the entropy models that come with the package, by name."""
+    """Return the entropy models that are shipped with the package, by name."""
     return {name: _read(shipped_files()[name]) for name in entropy_names()}
 
 
 @functools.lru_cache(maxsize=8)
-def _from_file(path: Path, changed: int) -> Model | EntropyModel:
+def _from_file(path: Path, modified: int) -> Model | EntropyModel:
     file = read_model_file(path)
     if file.kind is None:
         return Model.from_bytes(file.data)
     model = _read(file)
-    model.beside = tuple(_beside(path, model.config))
+    model.beside = tuple(_transforms_in_folder(path, model.config))
     return model
 
 
-def _beside(path: Path, config: Mapping[str, Any]) -> list[Model]:
-    """Return the transforms that an entropy model names and that lie in its folder under their names."""
+def _transforms_in_folder(path: Path, config: Mapping[str, Any]) -> list[Model]:
+    """Return the transforms that an entropy model names and whose files are in the folder of its own file."""
     found = []
     for named in (config.get("transform"), config.get("dequantiser")):
         if isinstance(named, str) or named is None or Path(named["name"]).name != named["name"]:
@@ -92,19 +92,19 @@ def is_entropy_model(model: object) -> TypeGuard[EntropyModel]:
 
 
 def resolve_entropy(model: object) -> EntropyModel:
-    """Return the entropy model that a caller names.
+    """Return the entropy model that a caller passes as ``model=``.
 
     Parameters
     ----------
     model : str, Path or EntropyModel
-        The name of a shipped entropy model, the path of the file of one, or the model itself.
+        The name of a shipped entropy model, the path of a model file, or the model itself.
 
     Raises
     ------
     ModelNotFoundError
-        If there is no shipped model and no file of that name.
+        If there is neither a shipped model nor a file of that name.
     ModelError
-        If the file is not a model, or what is named is a transform.
+        If the file is not a model file, or the model is a transform.
     """
     if isinstance(model, str) and model in entropy_names():
         return shipped_entropy()[model]
@@ -114,20 +114,20 @@ def resolve_entropy(model: object) -> EntropyModel:
     if is_entropy_model(found):
         return found
     raise ModelError(
-        f"the model {getattr(found, 'name', found)} is a transform, and the neural profile needs an entropy model: "
+        f"the model {getattr(found, 'name', found)} is a transform, but the neural profile needs an entropy model: "
         f"{', '.join(entropy_names()) or 'none is installed'}"
     )
 
 
 def resolve_any(model: str | Path | Model | EntropyModel) -> Model | EntropyModel:
-    """Return the transform or the entropy model that a caller names.
+    """Return the transform or the entropy model that a caller passes as ``model=``.
 
     Raises
     ------
     ModelNotFoundError
-        If there is no shipped model and no file of that name.
+        If there is neither a shipped model nor a file of that name.
     ModelError
-        If the file is not a model.
+        If the file is not a model file.
     """
     if not isinstance(model, (str, Path)):
         return model
@@ -139,31 +139,38 @@ def resolve_any(model: str | Path | Model | EntropyModel) -> Model | EntropyMode
 
 
 def model_finder(model: str | Path | Model | EntropyModel | None) -> Finder:
-    """Return how the transform of a file is found, with what a caller passes as ``model=``.
+    """Return a function that finds the transform of a file, given what a caller passes as ``model=``.
 
-    That is a transform, or an entropy model whose transforms lie beside its file. It is resolved when a file needs a
-    model, so that ordinary files are read whatever the caller passes.
+    The caller may pass a transform, or an entropy model with transforms in the folder of its file. It is resolved only
+    when a file needs a model, so ordinary files can be read whatever the caller passes.
     """
 
-    def known() -> Sequence[Model]:
+    def candidates() -> Sequence[Model]:
         given = None if model is None else resolve_any(model)
         return [given] if isinstance(given, Model) else list(getattr(given, "beside", ()))
 
-    return finder(known)
+    return finder(candidates)
 
 
 def find_entropy(prefix: bytes, extra: Sequence[EntropyModel] = ()) -> EntropyModel:
-    """Return the entropy model whose id begins with `prefix`, from `extra` or from the shipped ones.
+    """Return the entropy model whose id begins with `prefix`.
+
+    Parameters
+    ----------
+    prefix : bytes
+        The first 8 bytes of an id.
+    extra : sequence of EntropyModel
+        Models to search before the shipped ones.
 
     Raises
     ------
     ModelNotFoundError
-        If it is not installed.
+        If there is no such model.
     """
     for model in [*extra, *shipped_entropy().values()]:
         if model.id.startswith(prefix):
             return model
     raise ModelNotFoundError(
         f"this file needs the entropy model whose id begins with {prefix.hex()}, which is not installed: upgrade "
-        "j2klearn, or get the model file from whoever made the picture and pass it as model="
+        "j2klearn, or get the model file from the creator of the picture and pass it as model="
     )

@@ -1,7 +1,8 @@
-"""Learned de-quantisation in the neural profile: the network of a transform model, told the noise by the header.
+"""Learned de-quantisation in the neural profile: the network of a transform model removes quantisation noise.
 
-The quantiser step says more or less what noise there is. The encoder tries a few codes around it for each component,
-by the error that is left in the planes, and writes 0 where none of them helps.
+The header stores a code of the noise level for every component. The encoder tries a few codes around the one that
+follows from the quantiser step and takes the one that leaves the least error in the planes. It writes 0 for a component
+for which no code helps.
 """
 
 from __future__ import annotations
@@ -25,38 +26,38 @@ __all__ = ["choose_noise", "restore"]
 
 Planes = NDArray[np.float32]
 
-#: The side of the piece, from the middle of a picture, by which codes are chosen.
-_PIECE = 384
+#: Side of the window in the middle of a picture on which codes are compared.
+_WINDOW_SIDE = 384
 
 #: Strides of the search, in eighths of an octave.
 _STRIDES = (6, 3)
 
-#: As far from the code of the step they go.
-_FURTHEST = 24
+#: Largest distance of a code from the one that follows from the step.
+_MAX_SHIFT = 24
 
 _PER_OCTAVE = 8
-_ONE = 80  # the code of a noise of one grey level
+_GREY_LEVEL_CODE = 80  # the code of a noise of one grey level
 
 
 def restore(planes: NDArray[np.float32], noise: Sequence[int], model: Model, *, ict: bool) -> None:
-    """Take quantisation noise off the planes of a picture, in place.
+    """Remove quantisation noise from the planes of a picture, in place.
 
     Parameters
     ----------
     planes : ndarray, shape (C, H, W), float32
         Components at full resolution, in units of 8-bit grey levels.
     noise : sequence of int
-        The code of each component (`j2klearn.core.noise_table.NoiseTable`); 0 for those that stay as they are.
+        The code of each component (`j2klearn.core.noise_table.NoiseTable`), 1 to 255; 0 leaves it unchanged.
     model : Model
-        The transform model that has the network.
+        The transform model that contains the network.
     ict : bool
-        The first three components are those of the ICT.
+        Whether the first three components are those of the ICT.
     """
-    maps = [_map(code) if code else None for code in noise]
+    maps = [_noise_map(code) if code else None for code in noise]
     dequantise(planes, area_of(planes.shape[1:]), model.dequantiser, maps, ict=ict)
 
 
-def _map(code: int) -> NoiseMap:
+def _noise_map(code: int) -> NoiseMap:
     level = NoiseTable(np.array([[[code]]], np.uint8)).log2(0, 1)
     assert level is not None
     centre = np.zeros(1)
@@ -71,18 +72,23 @@ def choose_noise(
     *,
     ict: bool,
 ) -> list[int]:
-    """Return the code of each component that leaves the least error; 0 where de-quantisation does not help.
+    """Choose the noise code of every component: the one with which de-quantisation leaves the least error.
 
     Parameters
     ----------
     original, decoded : ndarray, shape (C, H, W), float32
-        The planes before the analysis, and as they are decoded.
+        The planes before the analysis, and the decoded planes before learned de-quantisation.
     steps : sequence of float
         The quantiser step of each component, in grey levels.
     model : Model
-        The transform model that has the network.
+        The transform model that contains the network.
     ict : bool
-        The first three components are those of the ICT.
+        Whether the first three components are those of the ICT.
+
+    Returns
+    -------
+    list of int
+        A code from 1 to 255 for every component; 0 where de-quantisation does not help.
     """
     area = area_of(original.shape[1:])
     window = (slice(None), *_middle(area).slices_in(area))
@@ -95,13 +101,13 @@ def choose_noise(
 
 
 def _middle(area: Rect) -> Rect:
-    y0, x0 = ((max(0, side - _PIECE) // 2) & ~1 for side in area.shape)
-    return Rect(y0, x0, min(area.y1, y0 + _PIECE), min(area.x1, x0 + _PIECE))
+    y0, x0 = ((max(0, side - _WINDOW_SIDE) // 2) & ~1 for side in area.shape)
+    return Rect(y0, x0, min(area.y1, y0 + _WINDOW_SIDE), min(area.x1, x0 + _WINDOW_SIDE))
 
 
 @dataclass(frozen=True)
 class _Search:
-    """For the codes of components, which move together where one network works on them together."""
+    """Searches for noise codes. The codes of components that share one run of the network move together."""
 
     original: Planes
     decoded: Planes
@@ -110,8 +116,10 @@ class _Search:
     ict: bool
 
     def best(self, components: Sequence[int]) -> dict[int, int]:
-        """Return the codes of components that leave the least error; none where nothing helps."""
-        first = {at: round(_ONE + _PER_OCTAVE * float(np.log2(self.steps[at]))) for at in components}
+        """Return the codes of components that leave the least error; nothing if de-quantisation does not help."""
+        first = {
+            at: round(_GREY_LEVEL_CODE + _PER_OCTAVE * float(np.log2(self.steps[at]))) for at in components
+        }
 
         def codes(shift: int) -> dict[int, int]:
             return {at: int(np.clip(code + shift, 1, 255)) for at, code in first.items()}
@@ -127,7 +135,7 @@ class _Search:
         for stride in _STRIDES if self.model.dequantiser.told else ():
             for direction in (stride, -stride):
                 moved = False
-                while abs(best + direction) <= _FURTHEST and error(best + direction) < error(best):
+                while abs(best + direction) <= _MAX_SHIFT and error(best + direction) < error(best):
                     best += direction
                     moved = True
                 if moved:
@@ -135,13 +143,13 @@ class _Search:
         return codes(best) if error(best) < self._error(components, {}) else {}
 
     def _error(self, components: Sequence[int], codes: Mapping[int, int]) -> float:
-        """Return the squared error of components in squared steps, with codes for de-quantisation or without."""
+        """Return the squared error of components in squared steps, after de-quantisation if there are codes."""
         planes = self.decoded
         if codes:
             planes = planes.copy()
             restore(planes, [codes.get(at, 0) for at in range(len(planes))], self.model, ict=self.ict)
-        wrong = [
+        errors = [
             np.square(self.original[at] - planes[at]).sum(dtype=np.float64) / self.steps[at] ** 2
             for at in components
         ]
-        return float(sum(wrong))
+        return float(sum(errors))

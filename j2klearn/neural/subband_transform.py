@@ -1,4 +1,4 @@
-"""The transforms of the profile: the 9/7, learned lifting over the finest levels, or without loss the 5/3."""
+"""The transforms of the profile: the 9/7, learned lifting on the finest levels, or the 5/3 for lossless pictures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["Transform", "analyse_reversible", "is_lossless", "synthesise_reversi
 
 REVERSIBLE, BASE = "5-3", "9-7"
 
-#: Levels with learned steps, if an entropy model says nothing.
+#: Default number of levels with learned steps.
 _LEARNED_LEVELS = 5
 
-#: Coefficients of the 5/3 cannot be larger: samples and the RCT have 17 bits, each direction adds one at most, and
-#: low-pass samples grow a little.
-_MOST = 1 << 22
+#: Coefficients of the 5/3 are smaller than this in magnitude: samples after the RCT have 17 bits, each direction adds
+#: one bit at most, and low-pass samples grow a little.
+_COEFFICIENT_LIMIT = 1 << 22
 
 Planes = NDArray[np.float32]
 
@@ -38,26 +38,26 @@ Details = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 def is_lossless(config: Mapping[str, Any]) -> bool:
-    """Tell whether an entropy model of this configuration codes lossless pictures."""
+    """Return whether an entropy model of this configuration codes lossless pictures."""
     return bool(config.get("transform") == REVERSIBLE)
 
 
 class Transform:
-    """The transform of lossy pictures, between planes and normalised coefficients.
+    """The transform of lossy pictures: planes to normalised coefficients, and the inverse.
 
     Parameters
     ----------
     model : Model, optional
-        The learned transform; without it all levels are the 9/7's.
+        The learned transform. Without it all levels use the 9/7.
     learned_levels : int
-        How many levels, from the finest on, the learned transform does; all further ones are the 9/7's.
+        Number of the finest levels that use the learned transform. All other levels use the 9/7.
     ict : bool
-        The first three components are those of the ICT, and share the opacities of the first one.
+        Whether the first three components are those of the ICT. They share the opacities of the first one.
     nominal : bool
-        Coefficients are normalised by the 9/7's norms whatever the gains of the learned transform are: it has been
-        trained so.
+        Whether coefficients are normalised by the norms of the 9/7, and not by those of the learned transform. Some
+        models were trained in this way.
     threads : int
-        Threads of the base wavelet.
+        Number of threads for the wavelets of T.800.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Transform:
         self.ict, self.threads = ict, threads
 
     def _groups(self, components: int) -> list[slice]:
-        """Return the components that are worked on together."""
+        """Return the groups of components that the learned transform processes together."""
         first = 3 if self.ict else 1
         return [slice(0, first), *(slice(at, at + 1) for at in range(first, components))]
 
@@ -96,11 +96,11 @@ class Transform:
         Parameters
         ----------
         planes : ndarray, shape (C, H, W), float32
-            Samples in units of 8-bit grey levels, level shifted.
+            Samples in units of 8-bit grey levels, after the DC level shift.
         levels : int
-            Number of decompositions.
+            Number of decomposition levels.
         progress : callable, optional
-            Called with the share of the work done.
+            Called with the share of the work that is done, 0 to 1.
         """
         count = len(planes)
         area = area_of(planes.shape[1:])
@@ -128,16 +128,16 @@ class Transform:
 
     @stage("synthesis")
     def synthesise(self, components: Sequence[Subbands], reduce: int, levels: int) -> Planes:
-        """Return the planes of normalised coefficients, which are overwritten; the inverse of `analyse`.
+        """Return the planes of normalised coefficients, (C, h, w), float32: the inverse of `analyse`.
 
         Parameters
         ----------
         components : sequence of Subbands
-            Of each component, without the `reduce` finest levels.
+            The coefficients of each component, without the `reduce` finest levels. They are overwritten.
         reduce : int
-            Levels that are left out.
+            Number of levels that are left out.
         levels : int
-            Decompositions of the whole picture.
+            Number of decomposition levels of the whole picture.
         """
         norms = self._norms(levels)[: 1 + 3 * (levels - reduce)]
         learned = max(0, self.learned_levels - reduce)
@@ -152,7 +152,7 @@ class Transform:
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _merged(self, bands: Subbands, learned: int) -> Subbands:
-        """Undo the levels that are the 9/7's."""
+        """Undo the levels that use the 9/7."""
         area = bands.area.resolution(learned)
         low = compose(bands.ll, bands.details[learned:], _join(area, self.threads))
         return Subbands(bands.area, low, bands.details[:learned])
@@ -176,7 +176,7 @@ def _split(threads: int) -> Callable[[NDArray[Any], int], tuple[NDArray[Any], De
 
 
 def _join(area: Rect, threads: int) -> Callable[[NDArray[Any], Details, int], NDArray[Any]]:
-    """Return the synthesis of one level of what covers `area`, for `compose`."""
+    """Return the synthesis of one level of a plane that covers `area`, for `compose`."""
 
     def join(ll: NDArray[Any], details: Details, level: int) -> NDArray[Any]:
         return wavelet.synthesise(ll, *details, area.resolution(level - 1), threads)
@@ -186,7 +186,22 @@ def _join(area: Rect, threads: int) -> Callable[[NDArray[Any], Details, int], ND
 
 @stage("analysis")
 def analyse_reversible(planes: NDArray[np.int32], levels: int, threads: int = 1) -> list[Pyramid]:
-    """Return the coefficients of the reversible 5/3 (T.800 F.4.8.1) of planes, shape (C, H, W), int32."""
+    """Return the coefficients of planes by the reversible 5/3 (T.800 F.4.8.1).
+
+    Parameters
+    ----------
+    planes : ndarray, shape (C, H, W), int32
+        Samples after the DC level shift and the RCT.
+    levels : int
+        Number of decomposition levels.
+    threads : int
+        Number of threads to use.
+
+    Returns
+    -------
+    list of Pyramid
+        One per component.
+    """
     out = []
     for plane in planes:
         out.append(Pyramid(*decompose(plane, levels, _split(threads))))
@@ -195,17 +210,17 @@ def analyse_reversible(planes: NDArray[np.int32], levels: int, threads: int = 1)
 
 @stage("synthesis")
 def synthesise_reversible(pyramids: Sequence[Pyramid], threads: int = 1) -> NDArray[np.int32]:
-    """Return the planes of coefficients, shape (C, H, W), int32; the inverse of `analyse_reversible`.
+    """Return the planes of coefficients, shape (C, H, W), int32: the inverse of `analyse_reversible`.
 
     Raises
     ------
     CodestreamError
-        If the coefficients are larger than any picture's.
+        If a coefficient is larger than the 5/3 can produce from any picture.
     """
     out = []
     for pyramid in pyramids:
         for band in pyramid.bands():
-            if band.size and max(int(band.max()), -int(band.min())) >= _MOST:
+            if band.size and max(int(band.max()), -int(band.min())) >= _COEFFICIENT_LIMIT:
                 raise CodestreamError("the payload holds coefficients that no picture has")
         out.append(compose(pyramid.ll, pyramid.details, _join(area_of(pyramid.shape), threads)))
     return np.stack(out)
@@ -219,10 +234,10 @@ def transform_of(
     Parameters
     ----------
     config : mapping
-        See `j2klearn.neural.entropy_model.EntropyModel`. Where ``gains`` is ``"nominal"`` coefficients are normalised
-        by the 9/7's norms, else by those of the transform.
+        See `j2klearn.neural.entropy_model.EntropyModel`. If ``gains`` is ``"nominal"``, coefficients are normalised by
+        the norms of the 9/7, otherwise by those of the learned transform.
     extra : sequence of Model
-        Transform models beside the shipped ones.
+        Transform models to search before the shipped ones.
     ict, threads
         As in `Transform`.
 
@@ -231,14 +246,16 @@ def transform_of(
     ModelNotFoundError
         If the transform is not installed.
     ModelError
-        If the configuration names none.
+        If the configuration names no transform.
     """
     named = config.get("transform")
     if named == BASE:
         return Transform(None, ict=ict, threads=threads)
     learned = config.get("learned_levels", _LEARNED_LEVELS)
     if not isinstance(learned, int) or not 0 <= learned <= 32:
-        raise ModelError("the entropy model has an impossible number of learned levels")
+        raise ModelError(
+            "the number of learned levels of the entropy model is out of range: it has to be 0 to 32"
+        )
     nominal = config.get("gains") == "nominal"
     return Transform(named_model(named, extra), learned, ict=ict, nominal=nominal, threads=threads)
 
@@ -251,7 +268,7 @@ def named_model(named: object, extra: Sequence[Model] = ()) -> Model:
     ModelNotFoundError
         If it is not installed.
     ModelError
-        If it is no such table.
+        If `named` is not such a table.
     """
     from ..models.registry import find
 

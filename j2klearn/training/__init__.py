@@ -1,1 +1,1 @@
-"""Training of learned lifting structures: data, quantiser, rate proxy and the loop."""
+"""Training of transforms, entropy models and de-quantisation networks: data, settings, objectives and the loop."""

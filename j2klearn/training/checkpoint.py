@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, and whose it is."""
+"""Checkpoints: the whole state of a training run in one file, and the identity of that run."""
 
 from __future__ import annotations
 
@@ -15,28 +15,37 @@ from ..io.atomic import write_by
 
 __all__ = ["Identity", "check_identity", "read_checkpoint", "stored_identity", "write_checkpoint"]
 
-#: What runs have in common if one can go on from the other's checkpoint: tables of named values that JSON can hold.
+#: Tables of named values that JSON can hold. Runs with equal identities can resume from each other's checkpoints.
 Identity = Mapping[str, Mapping[str, Any]]
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint; the file is there whole or as it was before.
+    """Write a checkpoint. If that fails, the previous file is unchanged.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    state : mapping
+        Tensors, numbers, strings, and containers of these.
 
     Raises
     ------
     WriteError
-        If it cannot be written.
+        If the file cannot be written.
     """
     write_by(path, lambda temporary: torch.save(dict(state), temporary))
 
 
 def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state in a checkpoint, its tensors on a device; None if there is no such file.
+    """Return the state in a checkpoint, with its tensors on `device`; None if there is no such file.
+
+    Only tensors and plain containers are loaded, never arbitrary objects (``weights_only``).
 
     Raises
     ------
     OptionError
-        If the file is no checkpoint.
+        If the file is not a checkpoint.
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
@@ -50,21 +59,26 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
 
 
 def stored_identity(identity: Identity) -> str:
-    """Return an identity as checkpoints hold it."""
+    """Return an identity in the form that checkpoints store: JSON with sorted keys."""
     return json.dumps(identity, sort_keys=True)
 
 
 def check_identity(path: Path, state: Mapping[str, Any], own: Identity) -> None:
-    """Raise an OptionError that names the differences if a checkpoint is one of another run.
+    """Check that a checkpoint belongs to a run.
 
     Parameters
     ----------
     path : Path
-        Of the checkpoint.
+        The checkpoint, for the message.
     state : mapping
         Its contents.
     own : Identity
-        Of the run that is to go on from it.
+        Identity of the run that resumes.
+
+    Raises
+    ------
+    OptionError
+        If the identities differ; the message names the differing values.
     """
     try:
         found = _flat(json.loads(state["identity"]))

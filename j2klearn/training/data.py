@@ -1,4 +1,4 @@
-"""Training pictures: luma patches from folders and tar shards, cropped and turned at random."""
+"""Training pictures: luma patches from folders and tar files, with random crops, rotations and reflections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # T.800 equation G-9
 
 
 def files(folder: Path) -> Iterator[bytes]:
-    """Yield the picture files of a folder, and of the tar files in it."""
+    """Yield the contents of the picture files in a folder, and of those in its tar files, sorted by name."""
     for path in sorted(folder.iterdir()):
         if path.suffix == ".tar":
             with tarfile.open(path) as shard:
@@ -36,21 +36,27 @@ def files(folder: Path) -> Iterator[bytes]:
 
 
 class Patches:
-    """Luma patches of one size held in memory.
+    """Luma patches of one size, in memory.
 
     Parameters
     ----------
     folder : Path
-        Holds pictures, or tar files of pictures; each is cut into patches of `size` pixels.
+        Holds pictures, or tar files of pictures. Each picture is cut into patches; what is left at the right and at
+        the bottom is not used.
     size : int
         Side of a patch in pixels.
     quiet : bool
         Show no progress bar.
 
+    Attributes
+    ----------
+    patches : ndarray, shape (n, size, size), uint8
+        Luma (BT.601).
+
     Raises
     ------
     InputError
-        If the folder cannot be read, or has no picture that is large enough.
+        If there is no such folder, or it has no picture that is large enough.
     """
 
     def __init__(self, folder: Path, size: int = 256, *, quiet: bool = False) -> None:
@@ -70,11 +76,26 @@ class Patches:
         self.patches = np.stack(patches)
 
     def batch(self, count: int, crop: int, generator: np.random.Generator) -> Tensor:
-        """Return `count` random crops as float32 (count, 1, crop, crop), level shifted to -128..127."""
+        """Return random crops, rotated and reflected at random.
+
+        Parameters
+        ----------
+        count : int
+            Number of crops.
+        crop : int
+            Side of a crop in pixels, at most that of the patches.
+        generator : numpy.random.Generator
+            Draws patches, positions and orientations.
+
+        Returns
+        -------
+        Tensor of float32, shape (count, 1, crop, crop)
+            Level-shifted samples, -128 to 127.
+        """
         out = np.empty((count, 1, crop, crop), np.float32)
-        room = self.patches.shape[1] - crop
+        margin = self.patches.shape[1] - crop
         for i in range(count):
-            y, x = generator.integers(0, room + 1, 2)
+            y, x = generator.integers(0, margin + 1, 2)
             piece = self.patches[generator.integers(len(self.patches)), y : y + crop, x : x + crop]
             piece = np.rot90(piece, int(generator.integers(4)))
             out[i, 0] = piece if generator.integers(2) else piece[::-1]

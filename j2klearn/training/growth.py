@@ -1,4 +1,4 @@
-"""Larger networks that begin as smaller ones: what is added changes nothing until it is trained."""
+"""Initialise a larger network with the weights of a smaller one, so that both compute the same function at first."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["doubled", "grow"]
 
 
 def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[str], bool]) -> None:
-    """Give a network, just made, the weights of one that is smaller or of its size.
+    """Initialise a new network with the weights of a smaller network, or of one of the same size.
 
-    Channels that are new start at random, but nobody who was there before listens to them; blocks and layers that are
-    new add zero.
+    New channels are initialised at random, and existing layers give them zero weight. New blocks and layers add zero to
+    their input.
 
     Parameters
     ----------
-    network : ContextNetwork
-        Changed in place.
+    network : Module
+        The new network, changed in place.
     weights : mapping of str to Tensor
-        The state of the smaller one.
+        The state of the smaller network.
     added : callable
-        Tells by a weight's name whether what its layer makes is added to the layer's input.
+        Returns, for the name of a weight, whether the output of its layer is added to the layer's input.
 
     Raises
     ------
     OptionError
-        If the other one is not smaller.
+        If the other network is larger in some dimension, or of another kind.
     """
     own = network.state_dict()
     if not set(weights) <= set(own):
@@ -45,7 +45,7 @@ def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[
             if source.ndim != target.ndim or any(
                 a > b for a, b in zip(source.shape, target.shape, strict=True)
             ):
-                raise OptionError("a network cannot begin as one that is wider, or of another kind")
+                raise OptionError("a network cannot begin as a wider one, or as one of another kind")
             rows = source.shape[0]
             if source.ndim > 1:
                 target[:rows].zero_()
@@ -57,15 +57,20 @@ def grow(network: nn.Module, weights: Mapping[str, Tensor], *, added: Callable[[
 def doubled(
     weights: Mapping[str, Tensor], heads: Mapping[str, tuple[list[int], list[int]]]
 ) -> dict[str, Tensor]:
-    """Return the weights of two networks side by side that know nothing of each other.
+    """Return the weights of a network that consists of two independent copies of another one, side by side.
 
     Parameters
     ----------
     weights : mapping of str to Tensor
-        Of the convolutions of one.
+        Weights of the convolutions of the single network.
     heads : mapping of str to (list of int, list of int)
-        For weights that read the inputs: which inputs each of the two reads, in the order of the one's; those of all
-        other weights are the two's own channels.
+        For each weight that reads the inputs of the network: the input channels of the first and of the second copy, in
+        the order of the single network's inputs. In all other layers each copy reads its own channels.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same names; twice the output channels.
     """
     out = {}
     for name, weight in weights.items():

@@ -1,4 +1,4 @@
-"""The log of a training: a CSV file, a row at a time."""
+"""The log of a training run: a CSV file, written row by row."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["Log"]
 
 
 class Log:
-    """A CSV file whose rows begin with the number of a step, in rising order.
+    """A CSV file. Each row begins with the number of a step, in rising order.
 
     Parameters
     ----------
     path : Path
-        The file; it is made with the first row.
+        The file; the first row creates it.
     header : sequence of str
         Names of the columns.
     first : {0, 1}
-        Number of the first step.
+        Number of the first step, from which `cut` counts.
     """
 
     def __init__(self, path: Path, header: Sequence[str], first: int = 1) -> None:
         self.path, self.header, self.first = path, tuple(header), first
 
     def append(self, row: Sequence[Any]) -> None:
-        """Add a row, below the header if there is no file yet."""
+        """Append a row; write the header first if there is no file yet."""
         new = not self.path.exists()
         with self.path.open("a", newline="") as stream:
             writer = csv.writer(stream)
@@ -39,7 +39,7 @@ class Log:
             writer.writerow(row)
 
     def cut(self, steps: int) -> None:
-        """Remove the rows that came after the first `steps` steps, and a last row that was not written to its end."""
+        """Remove the rows after the first `steps` steps, and an incomplete last row."""
         if not self.path.exists():
             return
         with self.path.open(newline="") as stream:
@@ -52,5 +52,5 @@ class Log:
         write_whole(self.path, out.getvalue().encode())
 
     def remove(self) -> None:
-        """Remove the file if there is one."""
+        """Remove the file, if it exists."""
         self.path.unlink(missing_ok=True)

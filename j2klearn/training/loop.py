@@ -1,7 +1,7 @@
-"""The training loop: steps of an optimiser, with a log, validations and checkpoints on the way.
+"""The training loop: steps of an optimiser, with a log, validations and checkpoints.
 
-All that is random in a step follows from the seed and the step, or from a state in the checkpoint: a resumed run takes
-the same batches and logs the same numbers as one that was not stopped.
+Everything random in a step depends only on the seed and the number of the step, or on a state in the checkpoint. So a
+resumed run takes the same batches and logs the same numbers as a run that was not stopped.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ __all__ = ["Plan", "TrainingLoop"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
-#: Gradients of all weights together are held to this norm.
-_LARGEST_GRADIENT = 1.0
+#: The norm of the gradient over all weights is clipped to this.
+_MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the loop has to know of a run.
+    """Lengths, intervals and files of a run.
 
     Attributes
     ----------
     name : str
-        For the progress bar.
+        Shown in the progress bar and in the report at the end.
     checkpoint : Path
-        File of the state; its folder is made.
+        File of the state. The loop creates its folder.
     log : Log
-        Gets the means of the figures since its last row.
+        Each row holds the means of the figures since the previous row.
     steps : int
         Steps of the run.
     batch : int
-        Patches per step and process, for the speed.
+        Patches per step and process, to compute the speed.
     log_every, save_every : int
         Steps between rows of the log, and between checkpoints.
     validate_every : int
-        Steps between validations; 0 for one at the end alone.
+        Steps between validations; 0: validate only at the end.
     average : float or None
-        Decay of the moving average of the weights; None: no average is kept.
+        Decay of the moving average of the weights; None: keep no average.
     bfloat16 : bool
         Whether the networks compute in bfloat16, for the report at the end.
     """
@@ -70,11 +70,10 @@ class Plan:
     bfloat16: bool = False
 
 
-def _follow(average: nn.Module, network: nn.Module, decay: float, age: int) -> None:
-    """Move an average of weights towards those of a network.
+def _update_average(average: nn.Module, network: nn.Module, decay: float, age: int) -> None:
+    """Update the moving average of the weights of a network.
 
-    The average is short at first, so that it is not dominated by where the training began: of the steps so far, `age`,
-    it takes about a tenth.
+    At first the average spans only about a tenth of the `age` steps so far. So the initial weights do not dominate it.
     """
     keep = min(decay, (age + 1) / (age + 10))
     with torch.no_grad():
@@ -83,29 +82,29 @@ def _follow(average: nn.Module, network: nn.Module, decay: float, age: int) -> N
 
 
 class TrainingLoop(Generic[Network]):
-    """One run of a training. Subclasses say what a step minimises, and what is logged of it.
+    """A training run. Subclasses define what a step minimises and what the log contains.
 
     Parameters
     ----------
     plan : Plan
-        How the run goes.
+        Lengths, intervals and files of the run.
     network : Module
-        What is trained.
+        The network to train.
     trained : sequence of Parameter
-        Those of its weights that are.
+        The weights whose gradients are clipped together.
     optimiser : Optimizer
-        Of these weights.
+        Updates these weights.
     schedule : LRScheduler
-        Of the optimiser's learning rates, a step of it for every step.
+        Learning rates of the optimiser; advanced once per step.
     processes : Processes
-        Those that train together.
+        The processes that train together.
 
     Attributes
     ----------
     step : int
-        Steps done.
+        Number of steps done.
     average : Module
-        Moving average of the network; the network itself if none is kept.
+        Moving average of the network; the network itself if the plan keeps none.
     """
 
     def __init__(
@@ -123,55 +122,64 @@ class TrainingLoop(Generic[Network]):
             network if plan.average is None else copy.deepcopy(network).requires_grad_(False)
         )
         self.step = 0
-        self._recent: list[Tensor] = []  # on the device: a GPU is waited for when they are logged
+        # Figures since the last row of the log. They stay on the device, so that only logging waits for a GPU.
+        self._recent: list[Tensor] = []
         if processes.first:
             plan.checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
     def cost(self) -> tuple[Tensor, Tensor | None]:
-        """Return what this step minimises, a scalar, and figures for the log, (k,), which may be none."""
+        """Compute the objective of the current step.
+
+        Returns
+        -------
+        cost : Tensor, scalar
+            What the step minimises.
+        figures : Tensor, shape (k,), or None
+            Figures for the log; None if this step adds none.
+        """
         raise NotImplementedError
 
     def row(self, figures: Sequence[float], speed: float) -> list[Any]:
-        """Return a row of the log from the means of the figures and the patches per second."""
+        """Return a row of the log, from the means of the figures and the patches per second."""
         raise NotImplementedError
 
     def summary(self, figures: Sequence[float]) -> str:
-        """Return what the progress bar shows of the means of the figures."""
+        """Return the text for the progress bar, from the means of the figures."""
         raise NotImplementedError
 
     def identity(self) -> Identity:
-        """Return what a checkpoint has to have in common with this run."""
+        """Return the values that a checkpoint must share with this run."""
         raise NotImplementedError
 
     def prepare_update(self) -> None:
-        """Change gradients before they are clipped and used."""
+        """Change the gradients before they are clipped and used."""
 
     def validate_now(self) -> None:
-        """Validate, and log what comes out, in the first process."""
+        """Validate, and log the result. Called in the first process only."""
 
     def saved(self) -> None:
-        """Write what is to be written beside a checkpoint, in the first process."""
+        """Write further files after a checkpoint was written. Called in the first process only."""
 
     def own_state(self) -> dict[str, Any]:
         """Return what the subclass adds to a checkpoint: tensors, numbers, strings, and containers of these."""
         return {}
 
     def load_own_state(self, state: Mapping[str, Any]) -> None:
-        """Take what `own_state` has added to a checkpoint."""
+        """Restore what `own_state` added to a checkpoint."""
 
     @property
     def logs(self) -> list[Log]:
-        """The files that get rows as the run goes on."""
+        """All logs of the run."""
         return [self.plan.log]
 
     @property
     def age(self) -> int:
-        """Steps since the average of the weights began."""
+        """Number of steps in the average of the weights."""
         return self.step
 
     @property
     def is_logged(self) -> bool:
-        """Whether the log gets a row after the step at hand."""
+        """Whether the log gets a row after the current step."""
         done = self.step + 1
         return done % self.plan.log_every == 0 or done == self.plan.steps
 
@@ -179,24 +187,30 @@ class TrainingLoop(Generic[Network]):
         return self.step == self.plan.steps or (every > 0 and self.step % every == 0)
 
     def train_step(self) -> Tensor | None:
-        """Take one step; return the figures from before it, (k,)."""
+        """Do one step.
+
+        Returns
+        -------
+        Tensor, shape (k,), or None
+            The figures of `cost`, computed before the weights changed.
+        """
         self.optimiser.zero_grad(set_to_none=True)
         cost, figures = self.cost()
         cost.backward()
         self.prepare_update()
-        nn.utils.clip_grad_norm_(self.trained, _LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self.trained, _MAX_GRADIENT_NORM)
         self.optimiser.step()
         self.schedule.step()
         if self.plan.average is not None:
-            _follow(self.average, self.network, self.plan.average, self.age)
+            _update_average(self.average, self.network, self.plan.average, self.age)
         self.step += 1
         return figures
 
     def run(self) -> None:
-        """Train to the last step, logging, validating and saving the state on the way."""
-        plan, first, talks = self.plan, self.step, self.processes.first
-        if not first and talks:
-            for log in self.logs:  # what a run left that was stopped before its first checkpoint
+        """Train to the last step; log, validate and save checkpoints at the intervals of the plan."""
+        plan, first, writes = self.plan, self.step, self.processes.first
+        if not first and writes:
+            for log in self.logs:  # left by a run that stopped before its first checkpoint
                 log.remove()
         begun = time.monotonic()
 
@@ -205,30 +219,30 @@ class TrainingLoop(Generic[Network]):
             return patches / (time.monotonic() - begun)
 
         with tqdm(
-            total=plan.steps, initial=first, desc=plan.name, unit=" steps", disable=None if talks else True
+            total=plan.steps, initial=first, desc=plan.name, unit=" steps", disable=None if writes else True
         ) as bar:
             while self.step < plan.steps:
                 logged = self.is_logged
                 figures = self.train_step()
-                if talks and figures is not None:
+                if writes and figures is not None:
                     self._recent.append(figures)
-                if talks and logged:
+                if writes and logged:
                     means = torch.stack(self._recent).double().mean(0).tolist()
                     self._recent.clear()
                     plan.log.append(self.row(means, speed()))
                     bar.set_postfix_str(f"{self.summary(means)}, {speed():.1f} patches/s", refresh=False)
                 bar.update()
-                if talks and self._is_due(plan.validate_every):
+                if writes and self._is_due(plan.validate_every):
                     self.validate_now()
                 if self._is_due(plan.save_every):
                     self.save()
                     self.processes.wait()
-        if talks and self.step > first:
+        if writes and self.step > first:
             precision = "bfloat16" if plan.bfloat16 else "float32"
             print(f"{plan.name}: {self.step - first} steps, {speed():.1f} patches/s in {precision}")
 
     def save(self) -> None:
-        """Write a checkpoint, and what goes with it, in the first process."""
+        """Write a checkpoint and the files that go with it, in the first process."""
         if not self.processes.first:
             return
         state = {
@@ -246,12 +260,12 @@ class TrainingLoop(Generic[Network]):
         self.saved()
 
     def resume(self) -> bool:
-        """Go on from the checkpoint; return whether there is one.
+        """Resume from the checkpoint; return whether there is one.
 
         Raises
         ------
         OptionError
-            If it is one of another run, or none at all.
+            If the checkpoint belongs to another run, or is damaged.
         """
         path = self.plan.checkpoint
         state = read_checkpoint(path, self.processes.device)

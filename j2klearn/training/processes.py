@@ -1,4 +1,4 @@
-"""Several processes that train one model, as ``torchrun`` starts them."""
+"""Training of one model by several processes, as ``torchrun`` starts them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Processes", "check_device", "started"]
 
 @dataclass(frozen=True)
 class Processes:
-    """One process among those that train together.
+    """One of the processes that train together.
 
     Attributes
     ----------
     rank, count : int
-        Which it is, and how many there are.
+        Index of this process, from 0, and the number of processes.
     device : torch.device
-        Where it computes.
+        The device of this process.
     """
 
     rank: int
@@ -33,11 +33,11 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and talks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """Return the mean of a value over all processes."""
+        """Return the mean of a tensor over all processes."""
         if self.count > 1:
             value = value.detach().clone()
             dist.all_reduce(value)
@@ -51,24 +51,37 @@ class Processes:
 
 
 def check_device(kind: str) -> None:
-    """Raise an OptionError if "cuda" is asked for and PyTorch finds no such device."""
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise OptionError("PyTorch finds no CUDA device here to train on")
-
-
-@contextmanager
-def started(device: str = "") -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started, or stand alone.
-
-    Parameters
-    ----------
-    device : str
-        "cpu" or "cuda"; if not given CUDA where there is one.
+    """Check that PyTorch finds a CUDA device if `kind` is "cuda".
 
     Raises
     ------
     OptionError
-        If there is no such device.
+        If it finds none.
+    """
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise OptionError("PyTorch finds no CUDA device: train on the CPU (--device cpu)")
+
+
+@contextmanager
+def started(device: str = "") -> Iterator[Processes]:
+    """Join the processes that ``torchrun`` started; without ``torchrun``, yield a single process.
+
+    On CUDA this also allows TF32 in matrix products and convolutions.
+
+    Parameters
+    ----------
+    device : str
+        "cpu" or "cuda"; empty: CUDA if PyTorch finds a device, else the CPU.
+
+    Yields
+    ------
+    Processes
+        This process and the number of all.
+
+    Raises
+    ------
+    OptionError
+        If "cuda" is given and there is no such device.
     """
     check_device(device)
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")

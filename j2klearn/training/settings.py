@@ -1,4 +1,4 @@
-"""Training configurations: TOML files that say which model is trained, and how."""
+"""Training configurations: TOML files with a model and the settings of its training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Whether networks are trained in bfloat16: always, never, or where the device computes it natively.
+#: Train networks in bfloat16: always (true), never (false), or where the device computes it natively ("auto").
 Bfloat16 = bool | Literal["auto"]
 
 QUANTISERS = ("annealed", "straight-through", "noise", "mixed")
@@ -47,38 +47,43 @@ class Settings:
     steps : int
         Steps of end-to-end optimisation (P1, Section IV-A), those of pre-training not counted.
     learning_rate : float
-        Of Adam; it rises over the first steps and falls to zero on a half cosine.
+        Highest learning rate of Adam. It rises over the first steps and falls to zero on a half cosine.
     proposal_rate : float
-        Learning rate of proposals relative to that of the other weights: they act on raw amplitudes.
+        Learning rate of proposals relative to that of the other weights; small, because they act on raw amplitudes.
     step_range : (float, float)
-        Quantiser steps in grey levels, of which one is drawn log-uniformly per batch.
+        Range of quantiser steps in grey levels. One is drawn log-uniformly per batch.
     rate_weight : float
-        lambda_1 of P1, equation 6, over the square of the quantiser step.
+        lambda_1 of P1, equation 6, divided by the square of the quantiser step.
     aliasing_weight : float
-        lambda_2, likewise.
+        lambda_2 of P1, equation 6.
     quantiser : {"mixed", "annealed", "straight-through", "noise"}
-        What stands for the quantiser backwards; see `j2klearn.training.transform.quantisers`.
+        Derivatives of the quantiser; see `j2klearn.training.transform.quantisers`.
     annealing : (float, float)
-        Widths of the annealed kernels at the start and at the end, in quantiser steps.
+        Half-widths of the annealed kernels at the start and at the end, in quantiser steps, above 0 up to 1.
     pretraining : {"none", "oracle", "progressive"}
-        What comes before end-to-end optimisation; see `j2klearn.training.transform.pretraining`.
+        Stages before end-to-end optimisation; see `j2klearn.training.transform.pretraining`.
     pretraining_steps : int
-        Steps of pre-training; with "oracle" of each of its first two stages.
+        Steps of pre-training; with "oracle", of each of its first two stages.
     initial : {"base", "random"}
-        What the steps are at first: those of the base wavelet, or random filters in their place, as in the first curve
-        of P1, Fig. 10b; for proposal-opacity operators.
+        Initial lifting steps: those of the base wavelet, or random filters in their place, as in the first curve of
+        P1, Fig. 10b. "random" needs proposal-opacity operators.
     average : float
-        Decay of the moving average of the weights that is kept.
+        Decay of the moving average of the weights, which is what is saved as the model; 0 to 1, without 1.
     seed : int
-        Of everything random.
+        Seed of everything random.
     bfloat16 : bool or "auto"
         Compute the networks in bfloat16; "auto": where the device does so natively.
     gains_every : int
-        Steps after which the synthesis gains of a structure are measured anew, where they are not those of the 9/7.
+        Steps between measurements of the synthesis gains, for structures whose gains are not those of the 9/7.
     validate_every : int
-        Steps between validations; 0 for one at the end alone.
+        Steps between validations; 0: validate only at the end.
     save_every : int
         Steps between checkpoints.
+
+    Raises
+    ------
+    OptionError
+        If a setting is out of range.
     """
 
     levels: int = 5
@@ -104,10 +109,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         for ok, why in (
-            (min(self.levels, self.batch, self.crop, self.save_every, self.gains_every) >= 1, "below one"),
-            (min(self.steps, self.pretraining_steps, self.validate_every, self.seed) >= 0, "below zero"),
-            (self.crop % (1 << self.levels) == 0, "a crop that is no multiple of 2 ** levels"),
-            (0 < self.step_range[0] <= self.step_range[1], "an impossible step_range"),
+            (
+                min(self.levels, self.batch, self.crop, self.save_every, self.gains_every) >= 1,
+                "levels, batch, crop, save_every or gains_every below one",
+            ),
+            (
+                min(self.steps, self.pretraining_steps, self.validate_every, self.seed) >= 0,
+                "steps, pretraining_steps, validate_every or seed below zero",
+            ),
+            (self.crop % (1 << self.levels) == 0, "a crop that is not a multiple of 2 ** levels"),
+            (
+                0 < self.step_range[0] <= self.step_range[1],
+                "a step_range that is not positive or does not rise",
+            ),
             (min(self.annealing) > 0 and max(self.annealing) <= 1, "annealing outside of 0 to 1"),
             (self.quantiser in QUANTISERS, f"a quantiser other than {', '.join(QUANTISERS)}"),
             (self.pretraining in PRETRAINING, f"a pretraining other than {', '.join(PRETRAINING)}"),
@@ -119,23 +133,26 @@ class Settings:
 
     @property
     def stages(self) -> list[tuple[str, int]]:
-        """Stages of training and their steps: "proposals", "opacities", "progressive", "end-to-end"."""
+        """Stages of training in their order, and the steps of each.
+
+        The names are "proposals", "opacities", "progressive" and "end-to-end".
+        """
         first = {"none": [], "oracle": ["proposals", "opacities"], "progressive": ["progressive"]}
         early = [(name, self.pretraining_steps) for name in first[self.pretraining]]
         return [*early, ("end-to-end", self.steps)]
 
     @property
     def total(self) -> int:
-        """Steps of all stages."""
+        """Number of steps of all stages together."""
         return sum(steps for _, steps in self.stages)
 
     def in_steps(self, total: int) -> Settings:
-        """Return the settings of a run of `total` steps, which its stages share as they share those of this one.
+        """Return settings for `total` steps, with the proportions of the stages kept.
 
         Raises
         ------
         OptionError
-            If that leaves a stage without a step.
+            If a stage would have no step.
         """
         early = len(self.stages) - 1
         share = round(total * self.pretraining_steps / self.total) if early else 0
@@ -145,12 +162,24 @@ class Settings:
 
 
 def parse_changes(words: Sequence[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` as TOML has it: other settings than those of a configuration.
+    """Parse ``NAME=VALUE``, with values in TOML's syntax, which replace settings of a configuration.
+
+    A value that is not valid TOML is taken as a string, so that words need no quotes.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The assignments.
+
+    Returns
+    -------
+    dict of str to Any
+        Values of `Settings` by name.
 
     Raises
     ------
     OptionError
-        If a setting is unknown, or its value is not one.
+        If there is no such setting, or its value has the wrong type.
     """
     kinds = get_type_hints(Settings)
     changes = {}
@@ -161,13 +190,13 @@ def parse_changes(words: Sequence[str]) -> dict[str, Any]:
         try:
             changes[name] = tomllib.loads(f"value = {value}")["value"]
         except ValueError:
-            changes[name] = value  # a word, for which quotes would be a nuisance
+            changes[name] = value
         changes[name] = _converted(name, changes[name], kinds[name])
     return changes
 
 
 def _converted(key: str, value: Any, kind: Any) -> Any:
-    """Return a TOML value as what `Settings` declares, numbers for floats and arrays for tuples."""
+    """Convert a TOML value to the type that `Settings` declares: numbers to floats, arrays to tuples."""
     if get_origin(kind) is tuple and isinstance(value, list):
         kinds = get_args(kind)
         if len(kinds) == len(value):
@@ -192,24 +221,35 @@ def read_tables(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     OptionError
-        If the file is not a TOML file of ours.
+        If the file cannot be read, is not TOML, or does not consist of these two tables.
     """
     try:
         config = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not a training configuration: {error}") from None
     if set(config) != {"model", "training"} or not isinstance(config["training"], dict):
-        raise OptionError(f"{path} is not a training configuration: it has to have [model] and [training]")
+        raise OptionError(
+            f"{path} is not a training configuration: it must have the tables [model] and [training]"
+        )
     return config["model"], config["training"]
 
 
 def settings_of(kind: type[T], table: dict[str, Any], path: Path) -> T:
-    """Return the settings, of a dataclass, that a table of a file at `path` says.
+    """Convert the table ``[training]`` to a dataclass of settings.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass.
+    table : dict
+        The table as TOML has it.
+    path : Path
+        File of the table, for the message.
 
     Raises
     ------
     OptionError
-        If it has a setting that there is not, or one of the wrong type.
+        If a setting is unknown, has the wrong type, or is out of range.
     """
     kinds = get_type_hints(kind)
     unknown = sorted(set(table) - set(kinds))
@@ -219,19 +259,25 @@ def settings_of(kind: type[T], table: dict[str, Any], path: Path) -> T:
 
 
 def read_config(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], Settings]:
-    """Read a training configuration: the model's part and the training settings.
+    """Read the training configuration of a transform.
 
     Parameters
     ----------
     path : Path
-        TOML.
+        A TOML file.
     changes : mapping, optional
-        Settings in the place of those of the file.
+        Settings that replace those of the file.
+
+    Returns
+    -------
+    model : dict
+        Configuration of the transform model.
+    settings : Settings
 
     Raises
     ------
     OptionError
-        If the file is not a TOML file of ours, or asks for what there is not.
+        If the file is not a training configuration, or the model or a setting is invalid.
     """
     table, training = read_tables(path)
     settings = dataclasses.replace(settings_of(Settings, training, path), **(changes or {}))
@@ -241,5 +287,7 @@ def read_config(path: Path, changes: Mapping[str, Any] | None = None) -> tuple[d
         raise OptionError(f"{path}: {error}") from None
     needs_proposals = settings.pretraining == "oracle" or settings.initial == "random"
     if needs_proposals and model["operator"] != "proposal-opacity":
-        raise OptionError(f"{path}: oracle opacities and random filters are for proposal-opacity operators")
+        raise OptionError(
+            f'{path}: pretraining = "oracle" and initial = "random" need proposal-opacity operators'
+        )
     return model, settings

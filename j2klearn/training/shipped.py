@@ -18,9 +18,9 @@ def shipped_configs(folder: str) -> list[Path]:
 
 
 def find_config(name: str, folder: str) -> Path:
-    """Return the file that a user names: a path, or the name of a shipped configuration.
+    """Return the path of a configuration that the user gave as a path, or by the name of a shipped one.
 
-    A name that is neither is returned as a path, for the error of whoever opens it.
+    A name that is neither is returned as a path; opening it raises the error.
     """
     path = Path(name)
     shipped = Path(__file__).parent / folder / f"{name}.toml"

@@ -1,4 +1,4 @@
-"""Subbands of training pictures for the context networks: each picture is decomposed once and kept."""
+"""Subbands of the training pictures of the context networks. Each picture is decomposed once; the subbands are kept."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ __all__ = ["Crop", "SubbandPatches", "read_patches"]
 
 
 class Crop(NamedTuple):
-    """Subbands of some crops, coefficients over the quantiser step.
+    """Subbands of crops, in float32.
 
     Attributes
     ----------
     ll : Tensor, shape (N, C, h, w)
+        LL of the coarsest level.
     details : list of Tensor, each (N, C, 3, h, w)
         HL, LH and HH of every level, finest first.
     """
@@ -43,12 +44,26 @@ class Crop(NamedTuple):
 
 
 def read_patches(folder: Path, size: int = 256, count: int | None = None) -> NDArray[np.uint8]:
-    """Return RGB patches (n, size, size, 3) cut from the pictures of a folder, or of tar files in it.
+    """Cut the pictures of a folder, or of the tar files in it, into patches.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds pictures, or tar files of pictures.
+    size : int
+        Side of a patch in pixels.
+    count : int, optional
+        Largest number of patches. Default: all.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, size, size, 3)
+        RGB.
 
     Raises
     ------
     InputError
-        If there are none.
+        If no picture is large enough.
     """
     patches: list[NDArray[np.uint8]] = []
     for data in tqdm(files(folder), desc="reading pictures", unit=" files", disable=None, leave=False):
@@ -67,7 +82,7 @@ def read_patches(folder: Path, size: int = 256, count: int | None = None) -> NDA
 def _analysed(
     patch: NDArray[np.uint8], transform: str, levels: int, learned_levels: int
 ) -> tuple[Tensor, list[Tensor]]:
-    """Return LL (C, h, w) and the details (C, 3, h, w), finest first; in steps of one where there is a step."""
+    """Return LL (C, h, w) and the details (C, 3, h, w), finest first; normalised to a quantiser step of 1 if lossy."""
     if transform == "5-3":
         r, g, b = torch.from_numpy(patch.astype(np.int32)).unbind(-1)
         components = torch.stack([((r + 2 * g + b) >> 2) - 128, b - g, r - g])
@@ -97,18 +112,32 @@ def _analysed(
 
 
 class SubbandPatches:
-    """Training pictures as subbands, in memory.
+    """Subbands of training pictures, in memory.
 
     Parameters
     ----------
     patches : ndarray, shape (n, size, size, 3), uint8
-        RGB.
+        RGB; `size` is a multiple of ``2 ** (levels + 1)``.
     transform : str
-        "9-7", the name of a learned transform, or "5-3" for integers without a quantiser.
+        "9-7", the name of a learned transform, or "5-3" for lossless coding in integers.
     levels, learned_levels : int
-        Decomposition levels, and of those the finest ones in which learned steps are taken.
+        Decomposition levels, and how many of the finest ones use the learned steps.
     device : str
-        Where they are kept, and cropped.
+        Device that stores and crops the subbands.
+
+    Attributes
+    ----------
+    ll : Tensor, shape (n, 3, h, w)
+        int16 if lossless, else float16, normalised to a quantiser step of 1.
+    details : list of Tensor, each (n, 3, 3, h, w)
+        HL, LH and HH of every level, finest first; same dtypes.
+    lossless : bool
+        Whether the transform is the reversible 5/3.
+
+    Raises
+    ------
+    OptionError
+        If the size of the patches is not such a multiple.
     """
 
     def __init__(
@@ -120,7 +149,7 @@ class SubbandPatches:
         device: str = "cpu",
     ) -> None:
         if patches.shape[1] % (2 << levels):
-            raise OptionError(f"patches have to be multiples of {2 << levels} pixels wide and high")
+            raise OptionError(f"the sides of patches must be multiples of {2 << levels} pixels")
         self.lossless = transform == "5-3"
         dtype = torch.int16 if self.lossless else torch.float16
         lows, details = [], []
@@ -137,7 +166,19 @@ class SubbandPatches:
         return len(self.ll)
 
     def crop(self, chosen: NDArray[np.int64], components: slice, rng: np.random.Generator) -> Crop:
-        """Return a quarter of each of some pictures, transposed or not at random."""
+        """Return one quarter of each of some pictures, transposed or not.
+
+        The quarter and the transposition are drawn once, for all pictures together.
+
+        Parameters
+        ----------
+        chosen : ndarray of int64, shape (N,)
+            Indices of the pictures.
+        components : slice
+            Components to return.
+        rng : numpy.random.Generator
+            Draws the quarter and the transposition.
+        """
         index = torch.from_numpy(chosen).to(self.ll.device)
         down, across, turned = rng.integers(2, size=3)
 

@@ -1,4 +1,4 @@
-"""Files of the neural profile from pixels and back: rates, resolutions, regions, kinds of pictures, and ways in."""
+"""Encoding and decoding with the neural profile: rates, resolutions, regions, kinds of pictures, interfaces."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def file(picture: NDArray[np.uint8]) -> bytes:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simple models in the place of those that ship."""
+    """Replace the shipped models by simple ones."""
     models = {DEFAULT_LOSSY: LOSSY, DEFAULT_LOSSLESS: LOSSLESS}
     monkeypatch.setattr(registry, "shipped_entropy", lambda: models)
     monkeypatch.setattr(registry, "entropy_names", lambda: list(models))
@@ -90,8 +90,8 @@ def test_psnr(picture, wanted):
     LOSSY.chosen.clear()
     data = encode(picture, psnr=wanted)
     assert psnr(picture, decode(data)) == pytest.approx(wanted, abs=0.1)
-    assert len(LOSSY.encoded) == 1  # it is searched for without coding
-    assert len(LOSSY.chosen) <= 2  # and with few walks of the model
+    assert len(LOSSY.encoded) == 1  # the search for a PSNR does not code
+    assert len(LOSSY.chosen) <= 2  # and it needs few walks of the model
 
 
 def test_too_few_bytes_for_anything(picture):
@@ -161,7 +161,7 @@ KINDS: dict[str, tuple[tuple[int, ...], Any, dict[str, Any]]] = {
 
 
 def sample(kind: str) -> tuple[NDArray[Any], dict[str, Any]]:
-    """A smooth picture with some noise."""
+    """Return a smooth picture with some noise, and the options to encode it."""
     shape, dtype, options = KINDS[kind]
     limits = np.iinfo(dtype)
     depth = options.get("bit_depth", limits.bits)
@@ -220,7 +220,7 @@ def test_resolutions(picture, file):
         low = decode(file, reduce=reduce)
         height, width = (-(-side >> reduce) for side in picture.shape[:2])
         assert low.shape == (height, width, 3)
-        assert LOSSY.decoded == [max(1, levels - reduce)]  # nothing is decoded in vain
+        assert LOSSY.decoded == [max(1, levels - reduce)]  # finer levels are not decoded
         if reduce < 4:
             box = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX)
             assert psnr(np.asarray(box), low) > 20
@@ -275,23 +275,23 @@ def test_layers_are_one(file):
 def test_limits(file):
     with pytest.raises(LimitError):
         decode(file, max_pixels=18_000)
-    with pytest.raises(LimitError):  # the whole is decoded for it
+    with pytest.raises(LimitError):  # because the whole picture is decoded
         decode(file, region=(0, 0, 2, 2), max_pixels=18_000)
     assert decode(file, reduce=1, max_pixels=18_000).shape == (61, 75, 3)
 
 
 def test_progress(picture, file):
-    told: list[tuple[float, str]] = []
-    encode(picture, bpp=3, progress=lambda *each: told.append(each))
-    shares = [share for share, _ in told]
+    calls: list[tuple[float, str]] = []
+    encode(picture, bpp=3, progress=lambda *each: calls.append(each))
+    shares = [share for share, _ in calls]
     assert shares == sorted(shares)
-    assert told[-1] == (1.0, "done")
-    assert {"lifting", "coding", "search for the size, try 1"} <= {stage for _, stage in told}
-    told.clear()
-    decode(file, progress=lambda *each: told.append(each))
-    shares = [share for share, _ in told]
+    assert calls[-1] == (1.0, "done")
+    assert {"lifting", "coding", "search for the size, try 1"} <= {stage for _, stage in calls}
+    calls.clear()
+    decode(file, progress=lambda *each: calls.append(each))
+    shares = [share for share, _ in calls]
     assert shares == sorted(shares)
-    assert told[-1] == (1.0, "done")
+    assert calls[-1] == (1.0, "done")
 
 
 # models
@@ -307,18 +307,18 @@ def test_learned_transforms_and_dequantisation(picture):
         data = encode(picture, model, quality=35)
         sizes.append(len(data))
         values.append(psnr(picture, decode(data, model)))
-    assert values[1] > values[0] + 0.05  # by the same indices
+    assert values[1] > values[0] + 0.05  # with the same indices
     assert sizes[1] - sizes[0] <= 8
     at_psnr = encode(picture, restored, psnr=32)
     assert psnr(picture, decode(at_psnr, restored)) == pytest.approx(32, abs=0.1)
     for reduce in (1, 2, 4):
         low = decode(data, restored, reduce=reduce)
         plain = decode(encode(picture, learned, quality=35), learned, reduce=reduce)
-        np.testing.assert_array_equal(low, plain)  # it is for the full resolution alone
+        np.testing.assert_array_equal(low, plain)  # de-quantisation only applies at full resolution
 
 
 def test_noise_where_dequantisation_does_not_help():
-    """On noise the network takes off what belongs there: the encoder does without."""
+    """On noise de-quantisation would remove signal, so the encoder does not use it."""
     noise = np.random.default_rng(2).integers(0, 256, (96, 96), np.uint8)
     named = {"name": "y", "id": resolve("hybrid97-9c-compact-dq").id.hex()}
     plain, restored = Deflate("9-7"), Deflate("9-7", dequantiser=named)
@@ -363,7 +363,7 @@ def test_a_model_that_fails_is_told(file, monkeypatch):
 
 
 def test_model_files(tmp_path: Path, monkeypatch, picture, file):
-    """Entropy models are known by the kind in their configuration, and read by the class of that kind."""
+    """The configuration of an entropy model names its kind, and the class of that kind reads it."""
     import json
 
     import safetensors.numpy
@@ -396,7 +396,7 @@ def test_model_files(tmp_path: Path, monkeypatch, picture, file):
         registry.resolve_entropy(shipped)
 
 
-# ways in
+# interfaces
 
 
 def test_open(picture, file):
@@ -409,7 +409,7 @@ def test_open(picture, file):
     LOSSY.decoded.clear()
     np.testing.assert_array_equal(opened[10:20, 30:50], whole[10:20, 30:50])
     np.testing.assert_array_equal(opened[40, :, 1], whole[40, :, 1])
-    assert LOSSY.decoded == [5]  # once for all regions
+    assert LOSSY.decoded == [5]  # one decode serves all regions
     np.testing.assert_array_equal(opened[::4, ::4], decode(file, reduce=2))
     assert opened[5:5, 3:9].shape == (0, 6, 3)
     out = np.zeros((61, 75, 3), np.uint8)
@@ -417,7 +417,7 @@ def test_open(picture, file):
     np.testing.assert_array_equal(out, decode(file, reduce=1))
     region = opened[0:5, 0:5]
     region[:] = 0
-    np.testing.assert_array_equal(opened[0:5, 0:5], whole[0:5, 0:5])  # what is kept cannot be changed
+    np.testing.assert_array_equal(opened[0:5, 0:5], whole[0:5, 0:5])  # callers cannot change the cache
 
 
 def test_threads_share_a_file(file):
@@ -604,5 +604,5 @@ def test_batches(installed):
 
 
 def test_the_digest_of_ebcot_is_as_before():
-    # journals of earlier versions go on
+    # so that journals of earlier versions can be continued
     assert read_options({"ratio": 15, "model": None}).digest == "a989f32ae70b128c"

@@ -1,7 +1,7 @@
-"""Golden files of the neural profile: what an older version wrote decodes for ever, to the same integers.
+"""Golden files of the neural profile: files of older versions decode for ever, to the same integers.
 
-The models are beside the files and not those that ship. `python -m tests.test_neural_golden` writes them; it is to be
-run for a new version of the format alone, and adds files rather than replacing any.
+Their models are stored next to them and are not the shipped ones. ``python -m tests.api.test_neural_golden`` writes the
+files. Run it only for a new version of the format: it adds files and replaces none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VERSION = 1
 
 
 class Kind(NamedTuple):
-    """Which picture is coded, whether without loss, and by what model."""
+    """The picture of a golden file, whether it is lossless, and the options of its model."""
 
     picture: str
     lossless: bool

@@ -39,6 +39,8 @@ HELP = {
     "j2klearn.cli",
     "j2klearn.cli.__main__",
     "j2klearn.cli.main",
+    "j2klearn.core",
+    "j2klearn.core.lazy",
     "j2klearn.errors",
 }
 

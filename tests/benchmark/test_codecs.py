@@ -1,4 +1,4 @@
-"""Codecs of the benchmark: real files, and the harness's own test: a worse codec has to come out worse."""
+"""Codecs of the benchmark: real files, and a check of the benchmark itself: a worse codec gets a worse BD-rate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_complete_files_at_the_rates_asked_for(name, make, rgb):
     assert bpp == pytest.approx(RATES, rel=0.05)
     qualities = [psnr(rgb, codec.decode(data)) for data in files]
     assert all(b > a + 1 for a, b in itertools.pairwise(qualities))
-    with Image.open(io.BytesIO(files[0])) as picture:  # others read them too
+    with Image.open(io.BytesIO(files[0])) as picture:  # Pillow reads them too
         assert picture.size == (rgb.shape[1], rgb.shape[0])
 
 
@@ -51,7 +51,7 @@ def test_other_formats(name, kind, request):
     image, codec = request.getfixturevalue(kind), usable(name)
     files = codec.single(image, RATES, 8)
     sizes = [len(data) for data in files]
-    assert sizes[-1] > 3 * sizes[0]  # the ladder of qualities is one of rates, on any codec's own terms
+    assert sizes[-1] > 3 * sizes[0]  # the qualities span a range of rates
     decoded = codec.decode(files[-1])
     decoded = decoded[..., 0] if decoded.ndim > image.ndim else decoded
     assert decoded.shape == image.shape
@@ -89,7 +89,7 @@ class Padded(Jpeg2000):
 
 
 class Blurred(Jpeg2000):
-    """A codec that gives back a worse picture."""
+    """A codec that decodes a worse picture."""
 
     def decode(self, data):
         decoded = super().decode(data).astype(np.uint16)
@@ -140,7 +140,7 @@ def test_the_identity_follows_the_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"name": "other"}, "protocol"),
         ({"channels": "cmyk"}, "channels"),
@@ -152,6 +152,6 @@ def test_the_identity_follows_the_model(tmp_path):
         ({"bit_depth": 24}, "bit depth"),
     ],
 )
-def test_protocols_that_are_none(options, said):
-    with pytest.raises(OptionError, match=said):
+def test_invalid_protocols(options, message):
+    with pytest.raises(OptionError, match=message):
         Protocol(**options)

@@ -1,4 +1,4 @@
-"""``j2klearn benchmark`` as its users run it."""
+"""The command ``j2klearn benchmark``."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_picture_of_one_row_has_a_crop_too(tmp_path):
 
 
 def test_a_stopped_run_goes_on(finished, pictures, monkeypatch, capsys):
-    """Nothing that is there is measured again; what was lost is."""
+    """Only measurements that are missing or damaged are made again."""
     lost, *kept = sorted((finished / "measurements" / "9-7").iterdir())
     before = {path: path.stat().st_mtime_ns for path in (finished / "measurements").rglob("*.json")}
     old = results(finished)
@@ -147,10 +147,10 @@ def test_unreadable_pictures_are_named_and_counted(pictures, tmp_path, capsys):
         *OPTIONS,
     ]
     assert main(["benchmark", str(source), *words]) == 1
-    said = capsys.readouterr().err
-    assert "broken.png" in said
-    assert "empty.tif" in said
-    assert "2 skipped" in said
+    printed = capsys.readouterr().err
+    assert "broken.png" in printed
+    assert "empty.tif" in printed
+    assert "2 skipped" in printed
     assert len(results(tmp_path / "out")["skipped"]) == 2
     assert main(["benchmark", str(source / "empty.tif"), *words[:1], str(tmp_path / "none"), *words[2:]]) == 1
     assert (
@@ -187,7 +187,7 @@ def test_missing_codecs_are_said_at_the_start(pictures, tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--codecs", "default"], "anchor"),
         (["--codecs", "9-7,h265"], "no codec"),
@@ -196,14 +196,14 @@ def test_missing_codecs_are_said_at_the_start(pictures, tmp_path, monkeypatch, c
         (["--published", "curves.json"], "RGB"),
     ],
 )
-def test_wrong_options(pictures, tmp_path, words, said, capsys):
+def test_wrong_options(pictures, tmp_path, words, message, capsys):
     assert main(["benchmark", str(pictures), "--out", str(tmp_path / "out"), *words]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_published_curves_stand_beside_ours(pictures, tmp_path):
-    """Even beside one of the same name."""
+    """Also if a measured codec has the same name."""
     curve = {"bpp": [0.2, 0.4, 0.8, 1.6], "psnr-rgb": [24.0, 27.0, 31.0, 36.0]}
     file = tmp_path / "published.json"
     file.write_text(json.dumps({"jpeg": {"name": "JPEG", **curve}, "vtm": {"name": "VTM", **curve}}))

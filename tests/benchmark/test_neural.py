@@ -1,4 +1,4 @@
-"""The neural profile in the benchmark: one file per quality, and one of a rate to look at."""
+"""The neural profile in the benchmark: one file per quality, and one at a given rate for crops."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_bits_of_deep_samples_are_kept(tmp_path):
 
 
 def test_results_know_the_model_by_its_weights(tmp_path):
-    """What was measured with other weights is not taken for a result, wherever the file lies."""
+    """Measurements are reused only for the same weights, whatever the path of the model file."""
     one, same, other = (
         tmp_path / name for name in ("one.safetensors", "same.safetensors", "other.safetensors")
     )

@@ -1,4 +1,4 @@
-"""Curves that others published."""
+"""Published curves: the forms of files, and damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of the benchmark: what the page says, and what a browser makes of it."""
+"""The report of the benchmark: the text of the page, and the page in a browser."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CODECS = [
 
 
 def curve(more: float, metrics: list[str]) -> dict[str, list[float]]:
-    """A curve that needs as many per cent more bits than the anchor."""
+    """Return a curve that needs `more` per cent more bits than the anchor."""
     rates = np.array(RATES)
     psnr = 34 + 9 * np.log10(rates)
     values = {"psnr": psnr, "ssim": 1 - 10 ** (-psnr / 25), "ms-ssim": 1 - 10 ** (-psnr / 18)}
@@ -89,7 +89,7 @@ def speed() -> dict[str, Any]:
 
 
 def document(count: int = 24, name: str = "kodim{:02}.png") -> dict[str, Any]:
-    """Invented results in full, but for crops, which need a folder."""
+    """Return invented results with everything except crops, which need a folder."""
     pictures = [name.format(i + 1) for i in range(count)]
     rates = {"hybrid": -7.2, "jxl": 4.1}
     return {
@@ -126,7 +126,7 @@ def document(count: int = 24, name: str = "kodim{:02}.png") -> dict[str, Any]:
 
 
 def add_crops(results: dict[str, Any], folder: Path) -> None:
-    """Write crops into the folder, and name them in the results."""
+    """Write crops into the folder, and add them to the results."""
     (folder / "crops").mkdir()
     random = np.random.default_rng(1)
     files = {name: f"crops/{name}.png" for name in ("original", "9-7", "hybrid", "jxl")}
@@ -198,7 +198,7 @@ def test_the_page_answers(full: dict[str, Any], tmp_path: Path) -> None:
     ):
         assert part in page.text
     for figure in page.figures.values():
-        go.Figure(figure)  # plotly finds it valid
+        go.Figure(figure)  # raises if plotly finds the figure invalid
     assert {"curve-psnr-measured", "curve-ssim-measured", "curve-ssim-decibels", "pictures-0"} <= set(
         page.figures
     )
@@ -268,7 +268,7 @@ def test_a_codec_without_a_bd_rate(tmp_path: Path) -> None:
     results["deltas"] = [delta("hybrid", "psnr", pictures, None)]
     page = Page(render(results, tmp_path))
     assert "j2klearn hybrid has no BD-rate against OpenJPEG 9/7" in page.text
-    assert "none: too little in common" in page.text
+    assert "none: too little overlap" in page.text
     assert "pictures" not in page.ids
 
 
@@ -277,7 +277,7 @@ def test_a_codec_without_a_bd_rate(tmp_path: Path) -> None:
     [
         (3.14, [2.0, 4.0], "needs 3.1 % more bits than"),
         (-0.04, [-1.0, 1.0], "needs as many bits as"),
-        (-0.5, [-1.0, 1.0], "which does not tell it from 0"),
+        (-0.5, [-1.0, 1.0], "which includes 0"),
     ],
 )
 def test_the_answer_is_honest(rate: float, interval: list[float], words: str, tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium that keeps its console and its requests."""
+    """A headless Chromium that logs its console and its requests."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium")
     names = ("chromium", "chromium-browser", "google-chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
@@ -393,13 +393,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def load(driver: Any, path: Path, width: int, height: int = 740) -> None:
-    """Load a page as a window of this size shows it, and wait until its curves are drawn."""
+    """Load a page in a window of this size, and wait until its curves are drawn."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     for kind in ("browser", "performance"):
-        driver.get_log(kind)  # which forgets what it returns
+        driver.get_log(kind)  # empties the log
     driver.get(path.as_uri())
     WebDriverWait(driver, 30).until(
         lambda d: d.execute_script("return !!document.querySelector('.main-svg')")
@@ -447,16 +447,16 @@ def test_the_slider_moves(chromium: Any, full: dict[str, Any], tmp_path: Path) -
     load(chromium, write_report(full, tmp_path), 360)
     slider = chromium.find_element("css selector", ".compare input")
 
-    def seen(side: str) -> tuple[str, str]:
+    def shown(side: str) -> tuple[str, str]:
         image = chromium.find_element("css selector", f".compare img.{side}")
         return image.get_attribute("alt"), image.value_of_css_property("clip-path")
 
-    assert seen("left") == ("The same crop, coded with OpenJPEG 9/7", "inset(0px 50% 0px 0px)")
-    assert seen("right") == ("The same crop, coded with j2klearn hybrid", "none")
+    assert shown("left") == ("The same crop, coded with OpenJPEG 9/7", "inset(0px 50% 0px 0px)")
+    assert shown("right") == ("The same crop, coded with j2klearn hybrid", "none")
     slider.send_keys(Keys.ARROW_RIGHT * 20)
-    assert seen("left")[1] == "inset(0px 30% 0px 0px)"
+    assert shown("left")[1] == "inset(0px 30% 0px 0px)"
     slider.send_keys(Keys.HOME)
-    assert seen("left")[1] == "inset(0px 100% 0px 0px)"
+    assert shown("left")[1] == "inset(0px 100% 0px 0px)"
     assert "j2klearn hybrid 100 %" in slider.get_attribute("aria-valuetext")
 
     left, right = (
@@ -465,7 +465,7 @@ def test_the_slider_moves(chromium: Any, full: dict[str, Any], tmp_path: Path) -
     right.select_by_visible_text("OpenJPEG 9/7")
     assert left.first_selected_option.text == "j2klearn hybrid"
     left.select_by_visible_text("Original")
-    assert seen("left")[0].startswith("A crop of kodim01.png")
+    assert shown("left")[0].startswith("A crop of kodim01.png")
     facts = chromium.find_element("css selector", ".facts[data-facts=right]").text
     assert facts == "12,288 bytes, 29.10 dB"
 

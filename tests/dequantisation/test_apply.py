@@ -243,7 +243,7 @@ def test_training(tmp_path, capsys):
         "1",
     ]
     assert main([*argv, "--steps", "2"]) == 2  # there are too few crops for a batch
-    assert "a batch takes 16" in capsys.readouterr().err
+    assert "a batch needs 16" in capsys.readouterr().err
     for at in range(4, 8):
         Image.fromarray(photographs.coffee()[:256, 40 * at - 160 : 40 * at + 96]).save(folder / f"{at}.png")
     assert main([*argv, "--steps", "3"]) == 0

@@ -1,4 +1,4 @@
-"""The documentation is right: snippets run, links lead somewhere, tables of the formats describe real files."""
+"""The documentation: snippets run, links and paths exist, and the tables of the formats describe real files."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def table(page: str, heading: str) -> list[dict[str, str]]:
 
 
 class Bytes:
-    """Takes fields off the front of data, by the sizes that a table says."""
+    """Reads fields from data one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -127,33 +127,33 @@ def comments(data: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("tile_size", [None, 64])
 def test_the_table_of_the_segment_describes_a_file(rgb: NDArray[np.uint8], tile_size: int | None) -> None:
-    """Read a file by the page alone."""
+    """Parse a file with the table of the page alone."""
     image = rgb[:128, :192]
     data = j2klearn.encode(image, bpp=[0.5, 1], levels=3, tile_size=tile_size, jp2=False, fallback=False)
     *_, segment = comments(data)
-    known, found, source = {}, {}, Bytes(segment)
+    values, found, source = {}, {}, Bytes(segment)
     for row in table("format.md", "The learned-transform segment"):
         size = row["size"]
-        for name, value in known.items():
+        for name, value in values.items():
             size = re.sub(rf"\b{name}\b", str(value), size)
         count = int(np.prod([int(part) for part in size.split("*")]))
         part = source.take(count)
         found[row["field"]] = part
-        known[row["field"]] = int.from_bytes(part, "big")
-    assert source.at == len(segment) == 2 + known["Lcom"]
-    assert (found["COM"], found["magic"], known["Rcom"]) == (b"\xff\x64", b"J2KL", 0)
-    assert (known["version"], known["kind"], known["transport"]) == (2, 0, 0)
-    assert (known["B"], known["levels"], known["colour"], known["C"]) == (8, 3, 1, 3)
+        values[row["field"]] = int.from_bytes(part, "big")
+    assert source.at == len(segment) == 2 + values["Lcom"]
+    assert (found["COM"], found["magic"], values["Rcom"]) == (b"\xff\x64", b"J2KL", 0)
+    assert (values["version"], values["kind"], values["transport"]) == (2, 0, 0)
+    assert (values["B"], values["levels"], values["colour"], values["C"]) == (8, 3, 1, 3)
     tiles = 1 if tile_size is None else 6
-    assert (known["opacities"], known["S"], known["L"], known["T"]) == (1, 0, 2, tiles)
+    assert (values["opacities"], values["S"], values["L"], values["T"]) == (1, 0, 2, tiles)
     assert len(found["noise"]) == 3 * 2 * tiles
-    assert known["CRC"] == zlib.crc32(segment[6:-4])
+    assert values["CRC"] == zlib.crc32(segment[6:-4])
     assert found["model id"].hex() == j2klearn.info(data).model_id
 
 
 @pytest.mark.parametrize("lossless", [False, True])
 def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossless: bool) -> None:
-    """Read a file by the page alone."""
+    """Parse a file with the table of the page alone."""
     image = rgb[:160, :96]
     data = j2klearn.encode(image, profile="neural", **({"lossless": True} if lossless else {"quality": 30}))
     page = (DOCS / "format-neural.md").read_text("utf-8")
@@ -194,7 +194,7 @@ def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossl
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_paths_exist(page: Path) -> None:
-    """Paths of the repository; on the architecture page also those below the folder of a table."""
+    """Check paths from the root of the repository; on the architecture page also those below a table's folder."""
     folders = [ROOT]
     if page.name == "architecture.md":
         folders += [ROOT / "j2klearn" / name for name in ("", "neural", "interop", "transform")]

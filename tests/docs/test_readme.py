@@ -1,4 +1,4 @@
-"""The README and the pages in docs say what was measured, and how."""
+"""The figures of the README and of the pages in docs equal the stored results, and their commands are valid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 def figures():
     spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["readme"] = module  # dataclasses look their module up
+    sys.modules["readme"] = module  # dataclasses look up their module
     spec.loader.exec_module(module)
     yield module
     del sys.modules["readme"]
@@ -43,13 +43,13 @@ def test_every_figure_has_one_place(figures):
     assert places == Counter(figures.FIGURES.keys())
 
 
-def test_every_result_is_shown_or_said_to_be_unused(figures):
+def test_every_result_is_shown_or_listed_as_unused(figures):
     shown = {name for key, figure in figures.FIGURES.items() if key != "machines" for name in figure.results}
-    assert {path.stem for path in RESULTS} - shown == {"openjpeg"}  # holds the benchmark against opj_compress
+    assert {path.stem for path in RESULTS} - shown == {"openjpeg"}  # compares the benchmark with opj_compress
 
 
 def test_commands_stand_beside_their_figures(figures):
-    """Each block ends with the commands that made its results, or follows a block that has them."""
+    """The page of a block has the commands that made its results."""
     for page in figures.pages():
         text = page.read_text()
         words = " ".join(text.replace("\\\n", " ").split())
@@ -60,7 +60,7 @@ def test_commands_stand_beside_their_figures(figures):
 
 
 def test_another_result_would_show(figures, monkeypatch):
-    """The tests above can fail: a figure that is off by its last digit is found."""
+    """Check that the tests above can fail: they detect a figure that differs in its last digit."""
     real = figures.result
 
     def other(suite):
@@ -90,11 +90,11 @@ def test_the_readme_names_two_set_up_commands():
 
 
 class AcceptedError(Exception):
-    """A parser has taken the words of a command."""
+    """A parser accepted the words of a command."""
 
 
 def commands(text):
-    """Return the commands in the indented blocks of a page, as words; those that stand for others are left out."""
+    """Yield the commands in the indented blocks of a page as lists of words, except those with placeholders."""
     blocks = "\n".join(line for line in text.splitlines() if line.startswith("    "))
     for line in re.sub(r"\s*\\\n\s*", " ", blocks).splitlines():
         for command in line.split(";"):
@@ -135,7 +135,7 @@ def test_commands_are_accepted_by_their_parsers(words, monkeypatch):
 
 
 def test_commands_are_found():
-    """The test above has something to look at, and would see an option that is gone."""
+    """Check that the test above has commands to test, and detects an option that does not exist."""
     assert len(COMMANDS) > 15
     assert {"j2klearn", "python"} == {words[0] for words in COMMANDS}
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The project's own benchmarks run: on two small pictures, so that only their working is tested."""
+"""The scripts in benchmarks/ run, on two small pictures: their figures are not tested."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_ablation(pictures, tmp_path):
     assert list(found["training"]["update-predict-iwave"]) == ["progressive", "end-to-end"]
     assert list(found["training"]["hybrid97-5c"]) == ["end-to-end"]
     assert "update-predict-iwave" in shown
-    # stopped after a training, the study goes on, with the same end
+    # stopped after a training, the study resumes, with the same results
     (model,) = (tmp_path / "out").glob("*/hybrid97-5c/hybrid97-5c.safetensors")
     before = model.read_bytes()
     model.unlink()

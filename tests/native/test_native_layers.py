@@ -39,11 +39,11 @@ def test_the_sources_follow_the_order() -> None:
         ("base/bytes.hpp", '"codestream/coding.hpp"', "higher layer"),
         ("wavelet/kernels.cpp", '"transport/planes.hpp"', "higher layer"),
         ("transport/planes.cpp", '"tests/check.hpp"', "higher layer"),
-        ("integer/layer.cpp", '"wavelet/kernels.hpp"', "neighbouring layer"),
-        ("codestream/coding.cpp", '"coding.hpp"', "path from native/ on"),
-        ("codestream/coding.cpp", '"../codestream/coding.hpp"', "path from native/ on"),
-        ("codestream/coding.cpp", '"codestream/absent.hpp"', "path from native/ on"),
-        ("codestream/coding.cpp", "<openjpeg.h>", "transport/ only"),
+        ("integer/layer.cpp", '"wavelet/kernels.hpp"', "another folder of the same layer"),
+        ("codestream/coding.cpp", '"coding.hpp"', "path relative to native/"),
+        ("codestream/coding.cpp", '"../codestream/coding.hpp"', "path relative to native/"),
+        ("codestream/coding.cpp", '"codestream/absent.hpp"', "path relative to native/"),
+        ("codestream/coding.cpp", "<openjpeg.h>", "only in transport/"),
     ],
 )
 def test_an_include_against_the_order_is_found(native: Path, place: str, include: str, fault: str) -> None:

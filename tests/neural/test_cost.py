@@ -1,4 +1,4 @@
-"""What entropy models cost, held against what decoding a picture computes."""
+"""The cost of entropy models, compared with the layers that decoding a picture computes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from j2klearn.cli import main
 from j2klearn.neural.context import model as context_model
 from j2klearn.neural.cost import entropy_cost
-from j2klearn.neural.cross import model as cross_model_module
+from j2klearn.neural.cross import model as cross_component_model
 from j2klearn.neural.integer.backends import kernels
 from tests.support.cross_models import cross_model as tiny
 from tests.support.cross_models import pyramids
@@ -33,10 +33,10 @@ class Counting:
 def test_a_cross_component_model_computes_what_is_said(monkeypatch, changes):
     model, counting = tiny(**changes), Counting()
     segments = model.encode(pyramids((32, 48), 3), 0)
-    monkeypatch.setattr(cross_model_module, "kernels", lambda backend, threads: counting)
+    monkeypatch.setattr(cross_component_model, "kernels", lambda backend, threads: counting)
     model.decode(segments, (32, 48), 3, 0)
     found = entropy_cost(model.config)
-    # where modules are shared the coarsest level has zeros as its parents, which are not convolved
+    # with shared modules, the coarsest level has zeros as its parent plane, which are not convolved
     spared = 9 * 3 * 3 * (4 * 6) if changes.get("shared") else 0
     assert counting.macs == pytest.approx(found.macs * 32 * 48 - spared)
     assert found.parameters == model.parameters
@@ -49,7 +49,9 @@ def test_a_context_model_computes_what_is_said(monkeypatch, predicted):
     monkeypatch.setattr(context_model, "kernels", lambda backend, threads: counting)
     model.decode(segments, (64, 96), 3, 0)
     found = entropy_cost(model.config)
-    assert counting.macs == pytest.approx(found.macs * 64 * 96, rel=0.01)  # said of ever more levels
+    assert counting.macs == pytest.approx(
+        found.macs * 64 * 96, rel=0.01
+    )  # the cost counts infinitely many levels
     assert found.parameters == model.parameters
     segments = model.encode(random_pyramids(model, (64, 96), 1), 0)
     counting.macs = 0

@@ -1,4 +1,4 @@
-"""The searches for a size and for a PSNR: how near they come, and in how many tries."""
+"""The searches for a size and for a PSNR: their accuracy, and their number of tries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_sizes_are_found_in_few_tries(bands, share, slope, wanted):
     def coded(code: int, number: int) -> bytes:
         assert number == len(tries)
         tries.append(code)
-        # what contexts save changes a little with the step
+        # the ratio to the estimate changes a little with the step
         return bytes(300 + int(estimate.bytes(code) * share * (1 + slope * code / 2048)))
 
     size = len(search_size(coded, estimate, wanted, 290))
@@ -68,7 +68,7 @@ def test_sizes_out_of_reach(bands):
 
 
 def test_sizes_that_come_in_leaps():
-    """Of a small picture no step may have the size wanted: the largest file that fits is taken."""
+    """A small picture may not have the wanted size at any step. The largest file that fits is taken."""
     flat = Subbands(Rect(0, 0, 1, 1), np.full((1, 1), 5.0, np.float32), [])
     made = []
 
@@ -95,7 +95,7 @@ def test_psnr(start, wanted):
 
     code = search_psnr(reached, plain, wanted, start)
     assert reached(code)[1] == pytest.approx(wanted, abs=0.05)
-    assert len(tries) <= 5  # the last one is this test's own
+    assert len(tries) <= 5  # the last call is that of this test
     assert len(guesses) <= 20
 
 
@@ -115,6 +115,6 @@ def test_psnr_in_leaps():
 
     code = search_psnr(lambda code: (code, leap(code)), leap, 40.0, 1000)
     assert 700 < code < 777
-    # where the guess says nothing of it
+    # if the guess does not predict the jump
     code = search_psnr(lambda code: (code, leap(code)), lambda code: 50 - code / 50, 40.0, 1000)
     assert 600 < code < 777

@@ -1,4 +1,4 @@
-"""The transforms: perfect reconstruction at every resolution, and without loss to the last bit."""
+"""The transforms: reconstruction at every resolution, and exact reconstruction by the 5/3."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_there_and_back(rgb, model, shape):
     bands = transform.analyse(samples, 4)
     assert all(part.levels == 4 for part in bands)
     again = transform.synthesise(bands, 0, 4)
-    assert np.abs(again - samples).max() < 0.1  # bfloat16, where it is fast
+    assert np.abs(again - samples).max() < 0.1  # some processors compute in bfloat16
 
 
 @pytest.mark.parametrize("reduce", [1, 2, 3, 4])
 def test_lower_resolutions(rgb, reduce):
-    """They are the LL that the analysis of fewer levels leaves, over its norm."""
+    """A lower resolution is the LL of an analysis with fewer levels, divided by its norm."""
     for model in (None, resolve(LEARNED)):
         transform = Transform(model, 2, ict=False)
         samples = planes(Picture(rgb[:67, :90, 0]))
@@ -60,9 +60,9 @@ def test_the_analysis_leaves_its_input_alone(rgb):
 
 
 def test_progress_ends_at_one(rgb):
-    told: list[float] = []
-    Transform(None, ict=False).analyse(planes(Picture(rgb[:32, :32])), 2, told.append)
-    assert told == pytest.approx([1 / 3, 2 / 3, 1])
+    shares: list[float] = []
+    Transform(None, ict=False).analyse(planes(Picture(rgb[:32, :32])), 2, shares.append)
+    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16])

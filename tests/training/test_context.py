@@ -1,4 +1,4 @@
-"""Training of entropy models: it learns, goes on where it stopped, and makes a model that files are coded with."""
+"""Training of entropy models: it learns, it resumes, and its model codes files."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_bits_of_training_are_those_of_files(predicted):
         for network, part in zip(networks, ("first", "second"), strict=True)
     )
     sizes = [8 * len(segment) for segment in model.encode(pyramids, 60)][::-1]
-    for level, (said, size) in enumerate(zip(bits.tolist()[:3], sizes[:3], strict=True), 1):
-        assert abs(size - said) < 0.01 * said + 64, level
+    for level, (predicted_bits, size) in enumerate(zip(bits.tolist()[:3], sizes[:3], strict=True), 1):
+        assert abs(size - predicted_bits) < 0.01 * predicted_bits + 64, level
 
 
 @pytest.mark.parametrize("part", ["first", "second"])
@@ -97,7 +97,7 @@ def test_it_learns_and_resumes(part, pictures, tmp_path):
 
 
 def test_indices_are_chosen_in_the_end(pictures, tmp_path):
-    """They cost fewer bits than all others that have been tried, and the encoder's own choices are as good."""
+    """Indices chosen by their cost take fewer bits than rounded ones."""
     settings = replace(SETTINGS, first_steps=60, choose_from=0.5)
     trainer = ContextTrainer("first", context_config(), settings, pictures, tmp_path)
     trainer.run()
@@ -110,7 +110,7 @@ def test_indices_are_chosen_in_the_end(pictures, tmp_path):
 
 
 def test_choices_of_training_are_those_of_the_encoder():
-    """What one place costs is the same, so that the best index of a place is."""
+    """Training and the encoder compute the same costs, so they choose the same indices, up to rounding."""
     rng = np.random.default_rng(3)
     parameters = np.stack(
         [rng.integers(-99, 99, (400, 2)), rng.integers(-30, 30, (400, 2)), rng.integers(-120, 0, (400, 2))], 1
@@ -146,7 +146,7 @@ def test_a_network_begins_as_a_smaller_one(pictures, tmp_path):
             bits = [torch.stack(t.bits(t.average, crop, step, 0.4, choose=choose)) for t in (small, large)]
         torch.testing.assert_close(*bits)
     first = [weight.clone() for weight in large.network.parameters()]
-    for _ in range(2):  # what is new moves once something listens to it
+    for _ in range(2):  # new channels get gradients only once existing layers give them weight
         large.train_step()
     moved = [not torch.equal(a, b) for a, b in zip(first, large.network.parameters(), strict=True)]
     assert all(moved)

@@ -1,4 +1,4 @@
-"""Training of the cross-component context model, and files of what comes out of it."""
+"""Training of the cross-component context model, and files coded with the trained model."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def written(
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Coloured waves, whose chroma runs like their luma."""
+    """Coloured waves, whose chroma is correlated with their luma."""
     folder = tmp_path_factory.mktemp("pictures")
     y, x = np.mgrid[:256, :256]
     for index in range(4):
@@ -255,7 +255,7 @@ def test_impossible_settings(tmp_path, more, match):
     path = written(tmp_path)
     lines = [line for line in path.read_text().splitlines() if not line.startswith(key)]
     path.write_text("\n".join([*lines, more]))
-    with pytest.raises(OptionError, match="multiples" if key == "crop" else match):
+    with pytest.raises(OptionError, match="multiple of 2" if key == "crop" else match):
         read_cross_config(path)
 
 

@@ -1,4 +1,4 @@
-"""The training loop: its log, its checkpoints, and that a resumed run of every trainer is the same run."""
+"""The training loop: its log and its checkpoints. A resumed run of every trainer equals a run without a stop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
 
 
 class Line(TrainingLoop[nn.Linear]):
-    """Fits a line to points that are drawn at every step."""
+    """Fits a line to points, which are drawn at every step."""
 
     def __init__(self, folder: Path, *, rank: int = 0, rate: float = 0.1, **plan: Any) -> None:
         torch.manual_seed(1)
@@ -90,14 +90,14 @@ HEADER = ("step", "cost", "mean step", "patches per second")
 
 
 def rows(path: Path, *, timed: bool = True) -> list[list[str]]:
-    """Return the rows of a log; without the last column, the speed, if they are timed."""
+    """Return the rows of a log; if `timed`, without the last column, which is the speed."""
     with path.open(newline="") as stream:
         found = list(csv.reader(stream))
     return [row[:-1] for row in found] if timed else found
 
 
 def interrupt(trainer: TrainingLoop[Any], at: int) -> None:
-    """Run until the step `at`, and be killed there."""
+    """Run to the step `at`, and interrupt the run there."""
     step = trainer.train_step
 
     def stopping() -> Tensor | None:
@@ -122,7 +122,7 @@ def assert_same_state(one: TrainingLoop[Any], other: TrainingLoop[Any]) -> None:
 
 @pytest.mark.parametrize("at", [5, 6, 11, 12])
 def test_a_resumed_run_is_the_same_run(tmp_path: Path, at: int) -> None:
-    """Killed with rows of the log behind the checkpoint, and between two rows."""
+    """Also if the log has rows after the checkpoint, and if the run stopped between two rows."""
     whole = Line(tmp_path / "whole", validate_every=3)
     whole.run()
     interrupt(Line(tmp_path / "parts", validate_every=3), at)
@@ -153,8 +153,8 @@ def test_a_run_from_the_start_removes_the_logs_of_another(tmp_path: Path) -> Non
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     Line(tmp_path, bfloat16=True).run()
-    assert "line: 13 steps" in (said := capsys.readouterr().out)
-    assert "patches/s in bfloat16" in said
+    assert "line: 13 steps" in (printed := capsys.readouterr().out)
+    assert "patches/s in bfloat16" in printed
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     again = Line(tmp_path)
     assert again.resume()
@@ -182,7 +182,7 @@ def test_averages(tmp_path: Path) -> None:
             trainer.train_step()
     assert torch.equal(last.average.weight, last.network.weight)
     moved = (slow.average.weight - began).abs() / (slow.network.weight - began).abs()
-    assert 0.5 < moved.min() <= moved.max() < 1.2  # of three steps nine tenths count, whatever the decay
+    assert 0.5 < moved.min() <= moved.max() < 1.2  # the average of three steps is short, whatever the decay
     slow.save()
     assert "average" in torch.load(slow.plan.checkpoint, weights_only=True)
     none.save()
@@ -269,9 +269,7 @@ def test_a_log_is_cut(tmp_path: Path, first: int) -> None:
     assert not log.path.exists()
     for step in range(first, first + 5):
         log.append([step, f'a "{step}", b'])
-    log.path.write_text(
-        log.path.read_text() + "1"
-    )  # the first digit of a row that was not written to its end
+    log.path.write_text(log.path.read_text() + "1")  # the first digit of an incomplete row
     log.cut(3)
     assert rows(log.path, timed=False) == [
         ["step", "what, and where"],
@@ -279,7 +277,7 @@ def test_a_log_is_cut(tmp_path: Path, first: int) -> None:
     ]
     log.append([9, "c"])
     assert rows(log.path, timed=False)[-1] == ["9", "c"]
-    log.path.write_text("st")  # of a header that was not written to its end
+    log.path.write_text("st")  # an incomplete header
     log.cut(3)
     assert rows(log.path, timed=False) == [["step", "what, and where"]]
     log.remove()
@@ -350,7 +348,7 @@ def cross() -> Callable[[Path], TrainingLoop[Any]]:
 def test_every_trainer_resumes(
     kind: str, share: float, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Weights, averages and logs are those of a run that was not stopped, also for steps between two rows."""
+    """Weights, averages and logs equal those of a run without a stop, also if the stop is between two rows."""
     make = request.getfixturevalue(kind)
     whole = make(tmp_path / "whole")
     whole.run()
@@ -370,7 +368,7 @@ def test_every_trainer_resumes(
 
 @dataclass(frozen=True)
 class Stopping(Decoded):
-    """Decoded patches that are killed at a batch."""
+    """Decoded patches that raise KeyboardInterrupt at the batch number `at`."""
 
     at: int = 0
     taken: list[int] = field(default_factory=list)
@@ -406,7 +404,7 @@ def decoded() -> Decoded:
 
 @pytest.mark.parametrize("at", [6, 9, 15], ids=["luma", "between", "chroma"])
 def test_training_of_dequantisers_resumes(decoded: Decoded, tmp_path: Path, at: int) -> None:
-    """Killed in luma's steps, between the two networks, and in chroma's."""
+    """Stopped in luma's steps, between the two networks, and in chroma's steps."""
     base, outs = (
         resolve("hybrid97-9c-compact"),
         [tmp_path / f"{name}.safetensors" for name in ("whole", "parts")],
@@ -417,7 +415,7 @@ def test_training_of_dequantisers_resumes(decoded: Decoded, tmp_path: Path, at: 
         train(killed, outs[1], base, SETTINGS)
     after = Stopping(decoded.patches, decoded.which, decoded.decoded, decoded.noise, 99)
     again = train(after, outs[1], base, SETTINGS, resume=True)
-    assert len(after.taken) == 18 - {6: 4, 9: 9, 15: 13}[at]  # goes on from the last checkpoint
+    assert len(after.taken) == 18 - {6: 4, 9: 9, 15: 13}[at]  # resumes from the last checkpoint
     assert again.id == whole.id
     for network in ("luma", "chroma"):
         assert rows(tmp_path / f"parts.{network}.csv") == rows(tmp_path / f"whole.{network}.csv")
@@ -435,7 +433,7 @@ def test_training_of_dequantisers_resumes_nothing_else(decoded: Decoded, tmp_pat
     fewer = Decoded(decoded.patches, decoded.which[:3], decoded.decoded[:3], decoded.noise[:3])
     with pytest.raises(OptionError, match="decoded patches"):
         train(fewer, out, base, SETTINGS, resume=True)
-    # a run from the start removes what it must not be resumed with
+    # a new run removes the states from which it must not resume later
     with pytest.raises(KeyboardInterrupt):
         train(Stopping(*vars(decoded).values(), 2), out, base, SETTINGS)
     assert not (tmp_path / "model.chroma.pt").exists()

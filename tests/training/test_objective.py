@@ -1,4 +1,4 @@
-"""The objective of training, its aliasing term, and the two ways of pre-training."""
+"""The objective of training, its aliasing term, and the two kinds of pre-training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cost(objective: Objective, x: torch.Tensor, step: float, **more: object) -> 
 
 @pytest.mark.parametrize("kind", ["annealed", "straight-through", "noise", "mixed"])
 def test_distortion_and_rate(kind: str) -> None:
-    """Both terms are what they are called: at a fine step the bits count, and a coarse step has few of them."""
+    """At a fine step the distortion is small and there are many bits; at a coarse step there are few bits."""
     x = waves()
     structure = build(SMALL)
     fine = cost(Objective(structure, settings(quantiser=kind, rate_weight=1.0)), x, 1.0)
@@ -57,7 +57,7 @@ def test_the_base_is_what_the_structure_starts_at() -> None:
 
 @pytest.mark.parametrize("kind", ["annealed", "straight-through", "noise", "mixed"])
 def test_the_true_cost_falls_against_the_derivatives(kind: str) -> None:
-    """Whatever stands for the quantiser backwards: a step against the derivatives lowers J behind the true one."""
+    """With every kind of quantiser, a step against the derivatives lowers J with the true quantiser."""
     torch.manual_seed(4)
     structure = build(SMALL)
     objective, truth = (Objective(structure, settings(quantiser=name)) for name in (kind, "annealed"))
@@ -77,7 +77,7 @@ def test_the_true_cost_falls_against_the_derivatives(kind: str) -> None:
 def test_aliasing_is_what_a_half_band_cannot_hold() -> None:
     wavelet = WAVELETS["9-7"]
     x = torch.arange(64.0)
-    for frequency, little in ((0.1, True), (0.6, False)):  # of the highest there is
+    for frequency, little in ((0.1, True), (0.6, False)):  # of the highest frequency
         plane = (50 * torch.cos(x * np.pi * frequency))[None, None, None, :].repeat(1, 1, 64, 1)
         aliasing = aliasing_target(wavelet, plane)[..., 8:-8, 8:-8]
         assert (aliasing.abs().max() < 0.5).item() is little
@@ -138,7 +138,7 @@ def test_random_filters_take_the_place_of_the_taps() -> None:
 
 
 def test_progressive_selection_adds_up_partial_pictures() -> None:
-    """Equation 8, term by term."""
+    """The result is the sum of the terms of equation 8."""
     structure = randomised(build(configuration("custom4s")), 0.02)
     wavelet, x = WAVELETS["5-3"], waves(2, 16)
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""Whether training computes in bfloat16: as the settings say, or as the device does natively."""
+"""The setting `bfloat16`: true and false decide; "auto" follows the device."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ASK = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat
 
 
 def answer(**environment: str) -> bool:
-    """Return what a process of this environment says: PyTorch and oneDNN read theirs once."""
+    """Return the answer of a new process with this environment, because PyTorch and oneDNN read it only once."""
     limits = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
     kept = {key: value for key, value in os.environ.items() if key not in limits}
     kept["PYTHONPATH"] = str(ROOT)
@@ -101,7 +101,7 @@ def test_cards_and_checkpoints_have_what_was_done(tmp_path: Path, capsys: pytest
     card = Model.load(tmp_path / "out" / "model.safetensors").card
     assert card["training"]["bfloat16"] is fast_bfloat16()
     assert f"in {'bfloat16' if fast_bfloat16() else 'float32'}" in capsys.readouterr().out
-    # the same configuration goes on only in the same precision
+    # a run resumes only in the same precision
     other = Trainer(config, patches, tmp_path / "out", changes={"bfloat16": not fast_bfloat16()})
     with pytest.raises(OptionError, match=r"another configuration: training\.bfloat16 differ"):
         other.resume()

@@ -1,4 +1,4 @@
-"""The quantiser of the standard forwards, and its derivatives backwards."""
+"""The values of the standard's quantiser, and the derivatives that training uses."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_reconstruction_below_the_middle() -> None:
 
 @pytest.mark.parametrize("width", [1.0, 0.5, 0.1])
 def test_annealed_kernels_have_unit_area(width: float) -> None:
-    """Summed over a fine grid the derivatives give the jumps: one of magnitude each, and the reconstruction points."""
+    """The sum of the derivatives over a fine grid gives the jumps: of the magnitude by 1, and of the reconstruction."""
     y = torch.linspace(-20, 20, 40001, dtype=torch.float64, requires_grad=True)
     done = quantise(y, STEP.double(), "annealed", width=width)
     (slope,) = torch.autograd.grad(done.magnitude.sum(), y, retain_graph=True)
     area = slope.cumsum(0) * 0.001
-    assert area[-1] == pytest.approx(0, abs=1e-6)  # it falls as far as it rises again
+    assert area[-1] == pytest.approx(0, abs=1e-6)  # falls and rises cancel
     assert (slope[y.abs() < 4 * (1 - width) - 0.01].abs() < 1e-12).all()  # nothing inside the dead zone
     rise = slope[20000:].cumsum(0) * 0.001  # from zero to 20, half of the kernel at 20 left out
     assert rise[-1] == pytest.approx(4.5, abs=0.01)

@@ -1,4 +1,4 @@
-"""Training configurations: the shipped ones, and what is refused."""
+"""Training configurations: the shipped ones, and invalid ones."""
 
 from __future__ import annotations
 

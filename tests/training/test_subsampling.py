@@ -1,4 +1,4 @@
-"""Training pictures with subsampled chroma: as many as asked for, luma nearly as it was."""
+"""Training pictures with subsampled chroma: the share is as requested, and luma hardly changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_share_of_the_pictures():
     out = subsampled(patches, 0.5, 1)
     changed = [not np.array_equal(patch, rgb) for patch in out]
     assert 8 < sum(changed) < 32
-    assert np.array_equal(patches, np.stack([rgb] * 40))  # the ones that were given are as they were
+    assert np.array_equal(patches, np.stack([rgb] * 40))  # the input is unchanged
     assert np.array_equal(out, subsampled(patches, 0.5, 1))
     assert all(not np.array_equal(patch, rgb) for patch in subsampled(patches, 1.0, 2))
 

@@ -1,4 +1,4 @@
-"""Training: it learns, it resumes as if it had not stopped, and several processes are one with a larger batch."""
+"""Training of transforms: it learns, it resumes exactly, and several processes equal one with a larger batch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, ope
     for _ in range(2):
         trainer.train_step()
     after = trainer.structure.state_dict()
-    # all weights take part but those behind a last layer that starts at zero
+    # two steps: the second reaches the weights before a last layer that starts at zero
     moved = sum(not torch.equal(before[key], after[key]) for key in before)
     assert moved == len(before)
     assert all(torch.isfinite(value).all() for value in after.values())
@@ -125,10 +125,10 @@ def test_a_warm_start(tmp_path: Path, patches: Patches) -> None:
 
 
 def test_a_warm_start_on_another_base(tmp_path: Path, patches: Patches) -> None:
-    known = small_model("hybrid97")
+    other = small_model("hybrid97")
     config = write_config(tmp_path / "a.toml", configuration("hybrid53"))
-    weights = Trainer(config, patches, tmp_path / "out", start=known).model().build().state_dict()
-    assert all(torch.equal(weight, weights[name]) for name, weight in known.build().state_dict().items())
+    weights = Trainer(config, patches, tmp_path / "out", start=other).model().build().state_dict()
+    assert all(torch.equal(weight, weights[name]) for name, weight in other.build().state_dict().items())
     config = write_config(tmp_path / "b.toml", configuration("custom5s"))
     with pytest.raises(OptionError, match="another network"):  # the 9/7 has twice the lifting steps
         Trainer(config, patches, tmp_path / "no", start=small_model("fused97"))
@@ -156,7 +156,7 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, pictures: Pa
         "pretraining": "oracle",
         "pretraining_steps": 2,
         "quantiser": "annealed",
-    }  # nothing random but batches
+    }  # only the batches are random
     config = write_config(tmp_path / "c.toml", steps=3, batch=1, **settings)
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
@@ -242,7 +242,7 @@ def test_settings_on_the_command_line(tmp_path: Path, pictures: Path) -> None:
     assert main([*words, "--set", "steps=3", "--set", "seed=9"]) == 0
     card = Model.load(tmp_path / "out" / "model.safetensors").card
     assert (card["steps_done"], card["training"]["seed"], card["training"]["batch"]) == (3, 9, 2)
-    # a checkpoint of other settings is not gone on from
+    # a run does not resume from a checkpoint of other settings
     assert main([*words, "--set", "steps=3", "--set", "seed=8", "--resume"]) != 0
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark asks of a codec."""
+"""The interface of the benchmark's codecs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ Kind = Literal["learned", "jpeg2000", "peer", "published"]
 
 
 class Codec(Protocol):
-    """What the benchmark asks of a codec.
+    """The interface of a codec.
 
     Attributes
     ----------
-    name, title : str
-        How options and how people call it.
+    name : str
+        Name for options and files.
+    title : str
+        Name for readers.
     kind : {"learned", "jpeg2000", "peer"}
-        What it is.
+        Learned transform or entropy model, JPEG 2000, or another format.
     identity : str
-        Changes whenever the files would: versions, and the id of the model.
+        Versions and the id of the model. It changes if the files may change.
     missing : str or None
-        Why it cannot be used here.
+        Why the codec cannot be used on this machine; None if it can.
     settings : tuple of float
-        The qualities of its files, one each, if they are not asked for by rates.
+        The qualities of its files, if the codec codes by quality; empty if it codes at given rates.
     """
 
     @property
@@ -47,10 +49,23 @@ class Codec(Protocol):
     def settings(self) -> tuple[float, ...]: ...
 
     def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        """Return a complete file per rate (bits per pixel), made from one by dropping layers where that can be."""
+        """Return a complete file for each rate, made from one file by dropping layers if the format has them.
+
+        The parameters are those of `single`.
+        """
 
     def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
-        """Return a complete file per rate, each coded for itself."""
+        """Return a complete file for each rate, each coded separately.
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W) or (H, W, C), uint8 or uint16
+            Samples.
+        rates : sequence of float
+            Bits per pixel, rising. Codecs with `settings` ignore them and return a file for each setting.
+        bit_depth : int
+            Significant bits per sample, for 16-bit samples.
+        """
 
     def decode(self, data: bytes) -> Samples:
-        """Return the picture in a file."""
+        """Return the samples of a file, shape (H, W) or (H, W, C)."""

@@ -1,7 +1,4 @@
-"""Codecs behind one interface: a picture to complete files at rising rates, and back.
-
-Here are those of JPEG 2000, learned or not; `peers` has the others.
-"""
+"""JPEG 2000 by this package, with learned transforms and with the standard ones."""
 
 from __future__ import annotations
 
@@ -22,8 +19,8 @@ from .base import Kind, Samples, Wavelet
 __all__ = ["Jpeg2000", "Learned"]
 
 
-class _Shim:
-    """JPEG 2000 through this package, learned or ordinary."""
+class _ThisPackage:
+    """JPEG 2000 by this package, learned or ordinary."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -33,7 +30,7 @@ class _Shim:
 
     @property
     def choice(self) -> dict[str, Any]:
-        """What `encode` is told besides the rates."""
+        """Options of `encode` in addition to the rates."""
         raise NotImplementedError
 
     def _encode(self, image: Samples, bit_depth: int, **options: Any) -> bytes:
@@ -43,8 +40,8 @@ class _Shim:
 
     def layered(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
         data = self._encode(image, bit_depth, bpp=list(rates), plt=True, fallback=False, effort=0)
-        # PLT counts as part of the file, but goes with the layers: the highest one may have its bytes. (It is as long
-        # with any transform, near enough, so none need be chosen yet.)
+        # `keep_layers` removes PLT marker segments, so the highest layer may use their bytes. Their length hardly
+        # depends on the transform, so the first file need not choose one.
         spare = 8 * plt_bytes(find_codestream(data)) / (image.shape[0] * image.shape[1])
         data = self._encode(image, bit_depth, bpp=[*rates[:-1], rates[-1] + spare], plt=True)
         return [keep_layers(data, layer) for layer in range(1, len(rates) + 1)]
@@ -56,8 +53,18 @@ class _Shim:
         return decode(data, threads=self.threads, max_pixels=None)
 
 
-class Learned(_Shim):
-    """A learned transform: a shipped model by its name, or a model file by its path."""
+class Learned(_ThisPackage):
+    """A learned transform.
+
+    Parameters
+    ----------
+    model : str
+        Name of a shipped model, or path of a model file.
+    threads : int
+        Threads of coding and decoding.
+    fallback, effort
+        Options of `j2klearn.encode`.
+    """
 
     kind: Kind = "learned"
 
@@ -85,8 +92,16 @@ class Learned(_Shim):
         return decode(data, threads=self.threads, max_pixels=None, model=self.model)
 
 
-class Jpeg2000(_Shim):
-    """OpenJPEG through the same shim as the learned codec, with one of the two standard wavelets."""
+class Jpeg2000(_ThisPackage):
+    """OpenJPEG through the same native library as the learned codec, with one of the two standard wavelets.
+
+    Parameters
+    ----------
+    wavelet : {"9-7", "5-3"}
+        The wavelet.
+    threads : int
+        Threads of coding and decoding.
+    """
 
     kind: Kind = "jpeg2000"
 

@@ -1,4 +1,4 @@
-"""The neural profile as a codec of the benchmark: one file per quality, as it has no layers."""
+"""The neural profile. It has no layers, so it writes one file per quality."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["Neural"]
 
 
 class Neural:
-    """An entropy model: a shipped one by its name, or a model file by its path.
+    """The neural profile with one entropy model.
 
     Parameters
     ----------
     model : str
-        Which.
+        Name of a shipped entropy model, or path of a model file.
     threads : int
         Threads of coding and decoding.
     """
 
     kind: Kind = "learned"
     missing: str | None = None
-    #: From the fewest bits to the most, for 0.2 to 1 bits per pixel of any photograph.
+    #: Qualities from the fewest bits to the most; they cover 0.2 to 1 bits per pixel for any photograph.
     settings: tuple[float, ...] = (2, 13, 24, 35, 46, 57, 68)
 
     def __init__(self, model: str, threads: int = 1) -> None:
@@ -50,7 +50,7 @@ class Neural:
         return [self._encode(image, bit_depth, quality=quality) for quality in self.settings]
 
     def at(self, image: Samples, rate: float, bit_depth: int) -> bytes:
-        """Return a file of so many bits per pixel."""
+        """Return a file of `rate` bits per pixel; the other parameters are those of `Codec.single`."""
         return self._encode(image, bit_depth, bpp=rate)
 
     def _encode(self, image: Samples, bit_depth: int, **target: float) -> bytes:

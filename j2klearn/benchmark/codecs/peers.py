@@ -1,7 +1,6 @@
-"""Other picture formats to stand beside JPEG 2000: one file per quality setting.
+"""Other picture formats, to compare with JPEG 2000. They have neither layers nor target rates: one file per quality.
 
-They know neither layers nor rates. AVIF, WebP and JPEG come with Pillow, JPEG XL with imagecodecs
-(``pip install 'j2klearn[peers]'``).
+AVIF, WebP and JPEG come with Pillow, JPEG XL with imagecodecs (``pip install 'j2klearn[peers]'``).
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ __all__ = ["PEERS"]
 
 
 class _Peer(ABC):
-    """A format whose files are asked for by quality."""
+    """A format that is coded by quality."""
 
     name: str
     title: str
     kind: Kind = "peer"
-    #: From the fewest bits to the most, for 0.1 to 2 bits per pixel of photographs.
+    #: Qualities from the fewest bits to the most; they cover about 0.1 to 2 bits per pixel of photographs.
     settings: tuple[float, ...]
 
     @property
@@ -51,7 +50,7 @@ class _Peer(ABC):
 
     def single(self, image: Samples, rates: Sequence[float], bit_depth: int) -> list[bytes]:
         if image.dtype.itemsize > 1:
-            raise OptionError(f"{self.title} is measured on pictures of 8 bits a sample")
+            raise OptionError(f"{self.title} is measured only on pictures of 8 bits per sample")
         return [self.encode(image, setting) for setting in self.settings]
 
     layered = single
@@ -138,11 +137,7 @@ class JpegXl(_Peer):
         return np.asarray(imagecodecs.jpegxl_decode(data))
 
 
-#: Makers of codecs by the names of options.
+#: Classes of the codecs, by their names.
 PEERS: dict[str, type[_Peer]] = {peer.name: peer for peer in (JpegXl, Avif, WebP, Jpeg)}
-_ALL: tuple[type[Codec], ...] = (
-    JpegXl,
-    Avif,
-    WebP,
-    Jpeg,
-)  # they keep to the interface, says the type checker
+#: Makes the type checker compare the classes with the interface.
+_CHECKED: tuple[type[Codec], ...] = (JpegXl, Avif, WebP, Jpeg)

@@ -1,4 +1,4 @@
-"""OpenJPEG by its own programs, and by Pillow."""
+"""OpenJPEG through its own programs, and through Pillow."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .base import Kind, Samples, Wavelet
 
 __all__ = ["OpenJpegTools", "Pillow"]
 
-#: SOT, SOD and end-of-codestream markers: OpenJPEG's rate control counts the main header and the boxes before it alone.
+#: Bytes of SOT, SOD and EOC, which OpenJPEG's rate control does not count.
 _UNCOUNTED = 16
 
 
 def _ratios(image: Samples, rates: Sequence[float], bit_depth: int) -> list[float]:
-    """Return the compression ratios to ask OpenJPEG for, so that complete files meet the rates."""
+    """Return the compression ratios with which OpenJPEG writes complete files of the given rates."""
     components = np.atleast_3d(image).shape[2]
     pixels = image.shape[0] * image.shape[1]
     raw = pixels * components * bit_depth / 8
     return [raw / max(1.0, rate * pixels / 8 - _UNCOUNTED) for rate in rates]
 
 
-class _Other:
-    """JPEG 2000 by other programs, which write PLT too; it is there for the measurement alone, and taken out again."""
+class _OtherWriter:
+    """JPEG 2000 by other programs. They write PLT so that layers can be dropped; `keep_layers` then removes PLT."""
 
     settings: tuple[float, ...] = ()
 
@@ -50,8 +50,14 @@ class _Other:
         return [keep_layers(self._encode(image, [rate], bit_depth), 1) for rate in rates]
 
 
-class OpenJpegTools(_Other):
-    """OpenJPEG's own programs, opj_compress and opj_decompress."""
+class OpenJpegTools(_OtherWriter):
+    """OpenJPEG's own programs, opj_compress and opj_decompress.
+
+    Parameters
+    ----------
+    wavelet : {"9-7", "5-3"}
+        The wavelet.
+    """
 
     kind: Kind = "jpeg2000"
 
@@ -82,12 +88,13 @@ class OpenJpegTools(_Other):
     def _run(*words: str) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise CodestreamError(f"{words[0]} failed: {said[-1] if said else done.returncode}")
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            reason = lines[-1] if lines else f"exit code {done.returncode}"
+            raise CodestreamError(f"{words[0]} failed: {reason}")
 
     def _encode(self, image: Samples, rates: Sequence[float], bit_depth: int) -> bytes:
         if image.dtype.itemsize > 1 and bit_depth < 16:
-            raise OptionError(f"{self.name} reads PNG files, which have no samples of {bit_depth} bits")
+            raise OptionError(f"{self.name} reads PNG files, which cannot have samples of {bit_depth} bits")
         with tempfile.TemporaryDirectory() as name:
             source, target = Path(name, "picture.png"), Path(name, "picture.jp2")
             write_picture(source, image)
@@ -104,8 +111,8 @@ class OpenJpegTools(_Other):
             return read_picture(target)
 
 
-class Pillow(_Other):
-    """JPEG 2000 as Pillow writes and reads it: OpenJPEG's 9/7."""
+class Pillow(_OtherWriter):
+    """JPEG 2000 as Pillow writes and reads it, with OpenJPEG's 9/7."""
 
     name = "pillow"
     title = "Pillow JPEG 2000"
@@ -121,7 +128,7 @@ class Pillow(_Other):
 
     def _encode(self, image: Samples, rates: Sequence[float], bit_depth: int) -> bytes:
         if image.dtype.itemsize > 1 and (image.ndim == 3 or bit_depth < 16):
-            raise OptionError("Pillow writes colour of 8 bits a sample, and grey of 8 and 16")
+            raise OptionError("Pillow writes colour only with 8 bits per sample, and grey with 8 or 16")
         out = io.BytesIO()
         Image.fromarray(image).save(
             out,

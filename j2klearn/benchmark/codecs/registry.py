@@ -1,4 +1,4 @@
-"""Codecs by name."""
+"""The codecs by name."""
 
 from __future__ import annotations
 
@@ -25,12 +25,21 @@ _JPEG2000: dict[str, Any] = {
 
 
 def codec_names() -> list[str]:
-    """Return the names that `find_codec` takes besides paths of model files."""
+    """Return the names that `find_codec` accepts, in addition to paths of model files."""
     return ["default", *shipped(), *entropy_names(), *_JPEG2000, *PEERS]
 
 
 def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: int = 0) -> Codec:
-    """Return the codec that an option names; whether it can be used here, its `missing` tells.
+    """Return a codec by its name. Its `missing` says whether it can be used on this machine.
+
+    Parameters
+    ----------
+    name : str
+        One of `codec_names`, or the path of a model file.
+    threads : int
+        Threads of coding and decoding. Programs and other formats ignore it.
+    fallback, effort
+        Options of `j2klearn.encode`, for learned transforms.
 
     Raises
     ------

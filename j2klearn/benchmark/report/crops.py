@@ -1,4 +1,4 @@
-"""The report's crops: their images, inlined, and which two are seen first."""
+"""The report's crops: their images, embedded in the page, and the two that are shown first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,29 @@ Document = Mapping[str, Any]
 
 
 def arrange_crop(crop: Document, codecs: Iterable[Document], anchor: str, folder: Path) -> dict[str, Any]:
-    """Read the images of a crop, in the order of the codecs, and choose the two to start with."""
+    """Read the images of a crop, in the order of the codecs, and choose the two that are shown first.
+
+    Parameters
+    ----------
+    crop : mapping
+        An entry of ``crops`` in the results document.
+    codecs : iterable of mapping
+        The codecs of the results document.
+    anchor : str
+        Name of the anchor.
+    folder : Path
+        Folder of the results, with the images.
+
+    Returns
+    -------
+    dict
+        What the page's template needs.
+
+    Raises
+    ------
+    InputError
+        If an image cannot be read, is not a PNG file, or lies outside the folder.
+    """
     y0, x0, y1, x1 = crop["box"]
     kinds = {codec["name"]: codec["kind"] for codec in codecs}
     names = [name for name in kinds if name in crop["codecs"]]
@@ -43,7 +65,7 @@ def arrange_crop(crop: Document, codecs: Iterable[Document], anchor: str, folder
 
 
 def _data_uri(folder: Path, name: str) -> str:
-    """Read a PNG file in the folder, and in no other place."""
+    """Return a PNG file in the folder as a data URI; refuse files outside the folder."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise InputError(f"the crop {name} lies outside the folder of the results")

@@ -1,7 +1,7 @@
-"""Figures of the report as plotly takes them: plain data and layout.
+"""Figures of the report for plotly: plain data and layout.
 
-``meta`` is for the page's script: colours are names of custom properties of the style sheet, filled in for light or for
-dark, and titles are not escaped yet.
+The page's script reads ``meta``. There the colours are names of custom properties of the style sheet, which have values
+for light and for dark pages, and the titles are not escaped.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Figure = dict[str, Any]
 
 _METRICS = {"psnr": "PSNR", "ssim": "SSIM", "ms-ssim": "MS-SSIM", "psnr-y": "PSNR of luma"}
 
-#: Metrics that are in dB as they are.
+#: Metrics that are measured in dB.
 DECIBELS = ("psnr", "psnr-y")
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "triangle-down", "cross")
 _LEARNED_COLOURS, _OTHER_COLOURS = 3, 7
-_MOST_NAMED_BARS = 60
-_LONGEST_NAME = 18
-_SAME_RATE = 1.02  # real files miss their rate by this factor at most, where it matters
+_MAX_NAMED_BARS = 60
+_MAX_NAME_LENGTH = 18
+_RATE_TOLERANCE = 1.02  # files miss their target rates by less than this factor
 
 
 class Scale(Enum):
-    """What is drawn over the rate: the metric, the metric in dB, or by how many dB it exceeds the anchor's."""
+    """What is drawn over the rate: the metric, the metric in dB, or the gain over the anchor in dB."""
 
     MEASURED = "measured"
     DECIBELS = "decibels"
@@ -40,7 +40,7 @@ class Scale(Enum):
 
 @dataclass(frozen=True)
 class Style:
-    """How the curves of a codec look: a custom property's name, a marker, a width, and whether it is dashed."""
+    """The look of a curve: colour (name of a custom property), marker symbol, width in pixels, and whether dashed."""
 
     colour: str
     symbol: str
@@ -49,7 +49,7 @@ class Style:
 
 
 def codec_styles(codecs: Sequence[Mapping[str, Any]], anchor: str) -> dict[str, Style]:
-    """Give every codec a style of its own: learned ones and the anchor stand out."""
+    """Return a style for every codec, by name. Learned codecs and the anchor stand out."""
     styles = {}
     learned = others = 0
     for index, codec in enumerate(codecs):
@@ -72,12 +72,12 @@ def codec_styles(codecs: Sequence[Mapping[str, Any]], anchor: str) -> dict[str, 
 
 
 def metric_name(metric: str) -> str:
-    """Return a metric as it is written."""
+    """Return the name of a metric for readers."""
     return _METRICS.get(metric, metric.upper())
 
 
 def curve(results: Mapping[str, Any], metric: str, styles: Mapping[str, Style], scale: Scale) -> Figure:
-    """Draw the averaged rate-distortion curves of one metric; without traces where there is nothing to draw."""
+    """Return the averaged rate-distortion curves of one metric; without traces if no codec has values."""
     decibels = metric in DECIBELS or scale is not Scale.MEASURED
     digits, unit = (".2f", " dB") if decibels else (".4f", "")
     curves = {
@@ -92,20 +92,20 @@ def curve(results: Mapping[str, Any], metric: str, styles: Mapping[str, Style], 
         if points:
             hover = f"%{{fullData.name}}<br>%{{x:.3f}} bpp, %{{y:{digits}}}{unit}<extra></extra>"
             traces.append(_line(codec["title"], points, styles[codec["name"]]) | {"hovertemplate": hover})
-    # Published curves often run on far beyond the rates that were measured.
+    # Published curves often extend far beyond the measured rates.
     end = 1.05 * max(results["protocol"]["rates"], default=math.inf)
-    seen = [y for trace in traces for x, y in zip(trace["x"], trace["y"], strict=True) if x <= end]
+    visible = [y for trace in traces for x, y in zip(trace["x"], trace["y"], strict=True) if x <= end]
     layout: dict[str, Any] = {"xaxis": {"title": {"text": "bits per pixel"}}, "yaxis": {}}
-    if seen and math.isfinite(end):
+    if visible and math.isfinite(end):
         layout["xaxis"]["range"] = [0, end]
-        layout["yaxis"]["range"] = _padded(min(seen), max(seen))
+        layout["yaxis"]["range"] = _padded(min(visible), max(visible))
     return {"data": traces, "layout": layout}
 
 
 def per_picture(delta: Mapping[str, Any]) -> Figure:
-    """Draw the BD-rate of every picture as a bar, the best first."""
+    """Return a bar chart of the BD-rates of the pictures, the best first."""
     bars = sorted((value, name) for name, value in delta["per_picture"].items() if value is not None)
-    lying = len(bars) <= _MOST_NAMED_BARS
+    horizontal = len(bars) <= _MAX_NAMED_BARS
     traces = []
     for saves, colour in ((True, "saving"), (False, "costing")):
         places = [place for place, (value, _) in enumerate(bars) if (value < 0) == saves]
@@ -114,17 +114,17 @@ def per_picture(delta: Mapping[str, Any]) -> Figure:
             traces.append(
                 {
                     "type": "bar",
-                    "orientation": "h" if lying else "v",
-                    "x": values if lying else places,
-                    "y": places if lying else values,
+                    "orientation": "h" if horizontal else "v",
+                    "x": values if horizontal else places,
+                    "y": places if horizontal else values,
                     "hovertext": [_text(bars[place][1]) for place in places],
-                    "hovertemplate": f"%{{hovertext}}<br>%{{{'x' if lying else 'y'}:.2f}} %<extra></extra>",
+                    "hovertemplate": f"%{{hovertext}}<br>%{{{'x' if horizontal else 'y'}:.2f}} %<extra></extra>",
                     "meta": {"colour": colour},
                 }
             )
     values_axis = {"title": {"text": "BD-rate, %"}, "zeroline": True, "rangemode": "tozero"}
     names_axis: dict[str, Any]
-    if lying:
+    if horizontal:
         names_axis = {
             "tickmode": "array",
             "tickvals": list(range(len(bars))),
@@ -135,12 +135,12 @@ def per_picture(delta: Mapping[str, Any]) -> Figure:
         names_axis = {"title": {"text": f"{len(bars)} pictures, sorted"}, "showticklabels": False}
     names_axis |= {"showgrid": False, "zeroline": False}
     layout: dict[str, Any] = {
-        "xaxis": values_axis if lying else names_axis,
-        "yaxis": names_axis if lying else values_axis,
+        "xaxis": values_axis if horizontal else names_axis,
+        "yaxis": names_axis if horizontal else values_axis,
         "barmode": "overlay",
-        "bargap": 0.3 if lying else 0,
+        "bargap": 0.3 if horizontal else 0,
     }
-    if lying:
+    if horizontal:
         layout["height"] = 70 + 22 * len(bars)
     return {"data": traces, "layout": layout}
 
@@ -152,14 +152,20 @@ def sweep(
     axis: str,
     logarithmic: bool,
 ) -> Figure:
-    """Draw the time, as a multiple of the anchor's, over something.
+    """Return curves of the time, as a multiple of the anchor's time.
 
     Parameters
     ----------
     series : mapping of (codec, direction) to points
-        Directions are ``"encode"``, drawn solid, and ``"decode"``, drawn dashed.
+        Points (x, ratio). Directions are ``"encode"``, drawn solid, and ``"decode"``, drawn dashed.
+    titles : mapping of str to str
+        Titles of the codecs by name.
+    styles : mapping of str to Style
+        Styles of the codecs by name.
     axis : str
-        What the points are over.
+        Title of the x axis.
+    logarithmic : bool
+        Use a logarithmic x axis.
     """
     traces = []
     for (codec, direction), points in series.items():
@@ -199,7 +205,7 @@ def _line(title: str, points: Sequence[tuple[float, float]], style: Style) -> di
 def _averages(
     results: Mapping[str, Any], codec: str, metric: str, decibels: bool
 ) -> list[tuple[float, float]]:
-    """Return rates and values of a codec's curve, in dB if asked for."""
+    """Return rates and values of a codec's curve, converted to dB if `decibels`."""
     averages = results["curves"].get(codec, {})
     if metric not in averages:
         return []
@@ -213,13 +219,13 @@ def _averages(
 def _gains(
     points: Sequence[tuple[float, float]], reference: Sequence[tuple[float, float]]
 ) -> list[tuple[float, float]]:
-    """Return by how much points exceed a curve, which is taken as straight over the logarithm of the rate."""
+    """Return the gain of points over a curve, which is interpolated linearly over the logarithm of the rate."""
     if len(reference) < 2:
         return []
     rates = [x for x, _ in reference]
     gains = []
     for x, y in points:
-        if rates[0] / _SAME_RATE <= x <= rates[-1] * _SAME_RATE:
+        if rates[0] / _RATE_TOLERANCE <= x <= rates[-1] * _RATE_TOLERANCE:
             place = min(max(bisect(rates, x), 1), len(rates) - 1)
             (x0, y0), (x1, y1) = reference[place - 1], reference[place]
             gains.append((x, y - y0 - (y1 - y0) * math.log(x / x0) / math.log(x1 / x0)))
@@ -232,13 +238,13 @@ def _padded(low: float, high: float) -> list[float]:
 
 
 def _shortened(name: str) -> str:
-    """Cut a long name in its middle: what tells pictures apart is often at an end."""
-    if len(name) <= _LONGEST_NAME:
+    """Shorten a long name in the middle, because names of pictures often differ at their ends."""
+    if len(name) <= _MAX_NAME_LENGTH:
         return name
-    half = _LONGEST_NAME // 2
+    half = _MAX_NAME_LENGTH // 2
     return f"{name[: half - 1]}\u2026{name[-half:]}"
 
 
 def _text(text: str) -> str:
-    """Escape what plotly would take for markup."""
+    """Escape characters that plotly would interpret as markup."""
     return html.escape(text, quote=False)

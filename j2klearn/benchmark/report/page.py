@@ -1,4 +1,4 @@
-"""The report of a benchmark: one HTML page that needs nothing but itself."""
+"""The report of a benchmark: one HTML page that loads no other files."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ Document = Mapping[str, Any]
 
 
 def write_report(results: Document, folder: Path) -> Path:
-    """Write the report into the folder of the benchmark, as ``report.html``; whole, or not at all.
+    """Write the report into the folder of the benchmark, as ``report.html``, completely or not at all.
 
     Parameters
     ----------
     results : mapping
         The results document.
     folder : Path
-        Where the crops lie that the results name, and where the report goes.
+        Folder of the crops that the results name; it receives the report.
+
+    Returns
+    -------
+    Path
+        The file of the report.
 
     Raises
     ------
@@ -57,7 +62,7 @@ def render(results: Document, folder: Path) -> str:
         If the results are of another format, or a crop cannot be read.
     """
     if results.get("format") != _FORMAT:
-        raise InputError(f"these are not results of the format {_FORMAT}")
+        raise InputError(f"the results are not of the format {_FORMAT}")
     anchor = results["protocol"]["anchor"]
     titles = {codec["name"]: codec["title"] for codec in results["codecs"]}
     styles = figures.codec_styles(results["codecs"], anchor)
@@ -110,7 +115,7 @@ def _source(name: str) -> str:
 
 
 def _script(source: str) -> Markup:
-    """Mark a script as fit to stand in the page; what a browser would change in it would not fit its hash."""
+    """Mark a script as safe for the page, with line ends as browsers see them, so that its hash matches."""
     return Markup(source.replace("\r\n", "\n"))
 
 
@@ -119,7 +124,7 @@ def _hash(script: str) -> str:
 
 
 def _signed(value: float, digits: int = 2) -> str:
-    """Format a number with a sign that is as wide as a digit; no sign on a zero."""
+    """Format a number with a sign; the minus is as wide as the plus, and a zero has no sign."""
     text = f"{value:+.{digits}f}"
     if float(text) == 0:
         return text[1:]
@@ -127,7 +132,7 @@ def _signed(value: float, digits: int = 2) -> str:
 
 
 def _short(value: float) -> str:
-    """Format a number with three significant digits, and no exponent."""
+    """Format a number with at least three significant digits, without an exponent."""
     decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{decimals}f}"
 
@@ -145,7 +150,7 @@ def _day(created: str) -> str:
 
 
 def _answers(results: Document) -> list[dict[str, Any]]:
-    """Say for every learned codec how it compares with the anchor, by the first of the metrics."""
+    """Return, for every learned codec, how it compares with the anchor by the first of the metrics."""
     learned = [codec["name"] for codec in results["codecs"] if codec["kind"] == "learned"]
     metric = next(iter(results["protocol"]["metrics"]), None)
     answers = []
@@ -161,14 +166,14 @@ def _answers(results: Document) -> list[dict[str, Any]]:
                 else f"{size}\u00a0% {'fewer' if delta['bd_rate'] < 0 else 'more'} bits"
             )
         low, high = delta["interval"] or (0.0, 0.0)
-        answers.append({"delta": delta, "verdict": verdict, "unsure": low < 0 < high})
+        answers.append({"delta": delta, "verdict": verdict, "includes_zero": low < 0 < high})
     return answers
 
 
 def _curves(
     results: Document, styles: Mapping[str, figures.Style], drawn: dict[str, Any]
 ) -> dict[figures.Scale, list[dict[str, str]]]:
-    """Draw the curves of every metric, into `drawn`; return what is shown on each scale, if it differs."""
+    """Add the curves of every metric to `drawn`; return the figures of each scale that differs from the others."""
     shown: dict[figures.Scale, list[dict[str, str]]] = {}
     for scale in figures.Scale:
         for metric in results["protocol"]["metrics"]:
@@ -197,7 +202,7 @@ def _table(deltas: Iterable[Document]) -> dict[str, Any]:
 
 
 def _per_picture(deltas: Iterable[Document], drawn: dict[str, Any]) -> dict[str, Any]:
-    """Draw the BD-rates of the pictures, into `drawn`; return one panel per codec and metric."""
+    """Add the BD-rates of the pictures to `drawn`; return one panel per codec and metric."""
     panels: list[dict[str, Any]] = []
     for number, delta in enumerate(deltas):
         values = delta["per_picture"]

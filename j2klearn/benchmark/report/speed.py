@@ -1,4 +1,4 @@
-"""The report's section on speed: what is shown together, and what is drawn over picture size and threads."""
+"""The report's section on speed: groups of timings, and curves over picture size and over threads."""
 
 from __future__ import annotations
 
@@ -20,12 +20,29 @@ def arrange_speed(
     styles: Mapping[str, figures.Style],
     drawn: dict[str, Any],
 ) -> dict[str, Any]:
-    """Group what was timed on the same picture with as many threads, and draw the sweeps, into `drawn`."""
+    """Group the timings on the same picture with the same number of threads, and add the curves to `drawn`.
+
+    Parameters
+    ----------
+    speed : mapping
+        The part ``speed`` of the results document.
+    titles : mapping of str to str
+        Titles of the codecs by name.
+    styles : mapping of str to Style
+        Styles of the codecs by name.
+    drawn : dict
+        Receives the figures.
+
+    Returns
+    -------
+    dict
+        What the page's template needs.
+    """
     groups: dict[tuple[Any, ...], list[Document]] = {}
     for case in speed["cases"]:
         key = (case["picture"], case["megapixels"], case["bpp"], case["threads"])
         groups.setdefault(key, []).append(case)
-    # Small pictures say more of starting up than of the work, and are seen on the curve.
+    # Large pictures first: the times of small ones depend more on start-up, and the curve shows them.
     keys = sorted(groups, key=lambda key: (key[3] != speed["threads"], -len(groups[key]), -key[1]))
     panels = []
     for key in keys:
@@ -62,7 +79,7 @@ def _spread(timing: Document) -> tuple[float, float]:
 def _series(
     cases: Iterable[Document], axis: str, within: Callable[[Document], Any], anchor: str
 ) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """Return the ratios to the anchor over `axis`, of the group by `within` that has the most different places."""
+    """Return the ratios to the anchor over `axis`, for the group by `within` with the most different values of it."""
     groups: dict[Any, list[Document]] = {}
     for case in cases:
         if case["codec"] != anchor:

@@ -1,4 +1,4 @@
-"""The results of a benchmark on a terminal."""
+"""The results of a benchmark as text for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _number(value: float | None, form: str, otherwise: str = "-") -> str:
 
 
 def curve_table(results: dict[str, Any]) -> str:
-    """Return rates and PSNRs, averaged over the pictures, of every codec."""
+    """Return a table of rates and PSNRs of every codec, averaged over the pictures."""
     curves = {name: curve for name, curve in results["curves"].items() if "psnr" in curve}
     titles = {codec["name"]: codec["name"] for codec in results["codecs"]}
     points = max((len(curve["bpp"]) for curve in curves.values()), default=0)
@@ -31,7 +31,7 @@ def curve_table(results: dict[str, Any]) -> str:
 
 
 def delta_table(results: dict[str, Any]) -> str:
-    """Return the BD-rates of every codec and metric against the anchor."""
+    """Return a table of the BD-rates of every codec and metric against the anchor."""
     anchor = results["protocol"]["anchor"]
     rows = [
         [
@@ -64,7 +64,7 @@ def delta_table(results: dict[str, Any]) -> str:
 
 
 def worst_table(results: dict[str, Any]) -> str:
-    """Return the pictures on which learned codecs gain least."""
+    """Return a table of the pictures on which learned codecs gain least."""
     rows = [["least gain", "picture", "BD-rate"]]
     learned = {codec["name"] for codec in results["codecs"] if codec["kind"] == "learned"}
     for delta in results["deltas"]:
@@ -76,7 +76,7 @@ def worst_table(results: dict[str, Any]) -> str:
 
 
 def speed_table(speed: dict[str, Any]) -> str:
-    """Return times, ratios and memory of every case."""
+    """Return a table of times, ratios and memory of every case."""
     rows = [
         [
             "codec",
@@ -114,7 +114,7 @@ def speed_table(speed: dict[str, Any]) -> str:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """Return everything worth reading at the end of a run."""
+    """Return the text that is printed at the end of a run: the protocol and all tables."""
     protocol = results["protocol"]
     parts = [f"{len(results['pictures'])} pictures. {protocol['text']}"]
     if any("psnr" in curve for curve in results["curves"].values()):

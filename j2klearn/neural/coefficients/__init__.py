@@ -1,1 +1,1 @@
-"""Quantised coefficients: pyramids of indices, quantisation, reconstruction points."""
+"""Quantised coefficients: pyramids of indices, the quantiser, reconstruction points."""

@@ -1,6 +1,6 @@
-"""Pyramids: the quantised subbands of one component, which is what a context model codes.
+"""Pyramids: the quantised subbands of one component, which a context model codes.
 
-The geometry is T.800's (Annex B) with the origin of the picture at (0, 0) of the reference grid, untiled.
+The geometry is that of T.800 (Annex B) for one tile, with the picture at (0, 0) of the reference grid.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ...errors import InputError
 
 __all__ = ["MAX_LEVELS", "Pyramid", "area_of", "check_pyramids", "default_levels", "resolutions"]
 
-#: Decompositions of a pyramid at most; as in the learned-transform segment.
+#: Most decomposition levels of a pyramid, as in the learned-transform segment.
 MAX_LEVELS = 32
 
-#: The longer side of LL that `default_levels` leaves at most.
+#: Most samples of the longer side of LL, by default in `default_levels`.
 _COARSEST = 8
 
 Band = NDArray[np.int32]
@@ -28,14 +28,14 @@ Band = NDArray[np.int32]
 
 @dataclass
 class Pyramid:
-    """The quantiser indices of one component, or those of its lower resolutions.
+    """The quantiser indices of one component, or of its lower resolutions.
 
     Attributes
     ----------
     ll : ndarray, shape (h, w), int32
         The low-pass subband of the coarsest level.
     details : list of (hl, lh, hh)
-        The detail subbands, int32, of every level, finest first; a side may be empty.
+        The detail subbands of every level, int32, the finest level first. A subband may be empty.
     """
 
     ll: Band
@@ -43,11 +43,12 @@ class Pyramid:
 
     @property
     def levels(self) -> int:
+        """Number of decomposition levels."""
         return len(self.details)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of what the pyramid covers, at its highest resolution."""
+        """Height and width of the highest resolution of the pyramid."""
         if not self.details:
             return self.ll.shape[0], self.ll.shape[1]
         hl, lh, _ = self.details[0]
@@ -58,18 +59,18 @@ class Pyramid:
         return [self.ll, *(band for level in reversed(self.details) for band in level)]
 
     def reduced(self, reduce: int) -> Pyramid:
-        """Return the pyramid without its `reduce` finest levels."""
+        """Return the pyramid without its `reduce` finest levels; the arrays are shared."""
         return Pyramid(self.ll, self.details[reduce:])
 
     def completed(self, area: Rect, levels: int) -> Pyramid:
-        """Return a pyramid of `levels` levels over `area`: details of the finer ones, which are missing, are zero.
+        """Return a pyramid of `levels` levels over `area`. The details of finer levels, which this one lacks, are zero.
 
         Parameters
         ----------
         area : Rect
-            What the result covers at its highest resolution.
+            The area of the result at its highest resolution.
         levels : int
-            Its levels, as many as this one has or more.
+            The levels of the result, at least those of this pyramid.
         """
         missing = [
             tuple(np.zeros(area.subband(name, level).shape, np.int32) for name in ("HL", "LH", "HH"))
@@ -79,41 +80,53 @@ class Pyramid:
 
     @classmethod
     def of(cls, bands: Sequence[Band]) -> Pyramid:
-        """Return the pyramid of subbands in the order of `bands`."""
+        """Return the pyramid of subbands that are in the order of `bands`."""
         groups = [(bands[i], bands[i + 1], bands[i + 2]) for i in range(1, len(bands), 3)]
         return cls(bands[0], groups[::-1])
 
     def subbands(self) -> Subbands:
-        """Return the same arrays as subbands of an area."""
+        """Return the same arrays as `j2klearn.core.subbands.Subbands`."""
         return Subbands(area_of(self.shape), self.ll, self.details)
 
 
 def area_of(shape: tuple[int, int]) -> Rect:
-    """Return what a picture of this height and width covers on the reference grid."""
+    """Return the area on the reference grid of a picture of this height and width."""
     return Rect(0, 0, *shape)
 
 
 def check_pyramids(pyramids: Sequence[Pyramid], levels: int) -> None:
-    """Raise `InputError` unless all components of a picture have one shape and so many levels."""
+    """Raise `InputError` unless all components of a picture have the same shape and this number of levels."""
     shape = pyramids[0].shape
     if any(pyramid.shape != shape or pyramid.levels != levels for pyramid in pyramids):
-        raise InputError(f"pyramids of a picture have to be of one shape and have {levels} levels")
+        raise InputError(f"all pyramids of a picture have to have the same shape and {levels} levels")
 
 
 def default_levels(shape: tuple[int, int], coarsest: int = _COARSEST) -> int:
-    """Return as many decompositions as make the longer side of LL `coarsest` samples or fewer."""
+    """Return the least number of levels with which the longer side of LL has at most `coarsest` samples."""
     return max(0, -(-max(shape) // coarsest) - 1).bit_length()
 
 
 def resolutions(shape: tuple[int, int], levels: int) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield what every segment completes, from coarse to fine: height and width, and levels above it left out.
+    """Yield the resolution that every segment completes, from coarse to fine.
 
     The first segment holds LL and the details of the coarsest level, every further one the details of one level.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the picture.
+    levels : int
+        Number of decomposition levels.
+
+    Yields
+    ------
+    ((int, int), int)
+        Height and width of the resolution, and the number of finer levels that it leaves out.
     """
     for reduce in range(max(0, levels - 1), -1, -1):
         yield area_of(shape).resolution(reduce).shape, reduce
 
 
 def band_shapes(shape: tuple[int, int], levels: int) -> list[tuple[int, int]]:
-    """Return the shapes of all subbands in the order of `Pyramid.bands`."""
+    """Return the shapes (h, w) of all subbands in the order of `Pyramid.bands`."""
     return [rect.shape for _, _, rect in subband_rects(area_of(shape), levels)]

@@ -1,8 +1,8 @@
-"""The quantiser of the neural profile: a dead zone, steps that follow from one number, and points of reconstruction.
+"""The quantiser of the neural profile: a dead zone, one step for all subbands, and reconstruction points.
 
-Coefficients are normalised first: multiplied by the L2 norm of their synthesis basis vector, and of the column of the
-inverse component transform, so that an error of one is worth a grey level (of 8 bits) of luma wherever it occurs. All
-then have the same step.
+Coefficients are normalised first: they are multiplied by the L2 norm of their synthesis basis vector, and by the norm
+of the column of the inverse component transform. An error of one in any coefficient then adds as much to the squared
+error of the picture as an error of one grey level (of 8 bits) in one luma sample. So all subbands have the same step.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ __all__ = [
     "subband_norms",
 ]
 
-#: A step code counts 256ths of an octave; those of entropy models count sixteenths.
+#: A step code counts 256ths of an octave. The step codes of entropy models count sixteenths of an octave.
 PER_OCTAVE = 256
 _PER_MODEL_CODE = 16
 
-#: Codes of the finest and the coarsest step: 1/256 and 245 grey levels.
+#: Codes of the finest and the coarsest step: 1/256 and 245 grey levels of 8 bits.
 FINEST, COARSEST = -128 * _PER_MODEL_CODE, 127 * _PER_MODEL_CODE
 
-#: What is added to a magnitude before it is rounded down: less than a half, as details are nearer to zero than not.
+#: Added to a magnitude before it is rounded down. It is less than a half, since small magnitudes are more frequent.
 DEFAULT_OFFSET = 0.4
 
 #: Steps of the qualities 0 and 100, in octaves above one grey level.
-_WORST, _BEST = 7.0, 0.0
+_QUALITY_0_OCTAVES, _QUALITY_100_OCTAVES = 7.0, 0.0
 
-#: Indices of an entropy model are smaller than this.
-_MOST = 1 << 30
+#: Indices are smaller than this in magnitude.
+_INDEX_LIMIT = 1 << 30
 
-#: Shifts of the points of reconstruction count in 64ths of a step, and are half a step at most.
+#: Shifts of reconstruction points count in 64ths of a step. The encoder writes shifts of at most half a step.
 SHIFTS_PER_STEP = 64
-_MOST_SHIFT = 32
+_MAX_SHIFT = 32
 
-# The norms of the columns of the inverse ICT (T.800 G.3.2) over that of luma.
+# The norms of the columns of the inverse ICT (T.800 G.3.2), relative to that of luma.
 _ICT_NORMS = tuple(
     math.sqrt(sum(weight**2 for weight in column) / 3)
     for column in (
@@ -74,21 +74,23 @@ def step_of(code: int) -> float:
 
 
 def model_code(code: int) -> int:
-    """Return what an entropy model is told of a step code: the nearest sixteenth of an octave."""
+    """Return the step code for an entropy model: the nearest sixteenth of an octave."""
     return (code + _PER_MODEL_CODE // 2) // _PER_MODEL_CODE
 
 
 def quality_code(quality: float) -> int:
-    """Return the step code of a quality: steps fall geometrically from 128 grey levels at 0 to one at 100.
+    """Return the step code of a quality. Steps fall geometrically from 128 grey levels at 0 to one at 100.
 
     Raises
     ------
     OptionError
-        If it is not a number from 0 to 100.
+        If `quality` is not a number from 0 to 100.
     """
     if isinstance(quality, bool) or not isinstance(quality, (int, float)) or not 0 <= quality <= 100:
-        raise OptionError(f"the quality is a number from 0 to 100, not {quality!r}")
-    return round(PER_OCTAVE * (_WORST + (_BEST - _WORST) * quality / 100))
+        raise OptionError(f"the quality has to be a number from 0 to 100, not {quality!r}")
+    return round(
+        PER_OCTAVE * (_QUALITY_0_OCTAVES + (_QUALITY_100_OCTAVES - _QUALITY_0_OCTAVES) * quality / 100)
+    )
 
 
 def subband_norms(levels: int, scales: Sequence[float] = (), learned: int = 0) -> list[float]:
@@ -97,12 +99,12 @@ def subband_norms(levels: int, scales: Sequence[float] = (), learned: int = 0) -
     Parameters
     ----------
     levels : int
-        Number of decompositions.
+        Number of decomposition levels.
     scales : sequence of float
-        Ratios of the norms of a learned transform to those of the 9/7 in the same order, for its own levels; empty
-        where all are one (`j2klearn.transform.gains`).
+        Ratios of the norms of a learned transform to those of the 9/7 (`j2klearn.transform.gains`), for the levels of
+        the learned transform, in the same order. Empty if all are one.
     learned : int
-        How many levels the learned transform has, the finest; all others are the 9/7's on its LL.
+        Number of the finest levels that the learned transform has. The other levels are those of the 9/7 on its LL.
     """
     ratios = dict(enumerate(_by_level(scales, learned), 1)) if scales else {}
     low = scales[0] if scales else 1.0
@@ -114,27 +116,27 @@ def subband_norms(levels: int, scales: Sequence[float] = (), learned: int = 0) -
 
 
 def _by_level(scales: Sequence[float], levels: int) -> list[tuple[float, float, float]]:
-    """Return the ratios of the details by level, finest first."""
+    """Return the ratios of HL, LH and HH of every level, the finest level first."""
     groups = [(scales[i], scales[i + 1], scales[i + 2]) for i in range(1, 3 * levels + 1, 3)]
     return groups[::-1]
 
 
 def component_norms(components: int, *, ict: bool) -> list[float]:
-    """Return for every component what an error of it is worth in the picture, an error of luma being worth one."""
+    """Return the norm of every component: the weight of its error in the picture, relative to an error of luma."""
     return [_ICT_NORMS[index] if ict and index < 3 else 1.0 for index in range(components)]
 
 
 def normalise(bands: Subbands, norms: Sequence[float], component_norm: float) -> None:
-    """Multiply coefficients in place by their norms."""
+    """Multiply coefficients in place by the norms of their subbands and by that of their component."""
     bands.multiply([norm * component_norm for norm in norms])
 
 
 def check_step(coefficients: Sequence[Subbands], step: float) -> None:
-    """Raise `OptionError` if an index of coefficients could be 2**30 or more."""
+    """Raise `OptionError` if an index could be 2**30 or more in magnitude, or a coefficient is not a number."""
     for bands in coefficients:
         for band in bands.bands():
-            if band.size and not max(float(band.max()), -float(band.min())) / step < _MOST - 1:
-                raise OptionError("the quality asked for is too fine for this picture")
+            if band.size and not max(float(band.max()), -float(band.min())) / step < _INDEX_LIMIT - 1:
+                raise OptionError("the requested quality is too fine for this picture")
 
 
 def quantised(bands: Subbands, step: float, offset: float = DEFAULT_OFFSET) -> Pyramid:
@@ -143,12 +145,12 @@ def quantised(bands: Subbands, step: float, offset: float = DEFAULT_OFFSET) -> P
     Parameters
     ----------
     bands : Subbands
-        Float32; they are not changed.
+        Normalised coefficients, float32. They are not changed.
     step : float
-        The step, one that `check_step` has passed.
+        The quantiser step. The caller has checked it with `check_step`.
     offset : float
-        What is added to the magnitudes of details over the step before they are rounded down, 0 to 0.5; LL is rounded
-        to the nearest.
+        0 to 0.5, added to the quotient of a detail's magnitude and the step before it is rounded down. LL is rounded
+        to the nearest index.
     """
     parts = [_indices(band, step, offset if at else 0.5) for at, band in enumerate(bands.bands())]
     return Pyramid.of(parts)
@@ -168,28 +170,30 @@ def centroids(
     step: float,
     points: Sequence[Details] | None = None,
 ) -> tuple[int, int]:
-    """Return where magnitudes are on average within the interval of the index 1, and within those beyond.
+    """Return the mean positions of magnitudes in the interval of index 1, and in the intervals of larger indices.
 
     Parameters
     ----------
     bands : sequence of Subbands
         Normalised coefficients of some components.
     pyramids : sequence of Pyramid
-        Their indices.
+        The indices of these components.
     step : float
-        The step.
+        The quantiser step.
     points : sequence of Details, optional
-        Distances of points of reconstruction from the indices, see `dequantised`.
+        Distances of the reconstruction points from the indices, see `dequantised`.
 
     Returns
     -------
     (int, int)
-        The distance of the mean from the index, or from the point, in 64ths of a step, -32 to 32; of details.
+        The distance of the mean from the index, or from the reconstruction point if there are any, in 64ths of a step,
+        -32 to 32. Only details count.
     """
     total, count = np.zeros(2), np.zeros(2)
-    told = [None] * len(bands) if points is None else points
-    for part, pyramid, details in zip(bands, pyramids, told, strict=True):
-        distances_of = [each for three in reversed(_told(details, pyramid.levels)) for each in three]
+    every: Sequence[Details | None] = [None] * len(bands) if points is None else points
+    for part, pyramid, details in zip(bands, pyramids, every, strict=True):
+        levels = reversed(_distances_by_level(details, pyramid.levels))
+        distances_of = [each for three in levels for each in three]
         groups = zip(part.bands()[1:], pyramid.bands()[1:], distances_of, strict=True)
         for band, index, distances in groups:
             magnitude = np.abs(index)
@@ -201,31 +205,32 @@ def centroids(
                 if distances is not None:
                     total[at] -= float((distances[chosen] * np.sign(index[chosen])).sum(dtype=np.float64))
     means = np.rint(SHIFTS_PER_STEP * total / np.maximum(count, 1))
-    first, beyond = np.clip(means, -_MOST_SHIFT, _MOST_SHIFT).astype(int)
+    first, beyond = np.clip(means, -_MAX_SHIFT, _MAX_SHIFT).astype(int)
     return int(first), int(beyond)
 
 
-def _told(points: Details | None, levels: int) -> Sequence[tuple[Distances | None, ...]]:
-    """Return the distances of HL, LH and HH of every level, finest first; None for those that are not told."""
+def _distances_by_level(points: Details | None, levels: int) -> Sequence[tuple[Distances | None, ...]]:
+    """Return the distances of HL, LH and HH of every level, the finest level first; None if there are none."""
     return [(None,) * 3] * levels if points is None else points
 
 
 def dequantised(
     pyramid: Pyramid, step: float, shifts: tuple[int, int], points: Details | None = None
 ) -> Subbands:
-    """Return normalised coefficients of quantiser indices.
+    """Return normalised coefficients, float32, from quantiser indices.
 
     Parameters
     ----------
     pyramid : Pyramid
         The indices.
     step : float
-        The step.
+        The quantiser step.
     shifts : (int, int)
-        By how much the points of reconstruction of the index 1 and of those beyond lie farther from zero than the
-        index says, in 64ths of a step; those of LL are where it says.
+        Shifts of the reconstruction points away from zero, in 64ths of a step: for indices of magnitude 1, and for
+        larger magnitudes. LL is not shifted.
     points : Details, optional
-        Distances of the points of details from their indices beside that, in steps, finest level first.
+        Distances of the reconstruction points of details from their indices, in steps, the finest level first. The
+        shifts are added to them.
     """
     first, beyond = (np.float32(shift / SHIFTS_PER_STEP) for shift in shifts)
 
@@ -243,7 +248,7 @@ def dequantised(
 
     bands = pyramid.subbands()
     details = []
-    for three, distances in zip(bands.details, _told(points, pyramid.levels), strict=True):
+    for three, distances in zip(bands.details, _distances_by_level(points, pyramid.levels), strict=True):
         hl, lh, hh = map(restored, three, distances)
         details.append((hl, lh, hh))
     return Subbands(bands.area, restored(bands.ll, low=True), details)

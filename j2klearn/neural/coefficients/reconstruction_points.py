@@ -1,4 +1,4 @@
-"""Points of reconstruction that an entropy model tells: collected on a walk, subband by subband."""
+"""Reconstruction points that an entropy model predicts. A walk collects them subband by subband."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Details", "Distances", "Points"]
 
-#: Distances of the points of a subband from its indices, in quantiser steps.
+#: Distances of the reconstruction points of a subband (h, w) from its indices, in quantiser steps.
 Distances = NDArray[np.float16]
 
-#: Of HL, LH and HH of every level, finest first.
+#: The distances of HL, LH and HH of every level, the finest level first.
 Details = list[tuple[Distances, Distances, Distances]]
 
 
 class Points:
-    """Where the coefficients of a picture are expected to be."""
+    """The reconstruction points of a picture: the expected values of its coefficients."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, int, int], Distances] = {}
@@ -36,16 +36,16 @@ class Points:
         values: NDArray[np.int32],
         parameters: NDArray[np.int16],
     ) -> None:
-        """Take a subband.
+        """Store the reconstruction points of a subband.
 
         Parameters
         ----------
         component, level, index : int
-            Which: of what component, of what level, and 0, 1 or 2 for HL, LH or HH.
+            The component, the level, and 0, 1 or 2 for HL, LH or HH.
         values : ndarray of int32, shape (h, w)
-            The indices.
+            The indices of the subband.
         parameters : ndarray of int16, shape (h * w, 3, K)
-            The mixtures that they were coded with.
+            The mixtures with which the indices were coded.
         """
         from .expectation import expected
 
@@ -53,16 +53,16 @@ class Points:
         self._found[component, level, index] = distances.astype(np.float16)
 
     def details(self, component: int, pyramid: Pyramid, first: int = 1) -> Details:
-        """Return the distances of a component.
+        """Return the distances of the reconstruction points of a component from its indices.
 
         Parameters
         ----------
         component : int
-            Which.
+            The component.
         pyramid : Pyramid
-            Its indices; subbands that were not collected have zeros.
+            The indices of the component. Subbands for which no points were stored get zeros.
         first : int
-            The level of the finest details in it.
+            The level of the finest details in the pyramid.
         """
         levels = []
         for level, three in enumerate(pyramid.details, first):

@@ -1,19 +1,19 @@
-"""Corrections of means: linear in what is decoded around a coefficient, with weights that the file tells before.
+"""A linear correction of the mixture means from already decoded neighbours; its weights are stored before the subband.
 
-Networks learn what suits most pictures. Chroma that was subsampled once, pictures made from a colour filter array,
-noise that components share: such details follow almost linearly from what is there already, but in every picture
-otherwise. So a file may tell for a subband how the means of its mixtures are corrected. This is part of the format.
+Networks learn what suits most pictures. In some pictures details follow almost linearly from decoded data, but
+differently in every picture: chroma that was once subsampled, pictures from a colour filter array, noise that
+components share. So a file may store a correction of the means for a subband. This is part of the file format.
 
-A correction has a weight, in units of 1/512, of each of these, in this order:
+A correction has one weight, in units of 1/512, for each of these, in this order:
 
-* the means themselves;
-* the six coefficients of the subband at `_OWN`;
-* the eight neighbours of the place in the low-pass plane of the level, less the sample at the place, in rows;
-* the 3x3 coefficients around the place of every subband of the level before this one, HL and LH, in rows;
-* and those of the same subband of every component before, where the network knows them too.
+* the mean itself;
+* the six coefficients of the same subband at the offsets `_OWN`;
+* the eight neighbours of the place in the low-pass plane of the level, less the sample at the place, row by row;
+* for every earlier subband of the level (HL, LH), the 3x3 coefficients around the place, row by row;
+* for every earlier component that the network is conditioned on, the 3x3 coefficients of the same subband.
 
-All without the low bits that are coded as they are. Outside of its plane a coefficient is 0, and a sample of the
-low-pass plane the nearest one; a subband that is smaller than this one goes on with zeros, one that is larger is cut.
+All of them are without the low bits that are coded raw. A coefficient outside its subband is 0; the low-pass plane is
+extended by its border samples. A smaller subband is padded with zeros to the size of this one, a larger one is cropped.
 """
 
 from __future__ import annotations
@@ -39,40 +39,40 @@ __all__ = [
     "own_taps",
 ]
 
-#: Weights are of this magnitude at most.
+#: Largest magnitude of weights.
 MOST = 2047
 
-#: Rows and columns from the place to the coefficients of the same subband: all are of wavefronts before.
+#: Row and column offsets of the coefficients of the same subband. All belong to earlier wavefronts.
 _OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
 
-#: How many weights stand before those of what is known of the whole subband.
+#: Number of weights of the mean and of the same subband. The other weights follow.
 OWN = 1 + len(_OWN)
 
-#: Bits below the point of weights.
+#: Fractional bits of weights.
 UNIT_BITS = 9
 
-_MEAN_BITS = 5  # of means
-_REACH = 2  # of `_OWN`
+_MEAN_BITS = 5  # fractional bits of means
+_REACH = 2  # largest offset in `_OWN`
 
-_BLOCK = 1 << 15  # samples at a time
+_BLOCK = 1 << 15  # samples that are processed at a time, to save memory
 
 Weights = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is decoded of a component and of others around a subband, before any of the subband itself is.
+    """The data around a subband that is decoded before the subband itself.
 
     Attributes
     ----------
     low : ndarray of int64, shape (h or more, w or more)
         The low-pass plane of the level.
     raw : int
-        Low bits that are left out.
+        Number of low bits that are left out.
     planes : tuple of ndarray of int32, each of shape (h, w)
-        Subbands of which 3x3 coefficients count, low bits left out.
+        Subbands of which 3x3 coefficients have weights, without their low bits.
     shape : (int, int)
-        Of the subband, h and w.
+        Height and width of the subband.
     """
 
     low: NDArray[np.int64]
@@ -86,14 +86,14 @@ class Surroundings:
         return OWN + 8 + 9 * len(self.planes)
 
     def blocks(self) -> Iterator[slice]:
-        """Yield rows, a block at a time."""
+        """Yield ranges of rows, each a block of about `_BLOCK` samples."""
         height, width = self.shape
         step = max(1, _BLOCK // max(1, width))
         for first in range(0, height, step):
             yield slice(first, min(first + step, height))
 
     def taps(self, rows: slice) -> Iterator[NDArray[np.int64]]:
-        """Yield what the weights from `OWN` on count at some rows, (rows, w) each."""
+        """Yield the terms of the weights from `OWN` on for a range of rows, (rows, w) each."""
         width = self.shape[1]
         above, below = np.array([rows.start - 1, rows.stop])
         at = np.arange(above, below + 1).clip(0, len(self.low) - 1)
@@ -117,7 +117,7 @@ def _windows(wide: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 
 def own_taps(values: Values, rows: slice) -> Iterator[NDArray[np.int64]]:
-    """Yield what the weights of the subband's own coefficients (h, w) count at some rows, (rows, w) each."""
+    """Yield the terms of the weights of the subband's own coefficients (h, w) for a range of rows, (rows, w) each."""
     count, width = rows.stop - rows.start, values.shape[1]
     wide = np.zeros((count + _REACH, width + 2 * _REACH), np.int64)
     first = max(rows.start - _REACH, 0)
@@ -132,9 +132,9 @@ class Correction:
     Parameters
     ----------
     surroundings : Surroundings
-        Of the subband.
+        The surroundings of the subband.
     weights : ndarray of int64, shape (surroundings.count,)
-        -`MOST` to `MOST`.
+        The weights, from -`MOST` to `MOST`.
     """
 
     def __init__(self, surroundings: Surroundings, weights: Weights) -> None:
@@ -142,33 +142,34 @@ class Correction:
         self.shape = surroundings.shape
 
     def _sum(self, weights: Weights, taps: Iterator[NDArray[np.int64]], rows: slice) -> NDArray[np.int64]:
-        """Return the weighted sum of taps at some rows, flat."""
+        """Return the weighted sum of terms for a range of rows, flat."""
         total = np.zeros((rows.stop - rows.start, self.shape[1]), np.int64)
         for weight, tap in zip(weights, taps, strict=True):
             if weight:
                 total += weight * tap
         return total.ravel()
 
-    def _known(self, rows: slice) -> NDArray[np.int64]:
+    def _around_sum(self, rows: slice) -> NDArray[np.int64]:
+        """Return the weighted sum of the surroundings for a range of rows, flat."""
         return self._sum(self._weights[OWN:], self._around.taps(rows), rows)
 
     def plane(self, mixtures: Parameters, values: Values) -> Parameters:
-        """Return the corrected mixtures (h * w, 3, K) of a subband (h, w) that is known."""
+        """Return the corrected mixtures (h * w, 3, K) of a whole subband (h, w), for the encoder."""
         out = mixtures.copy()
         width = self.shape[1]
         for rows in self._around.blocks():
-            total = self._known(rows) + self._sum(self._weights[1:OWN], own_taps(values, rows), rows)
+            total = self._around_sum(rows) + self._sum(self._weights[1:OWN], own_taps(values, rows), rows)
             places = slice(rows.start * width, rows.stop * width)
             out[places, 1] = self.means(mixtures[places, 1], total)
         return out
 
     def passing(self) -> CorrectionPass:
-        """Return what corrects the subband wavefront by wavefront."""
-        known = [self._known(rows) for rows in self._around.blocks()]
-        return CorrectionPass(self, np.concatenate(known), self._weights[1:OWN])
+        """Return a run of the correction over the subband, wavefront by wavefront, for the decoder."""
+        sums = [self._around_sum(rows) for rows in self._around.blocks()]
+        return CorrectionPass(self, np.concatenate(sums), self._weights[1:OWN])
 
     def means(self, means: NDArray[np.int16], totals: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Return corrected means (n, K), by the weighted sums (n,) of all but the means."""
+        """Return corrected means (n, K), given the weighted sums (n,) of all other terms."""
         wide = means.astype(np.int64)
         wide += (self._weights[0] * wide + (1 << (UNIT_BITS - 1))) >> UNIT_BITS
         shift = UNIT_BITS - _MEAN_BITS
@@ -178,19 +179,20 @@ class Correction:
 
 
 class CorrectionPass:
-    """A subband that is corrected wavefront by wavefront.
+    """A run of a correction over a subband, wavefront by wavefront.
 
     Parameters
     ----------
     correction : Correction
-    known : ndarray of int64, shape (h * w,)
-        Weighted sums of what is known of the whole subband.
+        The correction of the subband.
+    around : ndarray of int64, shape (h * w,)
+        Weighted sums of the surroundings.
     weights : ndarray of int64
-        Those of the subband's own coefficients.
+        Weights of the subband's own coefficients.
     """
 
-    def __init__(self, correction: Correction, known: NDArray[np.int64], weights: Weights) -> None:
-        self._correction, self._known = correction, known
+    def __init__(self, correction: Correction, around: NDArray[np.int64], weights: Weights) -> None:
+        self._correction, self._around = correction, around
         height, self._width = correction.shape
         self._stride = self._width + 2 * _REACH
         self._values = np.zeros((height + _REACH) * self._stride, np.int64)
@@ -201,18 +203,18 @@ class CorrectionPass:
         ]
 
     def _places(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        beside = places // self._width * (self._stride - self._width)
-        return places + beside + (_REACH * self._stride + _REACH)
+        padding = places // self._width * (self._stride - self._width)
+        return places + padding + (_REACH * self._stride + _REACH)
 
     def corrected(self, mixtures: Parameters, places: NDArray[np.intp]) -> Parameters:
-        """Return the corrected mixtures (n, 3, K) of a wavefront at these places of the flat subband."""
-        at, totals = self._places(places), self._known[places]
-        for weight, away in self._own:
-            totals += weight * self._values[at + away]
+        """Return the corrected mixtures (n, 3, K) of a wavefront, at these places of the flat subband."""
+        at, totals = self._places(places), self._around[places]
+        for weight, offset in self._own:
+            totals += weight * self._values[at + offset]
         out = mixtures.copy()
         out[:, 1] = self._correction.means(mixtures[:, 1], totals)
         return out
 
     def take(self, places: NDArray[np.intp], values: Values) -> None:
-        """Go on, knowing what a wavefront has been decoded to."""
+        """Take the decoded coefficients (n,) of a wavefront, without their low bits."""
         self._values[self._places(places)] = values

@@ -1,9 +1,10 @@
-"""What the context networks see: integers made of the subbands that are decoded already.
+"""The features of the context networks: integers that are computed from the decoded subbands.
 
-Of a component at one level, on the grid of the level's LL, in units of 1/64: the low-pass plane less its mean of
-nine, and its slopes; the details of the level above; the quantiser step and the level. Components that are coded with
-the knowledge of others see these components' details of the same level too. All of it is compressed by asinh, so that
-edges and texture have a like say. Shifts and divisions round down. This is part of the file format.
+The features of a component at one level are planes on the grid of the level's LL, in units of 1/64: the low-pass plane
+less its 3x3 mean, its slopes, the details of the next coarser level, the quantiser step and the level. Components that
+are conditioned on others also have the details of these components at the same level. Planes of coefficients are
+compressed by asinh, so that edges do not outweigh texture. Shifts and divisions round down. This is part of the file
+format.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ __all__ = ["DETAILS", "KNOWN", "OTHERS", "OWN", "Known", "known", "others"]
 
 DETAILS = 3  # HL, LH, HH
 
-#: Planes of `Known`.
+#: Number of planes of `Known`.
 KNOWN = 3 + DETAILS
 
-#: Planes of a component's own features: `Known.planes` and `scalar_planes`.
+#: Number of planes of the features of a component itself: `Known.planes` and `scalar_planes`.
 OWN = KNOWN + 2
 
-#: Planes of `others`.
+#: Number of planes of `others`.
 OTHERS = 2 * DETAILS + 1
 
 _NINTH = 7282  # 2^16 / 9
@@ -36,15 +37,16 @@ _LOCAL = 1 << 17  # largest magnitude of `Known.local`
 
 
 class Known(NamedTuple):
-    """What is known of a component before a level of it is decoded, on the grid of the level's LL.
+    """The features of a component that are available before a level is decoded, on the grid of the level's LL.
 
     Attributes
     ----------
     planes : Tensor of int16, shape (N, KNOWN, h, w)
-        The low-pass plane less its mean of nine, its slopes across and down, HL, LH and HH of the level above;
-        compressed.
+        The low-pass plane less its 3x3 mean, its horizontal and vertical slopes, and HL, LH and HH of the next coarser
+        level; all compressed.
     local : Tensor of int32, shape (N, 1 + DETAILS, h, w)
-        The first, and the last three, in sixteenths of the quantiser step, clamped to 2^17.
+        The first and the last three of these planes before compression, in sixteenths of the quantiser step, clamped
+        to +-2^17.
     """
 
     planes: Tensor
@@ -64,14 +66,14 @@ def _slopes(low: LowPass) -> Tensor:
 
 
 def known(low: LowPass, above: Tensor | None) -> Known:
-    """Return what is known of a component before a level of it is decoded.
+    """Return the features of a component that are available before a level is decoded.
 
     Parameters
     ----------
     low : LowPass
-        Its low-pass plane (N, h, w) at this level.
+        The low-pass plane (N, h, w) of the component at this level.
     above : Tensor of int64, shape (N, 3, ha, wa), optional
-        HL, LH and HH of the level above, on its grid; None at the coarsest.
+        HL, LH and HH of the next coarser level, on its grid; None at the coarsest level.
     """
     slopes = _slopes(low)
     height, width = slopes.shape[-2:]
@@ -88,16 +90,21 @@ def known(low: LowPass, above: Tensor | None) -> Known:
 
 
 def others(details: Sequence[Tensor | None], shape: tuple[int, int], count: int) -> Tensor:
-    """Return the details (N, 3, h, w) of other components, zeros and no mark where one is not decoded yet.
+    """Return the compressed details of other components, and a plane that marks whether there is a second one.
 
     Parameters
     ----------
     details : sequence of Tensor of int64 or None
-        Of the components before.
+        The details (N, 3, h, w) of the two earlier components; None for one that is not decoded yet.
     shape : (int, int)
-        Of the level's grid.
+        Height and width of the grid of the level.
     count : int
         N.
+
+    Returns
+    -------
+    Tensor of int16, shape (N, OTHERS, h, w)
+        The details, zeros for a missing component; and a plane of 64 if the last component is there, otherwise of 0.
     """
     device = next((part.device for part in details if part is not None), None)
     planes = []

@@ -1,4 +1,4 @@
-"""What a context network gets: planes of a component's own, and of the components before it where it knows them."""
+"""The input planes of a context network: features of a component, and of earlier components if it is conditioned."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["count", "planes"]
 
 
 def count(options: Mapping[str, Any]) -> int:
-    """Return the number of planes that a network gets.
+    """Return the number of input planes of a network.
 
     Parameters
     ----------
     options : mapping
-        Its part of a model's configuration: ``conditioned``, whether it gets the details of the two components before,
-        and ``predicted``, whether it gets what these foretell, too (`j2klearn.neural.context.prediction`); they may
-        be missing.
+        The part of the network in the configuration of a model. Two flags count, which may be missing:
+        ``conditioned``, whether the details of the two earlier components are inputs, and ``predicted``, whether the
+        predictions from them are inputs too (`j2klearn.neural.context.prediction`).
     """
     return (
         OWN
@@ -39,16 +39,16 @@ def planes(
     step_code: Tensor,
     level: int,
 ) -> Tensor:
-    """Return the planes of a component at a level, int16 (N, count, h, w), in 1/64.
+    """Return the input planes of a component at a level, int16, shape (N, count(options), h, w), in units of 1/64.
 
     Parameters
     ----------
     options : mapping
-        As of `count`.
+        As in `count`.
     known : sequence of Known
-        What is known of the component, last, behind that of the components that it knows, if it is conditioned.
+        The features of earlier components, if the network is conditioned on them, and last of the component itself.
     details : sequence of Tensor of int64, each (N, 3, h, w)
-        The details of these at this level.
+        The details of the earlier components at this level.
     step_code : Tensor of int64, shape (N,)
         16 log2 of the quantiser steps.
     level : int

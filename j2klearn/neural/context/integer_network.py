@@ -1,7 +1,7 @@
-"""The context network in integers: what a file is coded with.
+"""The context network in integers: files are coded with it.
 
-`j2klearn.neural.context.network.ContextNetwork` with weights rounded to 16 bits and activations in 1/64, from 0 to
-4095. The numbers that come out are part of the file format.
+This is `j2klearn.neural.context.network.ContextNetwork` with weights rounded to 16 bits, and activations that count in
+1/64, up to 4095 in magnitude. The results are part of the file format.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelError
 from ..entropy.likelihood import PARAMETERS
 from ..entropy.mixture import LOG_SCALE_UNIT, LOGIT_UNIT, MEAN_UNIT
 from ..entropy.wavefront import Kept
-from ..integer.layer import Kernels
+from ..integer.layer import Kernels, Plane
 from ..integer.masked import TAPS, Masked, mask_rows
-from ..integer.rounding import _LARGEST, UNIT, Plane, _Loader, rounded_layer, weights_of
+from ..integer.rounding import LARGEST, UNIT, LayerLoader, rounded_layer, weights_of
 from .network import BANDS
 
 if TYPE_CHECKING:
@@ -28,12 +27,12 @@ __all__ = ["FusionPass", "IntegerFusion", "IntegerNetwork", "rounded"]
 
 
 def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
-    """Return a trained network's weights in integers, by name.
+    """Return the weights of a trained network in integers, by name.
 
     Raises
     ------
     ModelError
-        If they are too large.
+        If the weights are too large.
     """
     hidden = np.full(network.head.out_channels, 1 / UNIT)
     outputs = np.repeat([LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT], network.mixtures)
@@ -50,34 +49,59 @@ def rounded(network: ContextNetwork) -> dict[str, NDArray[Any]]:
 
 
 class IntegerFusion:
-    """`j2klearn.neural.context.network.Fusion` in integers: of one subband of a level."""
+    """`j2klearn.neural.context.network.Fusion` in integers, for one subband of a level.
 
-    def __init__(self, load: _Loader, index: int, width: int, layers: int, mixtures: int) -> None:
+    Parameters
+    ----------
+    load : LayerLoader
+        Builds the layers.
+    index : int
+        0 for HL, 1 for LH, 2 for HH.
+    width, layers, mixtures : int
+        As in `j2klearn.neural.context.network.ContextNetwork`.
+    """
+
+    def __init__(self, load: LayerLoader, index: int, width: int, layers: int, mixtures: int) -> None:
         name = f"fusions.{index}"
         self.width, self.mixtures = width, mixtures
         self.known = load.linear(f"{name}.known", width, width, 1)
         self.siblings = load.linear(f"{name}.siblings", index, width, 5) if index else None
         self.own = load.masked(f"{name}.own", 1, width, TAPS - 1)
         self.layers = [load.masked(f"{name}.layers.{i}", width, width, TAPS) for i in range(layers)]
-        self.tail = load.layer(f"{name}.tail", width, PARAMETERS * mixtures, 1, -_LARGEST - 1, _LARGEST)
+        self.tail = load.layer(f"{name}.tail", width, PARAMETERS * mixtures, 1, -LARGEST - 1, LARGEST)
 
     def base(self, kernels: Kernels, features: Plane, siblings: Plane) -> Plane:
-        """Return what a subband's own coefficients are added to, (h, w, width).
+        """Return the part of the context from outside of the subband, int16, shape (h, w, width).
 
         Parameters
         ----------
         kernels : Kernels
-            What computes it.
+            Computes the layers.
         features : ndarray of int16, shape (h, w, width)
-            The trunk's.
-        siblings : ndarray of int16, shape (h, w, subbands before)
-            Those, compressed.
+            The output of the trunk.
+        siblings : ndarray of int16, shape (h, w, index)
+            The earlier subbands of the level, compressed.
         """
         x = kernels.conv(features, self.known)
         return x if self.siblings is None else kernels.conv(siblings, self.siblings, residual=x)
 
     def plane(self, kernels: Kernels, base: Plane, own: Plane) -> Plane:
-        """Return the mixtures of a subband that is known, (h, w, 3, K), from it, compressed (h, w)."""
+        """Return the mixtures of a whole subband, for the encoder.
+
+        Parameters
+        ----------
+        kernels : Kernels
+            Computes the layers.
+        base : ndarray of int16, shape (h, w, width)
+            The output of `base`.
+        own : ndarray of int16, shape (h, w)
+            The subband, compressed.
+
+        Returns
+        -------
+        ndarray of int16, shape (h, w, 3, K)
+            The parameters of the mixtures.
+        """
         x = kernels.conv(own[..., None], self.own.plane, residual=base)
         for layer in self.layers:
             x = kernels.conv(x, layer.plane, residual=x)
@@ -86,7 +110,7 @@ class IntegerFusion:
 
 
 class FusionPass:
-    """A subband on its way through its fusion, wavefront by wavefront; see `j2klearn.neural.entropy.wavefront`."""
+    """A run of a fusion over a subband by wavefronts, for the decoder; see `j2klearn.neural.entropy.wavefront`."""
 
     def __init__(self, fusion: IntegerFusion, kernels: Kernels, base: Plane) -> None:
         self._fusion, self._kernels = fusion, kernels
@@ -96,7 +120,7 @@ class FusionPass:
         self._inner = [Kept(height, fusion.width) for _ in fusion.layers]
 
     def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
-        """Return the mixtures of a wavefront, (n, 3, K)."""
+        """Return the parameters of the mixtures of a wavefront, (n, 3, K)."""
         fusion, kernels = self._fusion, self._kernels
         own = self._own.gathered(t, first, end, TAPS - 1)
         x = kernels.dense(own, fusion.own.rows, residual=self._base[places])
@@ -107,24 +131,24 @@ class FusionPass:
         return out.reshape(len(out), PARAMETERS, fusion.mixtures)
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
-        """Go on, knowing what a wavefront has been decoded to."""
+        """Take the decoded coefficients of a wavefront, compressed, (n,)."""
         self._own.put(t, first, end, compressed[:, None])
 
 
 class IntegerNetwork:
-    """The network of one kind of component.
+    """The context network of one kind of component in integers.
 
     Parameters
     ----------
     tensors : mapping of str to ndarray
-        What `rounded` returned.
-    inputs, width, blocks, layers, mixtures
-        As of `j2klearn.neural.context.network.ContextNetwork`.
+        The integers of `rounded`.
+    inputs, width, blocks, layers, mixtures : int
+        As in `j2klearn.neural.context.network.ContextNetwork`.
 
     Raises
     ------
     ModelError
-        If weights are missing, or not of the shapes that the others ask for.
+        If weights are missing or superfluous, or have other shapes than the other parameters require.
     """
 
     def __init__(
@@ -137,15 +161,14 @@ class IntegerNetwork:
         layers: int,
         mixtures: int,
     ) -> None:
-        load = _Loader(tensors)
+        load = LayerLoader(tensors)
         self.head = load.rectified("head", inputs, width, 3)
         self.trunk = [load.residual(f"trunk.{i}", width) for i in range(blocks)]
         self.fusions = [IntegerFusion(load, index, width, layers, mixtures) for index in range(BANDS)]
-        if load.left:
-            raise ModelError("the model's weights are not those that its configuration asks for")
+        load.finish()
 
     def features(self, kernels: Kernels, planes: Plane) -> Plane:
-        """Return what the trunk makes of features (h, w, inputs)."""
+        """Return the output of the trunk, int16, shape (h, w, width), for input planes (h, w, inputs)."""
         x = kernels.conv(planes, self.head)
         for first, second in self.trunk:
             x = kernels.conv(kernels.conv(x, first), second, residual=x)

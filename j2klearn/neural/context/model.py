@@ -1,8 +1,8 @@
-"""Entropy models: context networks in integers, with which pictures' subbands become segments.
+"""Entropy models of the kind "context": integer context networks code the subbands of a picture into segments.
 
-Levels are coded from coarse to fine, a segment each; at every level one component after the other, of each of these
-HL, LH and HH, and of these one wavefront after another (`j2klearn.neural.entropy.wavefront`). LL has no context: its
-samples are coded as differences to the one before, in the first segment.
+Levels are coded from coarse to fine, one segment each. A level codes one component after the other, a component codes
+HL, LH and HH, and a subband one wavefront after the other (`j2klearn.neural.entropy.wavefront`). LL has no context: the
+first segment begins with the differences of consecutive samples.
 """
 
 from __future__ import annotations
@@ -30,36 +30,35 @@ if TYPE_CHECKING:
 
 __all__ = ["ContextModel"]
 
-#: The longer side of LL at most.
+#: Most samples of the longer side of LL.
 _COARSEST = 4
 
 Report = Callable[[float], None]
 
 
 class ContextModel(StoredModel):
-    """An entropy model: two context networks, for the first component and for those that know the ones before.
+    """An entropy model with two context networks: for independent components, and for those conditioned on others.
 
     Parameters
     ----------
     config : dict
-        ``kind`` is ``"context"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
-        `j2klearn.neural.entropy_model.EntropyModel` has them; ``mixtures`` is the number of components of a mixture;
-        ``adaptive``, which may be missing, whether scales have offsets (`j2klearn.neural.context.offsets`);
-        ``corrected``, which may be missing and is for the 5/3 alone, whether means have corrections
-        (`j2klearn.neural.context.correction`);
-        ``first`` and ``second`` have ``width``, ``blocks`` and ``layers`` of
-        `j2klearn.neural.context.network.ContextNetwork`, and ``second`` whether it is ``conditioned`` on the components
-        before, and, which may be missing, whether what these foretell is ``predicted``
-        (`j2klearn.neural.context.prediction`).
+        ``kind`` is ``"context"``. ``transform``, ``learned_levels`` and ``dequantiser`` are those of
+        `j2klearn.neural.entropy_model.EntropyModel`. ``mixtures`` is the number of components of a mixture. The flag
+        ``adaptive`` (optional) says whether scales have offsets (`j2klearn.neural.context.offsets`), the flag
+        ``corrected`` (optional, only for the 5/3) whether means have corrections
+        (`j2klearn.neural.context.correction`). ``first`` and ``second`` are tables with ``width``, ``blocks`` and
+        ``layers`` of `j2klearn.neural.context.network.ContextNetwork`. ``second`` has the flag ``conditioned`` too,
+        whether earlier components are inputs, and the flag ``predicted`` (optional), whether predictions from these
+        are inputs (`j2klearn.neural.context.prediction`).
     tensors : mapping of str to ndarray
-        The integers of `j2klearn.neural.context.integer_network.rounded`, under ``first.`` and ``second.``.
+        The integers of `j2klearn.neural.context.integer_network.rounded`, with the prefixes ``first.`` and ``second.``.
     card : dict, optional
-        Whatever a person wants to know. It does not enter the id.
+        Information for people, such as the name of the model. It is not part of the id.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be, or the weights do not fit it.
+        If the configuration is invalid, or the weights do not fit it.
     """
 
     parts = ("first", "second")
@@ -71,26 +70,27 @@ class ContextModel(StoredModel):
 
     @property
     def lossless(self) -> bool:
+        """Whether the model is for lossless pictures."""
         return bool(self.config["transform"] == "5-3")
 
     @property
     def adaptive(self) -> bool:
-        """Scales of subbands have offsets, which a file tells (`j2klearn.neural.context.offsets`)."""
+        """Whether files store offsets of the scales of subbands (`j2klearn.neural.context.offsets`)."""
         return bool(self.config.get("adaptive", False))
 
     @property
     def corrected(self) -> bool:
-        """Means of subbands have corrections, which a file tells (`j2klearn.neural.context.correction`)."""
+        """Whether files store corrections of the means of subbands (`j2klearn.neural.context.correction`)."""
         return bool(self.config.get("corrected", False))
 
     @functools.cached_property
     def first(self) -> IntegerNetwork:
-        """The network of components that are coded on their own."""
+        """The network of components that are coded independently."""
         return self._network("first")
 
     @functools.cached_property
     def second(self) -> IntegerNetwork:
-        """The network of components that are coded with others known."""
+        """The network of components that have earlier components as context."""
         return self._network("second")
 
     def _network(self, part: str) -> IntegerNetwork:
@@ -108,7 +108,7 @@ class ContextModel(StoredModel):
         )
 
     def levels(self, shape: tuple[int, int]) -> int:
-        """Return the decompositions of pictures of that height and width: LL is at most four samples wide and high."""
+        """Return the number of levels of a picture of this height and width, with which LL is at most 4x4 samples."""
         return default_levels(shape, _COARSEST)
 
     def encode(
@@ -126,7 +126,8 @@ class ContextModel(StoredModel):
         Raises
         ------
         InputError
-            If pyramids are not of one shape, with the levels that `levels` says, or a coefficient is 2**30 or more.
+            If the pyramids differ in shape or do not have the levels of `levels`, or a coefficient is 2**30 or more in
+            magnitude.
         """
         shape = pyramids[0].shape
         levels = self.levels(shape)
@@ -138,7 +139,7 @@ class ContextModel(StoredModel):
         return writer.segments
 
     def cost(self, pyramids: Sequence[Pyramid], step_code: int, *, related: bool = True) -> float:
-        """Return the bits of pyramids by the frequencies that they are coded with: the model's cross-entropy."""
+        """Return the bits of pyramids, from the frequencies with which they are coded: the model's cross-entropy."""
         shape = pyramids[0].shape
         counter = Counter(pyramids, mixture())
         Walk(self, kernels(), shape, len(pyramids), step_code, related).through(
@@ -159,14 +160,14 @@ class ContextModel(StoredModel):
         backend: str | None = None,
         points: Points | None = None,
     ) -> list[Pyramid]:
-        """Quantise so that every index is worth its bits; see `j2klearn.neural.entropy_model.EntropyModel.choose`.
+        """Quantise with rate-distortion optimisation; see `j2klearn.neural.entropy_model.EntropyModel.choose`.
 
         Parameters
         ----------
         coefficients, step, step_code, related, threads, progress, backend, points
             As there.
         weight : float
-            What a bit is worth, in squared quantiser steps.
+            Lagrange weight of a bit, in squared quantiser steps.
         """
         chooser = Chooser(coefficients, step, mixture(backend=backend, threads=threads), weight, points)
         computes = kernels(backend, threads=threads)

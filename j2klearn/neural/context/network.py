@@ -1,9 +1,9 @@
-"""The context network in floating point, as it is trained: from what is decoded to a mixture for every coefficient.
+"""The context network in floating point, for training: computes a mixture for every coefficient from decoded data.
 
-On the grid of a level a trunk of residual blocks reads what is known before the level. Then HL, LH and HH are coded
-one after the other, each in raster order: what is before a coefficient in its own subband comes in through masked
-convolutions (P2, Fig. 5), the subbands of the level that are there already through an ordinary one. Weights are the
-same at all levels.
+A trunk of residual blocks reads the features that are available before a level, on the grid of the level's LL. HL, LH
+and HH are then coded one after the other, each in raster order. Masked convolutions (P2, Fig. 5) read the earlier
+coefficients of the same subband; an ordinary convolution reads the earlier subbands of the level. All levels have the
+same weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BANDS = 3  # HL, LH, HH
 
 
 class Residual(nn.Module):
-    """relu(x + conv(relu(conv(x)))), both 3x3."""
+    """A residual block: relu(x + conv(relu(conv(x)))), with two 3x3 convolutions of `width` channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -35,14 +35,14 @@ class Residual(nn.Module):
 
 
 class Fusion(nn.Module):
-    """What joins the features of a level with a subband's own coefficients, in raster order.
+    """Combines the features of a level with the earlier coefficients of one subband, in raster order.
 
     Parameters
     ----------
     index : int
-        0 for HL, 1 for LH, which knows HL, 2 for HH, which knows both.
+        0 for HL, 1 for LH, which has HL as context, 2 for HH, which has both.
     width, layers, mixtures : int
-        As of `ContextNetwork`.
+        As in `ContextNetwork`.
     """
 
     def __init__(self, index: int, width: int, layers: int, mixtures: int) -> None:
@@ -60,7 +60,17 @@ class Fusion(nn.Module):
             self.tail.bias.view(PARAMETERS, mixtures)[2] = spread
 
     def forward(self, features: Tensor, siblings: Tensor, own: Tensor) -> Tensor:
-        """Return the parameters of mixtures, (N, 3 K, h, w)."""
+        """Return the parameters of the mixtures, (N, 3 K, h, w).
+
+        Parameters
+        ----------
+        features : Tensor, shape (N, width, h, w)
+            The output of the trunk.
+        siblings : Tensor, shape (N, index, h, w)
+            The earlier subbands of the level, compressed.
+        own : Tensor, shape (N, 1, h, w)
+            The subband itself, compressed.
+        """
         x = self.known(features)
         if self.siblings is not None:
             x = x + self.siblings(siblings)
@@ -77,15 +87,15 @@ class ContextNetwork(nn.Module):
     Parameters
     ----------
     inputs : int
-        Planes of features.
+        Number of input planes.
     width : int
-        Channels.
+        Number of channels.
     blocks : int
-        Residual blocks of the trunk.
+        Number of residual blocks of the trunk.
     layers : int
-        Masked convolutions of a subband, behind the first one.
+        Number of masked convolutions of a subband after the first one.
     mixtures : int
-        Components of a mixture.
+        Number of components of a mixture.
     """
 
     def __init__(self, inputs: int, width: int, blocks: int, layers: int, mixtures: int) -> None:
@@ -96,14 +106,15 @@ class ContextNetwork(nn.Module):
         self.fusions = nn.ModuleList(Fusion(index, width, layers, mixtures) for index in range(BANDS))
 
     def forward(self, features: Tensor, details: Tensor) -> Tensor:
-        """Return the mixtures of HL, LH and HH, (N, 3 bands, 3, K, h, w).
+        """Return the parameters of the mixtures of HL, LH and HH, (N, 3 subbands, 3, K, h, w).
 
         Parameters
         ----------
         features : Tensor, shape (N, inputs, h, w)
-            Features.
+            The input planes (`j2klearn.neural.context.inputs`), in floating point.
         details : Tensor, shape (N, 3, h, w)
-            The compressed details; of these a place sees those before it in its own subband, and the subbands before.
+            The compressed details. The mixture of a place only depends on earlier subbands, and on places before it in
+            its own subband.
         """
         x = F.relu(self.head(features))
         for block in self.trunk:
@@ -121,15 +132,15 @@ def mixture_bits(mixtures: Tensor, values: Tensor) -> Tensor:
     Parameters
     ----------
     mixtures : Tensor, shape (N, B, 3, K, h, w)
-        Logits of the weights, means, logarithms of the scales.
+        Logits of the weights, means, natural logarithms of the scales.
     values : Tensor, shape (N, B, h, w)
         Integers.
 
     Returns
     -------
     Tensor, shape (N, B, h, w)
-        A distribution that allows for anything has a weight of exp(-9) beside the mixture, so that a coefficient far
-        off costs bits, and not the training.
+        Bits. An outlier distribution with weight exp(-9) is added to the mixture, so that an outlier costs a bounded
+        number of bits and does not destabilise training.
     """
     weights = torch.log_softmax(mixtures[:, :, 0], 2)
     inverse = torch.exp(-Bounded.apply(mixtures[:, :, 2], *LOG_SCALES))  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
-"""Offsets of scales: how much a subband is calmer or livelier than its mixtures say, which the file tells before it.
+"""A per-subband offset to the predicted log-scales, stored in the file before the subband.
 
-One picture's finest details are all zero, another's full of grain, and networks learn what suits most. An offset moves
-the log-scales of all mixtures of a subband. It is coded as the difference to that of the same orientation one level
-above, under one logistic component. This is part of the file format.
+Networks learn what suits most pictures, but the finest details of one picture are all zero, and those of another are
+full of grain. An offset is added to the log-scales of all mixtures of a subband. It is coded under a mixture of one
+logistic component, whose mean is the offset of the same orientation at the next coarser level. This is part of the file
+format.
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_SAMPLES", "MOST", "Offsets", "best_offset", "moved", "parameters_of"]
 
-#: Subbands of fewer samples have none, and no corrections of means (`j2klearn.neural.context.correction`) either.
+#: Subbands with fewer samples have neither an offset nor a correction of means (`j2klearn.neural.context.correction`).
 LEAST_SAMPLES = 1024
 
-#: Offsets are of this magnitude at most, in steps of `_UNIT` units of the log-scale.
+#: Largest magnitude of offsets, in steps of `_UNIT` units of the log-scale.
 MOST = 12
 _UNIT = 8
 
-_LOG_SCALE = 12  # of the distribution of differences: scale 1.2
+_LOG_SCALE = 12  # log-scale of the component that codes offsets: scale 1.2
 
-#: So many samples of a kind, zeros or others, are looked at to choose one.
-_LOOKED_AT = 8192
+#: About the most samples of a kind, zeros or others, on which the encoder compares offsets.
+_MAX_SAMPLES = 8192
 
 _STRIDES = (4, 2, 1)
 
 
 def moved(parameters: Parameters, offset: int) -> Parameters:
-    """Return mixtures (n, 3, K) with their scales moved by an offset."""
+    """Return mixtures (n, 3, K) with an offset added to their clamped log-scales."""
     if not offset:
         return parameters
     out = parameters.copy()
@@ -47,40 +48,40 @@ def moved(parameters: Parameters, offset: int) -> Parameters:
 
 
 def parameters_of(predicted: int) -> Parameters:
-    """Return the mixture (1, 3, 1) that an offset is coded with."""
+    """Return the mixture (1, 3, 1) with which an offset is coded, given the predicted offset."""
     return np.array([[[0], [32 * predicted], [_LOG_SCALE]]], np.int16)
 
 
 class Offsets:
-    """Those of a picture, as a walk comes by."""
+    """The offsets of a picture, collected during a walk."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[int, int, int], int] = {}
+        self._offsets: dict[tuple[int, int, int], int] = {}
 
     def predicted(self, station: Station) -> int:
-        """Return what the offset of a subband is taken to be before it is told."""
-        return self._told.get((station.component, station.level + 1, station.index), 0)
+        """Return the predicted offset of a subband: that of the same orientation at the next coarser level, or 0."""
+        return self._offsets.get((station.component, station.level + 1, station.index), 0)
 
     def keep(self, station: Station, offset: int) -> None:
-        """Take the offset of a subband."""
-        self._told[station.component, station.level, station.index] = offset
+        """Store the offset of a subband."""
+        self._offsets[station.component, station.level, station.index] = offset
 
 
 def best_offset(values: Values, parameters: Parameters, predicted: int, mixtures: Mixture) -> int:
-    """Return the offset with which a subband costs the fewest bits, its own ones too.
+    """Return the offset with which a subband costs the fewest bits, including those of the offset.
 
     Parameters
     ----------
     values : ndarray of int32, shape (n,)
-        The subband, low bits left out.
+        The subband without its raw low bits.
     parameters : ndarray of int16, shape (n, 3, K)
-        Its mixtures.
+        The mixtures of the subband.
     predicted : int
-        Of `Offsets`.
+        The predicted offset, see `Offsets.predicted`.
     mixtures : Mixture
-        How parameters become frequencies.
+        Turns parameters into frequencies.
     """
-    looked = [_some(np.flatnonzero(values == 0)), _some(np.flatnonzero(values))]
+    samples = [_sampled(np.flatnonzero(values == 0)), _sampled(np.flatnonzero(values))]
     costs: dict[int, float] = {}
 
     def cost(offset: int) -> float:
@@ -88,7 +89,7 @@ def best_offset(values: Values, parameters: Parameters, predicted: int, mixtures
             own = cost_bits(np.array([offset], np.int32), parameters_of(predicted), mixtures)
             costs[offset] = float(own.sum()) + sum(
                 share * float(cost_bits(values[which], moved(parameters[which], offset), mixtures).sum())
-                for which, share in looked
+                for which, share in samples
                 if which.size
             )
         return costs[offset]
@@ -101,7 +102,7 @@ def best_offset(values: Values, parameters: Parameters, predicted: int, mixtures
     return best
 
 
-def _some(which: NDArray[np.intp]) -> tuple[NDArray[np.intp], float]:
-    """Return places, or some of them in regular distances, and how many each stands for."""
-    some = which[:: max(1, len(which) // _LOOKED_AT)]
-    return some, len(which) / max(1, len(some))
+def _sampled(which: NDArray[np.intp]) -> tuple[NDArray[np.intp], float]:
+    """Return regularly spaced places of `which`, and the number of places that each represents."""
+    sample = which[:: max(1, len(which) // _MAX_SAMPLES)]
+    return sample, len(which) / max(1, len(sample))

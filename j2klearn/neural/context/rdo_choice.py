@@ -1,8 +1,8 @@
-"""Rate-distortion optimised quantisation: every index is worth its bits.
+"""Rate-distortion optimised quantisation: chooses indices by their error and their bits.
 
-The walk of the encoder knows, before a coefficient is coded, what each index would cost. Where an index one nearer to
-zero saves more bits than its error is worth, it is taken. Later contexts then follow from what was taken; that these
-change too is left out of account.
+Before a coefficient is coded, the walk of the encoder can compute the bits of every index. If the index that is one
+nearer to zero saves more weighted bits than it adds squared error, it is chosen. Later contexts are computed from the
+chosen indices; the effect of a choice on their bits is ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Chooser"]
 
 
 class Chooser:
-    """Answers a walk with the indices that are the best at their cost.
+    """Chooses the indices of a walk by their rate-distortion cost; see `j2klearn.neural.context.station.Coder`.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Chooser:
     step : float
         The quantiser step.
     mixtures : Mixture
-        How parameters become frequencies.
+        Turns parameters into frequencies.
     weight : float
-        What a bit is worth, in squared quantiser steps.
+        Lagrange weight of a bit, in squared quantiser steps.
     points : Points, optional
-        Gets what the mixtures tell of details.
+        Receives the reconstruction points of details.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Chooser:
         pass
 
     def bits(self, component: int, name: str, count: int) -> int:
-        return 0  # of LL's differences, which are not chosen
+        return 0  # only the coding of LL depends on these numbers, and LL is not chosen by its cost
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
         return np.rint(self._coefficients[component].ll * self._scale).astype(np.int32)
@@ -73,7 +73,7 @@ class Chooser:
         kept = station.room()
         band = station.decoded(chosen, kept)
         if station.adaptive:
-            # what indices cost is taken from the mixtures as they are: with a guess at the offset calm pictures lose
+            # indices are chosen under the unmodified mixtures: guessing the offset in advance hurts smooth pictures
             offset = best_offset(band.ravel(), kept, self._offsets.predicted(station), self._mixtures)
             self._offsets.keep(station, offset)
             kept = moved(kept, offset)
@@ -84,7 +84,7 @@ class Chooser:
     def _chosen(self, scaled: NDArray[np.float32], parameters: Parameters) -> Values:
         size = np.abs(scaled)
         index = np.floor(size + 0.5)
-        # the one nearer to zero, where there is one and its error is bearable
+        # consider the index one nearer to zero, if there is one and its error is below the limit
         which = np.flatnonzero((index > 0) & (size - index + 1 < MOST_ERROR))
         if which.size:
             sign, size, upper = np.sign(scaled[which]), size[which], index[which]

@@ -1,4 +1,4 @@
-"""Segments: what is written at the stations of a walk, and read there."""
+"""Writes and reads the segments of a walk: numbers of components, LL, and the subbands of details."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..coefficients.pyramid import Pyramid
 from ..coefficients.reconstruction_points import Points
 from ..entropy.likelihood import PARAMETERS
 from ..entropy.mixture import LOG_SCALE_RANGE, Mixture, Parameters, Values
-from ..entropy.range_coder import MAX_MAGNITUDE, Decoder, Encoder, cost_bits
+from ..entropy.range_coder import MAX_MAGNITUDE, cost_bits
+from ..entropy.segment import SegmentReader, SegmentWriter
 from ..entropy.wavefront import wavefronts
 from .correction import MOST as MOST_WEIGHT
 from .correction import Correction, CorrectionPass, Weights
@@ -22,11 +23,11 @@ from .station import PER_SCALE, RAW_BITS, SCALE_BITS, Station
 
 __all__ = ["Counter", "Reader", "Writer"]
 
-#: Mean magnitude of the finest details from which on low bits are coded as they are.
-_LOUD = 16
+#: If the mean magnitude of the finest details is at least this, low bits are coded raw.
+_NOISY_MAGNITUDE = 16
 
-_SCALE_CODE_BITS = 3  # of the scale that the weights of a correction are coded with
-_OCTAVE = 44  # units of log-scales
+_SCALE_CODE_BITS = 3  # bits of the code of the scale with which the weights of a correction are coded
+_OCTAVE = 44  # an octave in units of log-scales
 
 
 def _differences(ll: Values) -> NDArray[np.int64]:
@@ -34,126 +35,118 @@ def _differences(ll: Values) -> NDArray[np.int64]:
 
 
 def _scale_code(differences: NDArray[np.int64]) -> int:
-    """Return the code of the scale that suits differences: that of a logistic distribution of their mean magnitude."""
+    """Return the code of the scale of a logistic distribution that has the mean magnitude of the differences."""
     mean = max(float(np.abs(differences).mean()), 0.05) / 1.386 if differences.size else 1.0
     code = round((64 * float(np.log(mean)) - LOG_SCALE_RANGE[0]) / PER_SCALE)
     return min(max(code, 0), (1 << SCALE_BITS) - 1)
 
 
 def _raw_bits(pyramid: Pyramid) -> int:
-    """Return how many low bits of a component's details are noise that no context tells anything about."""
+    """Return how many low bits of the details of a component are noise, which contexts cannot predict."""
     if not pyramid.details:
         return 0
     finest = [band.ravel() for band in pyramid.details[0] if band.size]
     mean = float(np.abs(np.concatenate(finest)).mean()) if finest else 0.0
-    return min(max(0, int(mean / _LOUD).bit_length()), (1 << RAW_BITS) - 1)
+    return min(max(0, int(mean / _NOISY_MAGNITUDE).bit_length()), (1 << RAW_BITS) - 1)
 
 
 def _weight_parameters(code: int, count: int) -> Parameters:
-    """Return the mixtures of the weights of a correction: one component around zero."""
+    """Return the mixtures of the weights of a correction: one logistic component with mean zero."""
     parameters = np.zeros((count, 3, 1), np.int16)
     parameters[:, 2] = _OCTAVE * (code + 1)
     return parameters
 
 
-class _Answers:
-    """Answers from pyramids, and says what was answered."""
+class _PyramidCoder:
+    """Base of the coders that have the pyramids: passes all values of a walk to `_code` and `_code_raw`."""
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
         self._pyramids, self._mixtures = pyramids, mixtures
         self._offsets = Offsets()
 
-    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
-        """Take integers under mixtures."""
+    def _code(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+        """Code integers under mixtures."""
         raise NotImplementedError
 
-    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
-        """Take the low bits of integers."""
+    def _code_raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+        """Code the low bits of integers without modelling them."""
         raise NotImplementedError
 
     def bits(self, component: int, name: str, count: int) -> int:
         pyramid = self._pyramids[component]
         value = _raw_bits(pyramid) if name == "raw" else _scale_code(_differences(pyramid.ll))
-        self._raw(np.array([value]), count)
+        self._code_raw(np.array([value]), count)
         return value
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
         ll = self._pyramids[component].ll
-        self._mixed(_differences(ll), parameters(ll.size))
+        self._code(_differences(ll), parameters(ll.size))
         return ll
 
     def band(self, station: Station) -> Values:
         band = self._pyramids[station.component].details[station.level - 1][station.index]
-        known = band >> station.raw
-        mixtures = station.plane(known).reshape(band.size, PARAMETERS, -1)
+        modelled = band >> station.raw
+        mixtures = station.plane(modelled).reshape(band.size, PARAMETERS, -1)
         if station.surroundings is not None:
-            weights = fitted(known, mixtures, station.surroundings, self._mixtures)
-            self._weights(weights)
+            weights = fitted(modelled, mixtures, station.surroundings, self._mixtures)
+            self._code_weights(weights)
             if weights.any():
-                mixtures = Correction(station.surroundings, weights).plane(mixtures, known)
-        flat = known.ravel()
+                mixtures = Correction(station.surroundings, weights).plane(mixtures, modelled)
+        flat = modelled.ravel()
         if station.adaptive:
             predicted = self._offsets.predicted(station)
             offset = best_offset(flat, mixtures, predicted, self._mixtures)
             self._offsets.keep(station, offset)
-            self._mixed(np.array([offset], np.int32), parameters_of(predicted))
+            self._code(np.array([offset], np.int32), parameters_of(predicted))
             mixtures = moved(mixtures, offset)
         for _, _, _, places in wavefronts(band.shape):
-            self._mixed(flat[places], mixtures[places])
+            self._code(flat[places], mixtures[places])
         if station.raw:
-            self._raw(band.ravel() & ((1 << station.raw) - 1), station.raw)
+            self._code_raw(band.ravel() & ((1 << station.raw) - 1), station.raw)
         return band
 
-    def _weights(self, weights: Weights) -> None:
-        """Take the weights of a correction: whether there are any, which, on what scale they are, and they."""
+    def _code_weights(self, weights: Weights) -> None:
+        """Code the weights of a correction: whether there are any, which are not zero, their scale, and the weights."""
         there = weights != 0
-        self._raw(np.array([there.any()], np.int64), 1)
+        self._code_raw(np.array([there.any()], np.int64), 1)
         if there.any():
-            self._raw(there.astype(np.int64), 1)
-            told = weights[there]
-            octave = int(np.log2(np.abs(told).mean() / 1.386))
+            self._code_raw(there.astype(np.int64), 1)
+            nonzero = weights[there]
+            octave = int(np.log2(np.abs(nonzero).mean() / 1.386))
             code = min(max(octave - 1, 0), (1 << _SCALE_CODE_BITS) - 1)
-            self._raw(np.array([code]), _SCALE_CODE_BITS)
-            self._mixed(told, _weight_parameters(code, len(told)))
+            self._code_raw(np.array([code]), _SCALE_CODE_BITS)
+            self._code(nonzero, _weight_parameters(code, len(nonzero)))
 
 
-class Writer(_Answers):
-    """Writes the answers down.
+class Writer(_PyramidCoder, SegmentWriter):
+    """Encodes pyramids into segments.
 
-    Attributes
+    Parameters
     ----------
-    segments : list of bytes
-        Those that are closed.
+    pyramids : sequence of Pyramid
+        The components of the picture.
+    mixtures : Mixture
+        Turns parameters into frequencies.
     """
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
-        super().__init__(pyramids, mixtures)
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
+        _PyramidCoder.__init__(self, pyramids, mixtures)
+        SegmentWriter.__init__(self, mixtures)
 
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
-
-    def close(self) -> None:
-        """End the segment."""
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
-
-    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+    def _code(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
         self._encoder.encode(values, parameters)
 
-    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+    def _code_raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
         self._encoder.raw(values, bits)
 
 
-class Counter(_Answers):
-    """Counts what the answers cost by their probabilities.
+class Counter(_PyramidCoder):
+    """Counts the bits of pyramids, from the frequencies with which they are coded.
 
     Attributes
     ----------
     total : float
-        Bits.
+        The bits so far.
     """
 
     total = 0.0
@@ -161,22 +154,30 @@ class Counter(_Answers):
     def open(self, segment: int) -> None:
         pass
 
-    def _mixed(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
+    def _code(self, values: Values | NDArray[np.int64], parameters: Parameters) -> None:
         self.total += float(cost_bits(values, parameters, self._mixtures).sum())
 
-    def _raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
+    def _code_raw(self, values: Values | NDArray[np.int64], bits: int) -> None:
         self.total += bits * len(values)
 
 
-class Reader:
-    """Reads the answers; `points`, if given, gets what the mixtures tell of details."""
+class Reader(SegmentReader):
+    """Decodes a picture from segments.
+
+    Parameters
+    ----------
+    segments : sequence of bytes
+        The segments, or the first of them.
+    mixtures : Mixture
+        Turns parameters into frequencies.
+    points : Points, optional
+        Receives the reconstruction points of details.
+    """
 
     def __init__(self, segments: Sequence[bytes], mixtures: Mixture, points: Points | None = None) -> None:
-        self._segments, self._mixtures, self._points = segments, mixtures, points
+        super().__init__(segments, mixtures)
+        self._points = points
         self._offsets = Offsets()
-
-    def open(self, segment: int) -> None:
-        self._decoder = Decoder(self._segments[segment], self._mixtures)
 
     def bits(self, component: int, name: str, count: int) -> int:
         return int(self._decoder.raw(1, count)[0])
@@ -220,13 +221,13 @@ class Reader:
         code = int(self._decoder.raw(1, _SCALE_CODE_BITS)[0])
         weights[there] = self._decoder.decode(_weight_parameters(code, len(there)))
         if np.abs(weights).max() > MOST_WEIGHT:
-            raise CodestreamError("the segment is damaged: it has a correction that cannot be")
+            raise CodestreamError("the segment is damaged: a weight of a correction is out of range")
         return Correction(around, weights).passing()
 
     def _offset(self, station: Station) -> int:
         predicted = self._offsets.predicted(station)
         offset = int(self._decoder.decode(parameters_of(predicted))[0])
         if abs(offset) > MOST:
-            raise CodestreamError("the segment is damaged: it has an offset that cannot be")
+            raise CodestreamError("the segment is damaged: an offset of scales is out of range")
         self._offsets.keep(station, offset)
         return offset

@@ -1,4 +1,4 @@
-"""One subband while it is coded: its place in the pyramid, its values and the mixtures of its coefficients."""
+"""One subband while it is coded: its position in the pyramid, its context, and the mixtures of its coefficients."""
 
 from __future__ import annotations
 
@@ -19,50 +19,72 @@ from .integer_network import FusionPass, IntegerFusion
 
 __all__ = ["PER_SCALE", "RAW_BITS", "SCALE_BITS", "Coder", "Station"]
 
-SCALE_BITS = 8  # of the code of the scale of LL's differences
+#: Bits of the code of the scale of LL's differences.
+SCALE_BITS = 8
 
-PER_SCALE = 3  # log-scale units between two codes
+#: Units of the log-scale between two such codes.
+PER_SCALE = 3
 
-RAW_BITS = 5  # of the number of low bits that are coded as they are
+#: Bits of the number of low bits that are coded raw.
+RAW_BITS = 5
 
 
 class Coder(Protocol):
-    """What a walk asks at its stations: an encoder knows the answers, a decoder reads them."""
+    """Codes the values of a walk. An encoder returns values that it has; a decoder reads them."""
 
     def open(self, segment: int) -> None:
-        """Begin a segment."""
+        """Begin the segment of this number, from 0 on."""
 
     def bits(self, component: int, name: str, count: int) -> int:
-        """Return a number of `count` bits that holds for a whole component: "scale" or "raw"."""
+        """Return a number of a whole component.
+
+        Parameters
+        ----------
+        component : int
+            The component.
+        name : str
+            ``"scale"`` for the code of the scale of LL's differences, ``"raw"`` for the number of raw low bits.
+        count : int
+            Bits of the number.
+        """
 
     def low(self, component: int, shape: tuple[int, int], parameters: Callable[[int], Parameters]) -> Values:
-        """Return LL."""
+        """Return LL, int32.
+
+        Parameters
+        ----------
+        component : int
+            The component.
+        shape : (int, int)
+            Height and width of LL.
+        parameters : callable
+            Returns the mixtures of a number of differences, (n, 3, 1).
+        """
 
     def band(self, station: Station) -> Values:
-        """Return HL, LH or HH of a level, (h, w)."""
+        """Return HL, LH or HH of a level, int32, shape (h, w)."""
 
 
 @dataclass(frozen=True)
 class Station:
-    """A subband of details that a walk has come to, and what it is coded with.
+    """The subband of details that a walk is coding, and its context.
 
     Attributes
     ----------
     component, level, index : int
-        Which: of what component, of what level, and 0, 1 or 2 for HL, LH or HH.
+        The component, the level, and 0, 1 or 2 for HL, LH or HH.
     raw : int
-        Low bits that are coded as they are.
+        Number of low bits that are coded raw.
     adaptive : bool
-        Its scales have an offset, see `j2klearn.neural.context.offsets`.
+        Whether the scales have an offset (`j2klearn.neural.context.offsets`).
     fusion : IntegerFusion
         The network.
     kernels : Kernels
-        What computes it.
+        Computes the layers.
     base : ndarray of int16, shape (h, w, width)
-        The context from outside the subband.
-    surroundings : Surroundings, optional
-        What a correction of its means can weigh, see `j2klearn.neural.context.correction`; None if there is no
-        correction.
+        The part of the context from outside of the subband, see `IntegerFusion.base`.
+    surroundings : Surroundings or None
+        The terms of a correction of the means (`j2klearn.neural.context.correction`); None if the means have none.
     """
 
     component: int
@@ -77,28 +99,29 @@ class Station:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """Component, level and index."""
+        """The component, level and index."""
         return self.component, self.level, self.index
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Height and width of the subband."""
         return self.base.shape[0], self.base.shape[1]
 
     def plane(self, values: Values) -> Parameters:
-        """Return the mixtures of the subband (h, w), low bits left out, where it is known: (h, w, 3, K)."""
+        """Return the mixtures (h, w, 3, K) of the whole subband (h, w), given without its low bits, for the encoder."""
         return self.fusion.plane(self.kernels, self.base, compressed(values))
 
     def decoded(
         self, read: Callable[[Parameters, NDArray[np.intp]], Values], kept: Parameters | None = None
     ) -> Values:
-        """Return the subband, low bits left out, of which `read` tells one wavefront after another.
+        """Return the subband, int32, shape (h, w), without its low bits, wavefront by wavefront.
 
         Parameters
         ----------
         read : callable
-            Called with the mixtures (n, 3, K) and the places of a wavefront.
+            Returns the coefficients (n,) of a wavefront, given the mixtures (n, 3, K) and the places.
         kept : ndarray of int16, optional
-            Gets all mixtures; of `room`.
+            Receives all mixtures; an array of `room`.
         """
         through = FusionPass(self.fusion, self.kernels, self.base)
         if kept is None:
@@ -111,6 +134,6 @@ class Station:
         return decoded(through, self.shape, keeping, compressed)
 
     def room(self) -> Parameters:
-        """Return memory for the mixtures of the subband, (h * w, 3, K)."""
+        """Return an uninitialised array for the mixtures of the subband, (h * w, 3, K)."""
         height, width = self.shape
         return np.empty((height * width, PARAMETERS, self.fusion.mixtures), np.int16)

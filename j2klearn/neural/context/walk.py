@@ -1,4 +1,4 @@
-"""The walk of an entropy model through the subbands of a picture: the order of the file, every station's context."""
+"""The walk of a context model through the subbands of a picture: the order of the file, and the context of each."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = ["Walk", "WalkedModel"]
 
 
 def _low_parameters(code: int, count: int) -> Parameters:
-    """Return the mixtures of LL's differences: one component around zero."""
+    """Return the mixtures of LL's differences, (count, 3, 1): one logistic component with mean zero."""
     parameters = np.zeros((count, 3, 1), np.int16)
     parameters[:, 2] = LOG_SCALE_RANGE[0] + PER_SCALE * code
     return parameters
 
 
 class _Component:
-    """What is decoded of a component: its pyramid so far, and its low-pass plane."""
+    """The decoded levels of a component that are still needed, and its low-pass plane."""
 
     def __init__(self, low: LowPass, raw: int, levels: int) -> None:
         self.low, self.raw = low, raw
-        #: HL, LH and HH by level on the grid of the level's LL, finest first, low bits left out: (1, 3, h, w).
+        #: HL, LH and HH of every level without low bits, (1, 3, h, w), on the grid of LL, the finest level first.
         self.grids: list[Tensor | None] = [None] * levels
-        #: Before the level that is, or was, decoded last.
+        #: The features before the last level that was, or is being, decoded.
         self.known: Known | None = None
 
     def pass_level(self, level: int, bands: Sequence[Values], grid: tuple[int, ...]) -> None:
-        """Go on to the next finer level, HL, LH and HH of this one being known."""
+        """Go to the next finer level, with the decoded HL, LH and HH of this one."""
         import torch
 
         whole = torch.zeros(1, len(bands), *grid, dtype=torch.int64)
@@ -55,43 +55,59 @@ class _Component:
             whole[0, at, : band.shape[0], : band.shape[1]] = band >> self.raw
         self.grids[level - 1] = whole
         if level < len(self.grids):
-            self.grids[level] = None  # was needed for the last time
+            self.grids[level] = None  # no later context needs it
         self.low.refine([band[None] for band in details])
 
 
 class WalkedModel(Protocol):
-    """What a walk asks of a context model."""
+    """The attributes of a context model that a walk needs."""
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What the model is."""
+        """The configuration of the model."""
 
     @property
     def lossless(self) -> bool:
-        """It is for pictures without loss."""
+        """Whether the model is for lossless pictures."""
 
     @property
     def adaptive(self) -> bool:
-        """Scales of subbands have offsets."""
+        """Whether scales of subbands have offsets."""
 
     @property
     def corrected(self) -> bool:
-        """Means of subbands have corrections."""
+        """Whether means of subbands have corrections."""
 
     @property
     def first(self) -> IntegerNetwork:
-        """The network of components that are coded on their own."""
+        """The network of components that are coded independently."""
 
     @property
     def second(self) -> IntegerNetwork:
-        """The network of components that are coded with others known."""
+        """The network of components that have earlier components as context."""
 
     def levels(self, shape: tuple[int, int]) -> int:
-        """Return the decompositions of pictures of that height and width."""
+        """Return the number of decomposition levels of a picture of this height and width."""
 
 
 class Walk:
-    """One walk through the subbands of a picture, in the order of the file."""
+    """One walk through the subbands of a picture, in the order of the file.
+
+    Parameters
+    ----------
+    model : WalkedModel
+        The entropy model.
+    computes : Kernels
+        Computes the layers.
+    shape : (int, int)
+        Height and width of the picture.
+    components : int
+        Number of components.
+    step_code : int
+        16 log2 of the quantiser step.
+    related : bool
+        Whether the first three components are Y, Cb and Cr.
+    """
 
     def __init__(
         self,
@@ -105,11 +121,26 @@ class Walk:
         self._model, self._kernels = model, computes
         self._area, self._levels = area_of(shape), model.levels(shape)
         self._count, self._step_code = components, step_code
-        #: The components that know those before them.
-        self._informed = range(1, 3) if related and components >= 3 else range(0)
+        #: The components that use the second network, with earlier components as context.
+        self._second = range(1, 3) if related and components >= 3 else range(0)
 
     def through(self, coder: Coder, levels: int, progress: Callable[[float], None] | None) -> list[Pyramid]:
-        """Go through the `levels` coarsest levels; return what is there then."""
+        """Code LL and the `levels` coarsest levels.
+
+        Parameters
+        ----------
+        coder : Coder
+            Encodes or decodes the values.
+        levels : int
+            Number of levels to code.
+        progress : callable or None
+            Called with the share of the work that is done.
+
+        Returns
+        -------
+        list of Pyramid
+            The coded levels of every component.
+        """
         coder.open(0)
         parts = [self._start(coder, component) for component in range(self._count)]
         pyramids = [Pyramid(low, []) for low, _ in parts]
@@ -143,9 +174,9 @@ class Walk:
         low = Reversible(plane, self._levels, raw) if lossless else Irreversible(plane, self._levels)
         return ll, _Component(low, raw, self._levels)
 
-    def _sees(self, index: int) -> bool:
-        """Tell whether a component knows those before it."""
-        return index in self._informed and bool(self._model.config["second"]["conditioned"])
+    def _conditioned(self, index: int) -> bool:
+        """Return whether a component is conditioned on earlier components."""
+        return index in self._second and bool(self._model.config["second"]["conditioned"])
 
     def _features(self, components: list[_Component], index: int, level: int) -> Tensor:
         import torch
@@ -155,17 +186,17 @@ class Walk:
         component = components[index]
         above = component.grids[level] if level < self._levels else None
         component.known = features.known(component.low, above)
-        sees = components[:index] if self._sees(index) else []
-        known = [each.known for each in (*sees, component) if each.known is not None]
-        details = [grid for grid in (each.grids[level - 1] for each in sees) if grid is not None]
-        options = self._model.config["second" if index in self._informed else "first"]
+        others = components[:index] if self._conditioned(index) else []
+        known = [each.known for each in (*others, component) if each.known is not None]
+        details = [grid for grid in (each.grids[level - 1] for each in others) if grid is not None]
+        options = self._model.config["second" if index in self._second else "first"]
         return inputs.planes(options, known, details, torch.tensor([self._step_code]), level)
 
     def _level(
         self, coder: Coder, components: list[_Component], index: int, level: int
     ) -> tuple[Values, Values, Values]:
         component = components[index]
-        network = self._model.second if index in self._informed else self._model.first
+        network = self._model.second if index in self._second else self._model.first
         planes = _channels_last(self._features(components, index, level)[0])
         features = network.features(self._kernels, planes)
         known = np.zeros((*planes.shape[:2], len(ORIENTATIONS)), np.int16)  # compressed, on the grid of LL
@@ -177,9 +208,9 @@ class Walk:
                 fusion = network.fusions[at]
                 siblings = known[:height, :width, :at]
                 base = fusion.base(self._kernels, features[:height, :width], siblings)
-                told = band.size >= LEAST_SAMPLES
-                adaptive = self._model.adaptive and told
-                corrected = self._model.corrected and told
+                large = band.size >= LEAST_SAMPLES
+                adaptive = self._model.adaptive and large
+                corrected = self._model.corrected and large
                 around = (
                     self._surroundings(components, index, level, bands, band.shape) if corrected else None
                 )
@@ -201,17 +232,17 @@ class Walk:
         before: list[Values],
         shape: tuple[int, int],
     ) -> Surroundings:
-        """Return what a correction of the subband behind those `before` it in its level can weigh."""
+        """Return the surroundings of the subband that follows those `before` it in its level, for its correction."""
         component = components[index]
-        planes = [_fitting(band >> component.raw, shape) for band in before]
-        if self._sees(index):
+        planes = [_resized(band >> component.raw, shape) for band in before]
+        if self._conditioned(index):
             grids = [other.grids[level - 1] for other in components[:index]]
-            planes += [_fitting(grid[0, len(before)].numpy(), shape) for grid in grids if grid is not None]
+            planes += [_resized(grid[0, len(before)].numpy(), shape) for grid in grids if grid is not None]
         return Surroundings(component.low.plane[0].numpy(), component.raw, tuple(planes), shape)
 
 
-def _fitting(plane: NDArray[np.integer], shape: tuple[int, int]) -> Values:
-    """Return a plane cut to a shape, or continued with zeros."""
+def _resized(plane: NDArray[np.integer], shape: tuple[int, int]) -> Values:
+    """Return a plane cropped or padded with zeros to a shape, int32."""
     out = np.zeros(shape, np.int32)
     part = plane[: shape[0], : shape[1]]
     out[: part.shape[0], : part.shape[1]] = part

@@ -1,12 +1,11 @@
-"""The cross-component context model in integers: what a file is coded with.
+"""The cross-component context model in integers: files are coded with it.
 
-`j2klearn.neural.cross.network` with weights rounded to 16 bits. Activations and compressed subbands are in 1/64, up
-to 4095 in magnitude; hidden states in 1/2048; gates in 1/256, -8 to 8, and their sigmoids and hyperbolic tangents come
-from tables. The numbers that come out are part of the file format.
+This is `j2klearn.neural.cross.network` with weights rounded to 16 bits. Activations and compressed subbands count in
+1/64, up to 4095 in magnitude, hidden states in 1/2048, and gates in 1/256, from -8 to 8. Tables give the sigmoids and
+hyperbolic tangents of the gates. The results are part of the file format.
 
-Masked convolutions are computed in either of two ways with the same result: over whole planes where the subband is
-known (`IntegerFusion.mixtures`), or place by place, all those of a wavefront at a time, where it is being decoded
-(`j2klearn.neural.entropy.wavefront`).
+Masked convolutions are computed in one of two ways, with the same result: over whole planes when encoding
+(`IntegerFusion.mixtures`), or one wavefront after another when decoding (`j2klearn.neural.entropy.wavefront`).
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelError
+from ..entropy.likelihood import PARAMETERS
 from ..entropy.wavefront import Kept
-from ..integer.layer import Kernels, Layer
+from ..integer.layer import Kernels, Layer, Plane
 from ..integer.masked import TAPS, Masked, MaskedLayer, mask_rows
-from ..integer.rounding import BOUND, UNIT, rounded_layer, weights_of
+from ..integer.rounding import BOUND, LARGEST, UNIT, LayerLoader, rounded_layer, weights_of
 from ..integer.tables import tables
 from .bands import Inputs, fusion_count, fusion_of, inputs_of
 
@@ -38,27 +37,23 @@ __all__ = [
     "rounded",
 ]
 
-Plane = NDArray[np.int16]
-
-_PARAMETERS = 3
 _GATES = 4
-_LAST_HIDDEN = 3
+_LAST_HIDDEN = 3  # maps of the last LSTM: predictions of HL, LH and HH
 _GATE = 2048  # gates are from -_GATE to _GATE - 1
-_ONE_BITS = 12  # of a sigmoid of one
-_MEMORY_TO_GATE = 3  # from 1/2048 to 1/256
-_LARGEST = np.iinfo(np.int16).max
+_ONE_BITS = 12  # fractional bits of sigmoids
+_MEMORY_TO_GATE = 3  # shift from units of 1/2048 to units of 1/256
 
-#: Hidden and cell state of every LSTM, (h, w, n).
+#: Hidden state and cell state of every LSTM, (h, w, n) each.
 State = list[tuple[Plane, Plane]]
 
 
 def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
-    """Return a trained network's weights in integers, by name.
+    """Return the weights of a trained network in integers, by name.
 
     Raises
     ------
     ModelError
-        If they are too large.
+        If the weights are too large.
     """
     from .network import Convolution
 
@@ -76,36 +71,24 @@ def rounded(network: CrossNetwork) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-class _Loader:
-    """Takes layers out of the tensors of a network."""
-
-    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        self.left = dict(tensors)
-
-    def layer(self, name: str, shape: tuple[int, int, int], low: int, high: int) -> Layer:
-        """Return the layer of that name with so many outputs, side of the kernel, and inputs."""
-        try:
-            weights, bias, shift = (self.left.pop(f"{name}.{key}") for key in ("weights", "bias", "shift"))
-        except KeyError:
-            raise ModelError(f"the model lacks the weights of {name}") from None
-        outputs, size, inputs = shape
-        if weights.shape != (outputs, size, size, inputs):
-            raise ModelError("the model's weights are not those that its configuration asks for")
-        return Layer(weights, bias, shift, low, high, BOUND)
-
-    def linear(self, name: str, outputs: int, size: int, inputs: int) -> Layer:
-        return self.layer(name, (outputs, size, inputs), -BOUND, BOUND)
-
-    def rectified(self, name: str, outputs: int, size: int, inputs: int) -> Layer:
-        return self.layer(name, (outputs, size, inputs), 0, BOUND)
-
-
 class IntegerFusion:
-    """Context fusion of one subband, see `j2klearn.neural.cross.network.Fusion`."""
+    """The context fusion module of one subband in integers; see `j2klearn.neural.cross.network.Fusion`.
+
+    Parameters
+    ----------
+    load : LayerLoader
+        Builds the layers.
+    name : str
+        Prefix of the names of its tensors.
+    inputs : mapping of int to Inputs
+        The planes of the long-term context, by role.
+    features, blocks, dense, mixtures : int
+        Those of the configuration, see `j2klearn.neural.cross.model.CrossComponentModel`.
+    """
 
     def __init__(
         self,
-        load: _Loader,
+        load: LayerLoader,
         name: str,
         inputs: Mapping[int, Inputs],
         *,
@@ -116,9 +99,9 @@ class IntegerFusion:
     ) -> None:
         self.features, self.mixtures_count = features, mixtures
         parent = any(each.parent for each in inputs.values())
-        self.up = load.linear(f"{name}.up", 1, 3, 1) if parent else None
+        self.up = load.linear(f"{name}.up", 1, 1, 3) if parent else None
         self.heads = {
-            role: load.linear(f"{name}.heads.{role}", features, 3, each.count)
+            role: load.linear(f"{name}.heads.{role}", each.count, features, 3)
             for role, each in inputs.items()
             if each.count
         }
@@ -126,39 +109,43 @@ class IntegerFusion:
         def pairs(kind: str, size: int, count: int, taps: int = 1) -> list[tuple[Layer, Layer]]:
             return [
                 (
-                    load.rectified(f"{name}.{kind}.{2 * i}", features, size, taps * features),
-                    load.linear(f"{name}.{kind}.{2 * i + 1}", features, size, taps * features),
+                    load.rectified(f"{name}.{kind}.{2 * i}", taps * features, features, size),
+                    load.linear(f"{name}.{kind}.{2 * i + 1}", taps * features, features, size),
                 )
                 for i in range(count)
             ]
 
         self.context = pairs("context", 3, blocks if self.heads else 0)
-        self.first = MaskedLayer(load.linear(f"{name}.first", features, 1, TAPS - 1), TAPS - 1)
+        self.first = MaskedLayer(load.linear(f"{name}.first", TAPS - 1, features, 1), TAPS - 1)
         self.blocks = [
             (MaskedLayer(inner, TAPS), MaskedLayer(outer, TAPS))
             for inner, outer in pairs("masked", 1, blocks, TAPS)
         ]
-        self.last = MaskedLayer(load.rectified(f"{name}.last", features, 1, TAPS * features), TAPS)
-        self.dense = [load.rectified(f"{name}.dense.{i}", features, 1, features) for i in range(dense)]
-        shape = (_PARAMETERS * mixtures, 1, features)
-        self.tail = load.layer(f"{name}.tail", shape, -_LARGEST - 1, _LARGEST)
+        self.last = load.masked(f"{name}.last", features, features, TAPS)
+        self.dense = [load.rectified(f"{name}.dense.{i}", features, features, 1) for i in range(dense)]
+        self.tail = load.layer(f"{name}.tail", features, PARAMETERS * mixtures, 1, -LARGEST - 1, LARGEST)
 
     def upsampled(self, kernels: Kernels, parent: Plane, shape: tuple[int, int]) -> Plane:
-        """Return a compressed subband of the level before, on its grid, on the places of this one."""
+        """Return a compressed subband of the next coarser level, which covers its grid, upsampled to `shape`."""
         assert self.up is not None
         return kernels.conv(doubled(parent, shape)[..., None], self.up)[..., 0]
 
     def contexts(self, kernels: Kernels, planes: Sequence[Plane], role: int) -> list[Plane]:
-        """Return what is added to the upper path, first and after each block; nothing without a context.
+        """Return the outputs of the lower path, which are added to the upper path.
 
         Parameters
         ----------
         kernels : Kernels
-            What computes it.
+            Computes the layers.
         planes : sequence of ndarray of int16, each (h, w)
-            The long-term context.
+            The planes of the long-term context.
         role : int
-            Of the component.
+            The role of the component.
+
+        Returns
+        -------
+        list of ndarray of int16, each (h, w, features)
+            The output of the first layer and of each block; empty if there are no planes.
         """
         if not planes:
             return []
@@ -170,7 +157,22 @@ class IntegerFusion:
         return out
 
     def mixtures(self, kernels: Kernels, values: Plane, contexts: Sequence[Plane]) -> Plane:
-        """Return the mixtures of a subband that is known, (h, w, 3, K), from it, compressed, and `contexts`."""
+        """Return the mixtures of a whole subband, for the encoder.
+
+        Parameters
+        ----------
+        kernels : Kernels
+            Computes the layers.
+        values : ndarray of int16, shape (h, w)
+            The subband, compressed.
+        contexts : sequence of ndarray of int16
+            Those of `contexts`.
+
+        Returns
+        -------
+        ndarray of int16, shape (h, w, 3, K)
+            The parameters of the mixtures.
+        """
         first = kernels.conv(values[..., None], self.first.plane)
         x = bounded_sum(first, contexts[0]) if contexts else first
         for number, (inner, outer) in enumerate(self.blocks, 1):
@@ -182,11 +184,11 @@ class IntegerFusion:
         for layer in self.dense:
             x = kernels.conv(x, layer)
         out = kernels.conv(x, self.tail)
-        return out.reshape(*out.shape[:2], _PARAMETERS, self.mixtures_count)
+        return out.reshape(*out.shape[:2], PARAMETERS, self.mixtures_count)
 
 
 class FusionPass:
-    """A subband on its way through a fusion module, wavefront by wavefront."""
+    """A run of a fusion module over a subband, wavefront by wavefront, for the decoder."""
 
     def __init__(
         self, fusion: IntegerFusion, kernels: Kernels, shape: tuple[int, int], contexts: Sequence[Plane]
@@ -198,14 +200,14 @@ class FusionPass:
         self._contexts = [plane.reshape(-1, fusion.features) for plane in contexts]
 
     def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
-        """Return the mixtures of a wavefront, (n, 3, K)."""
+        """Return the parameters of the mixtures of a wavefront, (n, 3, K)."""
         fusion, kernels = self._fusion, self._kernels
         contexts = [plane[places] for plane in self._contexts]
         start = kernels.dense(self._values.gathered(t, first, end, TAPS - 1), fusion.first.rows)
         x = bounded_sum(start, contexts[0]) if contexts else start
         kept = iter(self._inner)
 
-        def around(x: Plane) -> Plane:
+        def gathered(x: Plane) -> Plane:
             layer = next(kept)
             layer.put(t, first, end, x)
             return layer.gathered(t, first, end, TAPS)
@@ -214,27 +216,27 @@ class FusionPass:
             added = x + contexts[number] if contexts else x
             if number == len(fusion.blocks):
                 added = added + start
-            x = kernels.dense(around(x), inner.rows)
-            x = kernels.dense(around(x), outer.rows, residual=added)
-        x = kernels.dense(around(x), fusion.last.rows)
+            x = kernels.dense(gathered(x), inner.rows)
+            x = kernels.dense(gathered(x), outer.rows, residual=added)
+        x = kernels.dense(gathered(x), fusion.last.rows)
         for layer in fusion.dense:
             x = kernels.dense(x, layer)
         out = kernels.dense(x, fusion.tail)
-        return out.reshape(len(out), 3, fusion.mixtures_count)
+        return out.reshape(len(out), PARAMETERS, fusion.mixtures_count)
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
-        """Go on, knowing what a wavefront has been decoded to."""
+        """Take the decoded coefficients of a wavefront, compressed, (n,)."""
         self._values.put(t, first, end, compressed[:, None])
 
 
 def bounded_sum(x: Plane, y: Plane) -> Plane:
-    """Return the sum of activations, within what activations can be."""
-    out: Plane = np.clip(x + y, -BOUND, BOUND)  # two of them are within 16 bits
+    """Return the sum of activations, clamped to the range of activations."""
+    out: Plane = np.clip(x + y, -BOUND, BOUND)  # the sum of two activations fits 16 bits
     return out
 
 
 def doubled(x: Plane, shape: tuple[int, int]) -> Plane:
-    """Return a plane (h, w, ...) with every sample four times, cut to `shape`."""
+    """Return a plane (h, w, ...) with every sample repeated twice in both directions, cropped to `shape`."""
     return x.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
 
 
@@ -244,23 +246,23 @@ def _tables() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 class IntegerPrediction:
-    """Three convolutional LSTMs, see `j2klearn.neural.cross.network.Prediction`."""
+    """Three convolutional LSTMs in integers; see `j2klearn.neural.cross.network.Prediction`."""
 
-    def __init__(self, load: _Loader, name: str, hidden: int) -> None:
+    def __init__(self, load: LayerLoader, name: str, hidden: int) -> None:
         self.widths = (hidden, hidden, _LAST_HIDDEN)
         self.cells = []
         inputs = 1
         for number, width in enumerate(self.widths):
-            shape = (_GATES * width, 3, inputs + width)
-            self.cells.append(load.layer(f"{name}.cells.{number}", shape, -_GATE, _GATE - 1))
+            cell = load.layer(f"{name}.cells.{number}", inputs + width, _GATES * width, 3, -_GATE, _GATE - 1)
+            self.cells.append(cell)
             inputs = width
 
     def start(self, shape: tuple[int, int]) -> State:
-        """Return states of zeros."""
+        """Return states of zeros for subbands of this height and width."""
         return [(np.zeros((*shape, n), np.int16),) * 2 for n in self.widths]
 
     def seen(self, kernels: Kernels, band: Plane, state: State) -> State:
-        """Return the states once a compressed subband (h, w) has been seen."""
+        """Return the states after a compressed subband (h, w)."""
         sigmoid, tanh = _tables()
         half = 1 << (_ONE_BITS - 1)
         x = band[..., None]
@@ -270,7 +272,7 @@ class IntegerPrediction:
             gates = kernels.conv(np.concatenate([x, hidden], -1), cell).astype(np.intp) + _GATE
             into, keep, out = (sigmoid[gates[..., at * n : (at + 1) * n]] for at in range(_GATES - 1))
             sums = (keep * memory + into * tanh[gates[..., 3 * n :]] + half) >> _ONE_BITS
-            memory = np.clip(sums, -_LARGEST, _LARGEST).astype(np.int16)
+            memory = np.clip(sums, -LARGEST, LARGEST).astype(np.int16)
             gates = np.clip(memory >> _MEMORY_TO_GATE, -_GATE, _GATE - 1).astype(np.intp) + _GATE
             x = ((out * tanh[gates] + half) >> _ONE_BITS).astype(np.int16)
             new.append((x, memory))
@@ -278,36 +280,35 @@ class IntegerPrediction:
 
 
 class IntegerCrossNetwork:
-    """All modules of one kind of component, see `j2klearn.neural.cross.network.CrossNetwork`.
+    """The network of one kind of component in integers; see `j2klearn.neural.cross.network.CrossNetwork`.
 
     Parameters
     ----------
     tensors : mapping of str to ndarray
-        What `rounded` returned.
+        The integers of `rounded`.
     config : mapping
-        Of the entropy model.
+        The configuration of the entropy model.
     roles : sequence of int
-        Roles of the components.
+        The roles of its components.
 
     Raises
     ------
     ModelError
-        If weights are missing, or not of the shapes that the configuration asks for.
+        If weights are missing or superfluous, or have other shapes than the configuration requires.
     """
 
     def __init__(
         self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], roles: Sequence[int]
     ) -> None:
         self.config, self.roles = config, tuple(roles)
-        load = _Loader(tensors)
+        load = LayerLoader(tensors)
         self.prediction = IntegerPrediction(load, "prediction", config["hidden"])
         sizes = {key: config[key] for key in ("features", "blocks", "dense", "mixtures")}
         self.fusions = []
         for index in range(fusion_count(config)):
             inputs = {role: inputs_of(index, role, config) for role in roles}
             self.fusions.append(IntegerFusion(load, f"fusions.{index}", inputs, **sizes))
-        if load.left:
-            raise ModelError("the model's weights are not those that its configuration asks for")
+        load.finish()
 
     def fusion(self, index: int) -> IntegerFusion:
         """Return the context fusion module of a subband."""
@@ -316,7 +317,21 @@ class IntegerCrossNetwork:
     def seen(
         self, kernels: Kernels, index: int, band: Plane, state: State, next_shape: tuple[int, int]
     ) -> State:
-        """Return the states on the next subband's grid, once a compressed one on its level's grid has been seen."""
+        """Return the states after a subband.
+
+        Parameters
+        ----------
+        kernels : Kernels
+            Computes the layers.
+        index : int
+            The subband.
+        band : ndarray of int16, shape (h, w)
+            The subband, compressed, on the grid of its level's LL.
+        state : State
+            The states before the subband.
+        next_shape : (int, int)
+            Height and width of the grid of the next subband, on which the result is.
+        """
         state = self.prediction.seen(kernels, band, state)
         if index and index % 3 == 0:
             state = [(doubled(hidden, next_shape), doubled(memory, next_shape)) for hidden, memory in state]
@@ -324,5 +339,5 @@ class IntegerCrossNetwork:
 
     @staticmethod
     def predicted(index: int, state: State) -> Plane:
-        """Return the prediction of a subband (h, w) from states that are on its grid."""
+        """Return the prediction of a subband (h, w) from states on the grid of its level's LL."""
         return state[-1][0][..., (index - 1) % _LAST_HIDDEN]

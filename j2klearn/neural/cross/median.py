@@ -1,8 +1,8 @@
-"""LL as differences to a prediction, so that what the cross-component model codes and sees of it is small.
+"""Median prediction of LL: the cross-component model codes and uses the differences, which are small.
 
-The prediction of a sample is the median of the one to the left, the one above, and their sum less the one between
-(LOCO-I's median edge detector, ISO/IEC 14495-1 A.4.1); of the first row the one to the left, of the first column the
-one above, of the first sample 0. This is part of the file format.
+The prediction of a sample is the median of its left neighbour, the neighbour above, and the sum of both less the
+neighbour above left (LOCO-I's median edge detector, ISO/IEC 14495-1 A.4.1). In the first row it is the left neighbour,
+in the first column the neighbour above, and 0 for the first sample. This is part of the file format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ __all__ = ["differences", "restored"]
 
 
 def differences(low: Tensor) -> Tensor:
-    """Return the differences of planes (..., h, w), which may be floating point with gradients, or integers."""
+    """Return the differences of planes to their predictions.
+
+    Parameters
+    ----------
+    low : Tensor, shape (..., h, w)
+        Planes, integers or floating point. Gradients pass through.
+    """
     left, above, between = torch.zeros_like(low), torch.zeros_like(low), torch.zeros_like(low)
     left[..., 1:] = low[..., :-1]
     above[..., 1:, :] = low[..., :-1, :]
@@ -33,12 +39,12 @@ def differences(low: Tensor) -> Tensor:
 
 
 def restored(found: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the plane (h, w) of differences.
+    """Return the plane (h, w), int32, of differences (h, w).
 
     Raises
     ------
     CodestreamError
-        If a sample is 2**30 or more.
+        If a sample is 2**30 or more in magnitude.
     """
     above: Sequence[int] | None = None
     rows = []

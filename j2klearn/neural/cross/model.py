@@ -1,4 +1,4 @@
-"""Entropy models of the kind "cross-component": the context model of P2 in integers."""
+"""Entropy models of the kind "cross-component": the context model of P2 with integer networks."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 
 __all__ = ["MIXTURES", "CrossComponentModel"]
 
-#: The kind of its mixtures.
+#: The kind of the mixtures.
 MIXTURES = "gaussian"
 
 Report = Callable[[float], None]
 
 
 class CrossComponentModel(StoredModel):
-    """An entropy model: the modules of components on their own, and of those that know others (P2).
+    """An entropy model with two networks: one for independent components, one for those with others as context (P2).
 
     Parameters
     ----------
     config : dict
-        ``kind`` is ``"cross-component"``; ``transform``, ``learned_levels`` and ``dequantiser`` are as
-        `j2klearn.neural.entropy_model.EntropyModel` has them, ``gains`` as
-        `j2klearn.neural.subband_transform.transform_of`; ``levels`` is the number of decompositions, D in P2;
-        ``mixtures`` that of the components of a mixture, K; ``features`` and ``blocks`` are the channels and the
-        residual blocks of either path of context fusion, which has 2 + 2 x ``blocks`` masked convolutions, and
-        ``dense`` its 1x1 convolutions before the last; ``hidden`` the channels of the first two LSTMs; ``shared``
-        says that the levels share their fusion modules, ``conditioned`` that chroma knows luma, and ``told`` that a
-        plane of every context is the quantiser step.
+        ``kind`` is ``"cross-component"``. ``transform``, ``learned_levels`` and ``dequantiser`` are those of
+        `j2klearn.neural.entropy_model.EntropyModel`, ``gains`` is that of
+        `j2klearn.neural.subband_transform.transform_of`. ``levels`` is the number of decomposition levels (D in P2),
+        ``mixtures`` the number of components of a mixture (K). ``features`` and ``blocks`` are the channels and the
+        residual blocks of both paths of context fusion, which has 2 + 2 x ``blocks`` masked convolutions. ``dense`` is
+        the number of its 1x1 convolutions before the last one, ``hidden`` the channels of the first two LSTMs. Three
+        flags: with ``shared`` the levels share their fusion modules, with ``conditioned`` luma is context for chroma,
+        and with ``told`` the quantiser step is a plane of every context.
     tensors : mapping of str to ndarray
-        The integers of `j2klearn.neural.cross.integer_network.rounded`, under ``luma.`` and ``chroma.``.
+        The integers of `j2klearn.neural.cross.integer_network.rounded`, with the prefixes ``luma.`` and ``chroma.``.
     card : dict, optional
-        Whatever a person wants to know. It does not enter the id.
+        Information for people, such as the name of the model. It is not part of the id.
 
     Raises
     ------
     ModelError
-        If the configuration is not one that can be, or the weights do not fit it.
+        If the configuration is invalid, or the weights do not fit it.
     """
 
     parts = ("luma", "chroma")
@@ -63,12 +63,12 @@ class CrossComponentModel(StoredModel):
 
     @functools.cached_property
     def luma(self) -> IntegerCrossNetwork:
-        """The modules of components that are coded on their own."""
+        """The network of components that are coded independently."""
         return self._network("luma", ROLES[:1])
 
     @functools.cached_property
     def chroma(self) -> IntegerCrossNetwork:
-        """The modules of components that are coded with others known."""
+        """The network of components that have earlier components as context."""
         return self._network("chroma", ROLES[1:])
 
     def _network(self, part: str, roles: Sequence[int]) -> IntegerCrossNetwork:
@@ -77,7 +77,7 @@ class CrossComponentModel(StoredModel):
         return IntegerCrossNetwork(self.tensors_of(part), self.config, roles)
 
     def levels(self, shape: tuple[int, int]) -> int:
-        """Return the decompositions of a picture: as many of any."""
+        """Return the number of decomposition levels of a picture, which is the same for every shape."""
         return int(self.config["levels"])
 
     def encode(
@@ -95,8 +95,8 @@ class CrossComponentModel(StoredModel):
         Raises
         ------
         InputError
-            If pyramids are not of one shape, with the levels that `levels` says, or a coefficient, or a difference in
-            LL, is 2**30 or more.
+            If the pyramids differ in shape or do not have the levels of `levels`, or if a coefficient or a difference
+            of LL is 2**30 or more in magnitude.
         """
         from .walk import CrossWalk, Writer
 
@@ -120,7 +120,7 @@ class CrossComponentModel(StoredModel):
         progress: Report | None = None,
         points: Points | None = None,
     ) -> list[Pyramid]:
-        """Quantise with a dead zone, and tell no points; see `j2klearn.neural.entropy_model.EntropyModel.choose`."""
+        """Quantise with a dead zone, without points; see `j2klearn.neural.entropy_model.EntropyModel.choose`."""
         return [quantised(bands, step) for bands in coefficients]
 
     def decode(

@@ -1,12 +1,12 @@
-"""The cross-component context model in floating point, as it is trained (P2, Section 3.1, Fig. 5).
+"""The cross-component context model in floating point, for training (P2, Section 3.1, Fig. 5).
 
-A long-term context is made of what has been coded before a subband: a prediction by stacked convolutional LSTMs that
-have seen all subbands of the component so far, the subband of the same orientation of the level before, and the same
-subband of the components before. A context fusion module joins it with what is decoded of the subband itself, in
-raster order, and gives a mixture of normal distributions for every coefficient.
+The long-term context of a subband consists of data that is coded before it: a prediction by stacked convolutional LSTMs
+from all earlier subbands of the component, the subband of the same orientation at the next coarser level, and the same
+subband of earlier components. A context fusion module combines it with the already decoded coefficients of the subband
+itself, in raster order, and returns a mixture of normal distributions for every coefficient.
 
-Subbands go in compressed, as asinh of their indices, LL as the differences of `j2klearn.neural.cross.median`: numbers
-that 16 bits can hold whatever the quantiser step.
+The networks read subbands compressed: asinh of the indices, and of the differences of `j2klearn.neural.cross.median`
+for LL. These numbers fit 16 bits whatever the quantiser step.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ __all__ = [
     "gaussian_bits",
 ]
 
-#: Units in which the integer networks count: activations and compressed subbands; hidden states; gates before their
-#: sigmoid.
+#: Units of the integer networks: for activations and compressed subbands, for hidden states, and for the inputs of the
+#: sigmoids of gates.
 ACTIVATION, HIDDEN, GATE = 1 / 64, 1 / 2048, 1 / 256
 
 _GATES = 4
 _LAST_HIDDEN = 3  # maps of the last LSTM: predictions of HL, LH and HH
-_BRANCH = 0.3  # residual branches start small
+_BRANCH_SCALE = 0.3  # initial weights of residual branches are scaled down by this
 
-#: Hidden and cell state of every LSTM.
+#: Hidden state and cell state of every LSTM, (N, n, h, w) each.
 State = list[tuple[Tensor, Tensor]]
 
 
 class Convolution(nn.Conv2d):
-    """A convolution that knows the units of its input and output channels in integers.
+    """A convolution that stores the units of its input and output channels for the integer network.
 
     Parameters
     ----------
     inputs, outputs : sequence of float
-        A unit for every channel.
+        The unit of every channel.
     size : int
-        Side of the kernel; the outside is zero.
+        Side of the kernel. Planes are padded with zeros.
     """
 
     def __init__(self, inputs: Sequence[float], outputs: Sequence[float], size: int) -> None:
@@ -65,7 +65,13 @@ class Convolution(nn.Conv2d):
 
 
 class Prediction(nn.Module):
-    """Context prediction: three convolutional LSTMs in a row, the last of which has a map for every orientation."""
+    """Context prediction: three stacked convolutional LSTMs. The last one has a map for HL, LH and HH each.
+
+    Parameters
+    ----------
+    hidden : int
+        Channels of the first two LSTMs.
+    """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -76,18 +82,18 @@ class Prediction(nn.Module):
             cell = Convolution(inputs + [HIDDEN] * width, [GATE] * (_GATES * width), 3)
             assert cell.bias is not None
             with torch.no_grad():
-                # they remember, to begin with
+                # a positive bias of the forget gate: the cells keep their state at the start of training
                 cell.bias[width : 2 * width] += 1
             self.cells.append(cell)
             inputs = [HIDDEN] * width
 
     def start(self, like: Tensor) -> State:
-        """Return states of zeros for planes like those of shape (N, 1, h, w)."""
+        """Return states of zeros for planes of the shape (N, 1, h, w), dtype and device of `like`."""
         count, _, height, width = like.shape
         return [(like.new_zeros(count, n, height, width),) * 2 for n in self.widths]
 
     def forward(self, x: Tensor, state: State) -> State:
-        """Return the states once a compressed subband (N, 1, h, w) has been seen."""
+        """Return the states after a compressed subband (N, 1, h, w)."""
         new: State = []
         for cell, (hidden, memory) in zip(self.cells, state, strict=True):
             into, keep, out, offered = cell(torch.cat([x, hidden], 1)).chunk(_GATES, 1)
@@ -98,27 +104,27 @@ class Prediction(nn.Module):
 
 
 def upsampled(x: Tensor) -> Tensor:
-    """Return planes (N, C, h, w) with every sample four times."""
+    """Return planes (N, C, h, w) with every sample repeated twice in both directions."""
     return x.repeat_interleave(2, -2).repeat_interleave(2, -1)
 
 
 class Fusion(nn.Module):
-    """Context fusion of one subband (P2, Fig. 5): mixtures from what is before a place, and a long-term context.
+    """Context fusion of one subband (P2, Fig. 5): mixtures from earlier coefficients and a long-term context.
 
     Lower path: a 3x3 convolution and `blocks` residual blocks over the long-term context. Upper path: a masked
-    convolution of the subband itself, as many masked residual blocks, with what the lower path has reached added before
-    each and behind the last, a skip from the first layer, one more masked convolution and ReLU. Then 1x1 convolutions.
+    convolution of the subband itself and as many masked residual blocks; the output of the lower path is added before
+    each block and after the last one. Then a skip connection from the first layer, one more masked convolution with a
+    ReLU, and 1x1 convolutions.
 
     Parameters
     ----------
-    inputs : sequence of int
-        Planes of the long-term context by role; the roles share all but the convolution that reads these.
-    units : sequence of tuple of float
-        Their units in integers.
+    inputs : mapping of int to sequence of float
+        By role, the units of the planes of the long-term context. The roles share all layers except the convolution
+        that reads these planes.
     parent : bool
-        One of these planes is a subband of the level before, upsampled.
-    config : mapping
-        Of the entropy model.
+        Whether an upsampled subband of the next coarser level is among the planes.
+    features, blocks, dense, mixtures : int
+        Those of the configuration, see `j2klearn.neural.cross.model.CrossComponentModel`.
     """
 
     def __init__(
@@ -148,7 +154,7 @@ class Fusion(nn.Module):
         self.tail = Convolution(units, outputs, 1)
         with torch.no_grad():
             for branch in [*self.context[1::2], *self.masked[1::2]]:
-                branch.weight *= _BRANCH
+                branch.weight *= _BRANCH_SCALE
             if self.up is not None:
                 self.up.weight.zero_()
                 self.up.weight[0, 0, 1, 1] = 1
@@ -158,16 +164,16 @@ class Fusion(nn.Module):
             self.tail.bias[-mixtures:] = torch.linspace(0, 3.5, mixtures)  # type: ignore[index]
 
     def forward(self, values: Tensor, planes: Tensor | None, role: int) -> Tensor:
-        """Return the mixtures of a subband, (N, 3, K, h, w).
+        """Return the parameters of the mixtures of a subband, (N, 3, K, h, w).
 
         Parameters
         ----------
         values : Tensor, shape (N, 1, h, w)
-            The subband, compressed: of it a place sees what comes before.
+            The subband, compressed. The mixture of a place only depends on places before it in raster order.
         planes : Tensor, shape (N, inputs, h, w), or None
-            The long-term context.
+            The planes of the long-term context.
         role : int
-            Of the component.
+            The role of the component.
         """
         first: Tensor = self.first(values)
         contexts = [None] if planes is None else self.contexts(planes, role)
@@ -183,7 +189,7 @@ class Fusion(nn.Module):
         return out.view(len(out), PARAMETERS, self.mixtures, *out.shape[-2:])
 
     def contexts(self, planes: Tensor, role: int) -> list[Tensor]:
-        """Return what is added to the upper path, first and after each block."""
+        """Return the outputs of the lower path: of its first layer and of each block, (N, features, h, w) each."""
         x: Tensor = self.heads[str(role)](planes)
         out = [x]
         for inner, outer in zip(self.context[::2], self.context[1::2], strict=True):
@@ -193,21 +199,21 @@ class Fusion(nn.Module):
 
 
 class Start(NamedTuple):
-    """What chroma begins with: luma's states once it has seen LL, and what these predict."""
+    """The start of chroma: the states of the LSTMs after the LL of luma, and their prediction of the first details."""
 
     state: State
     predicted: Tensor
 
 
 class CrossNetwork(nn.Module):
-    """All modules of one kind of component: of those on their own, or of those that know others.
+    """The network of one kind of component: independent ones, or those that have earlier components as context.
 
     Parameters
     ----------
     config : mapping
-        Of the entropy model, see `j2klearn.neural.cross.model.CrossComponentModel`.
+        The configuration of the entropy model, see `j2klearn.neural.cross.model.CrossComponentModel`.
     roles : sequence of int
-        Roles of the components.
+        The roles of its components.
     """
 
     def __init__(self, config: Mapping[str, Any], roles: Sequence[int] = ROLES[:1]) -> None:
@@ -241,18 +247,18 @@ class CrossNetwork(nn.Module):
         start: Start | None = None,
         told: Tensor | None = None,
     ) -> Iterator[Tensor]:
-        """Yield the mixtures of one subband of a component after another, (N, 3, K, h, w).
+        """Yield the mixtures of every subband of a component in their order, (N, 3, K, h, w).
 
         Parameters
         ----------
         bands : sequence of Tensor, each (N, 1, h, w)
-            Its compressed subbands, one size per level, twice that of the level before.
+            The compressed subbands of the component. Those of a level have one size, twice that of the level before.
         role : int
-            Of the component.
+            The role of the component.
         before : sequence of sequences of Tensor
-            The compressed subbands of the components before it.
+            The compressed subbands of earlier components.
         start : Start, optional
-            What it begins with.
+            The start of the LSTMs. Default: states of zeros and no prediction.
         told : Tensor, shape (N, 1, 1, 1), optional
             The plane of the quantiser step, see `j2klearn.neural.integer.companding.scalar_planes`.
         """
@@ -278,7 +284,7 @@ class CrossNetwork(nn.Module):
                 predicted = self.predicted(index + 1, state)
 
     def seen(self, index: int, band: Tensor, state: State) -> State:
-        """Return the states once a subband has been seen, on the grid of the next one."""
+        """Return the states after the compressed subband `index`, on the grid of the next subband."""
         state = self.prediction(band, state)
         if index and index % 3 == 0:
             state = [(upsampled(hidden), upsampled(memory)) for hidden, memory in state]
@@ -286,12 +292,12 @@ class CrossNetwork(nn.Module):
 
     @staticmethod
     def predicted(index: int, state: State) -> Tensor:
-        """Return the prediction of a subband from states that are on its grid."""
+        """Return the prediction of the subband `index` from states on its grid, (N, 1, h, w)."""
         at = (index - 1) % _LAST_HIDDEN
         return state[-1][0][:, at : at + 1]
 
     def start_of(self, low: Tensor) -> Start:
-        """Return what chroma begins with, from luma's compressed LL: this is luma's network."""
+        """Return the start of chroma from the compressed LL of luma. This is a method of the network of luma."""
         state = self.seen(0, low, self.prediction.start(low))
         return Start(state, self.predicted(1, state))
 
@@ -302,20 +308,19 @@ def gaussian_bits(mixtures: Tensor, values: Tensor) -> Tensor:
     Parameters
     ----------
     mixtures : Tensor, shape (N, 3, K, h, w)
-        Logits of the weights, means, logarithms of the standard deviations.
+        Logits of the weights, means, natural logarithms of the standard deviations.
     values : Tensor, shape (N, h, w)
         Integers.
 
     Returns
     -------
     Tensor, shape (N, h, w)
-        As in `j2klearn.neural.context.network.mixture_bits` a distribution that allows for anything is beside the
-        mixture.
+        Bits. An outlier distribution is added to the mixture, as in `j2klearn.neural.context.network.mixture_bits`.
     """
     logits, means, scales = mixtures.unbind(1)
     weights = torch.log_softmax(logits, 1)
     inverse = torch.exp(-Bounded.apply(scales, *LOG_SCALES))  # type: ignore[no-untyped-call]
-    # the tails of the side that the integer is on, where their difference is exact
+    # use the tails on the side of the integer, where their difference does not cancel
     distance = (values.unsqueeze(1) - means).abs()
     near = torch.special.log_ndtr((0.5 - distance) * inverse)
     far = torch.special.log_ndtr((-0.5 - distance) * inverse)

@@ -1,9 +1,9 @@
 """The walk of the cross-component context model through the subbands of a picture, in the order of the file.
 
-Resolutions are coded from coarse to fine, a segment each; of a resolution one component after the other, and of a
-component LL, where the resolution has it, HL, LH and HH. P2 codes all of luma first. What a subband is coded with is
-the same in both orders: luma knows nothing of chroma, and chroma no more of luma than the same subband, and luma's
-states behind LL.
+Resolutions are coded from coarse to fine, one segment each. A resolution codes one component after the other, and a
+component codes LL, which only the lowest resolution has, then HL, LH and HH. P2 codes all of luma first. The contexts
+are the same in both orders: chroma is no context for luma, and the only contexts that chroma takes from luma are the
+same subband, and the states of the LSTMs after LL.
 """
 
 from __future__ import annotations
@@ -13,30 +13,26 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..coefficients.pyramid import Pyramid, area_of
-from ..entropy.mixture import Mixture
-from ..entropy.range_coder import Decoder, Encoder
+from ..entropy.mixture import Mixture, Values
+from ..entropy.segment import SegmentReader, SegmentWriter
 from ..entropy.wavefront import decoded, wavefronts
 from ..integer import companding
 from ..integer.companding import compressed
-from ..integer.layer import Kernels
+from ..integer.layer import Kernels, Plane
 from . import median
 from .bands import inputs_of, level_of, orientation_of
 from .integer_network import FusionPass, IntegerCrossNetwork, IntegerFusion, State
 
 __all__ = ["CrossWalk", "Reader", "WalkedModel", "Writer"]
 
-Plane = NDArray[np.int16]
-Values = NDArray[np.int32]
-
 
 class Coder(Protocol):
-    """What a walk asks at each subband: an encoder knows the answer, a decoder reads it."""
+    """Codes the subbands of a walk. An encoder returns values that it has; a decoder reads them."""
 
     def open(self, segment: int) -> None:
-        """Begin a segment."""
+        """Begin the segment of this number, from 0 on."""
 
     def band(
         self,
@@ -47,25 +43,41 @@ class Coder(Protocol):
         kernels: Kernels,
         contexts: Sequence[Plane],
     ) -> Values:
-        """Return a subband (h, w), LL as differences."""
+        """Return a subband, LL as differences (`j2klearn.neural.cross.median`).
+
+        Parameters
+        ----------
+        component, index : int
+            The component, and its subband (`j2klearn.neural.cross.bands`).
+        shape : (int, int)
+            Height and width of the subband.
+        fusion : IntegerFusion
+            The context fusion module.
+        kernels : Kernels
+            Computes the layers.
+        contexts : sequence of ndarray of int16
+            The long-term context, see `IntegerFusion.contexts`.
+
+        Returns
+        -------
+        ndarray of int32, shape (h, w)
+        """
 
 
-class Writer:
-    """Answers from pyramids, and writes the answers down."""
+class Writer(SegmentWriter):
+    """Encodes the subbands of pyramids.
+
+    Parameters
+    ----------
+    pyramids : sequence of Pyramid
+        The components of the picture.
+    mixtures : Mixture
+        Turns parameters into frequencies.
+    """
 
     def __init__(self, pyramids: Sequence[Pyramid], mixtures: Mixture) -> None:
+        super().__init__(mixtures)
         self._bands = [pyramid.bands() for pyramid in pyramids]
-        self._mixtures = mixtures
-        self._encoder = Encoder(mixtures)
-        self.segments: list[bytes] = []
-
-    def open(self, segment: int) -> None:
-        if segment:
-            self.close()
-
-    def close(self) -> None:
-        self.segments.append(self._encoder.finish())
-        self._encoder = Encoder(self._mixtures)
 
     def band(
         self,
@@ -86,14 +98,8 @@ class Writer:
         return values
 
 
-class Reader:
-    """Reads the answers."""
-
-    def __init__(self, segments: Sequence[bytes], mixtures: Mixture) -> None:
-        self._segments, self._mixtures = segments, mixtures
-
-    def open(self, segment: int) -> None:
-        self._decoder = Decoder(self._segments[segment], self._mixtures)
+class Reader(SegmentReader):
+    """Decodes subbands from segments."""
 
     def band(
         self,
@@ -109,7 +115,7 @@ class Reader:
 
 
 class _Component:
-    """What is decoded of a component: its subbands, compressed ones where they are still needed, and the states."""
+    """The decoded subbands of a component, the compressed ones that are still needed, and the states of the LSTMs."""
 
     def __init__(self, role: int, state: State | None) -> None:
         self.role, self.state = role, state
@@ -118,26 +124,42 @@ class _Component:
 
 
 class WalkedModel(Protocol):
-    """What a walk asks of a cross-component model."""
+    """The attributes of a cross-component model that a walk needs."""
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What the model is."""
+        """The configuration of the model."""
 
     @property
     def luma(self) -> IntegerCrossNetwork:
-        """The modules of components that are coded on their own."""
+        """The network of components that are coded independently."""
 
     @property
     def chroma(self) -> IntegerCrossNetwork:
-        """The modules of components that are coded with others known."""
+        """The network of components that have earlier components as context."""
 
     def levels(self, shape: tuple[int, int]) -> int:
-        """Return the decompositions of a picture."""
+        """Return the number of decomposition levels of a picture of this height and width."""
 
 
 class CrossWalk:
-    """One walk through the subbands of a picture, in the order of the file."""
+    """One walk through the subbands of a picture, in the order of the file.
+
+    Parameters
+    ----------
+    model : WalkedModel
+        The entropy model.
+    computes : Kernels
+        Computes the layers.
+    shape : (int, int)
+        Height and width of the picture.
+    components : int
+        Number of components.
+    step_code : int
+        16 log2 of the quantiser step.
+    related : bool
+        Whether the first three components are Y, Cb and Cr.
+    """
 
     def __init__(
         self,
@@ -151,14 +173,29 @@ class CrossWalk:
         self._model, self._kernels, self._config = model, computes, model.config
         self._area, self._levels = area_of(shape), model.levels(shape)
         self._step_code = step_code
-        informed = range(1, 3) if related and components >= 3 else range(0)
+        with_context = range(1, 3) if related and components >= 3 else range(0)
         self._components = [
-            _Component(index if index in informed else 0, None) for index in range(components)
+            _Component(index if index in with_context else 0, None) for index in range(components)
         ]
         self._first_state: State = []
 
     def through(self, coder: Coder, levels: int, progress: Callable[[float], None] | None) -> list[Pyramid]:
-        """Go through the `levels` coarsest levels; return what is there then."""
+        """Code the `levels` coarsest levels, at least one.
+
+        Parameters
+        ----------
+        coder : Coder
+            Encodes or decodes the subbands.
+        levels : int
+            Number of levels to code.
+        progress : callable or None
+            Called with the share of the work that is done.
+
+        Returns
+        -------
+        list of Pyramid
+            The coded levels of every component.
+        """
         done, total = 0, self._area.resolution(self._levels - levels).size * len(self._components)
         last = 3 * levels
         for at in range(levels):
@@ -174,7 +211,7 @@ class CrossWalk:
         return self._area.resolution(level_of(index, self._levels)).shape
 
     def _band(self, coder: Coder, number: int, index: int, last: int) -> int:
-        """Code a subband; return its size."""
+        """Code a subband and return its number of coefficients."""
         component = self._components[number]
         network = self._model.chroma if component.role else self._model.luma
         shape = self._area.subband(orientation_of(index), level_of(index, self._levels)).shape
@@ -185,11 +222,11 @@ class CrossWalk:
         component.known[index] = compressed(values)
         if index < last:
             self._advance(component, index)
-        component.known.pop(index - 4, None)  # no context asks for it any more
+        component.known.pop(index - 4, None)  # no later context needs it
         return values.size
 
     def _planes(self, number: int, index: int, shape: tuple[int, int]) -> list[Plane]:
-        """Return the long-term context of a subband."""
+        """Return the planes of the long-term context of a subband."""
         component = self._components[number]
         inputs = inputs_of(index, component.role, self._config)
         height, width = shape
@@ -203,18 +240,18 @@ class CrossWalk:
         if inputs.parent:
             parent = np.zeros(shape, np.int16)
             if index > 3:
-                known = on_grid(component.known[index - 3], self._grid(index - 3))
+                coarser = on_grid(component.known[index - 3], self._grid(index - 3))
                 network = self._model.chroma if component.role else self._model.luma
-                parent = network.fusion(index).upsampled(self._kernels, known, shape)
+                parent = network.fusion(index).upsampled(self._kernels, coarser, shape)
             planes.append(parent)
         if inputs.told:
             level = level_of(index, self._levels)
-            told = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
-            planes.append(told.to(torch.int16).numpy())
+            step = companding.scalar_planes(torch.tensor([self._step_code]), level, shape)[0, 0]
+            planes.append(step.to(torch.int16).numpy())
         return planes
 
     def _advance(self, component: _Component, index: int) -> None:
-        """Show a subband to the LSTMs."""
+        """Update the states of the LSTMs with a subband."""
         network = self._model.chroma if component.role else self._model.luma
         grid = self._grid(index)
         state = network.prediction.start(grid) if component.state is None else component.state
@@ -225,5 +262,5 @@ class CrossWalk:
 
 
 def on_grid(band: Plane, grid: tuple[int, int]) -> Plane:
-    """Return a subband with zeros for the row or column that it lacks on the grid of its level's LL."""
+    """Return a subband on the grid of its level's LL, with zeros in the last row or column if it is smaller."""
     return np.pad(band, ((0, grid[0] - band.shape[0]), (0, grid[1] - band.shape[1])))

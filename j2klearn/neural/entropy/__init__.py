@@ -1,1 +1,1 @@
-"""Mixtures, likelihoods and the range coder."""
+"""Mixture distributions, their likelihoods, and the range coder."""

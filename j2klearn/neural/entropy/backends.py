@@ -1,4 +1,4 @@
-"""The backend that computes mixtures, by name."""
+"""Finds the backend of mixtures by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mixture(kind: str = "logistic", backend: str | None = None, *, threads: int 
     backend : str, optional
         ``"native"`` or ``"torch"`` (which is numpy here); see `j2klearn.neural.integer.backends.backend_name`.
     threads : int
-        Threads to use at most.
+        Most threads to use.
 
     Raises
     ------

@@ -11,18 +11,19 @@ from torch import Tensor
 
 __all__ = ["LOG_SCALES", "PARAMETERS", "Bounded", "bits_beside_outlier"]
 
-PARAMETERS = 3  # of a component of a mixture: logit, mean, log-scale
+#: Number of parameters of a component of a mixture: logit, mean, log-scale.
+PARAMETERS = 3
 
-#: Logarithms of scales are clamped to this.
+#: Range that natural logarithms of scales are clamped to.
 LOG_SCALES = (-2.5, 7.0)
 
-_OUTLIER = -9.0  # natural logarithm of the weight of what is always possible, and its scale
-
+#: Natural logarithm of the weight, and scale, of the outlier distribution that gives every integer some probability.
+_LOG_OUTLIER_WEIGHT = -9.0
 _OUTLIER_SCALE = 24.0
 
 
 class Bounded(torch.autograd.Function):
-    """Clamping that still lets what is outside come back in."""
+    """Clamping with a gradient for values outside, if it leads back into the range."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
@@ -38,7 +39,15 @@ class Bounded(torch.autograd.Function):
 
 
 def bits_beside_outlier(mixed: Tensor, values: Tensor) -> Tensor:
-    """Return the bits of integers whose probability under their mixtures has this logarithm."""
+    """Return the bits of integers under their mixtures and an outlier distribution.
+
+    Parameters
+    ----------
+    mixed : Tensor
+        Natural logarithms of the probabilities of the integers under their mixtures.
+    values : Tensor of the same shape
+        The integers.
+    """
     far = values.abs() / _OUTLIER_SCALE
-    outlier = _OUTLIER - math.log(_OUTLIER_SCALE) - far - 2 * F.softplus(-far)
+    outlier = _LOG_OUTLIER_WEIGHT - math.log(_OUTLIER_SCALE) - far - 2 * F.softplus(-far)
     return -torch.logaddexp(mixed, outlier) / math.log(2)

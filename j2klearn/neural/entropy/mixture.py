@@ -1,12 +1,13 @@
-"""Mixtures in integers: from a network's parameters to the frequencies that the range coder codes with.
+"""Mixtures in integers: turns the parameters from a network into the frequencies for the range coder.
 
-The probability of an integer v under a mixture of K components is, with F the logistic function or the normal
-distribution's,
+The probability of an integer v under a mixture of K components is
 
-    P(v) = sum over k of w_k [F((v + 1/2 - m_k) / s_k) - F((v - 1/2 - m_k) / s_k)].
+    P(v) = sum over k of w_k [F((v + 1/2 - m_k) / s_k) - F((v - 1/2 - m_k) / s_k)],
 
-Encoder and decoder have to find the same frequencies on every machine, so nothing here is computed in floating point:
-what follows is part of the file format, and so are the tables (`tables.safetensors`, made by
+where F is the logistic function, or the cumulative distribution function of the standard normal distribution.
+
+Encoder and decoder have to compute the same frequencies on every machine, so nothing here uses floating point. The
+arithmetic below is part of the file format, and so are the tables (``tables.safetensors``, made by
 ``scripts/neural_tables.py``). Divisions and shifts round down.
 
 Parameters are int16, three planes of K each:
@@ -14,38 +15,39 @@ Parameters are int16, three planes of K each:
 ========== ==================== ======================================================================
 plane      unit                 range
 ========== ==================== ======================================================================
-logits     1/64                 any; only differences count, and those beyond 12 are weights of 0
-means      1/32                 -1024 to 1023.97; code the difference to a base where values go further
+logits     1/64                 any; only differences count, and a difference above 12 gives weight 0
+means      1/32                 -1024 to 1023.97; code larger values as differences to a base
 log-scales 1/64 of a nat        clamped to -4 to 10: scales from 0.018 to 22026
 ========== ==================== ======================================================================
 
-* Weights: ``E = exponential[min(max(l) - l, 767)]``, ``W = (E << 16) // sum(E)``; what is missing to 2^16 goes to the
-  first of the largest.
-* Cumulative probability below x in units of 2^-24: with ``d = 32 x - 16 - mean``, the place in units of 1/16384 scale
-  is ``z = (d * reciprocal[scale]) >> 16``, moved by 18 scales and clamped; the table has an entry every 1/64 scale and
-  is interpolated linearly with the 8 bits between; ``sum(W * table) >> 16``.
+* Weights: ``E = exponential[min(max(l) - l, 767)]``, ``W = (E << 16) // sum(E)``; the remainder to
+  2^16 is added to the first of the largest weights.
+* Cumulative probability below x in units of 2^-24: with ``d = 32 x - 16 - mean``, the position in units of 1/16384
+  scale is ``z = (d * reciprocal[scale]) >> 16``; 18 scales are added, and the sum is clamped to the table. The table
+  has an entry every 1/64 scale; the 8 bits below interpolate linearly. The result is ``sum(W * table) >> 16``.
 * Mean of the mixture in 1/32: ``M = (sum(W * mean) + 2^15) >> 16``; its centre is ``c = (M + 16) >> 5``.
 * Bins are of 2^width integers, ``width = max(0, floor(log2 of the standard deviation))``, from the integer part of the
   mixture's variance, ``sum(W * (variance[scale] + (mean - M)^2)) >> 26``. Sixteen bins, (v - c) >> width = -8 to 7,
-  are the window, which so reaches four standard deviations or more to either side.
+  form the window. It reaches at least four standard deviations to either side.
 
-Of an integer four things are coded, the later ones where they are needed:
+An integer is coded in up to four parts:
 
-* Whether it is outside bin 0. Four integers in a row share a symbol of 16, so that nearly certain zeros cost the coder
-  next to nothing: bit i is set where the i-th of them is outside. 2^24 - 16 are split by the first one's probability of
-  bin 0, its two parts by the second one's, and so on: ``inside = (whole * probability) >> 24``.
-* Then its bin: 0 below the window, 1 to 8 for bins -8 to -1, 9 to 15 for bins 1 to 7, 16 above it.
-* The place within its bin, in digits of at most 4 bits from the top, until ``raw`` bits are left, over which the
-  density is flat: ``raw = max(0, floor(log2 of the smallest scale) - 3)``, at most `width`, of those components that
-  weigh 1/64 or more. With l the clamped log-scale, that logarithm is ``(l * 23637) >> 20``.
-* The raw bits; and outside the window, how far (see `j2klearn.neural.entropy.range_coder`).
+* Whether it is outside bin 0. Four consecutive integers share one symbol out of 16, so that nearly certain zeros cost
+  almost nothing; bit i is set if integer i is outside. The frequencies divide 2^24 - 16: first by the probability that
+  integer 0 is in bin 0, then both parts by that of integer 1, and so on: ``inside = (whole * probability) >> 24``.
+* If it is outside bin 0, its bin: 0 below the window, 1 to 8 for bins -8 to -1, 9 to 15 for bins 1 to 7, 16 above the
+  window.
+* Inside the window, its position in the bin, in digits of at most 4 bits from the top, until ``raw`` bits are left,
+  over which the density is nearly flat: ``raw = max(0, floor(log2 of the smallest scale) - 3)``, at most `width`. Only
+  components with a weight of 1/64 or more count. With l the clamped log-scale, the logarithm is ``(l * 23637) >> 20``.
+* The raw bits; and outside the window, the distance to it (see `j2klearn.neural.entropy.range_coder`).
 
-Bins and digits are coded under the mixture's cumulative probabilities, where every symbol has 2^-24 more, lest unlikely
-places divide unevenly: with weights W of that and a row of n, cumulative frequencies are ``W below * (2^24 - n) // W in
-all``, and one more for every symbol below.
+Bins and digits are coded under the cumulative probabilities of the mixture. Every symbol gets 2^-24 more, so that
+improbable symbols divide evenly. With these probabilities as weights W, and n symbols, the cumulative frequency of a
+symbol is ``(sum of W below) * (2^24 - n) // (sum of all W)``, plus one for every symbol below.
 
-A row that is handed to the range coder has float32 elements that are integers, one less than the frequencies, and sums
-to 2^24 less its length: the coder adds the one to each.
+A row for the range coder has float32 elements that are integers, each one less than the frequency of its symbol. They
+sum to 2^24 less the number of symbols: the coder adds one to each.
 """
 
 from __future__ import annotations
@@ -81,44 +83,46 @@ __all__ = [
     "tables",
 ]
 
+#: Integers to code: quantiser indices, or coefficients of the 5/3.
 Values = NDArray[np.int32]
 
+#: Parameters of mixtures, (n, 3, K).
 Parameters = NDArray[np.int16]
 
-#: Distributions of a component: the logistic one of scale s, and the normal one of standard deviation s.
+#: Distributions of a component: logistic with scale s, or normal with standard deviation s.
 KINDS = ("logistic", "gaussian")
 
-#: Units of the parameters: a network's float output over these, rounded, is what this module takes.
+#: Units of the parameters: the float output of a network is divided by its unit and rounded.
 LOGIT_UNIT, MEAN_UNIT, LOG_SCALE_UNIT = 1 / 64, 1 / 32, 1 / 64
 
-#: Log-scales are clamped to this range, ends included (in units).
+#: Log-scales are clamped to this range, ends included, in units of `LOG_SCALE_UNIT`.
 LOG_SCALE_RANGE = (-256, 640)
 
 #: Most components of a mixture.
 MAX_COMPONENTS = 4
 
-#: Frequencies of a row sum to 2 to this.
+#: The frequencies of a row sum to 2 to the power of this.
 FREQUENCY_BITS = 24
 
-#: Bins of the window, between the symbols for below and above.
+#: Number of bins of the window, between the symbols for below and above it.
 BINS = 16
 
-#: Bits of a digit at most.
+#: Most bits of a digit.
 DIGIT_BITS = 4
 
-#: Integers that share the symbol for bin 0.
+#: Number of integers that share the symbol for bin 0.
 GROUP = 4
 
 _DIGITS = 1 << DIGIT_BITS
 _WEIGHT_BITS = 16
-_PLACE_BITS = 8  # between two entries of a cumulative table
+_PLACE_BITS = 8  # fractional bits between two entries of a cumulative table
 _ONE = 1 << FREQUENCY_BITS
-_HEAVY = 1 << (_WEIGHT_BITS - 6)
-_PER_OCTAVE = 23637  # 2^20 / (64 ln 2)
+_SIGNIFICANT_WEIGHT = 1 << (_WEIGHT_BITS - 6)
+_LOG2_FACTOR = 23637  # 2^20 / (64 ln 2)
 
 
 class Tables(NamedTuple):
-    """The tables of one kind.
+    """The tables of one kind of mixtures.
 
     Attributes
     ----------
@@ -140,7 +144,7 @@ class Tables(NamedTuple):
 
 @functools.cache
 def tables(kind: str) -> Tables:
-    """Return the tables of one of `KINDS`; `OptionError` for any other."""
+    """Return the tables of one of `KINDS`; raise `OptionError` for any other kind."""
     if kind not in KINDS:
         raise OptionError(f"the kind of a mixture has to be one of {', '.join(KINDS)}, not {kind!r}")
     loaded = shipped.tables()
@@ -153,7 +157,7 @@ def tables(kind: str) -> Tables:
 
 
 class Bins(NamedTuple):
-    """How the integers around n mixtures are cut into bins; all int32 of shape (n,).
+    """How the integers around n mixtures are divided into bins. All arrays are int32 of shape (n,).
 
     Attributes
     ----------
@@ -162,9 +166,9 @@ class Bins(NamedTuple):
     centre : ndarray
         First integer of bin 0.
     width : ndarray
-        log2 of the integers of a bin, 0 to 15.
+        log2 of the number of integers in a bin, 0 to 15.
     raw : ndarray
-        Bits of the place in a bin that are coded as they are, 0 to `width`.
+        Number of low bits of the position in a bin that are coded raw, 0 to `width`.
     """
 
     inside: NDArray[np.int32]
@@ -174,26 +178,32 @@ class Bins(NamedTuple):
 
 
 class Mixture(Protocol):
-    """How mixtures become frequencies; every implementation gives the same."""
+    """Computes the frequencies of mixtures. All implementations give the same results."""
 
     @property
     def kind(self) -> str:
         """One of `KINDS`."""
 
     def bins(self, parameters: NDArray[np.int16]) -> Bins:
-        """Return the bins of mixtures with parameters of shape (n, 3, K)."""
+        """Return the bins of mixtures with parameters of shape (n, 3, K).
+
+        Raises
+        ------
+        InputError
+            If the parameters have the wrong dtype or shape; so do the other methods.
+        """
 
     def outside(
         self, parameters: NDArray[np.int16], centre: NDArray[np.int32], width: NDArray[np.int32]
     ) -> NDArray[np.float32]:
-        """Return rows for bins but bin 0.
+        """Return rows for all bins except bin 0.
 
         Parameters
         ----------
         parameters : ndarray of int16, shape (m, 3, K)
-            Of the mixtures.
+            Parameters of the mixtures.
         centre, width : ndarray of int32, shape (m,)
-            Of `bins`.
+            Those of `bins`.
 
         Returns
         -------
@@ -208,29 +218,29 @@ class Mixture(Protocol):
         step: NDArray[np.int32],
         bits: NDArray[np.int32],
     ) -> NDArray[np.float32]:
-        """Return rows for digits: where, in ``2 ** bits`` steps of ``2 ** step`` integers from `low` on, a value is.
+        """Return rows for digits: which of ``2 ** bits`` steps of ``2 ** step`` integers, from `low` on, has the value.
 
         Parameters
         ----------
         parameters : ndarray of int16, shape (m, 3, K)
-            Of the mixtures.
+            Parameters of the mixtures.
         low, step, bits : ndarray of int32, shape (m,)
-            First integer; log2 of a step, 0 to 14; digits' bits, 1 to 4.
+            The first integer; log2 of the integers of a step, 0 to 14; the bits of the digit, 1 to 4.
 
         Returns
         -------
         ndarray of float32, shape (m, 16)
-            One less than the frequencies; 0 from ``2 ** bits`` on.
+            One less than the frequencies; 0 for symbols from ``2 ** bits`` on.
         """
 
 
 def patterns(inside: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return rows for which of four integers in a row are outside their bins 0.
+    """Return rows for the symbols of four consecutive integers: which of them are outside their bins 0.
 
     Parameters
     ----------
     inside : ndarray of int32, shape (n,)
-        Of `Bins`. Integers that are missing to a multiple of four count as inside.
+        Probabilities of bin 0, see `Bins`. The last group is completed by integers that are certainly inside.
 
     Returns
     -------
@@ -241,15 +251,15 @@ def patterns(inside: NDArray[np.int32]) -> NDArray[np.float32]:
     padded = np.full(groups * GROUP, _ONE, np.int64)
     padded[: len(inside)] = inside
     whole = np.full((groups, 1), _ONE - (1 << GROUP), np.int64)
-    for one in padded.reshape(groups, GROUP).T:
-        part = (whole * one[:, None]) >> FREQUENCY_BITS
+    for probability in padded.reshape(groups, GROUP).T:
+        part = (whole * probability[:, None]) >> FREQUENCY_BITS
         whole = np.concatenate([part, whole - part], 1)
     rows: NDArray[np.float32] = whole.astype(np.float32)
     return rows
 
 
 def check_parameters(parameters: NDArray[np.int16]) -> None:
-    """Raise `InputError` where parameters are not int16 of shape (n, 3, K) with K from 1 to 4."""
+    """Raise `InputError` unless parameters are int16 of shape (n, 3, K) with K from 1 to 4."""
     shape = parameters.shape
     if (
         parameters.dtype != np.int16
@@ -264,15 +274,15 @@ def check_parameters(parameters: NDArray[np.int16]) -> None:
 
 
 class _Components(NamedTuple):
-    """Components of n mixtures: all int64 of shape (n, K)."""
+    """The components of n mixtures. All arrays are int64 of shape (n, K)."""
 
     weights: NDArray[np.int64]
     means: NDArray[np.int64]
-    scales: NDArray[np.int64]  # places in the tables
+    scales: NDArray[np.int64]  # indices into the tables
 
 
 def _row(weights: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Spread the frequencies of a row in proportion to `weights` (m, n), one less each."""
+    """Return rows (m, n) with frequencies in proportion to `weights`, one less each."""
     cumulative = np.cumsum(weights, 1)
     free = _ONE - weights.shape[1]
     rows: NDArray[np.float32] = np.diff(cumulative * free // cumulative[:, -1:], prepend=0).astype(np.float32)
@@ -280,7 +290,7 @@ def _row(weights: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 class NumpyMixture:
-    """The definition in numpy: slow, and what the native library is held against.
+    """The reference implementation in numpy. It is slow; tests compare the native library with it.
 
     Parameters
     ----------
@@ -305,8 +315,10 @@ class NumpyMixture:
         variance = np.sum(weights * spread, 1) >> (_WEIGHT_BITS + 10)
         # frexp's exponent of an integer is the number of its bits
         width = np.maximum(np.frexp(variance.astype(np.float64))[1].astype(np.int64) - 1, 0) >> 1
-        smallest = np.where(weights >= _HEAVY, scales, LOG_SCALE_RANGE[1] - LOG_SCALE_RANGE[0]).min(1)
-        octave = ((smallest + LOG_SCALE_RANGE[0]) * _PER_OCTAVE) >> 20
+        smallest = np.where(
+            weights >= _SIGNIFICANT_WEIGHT, scales, LOG_SCALE_RANGE[1] - LOG_SCALE_RANGE[0]
+        ).min(1)
+        octave = ((smallest + LOG_SCALE_RANGE[0]) * _LOG2_FACTOR) >> 20
         centre = (mean + 16) >> 5
         edges = self._cumulative(components, centre[:, None] + (np.arange(2) << width[:, None]))
         return Bins(
@@ -347,12 +359,12 @@ class NumpyMixture:
             np.minimum(below, len(self._tables.exponential) - 1)
         ]
         weights = (powers << _WEIGHT_BITS) // powers.sum(1, keepdims=True)
-        everyone = np.arange(len(weights))
-        weights[everyone, weights.argmax(1)] += (1 << _WEIGHT_BITS) - weights.sum(1)
+        rows = np.arange(len(weights))
+        weights[rows, weights.argmax(1)] += (1 << _WEIGHT_BITS) - weights.sum(1)
         return _Components(weights, means, np.clip(log_scales, *LOG_SCALE_RANGE) - LOG_SCALE_RANGE[0])
 
     def _cumulative(self, components: _Components, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the probabilities below `edges` (n, e) in units of 2^-24."""
+        """Return the probabilities below `edges` (n, e), int64, in units of 2^-24."""
         table = self._tables.cumulative.astype(np.int64)
         last = ((len(table) - 1) << _PLACE_BITS) - 1
         middle = (len(table) - 1) << (_PLACE_BITS - 1)

@@ -1,4 +1,4 @@
-"""Mixtures computed by the native library."""
+"""Mixtures that the native library computes (``native/include/j2kl.h``)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["NativeMixture"]
 
 
 class NativeMixture:
-    """Mixtures of the native library.
+    """Mixtures of the native library; see `j2klearn.neural.entropy.mixture.Mixture`.
 
     Parameters
     ----------
     kind : str
         One of `j2klearn.neural.entropy.mixture.KINDS`.
     threads : int
-        Threads to use at most.
+        Most threads to use.
     """
 
     def __init__(self, kind: str = "logistic", threads: int = 1) -> None:
@@ -29,7 +29,7 @@ class NativeMixture:
         self._kind = kind
         self._threads = max(threads, 1)
         all_tables = tables(kind)
-        #: The struct holds addresses, these the memory.
+        # the struct only stores addresses: these buffers keep the memory alive
         self._buffers = [
             self._ffi.from_buffer("int64_t[]" if table.dtype == np.int64 else "int32_t[]", table)
             for table in all_tables

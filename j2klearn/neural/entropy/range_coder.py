@@ -1,20 +1,21 @@
-"""Integers as symbols of a range coder, each under its mixture.
+"""Codes integers with a range coder, each under its mixture.
 
-The range coder is constriction's (``constriction.stream.queue``: 32-bit words, 64-bit state, 24-bit frequencies, as
-Pasco and Martin have it). A segment is one coder from its first integer to its last; any number of calls append to it,
-and the reader makes the same calls. One call codes its integers in blocks of 65,536, and in a block one kind of symbol
-after the other, each in the integers' order:
+The range coder is that of constriction (``constriction.stream.queue``), after Pasco and Martin, with 32-bit words, a
+64-bit state and 24-bit frequencies. One coder writes a whole segment. Any number of calls append integers to it, and
+the reader makes the same calls. A call codes its integers in blocks of 65,536. A block codes one kind of symbols after
+the other, each kind in the order of the integers:
 
-1. which are outside their bins 0, four at a time (see `j2klearn.neural.entropy.mixture`);
-2. the bins of those;
-3. the top digits of the places within bins, then the next ones, while any integer has bits left above its raw ones;
-4. for integers outside the window, how far: with q the distance to it in bins, the number of bits of q + 1, less
-   one, of 31 symbols whose frequencies halve (Exp-Golomb codes);
-5. bits as they are, 16 at a time from the lowest on: the raw ones of the place in the bin; outside, that place,
-   and above it the bits of q + 1 below its highest one.
+1. which integers are outside their bins 0, four at a time (see `j2klearn.neural.entropy.mixture`);
+2. the bins of these integers;
+3. the top digits of the positions within bins, then the next digits, while any integer has bits left above its raw
+   bits;
+4. for integers outside the window, the class of their distance: with q the distance to the window in bins, the number
+   of bits of q + 1, less one. It is one of 31 symbols whose frequencies halve (an Exp-Golomb code);
+5. raw bits, 16 at a time from the lowest on: inside the window the raw bits of the position in the bin; outside, the
+   whole position, and above it the bits of q + 1 below its highest one.
 
-A segment's bytes are the words, highest byte first, cut to the shortest string that, followed by zeros, still names a
-number in the coder's last interval.
+The bytes of a segment are the words, highest byte first. They are cut to the shortest string that still identifies a
+number in the last interval of the coder when zeros follow.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from .mixture import BINS, DIGIT_BITS, FREQUENCY_BITS, GROUP, Mixture, check_par
 
 __all__ = ["MAX_MAGNITUDE", "Decoder", "Encoder", "cost_bits"]
 
-#: Integers are smaller than this in magnitude.
+#: Integers have to be smaller than this in magnitude.
 MAX_MAGNITUDE = 1 << 30
 
 _BLOCK = 1 << 16
 _ABOVE = BINS + 1
-_CENTRE = BINS // 2 + 1  # bin 0, with 0 below the window
+_CENTRE = BINS // 2 + 1  # the symbol of bin 0; symbol 0 is below the window
 _RAW_BITS = 16
 _WORD, _STATE = 4, 8  # bytes
 
@@ -46,7 +47,7 @@ _CLASS_ROW[0] += 2**FREQUENCY_BITS - _CLASSES - _CLASS_ROW.sum()
 _CLASS_ROW = _CLASS_ROW.astype(np.float32)
 _CLASS_ROW.setflags(write=False)
 
-# Not "perfect": frequencies are then those of the rows, plus one each, on every machine, for no rounding happens.
+# With perfect=False the frequencies are exactly those of the rows plus one, on every machine: nothing is rounded.
 _CATEGORICAL = stream.model.Categorical(perfect=False)
 _CLASSES_MODEL = stream.model.Categorical(_CLASS_ROW, perfect=False)
 _UNIFORM = stream.model.Uniform()
@@ -58,7 +59,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 class _Sink(Protocol):
-    """Where symbols of a block go. `which` are the integers that they belong to."""
+    """Receives the symbols of a block. `which` are the indices of the integers that they belong to."""
 
     def pattern(
         self, symbols: NDArray[np.int64], rows: NDArray[np.float32], inside: NDArray[np.int32]
@@ -75,8 +76,8 @@ class _Sink(Protocol):
     ) -> None: ...
 
 
-def _put(sink: _Sink, values: NDArray[np.int64], parameters: NDArray[np.int16], mixture: Mixture) -> None:
-    """Turn one block of integers into symbols."""
+def _emit(sink: _Sink, values: NDArray[np.int64], parameters: NDArray[np.int16], mixture: Mixture) -> None:
+    """Send the symbols of one block of integers to a sink."""
     bins = mixture.bins(parameters)
     centre, width, raw = (plane.astype(np.int64) for plane in bins[1:])
     symbols = np.clip(((values - centre) >> width) + _CENTRE, 0, _ABOVE)
@@ -115,14 +116,14 @@ def _put(sink: _Sink, values: NDArray[np.int64], parameters: NDArray[np.int16], 
 
 
 def _packed(outside: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the symbols of groups of four; those that are missing to the last one are inside."""
+    """Return the symbols of groups of four. The last group is completed by integers that are inside."""
     padded = np.zeros((-(-len(outside) // GROUP), GROUP), np.int64)
     padded.reshape(-1)[: len(outside)] = outside
     return padded @ (1 << np.arange(GROUP))
 
 
 def _unpacked(symbols: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Undo `_packed`."""
+    """Return which of `count` integers are outside their bins 0: the inverse of `_packed`."""
     return ((symbols[:, None] >> np.arange(GROUP)) & 1).astype(np.bool_).reshape(-1)[:count]
 
 
@@ -147,15 +148,15 @@ def _check_values(values: NDArray[np.integer[Any]], parameters: NDArray[np.int16
     check_parameters(parameters)
     if values.dtype.kind not in "iu" or values.shape != parameters.shape[:1]:
         raise InputError(
-            f"there have to be {len(parameters)} integers in one row, not {values.dtype} of shape {values.shape}"
+            f"the values have to be {len(parameters)} integers in one row, not {values.dtype} of shape {values.shape}"
         )
     if values.size and (values.min() <= -MAX_MAGNITUDE or values.max() >= MAX_MAGNITUDE):
-        raise InputError("coefficients of 2^30 and more cannot be coded")
+        raise InputError("coefficients of 2^30 or more in magnitude cannot be coded")
     return values.astype(np.int64)
 
 
 class _CoderSink:
-    """Symbols go to constriction's encoder."""
+    """Sends symbols to the encoder of constriction."""
 
     def __init__(self, coder: Any) -> None:
         self._coder = coder
@@ -178,13 +179,13 @@ class _CoderSink:
 
 
 def _bits(frequencies: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what symbols cost; what has no frequency at all gets one, as rows have it."""
+    """Return the bits of symbols with these frequencies. A frequency of 0 counts as 1, the least in a row."""
     costs: NDArray[np.float64] = FREQUENCY_BITS - np.log2(np.maximum(frequencies, 1).astype(np.float64))
     return costs
 
 
 class _CostSink:
-    """Bits are counted for each integer."""
+    """Counts the bits of every integer."""
 
     def __init__(self, count: int) -> None:
         self.bits = np.zeros(count)
@@ -192,7 +193,7 @@ class _CostSink:
     def pattern(
         self, symbols: NDArray[np.int64], rows: NDArray[np.float32], inside: NDArray[np.int32]
     ) -> None:
-        # A group's bits are divided as they would be if each integer had its own symbol.
+        # divide the bits of a group in the ratio that its integers would have with symbols of their own
         count = len(self.bits)
         outside = _unpacked(symbols, count)
         own = np.zeros((len(rows), GROUP))
@@ -216,7 +217,7 @@ class _CostSink:
 def cost_bits(
     values: NDArray[np.integer[Any]], parameters: NDArray[np.int16], mixture: Mixture
 ) -> NDArray[np.float64]:
-    """Return the bits that each integer costs by the frequencies it is coded with.
+    """Return the bits that each integer costs, given the frequencies with which it is coded.
 
     Parameters
     ----------
@@ -225,7 +226,7 @@ def cost_bits(
     parameters : ndarray of int16, shape (n, 3, K)
         See `j2klearn.neural.entropy.mixture`.
     mixture : Mixture
-        How to turn them into frequencies.
+        Turns parameters into frequencies.
 
     Returns
     -------
@@ -234,24 +235,24 @@ def cost_bits(
     Raises
     ------
     InputError
-        If an array is not of its kind, or an integer is too large.
+        If an array has the wrong dtype or shape, or an integer is too large.
     """
     whole = _check_values(values, parameters)
     costs = np.empty(len(whole))
     for block in _blocks(len(whole)):
         sink = _CostSink(block.stop - block.start)
-        _put(sink, whole[block], parameters[block], mixture)
+        _emit(sink, whole[block], parameters[block], mixture)
         costs[block] = sink.bits
     return costs
 
 
 class Encoder:
-    """Writes one segment: `encode` as often as there are steps, then `finish`.
+    """Writes one segment: call `encode` any number of times, then `finish`.
 
     Parameters
     ----------
     mixture : Mixture
-        How to turn parameters into frequencies.
+        Turns parameters into frequencies.
     """
 
     def __init__(self, mixture: Mixture) -> None:
@@ -272,27 +273,27 @@ class Encoder:
         Raises
         ------
         InputError
-            If an array is not of its kind, or an integer is too large; nothing is appended then.
+            If an array has the wrong dtype or shape, or an integer is too large. Nothing is appended then.
         """
         whole = _check_values(values, parameters)
         for block in _blocks(len(whole)):
-            _put(self._sink, whole[block], parameters[block], self._mixture)
+            _emit(self._sink, whole[block], parameters[block], self._mixture)
 
     def raw(self, values: NDArray[np.integer[Any]], bits: int) -> None:
-        """Append the `bits` low bits, 1 to 31, of integers as they are."""
-        left, everyone = values.astype(np.int64), np.arange(len(values))
+        """Append the `bits` low bits, 1 to 31, of integers without modelling them."""
+        left, which = values.astype(np.int64), np.arange(len(values))
         for at in range(0, bits, _RAW_BITS):
             take = np.full(len(left), min(bits - at, _RAW_BITS))
-            self._sink.uniform(everyone, (left >> at) & ((1 << take) - 1), take)
+            self._sink.uniform(which, (left >> at) & ((1 << take) - 1), take)
 
     def finish(self) -> bytes:
-        """Return the segment; empty where it holds no integers."""
+        """Return the bytes of the segment so far; empty if it holds no integers. More integers may follow."""
         words: NDArray[np.uint32] = self._coder.get_compressed()
         data = words.astype(">u4").tobytes()
         if not data:
             return b""
-        # Any number from that of the state on, within its range, decodes to the same: the state is 64 bits wide and
-        # begins at word `position`.
+        # any number in the interval of `extent` from `lower` on decodes to the same integers; the 64-bit state begins
+        # at word `position`
         position, (lower, extent) = self._coder.pos()
         size = _WORD * int(position) + _STATE
         number = int.from_bytes(data[:size].ljust(size, b"\0"), "big")
@@ -305,17 +306,17 @@ class Encoder:
 
 
 class Decoder:
-    """Reads one segment by the calls that wrote it.
+    """Reads one segment by the same calls that wrote it.
 
-    Damaged bytes decode to other integers, all smaller than 2^30 in magnitude, or are found out; a segment that ends
-    early goes on with zeros.
+    Damaged bytes decode to other integers, all smaller than 2^30 in magnitude, or raise an error. After the end
+    of a segment zeros follow.
 
     Parameters
     ----------
     data : bytes-like
         The segment.
     mixture : Mixture
-        The same kind as the encoder's.
+        Turns parameters into frequencies, of the same kind as that of the encoder.
     """
 
     def __init__(self, data: bytes | bytearray | memoryview, mixture: Mixture) -> None:
@@ -329,7 +330,7 @@ class Decoder:
         Parameters
         ----------
         parameters : ndarray of int16, shape (n, 3, K)
-            Those that the integers were encoded with.
+            The parameters with which the integers were encoded.
 
         Returns
         -------
@@ -338,7 +339,7 @@ class Decoder:
         Raises
         ------
         CodestreamError
-            If no encoder can have written the segment.
+            If the segment is damaged: no encoder writes such bytes.
         """
         check_parameters(parameters)
         values = np.empty(len(parameters), np.int32)
@@ -350,7 +351,7 @@ class Decoder:
         return values
 
     def raw(self, count: int, bits: int) -> NDArray[np.int64]:
-        """Return the next `count` integers of `bits` bits, 1 to 31, that were appended as they are."""
+        """Return the next `count` integers of `bits` bits, 1 to 31, that `Encoder.raw` appended."""
         return self._raw(np.full(count, bits))
 
     def _get(self, *model: Any) -> NDArray[np.int64]:
@@ -358,7 +359,7 @@ class Decoder:
             symbols: NDArray[np.int64] = self._coder.decode(*model).astype(np.int64)
         except AssertionError as error:
             raise CodestreamError(
-                "the segment is damaged: no symbol has the code that it goes on with"
+                "the segment is damaged: its next bits are not the code of any symbol"
             ) from error
         return symbols
 
@@ -379,7 +380,7 @@ class Decoder:
             step = left[which] - bits
             digits = self._get(_CATEGORICAL, _digit_rows(self._mixture, parameters, which, low, step, bits))
             if (digits >> bits).any():
-                raise CodestreamError("the segment is damaged: a place is outside its bin")
+                raise CodestreamError("the segment is damaged: a position is outside its bin")
             low[which] += digits << step
             left[which] = step
 

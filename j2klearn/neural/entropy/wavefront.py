@@ -1,10 +1,10 @@
-"""Wavefronts: all places of a subband that can be decoded at once when each sees what comes before it in raster order.
+"""Wavefronts: the places of a subband that can be decoded together under a raster-order context.
 
-A 3x3 raster mask reads three places of the row above and the one to the left. So with t = x + 2 y all places of one t
-depend on those of smaller t alone, whatever the number of masked layers, and are decoded together; nothing of the
-context is lost. Every layer's outputs are kept for the last four t, which is how far a mask reaches.
+A 3x3 masked convolution reads three places of the row above and the place to the left. So with t = x + 2 y, a place
+depends only on places of smaller t, whatever the number of masked layers. All places of one t form a wavefront and are
+decoded together, with the full context. The outputs of every layer are kept for four wavefronts, the reach of a mask.
 
-The order of places in the file is that of t, and of y within one t.
+The file codes places in the order of t, and of y within one t.
 """
 
 from __future__ import annotations
@@ -15,19 +15,30 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..integer.layer import Plane
+from .mixture import Values
+
 __all__ = ["Kept", "Passing", "decoded", "wavefronts"]
 
 _REACH = 4
 
-#: How far back in t, and up in y, the places of a mask are, in its order.
+#: For every place of a mask, in its order: how far it is back in t, and up in y.
 _BACK = ((3, 1), (2, 1), (1, 1), (1, 0), (0, 0))
-
-Plane = NDArray[np.int16]
-Values = NDArray[np.int32]
 
 
 def wavefronts(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, NDArray[np.intp]]]:
-    """Yield t, the first row and the row after the last, and the places in the flat subband, of every wavefront."""
+    """Yield the wavefronts of a subband.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the subband.
+
+    Yields
+    ------
+    (int, int, int, ndarray of intp)
+        t, the first row, the row after the last, and the indices of the places in the flat subband.
+    """
     height, width = shape
     if not height or not width:
         return
@@ -38,30 +49,39 @@ def wavefronts(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, NDArray[
 
 
 class Kept:
-    """The outputs of a layer for the last wavefronts, zeros wherever there is no place."""
+    """The outputs of a layer for the last wavefronts, with zeros outside of the subband.
+
+    Parameters
+    ----------
+    height : int
+        Height of the subband.
+    channels : int
+        Channels of the layer.
+    """
 
     def __init__(self, height: int, channels: int) -> None:
         self._rows = np.zeros((_REACH, height + 1, channels), np.int16)  # a row of zeros first
 
     def put(self, t: int, first: int, end: int, outputs: Plane) -> None:
+        """Store the outputs (n, channels) of wavefront `t`, rows `first` to `end` - 1."""
         rows = self._rows[t % _REACH]
         rows[:] = 0
         rows[first + 1 : end + 1] = outputs
 
     def gathered(self, t: int, first: int, end: int, taps: int) -> Plane:
-        """Return what the masks of a wavefront read, (n, taps x channels)."""
+        """Return the inputs of a masked layer for wavefront `t`, (n, taps x channels)."""
         parts = [self._rows[(t - back) % _REACH, first + 1 - up : end + 1 - up] for back, up in _BACK[:taps]]
         return np.concatenate(parts, 1)
 
 
 class Passing(Protocol):
-    """A subband on its way through a network, wavefront by wavefront."""
+    """A run of a network over a subband, wavefront by wavefront."""
 
     def mixtures(self, t: int, first: int, end: int, places: NDArray[np.intp]) -> Plane:
-        """Return the mixtures of a wavefront, (n, 3, K)."""
+        """Return the parameters of the mixtures of a wavefront, (n, 3, K)."""
 
     def take(self, t: int, first: int, end: int, compressed: Plane) -> None:
-        """Go on, knowing what a wavefront has been decoded to."""
+        """Take the decoded coefficients of a wavefront, compressed, (n,)."""
 
 
 def decoded(
@@ -70,18 +90,23 @@ def decoded(
     read: Callable[[Plane, NDArray[np.intp]], Values],
     compress: Callable[[Values], Plane],
 ) -> Values:
-    """Return a subband (h, w) that is decoded wavefront by wavefront.
+    """Decode a subband wavefront by wavefront.
 
     Parameters
     ----------
     through : Passing
-        The network.
+        The run of the network over the subband.
     shape : (int, int)
-        Of the subband.
+        Height and width of the subband.
     read : callable
-        Returns the coefficients of some mixtures, (n, 3, K), at their places in the flat subband.
+        Returns the coefficients (n,) of a wavefront, given the mixtures (n, 3, K) and the places in the flat subband.
     compress : callable
-        Returns coefficients compressed.
+        Compresses coefficients for the network, see `j2klearn.neural.integer.companding.compressed`.
+
+    Returns
+    -------
+    ndarray of int32, shape (h, w)
+        The subband.
     """
     values = np.zeros(shape[0] * shape[1], np.int32)
     for t, first, end, places in wavefronts(shape):

@@ -1,8 +1,8 @@
-"""The file around a payload: a JP2 file whose codestream is a small preview, and a UUID box (T.800 I.7.2) behind it.
+"""The file around a payload: a JP2 file whose codestream is a small preview, followed by a UUID box (T.800 I.7.2).
 
-Readers that know nothing of the profile skip the box and show the preview. What makes the preview one, so that a file
-which has lost its payload is not taken for a small picture, is the size of its only tile: a convention that costs no
-bytes and no reader minds.
+Readers that do not support the profile skip the box and show the preview. The size of its only tile marks a codestream
+as a preview, so that a file that has lost its payload is not taken for a small picture. This convention costs no bytes,
+and other readers ignore it: the tile is larger than the picture.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .payload import Header, Segments, read_payload
 
 __all__ = ["PREVIEW_SIDE", "UUID_BOX", "Preview", "is_neural", "marked", "open_payload", "wrapped"]
 
-#: The box of the payload.
+#: The UUID of the box that holds the payload.
 UUID_BOX = UUID("e727e299-9220-4897-bd9d-19ef86d9c5ec")
 
-#: The longer side of a preview at most.
+#: Most samples of the longer side of a preview.
 PREVIEW_SIDE = 64
 
-#: Height and width of the tile of a preview: one that is larger than the picture, and like nobody else's.
+#: Height and width of the tile of a preview. It is larger than the picture, and no usual encoder writes this size.
 _TILE = (153, 97)
 
 _XTSIZ = 24  # offset of XTsiz within a codestream that starts with SOC and SIZ (T.800 A.5.1)
@@ -36,7 +36,7 @@ _XTSIZ = 24  # offset of XTsiz within a codestream that starts with SOC and SIZ 
 
 @dataclass(frozen=True)
 class Preview:
-    """A preview: its codestream, and what JP2 boxes have to say of it."""
+    """A preview: its codestream, and the size and number of components for the JP2 header box."""
 
     codestream: bytes
     height: int
@@ -45,20 +45,20 @@ class Preview:
 
 
 def marked(codestream: bytes) -> bytes:
-    """Return a codestream of one tile with that tile's size set to what marks a preview."""
+    """Return a codestream of one tile with the tile size in SIZ (T.800 A.5.1) set to that of a preview."""
     out = bytearray(codestream)
     struct.pack_into(">II", out, _XTSIZ, _TILE[1], _TILE[0])
     return bytes(out)
 
 
 def wrapped(preview: Preview, payload: bytes) -> bytes:
-    """Return the file of a preview and a payload."""
+    """Return the JP2 file of a preview and a payload."""
     before = boxes.wrap(preview.codestream, preview.height, preview.width, preview.components, 8)
     return before + boxes.uuid_box(UUID_BOX.bytes, payload)
 
 
 def _find_payload(peek: Callable[[int, int], bytes], size: int) -> tuple[int, int] | None:
-    """Return where the payload in a JP2 file starts, and where it says that it ends; None where there is none."""
+    """Return the start and the declared end of the payload in a JP2 file; None if there is no payload."""
     for box in boxes.walk(peek, size):
         if box.kind == b"uuid" and peek(box.contents, 16) == UUID_BOX.bytes:
             return box.contents + 16, max(box.contents + 16, box.end)
@@ -66,14 +66,26 @@ def _find_payload(peek: Callable[[int, int], bytes], size: int) -> tuple[int, in
 
 
 def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] | None:
-    """Return header and segments of the payload of a file, and how many bytes of the payload are there.
+    """Read the header of the payload of a file.
 
-    None where the file is no preview, but a picture of its own.
+    Parameters
+    ----------
+    codestream : PartialCodestream
+        The codestream and the source of the file.
+
+    Returns
+    -------
+    (Header, Segments, int) or None
+        The header, the segments, and the number of bytes of the payload that are in the file. None if the codestream
+        is not a preview, but a picture of another profile.
 
     Raises
     ------
     CodestreamError
-        If there should be a payload, and there is none; or if it is damaged, or cut off too early.
+        If the codestream is marked as a preview and there is no payload, or the payload is damaged or cut off before
+        its coarse segments end.
+    UnsupportedError
+        If the payload is of a later version.
     """
     if not codestream.jp2 or not _may_be_preview(codestream.header):
         return None
@@ -83,7 +95,7 @@ def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] 
         if codestream.header.tile_size != _TILE:
             return None
         raise CodestreamError(
-            "the file is cut off, or has lost its payload: what is left is the preview of a picture"
+            "the file is cut off or has lost its payload: only the preview of a picture is left"
         )
     start, end = found
     size = min(end, source.size) - start
@@ -95,7 +107,7 @@ def open_payload(codestream: PartialCodestream) -> tuple[Header, Segments, int] 
 
 
 def is_neural(stream: IO[bytes]) -> bool:
-    """Tell whether a file looks like one of the profile, its payload lost or not."""
+    """Return whether a file seems to be of the neural profile, even if its payload is missing."""
     for box in top_boxes(stream):
         stream.seek(box.contents)
         head = stream.read(_XTSIZ + 8)
@@ -107,5 +119,5 @@ def is_neural(stream: IO[bytes]) -> bool:
 
 
 def _may_be_preview(header: MainHeader) -> bool:
-    """Tell whether a codestream is marked as a preview, or small enough to be one whose mark is damaged."""
+    """Return whether a codestream is marked as a preview, or is small enough to be one whose mark is damaged."""
     return header.tile_size == _TILE or max(header.area.shape) <= PREVIEW_SIDE

@@ -1,6 +1,6 @@
 """The payload of the profile: a header, checksums, and the segments of an entropy model from coarse to fine.
 
-It is written down byte by byte in ``docs/format.md``. Nothing of it is used before it has been checked.
+``docs/format.md`` specifies it byte by byte. Every field and every segment is checked before it is used.
 """
 
 from __future__ import annotations
@@ -28,19 +28,23 @@ _ID = 8
 _CRC = struct.Struct(">I")
 _STEP = struct.Struct(">h")
 
-#: Bytes that a header has at most.
+#: Most bytes of a header.
 MOST_HEADER = 4096
 
-_MOST_SIDE = (1 << 32) - 1
-_MOST_LENGTH = 1 << 56
+_MAX_SIDE = (1 << 32) - 1
+_MAX_LENGTH = 1 << 56
 
-#: Resolutions up to this many samples a side share a checksum with the header: nobody wants less of a picture.
-_COARSE = 64
+#: Segments of resolutions up to this many samples per side share a checksum with the header. Separate
+#: checksums would not help: without these segments there is no useful picture.
+_COARSE_SIDE = 64
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a payload says of its picture.
+    """The header of a payload.
+
+    It meets `j2klearn.core.request.PictureHeader`, as `j2klearn.codestream.main_header.MainHeader` does for the EBCOT
+    profile, and it has the further attributes of that class that readers use.
 
     Attributes
     ----------
@@ -49,26 +53,26 @@ class Header:
     components, precision : int
         Number of components, and bits per sample, 1 to 16.
     is_signed : bool
-        Samples are signed.
+        Whether samples are signed.
     component_transform : bool
-        The first three components are RGB, and went through the ICT, without loss through the RCT.
+        Whether the first three components are RGB and went through the ICT, or the RCT in a lossless file.
     levels : int
-        Decompositions.
+        Number of decomposition levels, 0 to 32.
     lossless : bool
-        The coefficients are those of the reversible 5/3.
+        Whether the coefficients are those of the reversible 5/3.
     model_prefix : bytes
         The first 8 bytes of the entropy model's id.
     code : int
-        Of the quantiser step, in 256ths of an octave; 0 without loss.
+        Code of the quantiser step, in 256ths of an octave; 0 in a lossless file.
     shifts : tuple of (int, int)
-        Points of reconstruction in 64ths of a step: of luma, or all components; and of chroma where there is a
-        component transform. Empty without loss.
+        Shifts of the reconstruction points in 64ths of a step (`j2klearn.neural.coefficients.quantisation`): a pair for
+        luma and all extra components, and one for chroma if there is a component transform. Empty in a lossless file.
     noise : tuple of int
-        For each component what learned de-quantisation goes by (`j2klearn.dequantisation.noise`), 0 for none; empty
-        for none at all.
+        Code of the noise level of every component for learned de-quantisation (`j2klearn.core.noise_table`), 0 for a
+        component without it. Empty if no component uses it.
     expected : bool
-        Coefficients are where the entropy model expects them (`j2klearn.neural.coefficients.expectation`), `shifts`
-        beside that.
+        Whether the entropy model predicts the reconstruction points (`j2klearn.neural.coefficients.expectation`).
+        `shifts` are added to them.
     normalisation : tuple of Normalisation
         How each component was normalised; empty if none was. The step is that of normalised components.
     lengths : tuple of int
@@ -91,7 +95,7 @@ class Header:
     normalisation: tuple[Normalisation, ...] = ()
     lengths: tuple[int, ...] = ()
 
-    # what readers ask of every picture, whatever its profile
+    # the attributes that readers use of every picture, whatever its profile
 
     layers = 1
     tile_origin = (0, 0)
@@ -122,23 +126,23 @@ class Header:
 
     @property
     def step(self) -> float | None:
-        """The quantiser step in grey levels of 8 bits; None without loss."""
+        """The quantiser step in grey levels of 8 bits; None in a lossless file."""
         if self.lossless:
             return None
         return step_of(self.code) / float(self.normalisation[0].factor if self.normalisation else 1)
 
     @property
     def coarse(self) -> int:
-        """How many segments share the header's checksum."""
+        """Number of segments that share the checksum of the header."""
         sides = [max(shape) for shape, _ in resolutions(self.shape, self.levels)]
-        return max(1, sum(side <= _COARSE for side in sides))
+        return max(1, sum(side <= _COARSE_SIDE for side in sides))
 
     def shifts_of(self, component: int) -> tuple[int, int]:
-        """Return the points of reconstruction of a component."""
+        """Return the shifts of the reconstruction points of a component, in 64ths of a step."""
         return self.shifts[1 if self.component_transform and component in (1, 2) else 0]
 
     def fields(self) -> bytes:
-        """Return the fields, which checksums follow."""
+        """Return the bytes of all fields before the checksums."""
         flags = self.lossless * _LOSSLESS | self.is_signed * _SIGNED
         flags |= self.component_transform * _TRANSFORMED | bool(self.noise) * _DEQUANTISED
         flags |= self.expected * _EXPECTED | bool(self.normalisation) * _NORMALISED
@@ -151,7 +155,7 @@ class Header:
 
 
 def _number(value: int) -> bytes:
-    """Return a number in groups of seven bits, all but the last marked, as in PLT (T.800 A.7.3)."""
+    """Return a number in groups of seven bits as in PLT (T.800 A.7.3): the top bit is set in all but the last byte."""
     out = [value & 0x7F]
     while value := value >> 7:
         out.append(value & 0x7F | 0x80)
@@ -159,7 +163,15 @@ def _number(value: int) -> bytes:
 
 
 def write_payload(header: Header, segments: Sequence[bytes]) -> bytes:
-    """Return the payload of a picture; the lengths of its header are those of the segments."""
+    """Return the payload of a picture.
+
+    Parameters
+    ----------
+    header : Header
+        The header. Its lengths are replaced by those of the segments.
+    segments : sequence of bytes
+        The segments, from coarse to fine.
+    """
     header = replace(header, lengths=tuple(len(segment) for segment in segments))
     fields = header.fields()
     fields += b"".join(_CRC.pack(zlib.crc32(segment)) for segment in segments[header.coarse :])
@@ -168,7 +180,7 @@ def write_payload(header: Header, segments: Sequence[bytes]) -> bytes:
 
 
 class _Reader:
-    """Takes fields off the front of a header."""
+    """Reads the fields of a header in their order."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -183,12 +195,13 @@ class _Reader:
     def byte(self) -> int:
         return self.take(1)[0]
 
-    def number(self, most: int) -> int:
+    def number(self, limit: int) -> int:
+        """Return a number of at most `limit`, in groups of seven bits."""
         value = 0
-        while value <= most:
+        while value <= limit:
             byte = self.byte()
             value = value << 7 | byte & 0x7F
-            if byte < 0x80 and value <= most:
+            if byte < 0x80 and value <= limit:
                 return value
         raise SegmentError("the header of the neural payload has a number out of range")
 
@@ -199,17 +212,17 @@ def _read_header(reader: _Reader) -> Header:
     Raises
     ------
     SegmentError
-        If it is cut off, or a field is out of range.
+        If the header is cut off, or a field is out of range.
     UnsupportedError
-        If it is of a later version.
+        If the payload is of a later version.
     """
     version, flags = reader.byte(), reader.byte()
     if version != VERSION or flags & ~_FLAGS:
         raise UnsupportedError(
-            "the neural payload is of a later version than this j2klearn reads, or is damaged"
+            "the neural payload is damaged, or is of a later version than this j2klearn supports"
         )
     lossless, transformed = bool(flags & _LOSSLESS), bool(flags & _TRANSFORMED)
-    width, height = reader.number(_MOST_SIDE), reader.number(_MOST_SIDE)
+    width, height = reader.number(_MAX_SIDE), reader.number(_MAX_SIDE)
     components, precision, levels = reader.byte(), reader.byte(), reader.byte()
     prefix = reader.take(_ID)
     code, shifts, noise = 0, [], b""
@@ -223,11 +236,11 @@ def _read_header(reader: _Reader) -> Header:
     rules: tuple[Normalisation, ...] = ()
     if flags & _NORMALISED:
         rules = read_rules(reader.take(components * RULE_BYTES))
-    sound = width and height and components and 1 <= precision <= 16 and levels <= MAX_LEVELS
+    valid = width and height and components and 1 <= precision <= 16 and levels <= MAX_LEVELS
     expected = bool(flags & _EXPECTED)
-    sound = sound and (not transformed or components >= 3) and not (lossless and (noise or expected or rules))
-    sound = sound and FINEST <= code <= COARSEST
-    if not sound or any(abs(shift) > SHIFTS_PER_STEP for pair in shifts for shift in pair):
+    valid = valid and (not transformed or components >= 3) and not (lossless and (noise or expected or rules))
+    valid = valid and FINEST <= code <= COARSEST
+    if not valid or any(abs(shift) > SHIFTS_PER_STEP for pair in shifts for shift in pair):
         raise SegmentError("the header of the neural payload has a field out of range")
     return Header(
         height=height,
@@ -244,63 +257,75 @@ def _read_header(reader: _Reader) -> Header:
         noise=tuple(noise),
         expected=expected,
         normalisation=rules,
-        lengths=tuple(reader.number(_MOST_LENGTH) for _ in range(max(1, levels))),
+        lengths=tuple(reader.number(_MAX_LENGTH) for _ in range(max(1, levels))),
     )
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Where the segments of a payload are, and what their checksums are."""
+    """The positions and checksums of the segments of a payload.
 
-    starts: tuple[int, ...]  # and where the last one ends, from the beginning of the payload
-    checksums: tuple[int, ...]  # of the segments behind the coarse ones
-    coarse: bytes  # those that share the header's checksum
+    Attributes
+    ----------
+    starts : tuple of int
+        Offset of every segment from the beginning of the payload, and the end of the last one.
+    checksums : tuple of int
+        CRC-32 of every segment after the coarse ones.
+    coarse : bytes
+        The coarse segments, which share the checksum of the header and have been verified with it.
+    read : callable
+        Returns the bytes of the payload from one offset to another.
+    """
+
+    starts: tuple[int, ...]
+    checksums: tuple[int, ...]
+    coarse: bytes
     read: Callable[[int, int], bytes]
 
     def there(self, size: int) -> int:
-        """Return how many of the segments a payload of `size` bytes has whole."""
+        """Return how many segments, from the first on, are complete in the first `size` bytes of the payload."""
         return sum(end <= size for end in self.starts[1:])
 
     def first(self, count: int) -> list[bytes]:
-        """Return the first `count` segments.
+        """Read the first `count` segments and verify their checksums.
 
         Raises
         ------
         SegmentError
-            If one is damaged.
+            If a segment is damaged.
         """
         bounds = list(itertools.pairwise(self.starts))
-        known = len(bounds) - len(self.checksums)
+        coarse = len(bounds) - len(self.checksums)
         origin, end = self.starts[0], self.starts[count]
-        start = self.starts[min(known, count)]
+        start = self.starts[min(coarse, count)]
         data = self.coarse[: start - origin] + (self.read(start, end) if end > start else b"")
         segments = [data[a - origin : b - origin] for a, b in bounds[:count]]
-        for segment, checksum in zip(segments[known:], self.checksums, strict=False):
+        for segment, checksum in zip(segments[coarse:], self.checksums, strict=False):
             if zlib.crc32(segment) != checksum:
-                raise SegmentError("the neural payload is damaged: the checksum of a segment does not fit")
+                raise SegmentError("the neural payload is damaged: the checksum of a segment does not match")
         return segments
 
 
 def read_payload(read: Callable[[int, int], bytes], size: int, declared: int) -> tuple[Header, Segments]:
-    """Read the header of a payload.
+    """Read and verify the header of a payload.
 
     Parameters
     ----------
     read : callable
-        Returns the bytes of the payload from one offset to another, which lie within `size`.
+        Returns the bytes of the payload from one offset to another. It is only called with offsets up to `size`.
     size : int
-        Bytes of it that are there.
+        Number of bytes of the payload that are in the file.
     declared : int
-        Bytes that there should be.
+        Number of bytes that the payload should have.
 
     Raises
     ------
     SegmentError
-        If it is damaged.
+        If the header or a coarse segment is damaged.
     CodestreamError
-        If it is cut off before its coarse segments end.
+        If the payload is cut off before its coarse segments end.
     UnsupportedError
-        If it is of a later version.
+        If the payload is of a later version.
     """
     head = read(0, min(size, MOST_HEADER))
     reader = _Reader(head)
@@ -311,11 +336,13 @@ def read_payload(read: Callable[[int, int], bytes], size: int, declared: int) ->
     (checksum,) = _CRC.unpack(reader.take(_CRC.size))
     starts = tuple(itertools.accumulate(header.lengths, initial=reader.at))
     if starts[-1] != declared:
-        raise SegmentError("the neural payload is damaged: its segments do not add up to its length")
+        raise SegmentError(
+            "the neural payload is damaged: the lengths of its segments do not add up to its length"
+        )
     end = starts[header.coarse]
     if end > size:
-        raise CodestreamError("the file ends before anything of its picture is whole")
+        raise CodestreamError("the file is cut off before the lowest resolution of its picture is complete")
     coarse = head[reader.at : end] if end <= len(head) else read(reader.at, end)
     if zlib.crc32(fields + coarse) != checksum:
-        raise SegmentError("the neural payload is damaged: the checksum of its header does not fit")
+        raise SegmentError("the neural payload is damaged: the checksum of its header does not match")
     return header, Segments(starts, checksums, coarse, read)

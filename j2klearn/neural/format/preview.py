@@ -1,9 +1,8 @@
-"""The preview: what readers show that know nothing of the profile.
+"""The preview: the small picture that readers show that do not support the profile.
 
-It is ordinary JPEG 2000, without a learned transform, for every reader has to show it as it is: after learned lifting
-other readers would see an approximation only, and of so few bytes hardly that. It is grey or sRGB of 8 bits whatever
-the picture is, has the 5/3, which takes a byte per subband in the main header where the 9/7 takes two, and no comment
-and no marker segment that need not be.
+It is ordinary JPEG 2000 without a learned transform, so that every reader decodes it exactly. It is grey or sRGB with
+8 bits per sample, whatever the picture is. It uses the 5/3, which takes one byte per subband in QCD where the 9/7 takes
+two, and has no comment and no optional marker segment.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from .container import PREVIEW_SIDE, Preview, marked
 
 __all__ = ["make_preview", "packet_budget"]
 
-#: Longer side and levels by the bytes that packets may have: from 160 bytes on 64 samples are better than 32, from 40
-#: on 32 are better than 16.
+#: Least budget of bytes for the packets, longer side, and decomposition levels: from 160 bytes on a side of 64 samples
+#: looks better than one of 32, from 40 bytes on a side of 32 looks better than one of 16.
 _SIZES = ((160, PREVIEW_SIDE, 3), (40, 32, 2), (0, 16, 1))
 
-#: Packets get this share of a payload, within bounds; more of a large one.
-_SHARE, _LEAST, _MOST = 1 / 100, 24, 90
-_LARGE_SHARE, _LARGE_MOST = 3 / 1000, 320
+#: Budget of bytes for the packets: a share of the payload, within bounds. Large payloads allow more.
+_SHARE, _MIN_BUDGET, _MAX_BUDGET = 1 / 100, 24, 90
+_LARGE_SHARE, _LARGE_MAX_BUDGET = 3 / 1000, 320
 
-_ROUNDS = 9
-_NEAR = 3  # bytes by which packets may stay below what they may have
-_TILE_PART = 16  # SOT, SOD and EOC
+_MAX_TRIES = 9
+_TOLERANCE = 3  # bytes of the budget that may remain unused
+_TILE_PART = 16  # bytes of SOT, SOD and EOC
 
 
 def packet_budget(payload: float) -> int:
-    """Return how many bytes the packets of a preview may have beside a payload of that size."""
-    small = min(max(payload * _SHARE, _LEAST), _MOST)
-    return int(max(small, min(payload * _LARGE_SHARE, _LARGE_MOST)))
+    """Return how many bytes the packets of a preview may have, for a payload of this many bytes."""
+    small = min(max(payload * _SHARE, _MIN_BUDGET), _MAX_BUDGET)
+    return int(max(small, min(payload * _LARGE_SHARE, _LARGE_MAX_BUDGET)))
 
 
 def make_preview(picture: Picture, budget: int) -> Preview:
@@ -46,9 +45,9 @@ def make_preview(picture: Picture, budget: int) -> Preview:
     Parameters
     ----------
     picture : Picture
-        Of any depth and number of components; what is beyond its colours is left out.
+        A picture of any bit depth and number of components. Only its colour components are used.
     budget : int
-        Bytes that its packets may have, more or less: it takes one for each even if they are empty.
+        About how many bytes the packets may have. Every packet takes at least one byte, even if it is empty.
     """
     side, levels = next((side, levels) for least, side, levels in _SIZES if budget >= least)
     small = Picture(_reduced(picture, side), component_transform=None)
@@ -58,7 +57,7 @@ def make_preview(picture: Picture, budget: int) -> Preview:
 
 
 def _reduced(picture: Picture, side: int) -> NDArray[np.uint8]:
-    """Return the colours of a picture as 8 bits a sample, its longer side `side` at most, by averaging areas."""
+    """Return the colour components in 8 bits per sample, averaged down to a longer side of at most `side`."""
     scale = min(1.0, side / max(picture.height, picture.width))
     shape = (max(1, round(picture.height * scale)), max(1, round(picture.width * scale)))
     samples = picture.samples.reshape(picture.height, picture.width, -1)
@@ -72,15 +71,15 @@ def _reduced(picture: Picture, side: int) -> NDArray[np.uint8]:
 
 
 def _fitted(coder: OrdinaryCoder, budget: int) -> bytes:
-    """Return the best codestream found whose packets fit the budget; the smallest one if none does."""
+    """Return the codestream with the most packet bytes within the budget; the smallest one if none fits."""
     tries: list[tuple[int, bytes]] = []
-    low, high = 1.0, budget + 300.0  # OpenJPEG counts headers and a comment, too
-    for _ in range(_ROUNDS):
+    low, high = 1.0, budget + 300.0  # OpenJPEG also counts headers and a comment
+    for _ in range(_MAX_TRIES):
         allowed = (low + high) / 2
         codestream = coder.code([allowed])
         packets = len(codestream) - read_main_header(codestream).end - _TILE_PART
         tries.append((packets, codestream))
-        if budget - _NEAR <= packets <= budget:
+        if budget - _TOLERANCE <= packets <= budget:
             break
         low, high = (allowed, high) if packets < budget else (low, allowed)
     fitting = [each for each in tries if each[0] <= budget]
@@ -89,7 +88,7 @@ def _fitted(coder: OrdinaryCoder, budget: int) -> bytes:
 
 
 def _without_comments(codestream: bytes) -> bytes:
-    """Return a codestream without OpenJPEG's comment on itself."""
+    """Return a codestream without the comment that OpenJPEG writes."""
     out = bytearray(codestream)
     for comment in reversed(read_main_header(codestream).comments):
         del out[comment.offset : comment.offset + comment.length]

@@ -1,1 +1,1 @@
-"""Exact integer layers and their backends."""
+"""Convolutions in exact integer arithmetic, and their backends."""

@@ -1,4 +1,4 @@
-"""Backends that compute integer layers, by name."""
+"""Finds the backend of integer layers by its name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from .layer import Kernels, TorchKernels
 
 __all__ = ["BACKENDS", "backend_name", "kernels"]
 
-#: Names of the backends, the default one first.
+#: Names of the backends, the default first.
 BACKENDS = ("native", "torch")
 
 
 def backend_name(backend: str | None = None) -> str:
-    """Return `backend`, or what the environment's ``J2KLEARN_NEURAL_BACKEND`` says, or else the default.
+    """Return the name of the backend to use.
+
+    That is `backend` if it is given, otherwise the environment variable ``J2KLEARN_NEURAL_BACKEND`` if it is set,
+    otherwise the default.
 
     Raises
     ------
     OptionError
-        If there is no such backend.
+        If the name is not one of `BACKENDS`.
     """
     name = backend or os.environ.get("J2KLEARN_NEURAL_BACKEND") or BACKENDS[0]
     if name not in BACKENDS:
@@ -28,14 +31,19 @@ def backend_name(backend: str | None = None) -> str:
 
 
 def kernels(backend: str | None = None, *, threads: int = 1) -> Kernels:
-    """Return a backend.
+    """Return a backend of integer layers.
 
     Parameters
     ----------
     backend : str, optional
         See `backend_name`.
     threads : int
-        Threads to use at most.
+        Most threads to use.
+
+    Raises
+    ------
+    OptionError
+        If the name is not one of `BACKENDS`.
     """
     if backend_name(backend) == "torch":
         return TorchKernels()

@@ -1,7 +1,7 @@
-"""Convolutions in integers: the same numbers from every backend, on every machine, with any number of threads.
+"""Convolutions in integers: the same results from every backend, on every machine, with any number of threads.
 
-Activations are int16 of shape (h, w, c), weights int16, biases int32, sums 32 bits wide. A layer knows how large its
-input can be and proves that no sum leaves its 32 bits, so that the order of additions makes no difference.
+Activations are int16 of shape (h, w, c), weights int16, biases int32, and sums 32 bits wide. A layer stores a bound of
+its input and proves that no sum overflows 32 bits, so the order of additions makes no difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, ModelError
 
-__all__ = ["Kernels", "Layer", "TorchKernels"]
+__all__ = ["Kernels", "Layer", "Plane", "TorchKernels"]
+
+#: Activations (h, w, c) or (n, c), subbands (h, w) of compressed coefficients, or mixtures (..., 3, K).
+Plane = NDArray[np.int16]
 
 _INT16 = np.iinfo(np.int16)
 _SUM_LIMIT = 1 << 31
@@ -35,18 +38,20 @@ class Layer:
     weights : ndarray of int16, shape (cout, k, k, cin)
         Filters; k is 1, 3 or 5. Filters are not flipped.
     bias : ndarray of int32, shape (cout,)
-        Added to the sums.
+        Biases, added to the sums.
     shift : ndarray of int32, shape (cout,)
-        Bits that the sums are shifted down by, 0 to 30.
+        Number of bits by which the sums are shifted right, 0 to 30.
     low, high : int
-        Range of the output; 0 as `low` makes it a ReLU.
+        Range of the output, within int16. A `low` of 0 makes it a ReLU.
     input_bound : int
-        Largest magnitude of the input, 1 to 32768, which whoever calls answers for: no backend looks.
+        Largest magnitude of the input, 1 to 32768. The caller guarantees it: backends do not check it.
+    cout, size, cin : int
+        Output channels, side of the kernel, and input channels. They follow from the weights.
 
     Raises
     ------
     ModelError
-        If an array or a number is not of its kind or range, or a sum could leave 32 bits.
+        If an array has the wrong dtype or shape, a number is out of range, or a sum could overflow 32 bits.
     """
 
     weights: NDArray[np.int16]
@@ -92,11 +97,11 @@ class Layer:
         if not 1 <= self.input_bound <= -_INT16.min:
             raise ModelError(f"a layer's input bound has to be from 1 to 32768, not {self.input_bound}")
         if (largest := int(self.sum_bounds.max())) >= _SUM_LIMIT:
-            raise ModelError(f"sums of a layer could reach {largest}, and have to stay below 2^31")
+            raise ModelError(f"sums of a layer could reach {largest}, but they have to stay below 2^31")
 
     @property
     def sum_bounds(self) -> NDArray[np.int64]:
-        """Largest magnitude that any partial sum can have, by output channel; a residual is allowed for."""
+        """Largest magnitude of any partial sum, residual included, by output channel: int64, shape (cout,)."""
         weights = np.abs(self.weights.astype(np.int64)).sum((1, 2, 3))
         added = np.abs(self.bias.astype(np.int64)) + self.rounding
         bounds: NDArray[np.int64] = weights * self.input_bound + added - _INT16.min
@@ -104,7 +109,7 @@ class Layer:
 
     @property
     def rounding(self) -> NDArray[np.int64]:
-        """What is added to the sums before they are shifted."""
+        """The halves that are added to the sums before the shift: int64, shape (cout,)."""
         halves: NDArray[np.int64] = (np.int64(1) << self.shift.astype(np.int64)) >> 1
         return halves
 
@@ -115,7 +120,7 @@ class Layer:
 
 
 class Kernels(Protocol):
-    """How layers are computed; every backend gives the same."""
+    """A backend that computes layers. All backends give the same results."""
 
     @property
     def name(self) -> str:
@@ -124,16 +129,16 @@ class Kernels(Protocol):
     def conv(
         self, x: NDArray[np.int16], layer: Layer, *, residual: NDArray[np.int16] | None = None
     ) -> NDArray[np.int16]:
-        """Convolve a plane whose outside is zero.
+        """Convolve a plane with zero padding.
 
         Parameters
         ----------
         x : ndarray of int16, shape (h, w, cin)
-            Input, at most the layer's `input_bound` in magnitude.
+            The input, of at most the layer's `input_bound` in magnitude.
         layer : Layer
             The convolution.
         residual : ndarray of int16, shape (h, w, cout), optional
-            Added before the result is clamped.
+            Added to the shifted sums before they are clamped.
 
         Returns
         -------
@@ -142,19 +147,38 @@ class Kernels(Protocol):
         Raises
         ------
         InputError
-            If an array is not of its dtype or shape.
+            If an array has the wrong dtype or shape.
         """
 
     def dense(
         self, rows: NDArray[np.int16], layer: Layer, *, residual: NDArray[np.int16] | None = None
     ) -> NDArray[np.int16]:
-        """Apply a layer of size 1 to places in no order: (n, cin) gives (n, cout); residual likewise."""
+        """Apply a layer of size 1 to a list of places.
+
+        Parameters
+        ----------
+        rows : ndarray of int16, shape (n, cin)
+            The input, of at most the layer's `input_bound` in magnitude.
+        layer : Layer
+            The convolution, with a 1x1 kernel.
+        residual : ndarray of int16, shape (n, cout), optional
+            Added to the shifted sums before they are clamped.
+
+        Returns
+        -------
+        ndarray of int16, shape (n, cout)
+
+        Raises
+        ------
+        InputError
+            If an array has the wrong dtype or shape, or the kernel is not 1x1.
+        """
 
 
 def check_operands(
     x: NDArray[np.int16], layer: Layer, residual: NDArray[np.int16] | None
 ) -> tuple[NDArray[np.int16], NDArray[np.int16] | None]:
-    """Return `x` and `residual` contiguous; `InputError` where they are not what `layer` takes."""
+    """Return `x` and `residual` as contiguous arrays; raise `InputError` if `layer` does not accept them."""
     if x.dtype != np.int16 or x.ndim != 3 or x.shape[2] != layer.cin:
         raise InputError(
             f"the layer takes int16 of shape (h, w, {layer.cin}), not {x.dtype} of shape {x.shape}"
@@ -170,16 +194,16 @@ def check_operands(
 def dense_by_conv(
     backend: Kernels, rows: NDArray[np.int16], layer: Layer, residual: NDArray[np.int16] | None
 ) -> NDArray[np.int16]:
-    """Compute `Kernels.dense` as a plane of one row."""
+    """Compute `Kernels.dense` by `Kernels.conv`, on a plane of one row."""
     if layer.size != 1 or rows.ndim != 2:
-        raise InputError(f"rows of shape (n, {layer.cin}) and a layer of size 1 are needed")
+        raise InputError(f"a dense layer needs rows of shape (n, {layer.cin}) and a kernel of size 1")
     planes = None if residual is None else residual[None]
     out: NDArray[np.int16] = backend.conv(rows[None], layer, residual=planes)[0]
     return out
 
 
 class TorchKernels:
-    """Sums in float64, which is exact below 2^53 whatever the order."""
+    """Layers in PyTorch. Sums are float64, which is exact below 2^53 in any order."""
 
     name = "torch"
 

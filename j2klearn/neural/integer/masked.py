@@ -1,4 +1,4 @@
-"""Masked convolutions: of what comes before a place in raster order, in floating point and in integers."""
+"""Masked convolutions, which only read places that come before in raster order, in floating point and in integers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from .layer import Layer
 
 __all__ = ["MASK", "TAPS", "Masked", "MaskedLayer", "mask_rows"]
 
-#: Places, down and across, that a masked convolution reads: those before it in raster order, and its own.
+#: Row and column offsets of the places that a masked convolution reads: four before it in raster order, and its own.
 MASK = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 0))
 
 TAPS = len(MASK)
 
 
 class Masked(nn.Module):
-    """A 3x3 convolution of what comes before a place in raster order, and of the place itself where `centre` is set.
+    """A 3x3 convolution that only reads places before its own in raster order, or its own too.
 
-    The weights are of shape (outputs, inputs, 4 or 5), by place as in `MASK`.
+    The weights have shape (outputs, inputs, 4 or 5), by place as in `MASK`.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers of channels.
+    centre : bool
+        Whether it reads its own place too.
     """
 
     def __init__(self, inputs: int, outputs: int, *, centre: bool) -> None:
@@ -41,21 +48,21 @@ class Masked(nn.Module):
 
 
 def mask_rows(module: Masked) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weights (outputs, 1, 1, taps x inputs) and biases: a row of places, each with all of its channels."""
+    """Return weights (outputs, 1, 1, taps x inputs), by place and then by channel, and biases (outputs,)."""
     weight = module.weight.detach().cpu().double().permute(0, 2, 1).numpy()
     bias: NDArray[np.float64] = module.bias.detach().cpu().double().numpy()
     return weight.reshape(len(weight), 1, 1, -1), bias
 
 
 class MaskedLayer:
-    """A masked convolution in integers: `rows` is for places gathered in the order of the mask, `plane` for planes.
+    """A masked convolution in integers.
 
     Parameters
     ----------
     rows : Layer
-        Of size 1, with the inputs of all places of the mask.
+        A layer of size 1 whose input channels are those of all places of the mask, gathered in the order of `MASK`.
     taps : int
-        Places of the mask that it reads.
+        Number of places that it reads, 4 or 5.
     """
 
     def __init__(self, rows: Layer, taps: int) -> None:
@@ -63,6 +70,7 @@ class MaskedLayer:
 
     @functools.cached_property
     def plane(self) -> Layer:
+        """The same convolution as a 3x3 layer for whole planes."""
         rows = self.rows
         inputs = rows.cin // self.taps
         weights: NDArray[Any] = np.zeros((rows.cout, 9, inputs), np.int16)

@@ -1,4 +1,4 @@
-"""Integer networks and mixtures of the native library (``native/include/j2kl.h``), as classes of numpy arrays."""
+"""Integer layers that the native library computes (``native/include/j2kl.h``)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .layer import Layer, check_operands, dense_by_conv
 
 __all__ = ["INSTRUCTIONS", "NativeKernels", "available_instructions"]
 
-#: Instruction sets that the convolutions are written for; the first stands for the fastest that there is.
+#: Instruction sets that the convolutions are written for. The first stands for the fastest that is available.
 INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
 
 
 def available_instructions() -> tuple[str, ...]:
-    """Return those of `INSTRUCTIONS` that this processor has."""
+    """Return those of `INSTRUCTIONS` that this processor supports."""
     _, library = load()
     return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
 
 
 class NativeKernels:
-    """Convolutions of the native library.
+    """Layers of the native library; see `j2klearn.neural.integer.layer.Kernels`.
 
     Parameters
     ----------
     threads : int
-        Threads to use at most.
+        Most threads to use.
     instructions : str
         One of `available_instructions`.
     """

@@ -1,4 +1,4 @@
-"""The shipped tables of integers behind mixtures, companding and gates; they are part of the file format."""
+"""The shipped integer tables of mixtures, companding and gates. They are part of the file format."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ __all__ = ["tables"]
 
 @functools.cache
 def tables() -> Mapping[str, NDArray[Any]]:
-    """Return all tables by name; ``scripts/neural_tables.py`` makes them and says what each one holds."""
+    """Return all tables by name. ``scripts/neural_tables.py`` makes them and documents each of them."""
     data = (resources.files(__package__) / "tables.safetensors").read_bytes()
     return safetensors.numpy.load(data)

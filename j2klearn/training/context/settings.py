@@ -1,4 +1,4 @@
-"""Training configurations of entropy models: TOML files that say what is trained, and how."""
+"""Training configurations of entropy models of the kind "context"."""
 
 from __future__ import annotations
 
@@ -21,29 +21,34 @@ class ContextSettings:
     Attributes
     ----------
     first_steps, second_steps : int
-        Steps for the network of the first component, and then for that of the others.
+        Steps for the network of the first component, and for that of the other components, which comes second.
     batch : int
         Crops per step.
     learning_rate : float
-        Of Adam; it rises over the first steps and falls to nearly zero on a half cosine.
+        Highest learning rate of Adam. It rises over the first steps and falls to nearly zero on a half cosine.
     step_range : (float, float)
-        Quantiser steps in grey levels, of which one is drawn log-uniformly per crop; nothing to lossless models.
+        Range of quantiser steps in grey levels. One is drawn log-uniformly per crop. Lossless models ignore it.
     offset_range : (float, float)
-        Rounding offsets of the quantiser, of which one is drawn per batch.
+        Range of rounding offsets of the quantiser, 0 to 0.5. One is drawn per batch. Lossless models ignore it.
     choose_from : float
-        Share of the steps after which indices are chosen by their cost, as the encoder does it; 1: never.
+        After this share of the steps indices are chosen by their cost, as the encoder does it; 1: never.
     subsampled : float
         Share of the pictures whose chroma is subsampled first (`j2klearn.training.subsampling`).
     average : float
-        Decay of the moving average of the weights that is kept.
+        Decay of the moving average of the weights, which is what is saved as the model; 0 to 1, without 1.
     held_out : int
-        Pictures kept for validation.
+        Number of pictures that are used for validation only.
     validate_every, save_every : int
         Steps between validations, and between checkpoints.
     seed : int
-        Of everything random.
+        Seed of everything random.
     bfloat16 : bool or "auto"
         Compute the networks in bfloat16; "auto": where the device does so natively.
+
+    Raises
+    ------
+    OptionError
+        If a setting is out of range.
     """
 
     first_steps: int = 24000
@@ -63,12 +68,21 @@ class ContextSettings:
 
     def __post_init__(self) -> None:
         for ok, why in (
-            (min(self.first_steps, self.second_steps, self.held_out, self.seed) >= 0, "below zero"),
-            (min(self.batch, self.validate_every, self.save_every) >= 1, "below one"),
-            (0 < self.step_range[0] <= self.step_range[1], "an impossible step_range"),
+            (
+                min(self.first_steps, self.second_steps, self.held_out, self.seed) >= 0,
+                "first_steps, second_steps, held_out or seed below zero",
+            ),
+            (
+                min(self.batch, self.validate_every, self.save_every) >= 1,
+                "batch, validate_every or save_every below one",
+            ),
+            (
+                0 < self.step_range[0] <= self.step_range[1],
+                "a step_range that is not positive or does not rise",
+            ),
             (0 <= self.offset_range[0] <= self.offset_range[1] <= 0.5, "an offset_range outside of 0 to 0.5"),
             (0 <= self.choose_from <= 1, "a choose_from outside of 0 to 1"),
-            (0 <= self.subsampled <= 1, "a share of subsampled pictures outside of 0 to 1"),
+            (0 <= self.subsampled <= 1, "a subsampled share outside of 0 to 1"),
             (0 <= self.average < 1, "an average outside of 0 to 1"),
         ):
             if not ok:
@@ -76,14 +90,25 @@ class ContextSettings:
 
 
 def read_context_config(path: Path) -> tuple[dict[str, Any], ContextSettings]:
-    """Read a training configuration: the entropy model's part, other models named by their ids, and the settings.
+    """Read the training configuration of an entropy model of the kind "context".
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+
+    Returns
+    -------
+    config : dict
+        Configuration of the entropy model. It refers to other models by name and id.
+    settings : ContextSettings
 
     Raises
     ------
     OptionError
-        If the file is not a TOML file of ours, or asks for what there is not.
+        If the file is not a training configuration, or the model or a setting is invalid.
     ModelNotFoundError
-        If it names a transform that is not installed.
+        If it names a model that is not installed.
     """
     model, training = read_tables(path)
     settings = settings_of(ContextSettings, training, path)

@@ -1,8 +1,8 @@
-"""Training of the context networks: the bits of quantised subbands, as few as can be (P2, Section 3.2: the rate alone).
+"""Training of the context networks: minimise the bits of quantised subbands (P2, Section 3.2: the rate alone).
 
-The transform stays as it is. First the network of luma is trained, then, alone, that of the components that are coded
-with luma known. One set of weights serves all rates: the quantiser step is drawn for every picture, and so is the
-rounding offset of the quantiser. In the end indices are chosen as the encoder chooses them.
+The transform is not trained. The network of luma is trained first, and then the network of the other components, which
+are coded after luma. One set of weights serves all rates: the quantiser step is drawn for every crop, and the rounding
+offset of the quantiser for every batch. For the last part of the training, indices are chosen as the encoder does it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import OptionError
-from ...neural.context import features as seen
-from ...neural.context import inputs
+from ...neural.context import features, inputs
 from ...neural.context.integer_network import rounded
 from ...neural.context.lowpass import Irreversible, LowPass, Reversible
 from ...neural.context.model import ContextModel
@@ -38,35 +37,43 @@ from .settings import ContextSettings
 
 __all__ = ["PARTS", "ContextTrainer", "assembled", "context_bits", "network_of"]
 
-#: The networks: of the first component, and of the others.
+#: The networks: that of the first component, and that of the others.
 PARTS = ("first", "second")
 
 _LOG_EVERY = 50
 _HEADER = ("step", "what", "bits per coefficient", "crops per second")
 
-#: The learning rate falls to this share of the highest one.
-_LEAST_RATE = 0.001
+#: The final learning rate as a share of the highest one.
+_FINAL_RATE = 0.001
 
 
 def network_of(options: dict[str, Any], mixtures: int) -> ContextNetwork:
-    """Return an untrained network from its part of an entropy model's configuration."""
+    """Return an untrained network.
+
+    Parameters
+    ----------
+    options : dict
+        The part ``first`` or ``second`` of an entropy model's configuration.
+    mixtures : int
+        Number of components of each mixture.
+    """
     return ContextNetwork(
         inputs.count(options), options["width"], options["blocks"], options["layers"], mixtures
     )
 
 
 def _adds(name: str) -> bool:
-    """Tell whether a layer of a context network is one that adds to what there is."""
+    """Return whether the output of a layer of a context network is added to the layer's input."""
     return name.startswith("fusions") or ".second." in name
 
 
-def _steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) -> Tensor:
+def _draw_steps(bounds: tuple[float, float], count: int, rng: np.random.Generator) -> Tensor:
     low, high = np.log2(bounds)
     return torch.from_numpy(np.exp2(rng.uniform(low, high, count)).astype(np.float32))
 
 
-def _over(crop: Crop, step: Tensor) -> Crop:
-    """Return the coefficients of crops over their quantiser steps (N,)."""
+def _divided(crop: Crop, step: Tensor) -> Crop:
+    """Return the coefficients of crops divided by their quantiser steps (N,)."""
     scale = 1 / step.view(-1, 1, 1, 1)
     return Crop(crop.ll * scale, [band * scale[..., None] for band in crop.details])
 
@@ -88,26 +95,34 @@ def context_bits(
     bfloat16: bool,
     scaled: list[Tensor] | None = None,
 ) -> list[Tensor]:
-    """Return the bits of all details of every level, finest first.
+    """Return the bits of the detail subbands of every level, finest level first.
 
     Parameters
     ----------
     network : ContextNetwork
+        The network to run.
     options : mapping
         Its part of the model's configuration.
     part : {"first", "second"}
-        The network is for the first component, or for the two others; these are done together.
+        Whether the network codes the first component, or the two others, which share a batch.
     ll : Tensor of int64, shape (N, C, h, w)
+        Indices of LL.
     details : list of Tensor of int64, each (N, C, 3, h, w)
-        Finest level first; planes of one level have one size.
+        Indices of HL, LH and HH; finest level first. All planes of a level have one size.
     step_code : Tensor of int64, shape (N,)
-        16 log2 of the quantiser steps.
+        16 log2 of the quantiser steps, rounded.
     lossless : bool
-        The subbands are the reversible 5/3's.
+        Whether the subbands are those of the reversible 5/3.
     bfloat16 : bool
-        Compute in bfloat16.
+        Compute the network in bfloat16.
     scaled : list of Tensor of float, each (N, C, 3, h, w), optional
-        Coefficients over the quantiser step: indices are chosen from them, and `details` are those that are replaced.
+        Coefficients divided by the quantiser step. If given, indices are chosen from them by their cost, and replace
+        those in `details`.
+
+    Returns
+    -------
+    list of Tensor, scalars
+        Bits of all crops and components of `part` together.
     """
     levels, count = len(details), len(ll)
     components = range(1) if part == "first" else range(1, 3)
@@ -117,13 +132,13 @@ def context_bits(
     bits: list[Tensor] = []
 
     def mixtures_of(level: int, bands: Tensor, above: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return what the network says of the details of a level, and these of all components in one batch."""
-        known = {c: seen.known(low, None if above is None else above[:, c]) for c, low in lows.items()}
+        """Return the mixtures of the details of a level, and the indices themselves, all components in one batch."""
+        context = {c: features.known(low, None if above is None else above[:, c]) for c, low in lows.items()}
         planes = []
         for c in components:
             before = range(c if options.get("conditioned") else 0)
-            of = [*(known[b] for b in before), known[c]]
-            planes.append(inputs.planes(options, of, [bands[:, b] for b in before], step_code, level))
+            contexts = [*(context[b] for b in before), context[c]]
+            planes.append(inputs.planes(options, contexts, [bands[:, b] for b in before], step_code, level))
         x = torch.cat(planes).float() / companding.UNIT
         own = torch.cat([bands[:, c] for c in components])
         compressed = companding.compress(own << FRACTION).float() / companding.UNIT
@@ -154,15 +169,20 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
     Parameters
     ----------
     part : {"first", "second"}
-        Which.
+        The network to train.
     config : dict
-        The entropy model's configuration.
+        Configuration of the entropy model.
     settings : ContextSettings
-        How.
+        Settings of the training.
     pictures : SubbandPatches
-        Training pictures, on the device to train on; the last `settings.held_out` of them are for validation.
+        Training pictures, on the device to train on. The last `settings.held_out` of them are used for validation only.
     folder : Path
-        Receives ``PART.pt`` and ``PART.csv``.
+        Receives ``PART.pt`` (the state) and ``PART.csv`` (the log).
+
+    Attributes
+    ----------
+    validated : dict of str to float
+        Bits per coefficient of the last validation, by quantiser step.
     """
 
     def __init__(
@@ -207,15 +227,29 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
 
     def _decay(self, step: int) -> float:
         rise = warm_up(step, min(300, self.steps // 10))
-        return rise * max(_LEAST_RATE, half_cosine(step, self.steps))
+        return rise * max(_FINAL_RATE, half_cosine(step, self.steps))
 
     def bits(
         self, network: ContextNetwork, crop: Crop, step: Tensor, offset: float, *, choose: bool = False
     ) -> list[Tensor]:
-        """Return the bits of crops by level at quantiser steps (N,), of indices that the network chooses or not."""
+        """Return the bits of crops by level, finest first.
+
+        Parameters
+        ----------
+        network : ContextNetwork
+            The network to run.
+        crop : Crop
+            Subbands of N crops.
+        step : Tensor, shape (N,)
+            Quantiser steps in grey levels; ignored if the pictures are lossless.
+        offset : float
+            Rounding offset of the quantiser, 0 to 0.5; ignored if the pictures are lossless.
+        choose : bool
+            Choose the indices by their cost, as the encoder does it.
+        """
         if self.pictures.lossless:
             step, offset = torch.ones(len(crop.ll), device=self.device), 0.0
-        scaled = _over(crop, step)
+        scaled = _divided(crop, step)
         ll, details = _quantised(scaled, offset)
         return context_bits(
             network,
@@ -230,12 +264,12 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
         )
 
     def cost(self) -> tuple[Tensor, Tensor | None]:
-        """Return the bits per coefficient of the batch."""
+        """Return the bits per coefficient of the batch, as the cost and as the only figure."""
         s = self.settings
         rng = np.random.default_rng([s.seed, self.step, self.part == "second"])
         chosen = rng.choice(len(self.pictures) - s.held_out, s.batch, replace=False)
         crop = self.pictures.crop(chosen, slice(0, 1 if self.part == "first" else 3), rng)
-        step = _steps(s.step_range, s.batch, rng).to(self.device)
+        step = _draw_steps(s.step_range, s.batch, rng).to(self.device)
         offset = float(rng.uniform(*s.offset_range))
         choose = self.step >= s.choose_from * self.steps
         bits = self.bits(self.network, crop, step, offset, choose=choose)
@@ -250,7 +284,7 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
         return f"{figures[0]:.4f} bits per coefficient"
 
     def validate(self) -> dict[str, float]:
-        """Return the bits per coefficient of the held-out pictures at some quantiser steps."""
+        """Return the bits per coefficient of the held-out pictures, by quantiser step."""
         s, found = self.settings, {}
         first = len(self.pictures) - s.held_out
         components = slice(0, 1 if self.part == "first" else 3)
@@ -283,25 +317,40 @@ class ContextTrainer(TrainingLoop[ContextNetwork]):
         self.validated = state["validated"]
 
     def start(self, folder: Path) -> None:
-        """Begin with what another run has reached, whose network is smaller or of this size.
+        """Initialise the network with that of another run, which may be smaller.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of the other run, with its ``PART.pt``.
 
         Raises
         ------
         OptionError
-            If there is none, or the network is another one.
+            If there is no such state, or its network is larger or of another kind.
         """
         path = folder / f"{self.part}.pt"
         state = read_checkpoint(path, self.device)
         if state is None:
-            raise OptionError(f"there is no {path} to begin with")
+            raise OptionError(f"there is no checkpoint {path} to begin with")
         if "average" not in state:
-            raise OptionError(f"{path} is not the state of a context network")
+            raise OptionError(f"{path} is not the checkpoint of a context network")
         grow(self.network, state["average"], added=_adds)
         self.average.load_state_dict(self.network.state_dict())
 
 
 def assembled(config: dict[str, Any], name: str, trainers: list[ContextTrainer]) -> ContextModel:
-    """Return the entropy model of what two trainers have reached."""
+    """Return the entropy model with the averaged weights of two trainers, rounded to integers.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of the entropy model.
+    name : str
+        Name of the entropy model.
+    trainers : list of ContextTrainer
+        Trainers of the parts "first" and "second".
+    """
     tensors = {
         f"{trainer.part}.{key}": value
         for trainer in trainers

@@ -27,32 +27,39 @@ class CrossSettings:
     Attributes
     ----------
     luma_steps, chroma_steps : int
-        Steps for everything with luma alone, and then for chroma's modules alone (P2, Section 3.2).
+        Steps of the first phase, which trains everything on luma, and of the second, which trains only the context
+        modules of chroma (P2, Section 3.2).
     crop, batch : int
-        Side of the crops in pixels, and their number per step.
+        Side of the crops in pixels, a multiple of ``2 ** levels``, and their number per step.
     learning_rate, least_rate : float
-        Of AdamW, at the start and at the end of a cosine.
+        Learning rates of AdamW at the start and at the end of a half cosine.
     transform_rate : float
-        Learning rate of the transform and of learned de-quantisation relative to that of the others.
+        Learning rate of the transform and of the de-quantisation network relative to that of the other weights.
     weight : float
-        lambda of P2: what a unit of mean squared error (of luma, in grey levels) is worth in bits per pixel. With a
-        `step_range` it is this over the square of the step.
+        lambda of P2: weight of the mean squared error of luma (squared grey levels) in the objective, whose other term
+        is in bits per pixel. With a `step_range` the error is weighted by `weight` over the square of the step.
     initial_step : float
-        The trained quantiser step at first, in grey levels; 1 / Delta in P2.
+        Initial value of the trained quantiser step in grey levels; 1 / Delta in P2.
     step_range : (float, float)
-        Quantiser steps, of which one is drawn log-uniformly per batch, in the place of the trained one; (0, 0): none.
+        Range of quantiser steps in grey levels. One is drawn log-uniformly per batch, in place of the trained step.
+        (0, 0): train one step.
     train_transform : bool
-        The transform is trained, too.
+        Train the transform too.
     average : float
-        Decay of the moving average of the weights that is kept; 0: the weights as they are.
+        Decay of the moving average of the weights, which is what is saved; 0: no averaging.
     held_out : int
-        Patches kept for validation.
+        Number of patches that are used for validation only.
     validate_every, save_every : int
         Steps between validations, and between checkpoints.
     seed : int
-        Of everything random.
+        Seed of everything random.
     bfloat16 : bool or "auto"
         Compute the context networks in bfloat16; "auto": where the device does so natively.
+
+    Raises
+    ------
+    OptionError
+        If a setting is out of range.
     """
 
     luma_steps: int = 370_000
@@ -76,13 +83,22 @@ class CrossSettings:
     def __post_init__(self) -> None:
         low, high = self.step_range
         for ok, why in (
-            (min(self.luma_steps, self.chroma_steps, self.held_out, self.seed) >= 0, "below zero"),
-            (min(self.batch, self.crop, self.validate_every, self.save_every) >= 1, "below one"),
+            (
+                min(self.luma_steps, self.chroma_steps, self.held_out, self.seed) >= 0,
+                "luma_steps, chroma_steps, held_out or seed below zero",
+            ),
+            (
+                min(self.batch, self.crop, self.validate_every, self.save_every) >= 1,
+                "batch, crop, validate_every or save_every below one",
+            ),
             (
                 min(self.weight, self.initial_step, self.transform_rate) > 0,
                 "a weight, an initial_step or a transform_rate that is not positive",
             ),
-            (low == high == 0 or 0 < low <= high, "an impossible step_range"),
+            (
+                low == high == 0 or 0 < low <= high,
+                "a step_range that is not positive or does not rise",
+            ),
             (0 <= self.average < 1, "an average outside of 0 to 1"),
         ):
             if not ok:
@@ -90,22 +106,23 @@ class CrossSettings:
 
     @property
     def many_rates(self) -> bool:
-        """The step is drawn, and not trained."""
+        """Whether quantiser steps are drawn from `step_range`, and not trained."""
         return self.step_range[1] > 0
 
 
 class CrossConfig(NamedTuple):
-    """What is trained, and how.
+    """A training configuration that has been read and checked.
 
     Attributes
     ----------
     entropy : dict
-        Configuration of the entropy model; the transform is there by name and id where it is not trained.
+        Configuration of the entropy model. It refers to a transform that is not trained by name and id.
     transform : dict or None
-        Configuration of the transform model that is trained; None where all of it is there already.
+        Configuration of the transform model that is trained, with its dequantiser; None if neither is trained.
     start : Model or None
-        Its weights at first, those of learned de-quantisation excepted.
+        Model with the initial weights of the transform; those of its de-quantisation network are not used.
     settings : CrossSettings
+        Settings of the training.
     """
 
     entropy: dict[str, Any]
@@ -115,17 +132,22 @@ class CrossConfig(NamedTuple):
 
 
 def read_cross_config(path: Path) -> CrossConfig:
-    """Read a training configuration.
+    """Read the training configuration of an entropy model of the kind "cross-component".
 
-    In ``[model]`` the ``transform`` is ``"9-7"``, the name of a transform model, or a table that describes one; the
-    ``dequantiser`` likewise a name or a table, and may be left out.
+    In ``[model]`` the ``transform`` is ``"9-7"``, the name of a transform model, or a table that configures one. The
+    ``dequantiser`` is a name or a table too, and may be left out.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
 
     Raises
     ------
     OptionError
-        If the file is not a TOML file of ours, or asks for what there is not.
+        If the file is not a training configuration, or the model or a setting is invalid.
     ModelNotFoundError
-        If it names a transform that is not installed.
+        If it names a model that is not installed.
     """
     table, training = read_tables(path)
     settings = settings_of(CrossSettings, training, path)
@@ -150,7 +172,10 @@ def read_cross_config(path: Path) -> CrossConfig:
         entropy["dequantiser"] = {"name": dequantiser, "id": resolve(dequantiser).id.hex()}
     elif dequantiser is not None:
         if isinstance(dequantiser, Mapping) and dequantiser.get("kind") == "guided":
-            raise OptionError(f"{path}: the dequantiser is trained on components by themselves, not guided")
+            raise OptionError(
+                f'{path}: a dequantiser of kind "guided" cannot be trained here, because each component is '
+                "de-quantised alone"
+            )
         entropy["dequantiser"] = UNKNOWN
     try:
         entropy = check_cross_component_config(entropy)
@@ -159,7 +184,7 @@ def read_cross_config(path: Path) -> CrossConfig:
     except ModelError as error:
         raise OptionError(f"{path}: {error}") from None
     if settings.crop % (1 << entropy["levels"]):
-        raise OptionError(f"{path}: crops have to be multiples of 2 ** levels pixels wide and high")
+        raise OptionError(f"{path}: crop must be a multiple of 2 ** levels")
     if settings.many_rates and not entropy["told"]:
-        raise OptionError(f"{path}: with a step_range the model has to be told the step")
+        raise OptionError(f"{path}: step_range needs told = true in [model], which makes the step an input")
     return CrossConfig(entropy, transform, start, settings)

@@ -1,8 +1,9 @@
 """Training of the cross-component context model in the two phases of P2 (Section 3.2).
 
-First everything with luma: transform, quantiser step, learned de-quantisation and luma's context modules, for bits and
-squared error. Then chroma's context modules alone, which begin with luma's weights, for the mean of the bits of Cb and
-Cr. What P2 adds to the latter, the weighed error, does not depend on what is trained then.
+The first phase works on luma. It trains the transform, the quantiser step, learned de-quantisation and luma's context
+modules, for bits and squared error. The second phase trains only chroma's context modules, which begin with luma's
+weights, for the mean of the bits of Cb and Cr. P2 adds a weighted error in this phase; it is left out here, because it
+does not depend on the weights that are trained then.
 """
 
 from __future__ import annotations
@@ -47,15 +48,27 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
     Parameters
     ----------
     phase : {"luma", "chroma"}
-        Which. Of what the other one trains nothing changes.
+        The phase. The weights of the other phase do not change.
     config : CrossConfig
-        What, and how.
+        The models and the settings.
     patches : ndarray, shape (n, size, size, 3), uint8
-        Training pictures, RGB; the last `held_out` of them are for validation.
+        Training pictures, RGB; the last `held_out` of them are used for validation only.
     folder : Path
-        Receives ``PHASE.pt`` and ``PHASE.csv``.
+        Receives ``PHASE.pt`` (the state) and ``PHASE.csv`` (the log).
     device : str
         "cpu" or "cuda".
+
+    Attributes
+    ----------
+    codec : CrossCodec
+        All networks of the model.
+    validated : dict of str to list of float
+        J and its two parts, of the last validation, by quantiser step.
+
+    Raises
+    ------
+    OptionError
+        If the patches are too few or too small.
     """
 
     def __init__(
@@ -66,8 +79,8 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         settings = dataclasses.replace(config.settings, bfloat16=bfloat16)
         if len(patches) <= settings.held_out or patches.shape[1] < settings.crop:
             raise OptionError(
-                f"more than {settings.held_out} training patches of {settings.crop} pixels are needed, "
-                f"and there are {len(patches)} of {patches.shape[1]}"
+                f"training needs more than {settings.held_out} patches of at least {settings.crop} pixels, "
+                f"but there are {len(patches)} of {patches.shape[1]} pixels"
             )
         self.phase, self.config, self.settings, self.patches = phase, config, settings, patches
         self.steps = settings.luma_steps if phase == "luma" else settings.chroma_steps
@@ -107,7 +120,11 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         super().__init__(plan, self.codec, trained, optimiser, schedule, Processes(0, 1, self.device))
 
     def _groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return what this phase trains: context modules and the quantiser step, and what works on samples."""
+        """Return the weights that this phase trains, in two groups with different learning rates.
+
+        The first group has the context modules, and the quantiser step if it is trained; the second has the networks
+        that work on samples.
+        """
         codec, settings = self.codec, self.settings
         if self.phase == "chroma":
             return list(codec.chroma.parameters()), []
@@ -124,10 +141,10 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
     def _batch(self, rng: np.random.Generator) -> Tensor:
         """Return random crops (N, 3, crop, crop), luma level shifted, mirrored and transposed at random."""
         s = self.settings
-        room = self.patches.shape[1] - s.crop + 1
+        places = self.patches.shape[1] - s.crop + 1
         pieces = []
         for index in rng.integers(len(self.patches) - s.held_out, size=s.batch):
-            y, x = rng.integers(room, size=2)
+            y, x = rng.integers(places, size=2)
             mirrored, transposed = rng.integers(2, size=2)
             piece = self.patches[index, y : y + s.crop, x : x + s.crop]
             piece = piece[:, ::-1] if mirrored else piece
@@ -139,7 +156,7 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         return torch.from_numpy(stacked).to(self.device)
 
     def _quantiser(self, codec: CrossCodec, rng: np.random.Generator) -> tuple[Tensor, float]:
-        """Return the quantiser step, and what a unit of squared error is worth."""
+        """Return the quantiser step, and the weight of the squared error at this step."""
         s = self.settings
         if not s.many_rates:
             return torch.exp2(codec.log_step), s.weight
@@ -147,7 +164,24 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         return torch.tensor(step, device=self.device), s.weight / step**2
 
     def costs(self, codec: CrossCodec, x: Tensor, step: Tensor, weight: float) -> Tensor:
-        """Return J, and its two parts, of a batch, (3,)."""
+        """Return J of a batch, and its two parts.
+
+        Parameters
+        ----------
+        codec : CrossCodec
+            The trained weights, or their average.
+        x : Tensor, shape (N, 3, crop, crop)
+            Y, Cb and Cr in grey levels, luma level shifted.
+        step : Tensor, scalar
+            Quantiser step in grey levels.
+        weight : float
+            Weight of the mean squared error; the phase "chroma" has none.
+
+        Returns
+        -------
+        Tensor, shape (3,)
+            J, bits per pixel and mean squared error; for "chroma" J and the bits per pixel of Cb and of Cr.
+        """
         bfloat16 = self.plan.bfloat16 and torch.is_grad_enabled()
         if self.phase == "chroma":
             bits = codec.code_chroma(x, step, bfloat16=bfloat16)
@@ -204,12 +238,17 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         self.validated = state["validated"]
 
     def start_from(self, folder: Path) -> None:
-        """Begin with the weights that another run, of another weight say, has reached in this phase.
+        """Initialise all weights with those of another run of this phase, for example one with another `weight`.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of the other run, with its ``PHASE.pt``.
 
         Raises
         ------
         OptionError
-            If there are none, or they are those of another configuration.
+            If there is no such state, or it belongs to another configuration.
         """
         path = folder / f"{self.phase}.pt"
         state = read_checkpoint(path, self.device)
@@ -222,7 +261,7 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
         self.average.load_state_dict(self.codec.state_dict())
 
     def follow(self, luma: CrossTrainer) -> None:
-        """Begin chroma with what luma's phase has reached."""
+        """Initialise this phase, chroma, with the averaged weights of luma's phase."""
         for codec in (self.codec, self.average):
             codec.load_state_dict(luma.average.state_dict())
             with torch.no_grad():
@@ -230,7 +269,7 @@ class CrossTrainer(TrainingLoop[CrossCodec]):
 
 
 def _transform(config: CrossConfig, codec: CrossCodec, card: dict[str, Any]) -> Model | None:
-    """Return the transform model of what has been trained of it."""
+    """Return the trained transform model with its de-quantisation network; None if neither was trained."""
     if config.transform is None:
         return None
     state = dict(codec.structure.state_dict())
@@ -243,16 +282,23 @@ def _transform(config: CrossConfig, codec: CrossCodec, card: dict[str, Any]) -> 
 def assembled(
     config: CrossConfig, name: str, luma: CrossTrainer, chroma: CrossTrainer
 ) -> tuple[Model | None, CrossComponentModel]:
-    """Return the transform model, where one is trained, and the entropy model of what two trainers have reached.
+    """Return the transform model and the entropy model with the averaged weights of two trainers.
 
     Parameters
     ----------
     config : CrossConfig
-        Theirs.
+        The configuration of both trainers.
     name : str
-        Of the entropy model; the transform's is NAME-transform.
+        Name of the entropy model; the transform model is called NAME-transform.
     luma, chroma : CrossTrainer
-        The phases.
+        The trainers of the two phases.
+
+    Returns
+    -------
+    transform : Model or None
+        None if neither transform nor de-quantisation was trained.
+    entropy : CrossComponentModel
+        Refers to the transform by name and id.
     """
     card = {
         "patches": len(luma.patches),

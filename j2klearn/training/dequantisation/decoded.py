@@ -1,4 +1,4 @@
-"""Training pictures as they are decoded before de-quantisation, coded by the real coders at rates drawn at random."""
+"""Training pictures, coded by the real coders at random rates, and decoded without de-quantisation."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ __all__ = ["Batch", "Decoded", "code", "code_neural"]
 
 Patches = NDArray[np.uint8]
 
-#: Rates are times a factor of two to plus or minus this.
-_SPREAD = 0.4
+#: Rates are multiplied by a factor between 2 ** -0.4 and 2 ** 0.4.
+_RATE_SPREAD = 0.4
 
-#: Files tell the noise in eighths of an octave: crops are told it so much beside.
-_UNSURE = 0.06
+#: Standard deviation of the jitter of log2 of the noise level. Files store the level in eighths of an octave.
+_LEVEL_JITTER = 0.06
 
-#: Qualities that patches are coded at by an entropy model: steps of 4 to 107 grey levels.
+#: Range of qualities for the neural profile: steps of 4 to 107 grey levels.
 _QUALITIES = (3.7, 71.4)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops as they were decoded and as they should be.
+    """Decoded crops and their originals.
 
     Attributes
     ----------
     decoded, original : Tensor, shape (N, C, crop, crop)
-        In grey levels, level shifted; with three components those of the ICT.
+        float32, in grey levels, level shifted. Three components are those of the ICT (T.800 Annex G.3).
     noise : Tensor, shape (N, C, 1, 1)
-        log2 of the noise that the file tells.
+        log2 of the noise level that the file stores.
     """
 
     decoded: Tensor
@@ -58,18 +58,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Patches as they were decoded, and as they should be.
+    """Decoded patches and their originals.
 
     Attributes
     ----------
     patches : ndarray, shape (n, size, size) or (n, size, size, 3), uint8
         Grey, or RGB.
     which : ndarray, shape (m,), int
-        The patch of each decoded one.
+        Index of the original of each decoded patch.
     decoded : ndarray, shape (m, C, size, size), float16
-        In grey levels, level shifted.
+        Decoded patches in grey levels, level shifted.
     noise : ndarray, shape (m, C), float32
-        log2 of the noise that the file tells.
+        log2 of the noise level that the file stores.
     """
 
     patches: Patches
@@ -81,7 +81,7 @@ class Decoded:
         return len(self.which)
 
     def joined(self, other: Decoded) -> Decoded:
-        """Return these and others of the same patches."""
+        """Return these decoded patches together with others of the same originals."""
         return Decoded(
             self.patches,
             np.concatenate([self.which, other.which]),
@@ -90,26 +90,36 @@ class Decoded:
         )
 
     def batch(self, count: int, crop: int, rng: np.random.Generator) -> Batch:
-        """Return crops at even places, turned and mirrored at random."""
+        """Return random crops at even positions, rotated and reflected at random.
+
+        Parameters
+        ----------
+        count : int
+            Number of crops, at most `len(self)`; each is of another decoded patch.
+        crop : int
+            Side of a crop in pixels, at most that of the patches.
+        rng : numpy.random.Generator
+            Draws patches, positions, orientations and the jitter of the noise level.
+        """
         chosen = rng.choice(len(self), count, replace=False)
         x = np.empty((count, self.decoded.shape[1], crop, crop), np.float32)
         y = np.empty_like(x)
-        room = (self.decoded.shape[2] - crop) // 2 + 1
+        places = (self.decoded.shape[2] - crop) // 2 + 1
         for at, index in enumerate(chosen):
-            top, left = 2 * rng.integers(0, room, 2)
-            some = slice(top, top + crop), slice(left, left + crop)
+            top, left = 2 * rng.integers(0, places, 2)
+            window = slice(top, top + crop), slice(left, left + crop)
             turn = int(rng.integers(8))
-            original = planes(Picture(self.patches[self.which[index]][some]))
-            for out, source in ((x, self.decoded[index][(slice(None), *some)]), (y, original)):
+            original = planes(Picture(self.patches[self.which[index]][window]))
+            for out, source in ((x, self.decoded[index][(slice(None), *window)]), (y, original)):
                 piece = np.rot90(source.astype(np.float32), turn % 4, (1, 2))
                 out[at] = piece[:, ::-1] if turn > 3 else piece
-        noise = self.noise[chosen] + rng.normal(0, _UNSURE, (count, 1)).astype(np.float32)
+        noise = self.noise[chosen] + rng.normal(0, _LEVEL_JITTER, (count, 1)).astype(np.float32)
         return Batch(torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(noise)[..., None, None])
 
 
 def _decoded(patches: Patches, found: list[tuple[int, NDArray[np.float32], NDArray[np.float32]]]) -> Decoded:
     if not found:
-        raise OptionError("nothing can be learned of these patches: no noise is told of any")
+        raise OptionError("training needs patches with quantisation noise, and the files of these store none")
     which, decoded, noise = zip(*found, strict=True)
     halves = np.stack([plane.astype(np.float16) for plane in decoded])
     return Decoded(patches, np.array(which), halves, np.stack(noise).astype(np.float32))
@@ -127,16 +137,22 @@ def code(
     model : Model
         The transform.
     bpp : tuple of float
-        Rates of the layers, all times a factor of 2 ** -0.4 to 2 ** 0.4.
+        Rates of the layers in bits per pixel. For each patch all are multiplied by one random factor between 2 ** -0.4
+        and 2 ** 0.4.
     layers : int
-        How many of them are decoded.
+        How many layers of each patch are decoded, at most `len(bpp)`.
     rng : Generator
         Draws the factors and the layers.
+
+    Raises
+    ------
+    OptionError
+        If no file stores a noise level.
     """
     found = []
     bar = tqdm(patches, desc="coding patches", unit=" patches", disable=None, leave=False)
     for index, patch in enumerate(bar):
-        factor = 2.0 ** rng.uniform(-_SPREAD, _SPREAD)
+        factor = 2.0 ** rng.uniform(-_RATE_SPREAD, _RATE_SPREAD)
         data = encode(patch, bpp=[rate * factor for rate in bpp], model=model, fallback=False, threads=1)
         file = LearnedFile.open(PartialCodestream(open_source(data)), finder(lambda: [model]))
         assert file is not None
@@ -144,15 +160,25 @@ def code(
         for layer in sorted(rng.choice(len(bpp), layers, replace=False) + 1):
             codes = np.stack([measure(bands, area, [area]) for bands in file.coarse(int(layer))])
             table = NoiseTable(codes.reshape(-1, 1, 1))
-            told = [table.log2(at, 1) for at in range(len(codes))]
-            known = [level for level in told if level is not None]
-            if len(known) == len(told):
-                found.append((index, file.synthesised(int(layer)), np.concatenate(known)))
+            by_component = [table.log2(at, 1) for at in range(len(codes))]
+            noise = [level for level in by_component if level is not None]
+            if len(noise) == len(by_component):
+                found.append((index, file.synthesised(int(layer)), np.concatenate(noise)))
     return _decoded(patches, found)
 
 
 def code_neural(patches: Patches, model: EntropyModel, rng: np.random.Generator) -> Decoded:
-    """Code RGB patches with an entropy model at a quality drawn for each, and decode them; see `code`."""
+    """Code RGB patches with the neural profile, each at a random quality, and decode them.
+
+    Parameters
+    ----------
+    patches : ndarray, shape (n, size, size, 3), uint8
+        RGB.
+    model : EntropyModel
+        A lossy entropy model.
+    rng : Generator
+        Draws the qualities.
+    """
     found = []
     bar = tqdm(patches, desc="coding patches", unit=" patches", disable=None, leave=False)
     for index, patch in enumerate(bar):

@@ -1,8 +1,8 @@
-"""Training the network for learned de-quantisation on pictures that the real coders have coded and decoded.
+"""Training of the network for learned de-quantisation, on pictures that the real coders coded and decoded.
 
-The transform stays as it is, so pictures are coded once, and the network learns to take off what is left between them
-and the originals. The loss is the squared error over what it was, picture by picture: a decibel counts as much at
-every rate.
+The transform is not trained, so pictures are coded only once. The network learns to predict the difference between the
+original and the decoded picture. The loss is the squared error divided by the error before de-quantisation, picture by
+picture, so that a decibel counts as much at every rate.
 """
 
 from __future__ import annotations
@@ -40,36 +40,36 @@ _HEADER = ("step", "squared error over what it was", "crops per second")
 
 _DEVICE = torch.device("cpu")
 
-#: What of the inputs of `ChromaDequantiser` its two components are: phases, and the noise.
-_HEADS = {"head.weight": ([4, 5, 6, 7, 12], [8, 9, 10, 11, 13])}
+#: Input channels of `ChromaDequantiser` that belong to Cb and to Cr: the four phases, and the noise level.
+_CHROMA_INPUTS = {"head.weight": ([4, 5, 6, 7, 12], [8, 9, 10, 11, 13])}
 
-_LEAST = 0.1  # squared grey levels that every error is taken to have beside its own
+_ERROR_FLOOR = 0.1  # squared grey levels, added to every error so that the quotient stays bounded
 
 
 @dataclass(frozen=True)
 class DequantisationSettings:
-    """How the network is trained.
+    """Sizes of the networks and settings of their training.
 
     Attributes
     ----------
     width, pairs : int
-        Of the network, see `j2klearn.dequantisation.networks.Dequantiser`.
+        Sizes of the network; see `j2klearn.dequantisation.networks.Dequantiser`.
     chroma_width, chroma_pairs : int
-        Of a second one, of chroma guided by luma; 0 for none.
+        Sizes of a second network, for chroma guided by luma; 0: no such network.
     bpp : tuple of float
-        Layers that every patch is coded with, all times a factor of 2 ** -0.4 to 2 ** 0.4.
+        Rates of the layers that every patch is coded with, in bits per pixel, times a factor of 2 ** -0.4 to 2 ** 0.4.
     layers : int
-        How many of these each patch is decoded at.
+        How many of these layers of each patch are decoded.
     steps, batch, crop : int
-        Steps of the optimiser, crops in each, their side in pixels.
+        Steps of the optimiser, crops per step, and their side in pixels.
     learning_rate : float
-        The highest, after a twentieth of the steps; from there a cosine to nearly 0.
+        Highest learning rate of Adam, reached after a twentieth of the steps; then a cosine to nearly 0.
     save_every : int
         Steps between checkpoints.
     seed : int
-        Of everything that is drawn.
+        Seed of everything random.
     bfloat16 : bool or "auto"
-        Compute the network in bfloat16; "auto": where the processor does so natively.
+        Compute the network in bfloat16; "auto": where the CPU does so natively.
     """
 
     width: int = 32
@@ -88,12 +88,12 @@ class DequantisationSettings:
 
     @property
     def guided(self) -> bool:
-        """There is a network of chroma."""
+        """Whether there is a network for chroma."""
         return self.chroma_width > 0
 
     @property
     def config(self) -> dict[str, Any]:
-        """The network in a model's configuration."""
+        """The entry ``dequantiser`` of the model's configuration."""
         own = {"width": self.width, "pairs": self.pairs}
         if not self.guided:
             return own
@@ -101,7 +101,7 @@ class DequantisationSettings:
         return {"kind": "guided", **own, **chroma}
 
 
-#: Those of a larger network, guided; the rates are those of colour.
+#: Settings of the larger, guided networks. The rates suit colour pictures.
 GUIDED = DequantisationSettings(
     width=64,
     pairs=3,
@@ -116,15 +116,15 @@ GUIDED = DequantisationSettings(
 
 
 def _errors(network: nn.Module, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted squared error of the last components of crops, (N,), before and after."""
+    """Return the weighted squared errors (N,) of the last components of crops, before and after de-quantisation."""
     own = slice(batch.decoded.shape[1] - len(weights), None)
-    wrong = batch.decoded[:, own] - batch.original[:, own]
+    difference = batch.decoded[:, own] - batch.original[:, own]
     added = network(batch.decoded, batch.noise[:, own])
 
     def error(x: Tensor) -> Tensor:
         return (x.square().mean((2, 3)) * weights).sum(1)
 
-    return error(wrong), error(wrong + added)
+    return error(difference), error(difference + added)
 
 
 class _Training(TrainingLoop[nn.Module]):
@@ -133,21 +133,22 @@ class _Training(TrainingLoop[nn.Module]):
     Parameters
     ----------
     name : str
-        Of the network; the state is kept in ``STEM.NAME.pt`` beside the model file `out`, the log in ``STEM.NAME.csv``.
+        Name of the network. The state is written to ``STEM.NAME.pt`` in the folder of the model file `out`, the log to
+        ``STEM.NAME.csv``.
     network : Module
         A `Dequantiser` or `ChromaDequantiser`.
     data : Decoded
-        Patches.
+        Training patches.
     components : slice
-        Those that the network sees.
+        Components that the network reads.
     weights : Tensor, shape (k,)
-        Of the squared errors of the last k of these, which it corrects.
+        Weights of the squared errors of the last k of these components, which the network corrects.
     settings : DequantisationSettings
-        How; `bfloat16` true or false.
+        Settings, with `bfloat16` resolved to true or false.
     out : Path
         The model file.
     identity : Identity
-        What runs have in common if one can go on from the other's state, the network's name left out.
+        Identity of the run, without the name of the network.
     write : callable
         Writes the model file.
     """
@@ -187,13 +188,13 @@ class _Training(TrainingLoop[nn.Module]):
         super().__init__(plan, network, trained, optimiser, schedule, Processes(0, 1, _DEVICE))
 
     def cost(self) -> tuple[Tensor, Tensor | None]:
-        """Return the mean over crops of the squared error over what it was."""
+        """Return the mean, over the crops, of the squared error divided by that before de-quantisation."""
         s, own = self.settings, self.components
         whole = self.data.batch(s.batch, s.crop, self.rng)
         batch = Batch(whole.decoded[:, own], whole.original[:, own], whole.noise[:, own])
         with torch.autocast(_DEVICE.type, torch.bfloat16, enabled=self.plan.bfloat16):
             before, after = _errors(self.network, batch, self.weights)
-        cost = ((after + _LEAST) / (before + _LEAST)).mean()
+        cost = ((after + _ERROR_FLOOR) / (before + _ERROR_FLOOR)).mean()
         return cost, cost.detach().view(1)
 
     def row(self, figures: Sequence[float], speed: float) -> list[Any]:
@@ -224,35 +225,40 @@ def train(
     start: Model | None = None,
     resume: bool = False,
 ) -> Model:
-    """Train the network, and write the model that has it beside the transform.
+    """Train the networks, and write a model that has them in addition to the transform.
 
-    The states of the networks are kept beside the model file, as ``STEM.luma.pt`` and ``STEM.chroma.pt``, and their
-    logs as ``STEM.luma.csv`` and ``STEM.chroma.csv``.
+    The folder of the model file also receives the states of the networks, ``STEM.luma.pt`` and ``STEM.chroma.pt``, and
+    their logs, ``STEM.luma.csv`` and ``STEM.chroma.csv``.
 
     Parameters
     ----------
     data : Decoded
-        Grey patches, or colour if chroma is guided.
+        Grey patches, or colour patches if there is a network for chroma.
     out : Path
-        Model file, written anew every few hundred steps.
+        Model file, rewritten with every checkpoint.
     base : Model
-        The transform; a network for de-quantisation that it has is replaced.
+        The transform. If it has a de-quantisation network, that network is replaced.
     settings : DequantisationSettings
-        How.
+        Sizes and settings.
     start : Model, optional
-        Whose network for de-quantisation, of the same size or smaller, luma begins with, and chroma with two of them
-        side by side.
+        Model with the initial de-quantisation network, of the same size or smaller. Chroma begins with two copies of
+        it, side by side.
     resume : bool
-        Go on from the states beside `out`; a network that has none yet begins.
+        Resume from the states in the folder of `out`. A network that has no state yet begins from the start.
+
+    Returns
+    -------
+    Model
+        The model that was written.
 
     Raises
     ------
     OptionError
-        If there are fewer patches than a batch takes, `start` has no network to begin with, or the states are missing
-        or those of another training.
+        If there are fewer patches than a batch needs, `start` has no suitable network, or the states are missing,
+        damaged, or of another training.
     """
     if len(data) < settings.batch:
-        raise OptionError(f"a batch takes {settings.batch} patches, and there are {len(data)}")
+        raise OptionError(f"a batch needs {settings.batch} decoded patches, but there are only {len(data)}")
     settings = dataclasses.replace(settings, bfloat16=trains_in_bfloat16(settings.bfloat16, _DEVICE))
     torch.manual_seed(settings.seed)
     luma = Dequantiser(settings.width, settings.pairs)
@@ -264,7 +270,7 @@ def train(
     if settings.guided:
         chroma = networks["chroma."] = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
         if begun is not None:
-            grow(chroma, doubled(begun, _HEADS), added=_adds)
+            grow(chroma, doubled(begun, _CHROMA_INPUTS), added=_adds)
 
     def write() -> None:
         write_whole(out, with_dequantiser(base, networks, settings).to_bytes())
@@ -283,10 +289,10 @@ def train(
             _Training("chroma", chroma, data, slice(0, 3), weights, settings, out, identity, write)
         )
     if not resume:
-        for training in trainings:  # states of another run, which this one must not go on from later
+        for training in trainings:  # states of another run, from which this one must not resume later
             training.plan.checkpoint.unlink(missing_ok=True)
     elif not [training for training in trainings if training.resume()]:
-        raise OptionError(f"there is no checkpoint to go on from: {trainings[0].plan.checkpoint}")
+        raise OptionError(f"there is no checkpoint to resume from: {trainings[0].plan.checkpoint}")
     for training in trainings:
         training.run()
     write()
@@ -300,28 +306,32 @@ def _plain_weights(model: Model) -> dict[str, Tensor]:
         if key.startswith("dequantiser.") and ".chroma." not in key
     }
     if not plain or model.config["dequantiser"].get("kind") == "residual":
-        raise OptionError(f"the model {model.name} has no network that this one could begin with")
+        raise OptionError(
+            f"the model {model.name} has no de-quantisation network that training can begin with"
+        )
     return plain
 
 
 def _adds(name: str) -> bool:
-    """Tell whether a layer is the second one of a pair."""
+    """Return whether a layer is the second one of a pair, whose output is added to the input of the pair."""
     return name.startswith("body.") and int(name.split(".")[1]) % 2 == 1
 
 
 def with_dequantiser(
     base: Model, networks: Mapping[str, nn.Module], settings: DequantisationSettings
 ) -> Model:
-    """Return a model with another network for de-quantisation, whose weights are kept in half precision if guided.
+    """Return a model with a new de-quantisation network.
+
+    The weights are stored in float32, those of guided networks in float16.
 
     Parameters
     ----------
     base : Model
         The transform.
     networks : mapping of str to Module
-        The networks by the prefix of their weights' names.
+        The networks, by the prefix of the names of their weights.
     settings : DequantisationSettings
-        What they are.
+        Settings of the networks, for the configuration and the model card.
     """
     kind: type[np.floating[Any]] = np.float16 if settings.guided else np.float32
     own: dict[str, NDArray[Any]] = {

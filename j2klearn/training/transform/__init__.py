@@ -1,1 +1,1 @@
-"""Training of lifting steps."""
+"""Training of transforms: the lifting steps of learned wavelets."""

@@ -1,11 +1,13 @@
-"""Fitting the rate proxy to real codestreams, and measuring how well it predicts them.
+"""Fit the rate proxy to real codestreams, and measure how well it predicts them.
 
-What is predicted is a codestream with one quantiser step for the whole picture, in units of the picture (divided by
-the 9/7's norm in each subband), of which nothing is cut off: that is what training simulates. A file that is cut to a
-rate is much the same, for its code-blocks end where the slope is that of one step. OpenJPEG writes the former when it
-is given a carrier divided by the step, rounded to whole numbers, and no limit of the size: its own steps are one over
-the norm then. The indices are those that it codes, rounding of the carrier included; the bytes are those of all
-packets, by resolution, headers included (main header, tile-part header and boxes are no matter of the transform).
+The proxy predicts the size of a codestream with one quantiser step for the whole picture, in units of the picture
+(divided by the 9/7's norm in each subband), without truncated code-blocks. That is what training simulates. A file that
+is truncated to a rate is similar, because its code-blocks end at the slope of one step.
+
+OpenJPEG writes such a codestream if it gets the carrier divided by the step and rounded, and no limit of the size: then
+its own steps are one over the norm. The indices are those that OpenJPEG codes, so they include the rounding of the
+carrier. The bytes are those of all packets with their headers, by resolution. The main header, the tile-part header and
+the boxes are not counted, because they do not depend on the transform.
 """
 
 from __future__ import annotations
@@ -41,16 +43,18 @@ _SOP = Marker.SOP.code + b"\x00\x04"
 
 @dataclass(frozen=True)
 class Sample:
-    """One codestream: the magnitudes of its indices, and what it took.
+    """A codestream: the magnitudes of its indices, and the sizes of its packets.
 
     Attributes
     ----------
     bands : list of (str, ndarray)
         Orientation and magnitudes (int16) of the subbands, LL first, then HL, LH, HH from coarse to fine.
-    packets : ndarray
+    packets : ndarray of int64, shape (levels + 1,)
         Bytes of the packets, by resolution from coarse to fine.
     pixels : int
-        Pixels of the picture.
+        Number of pixels of the picture.
+    bpp : float
+        Bytes of all packets, in bits per pixel.
     """
 
     bands: list[tuple[str, NDArray[np.int16]]]
@@ -63,7 +67,7 @@ class Sample:
 
 
 def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float32]:
-    """Return the plane that OpenJPEG's 9/7 makes the model's subbands of; the picture itself without a model."""
+    """Return the plane whose 9/7 subbands are the model's subbands; without a model, the picture itself."""
     if model is None:
         return luma
     from ...models.transport_scales import transport_scales
@@ -82,21 +86,21 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
 
 
 def _split(x: Band, level: int) -> tuple[Band, tuple[Band, Band, Band]]:
-    """Take one level of the native library's 9/7."""
+    """Decompose one level by the native library's 9/7."""
     ll, hl, lh, hh = wavelet.analyse(x, (0, 0), 1)
     return ll, (hl, lh, hh)
 
 
 def _packet_bytes(codestream: bytes) -> NDArray[np.int64]:
-    """Return the bytes of the packets, by the SOP marker segments between them, which are not counted."""
+    """Return the bytes of the packets. They are found by their SOP marker segments, which are not counted."""
     starts: list[int] = []
     at = codestream.find(_SOP)
     while at >= 0:
         starts.append(at)
         at = codestream.find(_SOP + len(starts).to_bytes(2, "big"), at + 6)
     if len(starts) != _LEVELS + 1:
-        raise CodestreamError("a codestream for calibration does not have one packet per resolution")
-    return np.diff([*starts, len(codestream) - 2]) - 6  # the end-of-codestream marker follows
+        raise CodestreamError("a codestream for calibration must have exactly one packet per resolution")
+    return np.diff([*starts, len(codestream) - 2]) - 6  # without the EOC marker, and without SOP segments
 
 
 def sample(luma: NDArray[np.float32], step: float, model: Model | None = None) -> Sample:
@@ -105,11 +109,11 @@ def sample(luma: NDArray[np.float32], step: float, model: Model | None = None) -
     Parameters
     ----------
     luma : ndarray, shape (H, W), float32
-        Level-shifted samples of 8 bits; sides of at least 32.
+        Level-shifted samples of 8 bits; both sides at least 32.
     step : float
         Quantiser step in grey levels.
     model : Model, optional
-        The learned transform; the 9/7 if not given.
+        The learned transform. Default: the 9/7.
     """
     return next(samples(luma, [step], model))
 
@@ -117,7 +121,7 @@ def sample(luma: NDArray[np.float32], step: float, model: Model | None = None) -
 def samples(
     luma: NDArray[np.float32], steps: Sequence[float], model: Model | None = None
 ) -> Iterator[Sample]:
-    """Code a picture with several quantiser steps; see `sample`."""
+    """Yield the samples of a picture at several quantiser steps; see `sample`."""
     carrier = _carrier(luma, model)
     area = Rect(0, 0, *luma.shape)
     for step in steps:
@@ -132,7 +136,7 @@ def samples(
         lattice = read_lattice(codestream, read_main_header(codestream))
         coded = Subbands(area, *decompose(whole.astype(np.float32), _LEVELS, _split))
         names = [("LL", _LEVELS)] + [(o, level) for level in range(_LEVELS, 0, -1) for o in ORIENTATIONS]
-        # the lattice takes samples of 8 bits, and its spacing is half a step
+        # the lattice is in units of samples of 8 bits, and its spacing is half a step
         spacing = 2.0 * 2.0 ** (precision - 8)
         magnitudes = [
             (name, np.floor(np.abs(band) / (lattice[name, level] * spacing)).astype(np.int16))
@@ -142,7 +146,7 @@ def samples(
 
 
 def predict(proxy: RateProxy, taken: Sample) -> Tensor:
-    """Return the bytes of the packets that the proxy predicts, by resolution."""
+    """Return the sizes of the packets that the proxy predicts, in bytes, by resolution, shape (levels + 1,)."""
     resolutions = []
     for first in [0, *range(1, len(taken.bands), 3)]:
         bits = proxy.packet
@@ -163,25 +167,27 @@ def fit(
 ) -> None:
     """Fit the parameters of a proxy.
 
-    Least squares of the logarithms of predicted over real bytes: of files, and of their resolutions by their share.
+    Minimises the squared logarithm of predicted over real bytes, of whole files and of their resolutions, which are
+    weighted by their share of the bytes.
 
     Parameters
     ----------
     proxy : RateProxy
         Changed in place.
     taken : sequence of Sample
-        What to fit it to.
+        The codestreams to fit it to.
     epochs : int
-        Passes over `taken`, one step of Adam per four samples.
+        Passes over `taken`, with one step of Adam per four samples.
     rate : float
-        Learning rate, which falls to zero on a half cosine.
+        Highest learning rate; it falls to zero on a half cosine.
+    seed : int
+        Seed of the order of the samples.
     report : callable, optional
-        Called after each pass with its number and the mean absolute error.
+        Called after each pass with its number and the mean absolute relative error.
     """
     proxy.requires_grad_(True)
     generator = np.random.default_rng(seed)
-    # bits per code-block are tens, everything else about one
-    header_rate = 10.0
+    header_rate = 10.0  # bits per code-block are tens, all other parameters are about one
     optimiser = torch.optim.Adam(
         [
             {"params": [p for name, p in proxy.named_parameters() if name != "headers"], "lr": rate},
@@ -194,7 +200,7 @@ def fit(
         optimiser, lambda step: half_cosine(step, epochs * per_epoch)
     )
     for epoch in range(epochs):
-        misses = []
+        file_errors = []
         order = generator.permutation(len(taken))
         for start in range(0, len(order), 4):
             optimiser.zero_grad()
@@ -204,17 +210,17 @@ def fit(
                 whole = torch.log(predicted.sum() / real.sum())
                 parts = torch.log(predicted / real).square() * (real / real.sum())
                 (whole.square() + 0.3 * parts.sum()).backward()
-                misses.append(abs(math.expm1(whole.item())))
+                file_errors.append(abs(math.expm1(whole.item())))
             optimiser.step()
             with torch.no_grad():
                 proxy.headers.clamp_(min=0.1)
             schedule.step()
         if report:
-            report(epoch, float(np.mean(misses)))
+            report(epoch, float(np.mean(file_errors)))
     proxy.requires_grad_(False)
 
 
 def errors(proxy: RateProxy, taken: Sequence[Sample]) -> NDArray[np.float64]:
-    """Return the relative error of the predicted bytes of each file."""
+    """Return the relative error of the predicted size of each codestream, shape (len(taken),)."""
     with torch.inference_mode():
         return np.array([float(predict(proxy, s).sum()) / float(s.packets.sum()) - 1 for s in taken])

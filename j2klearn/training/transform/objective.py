@@ -2,7 +2,8 @@
 
     J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2      per pixel
 
-Divided by the square of the quantiser step, so that all rates weigh alike: lambda_1 is ``rate_weight * step^2``.
+This is the equation divided by the square of the quantiser step, so that all rates have equal weight: lambda_1 is
+``rate_weight * step^2``, and lambda_2 is ``aliasing_weight``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["Objective", "aliasing_target"]
 
 
 def _half_band(device: torch.device) -> Tensor:
-    """Return a half-band low-pass filter of 31 taps: a sinc under a Hann window."""
+    """Return a half-band low-pass filter of 31 taps: a sinc with a Hann window."""
     at = torch.arange(-15, 16, dtype=torch.float32)
     taps = torch.where(at == 0, 0.5, torch.sin(math.pi * at / 2) / (math.pi * at))
     taps = taps * torch.hann_window(33, periodic=False)[1:-1]
@@ -40,10 +41,10 @@ def _half_band(device: torch.device) -> Tensor:
 
 
 def aliasing_target(wavelet: BaseWavelet, x: Tensor) -> Tensor:
-    """Return what of a plane's LL is aliasing: the LL of that part of the plane which LL cannot hold.
+    """Return the aliasing in the LL of a plane: the LL of that part of the plane which LL cannot represent.
 
-    That part is what a half-band filter takes off in either direction. (The target of P1's reference 11 is not
-    published in P1; this is its plain meaning.)
+    That part is what a half-band filter removes in either direction. P1 takes its target from its reference 11 and does
+    not define it; this is the plain meaning of the term.
 
     Parameters
     ----------
@@ -51,6 +52,10 @@ def aliasing_target(wavelet: BaseWavelet, x: Tensor) -> Tensor:
         The base wavelet.
     x : Tensor, shape (N, 1, H, W)
         The plane that one level decomposes.
+
+    Returns
+    -------
+    Tensor, shape (N, 1, ceil(H / 2), ceil(W / 2))
     """
     taps = _half_band(x.device).to(x.dtype)
     mode = "reflect" if min(x.shape[-2:]) > 15 else "replicate"
@@ -60,14 +65,14 @@ def aliasing_target(wavelet: BaseWavelet, x: Tensor) -> Tensor:
 
 
 class Objective(nn.Module):
-    """Costs of batches under a structure; a module, so that several processes can share its gradients.
+    """The cost of a batch with a structure. It is a module, so that several processes can share its gradients.
 
     Parameters
     ----------
     structure : Structure
-        What is trained.
+        The structure to train.
     settings : Settings
-        How.
+        Settings of the training.
     """
 
     def __init__(self, structure: Structure, settings: Settings) -> None:
@@ -86,7 +91,7 @@ class Objective(nn.Module):
         seed: int,
         base: bool = False,
     ) -> Tensor:
-        """Return the cost of a batch, a scalar.
+        """Return the cost per pixel of a batch, a scalar.
 
         Parameters
         ----------
@@ -95,15 +100,15 @@ class Objective(nn.Module):
         step : Tensor
             Quantiser step in grey levels, a scalar.
         stage : str
-            One of `Settings.stages`.
+            Name of one of `Settings.stages`.
         width : float
-            Of annealed kernels; see `j2klearn.training.transform.quantisers`.
-        ratios : sequence of float
-            Gains of the subbands over the 9/7's norms, in the transport's order.
+            Half-width of annealed kernels in steps; see `j2klearn.training.transform.quantisers`.
+        ratios : sequence of float, length 3 levels + 1
+            Gains of the subbands divided by the 9/7's norms, LL first, then HL, LH, HH from coarse to fine.
         seed : int
-            Of noise, where noise stands for the quantiser.
+            Seed of the noise that replaces the quantiser in the kinds "noise" and "mixed".
         base : bool
-            Of the base wavelet in place of the structure.
+            Compute the cost of the base wavelet, not of the structure.
         """
         structure = None if base else self.structure
         if stage == "progressive":
@@ -146,7 +151,7 @@ class Objective(nn.Module):
             if done.jump is None:
                 bits = bits + self.proxy.bits_of(done.magnitude, costs).sum()
             else:
-                # forwards the true length; backwards its jump at the threshold next to the coefficient
+                # The value is the true length. The derivative is its jump at the threshold next to the coefficient.
                 whole = done.magnitude.detach()
                 with torch.no_grad():
                     height = self.proxy.bits_of(done.jump + 1, costs) - self.proxy.bits_of(done.jump, costs)
@@ -169,9 +174,10 @@ class Objective(nn.Module):
         return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
 
     def _aliasing(self, lows: Sequence[Tensor]) -> Tensor:
-        """Return the aliasing term of the planes that the levels have split, LL of the coarsest one included.
+        """Return the aliasing term, from the input planes of the levels and the LL of the coarsest level.
 
-        Over the levels, the squared difference of what a level takes off LL to that part of LL which is aliasing.
+        It is the sum, over the levels, of the squared difference between what a level removes from LL and the aliasing
+        in LL.
         """
         total = lows[0].new_zeros(())
         for plane, ll in itertools.pairwise(lows):

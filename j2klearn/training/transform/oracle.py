@@ -1,9 +1,9 @@
-"""Oracle opacities: from the full-resolution picture itself, for the first stage of pre-training (P1, Fig. 9).
+"""Oracle opacities, computed from the full-resolution picture, for the first stage of pre-training (P1, Fig. 9).
 
-The published text gives the ingredients: a Gaussian without orientation and oriented derivatives of Gaussians, with
-sigma = 2^(d-1) at level d, of which the Gaussian's proposal is frozen to the base filter. Here the likelihood of an
-orientation is the Gaussian mean of the magnitude of the derivative along it, and that without orientation their mean,
-which wins where no direction does; they are normalised as opacities are (equation 5).
+P1 names the parts: a Gaussian without orientation and oriented derivatives of Gaussians, with sigma = 2^(d-1) at level
+d. The proposal of the Gaussian is frozen to the base filter. P1 does not give the formulas. Here the likelihood of an
+orientation is the magnitude of the derivative along it, smoothed by the Gaussian. The likelihood without orientation is
+the mean of these, so it matters most where no direction dominates. All are normalised as opacities are (equation 5).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["OrientedOpacities"]
 
 
 def _smooth(x: Tensor, kernel: Tensor, dim: int) -> Tensor:
-    """Convolve maps (N, C, H, W) with a kernel along one dimension, borders repeated."""
+    """Convolve maps (N, C, H, W) with a kernel along one dimension; the border samples are repeated."""
     radius = len(kernel) // 2
     shape, pads = (
         ((1, 1, -1, 1), (0, 0, radius, radius)) if dim == -2 else ((1, 1, 1, -1), (radius, radius, 0, 0))
@@ -31,7 +31,7 @@ def _smooth(x: Tensor, kernel: Tensor, dim: int) -> Tensor:
 
 
 class OrientedOpacities:
-    """Opacities from a batch of pictures, behind the interface of `j2klearn.transform.lifting.Oracle`.
+    """Opacities from a batch of pictures, with the interface of `j2klearn.transform.lifting.Oracle`.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class OrientedOpacities:
     Attributes
     ----------
     level : int
-        The level whose steps are being taken, 1 for the finest.
+        The level whose lifting steps run next, 1 for the finest. The caller sets it.
     """
 
     def __init__(self, pictures: Tensor) -> None:
@@ -50,13 +50,28 @@ class OrientedOpacities:
         self._maps: dict[tuple[int, int], Tensor] = {}
 
     def maps(self, count: int, level: int) -> Tensor:
-        """Return opacities at full resolution, shape (N, count, H, W); the first has no orientation."""
+        """Return opacities at full resolution.
+
+        Parameters
+        ----------
+        count : int
+            Number of proposals, at least 2.
+        level : int
+            Decomposition level, 1 for the finest.
+
+        Returns
+        -------
+        Tensor, shape (N, count, H, W)
+            They add up to 1; the first has no orientation.
+        """
         if (count, level) not in self._maps:
             sigma = 2.0 ** (level - 1)
             at = torch.arange(-math.ceil(3 * sigma), math.ceil(3 * sigma) + 1, dtype=torch.float32)
             gauss = torch.exp(-0.5 * (at / sigma) ** 2).to(self.pictures)
             gauss = gauss / gauss.sum()
-            slope = gauss * at.to(gauss) / sigma  # of unit response whatever the scale, but for the sign
+            slope = (
+                gauss * at.to(gauss) / sigma
+            )  # its response does not depend on the scale; the sign does not matter
             down = _smooth(_smooth(self.pictures, slope, -2), gauss, -1)
             across = _smooth(_smooth(self.pictures, gauss, -2), slope, -1)
             angles = torch.arange(count - 1) * (math.pi / max(1, count - 1))
@@ -70,7 +85,7 @@ class OrientedOpacities:
         return self._maps[count, level]
 
     def __call__(self, count: int, grid: Rect, spacing: tuple[int, int], transposed: bool) -> Tensor:
-        """Return the opacities of the cells of a grid; see `j2klearn.transform.lifting.Oracle`."""
+        """Return the opacities at the cells of a grid; see `j2klearn.transform.lifting.Oracle`."""
         maps = self.maps(count, self.level)
         if transposed:
             maps = maps.transpose(-1, -2)

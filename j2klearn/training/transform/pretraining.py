@@ -1,8 +1,8 @@
 """Pre-training of a structure (P1, Section IV-B): oracle opacities, and progressive selection.
 
-Oracle opacities take two stages before the end-to-end optimisation, which is the third (Table I): proposals are trained
-under opacities derived from the picture, the one without orientation held at the base filter; then the
-networks of the opacities under these proposals.
+Oracle opacities need two stages before the end-to-end optimisation (Table I). In the first, the proposals are trained
+with opacities derived from the picture; the proposal without orientation stays at the base filter. In the second, the
+networks of the opacities are trained with these proposals.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def _operators(structure: Structure) -> list[ProposalOpacity]:
 
 
 def freeze(structure: Structure, stage: str) -> None:
-    """Let those weights be trained that a stage trains.
+    """Make the weights trainable that a stage trains, and freeze the others.
 
     Parameters
     ----------
     structure : Structure
-        Its weights' ``requires_grad`` is set.
+        Structure whose ``requires_grad`` flags are set.
     stage : {"proposals", "opacities", "progressive", "end-to-end"}
-        One of `Settings.stages`.
+        Name of one of `Settings.stages`.
     """
     structure.requires_grad_(True)
     if stage == "proposals":
@@ -43,7 +43,7 @@ def freeze(structure: Structure, stage: str) -> None:
 
 
 def hold_base_proposals(structure: Structure) -> None:
-    """Hold the first proposal of every output, which adds nothing to the base filter: at zero, without a gradient."""
+    """Set the first proposal of every output, and its gradient, to zero. So it stays equal to the base filter."""
     with torch.no_grad():
         for operator in _operators(structure):
             operator.proposal.weight[:: operator.count] = 0
@@ -52,11 +52,11 @@ def hold_base_proposals(structure: Structure) -> None:
 
 
 def randomise(structure: Structure) -> None:
-    """Put random filters in the place of every step's own, of the size that keeps variances (Glorot and Bengio)."""
+    """Replace the filter of every lifting step by random ones, whose scale keeps variances (Glorot and Bengio)."""
     with torch.no_grad():
         for operator in _operators(structure):
             nn.init.xavier_uniform_(operator.proposal.weight)
-            # what is added to the taps, so that filters and taps together are what was drawn
+            # proposals are added to the taps of the base filter: subtract these
             for source, dy, dx, weight in operator.taps:
                 row, column = operator.proposal_radius + dy, operator.proposal_radius + dx
                 operator.proposal.weight[: operator.count, source, row, column] -= weight
@@ -65,31 +65,36 @@ def randomise(structure: Structure) -> None:
 def progressive(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Tensor:
     """Return the objective of progressive selection (P1, equation 8).
 
-    The sum over i of the mean squared error of the pictures put together from their first i subbands, from coarse to
-    fine, without quantisation.
+    It is the sum over i of the mean squared error of the pictures that are synthesised from their first i subbands,
+    from coarse to fine, without quantisation.
 
     Parameters
     ----------
     structure : Structure or None
-        The structure; None for the base wavelet.
+        The structure; None: the base wavelet alone.
     wavelet : BaseWavelet
-        Its base wavelet.
+        The base wavelet of the structure.
     x : Tensor, shape (N, 1, H, W)
-        Pictures.
+        Pictures in grey levels, level shifted.
     levels : int
-        Number of decompositions.
+        Number of decomposition levels.
+
+    Returns
+    -------
+    Tensor, scalar
+        In squared grey levels.
     """
     count = x.shape[0]
 
     def join(variants: Tensor, bands: Details, level: int) -> Tensor:
-        """Synthesise the pictures of all variants, one after the other along the batch; the last one is complete."""
+        """Synthesise all variants of the pictures, which follow one another along the batch; the last is complete."""
         grown = torch.cat([variants, *[variants[-count:]] * 3])
-        # the three last variants but one lack some of this level's subbands, earlier ones all of them
+        # The last four variants have 0, 1, 2 and 3 detail subbands of this level; the variants before them have none.
         parts = []
         for index, band in enumerate(bands):
-            there = [band if kept > index else torch.zeros_like(band) for kept in range(4)]
+            last_four = [band if kept > index else torch.zeros_like(band) for kept in range(4)]
             missing = band.new_zeros(variants.shape[0] - count, *band.shape[1:])
-            parts.append(torch.cat([missing, *there]))
+            parts.append(torch.cat([missing, *last_four]))
         return synthesise_level(structure, wavelet, grown, parts, level)
 
     y = compose(*analyse(structure, wavelet, x, levels), join)

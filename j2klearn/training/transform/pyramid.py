@@ -1,4 +1,4 @@
-"""The learned transform over all levels, for training: with gradients, in PyTorch alone."""
+"""The learned transform over all levels, for training: in PyTorch only, with gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,19 @@ def _set_oracle_level(structure: Structure, level: int) -> None:
 
 
 def analyse_level(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, level: int) -> Bands:
-    """Split planes (N, 1, H, W) into LL, HL, LH and HH by a structure, or by the base wavelet alone."""
+    """Decompose planes (N, 1, H, W) into LL, HL, LH and HH of one level.
+
+    Parameters
+    ----------
+    structure : Structure or None
+        The structure; None: the base wavelet alone.
+    wavelet : BaseWavelet
+        The base wavelet of the structure.
+    x : Tensor, shape (N, 1, H, W)
+        The LL of the next finer level, or pictures.
+    level : int
+        The level, 1 for the finest. Oracle opacities depend on it.
+    """
     if structure is None:
         return wavelet.analyse(x)
     _set_oracle_level(structure, level)
@@ -34,7 +46,7 @@ def analyse_level(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, 
 
 
 def analyse(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels: int) -> Pyramid:
-    """Decompose pictures (N, 1, H, W) by a structure, or by the base wavelet alone."""
+    """Decompose pictures (N, 1, H, W) into a pyramid of `levels` levels; see `analyse_level`."""
 
     def split(x: Tensor, level: int) -> tuple[Tensor, Details]:
         ll, hl, lh, hh = analyse_level(structure, wavelet, x, level)
@@ -46,7 +58,7 @@ def analyse(structure: Structure | None, wavelet: BaseWavelet, x: Tensor, levels
 def synthesise_level(
     structure: Structure | None, wavelet: BaseWavelet, ll: Tensor, details: Sequence[Tensor], level: int
 ) -> Tensor:
-    """Put the subbands of one level together again."""
+    """Synthesise planes (N, 1, H, W) from the subbands of one level; the inverse of `analyse_level`."""
     hl, lh, hh = details
     if structure is None:
         return wavelet.synthesise(ll, hl, lh, hh)
@@ -56,7 +68,7 @@ def synthesise_level(
 
 
 def synthesise(structure: Structure | None, wavelet: BaseWavelet, pyramid: Pyramid) -> Tensor:
-    """Put a pyramid together again."""
+    """Synthesise pictures (N, 1, H, W) from a pyramid; the inverse of `analyse`."""
 
     def join(ll: Tensor, details: Details, level: int) -> Tensor:
         return synthesise_level(structure, wavelet, ll, details, level)

@@ -1,15 +1,15 @@
-"""The dead-zone quantiser of tier-1, and what stands for it when one differentiates.
+"""The dead-zone quantiser (T.800 Annex E.1), and substitutes for its derivative.
 
-Forwards all but noise give the true thing: ``floor(|y| / step)`` and the point of its interval at which the decoder
-reconstructs (T.800 E.1; `j2klearn.ebcot.reconstruction`). Both are constant but for jumps at the thresholds, which
-are multiples of the step. Backwards:
+The quantiser gives the magnitude ``floor(|y| / step)`` and the point of its interval at which the decoder reconstructs
+(`j2klearn.ebcot.reconstruction`). Both are constant, with jumps at the thresholds, which are multiples of the step. The
+kinds differ in the derivatives, and two of them also in the values:
 
-* annealed (P1, Section IV-A): every jump is a kernel of unit area around its threshold, a triangle whose half-width is
-  `width` steps and shrinks as training goes on. At a width of one the derivative is that of a straight line
-  beyond the first threshold, and rises to it from zero within the dead zone.
-* straight-through: the derivative of a straight line everywhere.
-* noise: uniform noise of one step stands for the quantiser, forwards as well.
-* mixed: magnitudes, and so the rate, as with noise, reconstruction as with straight-through.
+* annealed (P1, Section IV-A): the true values. The derivative replaces every jump by a kernel of unit area around its
+  threshold: a triangle with a half-width of `width` steps, which shrinks during training. At a width of 1 the
+  derivative is that of a straight line beyond the first threshold, and rises to it from zero within the dead zone.
+* straight-through: the true values, with the derivative of a straight line everywhere.
+* noise: uniform noise of one step is added in place of quantisation.
+* mixed: magnitudes, and so the rate, as with noise; reconstruction as with straight-through.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Quantised(NamedTuple):
     value : Tensor
         Reconstructed coefficients, with their derivatives.
     jump : Tensor or None
-        The magnitude below the threshold next to the coefficient, at which a function of the magnitude jumps; None
-        where magnitudes are not whole.
+        For each coefficient, the magnitude below the nearest threshold: there a function of the magnitude jumps. None
+        if magnitudes are not integers.
     """
 
     magnitude: Tensor
@@ -53,26 +53,26 @@ def quantise(
     step : Tensor
         Quantiser step, in the unit of the coefficients; a scalar.
     kind : {"annealed", "straight-through", "noise", "mixed"}
-        See above.
+        See the module's docstring.
     width : float
         Half-width of the annealed kernels in steps, above 0 up to 1.
     bias : float
-        How far reconstruction lies below the middle of the interval, in steps.
+        Distance of the reconstruction point below the middle of the interval, in steps.
     noise : Tensor, optional
-        Uniform in 0 to 1, of the shape of `y`; needed for "noise" and "mixed".
+        Uniform noise from 0 to 1, of the shape of `y`; required for "noise" and "mixed".
     """
     scaled = (y / step).detach()
     size = scaled.abs()
     index = size.floor()
     if kind in ("noise", "mixed"):
         assert noise is not None
-        # floor(x) is x - 1/2 give or take a half
+        # on average floor(x) is x - 1/2
         magnitude = ((y / step).abs() - noise).clamp_min(0)
         if kind == "noise":
             return Quantised(magnitude, y + step * (noise - 0.5), None)
     centre = torch.sign(scaled) * (index + 0.5 - bias) * step * (index > 0)
     if kind == "annealed":
-        # to the thresholds below and above; the lowest threshold is one, not zero
+        # kernels of the thresholds below and above; the lowest threshold is one step, not zero
         below = (1 - (size - index) / width).clamp_min(0) / width * (index > 0)
         above = (1 - (index + 1 - size) / width).clamp_min(0) / width
         first = 1.5 - bias  # the jump out of the dead zone

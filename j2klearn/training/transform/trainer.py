@@ -1,4 +1,4 @@
-"""Training of transforms: one set of weights for all levels and all rates."""
+"""Training of a transform. One set of weights serves all levels and all rates."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from .validation import Validation
 
 __all__ = ["Trainer"]
 
-#: J of the base wavelet is measured, and the log written, at every so many steps.
+#: Steps between rows of the log. J of the base wavelet is computed only for these.
 _LOG_EVERY = 10
 
 _HEADER = ("step", "stage", "J", "J(base)", "quantiser step")
 _VALIDATION_HEADER = ("step", "BD-rate against the 9/7 in %")
 
-#: Rows of the log over which the progress bar takes the mean.
-_SHOWN = 50
+#: The progress bar shows the mean over this number of rows of the log.
+_ROWS_SHOWN = 50
 
 
-def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two models differ in nothing but the base wavelet, from which weights may come all the same."""
+def _differ_in_base_only(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two configurations are equal, or differ only in the base wavelet."""
     return {**one, "base": None} == {**other, "base": None}
 
 
@@ -54,9 +54,9 @@ def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 class Trainer(TrainingLoop[Structure]):
-    """Trains one model.
+    """Trains one transform model.
 
-    All that is random follows from the seed, the step and the process.
+    Everything random depends only on the seed, the step and the process.
 
     Parameters
     ----------
@@ -68,20 +68,27 @@ class Trainer(TrainingLoop[Structure]):
         Receives ``checkpoint.pt`` (the state), ``log.csv``, ``model.safetensors`` (the averaged weights), and with
         validation ``validation.csv`` and ``best.safetensors``.
     processes : Processes, optional
-        The processes that train together; this one alone if not given.
+        The processes that train together. Default: this process alone, on the CPU.
     start : Model, optional
-        Whose weights to start from; its base wavelet may be another one.
+        Model with the initial weights; its base wavelet may differ.
     validation : Validation, optional
         Pictures to validate on, in the first process.
     steps : int, optional
-        Steps of all stages together, in the place of the configuration's.
+        Number of steps of all stages together; replaces that of the configuration.
     changes : mapping, optional
-        Settings in the place of the configuration's.
+        Settings that replace those of the configuration.
+
+    Attributes
+    ----------
+    best : float
+        Lowest BD-rate of all validations in per cent.
+    ratios : list of float
+        Measured synthesis gains divided by the 9/7's norms.
 
     Raises
     ------
     OptionError
-        If the configuration cannot be, or `start` is another network.
+        If the configuration is invalid, or `start` has another network.
     """
 
     def __init__(
@@ -110,8 +117,9 @@ class Trainer(TrainingLoop[Structure]):
             randomise(structure)
         if start is not None:
             begun = start.build().state_dict()
-            if not _alike(start.config, self.config) or _shapes(begun) != _shapes(structure.state_dict()):
-                raise OptionError(f"the model to start from is another network than that of {config}")
+            alike = _differ_in_base_only(start.config, self.config)
+            if not alike or _shapes(begun) != _shapes(structure.state_dict()):
+                raise OptionError(f"the model to start from has another network than {config}")
             structure.load_state_dict(begun)
             self.started_from = start.id.hex()
         structure.to(processes.device).fast = bfloat16
@@ -128,7 +136,7 @@ class Trainer(TrainingLoop[Structure]):
         self.best = math.inf
         self.ratios = [1.0] * (3 * MEASURED_LEVELS + 1)
         self._stage, self._parallel = "", nn.Module()
-        self._shown: deque[float] = deque(maxlen=_SHOWN)
+        self._shown: deque[float] = deque(maxlen=_ROWS_SHOWN)
         self.validation_log = Log(folder / "validation.csv", _VALIDATION_HEADER)
         plan = Plan(
             name=config.stem,
@@ -158,7 +166,7 @@ class Trainer(TrainingLoop[Structure]):
         return self.step % _LOG_EVERY == 0
 
     def _place(self, step: int) -> tuple[str, int, int]:
-        """Return the stage of a step, the step within the stage, and the stage's steps."""
+        """Return the stage of a step, the step within this stage, and the number of steps of the stage."""
         for name, steps in self.settings.stages:
             if step < steps:
                 return name, step, steps
@@ -170,7 +178,7 @@ class Trainer(TrainingLoop[Structure]):
         return warm_up(within, min(200, steps // 20)) * half_cosine(within, steps)
 
     def _enter(self, stage: str) -> None:
-        """Let train what a stage trains, across all processes."""
+        """Make the weights trainable that a stage trains, in all processes."""
         self._stage = stage
         freeze(self.structure, stage)
         if stage == "proposals":
@@ -178,19 +186,21 @@ class Trainer(TrainingLoop[Structure]):
         self._parallel = self.objective
         if self.processes.count > 1:
             for weight in self.structure.parameters():
-                if weight.shape[1:2] == (1,):  # of one channel: the strides that its gradient will have
+                if weight.shape[1:2] == (
+                    1,
+                ):  # one input channel: use the strides that the gradient will have
                     weight.data = weight.detach().flatten().view(weight.shape)
             places = [self.processes.device] if self.processes.device.type == "cuda" else None
             self._parallel = DistributedDataParallel(self.objective, device_ids=places)
 
     def batch(self, rank: int) -> Tensor:
-        """Return the batch of a process at this step."""
+        """Return the batch of the process `rank` at this step, shape (batch, 1, crop, crop)."""
         s = self.settings
         x = self.patches.batch(s.batch, s.crop, np.random.default_rng([s.seed, self.step, rank]))
         return x.to(self.processes.device, non_blocking=True)
 
     def cost(self) -> tuple[Tensor, Tensor | None]:
-        """Return J of the batch; at steps that are logged also J of the base wavelet, and the quantiser step."""
+        """Return J of the batch; at logged steps also the figures J, J of the base wavelet, and the quantiser step."""
         s, device = self.settings, self.processes.device
         stage, within, steps = self._place(self.step)
         if stage != self._stage:
@@ -225,11 +235,11 @@ class Trainer(TrainingLoop[Structure]):
         return f"{self._stage}, J/J(base) {np.mean(self._shown):.4f}"
 
     def model(self) -> Model:
-        """Return the model of the averaged weights as they are now."""
+        """Return the model with the current averaged weights."""
         return Model.of(self.average, self.config, self._card())
 
     def validate_now(self) -> None:
-        """Measure the averaged weights on real codestreams; keep them if they are the best so far."""
+        """Measure the averaged weights on real codestreams, and save them if they are the best so far."""
         if self.validation is None:
             return
         model = self.model()
@@ -258,15 +268,15 @@ class Trainer(TrainingLoop[Structure]):
         write_whole(self.folder / "model.safetensors", self.model().to_bytes())
 
     def resume(self) -> bool:
-        """Go on from the folder's checkpoint.
+        """Resume from the checkpoint in the folder; return true.
 
         Raises
         ------
         OptionError
-            If there is none, or it is one of another configuration.
+            If there is no checkpoint, or it is damaged or belongs to another configuration.
         """
         if not super().resume():
-            raise OptionError(f"there is no checkpoint to go on from: {self.plan.checkpoint}")
+            raise OptionError(f"there is no checkpoint to resume from: {self.plan.checkpoint}")
         return True
 
     def _card(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Validation of a model as it is being trained: BD-rate against OpenJPEG's 9/7, on real codestreams."""
+"""Validation during training: BD-rate against OpenJPEG's 9/7, on real codestreams."""
 
 from __future__ import annotations
 
@@ -20,14 +20,21 @@ _SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".bmp")
 
 
 class Validation:
-    """Pictures to validate on, and what the 9/7 reaches on them.
+    """Pictures to validate on, and the rates and PSNRs of the 9/7 on them.
 
     Parameters
     ----------
     folder : Path
-        Holds the pictures; of these as many as asked for are taken, evenly spread.
+        Holds the pictures. They are converted to luma.
     count : int
-        How many.
+        Largest number of pictures to use; they are evenly spread over the sorted names.
+
+    Raises
+    ------
+    OptionError
+        If the packages of ``j2klearn[benchmark]`` are not installed.
+    InputError
+        If the folder has no pictures.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -48,7 +55,7 @@ class Validation:
             return np.asarray(picture.convert("L"))
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
-        """Return the mean rates in bits per pixel and the mean PSNRs in dB of one file with layers per picture."""
+        """Return mean rates in bits per pixel and mean PSNRs in dB, from one file with layers per picture."""
         from ...api.decode import decode
         from ...api.encode import encode
         from ...layers import keep_layers
@@ -63,7 +70,7 @@ class Validation:
         return [(float(rate), float(db)) for rate, db in points / len(self.pictures)]
 
     def bd_rate(self, model: Model) -> float | None:
-        """Return the BD-rate of the averaged curves against the 9/7 in per cent; None where they do not overlap."""
+        """Return the BD-rate of the averaged curves against the 9/7 in per cent; None if they do not overlap."""
         from ...metrics.bd_rate import Curve, bd_rate
 
         def curve(points: Sequence[tuple[float, float]]) -> Curve:

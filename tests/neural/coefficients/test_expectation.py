@@ -1,4 +1,4 @@
-"""Points of reconstruction from mixtures: their arithmetic, and what a picture gains by them."""
+"""Reconstruction points from mixtures: their arithmetic, and how much they improve a picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parameters(*components: tuple[float, float, float]) -> np.ndarray:
 
 
 def by_sums(components: list[tuple[float, float, float]], value: int) -> float:
-    """Return what `expected` should, the density added up place by place, the cells found by trying."""
+    """Return the value that `expected` should have, from sums of the density over a cell that is found by search."""
 
     def density(x: np.ndarray) -> np.ndarray:
         z = [(x - mean) / scale for _, mean, scale in components]
@@ -65,7 +65,7 @@ def by_sums(components: list[tuple[float, float, float]], value: int) -> float:
     ids=["wide", "two", "off"],
 )
 def test_the_mean_within_the_cell(components, value):
-    # weights, means and scales of a file have steps
+    # weights, means and scales are rounded in a file
     found = expected(parameters(*components), np.array([value], np.int32))[0]
     assert found == pytest.approx(by_sums(components, value), abs=0.012)
 
@@ -98,8 +98,8 @@ def picture():
 
 
 @pytest.fixture(scope="module")
-def told(picture):
-    """A file, and the points of reconstruction that its encoder had."""
+def encoded(picture):
+    """A file, and the reconstruction points of its encoder."""
     kept = []
     better = _Lossy.better
     with pytest.MonkeyPatch.context() as patch:
@@ -116,8 +116,8 @@ def opened(data: bytes) -> NeuralFile:
     return file
 
 
-def test_pictures_gain(picture, told, monkeypatch):
-    data, _ = told
+def test_pictures_gain(picture, encoded, monkeypatch):
+    data, _ = encoded
     monkeypatch.setattr(_Lossy, "better", lambda self, plain, points: plain)
     plain = j2klearn.encode(picture, profile="neural", quality=40)
     assert opened(data).header.expected
@@ -128,8 +128,8 @@ def test_pictures_gain(picture, told, monkeypatch):
     assert errors[0] < 0.98 * errors[1]  # before de-quantisation
 
 
-def test_encoder_and_decoder_expect_the_same(told):
-    data, kept = told
+def test_encoder_and_decoder_expect_the_same(encoded):
+    data, kept = encoded
     file = opened(data)
     for threads in (1, 3):
         points = Points()
@@ -137,15 +137,15 @@ def test_encoder_and_decoder_expect_the_same(told):
         for at, pyramid in enumerate(pyramids):
             both = zip(points.details(at, pyramid), kept.details(at, pyramid), strict=True)
             assert all(np.array_equal(a, b) for three in both for a, b in zip(*three, strict=True))
-    # at a lower resolution the levels that there are have theirs
+    # at a lower resolution the remaining levels have the same points
     points = Points()
     (low, *_) = file.pyramids(2, 1, points=points)
     for three, others in zip(points.details(0, low, 3), kept.details(0, pyramids[0])[2:], strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(three, others, strict=True))
 
 
-def test_resolutions_and_files_cut_off(picture, told):
-    data, _ = told
+def test_resolutions_and_files_cut_off(picture, encoded):
+    data, _ = encoded
     half = j2klearn.decode(data, reduce=1)
     assert half.shape == (80, 96, 3)
     small = picture.reshape(80, 2, 96, 2, 3).mean((1, 3))

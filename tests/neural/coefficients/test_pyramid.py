@@ -1,4 +1,4 @@
-"""Pyramids: their geometry, and what becomes of levels that are left out."""
+"""Pyramids: their geometry, and levels that are left out."""
 
 from __future__ import annotations
 

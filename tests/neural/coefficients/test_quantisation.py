@@ -1,4 +1,4 @@
-"""The quantiser: steps and their codes, norms that make errors count alike, points of reconstruction."""
+"""The quantiser: steps and their codes, norms of subbands and components, reconstruction points."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_norms_of_learned_transforms():
 
 @pytest.mark.parametrize("component", [0, 1, 2])
 def test_an_error_of_a_step_is_worth_the_same_in_every_subband(component):
-    """Noise of one deviation in the normalised coefficients is noise of that deviation in the pixels."""
+    """Noise in normalised coefficients gives noise of the same standard deviation in the pixels."""
     random = np.random.default_rng(component)
     picture = Picture(np.full((256, 256, 3), 128, np.uint8))
     transform = Transform(None, ict=True)
@@ -82,7 +82,7 @@ def test_an_error_of_a_step_is_worth_the_same_in_every_subband(component):
         band += noise.astype(np.float32)
         decoded = pixels(transform.synthesise(bands, 0, 3), 8, ict=True).astype(float)
         share = band.size / (256 * 256)
-        # RGB takes three times the error of luma's one plane, and the norms are relative to luma's
+        # the norms are relative to luma, whose error is the same in R, G and B
         deviation = np.sqrt(np.square(decoded - 128).mean() / share)
         assert deviation == pytest.approx(8, rel=0.12)
 

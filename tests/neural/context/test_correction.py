@@ -1,4 +1,4 @@
-"""Corrections of means: what they weigh, by the definition and wavefront by wavefront, and in files."""
+"""Corrections of means: by the definition, wavefront by wavefront, and in files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def surroundings(shape, planes, raw=0, seed=0):
 
 
 def by_definition(around, weights, mixtures, values):
-    """Correct as the format has it, place by place."""
+    """Apply a correction place by place, as the file format defines it."""
     height, width = around.shape
     out = mixtures.copy()
 
@@ -99,7 +99,7 @@ def plain() -> ContextModel:
 
 
 def subsampled(seed=3, bits=8):
-    """A picture whose chroma was subsampled once."""
+    """Return a picture whose chroma was once subsampled."""
     rng = np.random.default_rng(seed)
     height, width = SHAPE
     luma = np.cumsum(rng.normal(0, 2.5, SHAPE), 1) + 120 + rng.normal(0, 3, SHAPE)

@@ -1,4 +1,4 @@
-"""What the networks see: compression, grids, and that it is integers all the way."""
+"""The features of the context networks: compression, grids, dtypes."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_known_features():
     assert known.planes.dtype == torch.int16
     middle, across, down = known.planes[0, :3]
     assert int(across.abs().max()) == 0
-    assert int(middle[1:-1].abs().max()) == 0  # a slope is its own mean
+    assert int(middle[1:-1].abs().max()) == 0  # the 3x3 mean of a slope is its middle
     assert torch.equal(down[1:-1], companding.compress(torch.full((4, 5), 160)))
-    assert int(known.planes[0, 3:].abs().max()) == 0  # nothing above
+    assert int(known.planes[0, 3:].abs().max()) == 0  # there is no coarser level
     assert torch.equal(companding.compress(known.local[:, 0].long()), known.planes[:, 0])
     above = torch.zeros(1, 3, 3, 3, dtype=torch.int64)
     above[0, 0, 1, 2] = 5

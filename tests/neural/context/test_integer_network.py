@@ -1,4 +1,4 @@
-"""The integer network against the float network that it was made of."""
+"""The integer network, compared with the float network from which it was made."""
 
 from __future__ import annotations
 

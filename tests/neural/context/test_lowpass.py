@@ -1,4 +1,4 @@
-"""The integer low-pass planes against the wavelets that they stand for."""
+"""The integer low-pass planes, compared with the wavelets that they approximate."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_irreversible_planes_are_those_of_the_97(shape, step):
         )
         assert plane.level == level - 1
         assert plane.plane.shape == exact.shape
-        # in grey levels; rounding adds up to a few 256ths of the quantiser step, and coefficients have 14 bits
+        # in grey levels: rounding adds a few 256ths of the quantiser step, and lifting coefficients have 14 bits
         bound = 0.05 * step + 3e-4 * float(exact.abs().max())
         assert float((plane.plane * step / 256 - exact).abs().max()) < bound
 
@@ -77,7 +77,7 @@ def test_differences_count_in_sixteenths_of_a_step():
 
 
 def test_planes_are_those_of_the_format():
-    """To the last bit, at every level: decoders of all machines and times have to see the same."""
+    """Exactly, at every level: all decoders have to compute the same planes for ever."""
 
     def indices(*shape, seed):
         at = np.arange(np.prod(shape), dtype=np.int64).reshape(shape) * 2654435761 + seed

@@ -1,4 +1,4 @@
-"""Entropy models: what is decoded is what was encoded, by any backend, with any threads, in any process."""
+"""Entropy models: decoding returns what was encoded, with any backend, number of threads, and process."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_weights_are_checked(lossy):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_segments_end(lossy, seed):
-    """They decode to something bounded, or are found out; a file's checksums keep them from getting here."""
+    """They decode to bounded values or raise an error. In files, checksums detect them before."""
     rng = np.random.default_rng(seed)
     segments = lossy.encode(random_pyramids(lossy, (32, 32), 3), 60)
     damaged = [bytes(rng.integers(0, 256, len(segment), dtype=np.uint8)) for segment in segments]

@@ -1,4 +1,4 @@
-"""The float network: stages see what came before them and nothing else; bits are those of a distribution."""
+"""The float network: causality of its contexts, and bits that are those of a distribution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_coefficient_depends_on_those_before_it_alone():
 
 
 def test_subbands_and_features_reach_what_they_should():
-    """A subband sees all of those before it around its place, and every subband what is known of the level."""
+    """The context of a subband includes the earlier subbands around a place, and the features of the level."""
     network = small_network(NETWORK)
     generator = torch.Generator().manual_seed(6)
     features = torch.randn(1, network.head.in_channels, 20, 18, generator=generator)
@@ -43,14 +43,14 @@ def test_subbands_and_features_reach_what_they_should():
         other[0, band, 8, 9] += 3
         for later in range(band + 1, 3):
             seen = changed(features, other)[later]
-            assert seen[8, 9]  # of the same place
+            assert seen[8, 9]  # the same place
             assert seen[9:].any()
             assert seen[:8].any()
     other = features.clone()
     other[0, :, 8, 9] += 3
     seen = changed(other, details)
     assert seen[:, 8, 9].all()
-    # the trunk reaches three places around, the two masked convolutions two more back each
+    # the trunk reaches three places to every side, each of the two masked convolutions two more backwards
     assert not seen[:, : 8 - 3].any()
     assert not seen[:, 8 + 3 + 2 * 2 + 1 :].any()
 
@@ -75,7 +75,7 @@ def test_bits_are_those_of_a_distribution():
     mixtures = torch.randn(1, 1, 3, 3, 1, 1, generator=generator) * 2
     values = torch.arange(-4000, 4001).float().view(1, -1, 1, 1)
     total = torch.exp2(-mixture_bits(mixtures.expand(1, 8001, 3, 3, 1, 1), values)).sum()
-    # the mixture, and an outlier's distribution of weight exp(-9) beside it
+    # the mixture, plus the outlier distribution of weight exp(-9)
     assert abs(float(total) - 1 - 0.00012) < 1e-4
 
 
@@ -89,12 +89,12 @@ def test_scales_outside_of_their_range_come_back():
 
 @pytest.mark.parametrize(("value", "away"), [(1.0, 0), (5000.0, 1)])
 def test_scales_outside_of_their_range_do_not_run_away(value, away):
-    """Nor does a gradient pull them farther out."""
+    """No gradient moves them farther out of the range."""
     mixtures = torch.zeros(1, 1, 3, 1, 1, 1)
     mixtures[:, :, 2] = LOG_SCALES[away] + (2 if away else -2)
-    mixtures[:, :, 1] = value  # the best mean: the scale wants to be smaller
+    mixtures[:, :, 1] = value  # the best mean: a smaller scale is better
     if away:
-        mixtures[:, :, 1] = 0  # the worst: it wants to be larger
+        mixtures[:, :, 1] = 0  # a bad mean: a larger scale is better
     mixtures.requires_grad_()
     mixture_bits(mixtures, torch.full((1, 1, 1, 1), value)).sum().backward()
     assert float(mixtures.grad[0, 0, 2]) == 0

@@ -1,4 +1,4 @@
-"""Offsets of scales: chosen by cost, told in the file, and the same on both sides."""
+"""Offsets of scales: chosen by cost, stored in the file, the same in encoder and decoder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_best_one():
     costs = [cost_bits(values, moved(parameters, at), mixtures).sum() for at in range(-MOST, MOST + 1)]
     assert abs(int(np.argmin(costs)) - MOST - best) <= 1
     assert best_offset(np.zeros(4000, np.int32), parameters, 0, mixtures) == -MOST
-    # what one sample says does not pay for a step
+    # one sample does not save the bits of an offset
     assert best_offset(np.ones(1, np.int32), parameters[:1], 0, mixtures) == 0
 
 
@@ -56,7 +56,7 @@ def test_many_samples_are_looked_at_in_part(monkeypatch):
     parameters = rng.integers(-60, 60, (20000, 3, 2)).astype(np.int16)
     values = np.rint(rng.logistic(0, 0.4, 20000)).astype(np.int32)
     few = best_offset(values, parameters, 0, mixture())
-    monkeypatch.setattr(offsets, "_LOOKED_AT", 1 << 30)
+    monkeypatch.setattr(offsets, "_MAX_SAMPLES", 1 << 30)
     assert abs(few - best_offset(values, parameters, 0, mixture())) <= 1
 
 

@@ -1,4 +1,4 @@
-"""Prediction across components: it finds a component that is a multiple of another, and says how sure it is."""
+"""Cross-component prediction: it finds a component that is a multiple of another one, and their correlation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from j2klearn.neural.context import prediction
 from j2klearn.neural.integer import companding
 from j2klearn.neural.integer.companding import FRACTION
 
-#: Of one component: where its details foretold by the first window are, and the square of the correlation.
-FORETOLD = slice(seen.KNOWN, seen.KNOWN + seen.DETAILS)
+#: Planes of one earlier component: details predicted with the first window, and the squared correlation.
+PREDICTED = slice(seen.KNOWN, seen.KNOWN + seen.DETAILS)
 CORRELATION = seen.KNOWN + seen.DETAILS
 
 
 def known(local):
-    """What is known, of which only `local` matters, int (h, w) of the low-pass plane and three of parents."""
+    """Return features of which only `local` matters: int (4, h, w), the low-pass plane and three parents."""
     local = torch.as_tensor(np.asarray(local))[None].to(torch.int32)
     return seen.Known(torch.zeros(1, seen.KNOWN, *local.shape[-2:], dtype=torch.int16), local)
 
@@ -37,7 +37,7 @@ def test_a_multiple_is_foretold():
     for factor in (-2, -1, 1, 3):
         planes = one(prediction.predicted(known(factor * luma), [known(luma)], [details]))
         wanted = companding.compress((factor * details[0]) << FRACTION)
-        assert int((planes[FORETOLD] - wanted).abs().max()) <= 2
+        assert int((planes[PREDICTED] - wanted).abs().max()) <= 2
         assert int(planes[CORRELATION].min()) >= companding.UNIT - 1
 
 
@@ -46,9 +46,9 @@ def test_the_factor_is_that_of_the_place():
     chroma = luma.copy()
     chroma[:, :, 12:] = -2 * luma[:, :, 12:]
     details = torch.full((1, 3, 24, 24), 40)
-    foretold = one(prediction.predicted(known(chroma), [known(luma)], [details]))[FORETOLD]
-    assert (foretold[..., :11] > 0).all()
-    assert (foretold[..., 13:] < 0).all()
+    predicted = one(prediction.predicted(known(chroma), [known(luma)], [details]))[PREDICTED]
+    assert (predicted[..., :11] > 0).all()
+    assert (predicted[..., 13:] < 0).all()
 
 
 def test_what_has_nothing_in_common_is_hardly_foretold():

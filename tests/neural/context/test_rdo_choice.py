@@ -1,4 +1,4 @@
-"""Indices that are worth their bits."""
+"""Rate-distortion optimised choice of indices."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def test_steps_scale(model, coefficients):
 
 
 def test_no_bits_make_up_for_a_large_error(model, coefficients):
-    """However much a bit is worth: an index is its coefficient's, or one nearer to zero that is near enough."""
+    """Whatever the weight, an index is the nearest one, or one nearer to zero whose error is below the limit."""
     largest = 0.0
     for bands, pyramid in zip(coefficients, model.choose(coefficients, 1.0, 60, weight=1e9), strict=True):
-        assert np.array_equal(pyramid.ll, np.rint(bands.ll))  # what all else is coded by is not chosen
+        assert np.array_equal(pyramid.ll, np.rint(bands.ll))  # the cost does not matter for LL
         for x, y in zip(bands.bands()[1:], pyramid.bands()[1:], strict=True):
             nearest = np.copysign(np.floor(np.abs(x) + 0.5), x)
             assert set(np.unique(np.abs(nearest) - np.abs(y))) <= {0, 1}
@@ -80,7 +80,7 @@ def test_no_bits_make_up_for_a_large_error(model, coefficients):
 
 
 def test_the_weight_is_that_of_the_format(model, coefficients):
-    """Readers go by it: they take a coefficient to lie where its index was chosen."""
+    """Readers use the weight too: it determines the cells of indices."""
     for a, b in zip(
         model.choose(coefficients, 1.0, 60), model.choose(coefficients, 1.0, 60, weight=WEIGHT), strict=True
     ):

@@ -1,4 +1,4 @@
-"""Corrections are fitted to what is there, and only where it pays."""
+"""Corrections find linear dependencies, and are only used if they save bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rng():
 
 
 def mixtures_of(mean, log_scale=0):
-    """One logistic component per place."""
+    """Return mixtures of one logistic component per place."""
     parameters = np.zeros((COUNT, 3, 1), np.int16)
     parameters[:, 1, 0], parameters[:, 2, 0] = np.rint(32 * np.asarray(mean)).ravel(), log_scale
     return parameters
@@ -34,7 +34,7 @@ def around_of(rng, planes=2):
 
 @pytest.mark.parametrize("looked_at", [1 << 17, 1 << 11])
 def test_it_finds_what_is_there(rng, looked_at, monkeypatch):
-    monkeypatch.setattr(regression, "_LOOKED_AT", looked_at)
+    monkeypatch.setattr(regression, "_MAX_SAMPLES", looked_at)
     monkeypatch.setattr(correction, "_BLOCK", 700)
     around = around_of(rng)
     mean = rng.normal(0, 6, SHAPE)
@@ -69,7 +69,7 @@ def test_where_there_is_nothing(rng):
     assert not fitted(values, mixtures_of(np.zeros(SHAPE)), around, mixture()).any()
     zeros = Surroundings(np.zeros(SHAPE, np.int64), 0, (), SHAPE)
     assert not fitted(np.zeros(SHAPE, np.int32), mixtures_of(np.zeros(SHAPE)), zeros, mixture()).any()
-    # certain of what is right: there is nothing to win
+    # the mixtures are certain and right: a correction cannot save bits
     certain = mixtures_of(values, -200)
     assert not fitted(values, certain, around, mixture()).any()
 

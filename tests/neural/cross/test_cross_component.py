@@ -1,4 +1,4 @@
-"""The cross-component context model: what it sees, and that integers, whole planes and wavefronts agree."""
+"""The cross-component context model: its contexts, and integer networks on whole planes and wavefronts."""
 
 from __future__ import annotations
 
@@ -161,11 +161,11 @@ def test_fewer_segments_are_lower_resolutions():
 
 
 def test_progress_rises_to_one():
-    model, told = cross_model(), []
-    segments = model.encode(pyramids((20, 31), 3), 40, progress=told.append)
+    model, written = cross_model(), []
+    segments = model.encode(pyramids((20, 31), 3), 40, progress=written.append)
     read: list[float] = []
     model.decode(segments, (20, 31), 3, 40, progress=read.append)
-    for shares in (told, read):
+    for shares in (written, read):
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
         assert len(shares) == 3 * 10
@@ -298,8 +298,8 @@ def test_models_are_files(tmp_path):
     [
         ({"features": 1}, "features"),
         ({"kind": "context"}, "kind"),
-        ({"transform": "5-3"}, "told by name"),
-        ({"more": 1}, "options other"),
+        ({"transform": "5-3"}, "a name and an id"),
+        ({"more": 1}, "has an unknown one"),
         ({"gains": "other"}, "gains"),
     ],
     ids=str,
@@ -320,10 +320,10 @@ def test_weights_that_do_not_fit():
         _ = CrossComponentModel(model.config, missing).luma
     with pytest.raises(ModelError, match="not those"):
         _ = CrossComponentModel({**model.config, "features": 5}, tensors).luma
-    loud = dict(tensors)
-    loud["luma.fusions.1.last.bias"] = np.full(4, 2**31 - 1, np.int32)
+    large = dict(tensors)
+    large["luma.fusions.1.last.bias"] = np.full(4, 2**31 - 1, np.int32)
     with pytest.raises(ModelError, match="2\\^31"):
-        _ = CrossComponentModel(model.config, loud).luma
+        _ = CrossComponentModel(model.config, large).luma
 
 
 _CHILD = """
@@ -357,7 +357,7 @@ def test_another_process_with_other_threads_decodes_the_same(tmp_path: Path):
 
 
 def test_golden_file():
-    # what earlier versions wrote: if this fails, the file format has changed
+    # written by an earlier version: if this fails, the file format has changed
     golden = safetensors.numpy.load_file(GOLDEN_MODEL)
     model = CrossComponentModel.from_bytes(golden["model"].tobytes())
     segments = [golden[f"segment{at}"].tobytes() for at in range(2)]

@@ -1,4 +1,4 @@
-"""Mixtures in integers: the native library computes what the definition in numpy says, and that is a good mixture."""
+"""Mixtures in integers: the native library agrees with numpy, and both approximate the mixtures well."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCRIPT = ROOT / "scripts" / "neural_tables.py"
 TABLES = Path(shipped.__file__).with_name("tables.safetensors")
 DISTRIBUTIONS = {"logistic": expit, "gaussian": ndtr}
 
-#: The tables are part of the file format: others need another version of it.
+#: The tables are part of the file format: other tables need another version of the format.
 DIGEST = "ea738a845c1aadc3ee056a13f3f4270262000c1385d814f1cccef8e818f014f9"
 
 
@@ -130,13 +130,13 @@ def test_groups_have_the_probabilities_of_their_members() -> None:
         for symbol, got in enumerate(row):
             expected = np.prod([1 - p if symbol >> i & 1 else p for i, p in enumerate(group)])
             assert got == pytest.approx(expected, abs=2.5e-6)
-    assert rows[-1, 2:].max() == 2.0**-24  # integers that are missing are inside
+    assert rows[-1, 2:].max() == 2.0**-24  # the integers that complete the last group are inside
 
 
 def sample(
     rng: np.random.Generator, kind: str, parameters: NDArray[np.int16]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Integers drawn from mixtures in floating point, and the bits that they cost by these."""
+    """Return integers drawn from mixtures in floating point, and their bits under these mixtures."""
     logits, means, log_scales = np.moveaxis(parameters.astype(np.float64), 1, 0)
     weights = np.exp(logits / 64 - logits.max(1, keepdims=True) / 64)
     weights /= weights.sum(1, keepdims=True)
@@ -163,7 +163,7 @@ def test_integers_cost_what_the_float_mixture_says(kind: str, components: int, s
     scales = (np.log(scale) + rng.normal(size=(count, components)) * 0.5 * (components > 1)) * 64
     parameters = np.rint(np.stack([logits, means, scales], 1)).astype(np.int16)
     values, expected = sample(rng, kind, parameters)
-    # 0.003 of the bits: the requirement; 4e-6 each: four share the frequencies that a symbol of 16 has at least
+    # 0.3 % is the requirement; 4e-6 bits each are the least frequencies of the symbols of groups
     assert cost_bits(values, parameters, mixture(kind)).sum() <= 1.003 * expected.sum() + 4e-6 * count
 
 

@@ -1,4 +1,4 @@
-"""Integers under mixtures through the range coder, and back."""
+"""The range coder: integers under mixtures to bytes, and decoding."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write(
 
 
 def bits_used(encoder: Encoder) -> float:
-    """Return how narrow the last interval is; a segment is shorter where a number that ends in zeros lies in it."""
+    """Return the bits of the last interval. A segment is shorter if a number that ends in zeros is in the interval."""
     position, (_, extent) = encoder._coder.pos()
     return 32 * int(position) + 64 - float(np.log2(float(extent)))
 
@@ -49,7 +49,7 @@ def read(data: bytes, parameters: NDArray[np.int16], which: Mixture, steps: int 
 
 
 def near(rng: np.random.Generator, parameters: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Integers about where their mixtures are."""
+    """Return integers near the means of their mixtures."""
     bins = mixture().bins(parameters)
     return bins.centre + np.rint(rng.normal(size=len(parameters)) * 2.0**bins.width).astype(np.int64)
 
@@ -78,7 +78,7 @@ def test_what_is_encoded_is_decoded(
     which = mixture(kind, threads=2)
     encoder = encoded(values, parameters, which, steps)
     used, data = bits_used(encoder), encoder.finish()
-    got = read(data, parameters, NumpyMixture(kind), steps)  # and the other implementation reads it
+    got = read(data, parameters, NumpyMixture(kind), steps)  # with the other implementation
     assert got.dtype == np.int32
     np.testing.assert_array_equal(got, values)
     assert data == write(values.astype(np.int32), parameters, NumpyMixture(kind), steps)
@@ -128,7 +128,7 @@ def test_no_integers_are_no_bytes() -> None:
 
 
 def test_every_step_finds_its_place() -> None:
-    """Steps of all sizes append to one coder; a reader that stops early has what it read."""
+    """Calls of all sizes append to one coder. A reader may stop early."""
     rng = np.random.default_rng(2)
     parameters = random_parameters(rng, 3000, 3)
     values = near(rng, parameters)
@@ -157,7 +157,7 @@ def test_a_segment_may_be_taken_before_it_ends() -> None:
 
 
 def test_the_coder_is_the_one_that_is_described() -> None:
-    """A range decoder in Python's integers reads the symbols of bin 0 from the documented rows."""
+    """A range decoder in Python integers reads the symbols of bin 0, given the documented rows."""
     rng = np.random.default_rng(4)
     parameters = np.zeros((400, 3, 1), np.int16)
     parameters[:, 2] = rng.integers(-150, -100, (400, 1))
@@ -182,12 +182,12 @@ def test_the_coder_is_the_one_that_is_described() -> None:
 
 
 def test_the_bytes_stay_the_same() -> None:
-    """Files have to stay readable: other bytes than these need another version of the format."""
+    """Files have to stay readable: other bytes would need another version of the format."""
     digests = []
     for kind in KINDS:
         noise = (np.random.Philox(5).random_raw(20_000) >> 48).astype(
             np.int64
-        ) - 2**15  # a stream that numpy keeps
+        ) - 2**15  # numpy guarantees that this stream stays the same
         parameters = noise[:18_000].reshape(2000, 3, 3)
         parameters[:1500] //= np.array([128, 64, 96])[:, None]
         parameters = parameters.astype(np.int16)

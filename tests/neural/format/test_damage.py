@@ -1,4 +1,4 @@
-"""Damaged and truncated files of the neural profile: an error, or the right picture; never another one."""
+"""Damaged and truncated files of the neural profile give an error or the right picture, never another picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def decode(data: bytes, model: Deflate = LOSSY, **options: Any) -> NDArray[Any]:
 
 @pytest.mark.parametrize("model", [LOSSY, LOSSLESS])
 def test_every_flipped_byte(rgb, model):
-    """In the boxes, the preview, the header and the segments."""
+    """Flip every byte of the boxes, the preview, the header and the segments."""
     image = rgb[:20, :13]
     data = encode(image, model, **({"lossless": True} if model is LOSSLESS else {"quality": 30}))
     whole = decode(data, model)
@@ -40,7 +40,7 @@ def test_every_flipped_byte(rgb, model):
         damaged = bytearray(data)
         damaged[at] ^= 0xFF if at % 2 else 1 << at % 8
         with warnings.catch_warnings():
-            # glymur's, of the main header; a picture that is taken for a truncated one has to be whole nonetheless
+            # glymur warns about the main header; a picture with a warning of truncation has to be complete all the same
             warnings.simplefilter("ignore")
             try:
                 seen = decode(bytes(damaged), model)
@@ -49,7 +49,9 @@ def test_every_flipped_byte(rgb, model):
         np.testing.assert_array_equal(seen, whole, err_msg=f"byte {at} of {len(data)}")
         exact += 1
     start = data.index(UUID_BOX.bytes)
-    assert start * 0.3 < exact <= start  # the preview's packets may be anything, the payload's bytes not
+    assert (
+        start * 0.3 < exact <= start
+    )  # damage to packets of the preview does not matter, damage to the payload does
 
 
 def test_other_ways_in_say_so_too(rgb):
@@ -67,7 +69,7 @@ def test_other_ways_in_say_so_too(rgb):
                 warnings.simplefilter("ignore")
                 try:
                     seen = read(bytes(damaged))
-                except (J2KError, RuntimeError):  # glymur's own, too
+                except (J2KError, RuntimeError):  # glymur raises RuntimeError
                     continue
             np.testing.assert_array_equal(seen, whole, err_msg=f"byte {at} of {len(data)}")
 
@@ -168,7 +170,7 @@ def test_cut_and_damaged_files(picture):
 
 
 def test_sizes_that_lie(picture):
-    """A header with a sound checksum may say anything: what it asks for is checked before memory is."""
+    """A header with a valid checksum may hold any values. They are checked before memory is allocated."""
     from dataclasses import replace
 
     from j2klearn.core.picture import Picture
@@ -208,15 +210,15 @@ def test_sizes_that_lie(picture):
 
 
 def test_impossible_coefficients(picture, monkeypatch):
-    """What a hostile payload may decode to: pixels are clipped, or an error is raised."""
+    """A hostile payload may decode to extreme coefficients: pixels are clipped, or an error is raised."""
     from j2klearn.neural.coefficients.pyramid import Pyramid
 
     for model, options in ((Deflate(), {"quality": 30}), (Deflate("5-3"), {"lossless": True})):
         data = encode(picture, model, **options)
-        sound = model.decode
+        decode_model = model.decode
 
-        def wild(*arguments: Any, sound: Any = sound, **more: Any) -> list[Pyramid]:
-            pyramids = sound(*arguments, **more)
+        def wild(*arguments: Any, decode_model: Any = decode_model, **more: Any) -> list[Pyramid]:
+            pyramids = decode_model(*arguments, **more)
             for pyramid in pyramids:
                 pyramid.ll[:] = (1 << 30) - 1
                 pyramid.details[0][0][:] = -(1 << 30)

@@ -1,4 +1,4 @@
-"""The payload's header and segments, and what is made of wrong ones."""
+"""The header and the segments of the payload, valid and invalid."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_there_and_back(name):
 
 
 def test_every_byte_counts():
-    # 6 resolutions of Kodak's size; those up to 64 samples share the header's checksum
+    # 7 segments of a Kodak picture; those up to 64 samples per side share the header's checksum
     header = replace(PLAIN, lengths=())
     assert header.coarse == 3
     assert len(write_payload(header, [b""] * 7)) == 2 + 4 + 3 + 8 + 2 + 4 + 7 + 4 * 4 + 4
@@ -106,7 +106,7 @@ def test_lengths_that_lie():
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_every_flipped_byte(name):
-    """An error, or the segments that were written, whatever has happened to a byte."""
+    """A change of any byte of the payload raises an error."""
     header = HEADERS[name]
     parts = segments_of(header)
     data = write_payload(header, parts)

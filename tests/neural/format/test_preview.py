@@ -1,4 +1,4 @@
-"""The preview and the boxes around it: small, ordinary, and told from a picture of its own."""
+"""The preview and the boxes around it: small, ordinary JPEG 2000, distinguished from other pictures."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_other_readers(file, tmp_path: Path):
 
 
 def test_overhead(file):
-    """All that is no segment, of a picture of some kilobytes."""
+    """The bytes outside of segments, for a picture of some kilobytes."""
     info = j2klearn.info(file)
     assert info.bytes - sum(size for _, _, size in info.resolutions) < 600
     small = make_preview(Picture(np.zeros((512, 768, 3), np.uint8)), 90)
@@ -141,7 +141,7 @@ def test_the_mark_may_be_damaged(file):
 
 
 def test_boxes_may_stand_elsewhere(file):
-    """Tools put other boxes between, or move ours to the front."""
+    """Tools may insert other boxes, or move the UUID box to the front."""
     picture = j2klearn.decode(file, model=LOSSY)
     start, end = file.index(b"jp2c") - 4, file.index(UUID_BOX.bytes) - 8
     extra = b"\x00\x00\x00\x0cfree1234"

@@ -1,4 +1,4 @@
-"""Integer convolutions: every backend and every instruction set gives what plain integer arithmetic gives."""
+"""Integer convolutions: every backend and instruction set agrees with plain integer arithmetic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANNELS = [1, 3, 15, 27, 32, 48, 64]
 def random_layer(
     rng: np.random.Generator, cin: int, cout: int, size: int, *, extreme: bool = False, bound: int = 4095
 ) -> Layer:
-    """A layer whose sums may come close to what 32 bits hold."""
+    """Return a layer whose sums may come close to 32 bits."""
     most = min(32767, (2**31 - 3 * 10**8) // (size * size * cin * bound))
     shape = (cout, size, size, cin)
     weights = rng.choice([-most, most], shape) if extreme else rng.integers(-most, most + 1, shape)
@@ -45,7 +45,7 @@ def random_plane(
 
 
 def plain(x: NDArray[np.int16], layer: Layer, residual: NDArray[np.int16] | None) -> NDArray[np.int64]:
-    """The definition, pixel by pixel, in Python's own integers where sums are concerned."""
+    """Apply a layer by its definition, pixel by pixel, with sums in Python integers."""
     reach = layer.size // 2
     padded = np.pad(x.astype(np.int64), ((reach, reach), (reach, reach), (0, 0)))
     out = np.empty((*x.shape[:2], layer.cout), np.int64)
@@ -156,7 +156,7 @@ def test_input_may_lie_in_memory_as_it_likes(backend: str) -> None:
 
 
 def test_taps_that_are_zero_change_nothing() -> None:
-    """Masked filters are left out where all outputs of a block have zeros."""
+    """Taps that are zero for all outputs of a block are skipped."""
     rng = np.random.default_rng(4)
     layer = random_layer(rng, 16, 100, 3)
     weights = layer.weights.copy()

@@ -5,9 +5,9 @@
   const precise = matchMedia("(pointer: fine)").matches;
   const property = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-  const switchedOff = new Set(); // names of curves
+  const switchedOff = new Set(); // names of hidden curves
 
-  // Plots: data from the document, colours from the style sheet.
+  // Plots. The data are in the page, the colours in the style sheet.
   const axis = (own) => ({
     gridcolor: property("grid"), linecolor: property("rule"), zerolinecolor: property("quiet"),
     zeroline: false, automargin: true, ...own, title: { standoff: 10, font: { size: 13 }, ...own.title },
@@ -29,7 +29,7 @@
       hoverlabel: { bgcolor: property("raised"), bordercolor: property("rule"), font: { family: base, color: property("ink") }, namelength: -1 },
       margin: { l: 44, r: 12, t: 12, b: 44 },
       showlegend: false, hovermode: "closest",
-      // On a touch screen a finger on a plot scrolls the page.
+      // On touch screens dragging scrolls the page.
       dragmode: precise ? "zoom" : false,
     }, {
       responsive: true, displaylogo: false, displayModeBar: precise ? "hover" : false,
@@ -39,7 +39,7 @@
   const plots = [...document.querySelectorAll("[data-figure]")];
   const drawVisible = () => plots.filter((plot) => !plot.closest("[hidden]")).forEach(draw);
 
-  // Panels of which one is shown.
+  // Groups of panels; a list selects the one that is shown.
   for (const select of document.querySelectorAll("[data-switch]")) {
     const show = () => {
       for (const panel of document.querySelectorAll(`[data-group="${select.dataset.switch}"]`)) {
@@ -52,7 +52,7 @@
   drawVisible();
   dark.addEventListener("change", drawVisible);
 
-  // Legends, each for all plots of its section.
+  // Legends. Each switches curves in all plots of its section.
   for (const legend of document.querySelectorAll("[data-legend]")) {
     const own = plots.filter((plot) => plot.closest("section") === legend.closest("section"));
     const traces = new Map(own.flatMap((plot) => figures[plot.dataset.figure].data.map((trace) => [trace.name, trace])));
@@ -73,7 +73,7 @@
     }
   }
 
-  // Crops: two pictures over each other, the left one cut at the slider.
+  // Crops: two pictures on top of each other; the left one is clipped at the slider.
   for (const crop of document.querySelectorAll(".crop")) {
     const box = crop.querySelector(".compare");
     const slider = box.querySelector("input");
@@ -86,7 +86,7 @@
       slider.setAttribute("aria-valuetext", `${label(left)} ${slider.value} %, ${label(right)} ${100 - slider.value} %`);
     };
     const choose = () => {
-      // Choosing what the other side shows swaps the two.
+      // If a side chooses the picture of the other side, the two are swapped.
       if (left.value === right.value) [left.value, right.value] = [chosen[1], chosen[0]];
       chosen = [left.value, right.value];
       images.forEach((image, place) => {
