@@ -10,7 +10,7 @@ from .coders import LearnedCoder, OrdinaryCoder
 from .made_file import MadeFile
 from .missed import shortfall
 from .rate_control import PSNR_TOLERANCE, RateControl
-from .transform_choice import NOTE, best, cannot_win, order
+from .transform_choice import NOTE, best, cannot_win, note_is_cheap, order
 
 if TYPE_CHECKING:
     from .fitting import Fitting
@@ -76,7 +76,7 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     smallest file that reaches it, or the best one if none does.
 
     The wavelets of T.800 come first, because they are coded and decoded much faster. The measurement of the learned
-    file stops as soon as it cannot win.
+    file stops as soon as it cannot win. The comment that names the winner is added at last, if it is cheap.
 
     Parameters
     ----------
@@ -86,6 +86,7 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
         As in `learned_file`.
     """
     assert isinstance(learned.coder, LearnedCoder)
+    psnr = targets.kind == "psnr"
     files, made = {}, {}
     for name in ("9-7", "5-3"):
         other = OrdinaryCoder(
@@ -96,9 +97,9 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
             targets=targets,
             probe=learned.coder.probe,
         )
-        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}")
+        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}" if psnr else "")
         made[name] = files[name].made(targets)
-    if targets.kind == "psnr":
+    if psnr:
         return _smallest(learned, list(made.values()), targets, effort)
     layers = range(1, len(targets.values) + 1)
     reached = {
@@ -109,9 +110,19 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     for layer in order(len(layers)):
         found[layer] = learned.reached(file, layer)
         if cannot_win(found, reached):
-            return made[best(reached)]
-    made["learned"] = file
-    return made[best({"learned": [found[layer] for layer in layers], **reached})]
+            break
+    else:
+        reached = {"learned": [found[layer] for layer in layers], **reached}
+    name = best(reached)
+    return file if name == "learned" else _noted(files[name], name, made[name], targets)
+
+
+def _noted(control: RateControl, name: str, file: MadeFile, targets: Targets) -> MadeFile:
+    """Return a file with the comment that its transform was chosen; `file` if the comment costs too much."""
+    noted = RateControl(control.coder, jp2=control.jp2, note=f"{NOTE}: {name}").made(targets)
+    layers = range(1, len(targets.values) + 1)
+    with_note, without = ([control.reached(made, layer) for layer in layers] for made in (noted, file))
+    return noted if note_is_cheap(with_note, without) else file
 
 
 def _smallest(learned: RateControl, files: list[MadeFile], targets: Targets, effort: int) -> MadeFile:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 
 from ..core.picture import Picture
-from ..core.progress import silent
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
@@ -19,7 +17,7 @@ from .probe import Probe
 from .rate_control import RateControl
 from .transform_choice import worth_measuring
 
-__all__ = ["bounds", "coder_of", "encode_picture", "loses_on_probe"]
+__all__ = ["bounds", "coder_of", "doubtful", "encode_picture"]
 
 #: Colour pictures with more bits per sample are always measured.
 _HIGH_COLOUR_RATE = 0.75
@@ -126,13 +124,21 @@ def _made(
     if isinstance(transform, str):
         return control.made(targets)
     assert isinstance(control.coder, LearnedCoder)
-    if fallback and (effort or _doubtful(control.coder, targets)):
+    if fallback and (effort or doubtful(control.coder, targets)):
         return measured(control, targets, effort)
     return learned_file(control, targets, effort)
 
 
-def _doubtful(coder: LearnedCoder, targets: Targets) -> bool:
-    """Return whether a wavelet of T.800 may be better than the learned transform, which is trained on photographs."""
+def doubtful(coder: LearnedCoder, targets: Targets) -> bool:
+    """Return whether a wavelet of T.800 may be better than the learned transform, which is trained on photographs.
+
+    Parameters
+    ----------
+    coder : LearnedCoder
+        The coder of the picture.
+    targets : Targets
+        Sizes or PSNRs of the layers.
+    """
     picture = coder.picture
     size = max(targets.values) if targets.kind == "bytes" else None
     if coder.normalisation or picture.bit_depth != 8:
@@ -141,37 +147,6 @@ def _doubtful(coder: LearnedCoder, targets: Targets) -> bool:
     if picture.ict and size is not None and 8 * size > _HIGH_COLOUR_RATE * picture.samples.size:
         return True
     return worth_measuring(picture.samples, size)
-
-
-def loses_on_probe(probe: Probe, layout: Layout, model: Model, targets: Targets, run: Run) -> bool:
-    """Return whether the 9/7 is better than a learned transform on the windows of a probe.
-
-    Parameters
-    ----------
-    probe : Probe
-        The probe of the picture.
-    layout : Layout
-        The layout of the whole picture.
-    model : Model
-        The learned transform.
-    targets : Targets
-        Sizes of the layers, as if the windows were the whole picture.
-    run : Run
-        Threads.
-    """
-    picture = probe.mosaic()
-    layout = Layout.read(picture.height, picture.width, codeblock_size=layout.codeblock_size)
-    run = replace(run, progress=silent)
-    last = Targets("bytes", targets.values[-1:])
-    coder = LearnedCoder(picture, layout, model, last, run, probe=probe)
-    if not _doubtful(coder, last):
-        return False
-    rival = coder_of(picture, layout, "9-7", last, run, probe=probe)
-    learned, other = (
-        control.reached(control.finished(control.coder.code(last.values)), 1)
-        for control in (RateControl(coder), RateControl(rival))
-    )
-    return learned < other
 
 
 def bounds(transform: Model | str, run: Run) -> AbstractContextManager[None]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..core.targets import Targets
 from ..core.warning import warn_caller
 from ..errors import TargetMissedWarning
-from ..metrics.psnr import EXACT
 
 if TYPE_CHECKING:
     from ..core.picture import Picture
@@ -29,7 +29,7 @@ def shortfall(file: MadeFile, picture: Picture, targets: Targets, threads: int) 
     worst = 0.0
     for layer, goal in enumerate(targets.values, 1):
         reached = file.psnr(picture, layer, threads)
-        if reached < min(goal, EXACT) - PSNR_MISS:
+        if reached < goal - PSNR_MISS:
             worst = max(worst, goal - reached)
     return worst
 
@@ -54,7 +54,7 @@ def report(file: MadeFile, picture: Picture, targets: Targets, threads: int) -> 
         return
 
     def exact() -> bool:
-        return file.psnr(picture, len(targets.values), threads) >= EXACT
+        return math.isinf(file.psnr(picture, len(targets.values), threads))
 
     report_size(len(file), targets.values[-1], exact)
 
@@ -65,13 +65,15 @@ def report_psnr(reached: Sequence[float], wanted: Sequence[float]) -> None:
     Parameters
     ----------
     reached, wanted : sequence of float
-        PSNR of each layer in dB.
+        PSNR of each layer in dB; infinite for an exact layer.
     """
     for layer, (db, goal) in enumerate(zip(reached, wanted, strict=True), 1):
-        if db < EXACT and abs(db - goal) > PSNR_MISS:
+        if math.isfinite(db) and abs(db - goal) > PSNR_MISS:
             name = f" of layer {layer}" if len(wanted) > 1 else ""
+            smaller = "smaller " if db > goal else ""
             warn_caller(
-                f"the PSNR{name} is {db:.2f} dB, not {goal:g} dB: no file comes closer", TargetMissedWarning
+                f"the PSNR{name} is {db:.2f} dB, not {goal:g} dB: no {smaller}file that was tried reaches the target",
+                TargetMissedWarning,
             )
 
 
@@ -91,11 +93,11 @@ def report_size(size: int, wanted: float, exact: Callable[[], bool]) -> None:
         return
     if size > max(_SMALL, wanted * (1 + _MOST_OVER)):
         warn_caller(
-            f"the file has {size} bytes, not {wanted:.0f}: its headers and least data need them",
+            f"the file has {size} bytes, not {wanted:.0f}: a file with less data would not be smaller",
             TargetMissedWarning,
         )
     elif size < wanted * (1 - _MOST_UNDER) and not exact():
         warn_caller(
-            f"the file has {size} bytes, not {wanted:.0f}: more bytes would not improve the picture",
+            f"the file has {size} bytes, not {wanted:.0f}: no coding pass is left that would fit into the others",
             TargetMissedWarning,
         )

@@ -1,4 +1,4 @@
-"""A probe of a picture: some windows of it tell the range of its samples, and the quantiser step that a rate allows."""
+"""A probe of a picture: some windows that show the range of its samples, and the quantiser step that a rate allows."""
 
 from __future__ import annotations
 
@@ -50,10 +50,12 @@ class Probe:
         The windows, row by row.
     across : int
         Number of windows in a row.
+    whole : bool
+        Whether there is one window, which is the whole picture.
     """
 
-    def __init__(self, parts: Sequence[Picture], across: int = 1) -> None:
-        self.picture, self.parts, self.across = parts[0], parts, across
+    def __init__(self, parts: Sequence[Picture], across: int = 1, *, whole: bool = False) -> None:
+        self.picture, self.parts, self.across, self.whole = parts[0], parts, across, whole
         self.planes = [planes(part) for part in parts]
 
     @classmethod
@@ -73,7 +75,7 @@ class Probe:
             Returns the rows from one index up to another, as a `Picture`.
         """
         if height <= _WINDOWS * _HEIGHT and width <= _WINDOWS * _WIDTH:
-            return cls([rows(0, height)])
+            return cls([rows(0, height)], whole=True)
         parts = []
         for top, end in _spans(height, _HEIGHT):
             band = rows(top, end)
@@ -94,23 +96,26 @@ class Probe:
         Parameters
         ----------
         groups : sequence of slice
-            Groups of components. The first one of a group determines the factor of all of them.
+            Groups of components. The components of a group get the same factor.
         """
         depth = self.picture.bit_depth
         unit = 2.0 ** (depth - 8)
-        rules, used = [], False
+        ranges = [
+            _range(np.concatenate([planes[index].ravel() for planes in self.planes]))
+            for index in range(self.picture.components)
+        ]
+        rules: list[Normalisation] = []
+        used = False
         for group in groups:
-            exponent = 0
-            for index in range(group.start, group.stop):
-                values = np.concatenate([plane[index].ravel() for plane in self.planes])
-                low, high = _range(values)
-                if index == group.start:
-                    spread = max(high - low, _DEVIATIONS * float(values.std(dtype=np.float64)))
-                    if 0 < spread < _MIN_SHARE * 256:
-                        exponent = min(MAX_EXPONENT, math.floor(math.log2(256 / spread)))
-                        used = used or exponent > 0
-                offset = round((low + high) / 2 * unit) if exponent else 0
-                rules.append(Normalisation(exponent, offset))
+            spread = max(spread for _, spread in ranges[group])
+            if spread >= _MIN_SHARE * 256:
+                rules += [Normalisation()] * (group.stop - group.start)
+                continue
+            # constant components differ from their offsets by half a unit at most
+            exponent = math.floor(math.log2(256 / spread)) if spread else depth - 1
+            exponent = min(MAX_EXPONENT, exponent)
+            rules += [Normalisation(exponent, round(middle * unit)) for middle, _ in ranges[group]]
+            used = used or spread > 0 or depth > 8  # with 8 bits, constant components are exact without
         return tuple(rules) if used else ()
 
     def step(self, bits: float) -> float:
@@ -163,11 +168,13 @@ def _part(picture: Picture, top: int, end: int, left: int = 0, right: int | None
 
 
 def _range(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the lowest and the highest value, without a small share of outliers."""
+    """Return the middle and the length of the range of values, without a small share of outliers."""
     outside = int(_OUTSIDE * values.size)
     last = values.size - 1 - outside
+    deviation = float(values.std(dtype=np.float64))
     values = np.partition(values, (outside, last))
-    return float(values[outside]), float(values[last])
+    low, high = float(values[outside]), float(values[last])
+    return (low + high) / 2, max(high - low, _DEVIATIONS * deviation)
 
 
 def _bands(plane: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -5,31 +5,41 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import comment_segments, main_header_end, read_main_header
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
 from ..core.peeking import peek_bytes
 from ..core.picture import Picture
+from ..core.progress import silent
+from ..core.request import ReadRequest
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import Targets
 from ..errors import InputError, J2KError
+from ..io.sources import open_source
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
+from ..models.registry import finder
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import bounds, coder_of, loses_on_probe
+from .encode import bounds, coder_of
 from .layout import Layout
+from .learned_file import LearnedFile
+from .made_file import MadeFile
 from .missed import report_size
 from .probe import Probe
 from .rate_control import header_overhead
-from .transform_choice import NOTE
+from .reader import read
+from .strip_choice import loses_on_probe, worth_comparing
+from .transform_choice import NOTE, best, note_is_cheap
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -154,19 +164,60 @@ class StripWriter:
             If the file is much larger or smaller than its target.
         """
         with bounds(self.transform, self.run):
-            self._choose()
-            size = self._write(path, sample)
-        report_size(size, self.targets.values[-1], lambda: False)
+            size = self._chosen(path, sample)
+            report_size(size, self.targets.values[-1], lambda: self._exact(path))
         return size
 
-    def _choose(self) -> None:
-        """Replace the learned transform by the 9/7 if that is better on the windows of the probe."""
+    def _chosen(self, path: Path, sample: Picture) -> int:
+        """Write the file with the learned transform, or with the 9/7 if that is better."""
         if isinstance(self.transform, str) or not self.fallback:
-            return
+            return self._write(path, sample)
         share = sum(part.height * part.width for part in self.probe.parts) / self.area.size
         targets = Targets("bytes", tuple(share * size for size in self.targets.values))
-        if loses_on_probe(self.probe, self.layout, self.transform, targets, self.run):
-            self.transform, self.note = "9-7", f"{NOTE}: 9-7"
+        arguments = self.probe, self.layout, self.transform, targets, self.run
+        if worth_comparing(*arguments):
+            if self.probe.whole:
+                return self._better(path, sample)
+            if loses_on_probe(*arguments):
+                self.transform, self.note = "9-7", f"{NOTE}: 9-7"
+        return self._write(path, sample)
+
+    def _better(self, path: Path, sample: Picture) -> int:
+        """Write a small file with the learned transform and with the 9/7, and keep the better one."""
+        run, self.run = self.run, replace(self.run, progress=silent)
+        model = self.transform
+
+        def made(transform: Model | str, note: str = "") -> tuple[MadeFile, list[float]]:
+            self.transform, self.note, self.overhead = transform, note, None
+            self._write(path, sample)
+            file = MadeFile(path.read_bytes(), None if isinstance(transform, str) else transform)
+            layers = range(1, len(self.targets.values) + 1)
+            return file, [file.psnr(self.probe.picture, layer, run.threads) for layer in layers]
+
+        file, learned = made(model)
+        plain, other = made("9-7")
+        if best({"learned": learned, "9-7": other}) == "9-7":
+            noted, with_note = made("9-7", f"{NOTE}: 9-7")
+            file = noted if note_is_cheap(with_note, other) else plain
+        else:
+            self.transform = model
+        self.run = run
+        return path.write_bytes(file.data)
+
+    def _exact(self, path: Path) -> bool:
+        """Return whether the file decodes to the source."""
+        with path.open("rb") as stream:
+            codestream = PartialCodestream(open_source(stream))
+            model, learned = self.transform, None
+            if not isinstance(model, str):
+                learned = LearnedFile.open(codestream, finder(lambda: [model]))
+            for y0 in range(self.area.y0, self.area.y1, self.height):
+                strip = Rect(y0, self.area.x0, min(y0 + self.height, self.area.y1), self.area.x1)
+                decoded, _ = read(codestream, learned, ReadRequest(strip), Run(self.run.threads))
+                rows = rows_of(self.source, strip.y0, strip.y1)
+                if not np.array_equal(rows.reshape(decoded.shape), decoded):
+                    return False
+        return True
 
     def _write(self, path: Path, sample: Picture) -> int:
         head = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..core.targets import DEFAULT_RATIO, Number, read_targets
 from ..ebcot.missed import report_psnr, report_size
 from ..ebcot.probe import Probe
 from ..errors import OptionError
-from ..metrics.psnr import EXACT, psnr
+from ..metrics.psnr import psnr
 from ..transform.colour import pixels, planes, reversible_planes
 from .coefficients.quantisation import (
     COARSEST,
@@ -57,6 +58,9 @@ _ANALYSIS_END, _CHOICE_END = 0.05, 0.5
 
 #: PSNR in dB of a uniform quantiser with a step of one grey level, at high rates. The search for a PSNR starts from it.
 _PSNR_AT_STEP_1 = 58.9
+
+#: The search for a PSNR takes results above the target as at most this many dB above it: exact ones are infinite.
+_MAX_LEAD = 20.0
 
 
 @dataclass(frozen=True)
@@ -295,24 +299,31 @@ class _Lossy(_Job):
             self.progress(begin, f"search for the size, try {number + 1}")
             middle = (begin + end) / 2
             indices = self.chosen(code, begin, middle)
-            finest.append((code, indices))
-            return self.coded(indices, middle, end)
+            data = self.coded(indices, middle, end)
+            if len(data) <= size and (not fitting or len(data) > fitting[0][0]):
+                fitting[:] = [(len(data), indices)]
+            return data
 
-        finest: list[tuple[int, _Quantised]] = []
+        fitting: list[tuple[int, _Quantised]] = []  # the largest file that is not too large
         header = self.header(lossless=False, shifts=((0, 0),), normalisation=self.normalisation)
         empty = self.file(header, [b""] * max(1, self.levels))
         data = search_size(coded, Estimate(self.coefficients), size, len(empty))
-        report_size(len(data), size, lambda: self.reached(min(finest, key=lambda each: each[0])[1]) >= EXACT)
+        report_size(len(data), size, lambda: bool(fitting) and math.isinf(self.reached(fitting[0][1])))
         return data
 
     def at_psnr(self, wanted: float) -> _Quantised:
         """Return the indices of the step at which the decoded picture has about this PSNR in dB."""
         tries = 0
+        found: dict[int, float] = {}
+
+        def finite(psnr: float) -> float:
+            return min(psnr, wanted + _MAX_LEAD)
 
         def plain(code: int) -> float:
             step = step_of(code)
             check_step(self.coefficients, step)
-            return self.reached(self.measured(code, [quantised(bands, step) for bands in self.coefficients]))
+            pyramids = [quantised(bands, step) for bands in self.coefficients]
+            return finite(self.reached(self.measured(code, pyramids)))
 
         def reached(code: int) -> tuple[_Quantised, float]:
             nonlocal tries
@@ -322,13 +333,14 @@ class _Lossy(_Job):
             tries += 1
             self.progress(begin, f"search for PSNR, try {tries}")
             indices = self.chosen(code, begin, end)
-            return indices, self.reached(indices)
+            found[code] = self.reached(indices)
+            return indices, finite(found[code])
 
         # at high rates the error variance is step^2 / 12, so the PSNR falls by 6.02 dB per octave
         start = round(256 * (_PSNR_AT_STEP_1 - wanted) / 6.02)
         exponent = self.normalisation[0].exponent if self.normalisation else 0
         indices = search_psnr(reached, plain, wanted, start + PER_OCTAVE * exponent)
-        report_psnr([self.reached(indices)], [wanted])
+        report_psnr([found[indices.code]], [wanted])
         return indices
 
     def chosen(self, code: int, begin: float, end: float) -> _Quantised:
@@ -410,11 +422,11 @@ class _Lossy(_Job):
         return self.transform.synthesise(self.dequantised(indices), 0, self.levels)
 
     def reached(self, indices: _Quantised) -> float:
-        """Return the PSNR in dB of the decoded picture."""
+        """Return the PSNR in dB of the decoded picture; infinite if it is exact."""
         decoded = self.synthesised(indices)
         if indices.noise and self.restorer is not None:
             restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)
         picture = self.picture
         restore_range(decoded, self.normalisation, picture.bit_depth)
         samples = pixels(decoded, picture.bit_depth, ict=picture.ict, signed=picture.signed)
-        return psnr(picture.samples, samples, picture.bit_depth)
+        return psnr(picture.samples, samples, picture.bit_depth, exact=math.inf)
