@@ -32,8 +32,12 @@ __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
 _DEFAULT_RUN = Run()
 
-#: OpenJPEG accepts samples of up to 24 bits: eight integer bits, `HEADROOM`, and these.
-_MAX_FRACTION_BITS = 14
+#: OpenJPEG accepts samples of up to 24 bits, but from 22 bits on its 9/7 and its tier-1 lose accuracy, and with 24 bits
+#: nothing is left of the picture. These bits come in addition to eight integer bits and `HEADROOM`.
+_MAX_FRACTION_BITS = 11
+
+#: The same for samples that the 9/7 codes: bits per sample and fraction bits together.
+_MAX_SAMPLE_BITS = 20
 
 #: Steps of an eighth of a sample unit give decoded samples that are exact after rounding.
 _MAX_SAMPLE_FRACTION_BITS = 3
@@ -375,7 +379,7 @@ def _sample_fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> i
     depth = picture.bit_depth
     if targets.kind == "psnr":
         bits = math.ceil((max(targets.values) + 12 - _PSNR_OF_ONE) / _DB_PER_BIT) - (depth - 8)
-        return max(0, min(_MAX_PSNR_FRACTION_BITS, bits))
+        return max(0, min(_MAX_PSNR_FRACTION_BITS, _MAX_SAMPLE_BITS - depth, bits))
     if not targets.values[-1]:
         return 0
     step = probe.step(_bits(picture, targets)) * 2.0 ** (depth - 8)
