@@ -30,6 +30,7 @@ __all__ = [
     "main_header_end",
     "main_segments",
     "read_main_header",
+    "replace_comments",
     "to_declared",
     "to_wide",
     "walk_main_header",
@@ -326,6 +327,14 @@ def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = ""
     """Insert COM marker segments at the end of the main header: see `comment_segments`."""
     end = read_main_header(codestream).end
     return codestream[:end] + comment_segments(payloads, note) + codestream[end:]
+
+
+def replace_comments(codestream: bytes, note: str) -> bytes:
+    """Replace all COM marker segments of the main header by one with the text `note`."""
+    out = bytearray(codestream)
+    for comment in reversed(read_main_header(codestream).comments):
+        del out[comment.offset : comment.offset + comment.length]
+    return insert_comments(bytes(out), [], note)
 
 
 def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:

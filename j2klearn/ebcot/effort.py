@@ -119,7 +119,11 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
 
 def _noted(control: RateControl, name: str, file: MadeFile, targets: Targets) -> MadeFile:
     """Return a file with the comment that its transform was chosen; `file` if the comment costs too much."""
-    noted = RateControl(control.coder, jp2=control.jp2, note=f"{NOTE}: {name}").made(targets)
+    with_space = RateControl(control.coder, jp2=control.jp2, note=f"{NOTE}: {name}")
+    noted = with_space.noted(file)
+    if len(noted) <= targets.values[-1] or not targets.values[-1]:
+        return noted
+    noted = with_space.made(targets)
     layers = range(1, len(targets.values) + 1)
     with_note, without = ([control.reached(made, layer) for layer in layers] for made in (noted, file))
     return noted if note_is_cheap(with_note, without) else file

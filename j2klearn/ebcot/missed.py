@@ -19,9 +19,12 @@ __all__ = ["PSNR_MISS", "report", "report_psnr", "report_size", "shortfall"]
 #: A PSNR that is off by no more dB is met.
 PSNR_MISS = 0.1
 
-#: Files larger than the target by this share, or smaller by that share, miss it. Headers may make a file of less than
-#: `_SMALL` bytes larger than its target.
-_MOST_OVER, _MOST_UNDER, _SMALL = 0.02, 0.1, 1024
+#: Files larger than the target by this share, or smaller by that share, miss it.
+_MOST_OVER, _MOST_UNDER = 0.02, 0.1
+
+#: Headers may make a file of up to `_SMALL` bytes larger than its target, and a coding pass that does not fit may leave
+#: up to `_UNUSED` bytes.
+_SMALL, _UNUSED = 1024, 256
 
 
 def shortfall(file: MadeFile, picture: Picture, targets: Targets, threads: int) -> float:
@@ -93,10 +96,10 @@ def report_size(size: int, wanted: float, exact: Callable[[], bool]) -> None:
         return
     if size > max(_SMALL, wanted * (1 + _MOST_OVER)):
         warn_caller(
-            f"the file has {size} bytes, not {wanted:.0f}: a file with less data would not be smaller",
+            f"the file has {size} bytes, not {wanted:.0f}: its headers and the least amount of data need that many",
             TargetMissedWarning,
         )
-    elif size < wanted * (1 - _MOST_UNDER) and not exact():
+    elif size < min(wanted * (1 - _MOST_UNDER), wanted - _UNUSED) and not exact():
         warn_caller(
             f"the file has {size} bytes, not {wanted:.0f}: no coding pass is left that would fit into the others",
             TargetMissedWarning,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..codestream.main_header import insert_comments
+from ..codestream.main_header import insert_comments, replace_comments
 from ..codestream.tile_parts import EOC, arrange, plt_bytes
 from ..core.targets import Targets
 from ..jp2 import boxes
@@ -46,7 +46,8 @@ class RateControl:
     jp2 : bool
         True for JP2 files, False for bare codestreams.
     note : str
-        Text for a comment (COM marker segment with Rcom = 1); empty for none.
+        Text for a comment (COM marker segment with Rcom = 1) of a file with a wavelet of T.800. It replaces the comment
+        of OpenJPEG, which is about as long. Empty for none.
     """
 
     def __init__(self, coder: Coder, *, jp2: bool = True, note: str = "") -> None:
@@ -59,9 +60,16 @@ class RateControl:
         payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
-        codestream = insert_comments(codestream, payloads, self.note)
+        codestream = insert_comments(codestream, payloads)
+        if self.note:
+            codestream = replace_comments(codestream, self.note)
         data = wrapped(codestream, self.picture) if self.jp2 else codestream
         return MadeFile(data, self.coder.model)
+
+    def noted(self, file: MadeFile) -> MadeFile:
+        """Return a file of the same coder with the note."""
+        codestream = replace_comments(boxes.find_codestream(file.data), self.note)
+        return MadeFile(wrapped(codestream, self.picture) if self.jp2 else codestream, self.coder.model)
 
     def overhead(self, layers: int, size: float) -> int:
         """Return the bytes in a file that OpenJPEG's rate control does not count.
@@ -76,7 +84,7 @@ class RateControl:
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
         tiles = len(self.layout.tiles(self.area))
-        note = len(self.note) + 6 if self.note else 0
+        note = len(self.note) + 6 - _comment_bytes() if self.note else 0
         return head + header_overhead(self.coder, layers, tiles) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
@@ -183,8 +191,12 @@ def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
     if not payloads:
         return len(EOC)
-    comment = 6 + len("Created by OpenJPEG version ") + len(library.openjpeg_version())
-    return sum(len(payload) + 6 for payload in payloads) - comment + len(EOC)
+    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + len(EOC)
+
+
+def _comment_bytes() -> int:
+    """Return the bytes of the COM marker segment that OpenJPEG writes."""
+    return 6 + len("Created by OpenJPEG version ") + len(library.openjpeg_version())
 
 
 def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: float) -> float:

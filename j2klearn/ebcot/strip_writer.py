@@ -175,11 +175,10 @@ class StripWriter:
         share = sum(part.height * part.width for part in self.probe.parts) / self.area.size
         targets = Targets("bytes", tuple(share * size for size in self.targets.values))
         arguments = self.probe, self.layout, self.transform, targets, self.run
-        if worth_comparing(*arguments):
-            if self.probe.whole:
-                return self._better(path, sample)
-            if loses_on_probe(*arguments):
-                self.transform, self.note = "9-7", f"{NOTE}: 9-7"
+        if self.probe.whole:
+            return self._better(path, sample)
+        if worth_comparing(*arguments) and loses_on_probe(*arguments):
+            self.transform, self.note = "9-7", f"{NOTE}: 9-7"
         return self._write(path, sample)
 
     def _better(self, path: Path, sample: Picture) -> int:

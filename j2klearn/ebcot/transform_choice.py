@@ -19,7 +19,7 @@ __all__ = ["NOTE", "best", "cannot_win", "flatness", "note_is_cheap", "order", "
 NOTE = "j2klearn: transform chosen by measuring"
 
 #: This comment may cost that many dB.
-_MAX_NOTE_COST = 0.03
+_MAX_NOTE_COST = 0.08
 
 #: Pictures with at least this `flatness` are measured. Photographs reach 0.25 if the sky is flat or white is saturated;
 #: drawings have more.
@@ -29,8 +29,8 @@ _MIN_FLATNESS = 0.15
 _HIGH_RATE = 2.0
 _MIN_FLATNESS_AT_HIGH_RATE = 0.02
 
-#: Smaller files, in bytes, are always measured: the learned-transform segment is about a tenth of them.
-_SMALL_FILE = 1024
+#: Smaller files, in bytes, are always measured: the learned-transform segment is a twentieth of them or more.
+_SMALL_FILE = 2048
 
 #: The chosen transform may be worse than the 9/7 by this many dB at any layer.
 _TOLERANCE = 0.1
