@@ -23,7 +23,7 @@ __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 PSNR_TOLERANCE = 0.05
 
 #: The search also stops after this many files, and when the sizes change by less than this share.
-_PSNR_ROUNDS = 12
+_PSNR_ROUNDS = 14
 _PSNR_STEP = 5e-4
 
 #: A try above the goal counts as at most this many dB above it.
@@ -201,18 +201,27 @@ def _comment_bytes() -> int:
 
 def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: float) -> float:
     """Return the next log2(size) to try for `goal` dB, from the (log2(size), dB) tried so far."""
-    below = [t for t in tries if t[1] <= goal]
-    above = [t for t in tries if t[1] > goal]
-    if below and above:
-        (x0, y0), (x1, y1) = max(below), min(above)
+    bracket = _bracket(tries, goal)
+    if bracket is not None:
+        (x0, y0), (x1, y1) = bracket
         y1 = min(y1, goal + _MOST_LEAD)  # an exact picture has no PSNR that a line could lead to
         share = (goal - y0) / (y1 - y0) if y1 > y0 else 0.5
-        if len({db > goal for _, db in tries[-2:]}) == 1:
+        before = _bracket(tries[:-1], goal)
+        if before is not None and x1 - x0 > 0.5 * (before[1][0] - before[0][0]):
             share = 0.5  # the line leads to the same side again and again
         return x0 + (x1 - x0) * min(0.95, max(0.05, share))
-    x, y = max(below) if below else min(above)
+    x, y = max(tries) if tries[0][1] <= goal else min(tries)
     # PSNR rises by 6 dB per bit and sample at high rates, and by less per doubling of the size at low rates: assume
     # 3 dB per doubling, which gives large steps
     step = (goal - y) / 3.0
     step = math.copysign(min(max(abs(step), 0.05), _MOST_OCTAVES), step)
     return min(high, max(low, x + step))
+
+
+def _bracket(
+    tries: list[tuple[float, float]], goal: float
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the largest try that does not exceed `goal` dB and the smallest one that does; None if one is missing."""
+    below = [t for t in tries if t[1] <= goal]
+    above = [t for t in tries if t[1] > goal]
+    return (max(below), min(above)) if below and above else None

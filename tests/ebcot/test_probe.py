@@ -49,7 +49,7 @@ def test_components_of_a_group_share_the_factor() -> None:
     image = np.dstack([scene(0, 4095, "u2"), scene(0, 60, "u2"), scene(0, 65535, "u2")])
     probe = Probe.of(Picture(image, colorspace="grey", component_transform=False))
     assert [rule.exponent for rule in probe.normalisation([slice(0, 1), slice(1, 2), slice(2, 3)])] == [
-        4,
+        3,
         10,
         0,
     ]
