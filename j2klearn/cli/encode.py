@@ -15,7 +15,8 @@ __all__ = ["add_parser"]
 _DESCRIPTION = """\
 Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a file in any
 format that Pillow reads, or a TIFF file with any number of components. If the suffix
-of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file.
+of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file,
+which keeps the metadata of IN as "j2klearn convert" does.
 """
 
 _EPILOG = """\
@@ -28,11 +29,13 @@ examples:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from ..api.convert import picture_metadata
     from ..api.encode import encode_with
     from ..api.encode_file import encode_file_with
     from ..io import memory_map
     from ..io.atomic import write_whole
     from ..io.pictures import read_picture
+    from ..jp2.metadata import add_metadata
 
     coding = replace(coding_of(options), jp2=not is_raw(options.output))
     image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
@@ -42,6 +45,8 @@ def _run(options: argparse.Namespace) -> None:
         else:
             image = read_picture(options.input)
             data = encode_with(image, replace(coding, progress=bar))
+            if coding.jp2:
+                data = add_metadata(data, picture_metadata(options.input))
             write_whole(options.output, data)
             size = len(data)
     print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from numpy.typing import NDArray
-
 from ..errors import OptionError
 from .geometry import Rect
 from .limits import check_pixels
+from .sampling import pixel_step, pixels_of, to_grid
 
 __all__ = ["Decoded", "PictureHeader", "ReadRequest", "chosen_components", "chosen_resolution", "region_area"]
 
@@ -27,6 +26,10 @@ class PictureHeader(Protocol):
         """Number of components."""
 
     @property
+    def subsampling(self) -> tuple[tuple[int, int], ...]:
+        """YRsiz and XRsiz of each component."""
+
+    @property
     def levels(self) -> int:
         """Number of decomposition levels."""
 
@@ -36,18 +39,21 @@ class PictureHeader(Protocol):
 
 
 class Decoded(NamedTuple):
-    """Decoded samples, and what is missing if the file ends early.
+    """Decoded samples, what is missing if the file ends early, and what else there is to say.
 
     Attributes
     ----------
-    samples : ndarray, shape (H, W) or (H, W, C)
-        The samples.
+    samples : ndarray, shape (H, W) or (H, W, C), or list of ndarray, shape (h, w)
+        The samples. A list if they were requested as they are.
     missing : str or None
         The text of a warning that says what is missing; None if the file is complete.
+    remarks : tuple of str
+        Other warnings of OpenJPEG.
     """
 
-    samples: NDArray[Any]
+    samples: Any
     missing: str | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,15 @@ class ReadRequest:
     components : tuple of int or None
         Components to decode, without inverting the component transform. None: all components, with the transform
         inverted.
+    upsample : bool
+        Whether components that differ in size are brought to the same size. If not, each is an array of its own.
     """
 
     area: Rect
     reduce: int = 0
     layers: int = 0
     components: tuple[int, ...] | None = None
+    upsample: bool = True
 
     @property
     def wanted(self) -> Rect:
@@ -86,6 +95,7 @@ class ReadRequest:
         layers: int = 0,
         region: tuple[int, int, int, int] | None = None,
         components: Sequence[int] | None = None,
+        upsample: bool = True,
         max_pixels: int | None = None,
         whole: bool = False,
     ) -> ReadRequest:
@@ -95,7 +105,7 @@ class ReadRequest:
         ----------
         header : PictureHeader
             Header of the picture.
-        reduce, layers, region, components, max_pixels
+        reduce, layers, region, components, upsample, max_pixels
             As in `j2klearn.decode`.
         whole : bool
             Whether the whole picture is decoded and the region is cut out afterwards. Then `max_pixels` limits the
@@ -111,12 +121,15 @@ class ReadRequest:
         reduce = chosen_resolution(reduce, header.levels)
         if not isinstance(layers, int) or layers < 0:
             raise OptionError(f"layers must be 0 (all) or a number of quality layers, not {layers!r}")
-        area = header.area if region is None else region_area(region, header.area)
-        check_pixels(*(header.area if whole else area).resolution(reduce).shape, max_pixels)
+        step = pixel_step(header.subsampling)
+        picture = pixels_of(header.area, step)
+        area = picture if region is None else region_area(region, picture)
+        check_pixels(*(picture if whole else area).resolution(reduce).shape, max_pixels)
         if not area.resolution(reduce).size:
             raise OptionError(f"nothing of the picture lies in the region {region!r} at reduce={reduce}")
         chosen = None if components is None else tuple(chosen_components(components, header.components))
-        return cls(area, reduce, min(layers, header.layers), chosen)
+        grid = to_grid(area, step, header.area)
+        return cls(grid, reduce, min(layers, header.layers), chosen, upsample)
 
 
 def chosen_resolution(reduce: object, levels: int) -> int:
@@ -148,14 +161,14 @@ def chosen_components(components: Sequence[int], count: int) -> list[int]:
 
 
 def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
-    """Convert a region of the picture to an area on the reference grid.
+    """Convert a region of the picture, which counts from its corner, to absolute pixels.
 
     Parameters
     ----------
     region : (int, int, int, int)
         ``(y0, x0, y1, x1)`` in pixels of the full resolution; ``y1`` and ``x1`` are exclusive.
     area : Rect
-        Area of the picture on the reference grid.
+        Area of the picture in pixels.
 
     Returns
     -------

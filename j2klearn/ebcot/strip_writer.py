@@ -212,7 +212,7 @@ class StripWriter:
                 learned = LearnedFile.open(codestream, finder(lambda: [model]))
             for y0 in range(self.area.y0, self.area.y1, self.height):
                 strip = Rect(y0, self.area.x0, min(y0 + self.height, self.area.y1), self.area.x1)
-                decoded, _ = read(codestream, learned, ReadRequest(strip), Run(self.run.threads))
+                decoded = read(codestream, learned, ReadRequest(strip), Run(self.run.threads)).samples
                 rows = rows_of(self.source, strip.y0, strip.y1)
                 if not np.array_equal(rows.reshape(decoded.shape), decoded):
                     return False

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import InputError, OptionError
-from .atomic import write_by
+from ..errors import InputError
+from .picture_writer import write_picture
 
 __all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
 
@@ -118,62 +118,6 @@ def read_picture(path: Path) -> NDArray[Any]:
         raise
     except (OSError, ValueError, SyntaxError, LookupError, RuntimeError, zlib.error) as error:
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def write_picture(path: Path, samples: NDArray[Any]) -> None:
-    """Write a picture file atomically.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write. Its suffix selects the format.
-    samples : ndarray, shape (H, W) or (H, W, C)
-        Samples, uint8, uint16, int8 or int16.
-
-    Raises
-    ------
-    OptionError
-        If the suffix is unknown, or the format cannot store such samples.
-    WriteError
-        If the file cannot be written.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in Image.registered_extensions():
-        raise OptionError(f"no picture format has the suffix {path.suffix!r}")
-    components = 1 if samples.ndim == 2 else samples.shape[2]
-    wide, signed = samples.dtype.itemsize > 1, samples.dtype.kind == "i"
-    if (signed or components > 4) and suffix not in _TIFF:
-        raise OptionError(
-            f"signed samples and more than four components can be written to TIFF, not to {path.suffix}"
-        )
-    if wide and suffix not in (".png", *_TIFF):
-        raise OptionError(f"samples of more than 8 bits can be written to PNG or TIFF, not to {path.suffix}")
-
-    def write(temporary: Path) -> None:
-        if suffix in _TIFF and (signed or components > 4 or (wide and components > 1)):
-            import tifffile
-
-            colour = components in (3, 4)
-            tifffile.imwrite(
-                temporary,
-                samples,
-                photometric="rgb" if colour else "minisblack",
-                planarconfig="contig" if components > 1 else None,
-                extrasamples=["unassalpha"] if components in (2, 4) else None,
-            )
-        elif wide and components > 1:
-            import png
-
-            height, width, _ = samples.shape
-            with temporary.open("wb") as stream:
-                writer = png.Writer(
-                    width, height, greyscale=components < 3, alpha=components in (2, 4), bitdepth=16
-                )
-                writer.write_array(stream, samples.reshape(-1).tolist())
-        else:
-            Image.fromarray(samples).save(temporary, format=Image.registered_extensions()[suffix])
-
-    write_by(path, write)
 
 
 def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:

@@ -1,8 +1,8 @@
 """Golden files: files of older versions decode to the same picture for ever.
 
 The files carry their (tiny) model, so that they do not depend on what ships. `python -m tests.api.test_golden` writes
-them, and once more with `J2KLEARN_CPU=avx2` for the pictures in float32. Run it only for a new version of the format: it
-adds files and replaces none.
+them, and once more with `J2KLEARN_CPU=avx2` for the pictures in float32. Run it only for a new version of the format:
+it adds files and replaces none.
 
 Beside every file lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
 ``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.

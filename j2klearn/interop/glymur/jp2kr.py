@@ -24,7 +24,16 @@ from ...core.indexing import LOWEST, Selection, select
 from ...core.limits import MAX_PIXELS, MAX_TILES
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
+from ...core.sampling import pixel_step, pixels_of, to_grid
+from ...errors import (
+    CodestreamError,
+    CodestreamWarning,
+    J2KError,
+    LimitError,
+    OptionError,
+    SliceError,
+    TruncatedWarning,
+)
 from ...io.sources import open_source
 from ...jp2 import boxes
 from ...native import transport
@@ -70,8 +79,9 @@ class Jp2kr(glymur.Jp2kr):
     Slicing, properties, boxes and messages are those of glymur, with these differences. Indices may be negative, of
     any integer type, or empty, and count from the corner of the picture, wherever it lies on the reference grid.
     Threads may share an instance. Learned files and files of the neural profile are decoded at full quality. Truncated
-    files are decoded as far as possible, with a `TruncatedWarning`. For the neural profile, boxes and codestream are
-    those of the preview.
+    files are decoded as far as possible, with a `TruncatedWarning`; other remarks of OpenJPEG are a
+    `CodestreamWarning`. Shape, indices and areas count samples of the finest component, if all are subsampled. For the
+    neural profile, boxes and codestream are those of the preview.
 
     Parameters
     ----------
@@ -179,11 +189,12 @@ class Jp2kr(glymur.Jp2kr):
             raise InvalidFileError(str(error)) from error
         except _DAMAGE as error:
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
-        if not self.box:
-            siz = self._siz  # glymur returns the end of the picture on the reference grid
-            height, width = siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz
-            if height > 0 and width > 0:  # else the file is damaged, and slicing raises an error
-                self._shape = (height, width, *self._shape[2:])
+        if not self.box or self._step != (1, 1):
+            pixels = self._pixels  # glymur returns the size of the picture, or its end, on the reference grid
+            if (
+                pixels.height > 0 and pixels.width > 0
+            ):  # else the file is damaged, and slicing raises an error
+                self._shape = (*pixels.shape, *self._shape[2:])
         return self._shape
 
     def _payload_header(self) -> Header | None:
@@ -280,6 +291,19 @@ class Jp2kr(glymur.Jp2kr):
         return Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
 
     @property
+    def _step(self) -> tuple[int, int]:
+        """Distance of pixels on the reference grid; (1, 1) if there is no codestream that says it."""
+        segments = self.codestream.segment if self._payload is None and self._codestream is not None else []
+        siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
+        steps = [] if siz is None else list(zip(siz.yrsiz, siz.xrsiz, strict=True))
+        return pixel_step(steps) if steps and all(map(all, steps)) else (1, 1)
+
+    @property
+    def _pixels(self) -> Rect:
+        """The picture in pixels, which are the samples of the finest component."""
+        return pixels_of(self._grid, self._step)
+
+    @property
     def decoded_components(self) -> Any:
         """Indices of the components to decode, without the inverse component transform; None for all, with it."""
         return self._decoded_components
@@ -323,6 +347,8 @@ class Jp2kr(glymur.Jp2kr):
         else:
             whole = selection.area == (0, 0, *shape[:2])
             data = self._read(rlevel=rlevel, area=None if whole else selection.area)
+        if isinstance(data, list) and (selection.bands is not None or any(selection.drop)):
+            data = np.stack(data, -1)  # the components differ in dtype; this one holds the samples of all
         if selection.bands is not None:
             data = data[:, :, selection.bands]
         dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
@@ -335,7 +361,7 @@ class Jp2kr(glymur.Jp2kr):
             LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1, None
         )
         y0, x0, y1, x1 = selection.area
-        top, left = self._grid.origin
+        top, left = self._pixels.origin
         area = Rect(top + y0, left + x0, top + y1, left + x1).resolution(request.reduce)
         return np.empty((*area.shape, *shape[2:]), self.dtype)
 
@@ -391,18 +417,19 @@ class Jp2kr(glymur.Jp2kr):
         )
 
     def _requested_area(self, reduce: int, area: Any) -> Rect:
-        grid = self._grid
         if area is None:
-            return grid
+            return self._grid
         y0, x0, y1, x1 = area
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
             raise OptionError(
                 f"an area is (y0, x0, y1, x1) with a start of at least 0 and an end above 0, not {tuple(area)}"
             )
-        inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
+        pixels = self._pixels
+        top, left = pixels.origin
+        inside = Rect(top + y0, left + x0, top + y1, left + x1).intersection(pixels)
         if not inside.resolution(reduce).size:
             raise SliceError(f"at this resolution, the area {tuple(area)} contains no samples of the picture")
-        return inside
+        return to_grid(inside, self._step, self._grid)
 
     def _tile_area(self, tile: int) -> Rect:
         if self._payload is not None and tile == 0:
@@ -419,7 +446,7 @@ class Jp2kr(glymur.Jp2kr):
     def _read_openjp2(self) -> Any:
         request: ReadRequest = self._dparams
         run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels)
-        run.check_pixels(*request.wanted.shape)
+        run.check_pixels(*pixels_of(request.area, self._step).resolution(request.reduce).shape)
         file = self._opened_file()
         if file is None:
             return self._read_ordinary(request, run)
@@ -470,8 +497,10 @@ class Jp2kr(glymur.Jp2kr):
         if self._verbose:
             for message in decoder.messages:
                 print(f"[INFO] {message}")
+        if decoder.missing is not None:
+            warnings.warn(f"OpenJPEG library warning:  {decoder.missing}", TruncatedWarning, stacklevel=2)
         for message in decoder.warnings:
-            warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
+            warnings.warn(f"OpenJPEG library warning:  {message}", CodestreamWarning, stacklevel=2)
 
     def _arrays(self, decoder: transport.Decoder) -> Any:
         """Return one array if the components have the same size and dtype, else a list of arrays."""
