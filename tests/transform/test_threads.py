@@ -23,10 +23,33 @@ noise = np.random.default_rng(0).normal(0, 12, (160, 160, 3))
 image = np.clip(np.stack([x, y, (x + y) // 2], -1) * 0.7 + 30 + noise, 0, 255).astype(np.uint8)
 
 def decode(data=None):
-    return int(j2klearn.decode(DATA if data is None else data, threads=THREADS).sum())
+    out = j2klearn.decode(DATA if data is None else data, threads=THREADS)
+    assert data is not None or np.array_equal(out, PICTURE)
+    return int(out.sum())
 
 def encode(_=None):
-    return len(j2klearn.encode(image, bpp=1, fallback=False, threads=THREADS))
+    data = j2klearn.encode(image, bpp=1, fallback=False, threads=THREADS)
+    assert data == DATA
+    return len(data)
+
+def neural():
+    data = j2klearn.encode(image[:48, :48], profile="neural", quality=30, threads=THREADS)
+    return data, j2klearn.decode(data, threads=THREADS)
+
+def file():
+    import tempfile, pathlib
+    path = pathlib.Path(tempfile.mkdtemp()) / "a.jp2"
+    j2klearn.encode_file(image, path, bpp=1, tile_size=64, threads=THREADS)
+    with j2klearn.open(path, threads=THREADS) as opened:
+        return path.read_bytes(), opened.read(region=(5, 6, 90, 80))
+
+def same(work):
+    # return a function that does the work again and compares the results with those of this process
+    before = work()
+    def again():
+        for one, other in zip(before, work(), strict=True):
+            assert np.array_equal(one, other)
+    return again
 
 def in_child(work):
     child = os.fork()
@@ -74,6 +97,20 @@ BODIES = {
         "path = pathlib.Path(tempfile.mkdtemp()) / 'a.jp2'; path.write_bytes(DATA)\n"
         "in_child(lambda: j2klearn.Jp2k(path)[:])"
     ),
+    "neural": "in_child(same(neural))",
+    "encode_file": "in_child(same(file))",
+    "jp2k writes": (
+        "import tempfile, pathlib\n"
+        "folder = pathlib.Path(tempfile.mkdtemp())\n"
+        "def work():\n"
+        "    j2klearn.Jp2k(folder / 'a.jp2', data=image, cratios=[20]); return [(folder / 'a.jp2').read_bytes()]\n"
+        "in_child(same(work))"
+    ),
+    "numcodecs": (
+        "from j2klearn.arrays import J2KLearn\ncodec = J2KLearn(ratio=10, channel_axis=-1)\n"
+        "in_child(same(lambda: [codec.encode(image), codec.decode(codec.encode(image))]))"
+    ),
+    "effort": "in_child(same(lambda: [j2klearn.encode(image[:40, :40], bpp=1, effort=2, threads=THREADS)]))",
     "pillow": (
         "import io\nfrom PIL import Image\nj2klearn.register_pillow()\n"
         "in_child(lambda: Image.open(io.BytesIO(DATA)).load())"
@@ -88,7 +125,8 @@ def test_work_in_a_forked_process_ends(body: str, threads: int) -> None:
     script = f"{PREAMBLE}\nTHREADS = {threads}\n" + (
         "import torch; torch.set_num_threads(3)\n"
         "DATA = j2klearn.encode(image, bpp=1, fallback=False, threads=THREADS)\n"
-        "assert j2klearn.info(DATA).learned\ndecode()\n"
+        "assert j2klearn.info(DATA).learned\n"
+        "PICTURE = j2klearn.decode(DATA, threads=THREADS)\n"
     )
     subprocess.run([sys.executable, "-c", script + BODIES[body]], check=True, timeout=180, env=environment())
 
@@ -104,7 +142,8 @@ def test_one_thread_is_one_thread() -> None:
     script = PREAMBLE + (
         "import torch; torch.set_num_threads(4)\nTHREADS = 1\n"
         "before = len(os.listdir('/proc/self/task'))\n"
-        "DATA = j2klearn.encode(image, bpp=1, fallback=False, threads=1)\ndecode()\n"
+        "DATA = j2klearn.encode(image, bpp=1, fallback=False, threads=1)\nPICTURE = j2klearn.decode(DATA, threads=1)\n"
+        "decode(), encode(), neural(), file(), j2klearn.encode(image[:40, :40], bpp=1, effort=2, threads=1)\n"
         "assert len(os.listdir('/proc/self/task')) == before, 'threads were started'\n"
         "assert torch.get_num_threads() == 4\n"
     )
