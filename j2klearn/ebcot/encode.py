@@ -141,6 +141,10 @@ def doubtful(coder: LearnedCoder, targets: Targets) -> bool:
     """
     picture = coder.picture
     size = max(targets.values) if targets.kind == "bytes" else None
+    if coder.embed_model:
+        return worth_measuring(
+            picture.samples, size
+        )  # the weights are wanted, although they make the file larger
     if coder.normalisation or picture.bit_depth != 8:
         return True
     # the networks leave chroma unimproved, and at high rates they may be worse than the 9/7

@@ -139,9 +139,9 @@ class RateControl:
             PSNR of each layer in dB, rising.
         """
         raw = self.picture.samples.size * self.picture.bit_depth / 8
-        smallest = float(self.overhead(len(wanted), 0.0) + 200)
+        headers = self.overhead(len(wanted), 0.0)  # the sizes below are those of the rest
         # pictures of few bits are coded with many fraction bits
-        largest = smallest + 2.0 * max(raw, self.picture.samples.size)
+        smallest, largest = 200.0, 200 + 2.0 * max(raw, self.picture.samples.size)
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
         seen: list[int] = []
@@ -149,7 +149,7 @@ class RateControl:
         best_order, best_miss = (math.inf, math.inf), math.inf
         for round_ in range(_PSNR_ROUNDS):
             self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
-            file = self.code(sizes, again=True)
+            file = self.code([headers + size for size in sizes], again=True)
             seen.append(len(file))
             reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
             miss = max(abs(db - goal) for db, goal in zip(reached, wanted, strict=True))
