@@ -13,6 +13,7 @@ __all__ = [
     "DecodingError",
     "DiskFullError",
     "InputError",
+    "InputWarning",
     "J2KError",
     "J2KWarning",
     "LimitError",
@@ -96,6 +97,10 @@ class J2KWarning(UserWarning):
 
 class TruncatedWarning(J2KWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class InputWarning(J2KWarning):
+    """The samples of a picture file are kept, but something else that it says is not. The message names it."""
 
 
 class CodestreamWarning(J2KWarning):

@@ -12,7 +12,7 @@ from ..core.sampling import pixel_step, pixels_of
 from ..ebcot.layout import PROGRESSIONS
 from ..ebcot.transform_choice import NOTE
 from ..errors import ModelNotFoundError
-from ..io.sources import Source, open_source
+from ..io.sources import ByteSource, Source, open_source
 from ..neural.coefficients.pyramid import resolutions
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
@@ -201,7 +201,7 @@ def _text(comment: Comment) -> str:
     return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
 
 
-def info(data: Source) -> Info:
+def info(data: Source | ByteSource) -> Info:
     """Return the properties of a file, without decoding it.
 
     Parameters

@@ -16,7 +16,7 @@ from ..core.warning import warn_caller
 from ..ebcot.learned_file import LearnedFile
 from ..ebcot.reader import read
 from ..errors import CodestreamWarning, TruncatedWarning
-from ..io.sources import Source, open_source
+from ..io.sources import ByteSource, Source, open_source
 from ..jp2.palette import Channel, palette_channels
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
@@ -61,7 +61,7 @@ class OpenedFile:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | ByteSource,
         model: str | Path | Model | EntropyModel | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:

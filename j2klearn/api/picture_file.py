@@ -112,6 +112,7 @@ class PictureFile:
     ) -> None:
         self._upsample = upsample
         self._file = OpenedFile(source, model, storage_options)
+        self._options = (model, threads, max_pixels)
         self._run = Run.of(threads, None, max_pixels)
         self._header = header = self._file.header
         precisions, signs = zip(*self._file.channels, strict=True)
@@ -127,6 +128,19 @@ class PictureFile:
         tile = [ceil_div(side, step) for side, step in zip(header.tile_size, self._step, strict=True)]
         self.tile_size = (min(tile[0], area.height), min(tile[1], area.width))
         self.learned = self._file.learned is not None or self._file.neural is not None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        """Pickle the place of the file, or its bytes if it is in memory. It is opened again where it is unpickled.
+
+        A file object is replaced by its path or its place on a server if it has one, else by its contents.
+        """
+        return type(self), (self._file.codestream.source, *self._options, None, self._upsample)
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares the open file."""
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        return result
 
     @property
     def file(self) -> OpenedFile:

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands, limits_parser, region, source
+from .arguments import Commands, limits_parser, region, source, suffix
 from .progress_bar import ProgressBar
+from .streams import output_file, report, shown
 
 if TYPE_CHECKING:
     from ..api.picture_file import PictureFile
@@ -18,13 +19,13 @@ __all__ = ["add_parser"]
 def _run(options: argparse.Namespace) -> None:
     from ..api.picture_file import open as open_picture
 
-    with ProgressBar() as bar:
+    with output_file(options.output, options.format) as target, ProgressBar() as bar:
         picture = open_picture(
             options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
         )
-        save = _save_samples if options.output.suffix.lower() == ".npy" else _save_picture
-        height, width = save(picture, options.output, options, bar)
-    print(f"{options.output}: {width} x {height}")
+        save = _save_samples if target.suffix.lower() == ".npy" else _save_picture
+        height, width = save(picture, target, options, bar)
+    report(options.output, f"{shown(options.output)}: {width} x {height}")
 
 
 def _is_large(shape: tuple[int, ...], options: argparse.Namespace) -> bool:
@@ -107,8 +108,19 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "samples as j2klearn.decode returns them.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
-    parser.add_argument("input", type=source, metavar="IN", help="JPEG 2000 file, or its URL")
-    parser.add_argument("output", type=Path, metavar="OUT", help="picture file to write")
+    parser.add_argument(
+        "input", type=source, metavar="IN", help="JPEG 2000 file, or its URL; - for standard input"
+    )
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="picture file to write; - for standard output"
+    )
+    parser.add_argument(
+        "--format",
+        type=suffix,
+        default=".png",
+        metavar="SUFFIX",
+        help="format of a picture that is written to standard output or a pipe: png, tif, npy, ... (default: png)",
+    )
     parser.add_argument(
         "--reduce",
         type=int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -105,7 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _shown_once()
         try:
             with _sigterm_is_ctrl_c():
-                return run(options) or 0
+                status = run(options) or 0
+                sys.stdout.flush()
+                return status
+        except BrokenPipeError:  # the reader of standard output has ended, as `head` does
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except OptionError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -10,6 +10,7 @@ from ..errors import OptionError
 from .geometry import Rect
 from .limits import check_pixels
 from .sampling import pixel_step, pixels_of, to_grid
+from .scalars import whole_number, whole_numbers
 
 __all__ = ["Decoded", "PictureHeader", "ReadRequest", "chosen_components", "chosen_resolution", "region_area"]
 
@@ -119,8 +120,7 @@ class ReadRequest:
             If more than `max_pixels` pixels would have to be decoded.
         """
         reduce = chosen_resolution(reduce, header.levels)
-        if not isinstance(layers, int) or layers < 0:
-            raise OptionError(f"layers must be 0 (all) or a number of quality layers, not {layers!r}")
+        layers = whole_number("layers", layers, 0)
         step = pixel_step(header.subsampling)
         picture = pixels_of(header.area, step)
         area = picture if region is None else region_area(region, picture)
@@ -140,9 +140,7 @@ def chosen_resolution(reduce: object, levels: int) -> int:
     OptionError
         If it is no integer from 0 to `levels`.
     """
-    if not isinstance(reduce, int) or not 0 <= reduce <= levels:
-        raise OptionError(f"reduce must be 0 to {levels}, the number of levels in this file, not {reduce!r}")
-    return reduce
+    return whole_number("reduce", reduce, 0, levels, ", the number of levels in this file")
 
 
 def chosen_components(components: Sequence[int], count: int) -> list[int]:
@@ -153,11 +151,10 @@ def chosen_components(components: Sequence[int], count: int) -> list[int]:
     OptionError
         If the list is empty, an index occurs twice, or an index is not from 0 to ``count - 1``.
     """
-    chosen = list(components)
-    inside = all(isinstance(index, int) and 0 <= index < count for index in chosen)
-    if not chosen or not inside or len(set(chosen)) < len(chosen):
-        raise OptionError(f"components must be distinct numbers from 0 to {count - 1}, not {components!r}")
-    return chosen
+    chosen = whole_numbers("components", components, 0, count - 1)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise OptionError(f"components must be distinct integers from 0 to {count - 1}, not {components!r}")
+    return list(chosen)
 
 
 def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
@@ -180,10 +177,7 @@ def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
     OptionError
         If the region is malformed or empty, or lies outside the picture.
     """
-    try:
-        y0, x0, y1, x1 = (int(v) for v in region)
-    except (TypeError, ValueError):
-        raise OptionError(f"a region must be (y0, x0, y1, x1), not {region!r}") from None
+    y0, x0, y1, x1 = whole_numbers("the bounds of a region", region, note=" (y0, x0, y1, x1)", count=4)
     if y0 >= y1 or x0 >= x1:
         raise OptionError(f"the region {region!r} is empty: (y0, x0, y1, x1) needs y0 < y1 and x0 < x1")
     top, left = area.origin

@@ -24,6 +24,7 @@ from ..transform.colour import planes
 from .layout import Layout
 from .made_file import MadeFile
 from .probe import Probe
+from .sample_encoder import SampleEncoder
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -156,7 +157,7 @@ class OrdinaryCoder(Coder):
             threads=self.run.threads,
         )
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
-        with transport.Encoder(parameters) as encoder:
+        with SampleEncoder(parameters) as encoder:
             for index in range(self.picture.components):
                 plane = np.ascontiguousarray(samples[:, :, index], np.int32)
                 encoder.put_samples(index, plane << self.fraction_bits if self.fraction_bits else plane)

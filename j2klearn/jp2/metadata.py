@@ -20,7 +20,7 @@ from .colour_boxes import read_colour_boxes
 from .colour_spaces import CMYK, GREY_SPACES, SRGB
 from .icc import read_profile
 
-__all__ = ["Metadata", "add_metadata", "find_metadata", "read_metadata"]
+__all__ = ["Metadata", "add_metadata", "find_metadata", "is_metadata", "read_metadata"]
 
 _EXIF = b"JpgTiffExif->JP2"
 _XMP = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
@@ -45,6 +45,8 @@ _EXIF_PREFIXES = (b"Exif\x00\x00", b"EXIF\x00\x00")
 _INCH = Fraction(254, 10_000)  # metres
 _U16_END = 1 << 16
 _MIN_DPI, _MAX_DPI = 1e-3, 1e6
+_MAX_DENOMINATOR = 100_000  # of a resolution in dpi
+_MAX_EXPONENT = 5
 _MAX_COMMENT = 65_531
 
 
@@ -95,6 +97,11 @@ def find_metadata(peek: Peek, size: int) -> Metadata:
     return Metadata(**found.values)  # type: ignore[arg-type]
 
 
+def is_metadata(kind: bytes, content: bytes) -> bool:
+    """Return whether a box holds something that `find_metadata` returns."""
+    return kind == b"uuid" and content[:16] in _READ_UUIDS
+
+
 def _read_uuid(content: bytes, found: _Found) -> None:
     name, body = content[:16], content[16:]
     if name == _EXIF:
@@ -138,19 +145,25 @@ def _per_metre(values: bytes) -> tuple[float, float]:
 
 
 def _rational(dpi: float) -> tuple[int, int, int]:
-    """Convert `dpi` to pixels per metre: a numerator and a denominator of 16 bits, and a power of ten."""
-    value = Fraction(dpi).limit_denominator(100) / _INCH
-    numerator, denominator, exponent = value.numerator, value.denominator, 0
-    if denominator >= _U16_END:
-        numerator, denominator = round(value), 1
-    while numerator >= _U16_END:
-        numerator, exponent = (numerator + 5) // 10, exponent + 1
-    return numerator, denominator, exponent
+    """Convert `dpi` to pixels per metre: the nearest numerator and denominator of 16 bits, and power of ten."""
+    value = Fraction(dpi).limit_denominator(_MAX_DENOMINATOR) / _INCH
+    best: tuple[Fraction, int, int, int] | None = None
+    for exponent in range(_MAX_EXPONENT):
+        scaled = value / 10**exponent
+        if scaled >= _U16_END - 1:
+            continue
+        near = scaled.limit_denominator(min(_U16_END - 1, int((_U16_END - 1) / scaled)))
+        error = abs(near - scaled) / scaled
+        if near.numerator and (best is None or error < best[0]):
+            best = (error, near.numerator, near.denominator, exponent)
+    if best is None:
+        raise OptionError(f"a resolution of {dpi} dpi cannot be stored")
+    return best[1:]
 
 
 def _resolution(dpi: tuple[float, float]) -> bytes:
     across, down = (float(value) for value in dpi)
-    if not (0 < across < _MAX_DPI and 0 < down < _MAX_DPI):
+    if not (_MIN_DPI < across < _MAX_DPI and _MIN_DPI < down < _MAX_DPI):
         return b""
     vn, vd, ve = _rational(down)
     hn, hd, he = _rational(across)
