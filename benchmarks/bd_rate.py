@@ -27,7 +27,7 @@ def main() -> None:
         type=int,
         default=1000,
         metavar="N",
-        help="number of pictures, evenly spaced in the folder (default: all)",
+        help="how many pictures, evenly spaced (default: all)",
     )
     options = parser.parse_args()
     validation = Validation(options.pictures, options.first)

@@ -24,6 +24,7 @@ __all__ = [
     "OptionError",
     "SegmentError",
     "SliceError",
+    "TargetMissedWarning",
     "TruncatedWarning",
     "UnsupportedError",
     "WriteError",
@@ -108,3 +109,7 @@ class CodestreamWarning(J2KWarning):
 
 class MetadataWarning(J2KWarning):
     """The picture is complete, but the file cannot hold some of its metadata as other readers expect it."""
+
+
+class TargetMissedWarning(J2KWarning):
+    """The file misses the size or the PSNR that was asked for. The message has the figure that was reached."""

@@ -114,7 +114,8 @@ def decode(
         samples are repeated. With False, each component is an array of its own, as it is coded. Components that are
         all subsampled alike are the pixels of the picture, and are never repeated. So are those in `components`.
     threads : int, optional
-        Threads of the base wavelet and of OpenJPEG. Default: one per processor.
+        Threads of OpenJPEG, of the base wavelet and, at most, of PyTorch. Default: one per processor. In a process made
+        by fork, PyTorch computes with one thread.
     max_pixels : int or None
         Limit of the number of pixels to decode; in the neural profile, of the whole picture at the decoded resolution.
         None for no limit.

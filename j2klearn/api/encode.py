@@ -70,7 +70,8 @@ def encode(
         Size of the samples over the size of the file, or one such ratio per quality layer. Default: 20, if no other
         target is given.
     psnr : float or sequence of float, optional
-        PSNR of the decoded picture in dB over all samples, met to 0.1 dB, or one such PSNR per quality layer.
+        PSNR of the decoded picture in dB over all samples, met to 0.1 dB, or one such PSNR per quality layer. If it
+        cannot be met, the smallest file that exceeds it is returned, or else the best one.
     quality : float, optional
         For the neural profile only: 0 to 100. It sets the quantiser step directly, without a search: the step falls
         geometrically from 128 grey levels at 0 to 1 at 100 (34 at 27, 11 at 50). These are grey levels of 8 bits,
@@ -98,11 +99,12 @@ def encode(
     embed_model : bool
         Store the weights in the file, so that it can be decoded where the model is not installed.
     fallback : bool
-        If a picture looks drawn (screens, graphics, large flat areas), code it with the 9/7 and the 5/3 too, and keep
+        If a picture looks drawn (screens, graphics, large flat areas), has a bit depth other than 8 or a narrow range
+        of samples, or has a very small file or a high rate in colour, code it with the 9/7 and the 5/3 too, and keep
         the file with the highest PSNR for a target size, or the smallest file for a target PSNR. If that is not the
-        learned one, a comment in the file and `info` say so.
+        learned one, a comment in the file and `info` say so. Small files may lack the comment.
     effort : {0, 1, 2}
-        How much time to spend for a better file. 0: compare with the 9/7 and the 5/3 only if the picture looks drawn.
+        How much time to spend for a better file. 0: compare with the 9/7 and the 5/3 only as `fallback` says.
         1: always compare. 2: also optimise the coefficients of the learned transform for the decoder at the highest
         target rate, and keep the result if the file is better; this takes over a minute per megapixel. Decoding is
         equally fast for all three.
@@ -141,7 +143,8 @@ def encode(
     jp2 : bool
         Write a JP2 file rather than a bare codestream.
     threads : int, optional
-        Threads of the base wavelet and of OpenJPEG. Default: one per processor.
+        Threads of OpenJPEG, of the base wavelet and, at most, of PyTorch. Default: one per processor. In a process made
+        by fork, PyTorch computes with one thread.
     max_pixels : int or None
         Limit of the number of pixels (H * W); None for no limit.
     progress : callable, optional
@@ -162,6 +165,12 @@ def encode(
         If the model is not installed, or its file is damaged.
     LimitError
         If the picture has more than `max_pixels` pixels.
+
+    Warns
+    -----
+    TargetMissedWarning
+        If the file misses the size by more than 2 % above or 10 % below, or a PSNR by more than 0.1 dB. The message has
+        the figure that was reached. Files that are smaller or better because they are exact are not reported.
     """
     options = EncodeOptions(
         bpp=bpp,

@@ -58,8 +58,9 @@ def encode_file(
     Parameters
     ----------
     source : array_like, shape (H, W) or (H, W, C)
-        Samples of dtype uint8, uint16, int8 or int16. Rows are read in order, some hundreds at a time, for example
-        from a memory map or a zarr array.
+        Samples of dtype uint8, uint16, int8 or int16, for example a memory map or a zarr array. Some groups of rows are
+        read first, to see the range of the samples. Then all rows are read in order, some hundreds at a time; pictures
+        of up to 512 x 1024 pixels are read again.
     path : str or Path
         File to write. No partial file remains after an error. While it is written, its folder needs space for two
         more copies of it.
@@ -87,6 +88,11 @@ def encode_file(
         If the model is not installed, or its file is damaged.
     WriteError
         If the file cannot be written.
+
+    Warns
+    -----
+    TargetMissedWarning
+        If the file misses its size, as in `j2klearn.encode`.
     """
     options = EncodeOptions(
         bpp=bpp,
@@ -117,7 +123,7 @@ def encode_file(
 def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions) -> int:
     """Encode a picture to a file; arguments, result and errors are those of `encode_file`.
 
-    `max_pixels` and `fallback` have no effect.
+    `max_pixels` has no effect.
 
     Raises
     ------
@@ -147,6 +153,7 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
         run,
         embed_model=options.embed_model,
         jp2=options.jp2,
+        fallback=options.fallback,
     )
     size = 0
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from ..core.noise_table import NoiseTable
+from ..core.normalisation import RULE_BYTES, Normalisation, read_rules
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 MAGIC = b"J2KL"
-VERSION = 2  # of a segment with a noise table; a segment without one has version 1
+VERSION = 3  # of a segment with normalisations; version 2 has a noise table only, and version 1 has neither
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
@@ -105,6 +106,8 @@ class Descriptor:
         coarsest to the finest level. Empty: all factors are 1.
     noise : NoiseTable, optional
         Noise levels for the learned de-quantisation. None: no de-quantisation.
+    normalisation : tuple of Normalisation
+        How each component was normalised before the learned transform. Empty: no component was.
     """
 
     transport: Transport
@@ -117,6 +120,7 @@ class Descriptor:
     model_id: bytes
     scales: tuple[float, ...] = ()
     noise: NoiseTable | None = None
+    normalisation: tuple[Normalisation, ...] = ()
 
     @property
     def groups(self) -> list[slice]:
@@ -131,9 +135,13 @@ class Descriptor:
         if self.noise is not None:
             _, layers, tiles = self.noise.codes.shape
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
+        version = 2 if noise else 1
+        if self.normalisation:
+            version, noise = VERSION, noise or _NOISE.pack(0, 0)
+            noise += b"".join(rule.to_bytes() for rule in self.normalisation)
         fixed = _FIXED.pack(
             MAGIC,
-            VERSION if noise else 1,
+            version,
             _KIND_DESCRIPTOR,
             self.transport,
             self.precision,
@@ -165,13 +173,19 @@ class Descriptor:
         _, version, _, transport, precision, fraction, levels, colour, components, source, count, model_id = (
             fields
         )
-        if version not in (1, VERSION):
+        if not 1 <= version <= VERSION:
             raise UnsupportedError(
                 f"the learned-transform segment has version {version}, but j2klearn reads versions up to {VERSION}"
             )
         size = _FIXED.size + 4 * count
-        noise = _read_noise(payload[size:], components) if version == VERSION else None
-        if len(payload) < size or (noise is None and len(payload) != size):
+        noise: NoiseTable | None = None
+        rules: tuple[Normalisation, ...] = ()
+        if version == VERSION:
+            size, rules = _read_normalisation(payload, size, components)
+        table = payload[_FIXED.size + 4 * count : size] if version == VERSION else payload[size:]
+        if version >= 2 and not (version == VERSION and table == _NOISE.pack(0, 0)):
+            noise = _read_noise(table, components)
+        elif version == 1 and len(payload) != size:
             raise SegmentError("the learned-transform segment has the wrong length")
         scales = struct.unpack_from(f">{count}f", payload, _FIXED.size)
         if transport not in iter(Transport) or colour not in iter(Colour) or source not in iter(Opacities):
@@ -195,7 +209,16 @@ class Descriptor:
             model_id=model_id,
             scales=tuple(scales),
             noise=noise,
+            normalisation=rules,
         )
+
+
+def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:
+    """Return the offset and the content of the normalisations, which end the payload."""
+    at = len(payload) - components * RULE_BYTES
+    if at < start + _NOISE.size:
+        raise SegmentError("the learned-transform segment has the wrong length")
+    return at, read_rules(payload[at:])
 
 
 def _read_noise(data: bytes, components: int) -> NoiseTable:

@@ -30,9 +30,11 @@ __all__ = [
     "main_header_end",
     "main_segments",
     "read_main_header",
+    "replace_comments",
     "to_declared",
     "to_wide",
     "walk_main_header",
+    "with_precision",
 ]
 
 #: Bits of a carrier in addition to the bits of the picture and the fractional bits: the sign, and one bit for
@@ -291,6 +293,29 @@ def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: b
     return bytes(out)
 
 
+def with_precision(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
+    """Change the header so that it declares samples of `precision` bits, fewer than were coded.
+
+    The exponents of the quantiser steps are relative to the precision (T.800 equation E-3), so the steps, and the
+    decoded samples, become smaller by the power of two that was taken off.
+
+    Parameters
+    ----------
+    codestream : bytes
+        A codestream of the 9/7, as OpenJPEG has coded it.
+    header : MainHeader
+        Its main header.
+    precision : int
+        Bits per sample of the picture.
+    signed : bool
+        Whether its samples are signed.
+    """
+    out = bytearray(codestream)
+    for component in range(header.components):
+        out[header.siz + _SSIZ + 3 * component] = (precision - 1) | (_SIGNED if signed else 0)
+    return bytes(out)
+
+
 def to_wide(codestream: bytes, header: MainHeader, precision: int) -> bytes:
     """Change the header of a learned codestream so that OpenJPEG decodes its carrier.
 
@@ -315,6 +340,14 @@ def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = ""
     """Insert COM marker segments at the end of the main header: see `comment_segments`."""
     end = read_main_header(codestream).end
     return codestream[:end] + comment_segments(payloads, note) + codestream[end:]
+
+
+def replace_comments(codestream: bytes, note: str) -> bytes:
+    """Replace all COM marker segments of the main header by one with the text `note`."""
+    out = bytearray(codestream)
+    for comment in reversed(read_main_header(codestream).comments):
+        del out[comment.offset : comment.offset + comment.length]
+    return insert_comments(bytes(out), [], note)
 
 
 def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:

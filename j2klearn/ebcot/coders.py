@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
-from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared
+from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared, with_precision
 from ..core.noise_table import NoiseTable
+from ..core.normalisation import Normalisation, normalise, normalised_bands, restore_bands
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
@@ -22,6 +23,7 @@ from ..native import transport
 from ..transform.colour import planes
 from .layout import Layout
 from .made_file import MadeFile
+from .probe import Probe
 from .sample_encoder import SampleEncoder
 
 if TYPE_CHECKING:
@@ -31,8 +33,21 @@ __all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
 
 _DEFAULT_RUN = Run()
 
-#: OpenJPEG accepts samples of up to 24 bits: eight integer bits, `HEADROOM`, and these.
-_MAX_FRACTION_BITS = 14
+#: OpenJPEG accepts samples of up to 24 bits, but from 22 bits on its 9/7 and its tier-1 lose accuracy, and with 24 bits
+#: nothing is left of the picture. These bits come in addition to eight integer bits and `HEADROOM`.
+_MAX_FRACTION_BITS = 11
+
+#: The same for samples that the 9/7 codes: bits per sample and fraction bits together.
+_MAX_SAMPLE_BITS = 20
+
+#: Steps of an eighth of a sample unit give decoded samples that are exact after rounding.
+_MAX_SAMPLE_FRACTION_BITS = 3
+
+#: The same for PSNRs of a few bits per sample: almost all samples have to be exact.
+_MAX_PSNR_FRACTION_BITS = 6
+
+#: PSNR in dB of 8-bit samples that are rounded to integers, and dB per further bit.
+_PSNR_OF_ONE, _DB_PER_BIT = 58.9, 6.02
 
 
 class Coder:
@@ -105,18 +120,37 @@ class OrdinaryCoder(Coder):
         As in `Coder`.
     reversible : bool
         True for the reversible 5/3, False for the irreversible 9/7.
+    targets : Targets, optional
+        Rates or PSNRs of the layers. They determine the fraction bits of the 9/7. Default: no fraction bits.
+    probe : Probe, optional
+        The probe of the whole picture. Default: that of `picture`.
+
+    Attributes
+    ----------
+    fraction_bits : int
+        The samples are coded in units of ``2 ** -fraction_bits``, so the quantiser steps are finer by this factor.
     """
 
     def __init__(
-        self, picture: Picture, layout: Layout, run: Run = _DEFAULT_RUN, *, reversible: bool
+        self,
+        picture: Picture,
+        layout: Layout,
+        run: Run = _DEFAULT_RUN,
+        *,
+        reversible: bool,
+        targets: Targets | None = None,
+        probe: Probe | None = None,
     ) -> None:
         super().__init__(picture, layout, run)
         self.reversible = reversible
+        self.fraction_bits = 0
+        if targets is not None and not reversible:
+            self.fraction_bits = _sample_fraction_bits(picture, targets, probe or Probe.of(picture))
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
         parameters = self.layout.parameters(
             self.picture,
-            precision=self.picture.bit_depth,
+            precision=self.picture.bit_depth + self.fraction_bits,
             signed=self.picture.signed,
             reversible=self.reversible,
             layer_bytes=tuple(budget),
@@ -125,9 +159,15 @@ class OrdinaryCoder(Coder):
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
         with SampleEncoder(parameters) as encoder:
             for index in range(self.picture.components):
-                encoder.put_samples(index, np.ascontiguousarray(samples[:, :, index], np.int32))
+                plane = np.ascontiguousarray(samples[:, :, index], np.int32)
+                encoder.put_samples(index, plane << self.fraction_bits if self.fraction_bits else plane)
             self.run.progress(0.1, "coding")
-            return encoder.finish()
+            codestream = encoder.finish()
+        if not self.fraction_bits:
+            return codestream
+        return with_precision(
+            codestream, read_main_header(codestream), self.picture.bit_depth, self.picture.signed
+        )
 
 
 class LearnedCoder(Coder):
@@ -143,11 +183,17 @@ class LearnedCoder(Coder):
         Rates or PSNRs of the layers. They determine the precision of the carrier.
     embed_model : bool
         Whether the file carries the weights of the model.
+    probe : Probe, optional
+        The probe of the whole picture. Default: that of `picture`.
 
     Attributes
     ----------
+    normalisation : tuple of Normalisation
+        How each component is normalised before the transform; empty for none.
     scales : tuple of float
         Factors of the subbands before the transport; empty if they are not scaled.
+    probe : Probe
+        The probe of the whole picture.
     kept : list of ndarray
         The scaled coefficients of every component in the transport's order; empty if they are not kept.
     """
@@ -161,6 +207,7 @@ class LearnedCoder(Coder):
         run: Run = _DEFAULT_RUN,
         *,
         embed_model: bool = False,
+        probe: Probe | None = None,
     ) -> None:
         from ..models.transport_scales import transport_scales
 
@@ -168,9 +215,12 @@ class LearnedCoder(Coder):
         self.model: Model = model
         self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
+        self.normalisation: tuple[Normalisation, ...] = ()
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
-        self.scale_bits = _fraction_bits(picture, targets)
+        self.probe = probe = probe or Probe.of(picture)
+        self.scale_bits = _fraction_bits(picture, targets, probe)
         self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
+        self.normalisation = probe.normalisation(self.descriptor.groups)
         self.kept: list[NDArray[np.float32]] = []
 
     @property
@@ -190,6 +240,7 @@ class LearnedCoder(Coder):
             opacities=shared,
             model_id=self.model.id,
             scales=self.scales,
+            normalisation=self.normalisation,
         )
 
     def payloads(self, noise: NDArray[np.uint8] | None = None) -> list[bytes]:
@@ -228,20 +279,30 @@ class LearnedCoder(Coder):
 
         layout = self.layout
         area = layout.area(self.picture.height, self.picture.width)
-        whole = planes(self.picture)
+        whole = self.planes(self.picture)
         groups = [whole[group] for group in self.descriptor.groups]
         del whole  # a copy of the picture is too much memory to keep
+        index = 0
         while groups:
             size = len(groups[0])
             components = analyse(
                 groups.pop(0), area, layout.levels, self.model.structure, self.run.threads, advance
             )
             while components:
-                yield self._flat(components.pop(0))
+                yield self._flat(components.pop(0), index)
+                index += 1
 
-    def _flat(self, bands: Subbands) -> NDArray[np.float32]:
+    def planes(self, picture: Picture) -> NDArray[np.float32]:
+        """Return the normalised components of a part of the picture, shape (C, H, W)."""
+        out = planes(picture)
+        normalise(out, self.normalisation, picture.bit_depth)
+        return out
+
+    def _flat(self, bands: Subbands, component: int) -> NDArray[np.float32]:
         if self.scales:
             bands.multiply(self.scales)
+        if self.normalisation:
+            restore_bands(bands, self.normalisation[component], self.picture.bit_depth)
         return bands.to_flat()
 
     def components(self) -> list[Subbands]:
@@ -250,14 +311,16 @@ class LearnedCoder(Coder):
             self.kept = list(self.subbands())
         area = self.layout.area(self.picture.height, self.picture.width)
         out = [Subbands.from_flat(flat.copy(), area, self.layout.levels) for flat in self.kept]
-        for bands in out:
+        for index, bands in enumerate(out):
+            if self.normalisation:
+                normalised_bands(bands, self.normalisation[index], self.picture.bit_depth)
             if self.scales:
                 bands.divide(self.scales)
         return out
 
     def use(self, components: Sequence[Subbands]) -> None:
         """Replace the subbands of every component (not scaled). `code` then does not transform the samples."""
-        self.kept = [self._flat(bands) for bands in components]
+        self.kept = [self._flat(bands, index) for index, bands in enumerate(components)]
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
         parameters = self.layout.parameters(
@@ -282,19 +345,43 @@ class LearnedCoder(Coder):
         return to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
 
 
-def _fraction_bits(picture: Picture, targets: Targets) -> int:
+def _bits(picture: Picture, targets: Targets) -> float:
+    """Return the bits per sample of the last layer of size targets."""
+    # rounded: all rows of tiles of a picture must get the same precision
+    return round(max(targets.values) * 8 / picture.samples.size, 6)
+
+
+def _fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> int:
     """Choose the number of fraction bits of the carrier, in units of 8-bit grey levels.
 
     Tier-1 codes all bit-planes before it truncates them, so every bit costs time. Rounding to integers limits the PSNR
-    to 58.9 dB, and every fraction bit adds 6 dB. A limit of 22 dB above the PSNR of the picture costs 0.03 dB.
+    to 58.9 dB, and every fraction bit adds 6 dB. A limit of 22 dB above the PSNR of the picture costs 0.03 dB. Samples
+    that use a small part of their range reach a higher PSNR at the same rate, so the probe is asked for their step.
     """
     if targets.kind == "psnr":
-        psnr = max(targets.values)
-    else:
-        bits = max(targets.values) * 8 / picture.samples.size
-        psnr = (
-            30 + 6 * bits if bits > 0.25 else 0.0
-        )  # a high estimate, right for pictures that are easy to code
-        psnr += 6
-    digits = math.ceil((psnr + 22 - 58.9) / 6.02)
-    return max(0, min(_MAX_FRACTION_BITS, digits))
+        return max(
+            0, min(_MAX_FRACTION_BITS, math.ceil((max(targets.values) + 22 - _PSNR_OF_ONE) / _DB_PER_BIT))
+        )
+    bits = _bits(picture, targets)
+    # a high estimate, right for pictures that are easy to code
+    psnr = 36 + 6 * bits if bits > 0.25 else 6.0
+    digits = math.ceil((psnr + 22 - _PSNR_OF_ONE) / _DB_PER_BIT)
+    finer = math.ceil(22 / _DB_PER_BIT - math.log2(probe.step(bits)))
+    finer = min(finer, picture.bit_depth - 8 + _MAX_SAMPLE_FRACTION_BITS)
+    return max(0, min(_MAX_FRACTION_BITS, max(digits, finer)))
+
+
+def _sample_fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> int:
+    """Choose the number of fraction bits of the samples that the 9/7 codes.
+
+    OpenJPEG's quantiser steps are about one unit of the samples. Where that is too coarse for the targets, the samples
+    are multiplied first. Steps 12 dB below the error of the picture cost 0.3 dB at most.
+    """
+    depth = picture.bit_depth
+    if targets.kind == "psnr":
+        bits = math.ceil((max(targets.values) + 12 - _PSNR_OF_ONE) / _DB_PER_BIT) - (depth - 8)
+        return max(0, min(_MAX_PSNR_FRACTION_BITS, _MAX_SAMPLE_BITS - depth, bits))
+    if not targets.values[-1]:
+        return 0
+    step = probe.step(_bits(picture, targets)) * 2.0 ** (depth - 8)
+    return max(0, min(_MAX_SAMPLE_FRACTION_BITS, math.ceil(12 / _DB_PER_BIT - math.log2(step))))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..core.targets import Targets
 from ..errors import OptionError
-from ..transform.colour import planes
 from .coders import LearnedCoder, OrdinaryCoder
 from .made_file import MadeFile
+from .missed import shortfall
 from .rate_control import PSNR_TOLERANCE, RateControl
-from .transform_choice import NOTE, best, cannot_win, order
+from .transform_choice import NOTE, best, cannot_win, note_is_cheap, order
 
 if TYPE_CHECKING:
     from .fitting import Fitting
@@ -62,17 +62,21 @@ def learned_file(control: RateControl, targets: Targets, effort: int = 0) -> Mad
         One of `EFFORTS`; 2 fits the coefficients to the decoder.
     """
     file = control.made(targets)
-    return _fitted(control, file, targets) if effort >= 2 else file
+    coder = control.coder
+    assert isinstance(coder, LearnedCoder)
+    # the quantiser steps of fitting serve all components
+    uniform = len({rule.exponent for rule in coder.normalisation}) <= 1
+    return _fitted(control, file, targets) if effort >= 2 and uniform else file
 
 
 def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
     """Return the best of three files: with the learned transform, the 9/7 and the 5/3.
 
     For sizes, the best file has the highest PSNR; see `j2klearn.ebcot.transform_choice.best`. For a PSNR, it is the
-    smallest file.
+    smallest file that reaches it, or the best one if none does.
 
     The wavelets of T.800 come first, because they are coded and decoded much faster. The measurement of the learned
-    file stops as soon as it cannot win.
+    file stops as soon as it cannot win. The comment that names the winner is added at last, if it is cheap.
 
     Parameters
     ----------
@@ -81,17 +85,22 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     targets, effort
         As in `learned_file`.
     """
+    assert isinstance(learned.coder, LearnedCoder)
+    psnr = targets.kind == "psnr"
     files, made = {}, {}
     for name in ("9-7", "5-3"):
-        other = OrdinaryCoder(learned.picture, learned.layout, learned.run, reversible=name == "5-3")
-        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}")
+        other = OrdinaryCoder(
+            learned.picture,
+            learned.layout,
+            learned.run,
+            reversible=name == "5-3",
+            targets=targets,
+            probe=learned.coder.probe,
+        )
+        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}" if psnr else "")
         made[name] = files[name].made(targets)
-    if targets.kind == "psnr":
-        smallest = min(made.values(), key=len)
-        trial = learned.code([len(smallest)], again=True)
-        if learned.reached(trial, 1) < targets.values[-1] - 2 * PSNR_TOLERANCE:
-            return smallest
-        return min(learned_file(learned, targets, effort), smallest, key=len)
+    if psnr:
+        return _smallest(learned, list(made.values()), targets, effort)
     layers = range(1, len(targets.values) + 1)
     reached = {
         name: [control.reached(made[name], layer) for layer in layers] for name, control in files.items()
@@ -101,9 +110,37 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     for layer in order(len(layers)):
         found[layer] = learned.reached(file, layer)
         if cannot_win(found, reached):
-            return made[best(reached)]
-    made["learned"] = file
-    return made[best({"learned": [found[layer] for layer in layers], **reached})]
+            break
+    else:
+        reached = {"learned": [found[layer] for layer in layers], **reached}
+    name = best(reached)
+    return file if name == "learned" else _noted(files[name], name, made[name], targets)
+
+
+def _noted(control: RateControl, name: str, file: MadeFile, targets: Targets) -> MadeFile:
+    """Return a file with the comment that its transform was chosen; `file` if the comment costs too much."""
+    with_space = RateControl(control.coder, jp2=control.jp2, note=f"{NOTE}: {name}")
+    noted = with_space.noted(file)
+    if len(noted) <= targets.values[-1] or not targets.values[-1]:
+        return noted
+    noted = with_space.made(targets)
+    layers = range(1, len(targets.values) + 1)
+    with_note, without = ([control.reached(made, layer) for layer in layers] for made in (noted, file))
+    return noted if note_is_cheap(with_note, without) else file
+
+
+def _smallest(learned: RateControl, files: list[MadeFile], targets: Targets, effort: int) -> MadeFile:
+    """Return the smallest file that meets PSNR targets, of `files` and the learned one; else the nearest."""
+
+    def order(file: MadeFile) -> tuple[float, int]:
+        return shortfall(file, learned.picture, targets, learned.run.threads), len(file)
+
+    rival = min(files, key=order)
+    if not order(rival)[0]:
+        trial = learned.code([len(rival)], again=True)
+        if learned.reached(trial, 1) < targets.values[-1] - 2 * PSNR_TOLERANCE:
+            return rival
+    return min(learned_file(learned, targets, effort), rival, key=order)
 
 
 def _fitted(control: RateControl, file: MadeFile, targets: Targets) -> MadeFile:
@@ -161,13 +198,14 @@ def _fitting(control: RateControl, file: MadeFile) -> Fitting:
     assert isinstance(coder, LearnedCoder)
     learned = file.learned
     assert learned is not None
+    factor = float(coder.normalisation[0].factor) if coder.normalisation else 1.0
     return Fitting(
-        planes(control.picture),
+        coder.planes(control.picture),
         coder.components(),
         model=coder.model,
         groups=coder.descriptor.groups,
         ict=control.picture.ict,
-        lattice=learned.lattice,
+        lattice={band: half * factor for band, half in learned.lattice.items()},
         scales=coder.scales,
         noise=[learned.noise_map(index) for index in range(control.picture.components)],
     )

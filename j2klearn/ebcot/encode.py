@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.targets import Targets
@@ -9,10 +11,16 @@ from ..models.model import Model
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
+from .made_file import MadeFile
+from .missed import report
+from .probe import Probe
 from .rate_control import RateControl
 from .transform_choice import worth_measuring
 
-__all__ = ["coder_of", "encode_picture"]
+__all__ = ["bounds", "coder_of", "doubtful", "encode_picture"]
+
+#: Colour pictures with more bits per sample are always measured.
+_HIGH_COLOUR_RATE = 0.75
 
 
 def coder_of(
@@ -23,6 +31,7 @@ def coder_of(
     run: Run,
     *,
     embed_model: bool = False,
+    probe: Probe | None = None,
 ) -> Coder:
     """Return the coder for a picture and a transform.
 
@@ -40,10 +49,13 @@ def coder_of(
         Threads and progress.
     embed_model : bool
         Whether the file carries the weights of the learned transform.
+    probe : Probe, optional
+        The probe of the whole picture, if `picture` is a part of it.
     """
     if isinstance(transform, str):
-        return OrdinaryCoder(picture, layout, run, reversible=transform == "5-3")
-    return LearnedCoder(picture, layout, transform, targets, run, embed_model=embed_model)
+        reversible = transform == "5-3"
+        return OrdinaryCoder(picture, layout, run, reversible=reversible, targets=targets, probe=probe)
+    return LearnedCoder(picture, layout, transform, targets, run, embed_model=embed_model, probe=probe)
 
 
 def encode_picture(
@@ -81,17 +93,70 @@ def encode_picture(
     ------
     OptionError
         If the effort is not one of `EFFORTS`.
+
+    Warns
+    -----
+    TargetMissedWarning
+        If the file misses a target.
     """
     check_effort(effort)
+    with bounds(transform, run):
+        file = _made(picture, layout, transform, targets, run, embed_model, fallback, effort, jp2)
+        report(file, picture, targets, run.threads)
+    run.progress(1.0, "done")
+    return file.data
+
+
+def _made(
+    picture: Picture,
+    layout: Layout,
+    transform: Model | str,
+    targets: Targets,
+    run: Run,
+    embed_model: bool,
+    fallback: bool,
+    effort: int,
+    jp2: bool,
+) -> MadeFile:
     control = RateControl(
         coder_of(picture, layout, transform, targets, run, embed_model=embed_model), jp2=jp2
     )
-    size = max(targets.values) if targets.kind == "bytes" else None
     if isinstance(transform, str):
-        file = control.made(targets)
-    elif fallback and (effort or worth_measuring(picture.samples, size)):
-        file = measured(control, targets, effort)
-    else:
-        file = learned_file(control, targets, effort)
-    run.progress(1.0, "done")
-    return file.data
+        return control.made(targets)
+    assert isinstance(control.coder, LearnedCoder)
+    if fallback and (effort or doubtful(control.coder, targets)):
+        return measured(control, targets, effort)
+    return learned_file(control, targets, effort)
+
+
+def doubtful(coder: LearnedCoder, targets: Targets) -> bool:
+    """Return whether a wavelet of T.800 may be better than the learned transform, which is trained on photographs.
+
+    Parameters
+    ----------
+    coder : LearnedCoder
+        The coder of the picture.
+    targets : Targets
+        Sizes or PSNRs of the layers.
+    """
+    picture = coder.picture
+    size = max(targets.values) if targets.kind == "bytes" else None
+    if coder.embed_model:
+        return worth_measuring(
+            picture.samples, size
+        )  # the weights are wanted, although they make the file larger
+    if coder.normalisation or picture.bit_depth != 8:
+        return True
+    # the networks leave chroma unimproved, and at high rates they may be worse than the 9/7
+    if picture.ict and size is not None and 8 * size > _HIGH_COLOUR_RATE * picture.samples.size:
+        return True
+    return worth_measuring(picture.samples, size)
+
+
+def bounds(transform: Model | str, run: Run) -> AbstractContextManager[None]:
+    """Return a context that bounds the threads of PyTorch, if the transform needs PyTorch."""
+    if isinstance(transform, str):
+        return nullcontext()
+    from ..transform.threads import bounded
+
+    return bounded(run.threads)

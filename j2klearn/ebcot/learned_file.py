@@ -109,11 +109,14 @@ class LearnedFile:
         CodestreamError
             If the codestream is damaged.
         """
+        from ..transform.threads import bounded
+
         reader = LearnedReader(self, request.layers, request.components, run)
-        if request.area == self.header.area:
-            samples = reader.whole(request.reduce)
-        else:
-            samples = reader.region(request.wanted, request.reduce)
+        with bounded(run.threads):
+            if request.area == self.header.area:
+                samples = reader.whole(request.reduce)
+            else:
+                samples = reader.region(request.wanted, request.reduce)
         return Decoded(samples, reader.missing, tuple(reader.remarks))
 
     def synthesised(self, layers: int, threads: int = 1) -> NDArray[np.float32]:

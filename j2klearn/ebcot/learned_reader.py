@@ -13,6 +13,7 @@ from ..codestream.learned_segment import Colour, Descriptor
 from ..codestream.main_header import HEADROOM, MainHeader, to_wide
 from ..core.geometry import Rect
 from ..core.limits import MAX_TILES
+from ..core.normalisation import normalised_bands, restore
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.noise import REACH
@@ -138,6 +139,7 @@ class LearnedReader:
         return decoder
 
     def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
+        restore(planes, self.descriptor.normalisation, self.descriptor.precision)
         ict = self.descriptor.colour == Colour.ICT
         if self.components is not None:
             planes, ict = planes[list(self.components)], False
@@ -211,7 +213,7 @@ class LearnedReader:
         self._load([(self.header.area, reduce)])
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
-            components = [self._subbands(flat, area, levels, reduce) for flat in flats]
+            components = [self._subbands(at, flat, area, levels, reduce) for at, flat in enumerate(flats)]
         return self._synthesise(components, advance)
 
     def coarse(self) -> list[Subbands]:
@@ -220,14 +222,22 @@ class LearnedReader:
         area, levels = self.header.area.resolution(1), self.descriptor.levels - 1
         with self._decoder(1, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
-            return [self._subbands(flat, area, levels, 1) for flat in flats]
+            return [self._subbands(at, flat, area, levels, 1) for at, flat in enumerate(flats)]
 
-    def _subbands(self, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int) -> Subbands:
-        """Return the reconstructed subbands, without scales, of `levels` levels below the `reduce` finest ones."""
+    def _subbands(
+        self, component: int, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int
+    ) -> Subbands:
+        """Return the reconstructed subbands of a component: `levels` levels below the `reduce` finest ones.
+
+        They are normalised, and without scales.
+        """
         bands = Subbands.from_flat(flat, area, levels)
         reconstruct(bands, self.lattice, reduce + 1, self.threads)
+        deepest = self.descriptor.levels - reduce
+        if self.descriptor.normalisation:
+            rule = self.descriptor.normalisation[component]
+            normalised_bands(bands, rule, self.descriptor.precision, low=levels == deepest)
         if self.descriptor.scales:
-            deepest = self.descriptor.levels - reduce
             low, *details = self.descriptor.scales
             details = details[3 * (deepest - levels) : 3 * deepest]
             bands.divide([low if levels == deepest else 1.0, *details])
@@ -269,13 +279,15 @@ class LearnedReader:
         self._load([(request, at) for at, request in requests.items()])
         if reduce == levels:
             areas[reduce], flats = self._level(reduce, requests[reduce], 0)
-            planes = np.stack([self._subbands(flat, areas[reduce], 0, reduce).ll for flat in flats])
+            planes = np.stack(
+                [self._subbands(index, flat, areas[reduce], 0, reduce).ll for index, flat in enumerate(flats)]
+            )
         for at in range(levels - 1, reduce - 1, -1):
             area = areas[at]
             decoded, flats = self._level(at, requests[at], 1)
             components = []
             for index, flat in enumerate(flats):
-                bands = self._subbands(flat, decoded, 1, at)
+                bands = self._subbands(index, flat, decoded, 1, at)
                 parts = zip(bands.bands(), area.decomposed(), decoded.decomposed(), strict=True)
                 ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
                 if at < levels - 1:

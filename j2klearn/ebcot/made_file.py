@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 from ..access.partial_codestream import PartialCodestream
@@ -53,7 +54,9 @@ class MadeFile:
         return LearnedFile.open(self.codestream, finder(lambda: [model]))
 
     def psnr(self, picture: Picture, layers: int, threads: int) -> float:
-        """Return the PSNR in dB of the decoded file. Results are cached by the number of layers.
+        """Return the PSNR in dB of the decoded file; infinite if it equals the picture.
+
+        Results are cached by the number of layers.
 
         Parameters
         ----------
@@ -69,5 +72,5 @@ class MadeFile:
                 self.codestream.header.area, layers=min(layers, self.codestream.header.layers)
             )
             decoded = read(self.codestream, self.learned, request, Run(threads)).samples
-            self._psnr[layers] = psnr(picture.samples, decoded, picture.bit_depth)
+            self._psnr[layers] = psnr(picture.samples, decoded, picture.bit_depth, exact=math.inf)
         return self._psnr[layers]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..codestream.main_header import insert_comments
+from ..codestream.main_header import insert_comments, replace_comments
 from ..codestream.tile_parts import EOC, arrange, plt_bytes
 from ..core.targets import Targets
 from ..jp2 import boxes
@@ -15,6 +15,7 @@ from ..jp2.boxes import wrapped
 from ..native import library
 from .coders import Coder
 from .made_file import MadeFile
+from .missed import shortfall
 
 __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 
@@ -22,8 +23,17 @@ __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 PSNR_TOLERANCE = 0.05
 
 #: The search also stops after this many files, and when the sizes change by less than this share.
-_PSNR_ROUNDS = 12
+_PSNR_ROUNDS = 14
 _PSNR_STEP = 5e-4
+
+#: A try above the goal counts as at most this many dB above it.
+_MOST_LEAD = 12.0
+
+#: The size changes by at most this many octaves from one try to the next.
+_MOST_OCTAVES = 2.0
+
+#: The search stops when one file has been made more often than this.
+_MOST_REPEATS = 2
 
 
 class RateControl:
@@ -36,7 +46,8 @@ class RateControl:
     jp2 : bool
         True for JP2 files, False for bare codestreams.
     note : str
-        Text for a comment (COM marker segment with Rcom = 1); empty for none.
+        Text for a comment (COM marker segment with Rcom = 1) of a file with a wavelet of T.800. It replaces the comment
+        of OpenJPEG, which is about as long. Empty for none.
     """
 
     def __init__(self, coder: Coder, *, jp2: bool = True, note: str = "") -> None:
@@ -49,9 +60,16 @@ class RateControl:
         payloads = self.coder.payloads(self.coder.noise(codestream))
         if self.layout.divided:
             codestream = arrange(codestream, plt=self.layout.plt, tlm=self.layout.tlm)
-        codestream = insert_comments(codestream, payloads, self.note)
+        codestream = insert_comments(codestream, payloads)
+        if self.note:
+            codestream = replace_comments(codestream, self.note)
         data = wrapped(codestream, self.picture) if self.jp2 else codestream
         return MadeFile(data, self.coder.model)
+
+    def noted(self, file: MadeFile) -> MadeFile:
+        """Return a file of the same coder with the note."""
+        codestream = replace_comments(boxes.find_codestream(file.data), self.note)
+        return MadeFile(wrapped(codestream, self.picture) if self.jp2 else codestream, self.coder.model)
 
     def overhead(self, layers: int, size: float) -> int:
         """Return the bytes in a file that OpenJPEG's rate control does not count.
@@ -66,7 +84,7 @@ class RateControl:
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
         tiles = len(self.layout.tiles(self.area))
-        note = len(self.note) + 6 if self.note else 0
+        note = len(self.note) + 6 - _comment_bytes() if self.note else 0
         return head + header_overhead(self.coder, layers, tiles) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
@@ -112,7 +130,8 @@ class RateControl:
         """Return a file whose layers have the given PSNRs.
 
         PSNR is almost linear in the logarithm of the size. So the next size of a layer is found on the line through the
-        two best tries so far. If no try meets all PSNRs, the file with the smallest miss is returned.
+        two best tries so far. If no try meets all PSNRs within the tolerance, the smallest file that reaches them is
+        returned, or the best one if none does.
 
         Parameters
         ----------
@@ -120,19 +139,30 @@ class RateControl:
             PSNR of each layer in dB, rising.
         """
         raw = self.picture.samples.size * self.picture.bit_depth / 8
-        smallest, largest = float(self.overhead(len(wanted), 0.0) + 200), 2.0 * raw
+        headers = self.overhead(len(wanted), 0.0)  # the sizes below are those of the rest
+        # pictures of few bits are coded with many fraction bits
+        smallest, largest = 200.0, 200 + 2.0 * max(raw, self.picture.samples.size)
         tries: list[list[tuple[float, float]]] = [[] for _ in wanted]
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
-        best, best_miss = None, math.inf
+        seen: list[int] = []
+        best: MadeFile | None = None
+        best_order, best_miss = (math.inf, math.inf), math.inf
         for round_ in range(_PSNR_ROUNDS):
             self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
-            file = self.code(sizes, again=True)
+            file = self.code([headers + size for size in sizes], again=True)
+            seen.append(len(file))
             reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
-            misses = [abs(db - goal) for db, goal in zip(reached, wanted, strict=True)]
-            if max(misses) < best_miss:
-                best, best_miss = file, max(misses)
+            miss = max(abs(db - goal) for db, goal in zip(reached, wanted, strict=True))
+            order = (
+                shortfall(file, self.picture, Targets("psnr", tuple(wanted)), self.run.threads),
+                len(file),
+            )
+            if miss <= PSNR_TOLERANCE or (order < best_order and best_miss > PSNR_TOLERANCE):
+                best, best_order, best_miss = file, order, miss
             if best_miss <= PSNR_TOLERANCE:
                 break
+            if seen.count(len(file)) > _MOST_REPEATS:
+                break  # small pictures have few truncation points: there is none between the best tries
             for layer, (size, db) in enumerate(zip(sizes, reached, strict=True)):
                 tries[layer].append((math.log2(size), db))
             following = [
@@ -161,21 +191,37 @@ def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
     if not payloads:
         return len(EOC)
-    comment = 6 + len("Created by OpenJPEG version ") + len(library.openjpeg_version())
-    return sum(len(payload) + 6 for payload in payloads) - comment + len(EOC)
+    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + len(EOC)
+
+
+def _comment_bytes() -> int:
+    """Return the bytes of the COM marker segment that OpenJPEG writes."""
+    return 6 + len("Created by OpenJPEG version ") + len(library.openjpeg_version())
 
 
 def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: float) -> float:
     """Return the next log2(size) to try for `goal` dB, from the (log2(size), dB) tried so far."""
-    below = [t for t in tries if t[1] <= goal]
-    above = [t for t in tries if t[1] > goal]
-    if below and above:
-        (x0, y0), (x1, y1) = max(below), min(above)
+    bracket = _bracket(tries, goal)
+    if bracket is not None:
+        (x0, y0), (x1, y1) = bracket
+        y1 = min(y1, goal + _MOST_LEAD)  # an exact picture has no PSNR that a line could lead to
         share = (goal - y0) / (y1 - y0) if y1 > y0 else 0.5
+        before = _bracket(tries[:-1], goal)
+        if before is not None and x1 - x0 > 0.5 * (before[1][0] - before[0][0]):
+            share = 0.5  # the line leads to the same side again and again
         return x0 + (x1 - x0) * min(0.95, max(0.05, share))
-    x, y = max(below) if below else min(above)
+    x, y = max(tries) if tries[0][1] <= goal else min(tries)
     # PSNR rises by 6 dB per bit and sample at high rates, and by less per doubling of the size at low rates: assume
     # 3 dB per doubling, which gives large steps
     step = (goal - y) / 3.0
-    step = math.copysign(max(abs(step), 0.05), step)
+    step = math.copysign(min(max(abs(step), 0.05), _MOST_OCTAVES), step)
     return min(high, max(low, x + step))
+
+
+def _bracket(
+    tries: list[tuple[float, float]], goal: float
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the largest try that does not exceed `goal` dB and the smallest one that does; None if one is missing."""
+    below = [t for t in tries if t[1] <= goal]
+    above = [t for t in tries if t[1] > goal]
+    return (max(below), min(above)) if below and above else None

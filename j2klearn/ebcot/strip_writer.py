@@ -5,29 +5,41 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import comment_segments, main_header_end, read_main_header
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
 from ..core.peeking import peek_bytes
 from ..core.picture import Picture, plain_array
+from ..core.progress import silent
+from ..core.request import ReadRequest
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import Targets
 from ..errors import InputError, J2KError
+from ..io.sources import open_source
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
-from ..transform.colour import planes
+from ..models.registry import finder
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import coder_of
+from .encode import bounds, coder_of
 from .layout import Layout
+from .learned_file import LearnedFile
+from .made_file import MadeFile
+from .missed import report_size
+from .probe import Probe
 from .rate_control import header_overhead
+from .reader import read
+from .strip_choice import loses_on_probe, worth_comparing
+from .transform_choice import NOTE, best, note_is_cheap
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -97,6 +109,8 @@ class StripWriter:
     layout, transform, targets, run, embed_model, jp2
         As in `j2klearn.ebcot.encode.encode_picture`. The layout must have tiles, and the targets must be sizes in
         bytes.
+    fallback : bool
+        Whether to use the 9/7 if the learned transform loses on some windows of the picture.
     """
 
     def __init__(
@@ -110,6 +124,7 @@ class StripWriter:
         *,
         embed_model: bool,
         jp2: bool,
+        fallback: bool = True,
     ) -> None:
         self.source, self.picture, self.layout = source, picture, layout
         self.transform, self.targets, self.run = transform, targets, run
@@ -120,6 +135,8 @@ class StripWriter:
         self.height, width = layout.tile_size
         self.across = -(-self.area.width // width)
         self.overhead: int | None = None
+        self.probe = Probe.read(shape[0], shape[1], lambda top, end: picture(rows_of(source, top, end)))
+        self.note, self.fallback = "", fallback
 
     def write(self, path: Path, sample: Picture) -> int:
         """Encode the picture and write the file.
@@ -140,7 +157,68 @@ class StripWriter:
         ------
         InputError
             If rows cannot be read from the source.
+
+        Warns
+        -----
+        TargetMissedWarning
+            If the file is much larger or smaller than its target.
         """
+        with bounds(self.transform, self.run):
+            size = self._chosen(path, sample)
+            report_size(size, self.targets.values[-1], lambda: self._exact(path))
+        return size
+
+    def _chosen(self, path: Path, sample: Picture) -> int:
+        """Write the file with the learned transform, or with the 9/7 if that is better."""
+        if isinstance(self.transform, str) or not self.fallback:
+            return self._write(path, sample)
+        share = sum(part.height * part.width for part in self.probe.parts) / self.area.size
+        targets = Targets("bytes", tuple(share * size for size in self.targets.values))
+        arguments = self.probe, self.layout, self.transform, targets, self.run
+        if self.probe.whole:
+            return self._better(path, sample)
+        if worth_comparing(*arguments) and loses_on_probe(*arguments):
+            self.transform, self.note = "9-7", f"{NOTE}: 9-7"
+        return self._write(path, sample)
+
+    def _better(self, path: Path, sample: Picture) -> int:
+        """Write a small file with the learned transform and with the 9/7, and keep the better one."""
+        run, self.run = self.run, replace(self.run, progress=silent)
+        model = self.transform
+
+        def made(transform: Model | str, note: str = "") -> tuple[MadeFile, list[float]]:
+            self.transform, self.note, self.overhead = transform, note, None
+            self._write(path, sample)
+            file = MadeFile(path.read_bytes(), None if isinstance(transform, str) else transform)
+            layers = range(1, len(self.targets.values) + 1)
+            return file, [file.psnr(self.probe.picture, layer, run.threads) for layer in layers]
+
+        file, learned = made(model)
+        plain, other = made("9-7")
+        if best({"learned": learned, "9-7": other}) == "9-7":
+            noted, with_note = made("9-7", f"{NOTE}: 9-7")
+            file = noted if note_is_cheap(with_note, other) else plain
+        else:
+            self.transform = model
+        self.run = run
+        return path.write_bytes(file.data)
+
+    def _exact(self, path: Path) -> bool:
+        """Return whether the file decodes to the source."""
+        with path.open("rb") as stream:
+            codestream = PartialCodestream(open_source(stream))
+            model, learned = self.transform, None
+            if not isinstance(model, str):
+                learned = LearnedFile.open(codestream, finder(lambda: [model]))
+            for y0 in range(self.area.y0, self.area.y1, self.height):
+                strip = Rect(y0, self.area.x0, min(y0 + self.height, self.area.y1), self.area.x1)
+                decoded = read(codestream, learned, ReadRequest(strip), Run(self.run.threads)).samples
+                rows = rows_of(self.source, strip.y0, strip.y1)
+                if not np.array_equal(rows.reshape(decoded.shape), decoded):
+                    return False
+        return True
+
+    def _write(self, path: Path, sample: Picture) -> int:
         head = b""
         noises: list[NDArray[np.uint8] | None] = []
         coder: Coder | None = None
@@ -164,7 +242,7 @@ class StripWriter:
             assert coder is not None
             measured = [noise for noise in noises if noise is not None]
             payloads = coder.payloads(np.concatenate(measured, 2) if measured else None)
-            head += writer.tlm_segments() + comment_segments(payloads)
+            head += writer.tlm_segments() + comment_segments(payloads, self.note)
             size = len(head) + writer.size() + len(EOC)
             with path.open("wb") as out:
                 if self.jp2:
@@ -188,7 +266,8 @@ class StripWriter:
         share = strip.size / self.area.size
         components = coder.picture.components
         tiles = len(self.layout.tiles(self.area))
-        once = header_overhead(coder, layers, tiles) + (len(wrapped(b"", coder.picture)) if self.jp2 else 0)
+        once = len(comment_segments([], self.note)) + header_overhead(coder, layers, tiles)
+        once += len(wrapped(b"", coder.picture)) if self.jp2 else 0
         if self.overhead is None:
             self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
         once += self.overhead
@@ -206,7 +285,13 @@ class StripWriter:
             share = strip.size / self.area.size
             part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))
             coder = coder_of(
-                picture, layout, self.transform, part_targets, self.run, embed_model=self.embed_model
+                picture,
+                layout,
+                self.transform,
+                part_targets,
+                self.run,
+                embed_model=self.embed_model,
+                probe=self.probe,
             )
             if not isinstance(coder, LearnedCoder):
                 yield coder, strip
@@ -216,7 +301,7 @@ class StripWriter:
                     (group, StripAnalysis(self.area, layout.levels, coder.model.structure, self.run.threads))
                     for group in coder.descriptor.groups
                 ]
-            whole = planes(picture)
+            whole = coder.planes(picture)
             for group, analysis in groups:
                 analysis.push(whole[group])
             del whole, picture

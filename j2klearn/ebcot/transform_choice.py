@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOTE", "best", "cannot_win", "flatness", "order", "worth_measuring"]
+__all__ = ["NOTE", "best", "cannot_win", "flatness", "note_is_cheap", "order", "worth_measuring"]
 
 #: Start of the comment in a file whose transform was chosen by measurement, and is a wavelet of T.800.
 NOTE = "j2klearn: transform chosen by measuring"
+
+#: This comment may cost that many dB.
+_MAX_NOTE_COST = 0.08
 
 #: Pictures with at least this `flatness` are measured. Photographs reach 0.25 if the sky is flat or white is saturated;
 #: drawings have more.
@@ -26,8 +29,8 @@ _MIN_FLATNESS = 0.15
 _HIGH_RATE = 2.0
 _MIN_FLATNESS_AT_HIGH_RATE = 0.02
 
-#: Smaller files, in bytes, are always measured: the learned-transform segment is about a tenth of them.
-_SMALL_FILE = 1024
+#: Smaller files, in bytes, are always measured: the learned-transform segment is a twentieth of them or more.
+_SMALL_FILE = 2048
 
 #: The chosen transform may be worse than the 9/7 by this many dB at any layer.
 _TOLERANCE = 0.1
@@ -35,8 +38,8 @@ _TOLERANCE = 0.1
 #: The measurement stops if a rival is better by this many dB on average, and better at all layers measured.
 _DECISIVE_LEAD = 0.5
 
-#: PSNRs in dB above this count as equal.
-_MAX_PSNR = 100.0
+#: PSNRs in dB above this count as equal. Only exact pictures reach it.
+_MAX_PSNR = 200.0
 
 
 def flatness(samples: NDArray[Any]) -> float:
@@ -74,6 +77,17 @@ def worth_measuring(samples: NDArray[Any], size: float | None) -> bool:
         return True
     high = size is not None and 8 * size > _HIGH_RATE * samples.size
     return flatness(samples) >= (_MIN_FLATNESS_AT_HIGH_RATE if high else _MIN_FLATNESS)
+
+
+def note_is_cheap(noted: Sequence[float], plain: Sequence[float]) -> bool:
+    """Return whether a file can have the comment `NOTE`. In a small file its bytes can cost a whole coding pass.
+
+    Parameters
+    ----------
+    noted, plain : sequence of float
+        PSNR in dB at every layer, with the comment and without it.
+    """
+    return all(db >= other - _MAX_NOTE_COST for db, other in zip(noted, plain, strict=True))
 
 
 def order(layers: int) -> list[int]:

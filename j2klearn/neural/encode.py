@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.normalisation import Normalisation, normalise
+from ..core.normalisation import restore as restore_range
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import DEFAULT_RATIO, Number, read_targets
+from ..ebcot.missed import report_psnr, report_size
+from ..ebcot.probe import Probe
 from ..errors import OptionError
 from ..metrics.psnr import psnr
 from ..transform.colour import pixels, planes, reversible_planes
 from .coefficients.quantisation import (
+    COARSEST,
+    PER_OCTAVE,
     centroids,
     check_step,
     component_norms,
@@ -51,6 +58,9 @@ _ANALYSIS_END, _CHOICE_END = 0.05, 0.5
 
 #: PSNR in dB of a uniform quantiser with a step of one grey level, at high rates. The search for a PSNR starts from it.
 _PSNR_AT_STEP_1 = 58.9
+
+#: The search for a PSNR takes results above the target as at most this many dB above it: exact ones are infinite.
+_MAX_LEAD = 20.0
 
 
 @dataclass(frozen=True)
@@ -166,10 +176,22 @@ def encode_picture(
     ModelError
         If the entropy model's transform is not installed.
     """
-    job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, run)
-    data = job.made(target)
+    from ..transform.threads import bounded
+
+    with bounded(run.threads):
+        job = (_Lossless if target.kind == "lossless" else _Lossy)(picture, model, run)
+        data = job.made(target)
     run.progress(1.0, "done")
     return data
+
+
+def _normalisation(picture: Picture) -> tuple[Normalisation, ...]:
+    """Return the normalisation of every component, with one factor for all, because they share the quantiser step."""
+    first = 3 if picture.ict else 1
+    groups = [slice(0, first), *(slice(at, at + 1) for at in range(first, picture.components))]
+    rules = Probe.of(picture).normalisation(groups)
+    exponent = min((rule.exponent for rule in rules), default=0)
+    return tuple(Normalisation(exponent, rule.offset) for rule in rules) if exponent else ()
 
 
 class _Job:
@@ -239,6 +261,8 @@ class _Lossy(_Job):
         named = model.config.get("dequantiser")
         self.restorer = None if named is None else named_model(named, model.beside)
         self.planes = planes(picture)
+        self.normalisation = _normalisation(picture)
+        normalise(self.planes, self.normalisation, picture.bit_depth)
         self.coefficients = self.transform.analyse(
             self.planes, self.levels, lambda share: run.progress(_ANALYSIS_END * share, "lifting")
         )
@@ -250,7 +274,10 @@ class _Lossy(_Job):
             return self.at_size(target.value)
         if target.kind == "psnr":
             return self.coded(self.at_psnr(target.value), _CHOICE_END, 0.98)
-        return self.coded(self.chosen(int(target.value), _ANALYSIS_END, _CHOICE_END), _CHOICE_END, 0.98)
+        # the step is that of the samples, and the code that of the normalised components
+        exponent = self.normalisation[0].exponent if self.normalisation else 0
+        code = min(COARSEST, int(target.value) + PER_OCTAVE * exponent)
+        return self.coded(self.chosen(code, _ANALYSIS_END, _CHOICE_END), _CHOICE_END, 0.98)
 
     def coded(self, indices: _Quantised, begin: float, end: float) -> bytes:
         header = self.header(
@@ -259,6 +286,7 @@ class _Lossy(_Job):
             shifts=indices.shifts,
             noise=indices.noise,
             expected=indices.points is not None,
+            normalisation=self.normalisation,
         )
         return self.file(header, self.segments(indices.pyramids, model_code(indices.code), begin, end))
 
@@ -270,19 +298,32 @@ class _Lossy(_Job):
             begin, end = (_ANALYSIS_END + (1 - _ANALYSIS_END) * (1 - 0.5**n) for n in (number, number + 1))
             self.progress(begin, f"search for the size, try {number + 1}")
             middle = (begin + end) / 2
-            return self.coded(self.chosen(code, begin, middle), middle, end)
+            indices = self.chosen(code, begin, middle)
+            data = self.coded(indices, middle, end)
+            if len(data) <= size and (not fitting or len(data) > fitting[0][0]):
+                fitting[:] = [(len(data), indices)]
+            return data
 
-        empty = self.file(replace(self.header(lossless=False), shifts=((0, 0),)), [b""] * max(1, self.levels))
-        return search_size(coded, Estimate(self.coefficients), size, len(empty))
+        fitting: list[tuple[int, _Quantised]] = []  # the largest file that is not too large
+        header = self.header(lossless=False, shifts=((0, 0),), normalisation=self.normalisation)
+        empty = self.file(header, [b""] * max(1, self.levels))
+        data = search_size(coded, Estimate(self.coefficients), size, len(empty))
+        report_size(len(data), size, lambda: bool(fitting) and math.isinf(self.reached(fitting[0][1])))
+        return data
 
     def at_psnr(self, wanted: float) -> _Quantised:
         """Return the indices of the step at which the decoded picture has about this PSNR in dB."""
         tries = 0
+        found: dict[int, float] = {}
+
+        def finite(psnr: float) -> float:
+            return min(psnr, wanted + _MAX_LEAD)
 
         def plain(code: int) -> float:
             step = step_of(code)
             check_step(self.coefficients, step)
-            return self.reached(self.measured(code, [quantised(bands, step) for bands in self.coefficients]))
+            pyramids = [quantised(bands, step) for bands in self.coefficients]
+            return finite(self.reached(self.measured(code, pyramids)))
 
         def reached(code: int) -> tuple[_Quantised, float]:
             nonlocal tries
@@ -292,11 +333,15 @@ class _Lossy(_Job):
             tries += 1
             self.progress(begin, f"search for PSNR, try {tries}")
             indices = self.chosen(code, begin, end)
-            return indices, self.reached(indices)
+            found[code] = self.reached(indices)
+            return indices, finite(found[code])
 
         # at high rates the error variance is step^2 / 12, so the PSNR falls by 6.02 dB per octave
         start = round(256 * (_PSNR_AT_STEP_1 - wanted) / 6.02)
-        return search_psnr(reached, plain, wanted, start)
+        exponent = self.normalisation[0].exponent if self.normalisation else 0
+        indices = search_psnr(reached, plain, wanted, start + PER_OCTAVE * exponent)
+        report_psnr([found[indices.code]], [wanted])
+        return indices
 
     def chosen(self, code: int, begin: float, end: float) -> _Quantised:
         """Return the indices that the model chooses at a step; progress goes from `begin` to `end`."""
@@ -377,10 +422,11 @@ class _Lossy(_Job):
         return self.transform.synthesise(self.dequantised(indices), 0, self.levels)
 
     def reached(self, indices: _Quantised) -> float:
-        """Return the PSNR in dB of the decoded picture."""
+        """Return the PSNR in dB of the decoded picture; infinite if it is exact."""
         decoded = self.synthesised(indices)
         if indices.noise and self.restorer is not None:
             restore(decoded, indices.noise, self.restorer, ict=self.picture.ict)
         picture = self.picture
+        restore_range(decoded, self.normalisation, picture.bit_depth)
         samples = pixels(decoded, picture.bit_depth, ict=picture.ict, signed=picture.signed)
-        return psnr(picture.samples, samples, picture.bit_depth)
+        return psnr(picture.samples, samples, picture.bit_depth, exact=math.inf)

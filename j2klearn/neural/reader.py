@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
+from ..core.normalisation import restore as restore_range
 from ..core.progress import Progress, silent
 from ..core.request import Decoded, ReadRequest
 from ..core.run import Run
@@ -139,6 +140,12 @@ class NeuralFile:
         return out
 
     def _decode(self, reduce: int, components: tuple[int, ...] | None, run: Run) -> Decoded:
+        from ..transform.threads import bounded
+
+        with bounded(run.threads):
+            return self._decoded(reduce, components, run)
+
+    def _decoded(self, reduce: int, components: tuple[int, ...] | None, run: Run) -> Decoded:
         header, threads = self.header, run.threads
         points = Points() if header.expected else None
         pyramids = self.pyramids(reduce, threads, run.progress, points)
@@ -154,6 +161,7 @@ class NeuralFile:
         planes = self._synthesised(pyramids, reduce, threads, points)
         if not reduce:
             self._restored(planes)
+        restore_range(planes, header.normalisation, header.precision)
         ict = header.component_transform
         if components is not None:
             planes, ict = planes[list(components)], False

@@ -153,7 +153,7 @@ def test_sources_that_fail(tmp_path, picture):
 
     source = Fails(picture)
     for source.error in (OSError(errno.EIO, "Input/output error"), KeyError("chunk 7"), RuntimeError()):
-        with pytest.raises(InputError, match="the rows 512 to 768 of the picture cannot be read: "):
+        with pytest.raises(InputError, match=r"the rows \d+ to \d+ of the picture cannot be read: "):
             j2klearn.encode_file(source, tmp_path / "a.jp2", bpp=1, tile_size=256)
     with pytest.raises(InputError, match=r"but its rows .* have the shape"):
         j2klearn.encode_file(Short(picture), tmp_path / "a.jp2", bpp=1, tile_size=256)

@@ -40,6 +40,7 @@ KINDS = {
     "lossless-grey16": Kind("grey16", True, {}),
     "adaptive-large": Kind("large", False, {"adaptive": True}),
     "predicted-rgb": Kind("rgb", False, {"adaptive": True, "predicted": True}),
+    "narrow-rgb": Kind("narrow", False, {}),
     "corrected-large": Kind("large", True, {"adaptive": True, "corrected": True}),
 }
 
@@ -62,6 +63,8 @@ def picture(name: str) -> NDArray[np.generic]:
     y, x = np.mgrid[:61, :47] if name != "large" else np.mgrid[:130, :111] // 2 * 2
     waves = [128 + 100 * np.sin((x * np.cos(a) + y * np.sin(a)) / 4) for a in (0.3, 1.0, 2.0)]
     image = np.stack(waves, axis=-1)
+    if name == "narrow":
+        return (image * 4 - 1500).astype(np.int16)
     return (image[..., 0] * 257).astype(np.uint16) if name == "grey16" else image.astype(np.uint8)
 
 

@@ -125,15 +125,20 @@ def comments(data: bytes) -> Iterator[bytes]:
         at = end
 
 
+@pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("tile_size", [None, 64])
-def test_the_table_of_the_segment_describes_a_file(rgb: NDArray[np.uint8], tile_size: int | None) -> None:
+def test_the_table_of_the_segment_describes_a_file(
+    rgb: NDArray[np.uint8], tile_size: int | None, narrow: bool
+) -> None:
     """Parse a file with the table of the page alone."""
-    image = rgb[:128, :192]
+    image = rgb[:128, :192] // 8 + 100 if narrow else rgb[:128, :192]
     data = j2klearn.encode(image, bpp=[0.5, 1], levels=3, tile_size=tile_size, jp2=False, fallback=False)
     *_, segment = comments(data)
     values, found, source = {}, {}, Bytes(segment)
     for row in table("format.md", "The learned-transform segment"):
         size = row["size"]
+        if row["field"] == "normalisation" and values["version"] < 3:
+            continue
         for name, value in values.items():
             size = re.sub(rf"\b{name}\b", str(value), size)
         count = int(np.prod([int(part) for part in size.split("*")]))
@@ -142,19 +147,25 @@ def test_the_table_of_the_segment_describes_a_file(rgb: NDArray[np.uint8], tile_
         values[row["field"]] = int.from_bytes(part, "big")
     assert source.at == len(segment) == 2 + values["Lcom"]
     assert (found["COM"], found["magic"], values["Rcom"]) == (b"\xff\x64", b"J2KL", 0)
-    assert (values["version"], values["kind"], values["transport"]) == (2, 0, 0)
+    assert (values["version"], values["kind"], values["transport"]) == (3 if narrow else 2, 0, 0)
     assert (values["B"], values["levels"], values["colour"], values["C"]) == (8, 3, 1, 3)
     tiles = 1 if tile_size is None else 6
     assert (values["opacities"], values["S"], values["L"], values["T"]) == (1, 0, 2, tiles)
     assert len(found["noise"]) == 3 * 2 * tiles
+    if narrow:
+        exponents, offsets = zip(*struct.iter_unpack(">Bi", found["normalisation"]), strict=True)
+        assert exponents == (3, 3, 3)
+        assert -28 <= offsets[0] <= 4
     assert values["CRC"] == zlib.crc32(segment[6:-4])
     assert found["model id"].hex() == j2klearn.info(data).model_id
 
 
-@pytest.mark.parametrize("lossless", [False, True])
-def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossless: bool) -> None:
+@pytest.mark.parametrize(("lossless", "narrow"), [(False, False), (False, True), (True, False)])
+def test_the_table_of_the_payload_describes_a_file(
+    rgb: NDArray[np.uint8], lossless: bool, narrow: bool
+) -> None:
     """Parse a file with the table of the page alone."""
-    image = rgb[:160, :96]
+    image = rgb[:160, :96] // 8 + 100 if narrow else rgb[:160, :96]
     data = j2klearn.encode(image, profile="neural", **({"lossless": True} if lossless else {"quality": 30}))
     page = (DOCS / "format-neural.md").read_text("utf-8")
     name = re.search(r"`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`", page)
@@ -165,7 +176,17 @@ def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossl
     rows = table("format-neural.md", "The payload")
     names = [row["field"] for row in rows]
     assert names[:7] == ["version", "flags", "width", "height", "C", "B", "D"]
-    assert names[7:] == ["model", "step", "shifts", "noise", "lengths", "CRCs", "CRC", "segments"]
+    assert names[7:] == [
+        "model",
+        "step",
+        "shifts",
+        "noise",
+        "normalisation",
+        "lengths",
+        "CRCs",
+        "CRC",
+        "segments",
+    ]
     assert [row["size"] for row in rows[:8]] == ["1", "1", "n", "n", "1", "1", "1", "8"]
     source = Bytes(payload)
     version, flags = source.take(2)
@@ -176,10 +197,13 @@ def test_the_table_of_the_payload_describes_a_file(rgb: NDArray[np.uint8], lossl
     source.take(8)
     if not lossless:
         step, *shifts = struct.unpack(">h4b", source.take(6))
-        assert step == round(256 * 7 * 0.7)  # quality 30
+        assert step == round(256 * 7 * 0.7) + 256 * 3 * narrow  # quality 30
         assert max(map(abs, shifts)) <= 64
     if flags & 8:
         source.take(components)
+    assert bool(flags & 32) == narrow
+    if narrow:
+        assert [exponent for exponent, _ in struct.iter_unpack(">Bi", source.take(15))] == [3, 3, 3]
     lengths = [source.number() for _ in range(max(1, levels))]
     sides = [-(-160 // 2**at) for at in range(len(lengths) - 1, -1, -1)]
     coarse = max(1, sum(side <= 64 for side in sides))

@@ -25,6 +25,7 @@ __all__ = [
     "COARSEST",
     "DEFAULT_OFFSET",
     "FINEST",
+    "PER_OCTAVE",
     "centroids",
     "check_step",
     "component_norms",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...core.geometry import Rect
+from ...core.normalisation import RULE_BYTES, Normalisation, read_rules
 from ...errors import CodestreamError, SegmentError, UnsupportedError
 from ..coefficients.pyramid import MAX_LEVELS, area_of, resolutions
 from ..coefficients.quantisation import COARSEST, FINEST, SHIFTS_PER_STEP, step_of
@@ -20,15 +21,15 @@ __all__ = ["MOST_HEADER", "Header", "Segments", "read_payload", "write_payload"]
 
 VERSION = 1
 
-_LOSSLESS, _SIGNED, _TRANSFORMED, _DEQUANTISED, _EXPECTED = 1, 2, 4, 8, 16
-_FLAGS = _LOSSLESS | _SIGNED | _TRANSFORMED | _DEQUANTISED | _EXPECTED
+_LOSSLESS, _SIGNED, _TRANSFORMED, _DEQUANTISED, _EXPECTED, _NORMALISED = 1, 2, 4, 8, 16, 32
+_FLAGS = _LOSSLESS | _SIGNED | _TRANSFORMED | _DEQUANTISED | _EXPECTED | _NORMALISED
 
 _ID = 8
 _CRC = struct.Struct(">I")
 _STEP = struct.Struct(">h")
 
 #: Most bytes of a header.
-MOST_HEADER = 1024
+MOST_HEADER = 4096
 
 _MAX_SIDE = (1 << 32) - 1
 _MAX_LENGTH = 1 << 56
@@ -72,6 +73,8 @@ class Header:
     expected : bool
         Whether the entropy model predicts the reconstruction points (`j2klearn.neural.coefficients.expectation`).
         `shifts` are added to them.
+    normalisation : tuple of Normalisation
+        How each component was normalised; empty if none was. The step is that of normalised components.
     lengths : tuple of int
         Bytes of the segments, from coarse to fine.
     """
@@ -89,6 +92,7 @@ class Header:
     shifts: tuple[tuple[int, int], ...] = ()
     noise: tuple[int, ...] = ()
     expected: bool = False
+    normalisation: tuple[Normalisation, ...] = ()
     lengths: tuple[int, ...] = ()
 
     # the attributes that readers use of every picture, whatever its profile
@@ -123,7 +127,9 @@ class Header:
     @property
     def step(self) -> float | None:
         """The quantiser step in grey levels of 8 bits; None in a lossless file."""
-        return None if self.lossless else step_of(self.code)
+        if self.lossless:
+            return None
+        return step_of(self.code) / float(self.normalisation[0].factor if self.normalisation else 1)
 
     @property
     def coarse(self) -> int:
@@ -139,12 +145,13 @@ class Header:
         """Return the bytes of all fields before the checksums."""
         flags = self.lossless * _LOSSLESS | self.is_signed * _SIGNED
         flags |= self.component_transform * _TRANSFORMED | bool(self.noise) * _DEQUANTISED
-        flags |= self.expected * _EXPECTED
+        flags |= self.expected * _EXPECTED | bool(self.normalisation) * _NORMALISED
         out = bytes([VERSION, flags]) + _number(self.width) + _number(self.height)
         out += bytes([self.components, self.precision, self.levels]) + self.model_prefix
         if not self.lossless:
             out += _STEP.pack(self.code) + b"".join(struct.pack(">bb", *pair) for pair in self.shifts)
-        return out + bytes(self.noise) + b"".join(_number(length) for length in self.lengths)
+        out += bytes(self.noise) + b"".join(rule.to_bytes() for rule in self.normalisation)
+        return out + b"".join(_number(length) for length in self.lengths)
 
 
 def _number(value: int) -> bytes:
@@ -226,9 +233,12 @@ def _read_header(reader: _Reader) -> Header:
             shifts.append((first, beyond))
     if flags & _DEQUANTISED:
         noise = reader.take(components)
+    rules: tuple[Normalisation, ...] = ()
+    if flags & _NORMALISED:
+        rules = read_rules(reader.take(components * RULE_BYTES))
     valid = width and height and components and 1 <= precision <= 16 and levels <= MAX_LEVELS
     expected = bool(flags & _EXPECTED)
-    valid = valid and (not transformed or components >= 3) and not (lossless and (noise or expected))
+    valid = valid and (not transformed or components >= 3) and not (lossless and (noise or expected or rules))
     valid = valid and FINEST <= code <= COARSEST
     if not valid or any(abs(shift) > SHIFTS_PER_STEP for pair in shifts for shift in pair):
         raise SegmentError("the header of the neural payload has a field out of range")
@@ -246,6 +256,7 @@ def _read_header(reader: _Reader) -> Header:
         shifts=tuple(shifts),
         noise=tuple(noise),
         expected=expected,
+        normalisation=rules,
         lengths=tuple(reader.number(_MAX_LENGTH) for _ in range(max(1, levels))),
     )
 
