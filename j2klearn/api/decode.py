@@ -29,6 +29,7 @@ def decode(
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
+    engine: str = "auto",
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -57,6 +58,11 @@ def decode(
     components : sequence of int, optional
         Decode only these components, as they are coded: the component transform is not undone. Not possible with the
         RCT of the neural profile, whose components have more bits than the samples.
+    engine : {"auto", "native", "torch"}
+        What computes the learned steps. ``"native"``: integer operators in native code, whose samples are the same on
+        every machine; the file's model must be an integer model, or have an integer model as its twin. ``"torch"``:
+        PyTorch, in floating point. ``"auto"``: the first where possible, else the second. It has no effect on other
+        files.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
@@ -79,7 +85,8 @@ def decode(
     ModelNotFoundError
         If the file needs a model that is not installed.
     OptionError
-        If `reduce`, `layers`, `region` or `components` is out of range.
+        If `reduce`, `layers`, `region`, `components` or `engine` is out of range, or the engine cannot compute the
+        model.
     LimitError
         If there are more than `max_pixels` pixels to decode.
 
@@ -88,6 +95,6 @@ def decode(
     TruncatedWarning
         If the codestream or the payload is truncated; the available data has been decoded.
     """
-    file = OpenedFile(data, model, storage_options)
+    file = OpenedFile(data, model, storage_options, engine)
     run = Run.of(threads, progress, max_pixels)
     return file.read(run, reduce=reduce, layers=layers, region=region, components=components)

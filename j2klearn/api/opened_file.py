@@ -17,6 +17,7 @@ from ..ebcot.learned_file import LearnedFile
 from ..ebcot.reader import read
 from ..errors import TruncatedWarning
 from ..io.sources import Source, open_source
+from ..models.model import check_engine
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
 from ..neural.registry import model_finder
@@ -40,6 +41,8 @@ class OpenedFile:
         An additional model to look up, next to the shipped ones and the one stored in the file.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
+    engine : str
+        What computes the learned steps; see `j2klearn.decode`.
 
     Attributes
     ----------
@@ -63,7 +66,9 @@ class OpenedFile:
         source: Source,
         model: str | Path | Model | EntropyModel | None = None,
         storage_options: dict[str, Any] | None = None,
+        engine: str = "auto",
     ) -> None:
+        check_engine(engine)
         self.codestream = PartialCodestream(open_source(source, storage_options))
         self.neural: NeuralFile | None = None
         payload = open_payload(self.codestream)
@@ -71,7 +76,7 @@ class OpenedFile:
             from ..neural.reader import NeuralFile  # imports PyTorch, which ordinary files do not need
 
             self.neural = NeuralFile.of(*payload, model)
-        self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model))
+        self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model), engine)
 
     @property
     def header(self) -> MainHeader | Header:

@@ -34,6 +34,7 @@ def open(
     source: Source,
     *,
     model: str | Path | Model | EntropyModel | None = None,
+    engine: str = "auto",
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -47,6 +48,8 @@ def open(
         only the main header is read now; each decoded part reads the bytes that it needs.
     model : str, Path or None
         An additional model to look up, next to the shipped ones and the one stored in the file.
+    engine : {"auto", "native", "torch"}
+        What computes the learned steps, as in `j2klearn.decode`.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
@@ -69,7 +72,7 @@ def open(
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
-    return PictureFile(source, model, threads, max_pixels, storage_options)
+    return PictureFile(source, model, threads, max_pixels, storage_options, engine)
 
 
 class PictureFile:
@@ -100,8 +103,9 @@ class PictureFile:
         threads: int | None,
         max_pixels: int | None,
         storage_options: dict[str, Any] | None,
+        engine: str = "auto",
     ) -> None:
-        self._file = OpenedFile(source, model, storage_options)
+        self._file = OpenedFile(source, model, storage_options, engine)
         self._run = Run.of(threads, None, max_pixels)
         self._header = header = self._file.header
         if any(size != (1, 1) for size in header.subsampling):
