@@ -31,7 +31,8 @@ Integers = NDArray[np.int64]
 
 def samples(x: NDArray[np.float32], twin: OperatorTwin) -> Integers:
     """Return source samples as integers with `input_bits` fraction bits; NaN becomes 0."""
-    scaled = np.rint(np.nan_to_num(x.astype(np.float64), nan=0.0) * 2.0**twin.input_bits)
+    finite = np.clip(np.nan_to_num(x.astype(np.float64), nan=0.0), -SAMPLE_LIMIT, SAMPLE_LIMIT)
+    scaled = np.rint(finite * 2.0**twin.input_bits)
     return np.clip(scaled, -SAMPLE_LIMIT, SAMPLE_LIMIT).astype(np.int64)
 
 
