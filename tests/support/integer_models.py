@@ -18,7 +18,11 @@ def scene(components: int, height: int = 96, width: int = 112) -> NDArray[np.flo
     """Return planes with edges, texture and noise, level shifted."""
     rng = np.random.default_rng(components)
     y, x = np.mgrid[:height, :width]
-    base = 70 * np.tanh((x * 0.8 + y * 0.6 - 80) / 3) + 25 * np.sin(x * 0.9 + y * 0.4) + rng.normal(0, 4, x.shape)
+    base = (
+        70 * np.tanh((x * 0.8 + y * 0.6 - 80) / 3)
+        + 25 * np.sin(x * 0.9 + y * 0.4)
+        + rng.normal(0, 4, x.shape)
+    )
     return np.stack([base / (1 + at) + at * np.cos(y / 9) for at in range(components)]).astype(np.float32)
 
 

@@ -58,7 +58,9 @@ def test_every_shipped_transform_has_a_twin() -> None:
 
 
 @pytest.fixture(scope="module", params=TWINS)
-def expected(request: pytest.FixtureRequest, components: NDArray[np.float32]) -> tuple[Engine, Rect, Any, Any]:
+def expected(
+    request: pytest.FixtureRequest, components: NDArray[np.float32]
+) -> tuple[Engine, Rect, Any, Any]:
     """Return an engine, and the subbands and the samples that the definition gives for a real picture."""
     engine = resolve(request.param).engine
     area = Rect(3, 6, 3 + components.shape[1], 6 + components.shape[2])

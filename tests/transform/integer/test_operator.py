@@ -58,7 +58,10 @@ BAD: dict[str, dict[str, Any]] = {
     "large proposals": {"proposals": np.zeros((2, 3, 27, 27), np.int16)},
     "other inputs": {"proposals": np.zeros((2, 2, 9, 9), np.int16)},
     "-32768": {"first": np.full((4, 3, 3, 3), -32768, np.int16)},
-    "33 proposals": {"last": np.zeros((33, 4, 3, 3), np.int16), "proposals": np.zeros((33, 3, 9, 9), np.int16)},
+    "33 proposals": {
+        "last": np.zeros((33, 4, 3, 3), np.int16),
+        "proposals": np.zeros((33, 3, 9, 9), np.int16),
+    },
     "empty": {"last": np.zeros((0, 4, 3, 3), np.int16), "proposals": np.zeros((0, 3, 9, 9), np.int16)},
     "input bits": {"input_bits": 16},
     "output bits": {"output_bits": -1},
@@ -93,9 +96,7 @@ def test_the_largest_sums_that_are_accepted() -> None:
 
 def test_twins_need_the_operators_of_a_hybrid_structure() -> None:
     h2l = OperatorTwin(**good())
-    l2h = dataclasses.replace(
-        h2l, first=h2l.first[:, :1].copy(), proposals=np.zeros((6, 1, 5, 5), np.int16)
-    )
+    l2h = dataclasses.replace(h2l, first=h2l.first[:, :1].copy(), proposals=np.zeros((6, 1, 5, 5), np.int16))
     Twins("9-7", h2l, l2h)
     for arguments in (("1-3", h2l, l2h), ("9-7", l2h, h2l), ("9-7", h2l, h2l)):
         with pytest.raises(ModelError):
