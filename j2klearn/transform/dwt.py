@@ -61,7 +61,7 @@ class _NativeWavelet:
         return out
 
 
-def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
+def ready(structure: Structure, threads: int, *, fast: bool | None = None) -> tuple[Structure, BaseWavelet]:
     """Return a structure configured for coding, and its base wavelet.
 
     Parameters
@@ -70,16 +70,17 @@ def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
         The learned transform; it is not changed.
     threads : int
         Threads of the base wavelet.
+    fast : bool, optional
+        Whether the networks compute in bfloat16. Default: if the processor supports it.
 
     Returns
     -------
     structure : Structure
-        The same weights. The opacities of the first component serve all components, and the networks compute in
-        bfloat16 if the processor supports it.
+        The same weights. The opacities of the first component serve all components.
     wavelet : BaseWavelet
         The base wavelet: the native 9/7, or a wavelet in PyTorch.
     """
-    configured = structure.configured(shared=True, fast=fast_bfloat16())
+    configured = structure.configured(shared=True, fast=fast_bfloat16() if fast is None else fast)
     return configured, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 
@@ -90,22 +91,24 @@ class StructureTransform(coding.CodingTransform):
     ----------
     structure : Structure
         The learned transform; it is not changed.
+    fast : bool, optional
+        As in `ready`.
     """
 
     engine = "torch"
 
-    def __init__(self, structure: Structure) -> None:
-        self.structure = structure
+    def __init__(self, structure: Structure, *, fast: bool | None = None) -> None:
+        self.structure, self.fast = structure, fast
         self.reach = 2 * structure.radius + coding.BASE_REACH
 
     def split(self, planes: coding.Planes, origin: tuple[int, int], threads: int) -> coding.Bands:
-        configured, base = ready(self.structure, threads)
+        configured, base = ready(self.structure, threads, fast=self.fast)
         with torch.inference_mode():
             ll, hl, lh, hh = (band[:, 0].numpy() for band in configured.analyse(_batch(planes), origin, base))
         return ll, hl, lh, hh
 
     def join(self, bands: coding.Bands, area: Rect, threads: int) -> NDArray[np.float32]:
-        configured, base = ready(self.structure, threads)
+        configured, base = ready(self.structure, threads, fast=self.fast)
         with torch.inference_mode():
             ll, hl, lh, hh = map(_batch, bands)
             out: NDArray[np.float32] = configured.synthesise((ll, hl, lh, hh), area, base)[:, 0].numpy()

@@ -144,7 +144,7 @@ def _calibrate(
 ) -> dict[str, _Seen]:
     """Analyse and synthesise pictures, and note what the operators compute."""
     seen = {"h2l": _Seen(), "l2h": _Seen()}
-    plain = StructureTransform(structure)
+    plain = StructureTransform(structure, fast=False)
     with ExitStack() as stack:
         for name, found in seen.items():
             _watch(stack, getattr(structure, name), found)
