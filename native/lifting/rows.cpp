@@ -42,7 +42,7 @@ namespace avx2 {
 #define J2KL_TARGET __attribute__((target("avx2")))
 
 using Vector = __m256i;
-constexpr std::size_t lanes = 8, most_outputs = 4, most_vectors = 3, most_tiles = 3;
+constexpr std::size_t lanes = 8, most_outputs = 4, most_vectors = 3, most_tiles = 3, held = 2;
 
 J2KL_TARGET J2KL_INLINE Vector load(const void *place)
 {
@@ -164,9 +164,19 @@ J2KL_TARGET void quantise(const float *samples, std::size_t count, float scale, 
     }
 }
 
+// In assembly, as GCC 12 reorders the intrinsics until sums no longer fit the registers.
 J2KL_TARGET J2KL_INLINE void multiply_add(Vector &sums, Vector a, Vector b)
 {
-    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(a, b));
+    Vector products;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sums), "=&x"(products) : "x"(a), "x"(b));
+}
+
+J2KL_TARGET J2KL_INLINE void multiply_add(Vector &sums, Vector a, const std::int16_t *b)
+{
+    Vector products;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+            : "+x"(sums), "=&x"(products)
+            : "x"(a), "m"(*reinterpret_cast<const __m256i_u *>(b)));
 }
 
 #include "lifting/rows.inc"
@@ -181,7 +191,8 @@ namespace avx512 {
 
 J2KL_TARGET J2KL_INLINE void multiply_add(Vector &sums, Vector a, Vector b)
 {
-    sums = _mm512_add_epi32(sums, _mm512_madd_epi16(a, b));
+    Vector products;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sums), "=&v"(products) : "v"(a), "v"(b));
 }
 
 #include "lifting/rows.inc"
