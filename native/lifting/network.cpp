@@ -10,8 +10,7 @@ namespace j2kl::lifting {
 
 namespace {
 
-constexpr std::uint32_t most_maps = 3, most_proposals = 32, most_width = 64, most_blocks = 4,
-                        largest_kernel = 7, largest_proposal = 25;
+constexpr std::uint32_t most_maps = 3, most_proposals = 32, most_width = 64, most_blocks = 4;
 constexpr std::int32_t most_bits = 16, largest_shift = 30;
 constexpr std::int64_t sum_limit = std::int64_t{1} << 31;
 
@@ -24,7 +23,7 @@ void require_size(const char *what, std::uint32_t value, std::uint32_t low, std:
     }
 }
 
-void require_kernel(const char *what, std::uint32_t side, std::uint32_t largest)
+void require_kernel(const char *what, std::uint32_t side, std::size_t largest)
 {
     if (side % 2 == 0 || side > largest) {
         throw Failure(J2KL_ERROR_ARGUMENT, std::string("the kernel side of ") + what + " is odd and at most " +

@@ -9,6 +9,8 @@
 
 namespace j2kl::lifting {
 
+constexpr std::size_t largest_kernel = 7, largest_proposal = 25; // sides
+
 // One convolution: sums of weights x inputs, shifted with rounding.
 struct Convolution {
     std::vector<std::int16_t> weights; // (outputs, inputs, kernel, kernel)

@@ -17,11 +17,7 @@ struct WeightedTap {
 
 class Packer {
 public:
-    // The weights of `count` outputs of a layer, the first of which is `first`.
-    Packer(const Convolution &layer, std::size_t first, std::size_t count)
-        : layer_(layer), first_(first), count_(count)
-    {
-    }
+    explicit Packer(const Convolution &layer) : layer_(layer) {}
 
     // A pair of weights (input, y, x); the second may be outside the kernel and is 0 then.
     struct Place {
@@ -34,7 +30,7 @@ public:
         WeightedTap tap = {
             {map, static_cast<std::ptrdiff_t>(a.y) - reach, static_cast<std::ptrdiff_t>(a.x) - reach}, {}};
         bool used = false;
-        for (std::size_t output = 0; output < count_; ++output) {
+        for (std::size_t output = 0; output < layer_.outputs; ++output) {
             for (const Place &place : {a, b}) {
                 tap.weights.push_back(weight(output, place));
                 used = used || tap.weights.back() != 0;
@@ -67,15 +63,19 @@ public:
         }
     }
 
-    PackedLayer packed(std::size_t maps, std::size_t outputs, std::size_t unit, std::size_t most) const
+    // `outputs` outputs from the output `first` on; outputs that the layer does not have get zeros.
+    PackedLayer packed(std::size_t maps, std::size_t first, std::size_t outputs, std::size_t unit,
+                       std::size_t most) const
     {
-        PackedLayer result = {block_starts(outputs, unit, most), {}, {}, maps, false, layer_.shift};
+        PackedLayer result = {
+            block_starts(outputs, unit, most), {}, {}, maps, layer_.kernel, false, layer_.shift};
         for (const WeightedTap &tap : taps_) {
             result.taps.push_back(tap.tap);
         }
         for (std::size_t i = 0; i + 1 < result.starts.size(); ++i) {
             for (const WeightedTap &tap : taps_) {
-                for (std::size_t k = 2 * result.starts[i]; k < 2 * result.starts[i + 1]; ++k) {
+                for (std::size_t k = 2 * (first + result.starts[i]); k < 2 * (first + result.starts[i + 1]);
+                     ++k) {
                     result.weights.push_back(k < tap.weights.size() ? tap.weights[k] : std::int16_t{0});
                 }
             }
@@ -100,33 +100,31 @@ private:
         if (place.input >= layer_.inputs || place.x >= layer_.kernel) {
             return 0;
         }
-        const std::size_t filter = (first_ + output) * layer_.inputs + place.input;
+        const std::size_t filter = output * layer_.inputs + place.input;
         return layer_.weights[(filter * layer_.kernel + place.y) * layer_.kernel + place.x];
     }
 
     const Convolution &layer_;
-    std::size_t first_, count_;
     std::vector<WeightedTap> taps_;
 };
 
-PackedLayer pack_sources(const Convolution &layer, std::size_t first, std::size_t count, std::size_t outputs,
-                         std::size_t unit, std::size_t most)
+Packer pack_sources(const Convolution &layer, const SourceMaps &maps)
 {
-    const SourceMaps maps(layer.inputs);
-    Packer packer(layer, first, count);
+    Packer packer(layer);
     if (layer.inputs > 1) {
         packer.add_channels(maps.channels, 0);
     }
     if (maps.odd) {
         packer.add_neighbours(maps, layer.inputs - 1);
     }
-    return packer.packed(maps.count, outputs, unit, most);
+    return packer;
 }
 
 PackedLayer pack_winograd(const Convolution &layer, std::size_t outputs, std::size_t unit, std::size_t most)
 {
     const std::size_t pairs = (layer.inputs + 1) / 2;
-    PackedLayer result = {Packer::block_starts(outputs, unit, most), {}, {}, pairs, true, layer.shift + 2};
+    PackedLayer result = {Packer::block_starts(outputs, unit, most), {}, {}, pairs,
+                          3,  true, layer.shift + 2};
     const std::vector<std::int16_t> transformed = winograd::transformed(layer);
     const auto weight = [&](std::size_t output, std::size_t input, std::size_t position) {
         return output < layer.outputs && input < layer.inputs
@@ -151,26 +149,26 @@ PackedLayer pack_channels(const Convolution &layer, std::size_t outputs, std::si
     if (winograd::is_exact(layer)) {
         return pack_winograd(layer, outputs, unit, most);
     }
-    Packer packer(layer, 0, layer.outputs);
+    Packer packer(layer);
     for (std::size_t input = 0; input < layer.inputs; input += 2) {
         packer.add_channels(input / 2, input);
     }
-    return packer.packed((layer.inputs + 1) / 2, outputs, unit, most);
+    return packer.packed((layer.inputs + 1) / 2, 0, outputs, unit, most);
 }
 
 } // namespace
 
 PackedNetwork::PackedNetwork(const Network &source, std::size_t most_outputs)
-    : network(source), pairs((source.width + 1) / 2),
-      first(pack_sources(source.first, 0, source.width, 2 * pairs, 2, most_outputs)),
+    : network(source), maps(source.inputs), pairs((source.width + 1) / 2),
+      first(pack_sources(source.first, maps).packed(maps.count, 0, 2 * pairs, 2, most_outputs)),
       last(pack_channels(source.last, source.count, 1, most_outputs))
 {
     for (const Convolution &layer : source.hidden) {
         hidden.push_back(pack_channels(layer, 2 * pairs, 2, most_outputs));
     }
+    const Packer packer = pack_sources(source.proposals, maps);
     for (std::size_t output = 0; output < source.outputs; ++output) {
-        proposals.push_back(pack_sources(source.proposals, output * source.count, source.count, source.count,
-                                         1, most_outputs));
+        proposals.push_back(packer.packed(maps.count, output * source.count, source.count, 1, most_outputs));
     }
 }
 

@@ -24,6 +24,7 @@ struct PackedLayer {
     std::vector<std::int16_t> weights; // of an output block: (16 if winograd, taps, outputs of the block, 2)
     std::vector<Tap> taps;             // empty if winograd
     std::size_t maps;                  // of pairs that the layer reads
+    std::size_t kernel;
     bool winograd;                     // whether the weights are those of Winograd's algorithm
     std::int32_t shift;                // of the sums that the kernels compute
     std::size_t outputs() const { return starts.back(); }
@@ -45,11 +46,12 @@ struct PackedNetwork {
     PackedNetwork(const Network &network, std::size_t most_outputs);
 
     const Network &network;
+    SourceMaps maps;
     std::size_t pairs; // of channels
     PackedLayer first;
     std::vector<PackedLayer> hidden;
     PackedLayer last;
-    std::vector<PackedLayer> proposals; // one layer for every output
+    std::vector<PackedLayer> proposals; // one layer for every output, all with the same taps
 };
 
 } // namespace j2kl::lifting

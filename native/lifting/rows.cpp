@@ -164,6 +164,11 @@ J2KL_TARGET void quantise(const float *samples, std::size_t count, float scale, 
     }
 }
 
+J2KL_TARGET J2KL_INLINE Vector multiplied(Vector a, Vector b)
+{
+    return _mm256_madd_epi16(a, b);
+}
+
 // In assembly, as GCC 12 reorders the intrinsics until sums no longer fit the registers.
 J2KL_TARGET J2KL_INLINE void multiply_add(Vector &sums, Vector a, Vector b)
 {

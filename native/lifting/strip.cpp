@@ -16,7 +16,7 @@ using Int16 = std::int16_t;
 struct Sizes {
     Sizes(const Network &network, std::size_t lanes, std::size_t columns)
         : width(columns), radius(network.radius()), reach(network.opacity_radius() - network.first.kernel / 2),
-          margin(radius / 2 + 3), // tiles before tile 0
+          margin((radius / 2 + 3 + 15) / 16 * 16),
           half((margin + width / 2 + radius / 2 + 2 * lanes + 8 + 15) / 16 * 16), row(2 * half),
           hidden_rows(4), last_rows(ring_size(std::max<std::size_t>(4, network.last.kernel + 1)))
     {
@@ -39,7 +39,7 @@ struct Sizes {
     std::size_t width;
     std::size_t radius; // of the operator
     std::size_t reach;  // of the layers after the first
-    std::size_t margin;
+    std::size_t margin; // tiles before tile 0, which is aligned
     std::size_t half; // tiles of a row
     std::size_t row;  // elements of a row of a map: even columns, then odd columns
     std::size_t hidden_rows, last_rows, source_rows;
@@ -49,7 +49,7 @@ class Strip {
 public:
     Strip(const PackedNetwork &packed, const RowKernels &kernels, const Step &step, const Part &part)
         : packed_(packed), network_(packed.network), kernels_(kernels), step_(step), part_(part),
-          sizes_(network_, kernels.lanes, part.area.width()), maps_(network_.inputs),
+          sizes_(network_, kernels.lanes, part.area.width()), maps_(packed.maps),
           height_(static_cast<std::ptrdiff_t>(part.area.height())),
           reach_(static_cast<std::ptrdiff_t>(sizes_.reach)),
           next_source_(-static_cast<std::ptrdiff_t>(sizes_.radius)), memory_(bytes())
@@ -109,7 +109,7 @@ private:
             sum += Memory::size_of<Int16>(hidden_rows(layer) * hidden_elements());
         }
         return sum + Memory::size_of<std::int32_t>(2 * network_.count * sizes_.row) +
-               2 * Memory::size_of<std::int32_t>(sizes_.half) + 3 * Memory::size_of<Int16>(line()) +
+               Memory::size_of<std::int32_t>(network_.outputs * sizes_.row) + 3 * Memory::size_of<Int16>(line()) +
                Memory::size_of<Int16>(winograd_scratch(packed_.pairs) / sizeof(Int16));
     }
 
@@ -125,9 +125,7 @@ private:
                                hidden_rows(layer), hidden_elements()});
         }
         opacities_ = memory_.take<std::int32_t>(2 * network_.count * sizes_.row);
-        for (std::int32_t *&prediction : predictions_) {
-            prediction = memory_.take<std::int32_t>(sizes_.half);
-        }
+        predictions_ = memory_.take<std::int32_t>(network_.outputs * sizes_.row);
         for (Int16 *&numbers : lines_) {
             numbers = memory_.take<Int16>(line());
         }
@@ -148,10 +146,15 @@ private:
                      std::size_t parity)
     {
         const PairStrides step = strides();
+        const auto reach = static_cast<std::ptrdiff_t>(layer.kernel / 2);
+        const Int16 *rows[largest_proposal];
+        for (std::ptrdiff_t dy = -reach; dy <= reach; ++dy) {
+            rows[reach + dy] = tile_0(ring, y + dy);
+        }
         for (std::size_t t = 0; t < layer.taps.size(); ++t) {
             const Tap &tap = layer.taps[t];
             const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(parity) + tap.dx;
-            taps_[t] = tile_0(ring, y + tap.dy) + static_cast<std::ptrdiff_t>(tap.map) * step.map +
+            taps_[t] = rows[reach + tap.dy] + static_cast<std::ptrdiff_t>(tap.map) * step.map +
                        (column & 1) * step.parity + 2 * (column >> 1);
         }
         return {taps_.data(), row, parity};
@@ -267,6 +270,11 @@ private:
         return opacities_ + (row * network_.count * 2 + parity) * sizes_.half;
     }
 
+    std::int32_t *predictions(std::size_t output, std::size_t parity) const
+    {
+        return predictions_ + (output * 2 + parity) * sizes_.half;
+    }
+
     // Opacities of the rows y and y + 1.
     void last_layer(std::ptrdiff_t y)
     {
@@ -312,25 +320,26 @@ private:
         const std::size_t row = static_cast<std::size_t>(y) % 2;
         const Tiles tiles = sizes_.tiles(0, kernels_.lanes);
         for (std::size_t i = 0; i < part_.components; ++i) {
+            const std::size_t first_target = (part_.first_component + i) * network_.outputs;
             const bool quiet = !has_sources(i, y);
-            for (std::size_t output = 0; output < network_.outputs; ++output) {
-                const PackedLayer &weights = packed_.proposals[output];
-                for (std::size_t parity = 0; parity < 2; ++parity) {
-                    if (quiet) {
-                        std::fill_n(predictions_[parity], sizes_.half, 0);
-                        continue;
-                    }
-                    kernels_.predict(weights, inputs(weights, sources_[i], y, 0, parity),
-                                     opacities(row, parity), static_cast<std::ptrdiff_t>(sizes_.row),
-                                     tiles.vectors, predictions_[parity]);
+            for (std::size_t parity = 0; parity < 2 && !quiet; ++parity) {
+                const TapInputs taps = inputs(packed_.proposals[0], sources_[i], y, 0, parity);
+                for (std::size_t output = 0; output < network_.outputs; ++output) {
+                    kernels_.predict(packed_.proposals[output], taps, opacities(row, parity),
+                                     static_cast<std::ptrdiff_t>(sizes_.row), tiles.vectors,
+                                     predictions(output, parity));
                 }
-                const std::size_t component = part_.first_component + i;
-                add(step_.targets[component * network_.outputs + output], y);
+            }
+            for (std::size_t output = 0; output < network_.outputs; ++output) {
+                if (quiet) {
+                    std::fill_n(predictions(output, 0), sizes_.row, 0);
+                }
+                add(step_.targets[first_target + output], output, y);
             }
         }
     }
 
-    void add(const j2kl_plane &target, std::ptrdiff_t y) const
+    void add(const j2kl_plane &target, std::size_t output, std::ptrdiff_t y) const
     {
         const Area area = area_of(target).intersection(part_.area);
         const std::int64_t row = part_.area.y0 + y;
@@ -341,11 +350,12 @@ private:
         auto column = static_cast<std::size_t>(area.x0 - part_.area.x0);
         std::size_t count = area.width();
         if (column % 2 != 0) {
-            *samples++ += static_cast<float>(predictions_[1][column / 2]) * step_.scale;
+            *samples++ += static_cast<float>(predictions(output, 1)[column / 2]) * step_.scale;
             ++column;
             --count;
         }
-        kernels_.add(samples, predictions_[0] + column / 2, predictions_[1] + column / 2, count, step_.scale);
+        kernels_.add(samples, predictions(output, 0) + column / 2, predictions(output, 1) + column / 2, count,
+                     step_.scale);
     }
 
     const PackedNetwork &packed_;
@@ -362,7 +372,7 @@ private:
     std::vector<char> nonzero_;        // (components, source rows): whether a row of sources is not all zero
     std::vector<Ring<Int16>> hidden_;  // outputs of the first layer and of the blocks' layers
     std::int32_t *opacities_ = nullptr; // of two rows: (2, proposals, parity, tiles)
-    std::int32_t *predictions_[2] = {}; // of a row, by parity
+    std::int32_t *predictions_ = nullptr; // of a row: (outputs, parity, tiles)
     Int16 *lines_[3] = {};              // a row of every input
     Int16 *scratch_ = nullptr;
     std::vector<const Int16 *> taps_;
@@ -376,9 +386,8 @@ std::size_t strip_width(const PackedNetwork &packed, const RowKernels &kernels, 
     // The rings should fill at most half of a second-level cache of 512 KiB.
     constexpr std::size_t cache = 1U << 18, least = 64, most = 512;
     const Sizes sizes(packed.network, kernels.lanes, 0);
-    const std::size_t maps = SourceMaps(packed.network.inputs).count;
-    const std::size_t column = 4 * ((packed.hidden.size() + 1) * sizes.hidden_rows * packed.pairs +
-                                    components * sizes.source_rows * maps + 2 * packed.network.count);
+        const std::size_t column = 4 * ((packed.hidden.size() + 1) * sizes.hidden_rows * packed.pairs +
+                                    components * sizes.source_rows * packed.maps.count + 2 * packed.network.count);
     const std::size_t widest = std::clamp(cache / column, least, most);
     const std::size_t fewest = (width + widest - 1) / widest;
     std::size_t best = fewest, least_work = SIZE_MAX;
