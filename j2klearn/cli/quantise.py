@@ -120,14 +120,18 @@ def _measure(model: Model, twin: Model, pictures: list[bytes]) -> None:
     from ..metrics.psnr import psnr
 
     print(f"PSNR of {len(pictures)} pictures in dB:")
-    print(f"  {'bpp':>5} {'float':>8} {'integer':>8} {'difference':>10} {'float files read in integers':>29}")
+    print(
+        f"  {'bpp':>5} {'float':>8} {'integer':>8} {'difference':>10} {'of sizes':>9} "
+        f"{'float files read in integers':>29}"
+    )
     plain = model.using("torch")
     for bpp in _RATES:
-        rows = []
+        rows, sizes = [], []
         for data in pictures:
             rgb = _samples(data)
             of_float = encode(rgb, bpp=bpp, model=plain, engine="torch", fallback=False)
             of_twin = encode(rgb, bpp=bpp, model=twin, fallback=False)
+            sizes.append((len(of_float), len(of_twin)))
             rows.append(
                 [
                     psnr(rgb, decode(of_float, model=plain, engine="torch"), 8),
@@ -136,7 +140,11 @@ def _measure(model: Model, twin: Model, pictures: list[bytes]) -> None:
                 ]
             )
         before, after, mixed = np.mean(rows, 0)
-        print(f"  {bpp:>5} {before:>8.3f} {after:>8.3f} {after - before:>+10.3f} {mixed - before:>+29.3f}")
+        float_size, twin_size = np.sum(sizes, 0)
+        print(
+            f"  {bpp:>5} {before:>8.3f} {after:>8.3f} {after - before:>+10.3f} {twin_size / float_size - 1:>+9.2%} "
+            f"{mixed - before:>+29.3f}"
+        )
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Integer operators from a float transform: the scales are chosen from activations seen on calibration pictures.
 
-The networks have no biases, so any positive factor may be moved from one layer to the next. A layer's activations are
+The networks have no biases, so any positive factor of a channel may be moved from one layer to the next. A layer's activations are
 scaled so that the largest one seen, times a headroom, is the largest integer. Its weights get as many bits as the
 bounds of the sums allow. The kernels of proposals with `zero_dc` still sum to exactly zero.
 """
@@ -34,7 +34,13 @@ __all__ = ["Loss", "quantise"]
 #: The largest value seen in photographs, times this, is the largest integer: of samples and proposals, and of
 #: activations. Drawings in black and white reach twice the values of photographs.
 _SAMPLE_HEADROOM = 1.7
-_ACTIVATION_HEADROOM = 2.0
+_ACTIVATION_HEADROOMS = (2.0, 1.0)
+
+#: The smaller headroom is taken where it reduces the error of the predictions to less than this share.
+_WORTH_CLAMPING = 2 / 3
+
+#: Channels whose largest value is a smaller share of that of the layer count as if it were this one.
+_WEAKEST_CHANNEL = 1 / 16
 
 #: Sums of the 3x3 layers stay below this, and four times their weights transformed by Winograd's F(2x2, 3x3) fit 16
 #: bits: an engine may then compute them by Winograd, exactly.
@@ -76,14 +82,19 @@ class Loss:
 
 @dataclass
 class _Seen:
-    """The largest magnitudes seen in an operator, and some of its inputs."""
+    """The largest values seen in an operator, by layer and channel, and some of its inputs."""
 
-    largest: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     inputs: list[Tensor] = field(default_factory=list)
     calls: int = 0
 
     def note(self, name: str, x: Tensor) -> None:
-        self.largest[name] = max(self.largest.get(name, 0.0), float(x.max()))
+        own = x.amax((0, 2, 3)).double().numpy()
+        self.largest[name] = np.maximum(self.largest.get(name, 0.0), own)
+
+    def most(self, name: str) -> float:
+        """Return the largest value of all channels of a layer."""
+        return float(self.largest[name].max())
 
     def keep(self, x: Tensor, radius: int) -> None:
         """Note an input, and keep some: the first ones, then every other, every fourth and so on in their place."""
@@ -171,21 +182,19 @@ def _winograd_fits(weights: NDArray[np.int64]) -> bool:
     return int(np.abs(transformed).max(initial=0)) <= SAMPLE_LIMIT
 
 
-def _layer(weights: NDArray[np.float64], gain: float, *, winograd: bool) -> tuple[NDArray[np.int16], int]:
+def _layer(weights: NDArray[np.float64], *, winograd: bool) -> tuple[NDArray[np.int16], int]:
     """Return the integer weights and the shift of a layer between activations.
 
     Parameters
     ----------
     weights : ndarray of float64, shape (outputs, inputs, k, k)
-        The weights.
-    gain : float
-        The scale of the outputs over that of the inputs.
+        The weights between scaled activations.
     winograd : bool
         Whether the bounds for Winograd's F(2x2, 3x3) must hold.
     """
     limit = _WINOGRAD_SUM_LIMIT if winograd else _SUM_LIMIT
     for shift in range(_MAX_SHIFT, -1, -1):
-        integers = np.rint(weights * (gain * 2.0**shift))
+        integers = np.rint(weights * 2.0**shift)
         if np.abs(integers).max(initial=0) > SAMPLE_LIMIT:
             continue
         exact = integers.astype(np.int64)
@@ -196,12 +205,10 @@ def _layer(weights: NDArray[np.float64], gain: float, *, winograd: bool) -> tupl
     raise ModelError("the weights of an opacity network are too large for integers of 16 bits")
 
 
-def _signed_layer(
-    weights: NDArray[np.float64], gain: float, *, zero_dc: bool
-) -> tuple[NDArray[np.int16], int]:
+def _signed_layer(weights: NDArray[np.float64], *, zero_dc: bool) -> tuple[NDArray[np.int16], int]:
     """Return the integer weights and the shift of a layer that reads source samples; see `_layer`."""
     for shift in range(_MAX_SHIFT, -1, -1):
-        scaled = weights * (gain * 2.0**shift)
+        scaled = weights * 2.0**shift
         integers = _rounded_to_zero_sum(scaled) if zero_dc else np.rint(scaled).astype(np.int64)
         if np.abs(integers).max(initial=0) > SAMPLE_LIMIT:
             continue
@@ -233,31 +240,43 @@ def _float64(convolution: Tensor | nn.Module) -> NDArray[np.float64]:
     return weight.detach().cpu().double().numpy()
 
 
-def _twin(operator: ProposalOpacity, seen: _Seen) -> OperatorTwin:
-    largest = seen.largest
-    input_bits = _bits(largest["input"], _SAMPLE_HEADROOM)
-    output_bits = min(_MAX_OUTPUT_BITS, _bits(largest["proposal"], _SAMPLE_HEADROOM))
+def _gained(
+    convolution: Tensor | nn.Module,
+    outputs: NDArray[np.float64] | float,
+    inputs: NDArray[np.float64] | float,
+) -> NDArray[np.float64]:
+    """Return the weights of a convolution between channels with scales, one for each or one for all."""
+    return _float64(convolution) * np.reshape(outputs, (-1, 1, 1, 1)) / np.reshape(inputs, (1, -1, 1, 1))
 
-    def scale(name: str) -> float:
-        return ACTIVATION_LIMIT / (max(largest[name], 1e-6) * _ACTIVATION_HEADROOM)
+
+def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTwin:
+    input_bits = _bits(seen.most("input"), _SAMPLE_HEADROOM)
+    output_bits = min(_MAX_OUTPUT_BITS, _bits(seen.most("proposal"), _SAMPLE_HEADROOM))
+
+    def scale(name: str) -> NDArray[np.float64]:
+        """Return the scale of each channel of a layer."""
+        most = seen.most(name)
+        # channels that are almost always zero would get weights that are too large
+        values = np.maximum(seen.largest[name], max(most * _WEAKEST_CHANNEL, 1e-6))
+        return ACTIVATION_LIMIT / (values * headroom)
 
     network, main = operator.opacity, scale("h")
-    first, first_shift = _signed_layer(_float64(network.first), main / 2.0**input_bits, zero_dc=False)
+    first, first_shift = _signed_layer(_gained(network.first, main, 2.0**input_bits), zero_dc=False)
     blocks, shifts = [], []
     for index, block in enumerate(network.blocks):
         inner = scale(f"g{index}")
-        for convolution, gain in ((block.first, inner / main), (block.second, main / inner)):
-            integers, shift = _layer(_float64(convolution), gain, winograd=True)
+        for weights in (_gained(block.first, inner, main), _gained(block.second, main, inner)):
+            integers, shift = _layer(weights, winograd=True)
             blocks.append(integers)
             shifts.append(shift)
-    likely = (LIKELIHOOD_LIMIT - 1) / (max(largest["likelihood"], 1e-6) * _ACTIVATION_HEADROOM)
+    likely = (LIKELIHOOD_LIMIT - 1) / (max(seen.most("likelihood"), 1e-6) * headroom)
     offset = max(1, min(SAMPLE_LIMIT, round(likely * Opacity.OFFSET)))
-    last, last_shift = _layer(_float64(network.last), likely / main, winograd=False)
+    last, last_shift = _layer(_gained(network.last, likely, main), winograd=False)
     kernels = _float64(operator.proposal)
     if operator.zero_dc:
         kernels = kernels - kernels.mean((2, 3), keepdims=True)
-    gain = 2.0 ** (output_bits - input_bits)
-    proposals, proposal_shift = _signed_layer(kernels, gain, zero_dc=operator.zero_dc)
+    kernels = kernels * 2.0 ** (output_bits - input_bits)
+    proposals, proposal_shift = _signed_layer(kernels, zero_dc=operator.zero_dc)
     width = network.first.weight.shape[0]
     return OperatorTwin(
         first=first,
@@ -341,6 +360,9 @@ def quantise(
             found = seen[name]
             for x in found.inputs:
                 found.note("proposal", _propose(operator, x).abs())
-            twins[name] = _twin(operator, found)
-            losses[name] = _loss(operator, twins[name], found.inputs)
+            for headroom in _ACTIVATION_HEADROOMS:
+                twin = _twin(operator, found, headroom)
+                loss = _loss(operator, twin, found.inputs)
+                if name not in twins or loss.rms < _WORTH_CLAMPING * losses[name].rms:
+                    twins[name], losses[name] = twin, loss
     return Twins(structure.base, twins["h2l"], twins["l2h"]), losses
