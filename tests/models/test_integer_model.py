@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from j2klearn.core.geometry import Rect
 from j2klearn.errors import ModelError, ModelNotFoundError, OptionError
 from j2klearn.models import registry
 from j2klearn.models.model import Model
@@ -83,6 +84,27 @@ def test_files_that_are_refused(what: str) -> None:
     data = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata)
     with pytest.raises(ModelError):
         Model.from_bytes(data)
+
+
+def test_mutated_files_are_refused_or_computed() -> None:
+    """A damaged file raises a ModelError, or is a valid model that the engine computes without a fault."""
+    data = small_pair()[1].to_bytes()
+    head = 8 + int.from_bytes(data[:8], "little")
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((1, 20, 21)) * 300).astype(np.float32)
+    valid = 0
+    for at in range(300):
+        changed = bytearray(data)
+        for _ in range(rng.integers(1, 4)):
+            place = rng.integers(0, head) if at % 2 else rng.integers(head, len(data))
+            changed[place] = rng.choice([rng.integers(256), rng.integers(48, 58)])
+        try:
+            engine = Model.from_bytes(bytes(changed)).engine
+        except ModelError:
+            continue
+        engine.synthesise(engine.analyse(x, Rect(0, 0, 20, 21), 2))
+        valid += 1
+    assert 0 < valid < 300
 
 
 def test_float_models_need_float_weights() -> None:

@@ -1,8 +1,8 @@
 """Integer operators from a float transform: the scales are chosen from activations seen on calibration pictures.
 
-The networks have no biases, so any positive factor of a channel may be moved from one layer to the next. A layer's activations are
-scaled so that the largest one seen, times a headroom, is the largest integer. Its weights get as many bits as the
-bounds of the sums allow. The kernels of proposals with `zero_dc` still sum to exactly zero.
+The networks have no biases, so any positive factor of a channel may be moved from one layer to the next. The
+activations of a channel are scaled so that the largest one seen, times a headroom, is the largest integer. Weights get
+as many bits as the bounds of the sums allow. The kernels of proposals with `zero_dc` still sum to exactly zero.
 """
 
 from __future__ import annotations
@@ -258,7 +258,8 @@ def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTw
         most = seen.most(name)
         # channels that are almost always zero would get weights that are too large
         values = np.maximum(seen.largest[name], max(most * _WEAKEST_CHANNEL, 1e-6))
-        return ACTIVATION_LIMIT / (values * headroom)
+        scales: NDArray[np.float64] = ACTIVATION_LIMIT / (values * headroom)
+        return scales
 
     network, main = operator.opacity, scale("h")
     first, first_shift = _signed_layer(_gained(network.first, main, 2.0**input_bits), zero_dc=False)
@@ -354,7 +355,8 @@ def quantise(
         )
     operators: dict[str, ProposalOpacity] = {"h2l": structure.h2l, "l2h": structure.l2h}  # type: ignore[dict-item]
     seen = _calibrate(structure, pictures, progress)
-    twins, losses = {}, {}
+    twins: dict[str, OperatorTwin] = {}
+    losses: dict[str, Loss] = {}
     with torch.inference_mode():
         for name, operator in operators.items():
             found = seen[name]
