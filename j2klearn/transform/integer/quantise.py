@@ -246,7 +246,8 @@ def _gained(
     inputs: NDArray[np.float64] | float,
 ) -> NDArray[np.float64]:
     """Return the weights of a convolution between channels with scales, one for each or one for all."""
-    return _float64(convolution) * np.reshape(outputs, (-1, 1, 1, 1)) / np.reshape(inputs, (1, -1, 1, 1))
+    gains = np.reshape(outputs, (-1, 1, 1, 1)) / np.reshape(inputs, (1, -1, 1, 1))
+    return _float64(convolution) * np.asarray(gains, np.float64)
 
 
 def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTwin:
