@@ -276,6 +276,22 @@ def test_small_weights(shape: tuple[int, ...]) -> None:
     compare(case, *planes_of(rng, case, rects, 2, "extreme"), shared=False)
 
 
+@pytest.mark.parametrize("weight", [454, -454, 455, 456, 3640, 3641])
+def test_limits_of_winograd(weight: int) -> None:
+    """Sums just below and above 2^29, and transformed weights just below and above 2^15, give the defined results."""
+    rng = np.random.default_rng(abs(weight))
+    width = 16 if abs(weight) < 1000 else 1
+    case = random_case(rng, 1, 2, 3, width, 2, 1, 3, 3)
+    case.first[...] = 30000 // width
+    case.first_shift = 0
+    case.blocks[:3] = weight
+    case.blocks[3] = rng.choice([-weight, weight], case.blocks[3].shape)
+    case.last[...] = rng.choice([-weight, weight], case.last.shape)
+    case.block_shifts = [16, 17, 18, 15]
+    rects = same_rects(case, Rect(0, 0, 23, 40))
+    compare(case, *planes_of(rng, case, rects, 1, "extreme"), shared=False)
+
+
 @pytest.mark.parametrize(
     "size", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 3), (3, 2), (5, 5), (7, 33), (34, 16)]
 )
