@@ -6,7 +6,7 @@ them; it is to be run for a new version of the format alone, and adds files rath
 Beside every file of version 1 lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
 ``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.
 
-Files of version 2 carry an integer model. They decode to the same samples on every machine: ``v2.json`` has the SHA-256
+Files ``integer-*`` carry an integer model. They decode to the same samples on every machine: ``integer.json`` has the SHA-256
 of what they decode to.
 """
 
@@ -35,7 +35,7 @@ from j2klearn.transform.integer.quantise import quantise
 from j2klearn.transform.precision import fast_bfloat16
 from tests.support.paths import GOLDEN
 
-DIGESTS = GOLDEN / "v2.json"
+DIGESTS = GOLDEN / "integer.json"
 
 #: Largest and mean difference from the float32 picture, in units of the samples, for networks in float32. With AVX2
 #: and with AVX-512 there is none; without either, a few samples of 12 and 16 bits differ by one.
@@ -68,7 +68,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-#: Files of version 2: the base wavelet of the model, and the kind.
+#: Files with an integer model: the base wavelet of the model, and the kind.
 INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "tiles", "offset")] + [
     ("53", "rgb")
 ]
@@ -134,7 +134,7 @@ def _decoded(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("stem", sorted(json.loads(DIGESTS.read_text())))
-def test_files_of_version_2_decode_to_the_same_samples(stem: str) -> None:
+def test_files_of_integer_models_decode_to_the_same_samples(stem: str) -> None:
     (path,) = GOLDEN.glob(f"{stem}.j*")
     facts = j2klearn.info(path)
     assert facts.model_embedded
@@ -144,7 +144,7 @@ def test_files_of_version_2_decode_to_the_same_samples(stem: str) -> None:
 
 def test_all_kinds_are_there() -> None:
     assert {path.stem for path in V1} >= {f"v1-{kind}" for kind in KINDS}
-    assert set(json.loads(DIGESTS.read_text())) >= {f"v2-{base}-{kind}" for base, kind in INTEGER_KINDS}
+    assert set(json.loads(DIGESTS.read_text())) >= {f"integer-{base}-{kind}" for base, kind in INTEGER_KINDS}
 
 
 def _picture(kind: str) -> NDArray[Any]:
@@ -162,10 +162,10 @@ def _picture(kind: str) -> NDArray[Any]:
 
 
 def _write() -> None:
-    """Write files of version 2; those of version 1 were written with the float model itself."""
+    """Write files with integer models; those of version 1 were written with the float model itself."""
     digests = {}
     for base, kind in INTEGER_KINDS:
-        path = GOLDEN / f"v2-{base}-{kind}.jp2"
+        path = GOLDEN / f"integer-{base}-{kind}.jp2"
         model = _twin(_model("9-7" if base == "97" else "5-3").to_bytes())
         data = j2klearn.encode(
             _picture(kind), bpp=24, model=model, embed_model=True, fallback=False, **KINDS[kind]
