@@ -46,6 +46,7 @@ _HOMES = {
     "encode_file": "api.encode_file",
     "info": "api.describe",
     "open": "api.picture_file",
+    "open_jpeg2000": "api.jpeg2000_input",  # not public: the reader of picture files in io looks it up here
     "register_pillow": "interop.pillow",
 }
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 __all__ = [
     "ClusterError",
     "CodestreamError",
+    "CodestreamWarning",
     "DecodingError",
     "DiskFullError",
     "InputError",
+    "InputWarning",
     "J2KError",
+    "J2KWarning",
     "LimitError",
+    "MetadataWarning",
     "ModelError",
     "ModelNotFoundError",
     "NativeLibraryError",
@@ -86,5 +90,21 @@ class NativeLibraryError(J2KError, ImportError):
     """The native library is missing or has another version than this package."""
 
 
-class TruncatedWarning(UserWarning):
+class J2KWarning(UserWarning):
+    """Base class of the warnings that j2klearn issues about files."""
+
+
+class TruncatedWarning(J2KWarning):
     """The codestream ends early. The part that is there was decoded."""
+
+
+class InputWarning(J2KWarning):
+    """The samples of a picture file are kept, but something else that it says is not. The message names it."""
+
+
+class CodestreamWarning(J2KWarning):
+    """OpenJPEG remarks on a file that it decodes: on unusual boxes or markers, wrong tile-part numbers, or damage."""
+
+
+class MetadataWarning(J2KWarning):
+    """The picture is complete, but the file cannot hold some of its metadata as other readers expect it."""

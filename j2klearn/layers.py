@@ -11,7 +11,9 @@ from .codestream.main_header import main_segments, read_main_header
 from .codestream.markers import Marker
 from .codestream.packets import MAX_PACKETS, packet_order
 from .codestream.tile_parts import EOC, tile_part, tile_parts
+from .core.scalars import whole_number
 from .errors import CodestreamError, OptionError, UnsupportedError
+from .io.sources import Source, open_source
 from .jp2 import boxes
 
 __all__ = ["keep_layers"]
@@ -19,7 +21,7 @@ __all__ = ["keep_layers"]
 _LAYERS_IN_COD = 6  # offset of the number of layers in the COD marker segment, marker included (T.800 A.6.1)
 
 
-def keep_layers(data: bytes, layers: int) -> bytes:
+def keep_layers(data: Source, layers: int) -> bytes:
     """Return a complete, smaller file that has only the first quality layers of a picture.
 
     Nothing is decoded or coded again. The packets of higher layers are dropped, COD and Psot are updated, and the PLT
@@ -27,7 +29,7 @@ def keep_layers(data: bytes, layers: int) -> bytes:
 
     Parameters
     ----------
-    data : bytes
+    data : bytes, path, binary file object or URL
         A JP2 file or a codestream in the progression LRCP, RLCP or RPCL, with PLT marker segments:
         ``encode(..., plt=True)``.
     layers : int
@@ -47,12 +49,10 @@ def keep_layers(data: bytes, layers: int) -> bytes:
     CodestreamError
         If `data` is not JPEG 2000, damaged or truncated.
     """
+    data = open_source(data).whole()
     codestream = boxes.find_codestream(data)
     main = read_main_header(codestream)
-    if not 1 <= layers <= main.layers:
-        raise OptionError(
-            f"layers must be 1 to {main.layers}, the number of layers in this file, not {layers!r}"
-        )
+    layers = whole_number("layers", layers, 1, main.layers, ", the number of layers in this file")
     out = bytearray(codestream[:2])
     for segment in main_segments(codestream, main.end):
         if segment.marker != Marker.TLM:

@@ -36,7 +36,7 @@ namespace {
 using j2kl::Failure;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 3;
+constexpr std::uint32_t abi_version = 4;
 
 template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
 {

@@ -14,7 +14,7 @@ from .tile_plan import Stretch, TilePlan
 __all__ = ["assemble", "covered", "stretches"]
 
 _SIZ_GRID = 6  # offset of Xsiz within the SIZ marker segment, marker included (T.800 A.5.1)
-_ISOT, _PSOT = 4, 6  # offsets within the SOT marker segment, marker included
+_ISOT, _PSOT, _TNSOT = 4, 6, 11  # offsets within the SOT marker segment, marker included
 _SOP = Marker.SOP.code + b"\x00\x04"
 
 
@@ -50,6 +50,7 @@ def assemble(
                 part = bytearray(next(bodies))
                 struct.pack_into(">H", part, _ISOT, number)
                 struct.pack_into(">I", part, _PSOT, span.end - span.start)
+                part[_TNSOT] = len(spans)  # some encoders write another number
                 out += part
             continue
         body = bytearray()

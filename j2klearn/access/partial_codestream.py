@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..codestream.main_header import MainHeader, main_header_end, read_main_header
+from ..codestream.tile_parts import EOC
 from ..core.geometry import Rect
-from ..errors import CodestreamError
 from ..io.sources import ByteSource
 from ..jp2.boxes import locate
 from .assembly import assemble, covered, stretches
 from .needs import Needs
-from .tile_index import TileParts, from_tlm, walk
-from .tile_part_reader import ContradictionError, TilePartReader
+from .tile_index import ContradictionError, TileParts, from_tlm, walk
+from .tile_part_reader import TilePartReader
 from .tile_plan import Part, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
 #: Bytes of the first read of a file.
 _FIRST_READ = 1 << 14
+
+
+class _Trust(enum.Enum):
+    """The pointers in a file that are used to extract parts of it."""
+
+    PACKETS = enum.auto()  # lengths of packets in PLT, and of tile-parts
+    TILE_PARTS = enum.auto()  # lengths of tile-parts in TLM and Psot
+    NOTHING = enum.auto()  # none: the codestream is read as a whole
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class PartialCodestream:
         self.header: MainHeader = read_main_header(self.head + self.peek(self.start + end, 2))
         self._index: TileParts | None = None
         self._walked = False
-        self._trusts_plt, self._took_packets = True, False
+        self._trust, self._took_packets, self._took_parts = _Trust.PACKETS, False, False
 
     def peek(self, at: int, size: int) -> bytes:
         """Return `size` bytes of the file from offset `at` on, or fewer at its end."""
@@ -108,7 +117,8 @@ class PartialCodestream:
         """The positions of the tile-parts, from TLM if it is valid. They are read on first use."""
         if self._index is None:
             self._index = from_tlm(self.head, self.header)
-            if self._index is None:
+            # TLM that ends before the codestream lacks tile-parts
+            if self._index is None or self._index.end + len(EOC) < self.end - self.start:
                 self._walk()
         assert self._index is not None
         return self._index
@@ -124,18 +134,23 @@ class PartialCodestream:
             return [self._buffer[start:end] for start, end in ranges]
         return self.source.read(ranges)
 
-    def distrust_plt(self) -> bool:
-        """Stop using the packet lengths in PLT: from now on, copy whole tile-parts.
+    def distrust(self) -> bool:
+        """Trust fewer of the pointers in the file: no packet lengths in PLT, then no lengths of tile-parts either.
 
-        Call this if OpenJPEG cannot decode an extract: PLT can be wrong even if its lengths add up.
+        Call this if OpenJPEG cannot decode an extract: PLT can be wrong even if its lengths add up, and tile-parts can
+        be numbered in a way that OpenJPEG only understands in the whole codestream.
 
         Returns
         -------
         bool
-            Whether an earlier extract used packet lengths, so that extracting again gives another codestream.
+            Whether an earlier extract used these pointers, so that extracting again gives another codestream.
         """
-        differs = self._trusts_plt and self._took_packets
-        self._trusts_plt = False
+        if self._trust == _Trust.PACKETS:
+            self._trust = _Trust.TILE_PARTS
+            if self._took_packets:
+                return True
+        differs = self._trust == _Trust.TILE_PARTS and self._took_parts
+        self._trust = _Trust.NOTHING
         return differs
 
     def extract(
@@ -155,29 +170,26 @@ class PartialCodestream:
         Returns
         -------
         Extract or None
-            None if the codestream must be read as a whole.
+            None if the codestream must be read as a whole: its packet headers are in the main header, or its
+            tile-parts contradict their headers.
 
         Raises
         ------
         CodestreamError
-            If the codestream is damaged or cannot be read.
+            If the codestream cannot be read.
         """
-        if self.header.packed:
+        if self.header.packed or self._trust == _Trust.NOTHING:
             return None
         try:
             return self._extract(requests, layers, head or self.head)
         except ContradictionError:
             if self._walked:
-                raise CodestreamError(
-                    "the codestream is damaged: the tile-parts contradict their headers"
-                ) from None
-        self._walk()  # TLM is wrong
+                return None
         try:
+            self._walk()  # TLM is wrong
             return self._extract(requests, layers, head or self.head)
         except ContradictionError:
-            raise CodestreamError(
-                "the codestream is damaged: the tile-parts contradict their headers"
-            ) from None
+            return None
 
     def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes) -> Extract | None:
         header, size = self.header, self.end - self.start
@@ -189,14 +201,18 @@ class PartialCodestream:
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
-        reader = TilePartReader(header, size, self._read, self._parts, trusts_plt=self._trusts_plt)
+        reader = TilePartReader(
+            header, size, self._read, self._parts, trusts_plt=self._trust == _Trust.PACKETS
+        )
         truncated = reader.read_headers(tiles)
-        if truncated and any(tile.raw for tile in tiles):
+        # beyond a contiguous codestream box that is too short there may be more of the codestream
+        if truncated and (self.end < self.source.size or any(tile.raw for tile in tiles)):
             return None
+        self._took_parts = True
         self._took_packets = self._took_packets or not all(tile.raw for tile in tiles)
         kept = [stretches(tile, size) for tile in tiles]
         data = assemble(header, head, bounds, tiles, kept, iter(reader.bodies(tiles, kept)))
         return Extract(data, covered(header, bounds), truncated)
 
     def _parts(self, number: int) -> list[Part]:
-        return [Part(start, end) for start, end in self.index.of(number)]
+        return [Part(at, *ends) for at, ends in enumerate(self.index.of(number))]

@@ -16,10 +16,14 @@ from ..codestream.tile_parts import EOC
 from ..core.limits import MAX_TILES
 from ..errors import CodestreamError
 
-__all__ = ["TileParts", "from_tlm", "walk"]
+__all__ = ["ContradictionError", "TileParts", "from_tlm", "walk"]
 
 _SOT_BYTES = 12
 _MAX_TILE_PARTS = 255 * MAX_TILES
+
+
+class ContradictionError(Exception):
+    """The tile-parts are not where their headers, or an index of them, say."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class TileParts:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     first: NDArray[np.int64]
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte after the last tile-part."""
+        return int((self.starts + self.lengths).max(initial=0))
 
     def of(self, tile: int) -> list[tuple[int, int]]:
         """Return the half-open byte ranges of the tile-parts of a tile."""
@@ -113,7 +122,7 @@ def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> Til
 
     Raises
     ------
-    CodestreamError
+    ContradictionError
         If a tile-part does not start with SOT, or names a tile that does not exist.
     """
     tiles: list[int] = []
@@ -124,11 +133,12 @@ def walk(header: MainHeader, end: int, read: Callable[[int, int], bytes]) -> Til
         sot = read(at, at + _SOT_BYTES)
         if sot[:2] == EOC:
             break
-        part = Sot.read(sot)
+        try:
+            part = Sot.read(sot)
+        except CodestreamError:
+            raise ContradictionError from None
         if part.tile >= header.tiles:
-            raise CodestreamError(
-                f"the codestream is damaged: a tile-part belongs to tile {part.tile}, which does not exist"
-            )
+            raise ContradictionError
         length = part.length
         if not length:  # up to the end of the codestream
             length = end - at - (len(EOC) if read(end - 2, end) == EOC else 0)

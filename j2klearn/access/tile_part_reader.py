@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 from ..codestream.main_header import MainHeader
 from ..codestream.tile_parts import TilePartHeader, read_tile_part_header
 from ..errors import CodestreamError
+from .tile_index import ContradictionError
 from .tile_plan import Part, Stretch, TilePlan
 
-__all__ = ["ContradictionError", "TilePartReader"]
-
-
-class ContradictionError(Exception):
-    """The index of the tile-parts contradicts their headers."""
+__all__ = ["TilePartReader"]
 
 
 class TilePartReader:
@@ -80,6 +77,7 @@ class TilePartReader:
             tile.raw = tile.raw or not self._has_valid_plt(tile)
             if tile.raw and tile.spans:  # the tile-parts are not by resolution after all
                 tile.parts, tile.spans = self.parts(tile.index), []
+                truncated |= any(part.end > size for part in tile.parts)
         return truncated
 
     def bodies(self, tiles: list[TilePlan], kept: list[list[Stretch]]) -> list[bytes]:
@@ -117,7 +115,9 @@ class TilePartReader:
         except CodestreamError:
             raise ContradictionError from None
         if header is not None and (
-            header.tile != tile.index or (header.length and header.length != part.end - part.start)
+            header.tile != tile.index
+            or header.index != part.index
+            or (header.length and header.length != part.end - part.start)
         ):
             raise ContradictionError
         return header

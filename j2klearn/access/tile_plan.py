@@ -21,6 +21,7 @@ __all__ = ["Part", "Stretch", "TilePlan", "plan_tile"]
 class Part:
     """A tile-part being read: its position in the codestream, and the bytes read so far."""
 
+    index: int  # within the tile, from 0
     start: int
     end: int
     whole: bool = False  # all of its packets are needed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 
+@overload
 def decode(
     data: Source,
     *,
@@ -30,11 +31,65 @@ def decode(
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
     engine: str = "auto",
+    upsample: Literal[True] = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
-) -> NDArray[Any]:
+) -> NDArray[Any]: ...
+
+
+@overload
+def decode(
+    data: Source,
+    *,
+    reduce: int = 0,
+    layers: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    model: str | Path | Model | EntropyModel | None = None,
+    components: Sequence[int] | None = None,
+    engine: str = "auto",
+    upsample: Literal[False],
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    storage_options: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> list[NDArray[Any]]: ...
+
+
+@overload
+def decode(
+    data: Source,
+    *,
+    reduce: int = 0,
+    layers: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    model: str | Path | Model | EntropyModel | None = None,
+    components: Sequence[int] | None = None,
+    engine: str = "auto",
+    upsample: bool,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    storage_options: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[Any] | list[NDArray[Any]]: ...
+
+
+def decode(
+    data: Source,
+    *,
+    reduce: int = 0,
+    layers: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    model: str | Path | Model | EntropyModel | None = None,
+    components: Sequence[int] | None = None,
+    engine: str = "auto",
+    upsample: bool = True,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    storage_options: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode a picture: ordinary JPEG 2000, JPEG 2000 with a learned transform, or the neural profile.
 
     Parameters
@@ -63,6 +118,10 @@ def decode(
         every machine; the file's model must be an integer model, or have an integer model as its twin. ``"torch"``:
         PyTorch, in floating point. ``"auto"``: the first where possible, else the second. It has no effect on other
         files.
+    upsample : bool
+        Whether components that differ in size, such as subsampled chroma, are brought to the size of the picture: their
+        samples are repeated. With False, each component is an array of its own, as it is coded. Components that are
+        all subsampled alike are the pixels of the picture, and are never repeated. So are those in `components`.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
@@ -76,7 +135,10 @@ def decode(
     Returns
     -------
     ndarray, shape (h, w) or (h, w, C)
-        uint8 for up to 8 bits per sample, else uint16; int8 or int16 if samples are signed.
+        uint8 for up to 8 bits per sample, else uint16; int8 or int16 if samples are signed. If components differ in
+        sign or depth, the smallest of these and int32 that holds all samples. With ``upsample=False`` a list of
+        arrays of shape (h, w), one for each component, each in its own dtype. Their regions are the samples that lie
+        in the region of the picture.
 
     Raises
     ------
@@ -94,7 +156,11 @@ def decode(
     -----
     TruncatedWarning
         If the codestream or the payload is truncated; the available data has been decoded.
+    CodestreamWarning
+        If OpenJPEG has another remark on the file: on unusual boxes or markers, wrong tile-part numbers, or damage.
     """
     file = OpenedFile(data, model, storage_options, engine)
     run = Run.of(threads, progress, max_pixels)
-    return file.read(run, reduce=reduce, layers=layers, region=region, components=components)
+    return file.read(
+        run, reduce=reduce, layers=layers, region=region, components=components, upsample=upsample
+    )

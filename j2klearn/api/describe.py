@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Transport, read_comments
 from ..codestream.main_header import Comment
+from ..core.geometry import ceil_div
+from ..core.sampling import pixel_step, pixels_of
 from ..ebcot.layout import PROGRESSIONS
 from ..ebcot.transform_choice import NOTE
 from ..errors import ModelNotFoundError
-from ..io.sources import Source, open_source
+from ..io.sources import ByteSource, Source, open_source
 from ..neural.coefficients.pyramid import resolutions
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
@@ -27,15 +29,21 @@ class Info:
     profile : str
         How coefficients are coded: ``"ebcot"``, as in JPEG 2000, or ``"neural"``.
     height, width, components : int
-        Size in pixels, and number of components.
+        Size in pixels, and number of components. The pixels are the samples of the finest component.
     precision : int
         Bits per sample of the component that has most.
+    precisions : tuple of int
+        Bits per sample of each component.
+    signed : tuple of bool
+        Whether the samples of each component are signed.
+    subsampling : tuple of (int, int)
+        Rows and columns of pixels that a sample of each component covers; (1, 1) for the finest.
     bytes : int
         Size of the file in bytes.
     jp2 : bool
         Whether it is a JP2 file rather than a bare codestream.
     levels, layers, tiles : int
-        Number of decomposition levels, quality layers and tiles.
+        Number of decomposition levels that all components have, of quality layers and of tiles.
     tile_size : (int, int)
         Height and width of a tile.
     progression : str
@@ -90,6 +98,9 @@ class Info:
     step: float | None = None
     resolutions: tuple[tuple[int, int, int], ...] = ()
     preview: tuple[int, int] | None = None
+    precisions: tuple[int, ...] = ()
+    signed: tuple[bool, ...] = ()
+    subsampling: tuple[tuple[int, int], ...] = ()
 
     @property
     def bpp(self) -> float:
@@ -111,8 +122,15 @@ class Info:
         return "\n".join(f"{key + ':':<15}{value}" for key, value in rows.items())
 
     def _size_rows(self) -> dict[str, str]:
+        bits = " and ".join(str(bits) for bits in sorted(set(self.precisions), reverse=True))
+        signs = {False: "", True: " (signed)"}.get(next(iter(set(self.signed))), "")
+        if len(set(self.signed)) > 1:
+            signs = " (some signed)"
+        sizes = ""
+        if len(set(self.subsampling)) > 1:
+            sizes = ", subsampled " + " ".join(f"{across}x{down}" for down, across in self.subsampling)
         return {
-            "size": f"{self.width} x {self.height}, {self.components} component(s) of {self.precision} bits",
+            "size": f"{self.width} x {self.height}, {self.components} component(s) of {bits} bits{signs}{sizes}",
             "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
         }
 
@@ -162,6 +180,9 @@ def _neural(codestream: PartialCodestream, header: Header) -> Info:
         width=header.width,
         components=header.components,
         precision=header.precision,
+        precisions=header.precisions,
+        signed=header.signed,
+        subsampling=header.subsampling,
         bytes=codestream.source.size,
         jp2=True,
         levels=header.levels,
@@ -185,7 +206,7 @@ def _text(comment: Comment) -> str:
     return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
 
 
-def info(data: Source) -> Info:
+def info(data: Source | ByteSource) -> Info:
     """Return the properties of a file, without decoding it.
 
     Parameters
@@ -209,17 +230,22 @@ def info(data: Source) -> Info:
         return _neural(codestream, opened[0])
     header = codestream.header
     descriptor, weights = read_comments(header.binary_comments)
+    step = pixel_step(header.subsampling)
+    area = pixels_of(header.area, step)
     facts = Info(
-        height=header.area.height,
-        width=header.area.width,
+        height=area.height,
+        width=area.width,
         components=header.components,
         precision=max(header.precisions),
+        precisions=header.precisions,
+        signed=header.signed,
+        subsampling=tuple((down // step[0], across // step[1]) for down, across in header.subsampling),
         bytes=codestream.source.size,
         jp2=codestream.jp2,
-        levels=header.levels,
+        levels=header.common_levels,
         layers=header.layers,
         tiles=header.tiles,
-        tile_size=header.tile_size,
+        tile_size=(ceil_div(header.tile_size[0], step[0]), ceil_div(header.tile_size[1], step[1])),
         progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,

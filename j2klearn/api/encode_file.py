@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
 from ..core.targets import Number
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
@@ -128,6 +129,9 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
     options.check_in_parts()
     if options.tile_size is None:
         options = replace(options, tile_size=DEFAULT_TILE)
+    if not hasattr(source, "shape"):
+        source = plain_array(source)  # lists
+    unmasked(source)
     shape = tuple(int(side) for side in source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"a picture has the shape (H, W) or (H, W, C), without zeros, not {shape}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from numpy.typing import NDArray
 
@@ -15,8 +15,9 @@ from ..core.run import Run
 from ..core.warning import warn_caller
 from ..ebcot.learned_file import LearnedFile
 from ..ebcot.reader import read
-from ..errors import TruncatedWarning
-from ..io.sources import Source, open_source
+from ..errors import CodestreamWarning, TruncatedWarning
+from ..io.sources import ByteSource, Source, open_source
+from ..jp2.palette import Channel, palette_channels
 from ..models.model import check_engine
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
@@ -63,7 +64,7 @@ class OpenedFile:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | ByteSource,
         model: str | Path | Model | EntropyModel | None = None,
         storage_options: dict[str, Any] | None = None,
         engine: str = "auto",
@@ -83,6 +84,28 @@ class OpenedFile:
         """The header of the picture: of the codestream, or of the payload in the neural profile."""
         return self.codestream.header if self.neural is None else self.neural.header
 
+    @property
+    def levels(self) -> int:
+        """Number of decomposition levels that every component has."""
+        return self.codestream.header.common_levels if self.neural is None else self.neural.header.levels
+
+    @property
+    def by_tiles(self) -> bool:
+        """Whether any area of a tile costs as much as the tile."""
+        return self.neural is None and self.codestream.header.high_throughput
+
+    @property
+    def channels(self) -> list[Channel]:
+        """Bits per sample, and whether samples are signed, of each channel of the decoded picture.
+
+        Channels are the components, or what a palette makes of them.
+        """
+        own = list(zip(self.header.precisions, self.header.signed, strict=True))
+        if self.neural is not None or self.learned is not None or not self.codestream.jp2:
+            return own
+        return palette_channels(self.codestream.boxes_before(), own) or own
+
+    @overload
     def read(
         self,
         run: Run,
@@ -91,19 +114,43 @@ class OpenedFile:
         layers: int = 0,
         region: tuple[int, int, int, int] | None = None,
         components: Sequence[int] | None = None,
-    ) -> NDArray[Any]:
+        upsample: Literal[True] = True,
+    ) -> NDArray[Any]: ...
+
+    @overload
+    def read(
+        self,
+        run: Run,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        region: tuple[int, int, int, int] | None = None,
+        components: Sequence[int] | None = None,
+        upsample: bool,
+    ) -> NDArray[Any] | list[NDArray[Any]]: ...
+
+    def read(
+        self,
+        run: Run,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        region: tuple[int, int, int, int] | None = None,
+        components: Sequence[int] | None = None,
+        upsample: bool = True,
+    ) -> NDArray[Any] | list[NDArray[Any]]:
         """Decode the picture or a part of it; options, result, errors and warnings are those of `j2klearn.decode`.
 
         Parameters
         ----------
         run : Run
             Threads, progress and the limit of pixels.
-        reduce, layers, region, components
+        reduce, layers, region, components, upsample
             As in `j2klearn.decode`.
 
         Returns
         -------
-        ndarray, shape (h, w) or (h, w, C)
+        ndarray, shape (h, w) or (h, w, C), or list of ndarray
             As in `j2klearn.decode`.
         """
         request = ReadRequest.checked(
@@ -112,12 +159,13 @@ class OpenedFile:
             layers=layers,
             region=region,
             components=components,
+            upsample=upsample,
             max_pixels=run.max_pixels,
             whole=self.neural is not None,
         )
         return self.decode(request, run)
 
-    def decode(self, request: ReadRequest, run: Run) -> NDArray[Any]:
+    def decode(self, request: ReadRequest, run: Run) -> NDArray[Any] | list[NDArray[Any]]:
         """Decode a checked request; result, errors and warnings are those of `j2klearn.decode`.
 
         Parameters
@@ -129,13 +177,19 @@ class OpenedFile:
 
         Returns
         -------
-        ndarray, shape (h, w) or (h, w, C)
+        ndarray, shape (h, w) or (h, w, C), or list of ndarray
             As in `j2klearn.decode`.
         """
         if self.neural is not None:
-            samples, missing = self.neural.read(request, run)
+            decoded = self.neural.read(request, run)
         else:
-            samples, missing = read(self.codestream, self.learned, request, run)
-        if missing is not None:
-            warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
-        return samples
+            decoded = read(self.codestream, self.learned, request, run)
+        samples: NDArray[Any] | list[NDArray[Any]] = decoded.samples
+        if decoded.missing is not None:
+            warn_caller(f"{decoded.missing}; what was there has been decoded", TruncatedWarning)
+        for remark in decoded.remarks:
+            warn_caller(f"OpenJPEG remarks on this file: {remark}", CodestreamWarning)
+        if request.upsample or isinstance(samples, list):
+            return samples
+        bands = samples[:, :, None] if samples.ndim == 2 else samples
+        return [bands[:, :, band].copy() for band in range(bands.shape[2])]

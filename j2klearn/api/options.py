@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,14 @@ from ..core.limits import MAX_PIXELS
 from ..core.picture import Picture
 from ..core.progress import Progress
 from ..core.run import Run
+from ..core.scalars import (
+    as_integer,
+    as_real,
+    real_numbers,
+    truth_value,
+    whole_number,
+    whole_pair,
+)
 from ..core.targets import Number, Targets, read_targets
 from ..ebcot.layout import Layout
 from ..errors import OptionError
@@ -32,6 +40,45 @@ PROFILES = ("ebcot", "neural")
 
 #: Marks of options: only for the EBCOT profile, only for pictures in memory, without effect on the file.
 _EBCOT, _IN_MEMORY, _SILENT = ({mark: True} for mark in ("ebcot", "in memory", "silent"))
+
+
+def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
+    """Return one target, or one per layer."""
+    found = as_real(value)
+    return tuple(real_numbers(name, value)) if found is None else found
+
+
+def _pair(name: str, value: Any) -> int | tuple[int, int]:
+    """Return an integer as it is given, and anything else as a pair."""
+    found = as_integer(value)
+    return whole_pair(name, value) if found is None else found
+
+
+def _pairs(name: str, value: Any) -> tuple[int | tuple[int, int], ...]:
+    try:
+        sizes = None if isinstance(value, str) else tuple(value)
+    except TypeError:
+        sizes = None
+    if sizes is None:
+        raise OptionError(f"{name} is a sequence of pairs of integers, not {value!r}")
+    return tuple(_pair(name, size) for size in sizes)
+
+
+#: For the options that are numbers or truth values, the function that returns their plain value, which is compared
+#: with the default. Their ranges are checked where they are used.
+_PLAIN: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(("bpp", "ratio", "psnr"), _numbers),
+    **dict.fromkeys(("layers", "effort", "bit_depth", "levels", "mode_switches"), whole_number),
+    **dict.fromkeys(("tile_size", "offset", "tile_offset", "codeblock_size"), _pair),
+    "precincts": _pairs,
+    **dict.fromkeys(("lossless", "embed_model", "fallback", "sop", "eph", "jp2"), truth_value),
+    **dict.fromkeys(("alpha", "component_transform", "plt", "tlm"), truth_value),
+}
+
+#: Options of these for which None has no meaning.
+_NEVER_NONE = frozenset(_PLAIN) - {
+    "bpp", "ratio", "psnr", "bit_depth", "levels", "tile_size", "alpha", "component_transform", "plt", "tlm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +126,10 @@ class EncodeOptions:
     progress: Progress | None = field(default=None, metadata=_SILENT)
 
     def __post_init__(self) -> None:
+        for name, plain in _PLAIN.items():
+            value = getattr(self, name)
+            if value is not None or name in _NEVER_NONE:
+                object.__setattr__(self, name, plain(name, value))  # the instance is still being made
         if self.profile not in PROFILES:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
         check_engine(self.engine)

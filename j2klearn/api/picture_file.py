@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..core.geometry import Rect
+from ..core.geometry import Rect, ceil_div
 from ..core.indexing import LOWEST, select
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress, silent
 from ..core.request import chosen_resolution
 from ..core.run import Run
-from ..errors import OptionError, UnsupportedError
+from ..core.sampling import common_dtype, pixel_step, pixels_of
+from ..ebcot.components import MAX_BITS
+from ..errors import OptionError, SliceError, UnsupportedError
+from ..io.source_part import SourcePart
 from ..io.sources import Source
 from .opened_file import OpenedFile
 
@@ -38,6 +42,7 @@ def open(
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
+    upsample: bool = True,
 ) -> PictureFile:
     """Open a picture without decoding it: ordinary or learned JPEG 2000, or the neural profile.
 
@@ -57,6 +62,9 @@ def open(
         for no limit.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
+    upsample : bool
+        Whether components that differ in size are brought to the size of the picture, as in `j2klearn.decode`. With
+        False, `read` and slices return a list with an array for each component.
 
     Returns
     -------
@@ -68,11 +76,11 @@ def open(
     CodestreamError
         If the file cannot be read, is not JPEG 2000, or is damaged.
     UnsupportedError
-        If its components differ in size, or have more than 16 bits per sample.
+        If a component has more than 16 bits per sample.
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
-    return PictureFile(source, model, threads, max_pixels, storage_options, engine)
+    return PictureFile(source, model, threads, max_pixels, storage_options, upsample, engine)
 
 
 class PictureFile:
@@ -85,11 +93,11 @@ class PictureFile:
     Attributes
     ----------
     shape : tuple of int
-        (H, W), or (H, W, C).
+        (H, W), or (H, W, C). The pixels are the samples of the finest component.
     dtype : dtype
-        uint8, uint16, int8 or int16.
+        uint8, uint16, int8, int16 or int32; it holds the samples of all components.
     levels, layers : int
-        Decomposition levels, the largest value of `reduce`; and number of quality layers.
+        Decomposition levels that all components have, the largest value of `reduce`; and number of quality layers.
     tile_size : (int, int)
         Height and width of a tile in pixels, at most those of the picture.
     learned : bool
@@ -103,26 +111,45 @@ class PictureFile:
         threads: int | None,
         max_pixels: int | None,
         storage_options: dict[str, Any] | None,
+        upsample: bool = True,
         engine: str = "auto",
     ) -> None:
+        self._upsample, self._engine = upsample, engine
         self._file = OpenedFile(source, model, storage_options, engine)
+        self._options = (model, threads, max_pixels)
         self._run = Run.of(threads, None, max_pixels)
         self._header = header = self._file.header
-        if any(size != (1, 1) for size in header.subsampling):
+        precisions, signs = zip(*self._file.channels, strict=True)
+        if max(precisions) > MAX_BITS:
             raise UnsupportedError(
-                "the components of this picture are subsampled, and j2klearn does not resample them"
+                f"the samples have {max(precisions)} bits, and j2klearn decodes at most {MAX_BITS}"
             )
-        if max(header.precisions) > 16:
-            raise UnsupportedError(
-                f"the samples have {max(header.precisions)} bits, and j2klearn decodes at most 16"
-            )
-        area, count = header.area, header.components
-        self.shape: tuple[int, ...] = area.shape if count == 1 else (*area.shape, count)
-        kind = "i" if any(header.signed) else "u"
-        self.dtype = np.dtype(f"{kind}{1 if max(header.precisions) <= 8 else 2}")
-        self.levels, self.layers = header.levels, header.layers
-        self.tile_size = (min(header.tile_size[0], area.height), min(header.tile_size[1], area.width))
+        self._step = pixel_step(header.subsampling)
+        self._area = area = pixels_of(header.area, self._step)
+        self.shape: tuple[int, ...] = area.shape if len(precisions) == 1 else (*area.shape, len(precisions))
+        self.dtype = common_dtype(precisions, signs)
+        self.levels, self.layers = self._file.levels, header.layers
+        tile = [ceil_div(side, step) for side, step in zip(header.tile_size, self._step, strict=True)]
+        self.tile_size = (min(tile[0], area.height), min(tile[1], area.width))
         self.learned = self._file.learned is not None or self._file.neural is not None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        """Pickle the place of the file, or its bytes if it is in memory. It is opened again where it is unpickled.
+
+        A file object is replaced by its path or its place on a server if it has one, else by its contents.
+        """
+        return type(self), (self._file.codestream.source, *self._options, None, self._upsample, self._engine)
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares the open file."""
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        return result
+
+    @property
+    def file(self) -> OpenedFile:
+        """The opened file, with its boxes and headers."""
+        return self._file
 
     @property
     def ndim(self) -> int:
@@ -146,27 +173,42 @@ class PictureFile:
         reduce: int = 0,
         layers: int = 0,
         components: Sequence[int] | None = None,
+        upsample: bool | None = None,
         progress: Progress | None = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         """Decode the picture or a part of it; arguments, result and errors are those of `j2klearn.decode`.
 
         Parameters
         ----------
         region, reduce, layers, components, progress
             As in `j2klearn.decode`.
+        upsample : bool, optional
+            As in `j2klearn.decode`. Default: what `open` was told.
 
         Returns
         -------
         ndarray, shape (h, w) or (h, w, C)
-            Samples of `dtype`.
+            Samples of `dtype`; of some `components`, in the dtype that holds these. With ``upsample=False`` a list of
+            arrays, one for each component.
         """
         run = self._run if progress is None else replace(self._run, progress=progress)
-        return self._file.read(run, reduce=reduce, layers=layers, region=region, components=components)
+        return self._file.read(
+            run,
+            reduce=reduce,
+            layers=layers,
+            region=region,
+            components=components,
+            upsample=self._upsample if upsample is None else upsample,
+        )
 
-    def __getitem__(self, index: Any) -> NDArray[Any]:
+    def __getitem__(self, index: Any) -> Any:
         selection = select(index, self.shape)
         reduce = self.levels if selection.stride == LOWEST else selection.stride.bit_length() - 1
         y0, x0, y1, x1 = selection.area
+        if not self._upsample and (selection.empty or selection.bands is not None or any(selection.drop)):
+            raise SliceError(
+                "components that differ in size are indexed by two slices that are not empty, or read by read()"
+            )
         if selection.empty:
             scale = 1 << reduce
             area = Rect(y0, x0, y1, x1)
@@ -174,6 +216,8 @@ class PictureFile:
         else:
             whole = selection.area == (0, 0, *self.shape[:2])
             data = self.read(None if whole else selection.area, reduce=reduce)
+        if not self._upsample:
+            return data
         if selection.bands is not None:
             data = data[:, :, selection.bands]
         dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
@@ -182,7 +226,7 @@ class PictureFile:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("a picture is always decoded into new memory, so copy=False is not possible")
-        return np.asarray(self.read(), dtype)
+        return np.asarray(self.read(upsample=True), dtype)
 
     def copy_to(
         self,
@@ -214,9 +258,8 @@ class PictureFile:
         CodestreamError
             If the file is damaged.
         """
-        header = self._header
         reduce = chosen_resolution(reduce, self.levels)
-        whole = header.area.resolution(reduce)
+        whole = self._area.resolution(reduce)
         if tuple(out.shape) != (*whole.shape, *self.shape[2:]):
             raise OptionError(f"the picture has the shape {(*whole.shape, *self.shape[2:])}, not {out.shape}")
         if min(block) < 1:
@@ -227,25 +270,86 @@ class PictureFile:
             part = area.resolution(reduce)
             if not part.size:
                 continue
-            top, left = header.area.origin
+            top, left = self._area.origin
             region = (area.y0 - top, area.x0 - left, area.y1 - top, area.x1 - left)
-            out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers)
+            out[part.slices_in(whole)] = self.read(region, reduce=reduce, layers=layers, upsample=True)
             done += part.size
             report(done / whole.size, "decoding")
 
+    def raw_components(self) -> PictureFile:
+        """Return a picture with the samples of the components, without the palette and the channel definitions."""
+        codestream = self._file.codestream
+        if self.learned or not codestream.jp2:
+            return self
+        part = SourcePart(codestream.source, codestream.start, codestream.end)
+        return PictureFile(part, None, self._run.threads, self._run.max_pixels, None)
+
+    def shape_at(self, reduce: int) -> tuple[int, ...]:
+        """Return the shape of the whole picture at a resolution.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` is out of range.
+        """
+        area = self._area.resolution(chosen_resolution(reduce, self.levels))
+        return (*area.shape, *self.shape[2:])
+
+    def bands(
+        self, *, reduce: int = 0, layers: int = 0, rows: int | None = None, progress: Progress | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Decode the picture in bands of rows, from top to bottom, with bounded memory.
+
+        Parameters
+        ----------
+        reduce, layers, progress
+            As in `copy_to`.
+        rows : int, optional
+            About the rows of a band, in samples of that resolution. Default: a band has about as many pixels as a block
+            of `copy_to`.
+
+        Yields
+        ------
+        ndarray, shape (h, W) or (h, W, C)
+            Samples of `dtype`.
+
+        Raises
+        ------
+        OptionError
+            If `reduce` or `layers` is out of range.
+        CodestreamError
+            If the file is damaged.
+        """
+        width = self.shape_at(reduce)[1]
+        rows = max(1, math.prod(_BLOCK) // width) if rows is None else rows
+        header, report, pixels = self._header, progress or silent, self._area
+        reduce = chosen_resolution(reduce, self.levels)
+        height = _rounded(rows * self._step[0] << reduce, header.tile_size[0])
+        if self._file.by_tiles:  # smaller bands would decode their tiles again
+            height = max(height, header.tile_size[0])
+        for y in range(header.tile_origin[0], header.area.y1, height):
+            area = Rect(y, header.area.x0, y + height, header.area.x1).intersection(header.area)
+            band = pixels_of(area, self._step)
+            if band.size and band.resolution(reduce).size:
+                region = (band.y0 - pixels.y0, 0, band.y1 - pixels.y0, pixels.width)
+                yield self.read(region, reduce=reduce, layers=layers, upsample=True)
+                report(region[2] / pixels.height, "decoding")
+
     def _blocks(self, reduce: int, size: tuple[int, int]) -> Iterator[Rect]:
-        """Yield areas of the reference grid that cover the picture, made of whole tiles if tiles are not too large."""
+        """Yield areas in pixels that cover the picture, made of whole tiles if tiles are not too large."""
         header = self._header
-        area, scale = header.area, 1 << reduce
-        pixels = size[0] * size[1] * scale * scale
-        width = min(_rounded(size[1] * scale, header.tile_size[1]), area.width)
+        area, (down, across) = header.area, (step << reduce for step in self._step)
+        pixels = size[0] * size[1] * down * across
+        width = min(_rounded(size[1] * across, header.tile_size[1]), area.width)
         height = _rounded(max(1, pixels // width), header.tile_size[0])
+        if self._file.by_tiles:  # smaller blocks would decode their tiles again
+            height, width = max(height, header.tile_size[0]), max(width, header.tile_size[1])
         (top, left) = header.tile_origin
         y = top
         while y < area.y1:
             x = left
             while x < area.x1:
-                block = Rect(y, x, y + height, x + width).intersection(area)
+                block = pixels_of(Rect(y, x, y + height, x + width).intersection(area), self._step)
                 if block.size:
                     yield block
                 x += width

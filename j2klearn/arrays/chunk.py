@@ -39,8 +39,8 @@ def encode_chunk(array: NDArray[Any], options: Options) -> bytes:
     Parameters
     ----------
     array : ndarray
-        Samples of dtype uint8, uint16, int8 or int16 in any byte order, with at least two axes, or three with a channel
-        axis. It may be a view with any strides, and read-only.
+        Samples of dtype uint8, uint16, int8, int16 or bool in any byte order, with at least two axes, or three with a
+        channel axis. It may be a view with any strides, and read-only.
     options : Options
         How to encode it.
 
@@ -172,7 +172,8 @@ def _components(codestreams: Sequence[bytes], frame: Frame, stacked: tuple[int, 
     headers = [read_main_header(codestream) for codestream in codestreams]
     counts = [header.components for header in headers]
     fits = counts == [stacked[3]] * stacked[0] if len(stacked) > 3 else sum(counts) == stacked[0]
-    bits, signed = 8 * frame.dtype.itemsize, frame.dtype.kind == "i"
+    bits = 1 if frame.dtype.kind == "b" else 8 * frame.dtype.itemsize
+    signed = frame.dtype.kind == "i"
     for header in headers:
         fits = fits and header.area.shape == stacked[1:3]
         fits = fits and max(header.precisions) <= bits and set(header.signed) == {signed}

@@ -8,7 +8,7 @@ The fields of the footer, in order, with their size in bytes; numbers are big-en
 ========  =============  ==========================================================================
 version   1              1
 flags     1              bit 0: decode to Fortran order
-dtype     3              as numpy writes it: ``|u1``, ``<u2``
+dtype     3              as numpy writes it: ``|u1``, ``<u2``, ``|b1`` for bool, whose samples have one bit
 ndim      1              number of axes
 y, x      1 each         axes of rows and of columns
 channel   1              channel axis; 255: there is none
@@ -136,7 +136,7 @@ def _read(chunk: bytes, start: int, end: int) -> tuple[Frame, list[bytes]]:
         raise ValueError("the size of the codestreams is wrong")
     axes = Axes.of(ndim, (y, x), None if channel == _NO_CHANNEL else channel)
     dtype = np.dtype(name.decode("ascii"))
-    if dtype.kind not in "iu" or dtype.itemsize > 2:
+    if dtype.kind not in "iub" or dtype.itemsize > 2:
         raise ValueError("the dtype is not supported")
     codestreams = [chunk[first:last] for first, last in itertools.pairwise(edges)]
     return Frame(shape, dtype, bool(flags & _FORTRAN), axes), codestreams

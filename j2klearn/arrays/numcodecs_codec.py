@@ -7,7 +7,8 @@ from typing import Any, Self
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 
-from ..errors import InputError
+from ..core.picture import unmasked
+from ..errors import CodestreamError, InputError
 from .chunk import decode_chunk, encode_chunk
 from .options import Options
 
@@ -36,7 +37,7 @@ class J2KLearn(Options, Codec):
         Parameters
         ----------
         buf : ndarray, or another buffer with a shape
-            Samples of dtype uint8, uint16, int8 or int16, with at least two axes, or three with a channel axis.
+            Samples of dtype uint8, uint16, int8, int16 or bool, with at least two axes, or three with a channel axis.
 
         Returns
         -------
@@ -50,7 +51,7 @@ class J2KLearn(Options, Codec):
         OptionError
             If its shape does not allow the options, for example so many decomposition levels.
         """
-        return encode_chunk(ensure_ndarray(buf), self)
+        return encode_chunk(_array(unmasked(buf)), self)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Decode an array.
@@ -76,10 +77,14 @@ class J2KLearn(Options, Codec):
         InputError
             If `out` has another size, or is read-only.
         """
-        array = decode_chunk(ensure_bytes(buf), self)
+        try:
+            chunk = ensure_bytes(buf)
+        except TypeError:
+            raise CodestreamError(f"a chunk is a buffer of bytes, not {type(buf).__name__}") from None
+        array = decode_chunk(chunk, self)
         if out is None:
             return array
-        target = ensure_ndarray(out)
+        target = _array(out)
         if target.nbytes != array.nbytes or not target.flags.writeable:
             raise InputError(f"out has to be a buffer of {array.nbytes} bytes that is not read-only")
         return ndarray_copy(array, out)
@@ -97,3 +102,11 @@ class J2KLearn(Options, Codec):
             See `Options.from_configuration`.
         """
         return cls.from_configuration({name: value for name, value in config.items() if name != "id"})
+
+
+def _array(buffer: Any) -> Any:
+    """Return a view of a buffer as an array; raise `InputError` if it is no buffer."""
+    try:
+        return ensure_ndarray(buffer)
+    except TypeError:
+        raise InputError(f"an array is needed, or another buffer, not {type(buffer).__name__}") from None

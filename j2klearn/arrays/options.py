@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from ..api.options import EncodeOptions
 from ..core.geometry import Rect
+from ..core.scalars import as_real, whole_number, whole_numbers
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
@@ -24,14 +25,14 @@ from .axes import Axes
 
 __all__ = ["Options", "check_dtype"]
 
-_DTYPES = ("u1", "u2", "i1", "i2")
+_DTYPES = ("u1", "u2", "i1", "i2", "b1")
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8 or int16."""
+    """Return a dtype, in any byte order; raise `InputError` unless it is uint8, uint16, int8, int16 or bool."""
     found = np.dtype(dtype)
     if found.kind + str(found.itemsize) not in _DTYPES:
-        raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, not {found}")
+        raise InputError(f"the dtype of an array is uint8, uint16, int8 or int16, or bool, not {found}")
     return found
 
 
@@ -105,8 +106,11 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("lossless", "component_transform", "embed_model"):
             value = getattr(self, name)
-            if not (isinstance(value, bool) or (value is None and name != "embed_model")):
+            if value is None and name != "embed_model":
+                continue
+            if not isinstance(value, (bool, np.bool_)):  # metadata of JSON tells true from 1
                 raise OptionError(f"{name} is true or false, not {value!r}")
+            self._set(name, bool(value))
         self._set_rate()
         self._set_model()
         self._check_integer("levels", 0, MAX_LEVELS)
@@ -124,9 +128,10 @@ class Options:
         given = [name for name in ("ratio", "bpp", "psnr") if getattr(self, name) is not None]
         for name in given:
             value = getattr(self, name)
-            if isinstance(value, (bool, str)) or not np.isscalar(value):
+            number = as_real(value)
+            if number is None:
                 raise OptionError(f"{name} is a number, not {value!r}")
-            self._set(name, value.item() if isinstance(value, np.generic) else value)
+            self._set(name, value if isinstance(value, (int, float)) else number)
         if self.lossless is None:
             self._set("lossless", not given)
         if not self.lossless and not given:
@@ -160,18 +165,11 @@ class Options:
 
     def _check_integer(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
-        if value is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-            raise OptionError(f"{name} is an integer from {low} to {high}, not {value!r}")
-        self._set(name, int(value))
+        if value is not None:
+            self._set(name, whole_number(name, value, low, high))
 
     def _set_axes(self, axes: Sequence[int]) -> None:
-        if isinstance(axes, (str, bytes)) or not isinstance(axes, Sequence) or len(axes) != 2:
-            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
-        if not all(isinstance(axis, (int, np.integer)) and not isinstance(axis, bool) for axis in axes):
-            raise OptionError(f"axes are two integers, of rows and of columns, not {axes!r}")
-        self._set("axes", tuple(int(axis) for axis in axes))
+        self._set("axes", whole_numbers("axes", axes, note=", of rows and of columns", count=2))
 
     # JSON
 
@@ -230,7 +228,8 @@ class Options:
 
     def check_array(self, shape: Sequence[int], dtype: DTypeLike) -> None:
         """Raise `InputError` or `OptionError` if chunks of this shape and dtype cannot be coded."""
-        widest = 8 * check_dtype(dtype).itemsize
+        found = check_dtype(dtype)
+        widest = 1 if found.kind == "b" else 8 * found.itemsize
         if self.bit_depth is not None and self.bit_depth > widest:
             raise OptionError(f"bit_depth={self.bit_depth} is more than the {widest} bits of the dtype")
         self.axes_of(shape)

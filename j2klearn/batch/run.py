@@ -10,6 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
+from ..core.scalars import whole_number
 from ..core.threads import default_threads
 from ..errors import ClusterError, DiskFullError, OptionError
 from ..io.atomic import remove_left_overs
@@ -92,10 +93,10 @@ def encode_batch(
     -----
     The files written before an error stay, and the next run continues from there.
     """
-    if processes is not None and (not isinstance(processes, int) or processes < 1):
-        raise OptionError(f"the number of processes is at least 1, not {processes!r}")
-    if processes is not None and scheduler is not None:
-        raise OptionError("a scheduler has its own workers: leave out processes")
+    if processes is not None:
+        processes = whole_number("processes", processes, 1)
+        if scheduler is not None:
+            raise OptionError("a scheduler has its own workers: leave out processes")
     coding = read_options(options)
     found = find_jobs(sources, target, root=root, keep_suffix=keep_suffix)
     with Journal(Path(os.path.abspath(target))) as journal:

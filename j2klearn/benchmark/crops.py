@@ -12,11 +12,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import J2KError
-from ..io.pictures import read_picture
 from ..metrics.psnr import psnr
 from .codecs.base import Codec
 from .codecs.neural import Neural
-from .measure import bits_of, prepare
+from .measure import prepare, read
 from .protocol import Protocol
 from .run import Picture, Run
 from .store import Store
@@ -74,8 +73,8 @@ def _png(samples: Samples, bits: int) -> bytes:
 def _cut_one(
     picture: Picture, codecs: Sequence[Codec], protocol: Protocol, rate: float, store: Store
 ) -> dict[str, Any]:
-    image = prepare(read_picture(picture.path), protocol)
-    depth = bits_of(image, protocol)
+    image, depth = read(picture.path, protocol)
+    image = prepare(image, protocol)
     y, x = _busiest(image)
     window = (slice(y, min(y + _HEIGHT, image.shape[0])), slice(x, min(x + _WIDTH, image.shape[1])))
     stem = f"crops/{picture.digest[:12]}"

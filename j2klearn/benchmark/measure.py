@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CodestreamError
-from ..io.pictures import read_picture
+from ..io.pictures import read_with_depth
 from ..metrics import suite
 from ..metrics.luma import luma
 from .codecs.registry import find_codec
 from .protocol import Protocol
 
-__all__ = ["Task", "bits_of", "prepare", "start_worker"]
+__all__ = ["Task", "prepare", "read", "start_worker"]
+
+#: Fewest bits per sample that every codec supports.
+_FEWEST_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Task:
         J2KError
             If the picture cannot be read, or the codec fails or returns another shape.
         """
-        image = prepare(read_picture(self.path), self.protocol)
-        depth = bits_of(image, self.protocol)
+        image, depth = read(self.path, self.protocol)
+        image = prepare(image, self.protocol)
         codec = find_codec(
             self.codec, self.threads, fallback=self.protocol.fallback, effort=self.protocol.effort
         )
@@ -76,9 +80,26 @@ class Task:
         return out
 
 
-def bits_of(image: NDArray[Any], protocol: Protocol) -> int:
-    """Return the significant bits per sample of a picture: 8, or those of the protocol for 16-bit samples."""
-    return 8 if image.dtype.itemsize == 1 else protocol.bit_depth or 16
+def read(path: Path, protocol: Protocol) -> tuple[NDArray[Any], int]:
+    """Read a picture to measure.
+
+    Returns
+    -------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        The samples. Those of fewer than 8 bits are scaled to 8, because other codecs have no fewer.
+    bit_depth : int
+        The significant bits per sample that the file gives, or those of the protocol for 16-bit samples.
+
+    Raises
+    ------
+    J2KError
+        If the picture cannot be read.
+    """
+    samples, depth = read_with_depth(path)
+    if depth < _FEWEST_BITS and samples.dtype == np.uint8:
+        top = (1 << depth) - 1
+        return ((samples.astype(np.uint16) * 255 + top // 2) // top).astype(np.uint8), _FEWEST_BITS
+    return samples, (protocol.bit_depth or depth) if samples.dtype.itemsize > 1 else depth
 
 
 def prepare(image: NDArray[Any], protocol: Protocol) -> NDArray[Any]:

@@ -16,10 +16,9 @@ from tqdm import tqdm
 
 from ..core.threads import default_threads
 from ..errors import InputError, J2KError
-from ..io.pictures import read_picture
 from .codecs.base import Codec
 from .codecs.registry import find_codec
-from .measure import Task, bits_of, start_worker
+from .measure import Task, read, start_worker
 from .protocol import Protocol
 from .store import Store, Values
 
@@ -101,7 +100,7 @@ def _probe(files: Sequence[Path], protocol: Protocol, run: Run) -> None:
     """Read every picture once, so that unreadable ones are found before hours of work."""
     for path in tqdm(files, desc="pictures", unit="", leave=False, disable=None):
         try:
-            image = read_picture(path)
+            image, bits = read(path, protocol)
         except InputError as error:
             run.skipped.append({"picture": path.name, "reason": str(error)})
             continue
@@ -109,7 +108,6 @@ def _probe(files: Sequence[Path], protocol: Protocol, run: Run) -> None:
         while any(picture.name == name for picture in run.pictures):
             name, again = f"{path.stem} ({again}){path.suffix}", again + 1
         digest = hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
-        bits = bits_of(image, protocol)
         run.pictures.append(Picture(name, path, image.shape[1], image.shape[0], bits, digest))
 
 

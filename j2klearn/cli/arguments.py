@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import IO
 
 from ..api.options import PROFILES, EncodeOptions
 from ..core.limits import MAX_PIXELS
@@ -23,6 +25,7 @@ __all__ = [
     "pixels_parser",
     "region",
     "source",
+    "suffix",
 ]
 
 #: Type of the object to which each command adds its parser.
@@ -66,9 +69,16 @@ def is_raw(path: Path) -> bool:
     return path.suffix.lower() in (".j2k", ".j2c", ".jpc")
 
 
-def source(text: str) -> str | Path:
-    """Return a URL as a string, and any other text as a path."""
+def source(text: str) -> str | Path | IO[bytes]:
+    """Return a URL as a string, standard input for ``-``, and any other text as a path."""
+    if text == "-":
+        return sys.stdin.buffer
     return text if "://" in text else Path(text)
+
+
+def suffix(text: str) -> str:
+    """Return the suffix of a file format, typed with or without its dot."""
+    return "." + text.removeprefix(".").lower()
 
 
 def coding_of(options: argparse.Namespace) -> EncodeOptions:

@@ -275,8 +275,7 @@ def _command(options: argparse.Namespace) -> str:
 def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, Any]:
     from ..benchmark import speed
     from ..benchmark.codecs.registry import find_codec
-    from ..benchmark.measure import prepare
-    from ..io.pictures import read_picture
+    from ..benchmark.measure import prepare, read
 
     first = done.pictures[0]
     names = [
@@ -284,7 +283,7 @@ def _speed(options: argparse.Namespace, done: Run, protocol: Any) -> dict[str, A
     ]
     return speed.measure(
         names,
-        prepare(read_picture(first.path), protocol),
+        prepare(read(first.path, protocol)[0], protocol),
         options.anchor,
         sizes=options.speed_sizes,
         threads=[int(count) for count in options.speed_threads],

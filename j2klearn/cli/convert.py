@@ -10,18 +10,21 @@ from pathlib import Path
 from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
 from .arguments import Commands, coding_of, coding_parser, limits_parser
+from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
 
 _DESCRIPTION = """\
-Convert TIFF, JPEG and PNG files, or all such files in a folder and its subfolders, to
-JP2. The ICC profile, EXIF, XMP, resolution and GeoTIFF tags are kept.
+Convert picture files, or all TIFF, JPEG and PNG files in a folder and its subfolders,
+to JP2. Bit depth, colours, alpha, ICC profile, EXIF, XMP, IPTC, resolution and GeoTIFF
+tags are kept. Files may be JPEG 2000 files, too, learned or not: their boxes are kept.
 """
 
 _EPILOG = """\
 examples:
   j2klearn convert scans/ jp2/ --ratio 15
   j2klearn convert map.tif map.jp2 --psnr 45
+  j2klearn convert old.jp2 new.jp2 --ratio 20
 """
 
 
@@ -56,12 +59,14 @@ def _run(options: argparse.Namespace) -> int:
     for source, target in jobs:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = convert(source, target, coding_of(options)).bytes
+            with output_file(target, ".jp2") as there:
+                size = convert(source, there, coding_of(options), page=options.page).bytes
         except (J2KError, OSError) as error:
-            print(f"error: {source}: {error}", file=sys.stderr)
+            reason = str(error)
+            print(f"error: {reason if str(source) in reason else f'{source}: {reason}'}", file=sys.stderr)
             failed += 1
         else:
-            print(f"{source} -> {target}: {size} bytes")
+            report(target, f"{source} -> {shown(target)}: {size} bytes")
     return 1 if failed else 0
 
 
@@ -75,8 +80,16 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders")
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="JP2 file to write if IN is a single file, else a folder"
+        "inputs", type=Path, nargs="+", metavar="IN", help="picture files, or folders; - for stdin"
+    )
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="OUT",
+        help="JP2 file to write if IN is a single file, - for stdout; else a folder",
+    )
+    parser.add_argument(
+        "--page", type=int, metavar="N", help="which picture of a file with several, from 0 on"
     )
     parser.set_defaults(run=_run)

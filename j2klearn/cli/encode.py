@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import replace
 from pathlib import Path
 
 from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
 from .progress_bar import ProgressBar
+from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
 
 _DESCRIPTION = """\
-Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a file in any
-format that Pillow reads, or a TIFF file with any number of components. If the suffix
-of OUT is .j2k, .j2c or .jpc, OUT is a bare codestream; otherwise it is a JP2 file.
+Encode a picture as JPEG 2000 with a learned wavelet transform. IN is a TIFF, PNG,
+PNM, .npy, JPEG 2000, JPEG, WebP, GIF or BMP file, or - for the standard input. Bit
+depth, colours, alpha and metadata are kept. If the suffix of OUT is .j2k, .j2c or
+.jpc, OUT is a bare codestream; if it is .jpx or .jpf, a JPX file; otherwise it is a
+JP2 file.
 """
 
 _EPILOG = """\
@@ -24,27 +26,20 @@ examples:
   j2klearn encode scan.tif scan.jp2 --psnr 42 --layers 6
   j2klearn encode photo.png photo.jp2 --profile neural --quality 30
   j2klearn encode scan.tif scan.jp2 --lossless --model none
+  curl https://host/photo.png | j2klearn encode - - --bpp 1 > photo.jp2
 """
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ..api.encode import encode_with
-    from ..api.encode_file import encode_file_with
-    from ..io import memory_map
-    from ..io.atomic import write_whole
-    from ..io.pictures import read_picture
+    from ..api.convert import convert
 
     coding = replace(coding_of(options), jp2=not is_raw(options.output))
-    image = memory_map.open_array(options.input) if not coding.neural and coding.psnr is None else None
-    with ProgressBar() as bar:
-        if image is not None and math.prod(image.shape[:2]) >= memory_map.LARGE:
-            size = encode_file_with(image, options.output, replace(coding, progress=bar))
-        else:
-            image = read_picture(options.input)
-            data = encode_with(image, replace(coding, progress=bar))
-            write_whole(options.output, data)
-            size = len(data)
-    print(f"{options.output}: {size} bytes, {8 * size / math.prod(image.shape[:2]):.3f} bpp")
+    with output_file(options.output, ".jp2") as target, ProgressBar() as bar:
+        done = convert(options.input, target, replace(coding, progress=bar), page=options.page)
+    report(
+        options.output,
+        f"{shown(options.output)}: {done.bytes} bytes, {8 * done.bytes / done.pixels:.3f} bpp",
+    )
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
@@ -57,6 +52,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode")
-    parser.add_argument("output", type=Path, metavar="OUT", help="JPEG 2000 file to write")
+    parser.add_argument("input", type=Path, metavar="IN", help="picture to encode; - for standard input")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="JPEG 2000 file to write; - for standard output"
+    )
+    parser.add_argument(
+        "--page", type=int, metavar="N", help="which picture of a file with several, from 0 on"
+    )
     parser.set_defaults(run=_run)

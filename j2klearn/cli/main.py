@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from .._version import __version__
-from ..errors import J2KError, OptionError, TruncatedWarning
+from ..errors import J2KError, J2KWarning, OptionError
 
 __all__ = ["main"]
 
@@ -67,6 +68,19 @@ def _sigterm_is_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _shown_once() -> Callable[..., None]:
+    """Return a function that prints a warning as one line, and each text once: blocks of a picture repeat them."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *rest: object, **more: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in said:
+            said.add(text)
+            print(f"warning: {text}", file=sys.stderr)
+
+    return show
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -89,11 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     run: Callable[[argparse.Namespace], int | None] = options.run
     with warnings.catch_warnings():
-        warnings.simplefilter("always", TruncatedWarning)
-        warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
+        warnings.simplefilter("always", J2KWarning)
+        warnings.showwarning = _shown_once()
         try:
             with _sigterm_is_ctrl_c():
-                return run(options) or 0
+                status = run(options) or 0
+                sys.stdout.flush()
+                return status
+        except BrokenPipeError:  # the reader of standard output has ended, as `head` does
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except OptionError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -5,21 +5,21 @@ from __future__ import annotations
 import textwrap
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..api.describe import info
-from ..core.peeking import peek_stream
+from ..io.sources import ByteSource, open_source
 from .listing import list_file
 
 __all__ = ["outline"]
 
 
-def outline(path: str | Path, *, full: bool = False) -> str:
+def outline(path: str | Path | IO[bytes], *, full: bool = False) -> str:
     """Describe a file: its facts, and its boxes and the marker segments of its main header, a line each.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or binary file object
         A JP2 file or a codestream. Of a file at a URL, only the facts are returned.
     full : bool
         Add everything that boxes and marker segments hold, as glymur's jp2dump prints it.
@@ -36,24 +36,21 @@ def outline(path: str | Path, *, full: bool = False) -> str:
     InvalidFileError
         With `full`: if glymur cannot read the boxes.
     """
-    facts = str(info(path))
+    file = open_source(path)
+    facts = str(info(file))
     if isinstance(path, str) and "://" in path:
         return facts
-    if full:
-        lines = _full(path)
-    else:
-        with Path(path).open("rb") as stream:
-            lines = list_file(*peek_stream(stream))
+    lines = _full(file) if full else list_file(file.peek, file.size)
     return "\n".join([facts, "", *lines])
 
 
-def _full(path: str | Path) -> list[str]:
+def _full(source: ByteSource) -> list[str]:
     """Return what glymur prints of a file, and its warnings as notes."""
     from ..interop.glymur.jp2kr import Jp2kr
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        file = Jp2kr(path)
+        file = Jp2kr(source)
         lines = [line for box in file.box for line in _printed(box)]
         if not file.box:
             lines = str(file.codestream).splitlines()

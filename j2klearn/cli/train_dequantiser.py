@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import ModelError, OptionError
 from .arguments import Commands
 from .training_arguments import add_data
 
@@ -53,6 +53,19 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         help="training steps (default: 28000; with --guided, 7000 for each network)",
     )
     parser.add_argument(
+        "--width",
+        type=int,
+        metavar="N",
+        help="channels of the network (default: 32; with --guided, 64, and as many in the network for chroma)",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        metavar="N",
+        help="pairs of convolutions in the network, 1 to 4 (default: 2; with --guided, 3, and 2 in the network for "
+        "chroma)",
+    )
+    parser.add_argument(
         "--patches", type=int, metavar="N", help="number of patches to train with (default: all)"
     )
     parser.add_argument(
@@ -66,6 +79,7 @@ def _run(options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
+    from ..models.config import check_config
     from ..models.registry import resolve
     from ..neural.registry import resolve_entropy
     from ..training.data import Patches
@@ -73,7 +87,7 @@ def _run(options: argparse.Namespace) -> None:
     from ..training.dequantisation.train import GUIDED, DequantisationSettings, train
     from ..training.subband_patches import read_patches
 
-    for name in ("threads", "steps", "patches"):
+    for name in ("threads", "steps", "patches", "width", "pairs"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name} is at least 1, not {value}")
@@ -84,8 +98,16 @@ def _run(options: argparse.Namespace) -> None:
     settings = replace(GUIDED if options.guided else DequantisationSettings(), seed=options.seed)
     if options.steps is not None:
         settings = replace(settings, steps=options.steps)
+    for name in ("width", "pairs"):
+        if (value := getattr(options, name)) is not None:
+            both = {name: value, f"chroma_{name}": value} if options.guided else {name: value}
+            settings = replace(settings, **both)
     model, start = resolve(options.model), None if options.start is None else resolve(options.start)
     rng = np.random.default_rng(settings.seed)
+    try:
+        check_config({**model.config, "dequantiser": settings.config})  # before pictures are coded
+    except ModelError as error:
+        raise OptionError(f"these sizes are not possible: {error}") from None
     if options.guided:
         patches = read_patches(options.data, count=options.patches)
     else:

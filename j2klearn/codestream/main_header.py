@@ -41,6 +41,7 @@ __all__ = [
 HEADROOM = 2
 
 _SIGNED = 0x80
+_HIGH_THROUGHPUT = 0x40  # bit of the code-block style (T.814)
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
 
 #: If one of these is present, some components or tiles are not coded as COD signals, or packet headers are not in the
@@ -114,6 +115,18 @@ class MainHeader:
     def components(self) -> int:
         """Number of components."""
         return len(self.precisions)
+
+    @property
+    def common_levels(self) -> int:
+        """Number of decomposition levels that every component has, as far as the main header says."""
+        own = [coc.style.levels for coc in self.coc]
+        return min(own) if len(own) == self.components else min([self.levels, *own])
+
+    @property
+    def high_throughput(self) -> bool:
+        """Whether code-blocks are coded as in HTJ2K (T.814), as far as the main header says."""
+        styles = [self.cod.style, *(coc.style for coc in self.coc)]
+        return any(style.block_style & _HIGH_THROUGHPUT for style in styles)
 
     def tile_area(self, tile: int) -> Rect:
         """Return the area of a tile on the reference grid (T.800 B.3)."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from ..core.geometry import Rect, ceil_div
 from ..core.limits import MAX_COMPONENTS_ORDINARY, MAX_TILES
+from ..core.sampling import pixel_step, pixels_of
 from ..errors import CodestreamError, LimitError
 from .markers import Marker, damaged
 
@@ -82,6 +83,9 @@ class Siz:
             raise CodestreamError("the codestream declares an empty picture")
         if count > MAX_COMPONENTS_ORDINARY:
             raise LimitError(f"the codestream declares {count} components, more than the standard allows")
+        subsampling = tuple(zip(down, across, strict=True))
+        if not pixels_of(area, pixel_step(subsampling)).size:
+            raise CodestreamError("the codestream declares an empty picture")
         if not width or not height or left > x0 or top > y0:
             raise CodestreamError("the codestream declares an invalid tile grid")
         precisions = tuple((depth & 0x7F) + 1 for depth in depths)
@@ -94,7 +98,7 @@ class Siz:
             tile_origin=(top, left),
             precisions=precisions,
             signed=tuple(depth >= 0x80 for depth in depths),
-            subsampling=tuple(zip(down, across, strict=True)),
+            subsampling=subsampling,
         )
         tiles = siz.tile_grid[0] * siz.tile_grid[1]
         if tiles > MAX_TILES:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import LimitError
+import math
+
+from ..errors import LimitError, OptionError
+from .scalars import as_integer, as_real
 
 __all__ = [
     "MAX_COMPONENTS",
@@ -12,6 +15,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_TILES",
     "check_pixels",
+    "pixel_limit",
 ]
 
 #: Default limit of the pixels of a picture: Pillow's limit against decompression bombs. Callers may change it.
@@ -34,6 +38,22 @@ MAX_MODEL_BYTES = 1 << 22
 
 #: Bytes of the model file of an entropy model. These are never embedded in pictures.
 MAX_ENTROPY_MODEL_BYTES = 1 << 26
+
+
+def pixel_limit(value: object) -> int | None:
+    """Return the option `max_pixels` as an int; None and infinity mean no limit.
+
+    Raises
+    ------
+    OptionError
+        If it is neither a number of pixels nor None. A float such as ``1e9`` is a number of pixels.
+    """
+    if value is None:
+        return None
+    limit = as_real(value) if as_integer(value) is None else as_integer(value)
+    if limit is None or not limit >= 0:
+        raise OptionError(f"max_pixels must be a number of pixels, or None for no limit, not {value!r}")
+    return None if math.isinf(limit) else int(limit)
 
 
 def check_pixels(height: int, width: int, max_pixels: int | None) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, OptionError
+from ..errors import InputError, J2KError, OptionError
 from .limits import MAX_COMPONENTS
+from .scalars import as_integer
 
-__all__ = ["Picture", "Samples", "sample_range"]
+__all__ = ["Picture", "Samples", "native_samples", "plain_array", "sample_range", "unmasked"]
 
 Samples = NDArray[Any]
 
@@ -23,9 +24,10 @@ class Picture:
     Parameters
     ----------
     image : array_like
-        Shape (H, W) or (H, W, C) with C from 1 to 255; dtype uint8, uint16, int8 or int16.
+        Shape (H, W) or (H, W, C) with C from 1 to 255; dtype uint8, uint16, int8 or int16, in any byte order and with
+        any strides, or bool.
     bit_depth : int, optional
-        Significant bits per sample, 1 to 16. Default: the width of the dtype.
+        Significant bits per sample, 1 to 16. Default: the width of the dtype, or 1 for bool.
     colorspace : {"rgb", "grey"}, optional
         Whether the first three components are RGB, or the first one is grey. Default: RGB from three components on.
     alpha : bool, optional
@@ -37,7 +39,7 @@ class Picture:
     Attributes
     ----------
     samples : ndarray, shape (H, W) or (H, W, C)
-        The samples; one component has two axes.
+        The samples, in the byte order of this machine, uint8 for bool; one component has two axes.
     bit_depth : int
         Significant bits per sample.
     signed : bool
@@ -66,7 +68,7 @@ class Picture:
         alpha: bool | None = None,
         component_transform: bool | None = None,
     ) -> None:
-        samples: NDArray[Any] = np.asarray(image)
+        samples = plain_array(image)
         if samples.ndim == 3 and samples.shape[2] == 1:
             samples = samples[:, :, 0]
         if samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] > MAX_COMPONENTS):
@@ -75,14 +77,11 @@ class Picture:
             )
         if samples.size == 0:
             raise InputError(f"the picture is empty: its shape is {samples.shape}")
-        names = "uint8, uint16, int8 or int16"
-        if samples.dtype.kind == "f" and np.isnan(samples).any():
-            raise InputError(f"the picture holds NaN: its dtype must be {names}")
-        if samples.dtype not in _DTYPES:
-            raise InputError(f"the dtype of a picture must be {names}, not {samples.dtype}")
+        binary = samples.dtype == np.bool_
+        samples = native_samples(samples)
         widest = 8 * samples.dtype.itemsize
-        depth = widest if bit_depth is None else bit_depth
-        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= widest:
+        depth = (1 if binary else widest) if bit_depth is None else as_integer(bit_depth)
+        if depth is None or not 1 <= depth <= widest:
             raise InputError(
                 f"the bit depth of {samples.dtype} samples must be 1 to {widest}, not {bit_depth!r}"
             )
@@ -127,6 +126,63 @@ class Picture:
     def components(self) -> int:
         """Number of components, alpha included."""
         return int(self.samples.shape[2]) if self.samples.ndim == 3 else 1
+
+
+def plain_array(image: object) -> Samples:
+    """Return an array-like object as an array of numpy.
+
+    Parameters
+    ----------
+    image : array_like
+        For example an array, nested lists, or a tensor that numpy can read.
+
+    Raises
+    ------
+    InputError
+        If it is a masked array, whose mask would be lost, or numpy cannot make an array of it.
+    """
+    try:
+        return np.asarray(unmasked(image))
+    except (J2KError, MemoryError):
+        raise
+    except Exception as error:  # the libraries of arrays raise exceptions of any type
+        raise InputError(
+            f"the picture cannot be read as an array: {error or type(error).__name__}"
+        ) from error
+
+
+def unmasked(image: object) -> object:
+    """Return the argument, unless it is a masked array, for which `InputError` is raised: its mask would be lost."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError(
+            "the picture is a masked array, and a JPEG 2000 file has no mask: fill the masked samples with "
+            "image.filled(0), or add the mask as another component"
+        )
+    return image
+
+
+def native_samples(samples: Samples) -> Samples:
+    """Return samples in the byte order of this machine, those of bool as uint8.
+
+    Raises
+    ------
+    InputError
+        If their dtype is not uint8, uint16, int8, int16 or bool. The message says how to convert them.
+    """
+    if samples.dtype == np.bool_:
+        return samples.astype(np.uint8)
+    native = samples.dtype.newbyteorder("=")
+    if native in _DTYPES:
+        return samples.astype(native, copy=False)
+    names = "uint8, uint16, int8, int16 or bool"
+    if samples.dtype.kind == "f" and np.isnan(samples).any():
+        raise InputError(f"the picture holds NaN: replace them, and convert the samples to {names}")
+    advice = ""
+    if samples.dtype.kind == "f":
+        advice = ": scale and round them, for example with (255 * image).round().astype(np.uint8) if they are 0 to 1"
+    elif samples.dtype.kind in "iu":
+        advice = ": if the samples fit, convert them with image.astype(np.uint16) or np.int16"
+    raise InputError(f"the dtype of a picture must be {names}, not {samples.dtype}{advice}")
 
 
 def sample_range(bit_depth: int, *, signed: bool) -> tuple[int, int]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from numpy.typing import NDArray
-
 from ..errors import OptionError
 from .geometry import Rect
 from .limits import check_pixels
+from .sampling import pixel_step, pixels_of, to_grid
+from .scalars import whole_number, whole_numbers
 
 __all__ = ["Decoded", "PictureHeader", "ReadRequest", "chosen_components", "chosen_resolution", "region_area"]
 
@@ -27,6 +27,10 @@ class PictureHeader(Protocol):
         """Number of components."""
 
     @property
+    def subsampling(self) -> tuple[tuple[int, int], ...]:
+        """YRsiz and XRsiz of each component."""
+
+    @property
     def levels(self) -> int:
         """Number of decomposition levels."""
 
@@ -36,18 +40,21 @@ class PictureHeader(Protocol):
 
 
 class Decoded(NamedTuple):
-    """Decoded samples, and what is missing if the file ends early.
+    """Decoded samples, what is missing if the file ends early, and what else there is to say.
 
     Attributes
     ----------
-    samples : ndarray, shape (H, W) or (H, W, C)
-        The samples.
+    samples : ndarray, shape (H, W) or (H, W, C), or list of ndarray, shape (h, w)
+        The samples. A list if they were requested as they are.
     missing : str or None
         The text of a warning that says what is missing; None if the file is complete.
+    remarks : tuple of str
+        Other warnings of OpenJPEG.
     """
 
-    samples: NDArray[Any]
+    samples: Any
     missing: str | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,15 @@ class ReadRequest:
     components : tuple of int or None
         Components to decode, without inverting the component transform. None: all components, with the transform
         inverted.
+    upsample : bool
+        Whether components that differ in size are brought to the same size. If not, each is an array of its own.
     """
 
     area: Rect
     reduce: int = 0
     layers: int = 0
     components: tuple[int, ...] | None = None
+    upsample: bool = True
 
     @property
     def wanted(self) -> Rect:
@@ -86,6 +96,7 @@ class ReadRequest:
         layers: int = 0,
         region: tuple[int, int, int, int] | None = None,
         components: Sequence[int] | None = None,
+        upsample: bool = True,
         max_pixels: int | None = None,
         whole: bool = False,
     ) -> ReadRequest:
@@ -95,7 +106,7 @@ class ReadRequest:
         ----------
         header : PictureHeader
             Header of the picture.
-        reduce, layers, region, components, max_pixels
+        reduce, layers, region, components, upsample, max_pixels
             As in `j2klearn.decode`.
         whole : bool
             Whether the whole picture is decoded and the region is cut out afterwards. Then `max_pixels` limits the
@@ -109,14 +120,16 @@ class ReadRequest:
             If more than `max_pixels` pixels would have to be decoded.
         """
         reduce = chosen_resolution(reduce, header.levels)
-        if not isinstance(layers, int) or layers < 0:
-            raise OptionError(f"layers must be 0 (all) or a number of quality layers, not {layers!r}")
-        area = header.area if region is None else region_area(region, header.area)
-        check_pixels(*(header.area if whole else area).resolution(reduce).shape, max_pixels)
+        layers = whole_number("layers", layers, 0)
+        step = pixel_step(header.subsampling)
+        picture = pixels_of(header.area, step)
+        area = picture if region is None else region_area(region, picture)
+        check_pixels(*(picture if whole else area).resolution(reduce).shape, max_pixels)
         if not area.resolution(reduce).size:
             raise OptionError(f"nothing of the picture lies in the region {region!r} at reduce={reduce}")
         chosen = None if components is None else tuple(chosen_components(components, header.components))
-        return cls(area, reduce, min(layers, header.layers), chosen)
+        grid = to_grid(area, step, header.area)
+        return cls(grid, reduce, min(layers, header.layers), chosen, upsample)
 
 
 def chosen_resolution(reduce: object, levels: int) -> int:
@@ -127,9 +140,7 @@ def chosen_resolution(reduce: object, levels: int) -> int:
     OptionError
         If it is no integer from 0 to `levels`.
     """
-    if not isinstance(reduce, int) or not 0 <= reduce <= levels:
-        raise OptionError(f"reduce must be 0 to {levels}, the number of levels in this file, not {reduce!r}")
-    return reduce
+    return whole_number("reduce", reduce, 0, levels, ", the number of levels in this file")
 
 
 def chosen_components(components: Sequence[int], count: int) -> list[int]:
@@ -140,22 +151,21 @@ def chosen_components(components: Sequence[int], count: int) -> list[int]:
     OptionError
         If the list is empty, an index occurs twice, or an index is not from 0 to ``count - 1``.
     """
-    chosen = list(components)
-    inside = all(isinstance(index, int) and 0 <= index < count for index in chosen)
-    if not chosen or not inside or len(set(chosen)) < len(chosen):
-        raise OptionError(f"components must be distinct numbers from 0 to {count - 1}, not {components!r}")
-    return chosen
+    chosen = whole_numbers("components", components, 0, count - 1)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise OptionError(f"components must be distinct integers from 0 to {count - 1}, not {components!r}")
+    return list(chosen)
 
 
 def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
-    """Convert a region of the picture to an area on the reference grid.
+    """Convert a region of the picture, which counts from its corner, to absolute pixels.
 
     Parameters
     ----------
     region : (int, int, int, int)
         ``(y0, x0, y1, x1)`` in pixels of the full resolution; ``y1`` and ``x1`` are exclusive.
     area : Rect
-        Area of the picture on the reference grid.
+        Area of the picture in pixels.
 
     Returns
     -------
@@ -167,10 +177,7 @@ def region_area(region: tuple[int, int, int, int], area: Rect) -> Rect:
     OptionError
         If the region is malformed or empty, or lies outside the picture.
     """
-    try:
-        y0, x0, y1, x1 = (int(v) for v in region)
-    except (TypeError, ValueError):
-        raise OptionError(f"a region must be (y0, x0, y1, x1), not {region!r}") from None
+    y0, x0, y1, x1 = whole_numbers("the bounds of a region", region, note=" (y0, x0, y1, x1)", count=4)
     if y0 >= y1 or x0 >= x1:
         raise OptionError(f"the region {region!r} is empty: (y0, x0, y1, x1) needs y0 < y1 and x0 < x1")
     top, left = area.origin

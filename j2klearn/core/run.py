@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .limits import MAX_PIXELS, check_pixels
+from .limits import MAX_PIXELS, check_pixels, pixel_limit
 from .progress import Progress, silent
+from .scalars import whole_number
 from .threads import default_threads
 
 __all__ = ["Run"]
@@ -36,8 +37,15 @@ class Run:
         progress: Progress | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> Run:
-        """Return a `Run`; where `threads` or `progress` is None, the default of the public functions is used."""
-        return cls(default_threads() if threads is None else threads, progress or silent, max_pixels)
+        """Return a `Run`; where `threads` or `progress` is None, the default of the public functions is used.
+
+        Raises
+        ------
+        OptionError
+            If `threads` or `max_pixels` is not a number of threads or of pixels.
+        """
+        threads = default_threads() if threads is None else whole_number("threads", threads, 0)
+        return cls(threads, progress or silent, pixel_limit(max_pixels))
 
     def check_pixels(self, height: int, width: int) -> None:
         """Raise `LimitError` if a picture has more than `max_pixels` pixels."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import OptionError
+from .scalars import real_numbers, whole_number
 
 __all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "read_targets"]
 
@@ -41,15 +40,6 @@ class Targets:
 
     kind: Literal["bytes", "psnr"]
     values: tuple[float, ...]
-
-
-def _numbers(name: str, value: Number | Sequence[Number]) -> list[float]:
-    values = value if isinstance(value, Sequence) else [value]
-    if not values or not all(isinstance(v, numbers.Real) for v in values):
-        raise OptionError(f"{name} must be a number or a sequence of numbers, not {value!r}")
-    if not all(math.isfinite(v) and v > 0 for v in values):
-        raise OptionError(f"{name} must be positive and finite, not {value!r}")
-    return [float(v) for v in values]
 
 
 def _factors(layers: int) -> list[float]:
@@ -96,14 +86,13 @@ def read_targets(
         given.append("lossless")
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} contradict each other: give one of them")
-    if not isinstance(layers, int) or not 1 <= layers <= MAX_LAYERS:
-        raise OptionError(f"the number of layers must be 1 to {MAX_LAYERS}, not {layers!r}")
+    layers = whole_number("layers", layers, 1, MAX_LAYERS)
     if lossless:
         # lossless coding leaves about half of the raw size
         lower = [raw_bytes / 2 * share for share in _factors(layers)[:-1]]
         return Targets("bytes", (*lower, 0.0))
     if psnr is not None:
-        values = _numbers("psnr", psnr)
+        values = real_numbers("psnr", psnr)
         if len(values) == 1 and layers > 1:
             step = min(3.0, _PSNR_RANGE / (layers - 1))
             values = [values[0] - step * (layers - 1 - i) for i in range(layers)]
@@ -112,10 +101,11 @@ def read_targets(
         targets = Targets("psnr", tuple(values))
     else:
         if bpp is not None:
-            sizes = [value * pixels / 8 for value in _numbers("bpp", bpp)]
+            sizes = [value * pixels / 8 for value in real_numbers("bpp", bpp)]
         else:
             sizes = [
-                raw_bytes / value for value in _numbers("ratio", DEFAULT_RATIO if ratio is None else ratio)
+                raw_bytes / value
+                for value in real_numbers("ratio", DEFAULT_RATIO if ratio is None else ratio)
             ]
         if len(sizes) == 1:
             sizes = [sizes[0] * share for share in _factors(layers)]

@@ -22,6 +22,7 @@ from ..native import transport
 from ..transform.colour import planes
 from .layout import Layout
 from .made_file import MadeFile
+from .sample_encoder import SampleEncoder
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -122,7 +123,7 @@ class OrdinaryCoder(Coder):
             threads=self.run.threads,
         )
         samples = self.picture.samples.reshape(self.picture.height, self.picture.width, -1)
-        with transport.Encoder(parameters) as encoder:
+        with SampleEncoder(parameters) as encoder:
             for index in range(self.picture.components):
                 encoder.put_samples(index, np.ascontiguousarray(samples[:, :, index], np.int32))
             self.run.progress(0.1, "coding")

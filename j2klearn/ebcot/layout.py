@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ..codestream.packets import RLCP, RPCL
 from ..codestream.tile_parts import overhead
 from ..core.geometry import Rect, ceil_div
 from ..core.picture import Picture
+from ..core.scalars import truth_value, whole_number, whole_pair
 from ..errors import OptionError
 from ..native import transport
 
-__all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit", "pair"]
+__all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit"]
 
 #: The progression orders in the order of their codes (T.800 Table A.16).
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
@@ -30,6 +29,9 @@ MAX_LEVELS = 14
 
 #: Exponent of the largest precincts, which are the default (T.800 Table A.21).
 _MAX_PRECINCT_EXPONENT = 15
+
+#: The sum of all code-block styles of Table A.19.
+_MAX_MODE_SWITCHES = 63
 
 #: Bytes of SOT and SOD of a tile-part, which OpenJPEG's rate control does not count.
 _TILE_MARKERS = 14
@@ -107,26 +109,24 @@ class Layout:
         OptionError
             If an option is out of range.
         """
-        tiles = None if tile_size is None else pair("tile_size", tile_size, 1, 2**31 - 1)
+        tiles = None if tile_size is None else whole_pair("tile_size", tile_size, 1, 2**31 - 1)
         if progression is None:
             progression = "LRCP" if tiles is None else "RPCL"
-        if progression.upper() not in PROGRESSIONS:
+        if not isinstance(progression, str) or progression.upper() not in PROGRESSIONS:
             raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
-        if levels is not None and (not isinstance(levels, int) or not 0 <= levels <= MAX_LEVELS):
-            raise OptionError(f"the number of levels is 0 to {MAX_LEVELS}, not {levels!r}")
         layout = cls(
-            levels=levels or 0,
-            codeblock_size=pair("codeblock_size", codeblock_size, 4, 1024),
-            precincts=tuple(pair("precincts", size, 1, 32768) for size in precincts),
+            levels=0 if levels is None else whole_number("levels", levels, 0, MAX_LEVELS),
+            codeblock_size=whole_pair("codeblock_size", codeblock_size, 4, 1024),
+            precincts=tuple(whole_pair("precincts", size, 1, 32768) for size in precincts),
             progression=progression.upper(),
             tile_size=tiles,
-            offset=pair("offset", offset, 0, 2**31 - 1),
-            tile_offset=pair("tile_offset", tile_offset, 0, 2**31 - 1),
-            mode_switches=mode_switches,
-            sop=sop,
-            eph=eph,
-            plt=tiles is not None if plt is None else plt,
-            tlm=tiles is not None if tlm is None else tlm,
+            offset=whole_pair("offset", offset, 0, 2**31 - 1),
+            tile_offset=whole_pair("tile_offset", tile_offset, 0, 2**31 - 1),
+            mode_switches=whole_number("mode_switches", mode_switches, 0, _MAX_MODE_SWITCHES),
+            sop=truth_value("sop", sop),
+            eph=truth_value("eph", eph),
+            plt=tiles is not None if plt is None else truth_value("plt", plt),
+            tlm=tiles is not None if tlm is None else truth_value("tlm", tlm),
         )
         if levels is None:
             best = default_levels(layout.area(height, width), layout.tile_offset, layout.tile_size)
@@ -271,32 +271,3 @@ def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[in
     while levels and not levels_fit(area, tile_offset, tile_size, levels):
         levels -= 1
     return levels
-
-
-def pair(name: str, value: object, low: int, high: int) -> tuple[int, int]:
-    """Check an option that is a pair of integers, or one integer for both.
-
-    Parameters
-    ----------
-    name : str
-        Name of the option, for messages.
-    value : object
-        Its value.
-    low, high : int
-        The smallest and the largest valid integer.
-
-    Raises
-    ------
-    OptionError
-        If the value is not a pair of integers, or is out of range.
-    """
-    values = (value, value) if isinstance(value, int) else value
-    if (
-        not isinstance(values, Sequence)
-        or len(values) != 2
-        or not all(isinstance(v, (int, np.integer)) and low <= v <= high for v in values)
-    ):
-        raise OptionError(
-            f"{name} must be an integer or a pair of integers from {low} to {high}, not {value!r}"
-        )
-    return int(values[0]), int(values[1])

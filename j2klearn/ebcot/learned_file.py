@@ -120,7 +120,7 @@ class LearnedFile:
             samples = reader.whole(request.reduce)
         else:
             samples = reader.region(request.wanted, request.reduce)
-        return Decoded(samples, reader.missing)
+        return Decoded(samples, reader.missing, tuple(reader.remarks))
 
     def synthesised(self, layers: int, threads: int = 1) -> NDArray[np.float32]:
         """Return the whole picture before de-quantisation.

@@ -83,7 +83,9 @@ class LearnedReader:
     Attributes
     ----------
     missing : str or None
-        A message if the codestream is truncated or damaged, else None.
+        A message if the codestream is truncated, else None.
+    remarks : list of str
+        Other warnings of OpenJPEG.
     """
 
     def __init__(
@@ -100,7 +102,8 @@ class LearnedReader:
         # the coefficients are in units of 8-bit grey levels
         self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
         self.missing: str | None = None
-        self.codestream = b""
+        self.remarks: list[str] = []
+        self.codestream, self._extracted = b"", False
 
     def _load(self, requests: Sequence[tuple[Rect, int]]) -> None:
         """Read the parts of the file that are needed for some areas, each with the number of resolutions left out."""
@@ -108,6 +111,7 @@ class LearnedReader:
         if requests != [(self.header.area, 0)] or 0 < self.layers < self.header.layers:
             head = to_wide(self.source.head, self.header, _CARRIER_BITS)
             part = self.source.extract(requests, self.layers or self.header.layers, head)
+        self._extracted = part is not None
         if part is None:
             self.codestream = to_wide(self.source.whole(), self.header, _CARRIER_BITS)
             return
@@ -123,10 +127,11 @@ class LearnedReader:
                 layers=self.layers,
                 area=area,
                 fraction_bits=self.fraction_bits,
+                strict=self._extracted,
                 threads=self.threads,
             )
-            if self.missing is None and decoder.warnings:
-                self.missing = decoder.warnings[0]
+            self.missing = self.missing or decoder.missing
+            self.remarks += [remark for remark in decoder.warnings if remark not in self.remarks]
         except BaseException:
             decoder.close()
             raise

@@ -68,6 +68,6 @@ class MadeFile:
             request = ReadRequest(
                 self.codestream.header.area, layers=min(layers, self.codestream.header.layers)
             )
-            decoded, _ = read(self.codestream, self.learned, request, Run(threads))
+            decoded = read(self.codestream, self.learned, request, Run(threads)).samples
             self._psnr[layers] = psnr(picture.samples, decoded, picture.bit_depth)
         return self._psnr[layers]

@@ -100,6 +100,8 @@ class RateProxy(nn.Module):
         self.headers = nn.Parameter(torch.tensor([20.0, 1.5, 1.0, 8.0]))
         self.requires_grad_(False)
         self._load(_shipped() if constants is None else constants)
+        # as numbers, because reading them from a GPU would make every step wait for it
+        self._neighbours = {band: tuple(weights.exp().tolist()[1:]) for band, weights in self.around.items()}
 
     def _load(self, constants: Mapping[str, Any]) -> None:
         if constants:
@@ -119,8 +121,7 @@ class RateProxy(nn.Module):
         """Return the base-2 logarithm of the activity of each coefficient."""
         constant, *weights = self.around[orientation].exp()
         if magnitude.requires_grad:
-            constants = [weight.item() for weight in weights]
-            around = _Around.apply(magnitude, *constants)  # type: ignore[no-untyped-call]
+            around = _Around.apply(magnitude, *self._neighbours[orientation])  # type: ignore[no-untyped-call]
         else:
             around = _around(magnitude, *weights)
         return torch.log2(constant + around).clamp(*_ACTIVITY_RANGE)

@@ -17,7 +17,7 @@ def read(
 ) -> Decoded:
     """Decode the samples of a request from an open file.
 
-    If decoding fails and the PLT packet lengths were used, it is tried again without them.
+    If decoding a part of the file fails, more of the file is decoded: whole tile-parts, and at last the whole file.
 
     Parameters
     ----------
@@ -33,24 +33,25 @@ def read(
     Returns
     -------
     Decoded
-        Samples of shape (H, W) or (H, W, C), and a message if the file is truncated.
+        Samples of shape (H, W) or (H, W, C), a message if the file is truncated, and other remarks.
 
     Raises
     ------
     CodestreamError
         If the codestream is damaged.
     UnsupportedError
-        If the components differ in size, or have more than 16 bits.
+        If a component has more than 16 bits.
     """
 
     def attempt() -> Decoded:
         return read_ordinary(codestream, request, run) if learned is None else learned.read(request, run)
 
-    try:
-        out = attempt()
-    except DecodingError:
-        if not codestream.distrust_plt():
-            raise
-        out = attempt()
+    while True:
+        try:
+            out = attempt()
+            break
+        except DecodingError:
+            if not codestream.distrust():
+                raise
     run.progress(1.0, "done")
     return out

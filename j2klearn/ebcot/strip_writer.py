@@ -15,7 +15,7 @@ from ..codestream.main_header import comment_segments, main_header_end, read_mai
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
 from ..core.peeking import peek_bytes
-from ..core.picture import Picture
+from ..core.picture import Picture, plain_array
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import Targets
@@ -70,7 +70,7 @@ def rows_of(source: ArrayLike, start: int, end: int) -> NDArray[Any]:
         If reading fails, or if the rows do not have the shape of the source.
     """
     try:
-        rows = np.asarray(source[start:end])
+        rows = plain_array(source[start:end])
     except (J2KError, MemoryError):
         raise
     except Exception as error:  # the array library may raise any exception

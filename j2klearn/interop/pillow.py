@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import IO, Any
 
 import numpy as np
@@ -9,12 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from ..access.partial_codestream import PartialCodestream
-from ..api.decode import decode
 from ..api.encode import encode_with
+from ..api.opened_file import OpenedFile
 from ..api.options import EncodeOptions
 from ..codestream.markers import CODESTREAM_START
 from ..core.geometry import Rect
-from ..errors import InputError, OptionError, UnsupportedError
+from ..core.request import Decoded, ReadRequest, chosen_resolution
+from ..core.run import Run
+from ..core.scalars import as_real, real_numbers, whole_number, whole_pair
+from ..core.warning import warn_caller
+from ..ebcot.reader import read
+from ..errors import CodestreamError, InputError, OptionError, TruncatedWarning, UnsupportedError
 from ..io.sources import open_source
 from ..jp2.boxes import SIGNATURE
 from ..jp2.metadata import Metadata, add_metadata, read_metadata
@@ -37,6 +43,10 @@ def _accept(prefix: bytes) -> bool:
 class LearnedImageFile(ImageFile.ImageFile):
     """A learned JPEG 2000 file, or one of the neural profile; the samples are decoded when they are first used.
 
+    It is pickled with its decoded samples, as Pillow's own pictures are. Decoding a truncated file raises
+    `CodestreamError`, which is an OSError. If `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` is set, what is there is decoded,
+    with a `TruncatedWarning`.
+
     Attributes
     ----------
     reduce : int
@@ -48,13 +58,22 @@ class LearnedImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "JPEG 2000 with a learned wavelet"
 
+    _data: bytes | None = None  # the file, until it is decoded
+
+    def __getstate__(self) -> list[Any]:
+        return [*super().__getstate__(), (self._levels, self._reduce, self.layers)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        *samples, (self._levels, self._reduce, self.layers) = state
+        super().__setstate__(samples)
+
     def _open(self) -> None:
         assert self.fp is not None
         if not is_learned(self.fp) and not is_neural(self.fp):
             raise SyntaxError("not a learned JPEG 2000 file")  # which makes Pillow try the next plugin
         metadata = read_metadata(self.fp)
         self.fp.seek(0)
-        self._data: bytes | None = self.fp.read()
+        self._data = self.fp.read()
         codestream = PartialCodestream(open_source(self._data))
         opened = open_payload(codestream)
         header = codestream.header if opened is None else opened[0]
@@ -84,11 +103,7 @@ class LearnedImageFile(ImageFile.ImageFile):
 
     @reduce.setter
     def reduce(self, value: int) -> None:
-        if not isinstance(value, int) or not 0 <= value <= self._levels:
-            raise OptionError(
-                f"reduce is 0 to {self._levels}, the number of levels in this file, not {value!r}"
-            )
-        self._reduce = value
+        self._reduce = chosen_resolution(value, self._levels)
 
     def _reduced(self, reduce: int) -> Rect:
         return self._area.resolution(reduce)
@@ -125,11 +140,32 @@ class LearnedImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         if self._data is not None:
-            samples = decode(self._data, reduce=self._reduce, layers=self.layers)
+            samples, missing = self._decoded(self._data)
+            if missing is not None:
+                if not ImageFile.LOAD_TRUNCATED_IMAGES:
+                    raise CodestreamError(
+                        f"{missing}: set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to load what was there"
+                    )
+                warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
             picture = _to_pillow(samples, self._depth, signed=self._signed)
             self.im, self._size, self._mode = picture.im, picture.size, picture.mode
             self._data = None
+            if self._exclusive_fp and self.fp:  # Pillow has opened it
+                self.fp.close()
+            self.fp = None
         return super().load()
+
+    def _decoded(self, data: bytes) -> tuple[NDArray[Any], str | None]:
+        """Return the samples, and what is missing if the file is truncated."""
+        file = OpenedFile(data)
+        # Pillow has compared the number of pixels with its own limit
+        request = ReadRequest.checked(file.header, reduce=self._reduce, layers=self.layers)
+        run = Run.of(max_pixels=None)
+        if file.neural is not None:
+            decoded: Decoded = file.neural.read(request, run)
+        else:
+            decoded = read(file.codestream, file.learned, request, run)
+        return decoded.samples, decoded.missing
 
 
 def _to_pillow(samples: NDArray[Any], depth: int, *, signed: bool) -> Image.Image:
@@ -159,23 +195,32 @@ def _samples(picture: Image.Image, *, signed: bool) -> NDArray[Any]:
     return samples
 
 
-def _pair(value: Any) -> tuple[int, int] | None:
-    """Return Pillow's (x, y) as (y, x)."""
-    return None if value is None else (int(value[1]), int(value[0]))
+def _pair(info: dict[str, Any], name: str) -> tuple[int, int] | None:
+    """Return an argument of `save` that is (x, y), as (y, x); None if it was not given."""
+    value = info.get(name)
+    if value is None:
+        return None
+    x, y = whole_pair(name, value)
+    return y, x
 
 
 def _rate(info: dict[str, Any]) -> dict[str, Any]:
     layers = info.get("quality_layers")
     if layers is None:
         return {}
-    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, (int, float)) for layer in layers):
-        raise OptionError("quality_layers is a sequence of numbers")
+    if as_real(layers) is not None or isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise OptionError(f"quality_layers must be a sequence of numbers, not {layers!r}")
     mode = info.get("quality_mode", "rates")
     if mode not in ("rates", "dB"):
         raise OptionError(f"quality_mode is 'rates' or 'dB', not {mode!r}")
-    if any(layer <= (1 if mode == "rates" else 0) for layer in layers):
-        raise OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
-    return {"ratio" if mode == "rates" else "psnr": [float(layer) for layer in layers]}
+    lossless = OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
+    layers = list(layers)
+    if 0 in layers:
+        raise lossless
+    targets = real_numbers("quality_layers", layers)
+    if mode == "rates" and min(targets) <= 1:
+        raise lossless
+    return {"ratio" if mode == "rates" else "psnr": targets}
 
 
 def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
@@ -183,8 +228,8 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
     name = filename.decode() if isinstance(filename, bytes) else str(filename)
     if info.get("cinema_mode", "no") != "no":
         raise OptionError("cinema profiles do not allow learned transforms: use format='JPEG2000'")
-    resolutions = info.get("num_resolutions", 0)
-    precinct = _pair(info.get("precinct_size"))
+    resolutions = whole_number("num_resolutions", info.get("num_resolutions", 0), 0)
+    precinct = _pair(info, "precinct_size")
     bare = name.lower().endswith((".j2k", ".j2c", ".jpc")) or info.get("no_jp2", False)
     options = EncodeOptions(
         **_rate(info),
@@ -194,10 +239,10 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
         if info.get("mct") is None or picture.mode[:3] != "RGB"
         else bool(info["mct"]),
         levels=resolutions - 1 if resolutions else None,
-        tile_size=_pair(info.get("tile_size")),
-        offset=_pair(info.get("offset")) or (0, 0),
-        tile_offset=_pair(info.get("tile_offset")) or (0, 0),
-        codeblock_size=_pair(info.get("codeblock_size")) or (64, 64),
+        tile_size=_pair(info, "tile_size"),
+        offset=_pair(info, "offset") or (0, 0),
+        tile_offset=_pair(info, "tile_offset") or (0, 0),
+        codeblock_size=_pair(info, "codeblock_size") or (64, 64),
         precincts=[precinct] if precinct else [],
         progression=info.get("progression", "LRCP"),
         plt=bool(info.get("plt", False)),

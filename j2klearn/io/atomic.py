@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import DiskFullError, WriteError
+from .pipes import copy_out, is_pipe
 
 __all__ = ["cannot_write", "remove_left_overs", "take_place", "temporary_beside", "write_by", "write_whole"]
 
@@ -35,19 +36,25 @@ def write_by(path: Path, write: Callable[[Path], object]) -> None:
     Parameters
     ----------
     path : Path
-        The file to write.
+        The file to write. A pipe or a device is not replaced: what was written is copied to it at the end.
     write : callable
-        Called with the path of an empty temporary file in the same folder, which it must fill.
+        Called with the path of an empty temporary file, in the same folder if there is a file to replace, which it must
+        fill.
 
     Raises
     ------
     WriteError
         If the file cannot be written; `DiskFullError` if the disk is full. Other exceptions of `write` pass through.
     """
-    temporary = temporary_beside(path)
+    piped = is_pipe(path)
+    temporary = temporary_beside(Path(tempfile.gettempdir(), "pipe") if piped else path)
     try:
         write(temporary)
-        take_place(temporary, path)
+        if piped:
+            with path.open("wb") as stream:
+                copy_out(temporary, stream)
+        else:
+            take_place(temporary, path)
     except OSError as error:
         if error.errno is None:
             raise  # not an error of the operating system

@@ -1,4 +1,4 @@
-"""Picture files as memory-mapped arrays, for pictures that do not fit into memory."""
+"""Picture files to write as memory-mapped arrays, for pictures that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -9,64 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, OptionError
+from ..errors import OptionError
 
-__all__ = ["LARGE", "make_array", "open_array"]
+__all__ = ["LARGE", "make_array"]
 
 #: Pictures of at least this many pixels are processed in parts.
 LARGE = 1 << 26
 
+#: Suffix of the files of numpy, each with one array.
+NPY = ".npy"
+
 _TIFF = (".tif", ".tiff")
-
-
-def open_array(path: Path) -> Any:
-    """Open a TIFF or ``.npy`` file as an array whose parts are read on indexing.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    array_like or None
-        A memory map or, for a compressed TIFF file, a Zarr array, shape (H, W) or (H, W, C). None for other file
-        types, for TIFF files with another axis order, and for compressed TIFF files of fewer than `LARGE` samples.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or is a compressed TIFF file and zarr is not installed.
-    """
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        if suffix in _TIFF:
-            return _open_tiff(path)
-    except (OSError, ValueError, SyntaxError, LookupError, RuntimeError) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    return None
-
-
-def _open_tiff(path: Path) -> Any:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        if series.axes not in ("YX", "YXS", "YXC"):
-            return None
-        if series.dataoffset is not None:
-            return tifffile.memmap(path, mode="r")
-        if series.size < LARGE:
-            return None
-    try:
-        import zarr
-    except ImportError:
-        raise InputError(
-            f"{path} is compressed: reading it in parts needs zarr (pip install 'j2klearn[zarr]')"
-        ) from None
-    return zarr.open_array(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r")
 
 
 def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
@@ -95,7 +48,7 @@ def make_array(path: Path, suffix: str, shape: tuple[int, ...], dtype: np.dtype[
         If the disk has no space for the whole file.
     """
     suffix = suffix.lower()
-    if suffix == ".npy":
+    if suffix == NPY:
         out: Any = np.lib.format.open_memmap(path, "w+", dtype, shape)
     elif suffix in _TIFF:
         import tifffile

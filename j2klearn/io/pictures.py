@@ -1,179 +1,63 @@
 """Picture files of other formats than JPEG 2000.
 
-Pillow reads and writes them, except those whose samples it would truncate or has no mode for: colour pictures of 16
-bits per sample use tifffile and pypng; signed samples and more than four components use tifffile.
+`picture_reader` reads them, and `picture_writer` writes them.
 """
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from ..errors import InputError, OptionError
-from .atomic import write_by
+from ..core.limits import MAX_PIXELS, check_pixels
+from ..errors import InputError
+from .picture_reader import open_picture
+from .picture_writer import write_picture
 
-__all__ = ["SUFFIXES", "pictures_in", "read_picture", "write_picture"]
+__all__ = ["SUFFIXES", "pictures_in", "read_picture", "read_with_depth", "write_picture"]
 
 #: Suffixes of the files that are converted if a folder is given.
 SUFFIXES = (".tif", ".tiff", ".jpg", ".jpeg", ".png")
 
-_BITS_PER_SAMPLE = 258  # TIFF tag
-_TIFF = (".tif", ".tiff")
 
-_PLAIN_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
-
-
-def _depth(picture: Image.Image, path: Path) -> int:
-    """Return the bits per sample of a picture that Pillow opens as RGB, RGBA or LA."""
-    if picture.format == "TIFF":
-        return int(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
-    if picture.format == "PNG":
-        with path.open("rb") as stream:
-            return stream.read(25)[24]  # the bit depth in IHDR
-    return 8
-
-
-def _read_tiff(path: Path) -> NDArray[Any]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        samples = np.asarray(series.asarray())
-        axes = series.axes
-    if axes in ("SYX", "CYX", "IYX", "QYX"):  # planar: one plane per component
-        samples = np.moveaxis(samples, 0, -1)
-    elif axes not in ("YX", "YXS", "YXC"):
-        raise InputError(f"{path} holds several pictures, or its axes {axes} are not supported")
-    return samples
-
-
-def _read_deep(path: Path, kind: str | None) -> NDArray[Any]:
-    if kind == "TIFF":
-        return _read_tiff(path)
-    import png
-
-    width, height, rows, _ = png.Reader(bytes=path.read_bytes()).asDirect()
-    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, -1)
-
-
-def _read(path: Path) -> NDArray[Any]:
-    try:
-        opened = Image.open(path)
-    except UnidentifiedImageError:
-        if path.suffix.lower() in _TIFF:
-            return _read_tiff(path)  # Pillow has no mode for, say, five components
-        raise
-    with opened as picture:
-        mode = picture.mode
-        if mode in ("RGB", "RGBA", "LA") and _depth(picture, path) > 8:
-            return _read_deep(path, picture.format)
-        if mode == "I" or mode.startswith("I;16"):
-            samples = np.asarray(picture)
-            for kind in (np.uint16, np.int16):
-                limits = np.iinfo(kind)
-                if not samples.size or (samples.min() >= limits.min and samples.max() <= limits.max):
-                    return samples.astype(kind)
-            raise InputError(f"{path} has samples of more than 16 bits")
-        if mode not in _PLAIN_MODES and mode != "PA":
-            raise InputError(
-                f"{path} is a picture of mode {mode}: only grey and RGB, with or without alpha, can be encoded"
-            )
-        if mode == "PA" or "transparency" in picture.info:
-            return np.asarray(picture.convert("LA" if mode == "L" else "RGBA"))
-        return np.asarray(picture.convert(_PLAIN_MODES[mode]))
-
-
-def read_picture(path: Path) -> NDArray[Any]:
-    """Read a picture file.
+def read_picture(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> NDArray[Any]:
+    """Read the samples of a picture file; `picture_reader.open_picture` also says what they mean.
 
     Parameters
     ----------
     path : Path
         The file.
+    max_pixels : int or None
+        Limit of its pixels; None for no limit.
 
     Returns
     -------
     ndarray, shape (H, W) or (H, W, C)
-        Samples, uint8 or uint16; from TIFF files also int8 and int16.
+        Samples as they are in the file, of grey or RGB, uint8, uint16, int8 or int16.
 
     Raises
     ------
     InputError
         If the file cannot be read, or holds a kind of picture that cannot be encoded.
+    LimitError
+        If it has more than `max_pixels` pixels.
     """
-    try:
-        return _read(path)
-    except UnidentifiedImageError:
-        raise InputError(f"{path} is not a picture in a format that Pillow reads") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{path} is larger than Pillow allows") from None
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, LookupError, RuntimeError, zlib.error) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    return read_with_depth(path, max_pixels=max_pixels)[0]
 
 
-def write_picture(path: Path, samples: NDArray[Any]) -> None:
-    """Write a picture file atomically.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write. Its suffix selects the format.
-    samples : ndarray, shape (H, W) or (H, W, C)
-        Samples, uint8, uint16, int8 or int16.
-
-    Raises
-    ------
-    OptionError
-        If the suffix is unknown, or the format cannot store such samples.
-    WriteError
-        If the file cannot be written.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in Image.registered_extensions():
-        raise OptionError(f"no picture format has the suffix {path.suffix!r}")
-    components = 1 if samples.ndim == 2 else samples.shape[2]
-    wide, signed = samples.dtype.itemsize > 1, samples.dtype.kind == "i"
-    if (signed or components > 4) and suffix not in _TIFF:
-        raise OptionError(
-            f"signed samples and more than four components can be written to TIFF, not to {path.suffix}"
-        )
-    if wide and suffix not in (".png", *_TIFF):
-        raise OptionError(f"samples of more than 8 bits can be written to PNG or TIFF, not to {path.suffix}")
-
-    def write(temporary: Path) -> None:
-        if suffix in _TIFF and (signed or components > 4 or (wide and components > 1)):
-            import tifffile
-
-            colour = components in (3, 4)
-            tifffile.imwrite(
-                temporary,
-                samples,
-                photometric="rgb" if colour else "minisblack",
-                planarconfig="contig" if components > 1 else None,
-                extrasamples=["unassalpha"] if components in (2, 4) else None,
+def read_with_depth(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> tuple[NDArray[Any], int]:
+    """Return the samples of a picture file and their significant bits; the errors are those of `read_picture`."""
+    with open_picture(path, max_pixels=max_pixels) as picture:
+        if picture.colour not in (None, "grey", "rgb"):
+            raise InputError(
+                f"{path} has {picture.colour} samples, which mean nothing without their colour space: use open_picture"
             )
-        elif wide and components > 1:
-            import png
-
-            height, width, _ = samples.shape
-            with temporary.open("wb") as stream:
-                writer = png.Writer(
-                    width, height, greyscale=components < 3, alpha=components in (2, 4), bitdepth=16
-                )
-                writer.write_array(stream, samples.reshape(-1).tolist())
-        else:
-            Image.fromarray(samples).save(temporary, format=Image.registered_extensions()[suffix])
-
-    write_by(path, write)
+        check_pixels(picture.shape[0], picture.shape[1], max_pixels)
+        samples = picture.read()
+        return samples, picture.bit_depth or 8 * samples.dtype.itemsize
 
 
 def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:

@@ -7,16 +7,22 @@ import contextlib
 import io
 import itertools
 import os
+import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from numpy.typing import NDArray
+
 from ..errors import CodestreamError, OptionError
 
-__all__ = ["ByteSource", "Source", "open_source"]
+__all__ = ["ByteSource", "Range", "Source", "is_buffer", "open_source"]
 
-Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
+#: What a file can be: its bytes in any object with a buffer, a path, a file object, or a URL.
+Source = (
+    bytes | bytearray | memoryview | NDArray[Any] | str | os.PathLike[str] | os.PathLike[bytes] | IO[bytes]
+)
 
 Range = tuple[int, int]
 
@@ -114,6 +120,11 @@ class ByteSource:
         """Return all bytes; the errors are those of `read`."""
         return self.read([(0, self.size)])[0]
 
+    def peek(self, at: int, count: int) -> bytes:
+        """Return `count` bytes from an offset on, or fewer at the end of the file; the errors are those of `read`."""
+        end = min(at + count, self.size)
+        return self.read([(at, end)])[0] if at < end else b""
+
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         raise NotImplementedError
 
@@ -162,6 +173,20 @@ class _Stream(ByteSource):
             if not isinstance(self.size, int):  # some file objects return None
                 self.size = stream.tell()
 
+    def __reduce__(self) -> tuple[Callable[..., ByteSource], tuple[Any, ...]]:
+        """Pickle the place of the file if it is known, else its contents, since few file objects can be pickled."""
+        path = _path_of(self.stream)
+        if path is not None:
+            return _on_disk, (path,)
+        system, remote = getattr(self.stream, "fs", None), getattr(self.stream, "path", None)
+        plain = getattr(self.stream, "compression", None) is None
+        if isinstance(remote, str) and hasattr(system, "cat_ranges") and plain:  # a file object of fsspec
+            return _Remote.of, (system, remote, self.size)
+        try:
+            return _Memory, (self.whole(),)
+        except CodestreamError as error:
+            raise CodestreamError(f"the file object cannot be pickled with its contents: {error}") from error
+
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         return [self._one(start, end) for start, end in stretches]
 
@@ -178,17 +203,26 @@ class _Stream(ByteSource):
         return b"".join(parts)
 
 
+def _path_of(stream: Any) -> str | None:
+    """Return the path of a file object that reads a file on disk; None if it does not, or the path is another file."""
+    try:
+        if not isinstance(stream, (io.BufferedReader, io.BufferedRandom, io.FileIO)):
+            return None
+        path = os.path.abspath(stream.name)
+        return path if os.path.samestat(os.fstat(stream.fileno()), os.stat(path)) else None
+    except (OSError, TypeError, ValueError, AttributeError):  # it has no name or no descriptor
+        return None
+
+
 class _File(ByteSource):
-    """A file on disk, opened for each read."""
+    """A regular file on disk, opened for each read."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        try:
-            if self.path.is_dir():
-                raise CodestreamError(f"cannot read {self.path}: it is a folder")
-            self.size = self.path.stat().st_size
-        except OSError as error:
-            raise CodestreamError(f"cannot read {self.path}: {error.strerror or error}") from None
+        self.size = self.path.stat().st_size
+
+    def __reduce__(self) -> tuple[Callable[[str], ByteSource], tuple[str]]:
+        return _on_disk, (os.path.abspath(self.path),)  # the reader may be in another folder
 
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         try:
@@ -200,6 +234,25 @@ class _File(ByteSource):
                 return parts
         except OSError as error:
             raise CodestreamError(f"cannot read {self.path}: {error.strerror}") from None
+
+
+def _on_disk(path: str | os.PathLike[str] | os.PathLike[bytes]) -> ByteSource:
+    """Return a file on disk. A pipe or a device, which cannot seek, is read to its end."""
+    name = os.fsdecode(path)
+    try:
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            raise CodestreamError(f"cannot read {name}: it is a folder")
+        if stat.S_ISREG(mode):
+            return _File(name)
+        with open(name, "rb") as stream:
+            return _Memory(stream.read())
+    except CodestreamError:
+        raise
+    except OSError as error:
+        raise CodestreamError(f"cannot read {name or repr(name)}: {error.strerror or error}") from None
+    except ValueError:
+        raise CodestreamError(f"there is no file {name!r}: its name has a null character") from None
 
 
 class _Remote(ByteSource):
@@ -222,6 +275,13 @@ class _Remote(ByteSource):
             raise CodestreamError(f"cannot read parts of {url}: the server does not report its size")
         self.size = int(size)
 
+    @classmethod
+    def of(cls, system: Any, path: str, size: int) -> _Remote:
+        """Return a file of a file system of fsspec."""
+        remote = cls.__new__(cls)
+        remote.url, remote.system, remote.path, remote.size = path, system, path, size
+        return remote
+
     def _fetch(self, stretches: list[Range]) -> list[bytes]:
         starts, ends = [start for start, _ in stretches], [end for _, end in stretches]
         try:
@@ -235,13 +295,33 @@ class _Remote(ByteSource):
         return data
 
 
+def is_buffer(source: object) -> bool:
+    """Return whether an object holds bytes that can be read without a copy: bytes, an array, a memory map."""
+    try:
+        memoryview(source)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
+
+
+def _contents(source: object) -> bytes:
+    """Return the bytes of an object with a buffer, in the order of its elements."""
+    try:
+        return memoryview(source).tobytes()  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        raise CodestreamError(
+            f"a file is bytes, a path, a binary file object or a URL, not {type(source).__name__}"
+        ) from None
+
+
 def open_source(source: Source | ByteSource, options: dict[str, Any] | None = None) -> ByteSource:
     """Return a `ByteSource` for a file.
 
     Parameters
     ----------
     source : bytes, path, binary file object or URL
-        A file object that cannot seek is read to its end. A string that contains ``://`` is a URL, read by fsspec.
+        Any object with a buffer serves as bytes: an array, a memoryview. A file object or a file that cannot seek, such
+        as a pipe, is read to its end. A string that contains ``://`` is a URL, read by fsspec.
     options : dict, optional
         Options of the fsspec file system of a URL.
 
@@ -263,9 +343,12 @@ def open_source(source: Source | ByteSource, options: dict[str, Any] | None = No
     if isinstance(source, str) and "://" in source:
         return _Remote(source, options or {})
     if isinstance(source, (str, os.PathLike)):
-        return _File(source)
-    seekable = getattr(source, "seekable", None)
+        return _on_disk(source)
+    if not hasattr(source, "read"):
+        return _Memory(_contents(source))
+    stream: Any = source
+    seekable = getattr(stream, "seekable", None)
     with _reading():
-        if not hasattr(source, "seek") or (seekable is not None and not seekable()):
-            return _Memory(_bytes(source.read()))
-    return _Stream(source)
+        if not hasattr(stream, "seek") or (seekable is not None and not seekable()):
+            return _Memory(_bytes(stream.read()))
+    return _Stream(stream)

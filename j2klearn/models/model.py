@@ -103,6 +103,11 @@ class Model:
         if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
             raise ModelError("the model's weights do not match its configuration")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: networks and engines are built again."""
+        built = ("structure", "dequantiser", "engine", "transform")
+        return {key: value for key, value in vars(self).items() if key not in built} | {"_variants": {}}
+
     @property
     def name(self) -> str:
         """The name on the card, or ``"unnamed"``."""
@@ -153,8 +158,7 @@ class Model:
         if twin is None:
             return self
         other = copy.copy(self)
-        other.twin, other._variants = twin, {}
-        other.__dict__.pop("transform", None)
+        other.twin = twin
         return other
 
     def using(self, engine: str) -> Model:
@@ -182,7 +186,6 @@ class Model:
         if engine not in self._variants:
             other = copy.copy(self)
             other._engine = engine
-            other.__dict__.pop("transform", None)
             self._variants[engine] = other
         return self._variants[engine]
 

@@ -18,7 +18,7 @@ from ..errors import CodestreamError, InputError, LimitError, NativeLibraryError
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 3
+_ABI_VERSION = 4
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -100,7 +100,12 @@ class Report:
     def warnings(self) -> list[str]:
         """The warnings so far."""
         text = self._text(self.pointer.warning)
-        return text.split("; ") if text else []
+        return [" ".join(each.split()) for each in text.split("; ")] if text else []
+
+    @property
+    def missing(self) -> str | None:
+        """What a codestream that ends early lacks; None if it is complete."""
+        return self._text(self.pointer.missing) or None
 
     @property
     def messages(self) -> list[str]:

@@ -205,8 +205,13 @@ class _Handle:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings of OpenJPEG, for example of damage or of a codestream that ends early."""
+        """Warnings of OpenJPEG, for example of damage or of unusual boxes."""
         return self._report.warnings
+
+    @property
+    def missing(self) -> str | None:
+        """What a codestream that ends early lacks; None if it is complete."""
+        return self._report.missing
 
     @property
     def messages(self) -> list[str]:
@@ -389,6 +394,7 @@ class Decoder(_Handle):
         area: Rect | None = None,
         fraction_bits: int = 0,
         components: list[int] | None = None,
+        strict: bool = False,
         threads: int = 1,
     ) -> None:
         """Decode the codestream, or a part of it.
@@ -406,6 +412,8 @@ class Decoder(_Handle):
         components : list of int, optional
             Components to decode, without inverting the component transform. Default: all components, with the
             transform inverted.
+        strict : bool
+            Whether to fail if the codestream is damaged, instead of decoding what can be decoded.
         threads : int
             Number of threads.
 
@@ -420,7 +428,7 @@ class Decoder(_Handle):
         """
         request = self._ffi.new("j2kl_request *")
         try:
-            request.reduce, request.layers = reduce, layers
+            request.reduce, request.layers, request.strict = reduce, layers, int(strict)
             request.fraction_bits, request.threads = fraction_bits, threads
             if area is not None:
                 if area.size == 0:

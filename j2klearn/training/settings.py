@@ -58,6 +58,10 @@ class Settings:
         lambda_2 of P1, equation 6.
     quantiser : {"mixed", "annealed", "straight-through", "noise"}
         Derivatives of the quantiser; see `j2klearn.training.transform.quantisers`.
+    relative : bool
+        Minimise the mean over the crops of J of the structure divided by J of the base wavelet, so that every picture
+        and every rate has the same weight, as in a BD-rate. Every crop of a batch then has a quantiser step of its own.
+        Otherwise minimise the mean J; a batch has one quantiser step.
     annealing : (float, float)
         Half-widths of the annealed kernels at the start and at the end, in quantiser steps, above 0 up to 1.
     pretraining : {"none", "oracle", "progressive"}
@@ -96,6 +100,7 @@ class Settings:
     rate_weight: float = 0.15
     aliasing_weight: float = 0.0
     quantiser: str = "mixed"
+    relative: bool = False
     annealing: tuple[float, float] = (1.0, 0.5)
     pretraining: str = "none"
     pretraining_steps: int = 0

@@ -36,6 +36,15 @@ public:
         }
     }
 
+    // Says what a codestream that ends early lacks.
+    void missing(std::string_view text)
+    {
+        if (report_ != nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            append(report_->missing, sizeof report_->missing, text);
+        }
+    }
+
     void info(std::string_view text)
     {
         if (report_ != nullptr) {
@@ -52,14 +61,12 @@ public:
         }
     }
 
-    // Turns the errors into warnings: the call continues without what failed.
-    void demote_errors()
+    // Clears and returns the errors: the call continues in another way.
+    std::string take_errors()
     {
-        if (report_ != nullptr) {
-            const std::string text = report_->error;
-            forget_errors();
-            warning(text);
-        }
+        const std::string text = report_ != nullptr ? report_->error : "";
+        forget_errors();
+        return text;
     }
 
     bool has_error() const { return report_ != nullptr && report_->error[0] != '\0'; }
@@ -67,7 +74,10 @@ public:
     static void on_error(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->error(text); }
     static void on_warning(const char *text, void *reporter)
     {
-        static_cast<Reporter *>(reporter)->warning(text);
+        // Every packet may come without SOP, even if COD allows it (A.8.1): this is no remark on the file.
+        if (std::string_view(text).find("xpected SOP marker") == std::string_view::npos) {
+            static_cast<Reporter *>(reporter)->warning(text);
+        }
     }
     static void on_info(const char *text, void *reporter) { static_cast<Reporter *>(reporter)->info(text); }
 

@@ -24,7 +24,7 @@ std::optional<ComponentCoding> read_parameters(const Bytes &content, bool precin
     result.style = content.data[3];
     const bool sizes = result.block_width <= 10 && result.block_height <= 10 &&
                        result.block_width + result.block_height <= 12;
-    // The other style bits select the block coder of T.814, whose codeword segments are not supported.
+    // The other style bit mixes both block coders in one tile-component, which OpenJPEG (at least 2.5.0) does not support.
     if (result.levels > 32 || !sizes || (result.style & ~style_known) != 0) {
         return std::nullopt;
     }

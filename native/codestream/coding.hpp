@@ -9,8 +9,8 @@
 
 namespace j2kl {
 
-// Code-block style, Table A.19.
-inline constexpr std::uint32_t style_bypass = 1, style_termall = 4, style_known = 63;
+// Code-block style, Table A.19, and the bit of T.814 that selects the block coder of HTJ2K for all code-blocks.
+inline constexpr std::uint32_t style_bypass = 1, style_termall = 4, style_ht = 64, style_known = 127;
 
 struct ComponentCoding {
     std::uint32_t dx = 1, dy = 1; // XRsiz, YRsiz

@@ -40,6 +40,10 @@ std::uint32_t read_passes(HeaderReader &bits)
 // The number of passes in the codeword segment (D.4.2, D.6) that begins after `done` passes.
 std::uint32_t passes_in_segment(std::uint32_t style, std::uint32_t done)
 {
+    if ((style & style_ht) != 0) {
+        // The cleanup pass, then the refinement passes (T.814 clause 7).
+        return done == 0 ? 1 : most_passes;
+    }
     if ((style & style_termall) != 0) {
         return 1;
     }

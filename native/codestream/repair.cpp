@@ -4,6 +4,7 @@
 #include "base/failure.hpp"
 #include "codestream/coding.hpp"
 #include "codestream/markers.hpp"
+#include "codestream/order.hpp"
 #include "codestream/packets.hpp"
 #include "codestream/precincts.hpp"
 #include "codestream/tile_parts.hpp"
@@ -15,6 +16,8 @@ namespace j2kl {
 namespace {
 
 constexpr std::uint64_t most_added = std::uint64_t{64} << 20;
+
+constexpr const char *truncated = "the codestream is truncated";
 
 using Output = std::vector<std::uint8_t>;
 
@@ -41,9 +44,9 @@ struct Plan {
     Output tail;           // packets that follow these bytes
 };
 
-class Repair {
+class Rewriter {
 public:
-    Repair(const Bytes &codestream, const TileGrid &grid, TileParts parts)
+    Rewriter(const Bytes &codestream, const TileGrid &grid, TileParts parts)
         : in_(codestream), grid_(grid), parts_(std::move(parts))
     {
     }
@@ -66,17 +69,63 @@ public:
         return write(out);
     }
 
-    std::string warning() const
+    // Whether every tile has all of its packets and no other bytes, and no tile-part ends within a packet.
+    bool has_all_packets()
     {
-        if (incomplete_ == 0) {
-            return "the codestream does not end as it should, but no tile lacks data";
+        if (!read_main_header() || !find_data()) {
+            return false;
         }
-        const std::string text = "the codestream is truncated";
-        if (plans_.size() == 1) {
-            return text;
+        for (std::uint32_t tile = 0; tile < parts_.of_tile.size(); ++tile) {
+            Coding coding = coding_;
+            if (!effort_.spend(coding.components.size()) || !read_tile_headers(tile, coding)) {
+                return false;
+            }
+            const Rect area = grid_.tile(tile);
+            const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
+            Output joined;
+            std::vector<std::size_t> sizes;
+            const std::vector<std::uint32_t> &parts = parts_.of_tile[tile];
+            const std::optional<PacketWalk> walk =
+                parts.empty() ? PacketWalk{}
+                              : walk_packets(coding, area, data_of(parts, joined), effort_, &sizes);
+            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, sizes)) {
+                return false;
+            }
         }
-        return text + ": data of " + std::to_string(incomplete_) + " of " + std::to_string(plans_.size()) +
-               " tiles is missing";
+        return true;
+    }
+
+    // Whether packets of these sizes are those of tile-parts.
+    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<std::size_t> &sizes) const
+    {
+        std::size_t packet = 0;
+        for (const std::uint32_t part : parts) {
+            std::size_t left = data_size(part);
+            while (left > 0 && packet < sizes.size() && sizes[packet] <= left) {
+                left -= sizes[packet++];
+            }
+            if (left > 0) {
+                return false;
+            }
+        }
+        return packet == sizes.size();
+    }
+
+    // Says what is missing or wrong, after a run that has rewritten the codestream.
+    void describe(Repair &result) const
+    {
+        if (incomplete_ > 0) {
+            result.missing = truncated;
+            if (plans_.size() > 1) {
+                result.missing += ": data of " + std::to_string(incomplete_) + " of " +
+                                  std::to_string(plans_.size()) + " tiles is missing";
+            }
+        } else if (!parts_.ended) {
+            result.missing = "the codestream does not end as it should, but no tile lacks data";
+        } else {
+            result.warning =
+                "the codestream has fewer tile-parts than its headers say, but no tile lacks data";
+        }
     }
 
 private:
@@ -273,37 +322,83 @@ private:
     bool changed_ = false;
 };
 
+// Some encoders write a TNsot that is not the number of tile-parts. OpenJPEG then leaves out the rest of the tile, and
+// corrects only a number that is too small by one. Changes nothing if all numbers are right.
+void correct_counts(const Bytes &file, std::size_t begin, const TileParts &parts, Output &out)
+{
+    for (const TilePart &part : parts.all) {
+        const std::size_t count = parts.of_tile[part.tile].size();
+        if (part.count == 0 || part.count == count || count > UINT8_MAX) {
+            continue;
+        }
+        if (out.empty()) {
+            append(out, file);
+        }
+        out[begin + part.begin + 11] = static_cast<std::uint8_t>(count);
+    }
+}
+
+// Puts the codestream in a file of its own, and leaves the boxes before it.
+void append_boxes(const Bytes &file, const CodestreamScan &scan, Output &out)
+{
+    if (scan.is_jp2) {
+        append(out, file.from(0, scan.box));
+        append(out, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
+    }
+}
+
+// Repairs a codestream whose tile-parts are not where or in the order that they should be. If that does not make it
+// complete, for example because a length is wrong, it is left to OpenJPEG.
+Repair put_in_order(const Bytes &file, const CodestreamScan &scan)
+{
+    Repair result;
+    const std::uint64_t tiles = scan.tiles.count();
+    Output ordered = in_order(between(file, scan.begin, scan.end), tiles);
+    if (ordered.empty()) {
+        ordered = in_order(between(file, scan.begin, file.size), tiles);
+    }
+    const Bytes codestream = {ordered.data(), ordered.size()};
+    std::optional<TileParts> parts = ordered.empty() ? std::nullopt : find_tile_parts(codestream, tiles);
+    if (parts && parts->ended && Rewriter(codestream, scan.tiles, std::move(*parts)).has_all_packets()) {
+        append_boxes(file, scan, result.bytes);
+        append(result.bytes, codestream);
+        result.warning = "the tile-parts are not in order, or other bytes lie between them";
+    }
+    return result;
+}
+
 } // namespace
 
-std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
+Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan)
 {
+    Repair result;
     if (!scan.has_size) {
-        return std::nullopt;
+        return result;
     }
     // OpenJPEG ignores where the box ends: look for tile-parts up to the end of the file first.
     const Bytes file = {data, size};
     const std::uint64_t tiles = scan.tiles.count();
     std::optional<TileParts> parts = find_tile_parts(between(file, scan.begin, size), tiles);
     if (parts && parts->complete()) {
-        return std::nullopt;
+        correct_counts(file, scan.begin, *parts, result.bytes);
+        return result;
     }
     const Bytes codestream = between(file, scan.begin, scan.end);
     if (scan.end < size) {
         parts = find_tile_parts(codestream, tiles);
     }
     if (!parts) {
-        return std::nullopt;
+        return put_in_order(file, scan);
     }
-    Repaired result;
-    if (scan.is_jp2) {
-        append(result.bytes, file.from(0, scan.box));
-        append(result.bytes, {reinterpret_cast<const std::uint8_t *>("\0\0\0\0jp2c"), 8}); // length 0
+    const bool ended = parts->ended;
+    append_boxes(file, scan, result.bytes);
+    Rewriter work(codestream, scan.tiles, std::move(*parts));
+    if (work.run(result.bytes)) {
+        work.describe(result);
+    } else {
+        result.bytes.clear();
+        result.missing = ended ? "" : truncated;
     }
-    Repair work(codestream, scan.tiles, std::move(*parts));
-    if (!work.run(result.bytes)) {
-        return std::nullopt;
-    }
-    result.warning = work.warning();
     return result;
 }
 

@@ -8,19 +8,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace j2kl {
 
-struct Repaired {
-    std::vector<std::uint8_t> bytes; // a codestream, or a JP2 file whose last box is the codestream
-    std::string warning;
+struct Repair {
+    // A codestream, or a JP2 file whose last box is the codestream. Empty if the codestream is complete, or if
+    // it is damaged or unusual in a way that is left to OpenJPEG.
+    std::vector<std::uint8_t> bytes;
+    std::string missing; // what a codestream that ends early lacks
+    std::string warning; // what else is wrong with it
 };
 
-// Returns nothing if the codestream is complete, or if it is damaged or unusual in a way that is left to
-// OpenJPEG. Throws Failure if too many packets are missing.
-std::optional<Repaired> repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan);
+// Throws Failure if too many packets are missing.
+Repair repair(const std::uint8_t *data, std::size_t size, const CodestreamScan &scan);
 
 } // namespace j2kl

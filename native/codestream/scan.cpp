@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/failure.hpp"
+#include "codestream/markers.hpp"
 
 #include <algorithm>
 
@@ -81,6 +82,10 @@ void scan_siz(const Bytes &codestream, CodestreamScan &result)
         throw Failure(J2KL_ERROR_OPENJPEG, "the image or tile size in SIZ makes no sense");
     }
     result.has_size = true;
+    for_segments(codestream, 2, marker::sot, [&](std::uint32_t name, std::size_t, const Bytes &) {
+        result.high_throughput |= name == marker::cap;
+        return true;
+    });
 }
 
 } // namespace

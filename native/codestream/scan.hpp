@@ -10,6 +10,7 @@ namespace j2kl {
 
 struct CodestreamScan {
     bool is_jp2 = false;
+    bool high_throughput = false; // the main header has the marker segment CAP of HTJ2K (T.814)
     bool has_size = false; // SIZ was found; if not, the fields below are invalid
     TileGrid tiles;        // including the image area
     std::uint32_t components = 0;

@@ -47,6 +47,7 @@ enum {
 typedef struct j2kl_report {
     char error[1024];
     char warning[1024];
+    char missing[256];                  /* what a codestream that ends early lacks; empty if it is complete */
     char info[4096];                    /* informational messages */
     uint32_t errors;
     uint32_t warnings;
@@ -87,6 +88,7 @@ typedef struct j2kl_request {
     int32_t fraction_bits;              /* as in j2kl_parameters, for subbands */
     uint32_t component_count;           /* 0: all components, after the inverse component transform; */
     const uint32_t *component_list;     /* else only these, without the inverse transform */
+    int32_t strict;                     /* 1: fail if the codestream is damaged, else decode what can be decoded */
     uint32_t threads;
 } j2kl_request;
 

@@ -85,6 +85,7 @@ public:
 
     std::string error() const { return report_->error; }
     std::string warning() const { return report_->warning; }
+    std::string missing() const { return report_->missing; }
 
     std::uint32_t count() const
     {

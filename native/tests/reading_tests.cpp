@@ -246,7 +246,7 @@ void truncated()
             if (size > 1000) {
                 Decoded decoded(cut);
                 ++all;
-                good += decoded.code == J2KL_OK && !decoded.warning().empty() ? 1 : 0;
+                good += decoded.code == J2KL_OK && !decoded.missing().empty() ? 1 : 0;
             }
         }
         CHECK(good == all, "truncated streams decode with a warning: " + std::to_string(good) + " of " +

@@ -1,12 +1,14 @@
 #include "transport/decoder.hpp"
 
 #include "base/failure.hpp"
+#include "codestream/coding.hpp"
 #include "transport/stream.hpp"
 #include "wavelet/kernels.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -51,10 +53,10 @@ Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &
     : data_(data), size_(size), limits_(limits), reporter_(report), scan_(scan(data, size))
 {
     check_tiles();
-    repaired_ = repair(data, size, scan_);
-    if (repaired_) {
-        data_ = repaired_->bytes.data();
-        size_ = repaired_->bytes.size();
+    repair_ = repair(data, size, scan_);
+    if (!repair_.bytes.empty()) {
+        data_ = repair_.bytes.data();
+        size_ = repair_.bytes.size();
     }
     read_header();
 }
@@ -98,20 +100,22 @@ void Decoder::read_header()
     header_.layers = coding.numlayers;
     header_.reversible = coding.tccp_info[0].qmfbid == 1 ? 1 : 0;
     header_.component_transform = coding.mct == 1 ? 1 : 0;
+    image_area_ = {image->x0, image->y0, image->x1, image->y1};
+    by_tiles_ = scan_.high_throughput;
     for (std::uint32_t i = 0; i < image->numcomps; ++i) {
         const opj_image_comp_t &component = image->comps[i];
         const std::uint32_t resolutions = i < info->nbcomps ? coding.tccp_info[i].numresolutions : 1;
+        by_tiles_ = by_tiles_ || (i < info->nbcomps && (coding.tccp_info[i].cblksty & style_ht) != 0);
         sources_.push_back({component.dx, component.dy, std::max(resolutions, 1U) - 1});
     }
 }
 
 Rect Decoder::requested_area(const j2kl_request &request) const
 {
-    const Rect image = {header_.x0, header_.y0, header_.x1, header_.y1};
     if (request.x0 == 0 && request.y0 == 0 && request.x1 == 0 && request.y1 == 0) {
-        return image;
+        return image_area_;
     }
-    const Rect area = image.intersection({request.x0, request.y0, request.x1, request.y1});
+    const Rect area = image_area_.intersection({request.x0, request.y0, request.x1, request.y1});
     require(request.x0 < request.x1 && request.y0 < request.y1 && !area.empty(),
             "the area asked for lies outside the image or is empty");
     require(area.x1 <= INT32_MAX && area.y1 <= INT32_MAX,
@@ -142,7 +146,24 @@ void Decoder::check_request(const j2kl_request &request) const
     }
 }
 
-void Decoder::check_size(const j2kl_request &request) const
+// The area of all tiles that an area touches.
+Rect Decoder::whole_tiles(const Rect &area) const
+{
+    const auto down = [](std::uint32_t value, std::uint32_t origin, std::uint32_t step) {
+        return value - (value - origin) % step;
+    };
+    const auto up = [](std::uint32_t value, std::uint32_t origin, std::uint32_t step) {
+        const std::uint64_t end = origin + std::uint64_t{ceil_div(value - origin, step)} * step;
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(end, UINT32_MAX));
+    };
+    const Rect tiles = {down(area.x0, header_.tile_x0, header_.tile_width),
+                        down(area.y0, header_.tile_y0, header_.tile_height),
+                        up(area.x1, header_.tile_x0, header_.tile_width),
+                        up(area.y1, header_.tile_y0, header_.tile_height)};
+    return tiles.intersection(image_area_);
+}
+
+void Decoder::check_size(const j2kl_request &request, const Rect &area) const
 {
     if (limits_.max_samples == 0) {
         return;
@@ -152,7 +173,7 @@ void Decoder::check_size(const j2kl_request &request) const
     std::uint64_t samples = 0, largest = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         const Source &source = sources_[some ? request.component_list[i] : i];
-        const std::uint64_t size = area_.component(source.dx, source.dy).resolution(request.reduce).size();
+        const std::uint64_t size = area.component(source.dx, source.dy).resolution(request.reduce).size();
         samples += size; // cannot overflow: the check below stops the sum at the limit
         largest = std::max(largest, size);
         limit(samples <= limits_.max_samples && largest <= limits_.max_samples,
@@ -173,27 +194,25 @@ void Decoder::decode(const j2kl_request &request)
     }
     check_request(request);
     area_ = requested_area(request);
-    check_size(request);
+    Rect decoded = by_tiles_ ? whole_tiles(area_) : area_;
+    check_size(request, decoded);
     attempted_ = true;
     request_ = request;
     request_.component_list = nullptr; // the caller's memory, valid only during this call
 
-    if (repaired_) {
-        reporter_.warning(repaired_->warning);
-    }
+    reporter_.missing(repair_.missing);
+    reporter_.warning(repair_.warning);
     try {
-        image_ = run(request, true);
+        image_ = run(request, decoded, true);
     } catch (const Failure &failure) {
-        // The mode that is not strict decodes as much of a damaged file as possible. But in this mode
-        // OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
-        if (request.reduce > 0 || request.layers > 0 || request.component_count > 0 || !is_whole()) {
+        if (request.strict != 0) {
             throw;
         }
-        reporter_.error(failure.what());
-        reporter_.demote_errors();
-        image_ = run(request, false);
+        image_ = decode_anyway(request, decoded, failure);
+        decoded = image_area_;
     }
-    check_decoded();
+    check_decoded(decoded);
+    crop(decoded);
     transform_in_force_ = header_.component_transform != 0 && request.component_count == 0 &&
                           image_->numcomps == header_.components && image_->numcomps >= 3;
     for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
@@ -204,12 +223,32 @@ void Decoder::decode(const j2kl_request &request)
     }
 }
 
-bool Decoder::is_whole() const
+// Decodes the whole image, as far as possible, after OpenJPEG has failed to decode an area of it.
+Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, const Failure &failure)
 {
-    return area_ == Rect{header_.x0, header_.y0, header_.x1, header_.y1};
+    try {
+        check_size(request, image_area_);
+    } catch (const Failure &) {
+        throw failure; // it says more about the file than the limit
+    }
+    reporter_.error(failure.what());
+    const std::string reason = reporter_.take_errors();
+    if (!(failed == image_area_)) {
+        try {
+            return run(request, image_area_, true); // without an area, OpenJPEG does not read what follows the tiles
+        } catch (const Failure &) {
+            reporter_.take_errors();
+        }
+    }
+    // Not strict, OpenJPEG (at least 2.5.0) reads outside its memory if it has to skip packets.
+    if (request.reduce > 0 || request.layers > 0 || request.component_count > 0) {
+        throw Failure(failure.code(), reason);
+    }
+    reporter_.warning(reason);
+    return run(request, image_area_, false);
 }
 
-Image Decoder::run(const j2kl_request &request, bool strict)
+Image Decoder::run(const j2kl_request &request, const Rect &area, bool strict)
 {
     const InputStream stream(data_, size_);
     const Codec codec = make_codec(scan_, request, strict, reporter_);
@@ -223,10 +262,10 @@ Image Decoder::run(const j2kl_request &request, bool strict)
     }
     // Four zeros mean the whole image. The call is needed even then: only it sets
     // the size of reduced components.
-    const bool whole = is_whole();
+    const bool whole = area == image_area_;
     const auto bound = [&](std::uint32_t value) { return whole ? 0 : static_cast<OPJ_INT32>(value); };
-    need(opj_set_decode_area(codec.get(), image.get(), bound(area_.x0), bound(area_.y0), bound(area_.x1),
-                             bound(area_.y1)) != OPJ_FALSE);
+    need(opj_set_decode_area(codec.get(), image.get(), bound(area.x0), bound(area.y0), bound(area.x1),
+                             bound(area.y1)) != OPJ_FALSE);
     need(opj_decode(codec.get(), stream.get(), image.get()) != OPJ_FALSE);
     // opj_end_decompress() only reads what follows the last tile. A truncated codestream has nothing there,
     // so an error is reported as a warning.
@@ -244,7 +283,7 @@ Image Decoder::run(const j2kl_request &request, bool strict)
 }
 
 // Checks what OpenJPEG has decoded, as it may differ from what was requested.
-void Decoder::check_decoded() const
+void Decoder::check_decoded(const Rect &on_grid) const
 {
     const auto fail = [](const char *text) { throw Failure(J2KL_ERROR_OPENJPEG, text); };
     if (image_->numcomps == 0) {
@@ -255,13 +294,29 @@ void Decoder::check_decoded() const
         if (component.dx == 0 || component.dy == 0 || component.prec < 1 || component.prec > 31) {
             fail("OpenJPEG has decoded a component of an unusual format");
         }
-        const Rect area = area_of(component, area_);
+        const Rect area = area_of(component, on_grid);
         if (component.w != area.width() || component.h != area.height()) {
             fail("OpenJPEG has decoded a component to an unexpected size");
         }
         if (component.data == nullptr && !area.empty()) {
             fail("the codestream holds no data for a component");
         }
+    }
+}
+
+// Keeps the requested area of the decoded one.
+void Decoder::crop(const Rect &decoded)
+{
+    for (std::uint32_t i = 0; i < image_->numcomps && !(decoded == area_); ++i) {
+        opj_image_comp_t &component = image_->comps[i];
+        const Rect from = area_of(component, decoded), to = area_of(component, area_);
+        for (std::uint32_t row = 0; row < to.height() && to.width() > 0; ++row) {
+            const std::size_t start = std::size_t{row + to.y0 - from.y0} * from.width() + (to.x0 - from.x0);
+            std::memmove(component.data + std::size_t{row} * to.width(), component.data + start,
+                         to.width() * sizeof *component.data);
+        }
+        component.w = to.width();
+        component.h = to.height();
     }
 }
 
@@ -347,7 +402,7 @@ void Decoder::analyse_component(const opj_image_comp_t &component, bool transfor
     const Rect area = area_of(component, area_);
     const SubbandLayout layout(area, levels);
     const SampleFormat format = format_of(component);
-    const TileGrid tiles = {{header_.x0, header_.y0, header_.x1, header_.y1},
+    const TileGrid tiles = {image_area_,
                             header_.tile_x0,
                             header_.tile_y0,
                             header_.tile_width,

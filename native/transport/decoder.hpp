@@ -1,6 +1,7 @@
 // Decodes a codestream or JP2 file to samples or subbands.
 #pragma once
 
+#include "base/failure.hpp"
 #include "base/geometry.hpp"
 #include "codestream/repair.hpp"
 #include "codestream/scan.hpp"
@@ -10,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 namespace j2kl {
@@ -38,10 +38,12 @@ private:
     void read_header();
     Rect requested_area(const j2kl_request &request) const;
     void check_request(const j2kl_request &request) const;
-    void check_size(const j2kl_request &request) const;
-    bool is_whole() const;
-    Image run(const j2kl_request &request, bool strict);
-    void check_decoded() const;
+    void check_size(const j2kl_request &request, const Rect &area) const;
+    Rect whole_tiles(const Rect &area) const;
+    Image run(const j2kl_request &request, const Rect &area, bool strict);
+    Image decode_anyway(const j2kl_request &request, const Rect &failed, const Failure &failure);
+    void check_decoded(const Rect &area) const;
+    void crop(const Rect &decoded);
     const opj_image_comp_t &decoded(std::uint32_t index) const;
     Rect area_of(const opj_image_comp_t &component, const Rect &on_grid) const;
     SampleFormat format_of(const opj_image_comp_t &component) const;
@@ -50,17 +52,19 @@ private:
     void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
                            T *subbands);
 
-    const std::uint8_t *data_; // the caller's data, or that of repaired_
+    const std::uint8_t *data_; // the caller's data, or that of repair_
     std::size_t size_;
     j2kl_limits limits_;
     mutable Reporter reporter_;
     CodestreamScan scan_; // of the caller's data
-    std::optional<Repaired> repaired_;
+    Repair repair_; // of the caller's data
     j2kl_header header_{};
     std::vector<Source> sources_;
 
     j2kl_request request_{};
-    Rect area_; // the decoded area on the reference grid
+    Rect image_area_;         // on the reference grid
+    Rect area_;               // the requested area on the reference grid
+    bool by_tiles_ = false;   // OpenJPEG can decode whole tiles only
     Image image_;
     bool attempted_ = false;
     bool transform_in_force_ = false; // OpenJPEG has undone the component transform

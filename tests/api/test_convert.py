@@ -138,7 +138,8 @@ class TestMetadata:
     def test_everything_comes_back(self, grey: NDArray[np.uint8]) -> None:
         given = Metadata(b"profile" * 9, b"MM\x00*exif", b"<xmp/>", b"II*\x00geo", (96.0, 123.456))
         plain = j2klearn.encode(grey[:40, :40], bpp=2)
-        data = add_metadata(plain, given, b"caf\xe9")
+        with pytest.warns(j2klearn.errors.MetadataWarning, match="damaged"):
+            data = add_metadata(plain, given, b"caf\xe9")
         found = read_metadata(io.BytesIO(data))
         assert found.dpi == pytest.approx(given.dpi, rel=1e-4)
         assert (found.icc_profile, found.exif, found.xmp, found.geotiff) == tuple(vars(given).values())[:4]

@@ -38,6 +38,7 @@ from j2klearn.errors import (
 )
 from j2klearn.models.registry import DEFAULT_MODEL
 from tests.support.judges import psnr
+from tests.support.paths import GOLDEN
 from tests.support.small_models import small_model
 
 DTYPES = ["u1", "<u2", ">u2", "i1", "<i2", ">i2"]
@@ -217,7 +218,6 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
     [
         (np.zeros((4, 4), np.float32), {}, InputError, "not float32"),
         (np.zeros((4, 4), np.uint32), {}, InputError, "not uint32"),
-        (np.zeros((4, 4), bool), {}, InputError, "not bool"),
         (np.zeros(16, np.uint8), {}, InputError, "1 axes"),
         (b"raw bytes", {}, InputError, "1 axes"),
         (np.zeros((4, 4), np.uint8), {"channel_axis": -1}, InputError, "rows, columns and channels"),
@@ -392,3 +392,25 @@ def test_axes() -> None:
     assert np.array_equal(stack[1 * 4 + 2], array[1, :, 2, :])
     with pytest.raises(AttributeError):
         arrays.nothing  # noqa: B018
+
+
+def test_golden_chunk_of_bool() -> None:
+    chunk = (GOLDEN / "arrays" / "v1-bool.chunk").read_bytes()
+    expected = np.load(GOLDEN / "arrays" / "v1-bool.npy")
+    found = J2KLearn().decode(chunk)
+    assert found.dtype == np.bool_
+    assert found.flags.f_contiguous
+    assert np.array_equal(found, expected)
+    out = np.empty(expected.shape, np.bool_, order="F")
+    assert J2KLearn().decode(J2KLearn(lossless=True).encode(expected), out=out) is out
+    assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "text", [[1, 2]], object()])
+def test_what_is_no_buffer(wrong: object) -> None:
+    with pytest.raises(InputError):
+        J2KLearn().encode(wrong)
+    with pytest.raises(CodestreamError):
+        J2KLearn().decode(wrong)
+    with pytest.raises(InputError):
+        J2KLearn().decode(J2KLearn().encode(np.zeros((9, 9), np.uint8)), out=object())

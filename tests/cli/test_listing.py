@@ -14,6 +14,7 @@ from j2klearn.cli.listing import list_file
 from j2klearn.core.peeking import peek_bytes
 from j2klearn.jp2.boxes import MAX_BOXES, SIGNATURE, box, find_codestream
 from j2klearn.jp2.metadata import Metadata, add_metadata
+from tests.support.jp2_files import icc_profile
 
 
 def listed(data: bytes) -> list[str]:
@@ -24,7 +25,8 @@ def listed(data: bytes) -> list[str]:
 def plain(grey: NDArray[np.uint8]) -> bytes:
     picture = np.ascontiguousarray(grey[:40, :30])
     data = j2klearn.encode(picture, model=None, bpp=[2, 4], tile_size=32, tlm=False, plt=False)
-    metadata = Metadata(icc_profile=bytes(200), xmp=b"<xmp/>", dpi=(254.0, 127.0))
+    profile = icc_profile(b"GRAY", b"XYZ ", b"mntr", [b"wtpt", b"kTRC"])
+    metadata = Metadata(icc_profile=profile, xmp=b"<xmp/>", dpi=(254.0, 127.0))
     return add_metadata(data, metadata, b"caf\xe9")
 
 
@@ -33,9 +35,9 @@ def test_every_box_and_marker_segment_has_a_line(plain: bytes) -> None:
     assert lines == [
         "JPEG 2000 Signature box (jP), 12 bytes",
         "File Type box (ftyp), 20 bytes",
-        "JP2 Header box (jp2h), 267 bytes",
+        "JP2 Header box (jp2h), 263 bytes",
         "    Image Header box (ihdr), 22 bytes: 30 x 40, 1 component(s) of 8 bits",
-        "    Colour Specification box (colr), 211 bytes: ICC profile",
+        "    Colour Specification box (colr), 207 bytes: ICC profile",
         "    Resolution box (res), 26 bytes",
         "        Capture Resolution box (resc), 18 bytes: 5000 x 10000 pixels per metre",
         "UUID box (uuid), 30 bytes: XMP",

@@ -259,6 +259,10 @@ def test_training(tmp_path, capsys):
     assert main([*argv, "--steps", "4", "--resume"]) == 2
     assert "training.steps differ" in capsys.readouterr().err
     assert main([*argv, "--steps", "0"]) == 2
+    assert main([*argv, "--steps", "2", "--width", "8", "--pairs", "1"]) == 0
+    assert Model.load(out).config["dequantiser"] == {"width": 8, "pairs": 1}
+    assert main([*argv, "--steps", "2", "--pairs", "5"]) == 2
+    assert "pairs" in capsys.readouterr().err
     assert main([*argv, "--steps", "3", "--entropy", "context97"]) == 2
     assert "--guided" in capsys.readouterr().err
 

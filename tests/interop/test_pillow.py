@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +16,12 @@ import glymur
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 import j2klearn
-from j2klearn.errors import InputError, OptionError
+from j2klearn.core.request import Decoded, ReadRequest
+from j2klearn.ebcot.reader import read
+from j2klearn.errors import CodestreamError, InputError, J2KError, OptionError, TruncatedWarning
 from tests.support.judges import psnr
 
 j2klearn.register_pillow()
@@ -97,14 +103,13 @@ def test_reduce_and_layers(data: bytes) -> None:
 
 
 def test_thumbnails_use_the_resolutions(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-
     reduced = []
 
-    def decode(*args: Any, **keywords: Any) -> Any:
-        reduced.append(keywords["reduce"])
-        return j2klearn.decode(*args, **keywords)
+    def recorded(codestream: Any, learned: Any, request: ReadRequest, run: Any) -> Decoded:
+        reduced.append(request.reduce)
+        return read(codestream, learned, request, run)
 
-    monkeypatch.setattr("j2klearn.interop.pillow.decode", decode)
+    monkeypatch.setattr("j2klearn.interop.pillow.read", recorded)
     opened = reopen(data)
     reference = reopen(data).convert("RGB")
     opened.thumbnail((40, 32))
@@ -190,3 +195,108 @@ def test_a_file_that_is_not_learned_or_cut(data: bytes) -> None:
     for size in (0, 12, 60, 90):
         with pytest.raises((UnidentifiedImageError, OSError)):
             reopen(data[:size]).load()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pictures_are_pickled(mode: str, protocol: int, picture: Image.Image) -> None:
+    small = picture.crop((0, 0, 170, 160))
+    if mode == "I;16":
+        small = Image.fromarray(np.asarray(small.convert("L")).astype(np.uint16) * 257)
+    else:
+        small = small.convert(mode)
+    opened = reopen(save(small, comment="by hand"))
+    again = pickle.loads(pickle.dumps(opened, protocol))  # not loaded yet
+    assert (again.mode, again.size, again.format) == (mode, (170, 160), "J2KL")
+    assert (again.info, again.tobytes()) == (opened.info, opened.tobytes())
+    twice = copy.deepcopy(pickle.loads(pickle.dumps(again)))
+    assert twice.tobytes() == opened.tobytes()
+    assert twice.resize((85, 80), Image.Resampling.NEAREST).size == (85, 80)
+
+
+def test_a_reduced_picture_is_pickled(data: bytes) -> None:
+    opened = reopen(data)
+    opened.reduce, opened.layers = 1, 2
+    again = pickle.loads(pickle.dumps(opened))
+    assert (again.reduce, again.layers, again.size) == (1, 2, (192, 129))
+    assert again.tobytes() == opened.tobytes()
+
+
+def test_a_spawned_process_gets_pictures(data: bytes) -> None:
+    opened = [reopen(data), j2klearn.open(data), j2klearn.Jp2k(io.BytesIO(data))]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(np.asarray, opened))
+    assert all(np.array_equal(samples, j2klearn.decode(data)) for samples in found)
+
+
+@pytest.mark.parametrize("profile", ["ebcot", "neural"])
+def test_truncated_files_are_errors_unless_pillow_is_told_otherwise(
+    profile: str, data: bytes, rgb: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = data if profile == "ebcot" else j2klearn.encode(rgb[:96, :128], profile="neural", quality=40)
+    cut = whole[: len(whole) - 100]
+    opened = reopen(cut)
+    with pytest.raises(OSError, match="LOAD_TRUNCATED_IMAGES") as caught:
+        opened.load()
+    assert isinstance(caught.value, J2KError)
+    with pytest.raises(CodestreamError):
+        opened.tobytes()
+    with pytest.raises(CodestreamError):
+        pickle.dumps(opened)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.warns(TruncatedWarning):
+        opened.load()  # the same picture
+    with pytest.warns(TruncatedWarning):
+        expected = j2klearn.decode(cut)
+    assert np.array_equal(np.asarray(opened), expected)
+
+
+def test_the_limit_of_pixels_is_pillows(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("j2klearn.core.limits.MAX_PIXELS", 9)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9)
+    with pytest.raises(Image.DecompressionBombError):
+        reopen(data)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert reopen(data).convert("RGB").size == (383, 257)
+
+
+def test_a_file_is_closed_after_loading(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.jp2").write_bytes(data)
+    opened = Image.open(tmp_path / "a.jp2")
+    stream = opened.fp
+    opened.load()
+    assert stream.closed
+    own = io.BytesIO(data)
+    Image.open(own).load()
+    assert not own.closed
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"quality_layers": 20},
+        {"quality_layers": "20"},
+        {"quality_layers": object()},
+        {"quality_layers": ["a"]},
+        {"quality_layers": [20], "tile_size": (64,)},
+        {"quality_layers": [20], "offset": "12"},
+        {"quality_layers": [20], "num_resolutions": 2.5},
+        {"quality_layers": [20], "precinct_size": 1.5},
+    ],
+)
+def test_invalid_arguments_are_typed_errors(keywords: dict[str, Any], picture: Image.Image) -> None:
+    with pytest.raises(J2KError):
+        save(picture, **keywords)
+
+
+def test_numbers_of_numpy_are_arguments(picture: Image.Image) -> None:
+    small = picture.crop((0, 0, 96, 96))
+    plain = save(small, quality_layers=[20, 10], tile_size=(64, 48), num_resolutions=3, plt=True)
+    same = save(
+        small,
+        quality_layers=np.array([20, 10]),
+        tile_size=np.array([64, 48]),
+        num_resolutions=np.int64(3),
+        plt=np.bool_(True),
+    )
+    assert same == plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,16 @@ def test_engines() -> None:
         model.engine  # noqa: B018
     with pytest.raises(ModelError):
         twin.build()
+
+
+def test_models_are_pickled_without_engines() -> None:
+    model, twin = small_pair()
+    both = model.twinned(twin)
+    for each in (twin, both, both.using("torch")):
+        expected = each.transform.engine
+        again = pickle.loads(pickle.dumps(each))
+        assert again.id == each.id
+        assert again.transform.engine == expected
 
 
 def test_lookup_of_twins(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,24 @@ def test_the_base_is_what_the_structure_starts_at() -> None:
     assert cost(objective, x, 8.0).item() == pytest.approx(
         cost(objective, x, 8.0, base=True).item(), rel=1e-4
     )
+
+
+def test_relative_costs_are_ratios_of_each_crop() -> None:
+    structure = randomised(build(SMALL), 0.02).requires_grad_(True)
+    x, steps = waves(3), torch.tensor([4.0, 16.0, 40.0]).reshape(-1, 1, 1, 1)
+    kinds = settings(quantiser="annealed", batch=3)
+    plain = Objective(structure, kinds)
+    ratios = [
+        plain(x[i : i + 1], steps[i], "end-to-end", 0.7, ONES, 1).item()
+        / plain(x[i : i + 1], steps[i], "end-to-end", 0.7, ONES, 1, base=True).item()
+        for i in range(3)
+    ]
+    assert max(ratios) - min(ratios) > 1e-4
+    relative = Objective(structure, dataclasses.replace(kinds, relative=True))
+    together = relative(x, steps, "end-to-end", 0.7, ONES, 1)
+    assert together.item() == pytest.approx(np.mean(ratios), rel=1e-5)
+    together.backward()
+    assert any(weight.grad is not None and weight.grad.any() for weight in structure.parameters())
 
 
 @pytest.mark.parametrize("kind", ["annealed", "straight-through", "noise", "mixed"])

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from j2klearn.cli import main
 from j2klearn.errors import InputError, OptionError
 from j2klearn.models import registry
 from j2klearn.models.model import Model
 from j2klearn.training.data import Patches
+from j2klearn.training.processes import Processes
 from j2klearn.training.transform.trainer import Trainer
 from tests.support.paths import ROOT
 from tests.support.small_models import OPERATORS, STRUCTURES, configuration, small_model
@@ -76,6 +78,7 @@ def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, ope
             {"pretraining": "progressive", "pretraining_steps": 4, "gains_every": 5, "quantiser": "mixed"},
         ),
         ("custom5s", {"pretraining": "oracle", "pretraining_steps": 3}),
+        ("hybrid97", {"relative": True, "quantiser": "straight-through"}),
     ],
 )
 def test_a_resumed_run_is_the_same_run(tmp_path: Path, patches: Patches, name: str, settings: dict) -> None:
@@ -99,6 +102,31 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, patches: Patches, name: s
     a, b = (Model.load(tmp_path / folder / "model.safetensors") for folder in ("whole", "parts"))
     assert a.id == b.id
     assert rows(tmp_path / "whole" / "log.csv") == rows(tmp_path / "parts" / "log.csv")
+
+
+def test_relative_trainings_draw_a_step_for_every_crop(tmp_path: Path, patches: Patches) -> None:
+    config = write_config(tmp_path / "c.toml", steps=3, batch=8, relative=True, step_range=[4.0, 64.0])
+    trainer = Trainer(config, patches, tmp_path / "out")
+    drawn: list[Tensor] = []
+    objective = trainer.objective.forward
+    trainer.objective.forward = lambda x, step, *more: (drawn.append(step), objective(x, step, *more))[1]  # type: ignore[method-assign]
+    trainer.run()
+    for steps in drawn:  # one step in each eighth of the logarithmic range
+        assert sorted(((steps.flatten() / 4).log2() * 2).int().tolist()) == list(range(8))
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_graphs_compute_the_same_steps(tmp_path: Path, patches: Patches) -> None:
+    """Training with CUDA graphs follows training on the CPU, as far as float32 allows."""
+    config = write_config(tmp_path / "c.toml", steps=5, quantiser="straight-through", bfloat16=False)
+    costs = []
+    for device in ("cpu", "cuda"):
+        folder = tmp_path / device
+        trainer = Trainer(config, patches, folder, processes=Processes(0, 1, torch.device(device)))
+        trainer.run()
+        costs.append([float(row[2]) for row in rows(folder / "log.csv")])
+    assert costs[0] == pytest.approx(costs[1], rel=1e-3)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, patches: Patches) -> None:
@@ -138,8 +166,10 @@ WORKER = """
 import sys
 from pathlib import Path
 import torch
+from torch import Tensor
 torch.set_num_threads(1)
 from j2klearn.training.data import Patches
+from j2klearn.training.processes import Processes
 from j2klearn.training.processes import started
 from j2klearn.training.transform.trainer import Trainer
 config, pictures, out = map(Path, sys.argv[1:])

@@ -35,6 +35,7 @@ __all__ = [
     "InvalidSegmentError",
     "InvalidSliceError",
     "LibraryError",
+    "MissingFileError",
     "RewriteError",
     "SampleDepthError",
     "SubsamplingError",
@@ -54,6 +55,10 @@ class InvalidOptionError(OptionError, InvalidJp2kError):
 
 class InvalidFileError(CodestreamError, InvalidJp2kError):
     """The file is not JPEG 2000, or its boxes or main header are damaged."""
+
+
+class MissingFileError(CodestreamError, FileNotFoundError):
+    """There is no such file."""
 
 
 class LibraryError(CodestreamError, OpenJPEGLibraryError):

@@ -18,7 +18,7 @@ from ...api.encode import encode_with
 from ...api.options import EncodeOptions
 from ...core.geometry import Rect
 from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
-from ...core.picture import Picture
+from ...core.picture import Picture, native_samples, plain_array
 from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
 from ...io.atomic import write_by
 from ...jp2 import boxes as jp2_boxes
@@ -28,15 +28,13 @@ from ...neural.format.container import UUID_BOX
 from .boxes import with_new_definition, write_box
 from .errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
 from .jp2kr import Jp2kr
-from .scratch import is_memory
+from .scratch import Scratch, is_memory
 from .tile_writers import GatheringTileWriter, StreamingTileWriter, alike
 from .transform_option import IRREVERSIBLE, REVERSIBLE, WAVELETS
 
 __all__ = ["Jp2k"]
 
 _GLYMUR = inspect.signature(glymur.Jp2k.__init__)
-
-_DTYPES = (np.uint8, np.uint16, np.int8, np.int16)
 
 
 def _is_payload(box: Any) -> bool:
@@ -56,7 +54,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
     Parameters
     ----------
-    filename : str, Path, bytes or binary file object
+    filename : str, Path, bytes, binary file object or URL
         Where to read from, or where to write. A JP2 file is written to a file object without a name.
     data : array_like, optional
         Picture to write at once: shape (H, W) or (H, W, C), dtype uint8, uint16, int8 or int16.
@@ -78,6 +76,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
     alpha : bool, optional
         Whether the component after the colour components is alpha. Default: yes if there is exactly one extra
         component.
+    storage_options : dict, optional
+        Options of fsspec's file system, for a URL to read from.
 
     Raises
     ------
@@ -97,12 +97,14 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         max_pixels: int | None = MAX_PIXELS,
         bit_depth: int | None = None,
         alpha: bool | None = None,
+        storage_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         given = _GLYMUR.bind(self, filename, *args, **kwargs).arguments
         del given["self"]
         if given.get("data") is not None:
-            given["data"] = np.asarray(given["data"])
+            with as_glymur():
+                given["data"] = plain_array(given["data"])
         self._shape_given = given.get("shape") is not None
         self._writing = self._shape_given or given.get("data") is not None
         self._levels_given = given.get("numres") not in (None, DEFAULT_LEVELS + 1)
@@ -111,9 +113,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             raise InvalidOptionError("irreversible=True contradicts transform='5-3'")
         if transform == IRREVERSIBLE and not (given.get("cinema2k") or given.get("cinema4k")):
             given["irreversible"] = True
-        self._prepare(filename, not self._writing, transform, device, max_pixels)
-        if self._scratch is not None:
-            given["filename"] = self._scratch.path
+        self._prepare(filename, not self._writing, transform, device, max_pixels, storage_options)
+        given["filename"] = self._place(filename)
         super().__init__(**given)
 
     __init__.__signature__ = _GLYMUR.replace(  # type: ignore[attr-defined]
@@ -133,7 +134,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
     # Writing
 
     def __setitem__(self, index: Any, data: Any) -> None:
-        data = np.asarray(data)
+        with as_glymur():
+            data = plain_array(data)
         if not self._shape_given and (index is Ellipsis or index == slice(None)):
             self._shape = data.shape
         super().__setitem__(index, data)
@@ -145,9 +147,14 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             raise InvalidInputError(
                 f"the picture has the shape {img_array.shape}, not that of shape={tuple(self._shape)}"
             )
+        self._leave_source()
+        if img_array.ndim not in (2, 3):
+            raise InvalidInputError(f"a picture has two or three axes, not {img_array.ndim}")
         try:
             with as_glymur():
-                super()._write(img_array)
+                if img_array.dtype == np.bool_ and self._bit_depth is None:
+                    self._bit_depth = 1
+                super()._write(native_samples(img_array))
         except BaseException:
             self.__dict__.pop("_cparams", None)
             raise
@@ -271,10 +278,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             super()._determine_colorspace()
 
     def _validate_image_datatype(self, img_array: NDArray[Any]) -> None:
-        if img_array.dtype not in _DTYPES:
-            raise InvalidInputError(
-                f"the dtype of a picture is uint8, uint16, int8 or int16, not {img_array.dtype}"
-            )
+        """Accept all dtypes that `native_samples` returns; glymur accepts unsigned ones only."""
 
     def _populate_comptparms(self, img_array: NDArray[Any]) -> None:
         super()._populate_comptparms(img_array)
@@ -318,7 +322,17 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
     # Boxes
 
+    def _leave_source(self) -> None:
+        """Copy the file that is read from bytes, a file object or a URL to a temporary file, which can be changed."""
+        if self._source is None:
+            return
+        self._scratch = Scratch(self._stream, self._source.source.whole())
+        self._source = self._partial = self._opened = None
+        self.path = self._scratch.path
+        self.filename = str(self.path)
+
     def append(self, box: Any) -> None:
+        self._leave_source()
         size = self.path.stat().st_size
         try:
             super().append(box)
@@ -334,6 +348,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         Boxes that were read from a file and have not been changed are copied byte for byte. The payload of the neural
         profile is copied together with the codestream, which is its preview.
         """
+        self._leave_source()
         if boxes is None:
             boxes = self._get_default_jp2_boxes()
         if self._payload is not None and not any(_is_payload(box) for box in boxes):
@@ -344,7 +359,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             out = io.BytesIO()
             self._write_boxes(boxes, out)
             result = type(self)(out.getvalue(), max_pixels=self.max_pixels)
-            result._scratch.stream = filename  # type: ignore[union-attr]
+            result._stream = filename
+            result._leave_source()
             result._deliver()
             return result
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import mmap
+import os
 import struct
 import warnings
 from dataclasses import replace
@@ -21,11 +21,25 @@ from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_PIXELS, MAX_TILES
+from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...errors import CodestreamError, J2KError, LimitError, OptionError, SliceError, TruncatedWarning
-from ...io.sources import open_source
+from ...core.sampling import pixel_step, pixels_of, to_grid
+from ...core.scalars import as_integer, whole_number, whole_numbers
+from ...ebcot.ordinary import TRUNCATED, Part, part_of_file
+from ...errors import (
+    CodestreamError,
+    CodestreamWarning,
+    DecodingError,
+    InputError,
+    J2KError,
+    LimitError,
+    OptionError,
+    SliceError,
+    TruncatedWarning,
+)
+from ...io.pipes import is_pipe
+from ...io.sources import ByteSource, open_source
 from ...jp2 import boxes
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
@@ -35,11 +49,13 @@ from .errors import (
     InvalidFileError,
     InvalidOptionError,
     LibraryError,
+    MissingFileError,
     SampleDepthError,
     SubsamplingError,
     as_glymur,
 )
-from .scratch import Scratch, is_memory
+from .scratch import Scratch, holds_picture, is_memory
+from .source_path import SourcePath
 from .transform_option import read_model
 
 if TYPE_CHECKING:
@@ -70,13 +86,15 @@ class Jp2kr(glymur.Jp2kr):
     Slicing, properties, boxes and messages are those of glymur, with these differences. Indices may be negative, of
     any integer type, or empty, and count from the corner of the picture, wherever it lies on the reference grid.
     Threads may share an instance. Learned files and files of the neural profile are decoded at full quality. Truncated
-    files are decoded as far as possible, with a `TruncatedWarning`. For the neural profile, boxes and codestream are
-    those of the preview.
+    files are decoded as far as possible, with a `TruncatedWarning`; other remarks of OpenJPEG are a
+    `CodestreamWarning`. Shape, indices and areas count samples of the finest component, if all are subsampled. For the
+    neural profile, boxes and codestream are those of the preview.
 
     Parameters
     ----------
-    filename : str, Path, bytes, bytearray, memoryview or binary file object
-        A JP2 or JPX file, or a codestream.
+    filename : str, Path, bytes, binary file object or URL
+        A JP2 or JPX file, or a codestream. From a seekable file object, or from a URL that fsspec supports, only the
+        boxes and the main header are read now; each slice reads the bytes that it needs.
     verbose : bool
         Print the messages of OpenJPEG while decoding.
     transform : str or Path, optional
@@ -86,11 +104,13 @@ class Jp2kr(glymur.Jp2kr):
         Device that runs the networks; only ``"cpu"`` is supported.
     max_pixels : int or None
         Limit of the number of pixels that one slice decodes; None for no limit.
+    storage_options : dict, optional
+        Options of fsspec's file system, for a URL.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    MissingFileError
+        If there is no such file; a subclass of FileNotFoundError.
     InvalidFileError
         If the file is not JPEG 2000, or its boxes or main header are damaged; a subclass of glymur's InvalidJp2kError.
     """
@@ -111,11 +131,17 @@ class Jp2kr(glymur.Jp2kr):
         transform: str | Path | Model | EntropyModel | None = None,
         device: str | None = None,
         max_pixels: int | None = MAX_PIXELS,
+        storage_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if not hasattr(self, "max_pixels"):  # a subclass that writes has called it
-            self._prepare(filename, True, transform, device, max_pixels)
-        super().__init__(self._scratch.path if self._scratch else filename, verbose=verbose, **kwargs)
+            self._prepare(filename, True, transform, device, max_pixels, storage_options)
+        try:
+            super().__init__(self._place(filename), verbose=verbose, **kwargs)
+        except J2KError:
+            raise
+        except FileNotFoundError as error:
+            raise MissingFileError(str(error)) from error
 
     def _prepare(
         self,
@@ -124,15 +150,97 @@ class Jp2kr(glymur.Jp2kr):
         transform: str | Path | Model | EntropyModel | None,
         device: str | None,
         max_pixels: int | None,
+        storage_options: dict[str, Any] | None,
     ) -> None:
         if device not in (None, "cpu"):
             raise InvalidOptionError(f"the device is 'cpu', not {device!r}")
-        self._transform, self.max_pixels = transform, max_pixels
+        self._transform, self._stream = transform, None
+        self._scratch: Scratch | None = None
+        self._source: SourcePath | None = None
+        self._partial: PartialCodestream | None = None
         self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
         with as_glymur():
-            self._scratch = Scratch(filename, load=load) if is_memory(filename) else None
+            self.max_pixels = pixel_limit(max_pixels)
             self._model = read_model(transform)
+            self._find(filename, load, storage_options)
+
+    def _find(self, filename: Any, load: bool, storage_options: dict[str, Any] | None) -> None:
+        """Set `_source` if the file to read is not a path of a regular file, and `_scratch` if it is written to memory.
+
+        Raises
+        ------
+        CodestreamError
+            If the file cannot be read.
+        OptionError
+            If a picture would be written to a URL or a pipe.
+        """
+        memory = is_memory(filename)
+        if not memory and not isinstance(filename, (str, os.PathLike, ByteSource)):
+            raise CodestreamError(
+                f"a file is bytes, a path, a binary file object or a URL, not {type(filename).__name__}"
+            )
+        if not memory and not isinstance(filename, ByteSource) and "\0" in os.fsdecode(filename):
+            raise CodestreamError(f"there is no file {filename!r}: its name has a null character")
+        elsewhere = isinstance(filename, str) and "://" in filename
+        pipe = not memory and not elsewhere and is_pipe(filename)
+        if memory and not (load and holds_picture(filename)):
+            self._stream = filename
+            self._scratch = Scratch(filename)
+        elif load and (memory or elsewhere or pipe or isinstance(filename, ByteSource)):
+            self._stream = filename if hasattr(filename, "write") else None
+            name = filename if elsewhere else getattr(filename, "name", None)
+            if not isinstance(name, str):
+                name = str(filename) if pipe else f"<{type(filename).__name__}>"
+            self._source = SourcePath(open_source(filename, storage_options), name)
+        elif elsewhere or pipe:
+            raise OptionError(
+                f"{filename} cannot be written: write to a file object such as io.BytesIO(), and send its contents"
+            )
+
+    def _place(self, filename: Any) -> Any:
+        """Return what glymur is to take for the path of the file."""
+        return self._source or (self._scratch.path if self._scratch else filename)
+
+    @property
+    def path(self) -> Any:
+        """The path of the file. For bytes, a file object or a URL, an object that reads them like a path."""
+        return self._path
+
+    @path.setter
+    def path(self, path: Any) -> None:  # glymur sets it to a path of the name of the file
+        self._path = self._source or path
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares boxes and codestream."""
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the place of the file, or its bytes, and what was set for reading.
+
+        Raises
+        ------
+        InputError
+            If no picture has been written yet.
+        """
+        source: Any = self._source.source if self._source else None
+        if source is None:
+            if not self.path.exists():
+                raise InputError("an object without a picture cannot be pickled: write the picture first")
+            in_memory = self._scratch is not None
+            source = self.path.read_bytes() if in_memory else os.path.abspath(self.path)
+        return _restored, (
+            type(self),
+            source,
+            {"transform": self._transform, "max_pixels": self.max_pixels, "verbose": self._verbose},
+            {
+                "_layer": self._layer,
+                "_decoded_components": self._decoded_components,
+                "_ignore_pclr_cmap_cdef": self._ignore_pclr_cmap_cdef,
+            },
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -155,12 +263,16 @@ class Jp2kr(glymur.Jp2kr):
             super()._parse(force=force)
             remember(self.box, self.path)
             self._payload = self._payload_header()
-        except (J2KError, FileNotFoundError, PermissionError, IsADirectoryError):
+        except J2KError:
             raise
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except Warning:
             raise  # a filter of the caller turns warnings into errors
+        except FileNotFoundError as error:
+            raise MissingFileError(f"cannot read {self.filename}: no such file") from error
+        except (PermissionError, IsADirectoryError) as error:
+            raise InvalidFileError(f"cannot read {self.filename}: {error.strerror}") from error
         except _DAMAGE as error:
             raise InvalidFileError(
                 f"{self.filename} is not a JPEG 2000 file, or is damaged: {error}"
@@ -179,11 +291,12 @@ class Jp2kr(glymur.Jp2kr):
             raise InvalidFileError(str(error)) from error
         except _DAMAGE as error:
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
-        if not self.box:
-            siz = self._siz  # glymur returns the end of the picture on the reference grid
-            height, width = siz.ysiz - siz.yosiz, siz.xsiz - siz.xosiz
-            if height > 0 and width > 0:  # else the file is damaged, and slicing raises an error
-                self._shape = (height, width, *self._shape[2:])
+        if not self.box or self._step != (1, 1):
+            pixels = self._pixels  # glymur returns the size of the picture, or its end, on the reference grid
+            if (
+                pixels.height > 0 and pixels.width > 0
+            ):  # else the file is damaged, and slicing raises an error
+                self._shape = (*pixels.shape, *self._shape[2:])
         return self._shape
 
     def _payload_header(self) -> Header | None:
@@ -196,7 +309,7 @@ class Jp2kr(glymur.Jp2kr):
         with as_glymur(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # glymur has warned about this main header already
             try:
-                codestream = PartialCodestream(open_source(self.path))
+                codestream = self._partial_codestream()
             except (CodestreamError, LimitError):
                 # glymur opens a file whose main header is damaged, and slicing raises an error. A neural file raises
                 # it now, so that its preview is not mistaken for the picture.
@@ -206,6 +319,15 @@ class Jp2kr(glymur.Jp2kr):
                 return None
             opened = open_payload(codestream)
         return None if opened is None else opened[0]
+
+    def _partial_codestream(self) -> PartialCodestream:
+        """Return the codestream, of which parts can be read. That of bytes, a file object or a URL is kept."""
+        if self._partial is not None:
+            return self._partial
+        codestream = PartialCodestream(self._source.source if self._source else open_source(self.path))
+        if self._source:
+            self._partial = codestream
+        return codestream
 
     def get_codestream(self, header_only: bool = True) -> Any:
         """Return the marker segments of the codestream; see `glymur.Jp2kr.get_codestream`."""
@@ -280,6 +402,19 @@ class Jp2kr(glymur.Jp2kr):
         return Rect(siz.yosiz, siz.xosiz, siz.ysiz, siz.xsiz)
 
     @property
+    def _step(self) -> tuple[int, int]:
+        """Distance of pixels on the reference grid; (1, 1) if there is no codestream that says it."""
+        segments = self.codestream.segment if self._payload is None and self._codestream is not None else []
+        siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
+        steps = [] if siz is None else list(zip(siz.yrsiz, siz.xrsiz, strict=True))
+        return pixel_step(steps) if steps and all(map(all, steps)) else (1, 1)
+
+    @property
+    def _pixels(self) -> Rect:
+        """The picture in pixels, which are the samples of the finest component."""
+        return pixels_of(self._grid, self._step)
+
+    @property
     def decoded_components(self) -> Any:
         """Indices of the components to decode, without the inverse component transform; None for all, with it."""
         return self._decoded_components
@@ -289,12 +424,26 @@ class Jp2kr(glymur.Jp2kr):
         with as_glymur():
             self._decoded_components = self._chosen(components)
 
+    @property
+    def layer(self) -> Any:
+        """The quality layer to decode, as in glymur: 0 decodes all of them."""
+        return self._layer
+
+    @layer.setter
+    def layer(self, layer: Any) -> None:
+        with as_glymur():
+            last = int(self._segment("COD").layers) - 1
+            self._layer = whole_number(
+                "layer", layer, 0, last, ", the number of layers in this file less one"
+            )
+
     def _chosen(self, components: Any) -> list[int] | None:
         count = self._bands
         chosen = None
         if components is not None:
-            listed: list[Any] = [components] if np.isscalar(components) else list(components)
-            chosen = [int(index) for index in listed]
+            single = as_integer(components)
+            found = whole_numbers("decoded_components", components) if single is None else [single]
+            chosen = list(found)
             if any(not 0 <= index < count for index in chosen):
                 raise OptionError(f"the components of this picture are 0 to {count - 1}, not {components!r}")
             if len(set(chosen)) < len(chosen):
@@ -315,6 +464,8 @@ class Jp2kr(glymur.Jp2kr):
             return self._piece(index)
 
     def _piece(self, index: Any) -> Any:
+        if self.shape is None:
+            raise MissingFileError(f"cannot read {self.filename}: no picture has been written to it yet")
         shape = self._slice_shape()
         selection = select(index, shape)
         rlevel = LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1
@@ -323,6 +474,8 @@ class Jp2kr(glymur.Jp2kr):
         else:
             whole = selection.area == (0, 0, *shape[:2])
             data = self._read(rlevel=rlevel, area=None if whole else selection.area)
+        if isinstance(data, list) and (selection.bands is not None or any(selection.drop)):
+            data = np.stack(data, -1)  # the components differ in dtype; this one holds the samples of all
         if selection.bands is not None:
             data = data[:, :, selection.bands]
         dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
@@ -335,13 +488,13 @@ class Jp2kr(glymur.Jp2kr):
             LOWEST if selection.stride == LOWEST else selection.stride.bit_length() - 1, None
         )
         y0, x0, y1, x1 = selection.area
-        top, left = self._grid.origin
+        top, left = self._pixels.origin
         area = Rect(top + y0, left + x0, top + y1, left + x1).resolution(request.reduce)
         return np.empty((*area.shape, *shape[2:]), self.dtype)
 
     def _reader(self) -> Jp2kr:
         """Return a shallow copy for one read, since glymur stores the state of a read in the instance."""
-        reader = copy.copy(self)
+        reader = self.__copy__()
         reader._original = self
         return reader
 
@@ -391,18 +544,19 @@ class Jp2kr(glymur.Jp2kr):
         )
 
     def _requested_area(self, reduce: int, area: Any) -> Rect:
-        grid = self._grid
         if area is None:
-            return grid
+            return self._grid
         y0, x0, y1, x1 = area
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
             raise OptionError(
                 f"an area is (y0, x0, y1, x1) with a start of at least 0 and an end above 0, not {tuple(area)}"
             )
-        inside = Rect(grid.y0 + y0, grid.x0 + x0, grid.y0 + y1, grid.x0 + x1).intersection(grid)
+        pixels = self._pixels
+        top, left = pixels.origin
+        inside = Rect(top + y0, left + x0, top + y1, left + x1).intersection(pixels)
         if not inside.resolution(reduce).size:
             raise SliceError(f"at this resolution, the area {tuple(area)} contains no samples of the picture")
-        return inside
+        return to_grid(inside, self._step, self._grid)
 
     def _tile_area(self, tile: int) -> Rect:
         if self._payload is not None and tile == 0:
@@ -419,7 +573,7 @@ class Jp2kr(glymur.Jp2kr):
     def _read_openjp2(self) -> Any:
         request: ReadRequest = self._dparams
         run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels)
-        run.check_pixels(*request.wanted.shape)
+        run.check_pixels(*pixels_of(request.area, self._step).resolution(request.reduce).shape)
         file = self._opened_file()
         if file is None:
             return self._read_ordinary(request, run)
@@ -434,7 +588,10 @@ class Jp2kr(glymur.Jp2kr):
         status = self.path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._opened is None or self._opened[0] != stamp:
-            self._opened = self._original._opened = (stamp, OpenedFile(self.path, self._model))
+            self._opened = self._original._opened = (
+                stamp,
+                OpenedFile(self._source.source if self._source else self.path, self._model),
+            )
         file = self._opened[1]
         return None if file.learned is None and file.neural is None else file
 
@@ -445,11 +602,30 @@ class Jp2kr(glymur.Jp2kr):
         palette and the channel definition of the boxes, returns components that differ in size as a list
         (`read_bands`), and passes on the messages of OpenJPEG.
         """
+        if self._source is None:
+            return self._decoded(self._mapped(), request, run)
+        try:
+            codestream = self._original._partial_codestream()
+        except (CodestreamError, LimitError):  # only OpenJPEG can say what can be decoded
+            return self._decoded(self._source.source.whole(), request, run)
+        while True:
+            try:
+                part = part_of_file(codestream, request.area, request.reduce, request.layers)
+                return self._decoded(part.data, request, run, part)
+            except DecodingError:
+                if not codestream.distrust():
+                    raise
+
+    def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as stream:
             # Not closed explicitly: the mapping is released when the last view is garbage collected. A memoryview of
             # it is not used, because CPython 3.11 crashes when it collects one that is referenced by cffi and by a
             # cycle of exceptions and frames.
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _decoded(
+        self, data: bytes | mmap.mmap, request: ReadRequest, run: Run, extract: Part | None = None
+    ) -> Any:
         part = boxes.find_codestream(data[:]) if self._ignore_pclr_cmap_cdef else data
         with self._decoder(part) as decoder:
             decoder.decode(
@@ -457,8 +633,11 @@ class Jp2kr(glymur.Jp2kr):
                 layers=request.layers,
                 area=None if request.area == self._grid else request.area,
                 components=None if request.components is None else list(request.components),
+                strict=extract is not None and extract.extracted,
                 threads=run.threads,
             )
+            if extract is not None and extract.truncated and decoder.missing is None:
+                warnings.warn(TRUNCATED, TruncatedWarning, stacklevel=2)
             self._pass_messages_on(decoder)
             return self._arrays(decoder)
 
@@ -470,8 +649,10 @@ class Jp2kr(glymur.Jp2kr):
         if self._verbose:
             for message in decoder.messages:
                 print(f"[INFO] {message}")
+        if decoder.missing is not None:
+            warnings.warn(f"OpenJPEG library warning:  {decoder.missing}", TruncatedWarning, stacklevel=2)
         for message in decoder.warnings:
-            warnings.warn(f"OpenJPEG library warning:  {message}", TruncatedWarning, stacklevel=2)
+            warnings.warn(f"OpenJPEG library warning:  {message}", CodestreamWarning, stacklevel=2)
 
     def _arrays(self, decoder: transport.Decoder) -> Any:
         """Return one array if the components have the same size and dtype, else a list of arrays."""
@@ -489,3 +670,12 @@ class Jp2kr(glymur.Jp2kr):
         for index in range(len(parts)):
             out[:, :, index] = decoder.samples(index)
         return out[:, :, 0] if len(parts) == 1 else out
+
+
+def _restored(kind: type[Jp2kr], source: Any, options: dict[str, Any], state: dict[str, Any]) -> Jp2kr:
+    """Return the object that `Jp2kr.__reduce__` described."""
+    if isinstance(source, str) and not os.path.exists(source):  # glymur would take it for a file to write
+        raise MissingFileError(f"cannot read {source}: no such file")
+    result = kind(source, **options)
+    result.__dict__.update(state)
+    return result

@@ -1,4 +1,4 @@
-"""Temporary files for bytes and file objects, since glymur reads and writes only paths."""
+"""Temporary files in the place of file objects that a picture is written to, since glymur writes only paths."""
 
 from __future__ import annotations
 
@@ -10,49 +10,46 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...codestream.markers import CODESTREAM_START
-from ...errors import CodestreamError, InputError
+from ...errors import InputError
+from ...io.sources import is_buffer
 
-__all__ = ["Scratch", "is_memory", "unlink"]
+__all__ = ["Scratch", "holds_picture", "is_memory", "unlink"]
 
 _RAW_SUFFIXES = (".j2k", ".j2c", ".jpc")
 
 
 def is_memory(target: object) -> bool:
-    """Return whether `target` is bytes or a file object rather than a path."""
-    return (
-        isinstance(target, (bytes, bytearray, memoryview))
-        or hasattr(target, "read")
-        or hasattr(target, "write")
-    )
+    """Return whether `target` is bytes, in any object with a buffer, or a file object rather than a path."""
+    return hasattr(target, "read") or hasattr(target, "write") or is_buffer(target)
+
+
+def holds_picture(target: Any) -> bool:
+    """Return whether there is something to read in bytes or a file object: it is readable, and not empty."""
+    if is_buffer(target) and not hasattr(target, "read"):
+        return True
+    if not _can(target, "readable", "read"):
+        return False
+    try:
+        return not _can(target, "seekable", "seek") or bool(target.seek(0, os.SEEK_END) or target.tell())
+    except (OSError, ValueError):
+        return True  # reading it says why it cannot be read
 
 
 class Scratch:
-    """A temporary file with the contents of a file object or a buffer; it is removed together with this object.
+    """A temporary file, which is removed together with this object. It does not exist before it is written.
 
     Parameters
     ----------
-    target : bytes, bytearray, memoryview or binary file object
-        Where to read from, or where to write later. A seekable file object is read from its beginning.
-    load : bool
-        Whether to read it; if not, the temporary file does not exist yet.
-
-    Raises
-    ------
-    CodestreamError
-        If the file object cannot be read, or is not binary.
+    stream : object
+        Where `deliver` writes the contents; it refuses what is not a file object.
+    content : bytes
+        What to begin with.
     """
 
-    def __init__(self, target: Any, *, load: bool) -> None:
-        self.stream: IO[bytes] | None = None
+    def __init__(self, stream: Any, content: bytes = b"") -> None:
+        self.stream: IO[bytes] | None = stream if hasattr(stream, "write") else None
         self._delivered = False
-        content = b""
-        if isinstance(target, (bytes, bytearray, memoryview)):
-            content = bytes(target)
-        else:
-            self.stream = target
-            if load and _can(target, "readable", "read"):
-                content = _read(target)
-        name = getattr(target, "name", "")
+        name = getattr(stream, "name", "")
         suffix = Path(name).suffix if isinstance(name, str) else ""
         if content:
             suffix = ".j2k" if content[:4] == CODESTREAM_START else ".jp2"
@@ -61,7 +58,7 @@ class Scratch:
         self._finalizer = weakref.finalize(self, unlink, path)
         with open(handle, "wb") as file:
             file.write(content)
-        if not content and (load is False or self.stream is not None):
+        if not content:
             self.path.unlink()  # glymur would read a file that exists
 
     def deliver(self) -> None:
@@ -73,7 +70,7 @@ class Scratch:
             If there is no file object, or it cannot be written.
         """
         if self.stream is None:
-            raise InputError("bytes cannot be written to: use a file object, such as io.BytesIO()")
+            raise InputError("bytes and URLs cannot be written to: use a file object, such as io.BytesIO()")
         seekable = _can(self.stream, "seekable", "seek")
         if self._delivered and not seekable:
             raise InputError(
@@ -92,18 +89,6 @@ class Scratch:
 def _can(stream: Any, question: str, method: str) -> bool:
     answer = getattr(stream, question, None)
     return bool(answer()) if callable(answer) else hasattr(stream, method)
-
-
-def _read(stream: Any) -> bytes:
-    try:
-        if _can(stream, "seekable", "seek"):
-            stream.seek(0)
-        content = stream.read()
-    except (OSError, ValueError) as error:
-        raise CodestreamError(f"the file object cannot be read: {error}") from error
-    if not isinstance(content, bytes):
-        raise CodestreamError("the file object has to be open for reading bytes")
-    return content
 
 
 def unlink(path: str) -> None:

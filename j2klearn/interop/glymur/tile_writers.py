@@ -13,6 +13,7 @@ from glymur.jp2k import _TileWriter
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
+from ...core.picture import native_samples, plain_array
 from ...io.atomic import take_place, temporary_beside
 from .errors import LibraryError, as_glymur
 from .scratch import unlink
@@ -86,7 +87,8 @@ class _Writer(_TileWriter):
         """
         if not isinstance(index, slice) or index != slice(None):
             raise RuntimeError("a tile is written as a whole: writer[:] = tile")
-        tile: NDArray[Any] = np.asarray(img_array)
+        with as_glymur():
+            tile = native_samples(plain_array(img_array))
         shape = self.tile_shape()
         if not alike(tile.shape, shape):
             with as_glymur():

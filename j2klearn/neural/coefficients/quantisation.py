@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import ORIENTATIONS
+from ...core.scalars import real_number
 from ...core.subbands import Subbands
 from ...errors import OptionError
 from ...transform.norms import norm_97
@@ -85,8 +86,7 @@ def quality_code(quality: float) -> int:
     OptionError
         If `quality` is not a number from 0 to 100.
     """
-    if isinstance(quality, bool) or not isinstance(quality, (int, float)) or not 0 <= quality <= 100:
-        raise OptionError(f"the quality has to be a number from 0 to 100, not {quality!r}")
+    quality = real_number("quality", quality, 0, 100)
     return round(
         PER_OCTAVE * (_QUALITY_0_OCTAVES + (_QUALITY_100_OCTAVES - _QUALITY_0_OCTAVES) * quality / 100)
     )

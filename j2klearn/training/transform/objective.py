@@ -27,7 +27,7 @@ from ..settings import Settings
 from .oracle import OrientedOpacities
 from .pretraining import progressive
 from .pyramid import Details, analyse_level, synthesise
-from .quantisers import quantise
+from .quantisers import NOISY, quantise
 
 __all__ = ["Objective", "aliasing_target"]
 
@@ -86,22 +86,25 @@ class Objective(nn.Module):
         x: Tensor,
         step: Tensor,
         stage: str,
-        width: float,
+        width: float | Tensor,
         ratios: Sequence[float],
         seed: int,
         base: bool = False,
     ) -> Tensor:
-        """Return the cost per pixel of a batch, a scalar.
+        """Return the cost of a batch, a scalar.
+
+        It is J per pixel, the mean over the batch; with `Settings.relative`, the mean of its ratios to J of the base
+        wavelet. In the stage "progressive" it is the cost of that stage.
 
         Parameters
         ----------
         x : Tensor, shape (N, 1, H, W)
             Level-shifted luma in grey levels.
-        step : Tensor
-            Quantiser step in grey levels, a scalar.
+        step : Tensor, shape () or (N, 1, 1, 1)
+            Quantiser step in grey levels, of the batch or of each crop.
         stage : str
             Name of one of `Settings.stages`.
-        width : float
+        width : float or scalar Tensor
             Half-width of annealed kernels in steps; see `j2klearn.training.transform.quantisers`.
         ratios : sequence of float, length 3 levels + 1
             Gains of the subbands divided by the 9/7's norms, LL first, then HL, LH, HH from coarse to fine.
@@ -117,17 +120,23 @@ class Objective(nn.Module):
             return progressive(structure, self.wavelet, part, self.settings.levels) / scale
         if structure is not None:
             structure.oracle = OrientedOpacities(x) if stage == "proposals" else None
-        return self._cost(structure, x, step, width, ratios, seed)
+        costs = self._costs(structure, x, step, width, ratios, seed)
+        if self.settings.relative:
+            with torch.no_grad():
+                base_costs = self._costs(None, x, step, width, ratios, seed)
+            costs = costs / base_costs
+        return costs.mean()
 
-    def _cost(
+    def _costs(
         self,
         structure: Structure | None,
         x: Tensor,
         step: Tensor,
-        width: float,
+        width: float | Tensor,
         ratios: Sequence[float],
         seed: int,
     ) -> Tensor:
+        """Return J per pixel of each crop, shape (N,)."""
         levels, kind = self.settings.levels, self.settings.quantiser
         lows = [x]
 
@@ -137,26 +146,26 @@ class Objective(nn.Module):
             return ll, (hl, lh, hh)
 
         pyramid = decompose(x, levels, split)
-        generator = torch.Generator(x.device).manual_seed(seed)
-        bits = x.new_zeros(())
+        generator = torch.Generator(x.device).manual_seed(seed) if kind in NOISY else None
+        bits = x.new_zeros(len(x))
 
         def coded(band: Tensor, level: int, orientation: str, ratio: float) -> Tensor:
             nonlocal bits
             noise = None
-            if kind in ("noise", "mixed"):
+            if generator is not None:
                 noise = torch.rand(band.shape, generator=generator, device=x.device)
             delta = step / (NORMS_97[orientation][level - 1] * ratio)
             done = quantise(band, delta, kind, width=width, bias=bias_of(orientation, level), noise=noise)
             costs = self.proxy.costs(done.magnitude, orientation)
             if done.jump is None:
-                bits = bits + self.proxy.bits_of(done.magnitude, costs).sum()
+                bits = bits + self.proxy.bits_of(done.magnitude, costs).sum((1, 2, 3))
             else:
                 # The value is the true length. The derivative is its jump at the threshold next to the coefficient.
                 whole = done.magnitude.detach()
                 with torch.no_grad():
                     height = self.proxy.bits_of(done.jump + 1, costs) - self.proxy.bits_of(done.jump, costs)
                 length = self.proxy.bits_of(whole, costs) + height * (done.magnitude - whole)
-                bits = bits + length.sum()
+                bits = bits + length.sum((1, 2, 3))
             return done.value
 
         low, *details = ratios
@@ -168,10 +177,10 @@ class Objective(nn.Module):
             decoded.append((hl, lh, hh))
         ll = coded(pyramid[0], levels, "LL", low)
         out = synthesise(structure, self.wavelet, (ll, decoded))
-        distortion = (out - x).square().sum()
+        distortion = (out - x).square().sum((1, 2, 3))
         if self.settings.aliasing_weight and structure is not None:
             distortion = distortion + self.settings.aliasing_weight * self._aliasing(lows)
-        return (distortion / step**2 + self.settings.rate_weight * bits) / x.numel()
+        return (distortion / step.flatten() ** 2 + self.settings.rate_weight * bits) / x[0].numel()
 
     def _aliasing(self, lows: Sequence[Tensor]) -> Tensor:
         """Return the aliasing term, from the input planes of the levels and the LL of the coarsest level.
@@ -179,8 +188,8 @@ class Objective(nn.Module):
         It is the sum, over the levels, of the squared difference between what a level removes from LL and the aliasing
         in LL.
         """
-        total = lows[0].new_zeros(())
+        total = lows[0].new_zeros(len(lows[0]))
         for plane, ll in itertools.pairwise(lows):
             removed = self.wavelet.analyse(plane)[0] - ll
-            total = total + (removed - aliasing_target(self.wavelet, plane)).square().sum()
+            total = total + (removed - aliasing_target(self.wavelet, plane)).square().sum((1, 2, 3))
         return total

@@ -19,7 +19,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Quantised", "quantise"]
+__all__ = ["NOISY", "Quantised", "quantise"]
+
+#: The kinds that need noise.
+NOISY = frozenset({"noise", "mixed"})
 
 
 class Quantised(NamedTuple):
@@ -42,7 +45,13 @@ class Quantised(NamedTuple):
 
 
 def quantise(
-    y: Tensor, step: Tensor, kind: str, *, width: float = 1.0, bias: float = 0.0, noise: Tensor | None = None
+    y: Tensor,
+    step: Tensor,
+    kind: str,
+    *,
+    width: float | Tensor = 1.0,
+    bias: float = 0.0,
+    noise: Tensor | None = None,
 ) -> Quantised:
     """Quantise coefficients.
 
@@ -51,10 +60,10 @@ def quantise(
     y : Tensor
         Coefficients, of any shape.
     step : Tensor
-        Quantiser step, in the unit of the coefficients; a scalar.
+        Quantiser step, in the unit of the coefficients; of a shape that broadcasts to that of `y`.
     kind : {"annealed", "straight-through", "noise", "mixed"}
         See the module's docstring.
-    width : float
+    width : float or scalar Tensor
         Half-width of the annealed kernels in steps, above 0 up to 1.
     bias : float
         Distance of the reconstruction point below the middle of the interval, in steps.
@@ -64,7 +73,7 @@ def quantise(
     scaled = (y / step).detach()
     size = scaled.abs()
     index = size.floor()
-    if kind in ("noise", "mixed"):
+    if kind in NOISY:
         assert noise is not None
         # on average floor(x) is x - 1/2
         magnitude = ((y / step).abs() - noise).clamp_min(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ from ..precision import trains_in_bfloat16
 from ..processes import Processes
 from ..schedule import half_cosine, warm_up
 from ..settings import read_config
+from .graphs import captured
 from .objective import Objective
 from .pretraining import freeze, hold_base_proposals, randomise
+from .quantisers import NOISY
 from .validation import Validation
 
 __all__ = ["Trainer"]
@@ -137,6 +139,7 @@ class Trainer(TrainingLoop[Structure]):
         self.best = math.inf
         self.ratios = [1.0] * (3 * MEASURED_LEVELS + 1)
         self._stage, self._parallel = "", nn.Module()
+        self._captured: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
         self._shown: deque[float] = deque(maxlen=_ROWS_SHOWN)
         self.validation_log = Log(folder / "validation.csv", _VALIDATION_HEADER)
         plan = Plan(
@@ -180,7 +183,7 @@ class Trainer(TrainingLoop[Structure]):
 
     def _enter(self, stage: str) -> None:
         """Make the weights trainable that a stage trains, in all processes."""
-        self._stage = stage
+        self._stage, self._captured = stage, None
         freeze(self.structure, stage)
         if stage == "proposals":
             hold_base_proposals(self.structure)
@@ -209,19 +212,49 @@ class Trainer(TrainingLoop[Structure]):
         if not self.structure.matched and self.step % s.gains_every == 0:
             self.ratios = measure(self.structure)
         common = np.random.default_rng([s.seed, self.step])
-        quantiser = float(np.exp(common.uniform(*np.log(s.step_range))))
+        shared = float(np.exp(common.uniform(*np.log(s.step_range))))
         start, end = s.annealing
         width = start * (end / start) ** (within / max(1, steps)) if stage == "end-to-end" else start
-        x, delta = self.batch(self.processes.rank), torch.tensor(quantiser, device=device)
+        x = self.batch(self.processes.rank)
+        delta = self._own_steps(self.processes.rank).to(device) if s.relative else x.new_tensor(shared)
         noise = int(common.integers(2**31)) + self.processes.rank
-        arguments = (x, delta, stage, width, extended(self.ratios, s.levels), noise)
-        cost: Tensor = self._parallel(*arguments)
+        ratios = extended(self.ratios, s.levels)
+        arguments = (x, delta, stage, width, ratios, noise)
+        if self._is_capturable:
+            if self._captured is None:
+                self._captured = captured(self.objective, x, delta, ratios)
+            cost = self._captured(x, delta, x.new_tensor(width))
+        else:
+            cost = self._parallel(*arguments)
         if not self.is_logged:
             return cost, None
         with torch.no_grad():
-            base = self.objective(*arguments, base=True)
-        means = self.processes.mean(torch.stack([cost.detach(), base])).double()
-        return cost, torch.cat([means, means.new_tensor([quantiser])])
+            base = torch.ones_like(cost) if s.relative else self.objective(*arguments, base=True)
+        means = self.processes.mean(torch.stack([cost.detach(), base, delta.log().mean().exp()]))
+        return cost, means.double()
+
+    @property
+    def _is_capturable(self) -> bool:
+        """Whether CUDA graphs can replace the computations of this stage."""
+        return (
+            self.processes.device.type == "cuda"
+            and self.processes.count == 1
+            and self._stage == "end-to-end"
+            and self.structure.matched
+            and self.settings.quantiser not in NOISY
+        )
+
+    def _own_steps(self, rank: int) -> Tensor:
+        """Return a quantiser step for every crop of the batch, shape (batch, 1, 1, 1), in a random order.
+
+        Each of `batch` equal parts of the logarithmic range has one of them.
+        """
+        s = self.settings
+        generator = np.random.default_rng([s.seed, self.step, rank, 1])
+        places = (generator.permutation(s.batch) + generator.random(s.batch)) / s.batch
+        lowest, highest = np.log(s.step_range)
+        steps = np.exp(lowest + (highest - lowest) * places)
+        return torch.from_numpy(steps.astype(np.float32)).reshape(-1, 1, 1, 1)
 
     def prepare_update(self) -> None:
         if self._stage == "proposals":
