@@ -21,7 +21,6 @@ from j2klearn.neural.entropy.range_coder import Decoder, Encoder, cost_bits
 from j2klearn.neural.integer.backends import kernels
 from j2klearn.neural.integer.layer import Layer
 from j2klearn.transform.colour import pixels, planes
-from j2klearn.transform.dwt import analyse, synthesise
 
 SIDE = 1024
 LEVELS = 5
@@ -66,22 +65,20 @@ def test_base_wavelet(benchmark, components):
     benchmark(wavelet.analyse, components[0], (0, 0), default_threads())
 
 
-def test_analysis(benchmark, components):
-    area, structure = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).structure
-    benchmark(lambda: analyse(components, area, LEVELS, structure, default_threads()))
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_analysis(benchmark, components, engine):
+    area, transform = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).using(engine).transform
+    benchmark(lambda: transform.analyse(components, area, LEVELS, default_threads()))
 
 
-def test_synthesis(benchmark, components):
-    area, structure = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).structure
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_synthesis(benchmark, components, engine):
+    area, transform = Rect(0, 0, SIDE, SIDE), resolve(DEFAULT_MODEL).using(engine).transform
 
     def fresh():  # `synthesise` empties its list
-        return (
-            analyse(components, area, LEVELS, structure, default_threads()),
-            structure,
-            default_threads(),
-        ), {}
+        return (transform.analyse(components, area, LEVELS, default_threads()), default_threads()), {}
 
-    benchmark.pedantic(synthesise, setup=fresh, rounds=5)
+    benchmark.pedantic(transform.synthesise, setup=fresh, rounds=5)
 
 
 @pytest.mark.parametrize("backend", ["native", "torch"])

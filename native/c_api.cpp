@@ -4,6 +4,7 @@
 #include "integer/layer.hpp"
 #include "integer/mixture.hpp"
 #include "j2kl.h"
+#include "lifting/operator.hpp"
 #include "transport/decoder.hpp"
 #include "transport/encoder.hpp"
 #include "wavelet/kernels.hpp"
@@ -24,6 +25,10 @@ struct j2kl_decoder : j2kl::Decoder {
 
 struct j2kl_layer : j2kl::IntegerLayer {
     using IntegerLayer::IntegerLayer;
+};
+
+struct j2kl_operator : j2kl::lifting::Operator {
+    using Operator::Operator;
 };
 
 namespace {
@@ -66,6 +71,16 @@ template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
         }
     }
     return code;
+}
+
+// For a function whose report is an argument of its own; it may be null.
+template <class Body> int reported(j2kl_report *report, const Body &body) noexcept
+{
+    if (report != nullptr) {
+        *report = j2kl_report{};
+    }
+    Reporter reporter(report);
+    return guarded(&reporter, body);
 }
 
 template <class Handle, class Body> int on(Handle *handle, const Body &body) noexcept
@@ -336,6 +351,35 @@ int j2kl_layer_apply(const j2kl_layer *layer, const std::int16_t *x, std::uint32
 void j2kl_layer_free(j2kl_layer *layer)
 {
     delete layer;
+}
+
+int j2kl_operator_create(const j2kl_operator_shape *shape, const std::int16_t *first,
+                         const std::int16_t *blocks, const std::int16_t *last, const std::int16_t *proposals,
+                         const j2kl_operator_numbers *numbers, j2kl_report *report, j2kl_operator **result)
+{
+    return reported(report, [&] {
+        j2kl::require(result != nullptr, "there is no place for the operator");
+        *result = nullptr;
+        j2kl::require(shape != nullptr && numbers != nullptr, "the shape and the numbers are missing");
+        *result = new j2kl_operator(*shape, first, blocks, last, proposals, *numbers);
+    });
+}
+
+int j2kl_operator_lift(const j2kl_operator *handle, const j2kl_plane *sources, const j2kl_plane *targets,
+                       std::uint32_t components, int shared, int sign, const j2kl_rect *grid,
+                       std::uint32_t instructions, std::uint32_t threads, j2kl_report *report)
+{
+    return reported(report, [&] {
+        const auto set = static_cast<j2kl::Instructions>(instructions);
+        j2kl::require(handle != nullptr, "there is no operator");
+        j2kl::require(j2kl::available(set), "the processor does not support the instruction set");
+        handle->lift(sources, targets, components, shared != 0, sign, grid, set, threads);
+    });
+}
+
+void j2kl_operator_destroy(j2kl_operator *handle)
+{
+    delete handle;
 }
 
 int j2kl_mixture_bins(const j2kl_mixture_tables *tables, const std::int16_t *parameters, std::size_t count,

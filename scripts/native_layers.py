@@ -21,7 +21,7 @@ LAYERS = (
     ("include",),
     ("base",),
     ("codestream", "wavelet", "integer"),
-    ("transport",),
+    ("transport", "lifting"),
     ("c_api.cpp",),
     ("tests",),
 )

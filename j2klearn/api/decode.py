@@ -30,6 +30,7 @@ def decode(
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
+    engine: str = "auto",
     upsample: Literal[True] = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -47,6 +48,7 @@ def decode(
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
+    engine: str = "auto",
     upsample: Literal[False],
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -64,6 +66,7 @@ def decode(
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
+    engine: str = "auto",
     upsample: bool,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -80,6 +83,7 @@ def decode(
     region: tuple[int, int, int, int] | None = None,
     model: str | Path | Model | EntropyModel | None = None,
     components: Sequence[int] | None = None,
+    engine: str = "auto",
     upsample: bool = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -109,6 +113,11 @@ def decode(
     components : sequence of int, optional
         Decode only these components, as they are coded: the component transform is not undone. Not possible with the
         RCT of the neural profile, whose components have more bits than the samples.
+    engine : {"auto", "native", "torch"}
+        What computes the learned steps. ``"native"``: integer operators in native code, whose samples are the same on
+        every machine; the file's model must be an integer model, or have an integer model as its twin. ``"torch"``:
+        PyTorch, in floating point. ``"auto"``: the first where possible, else the second. It has no effect on other
+        files.
     upsample : bool
         Whether components that differ in size, such as subsampled chroma, are brought to the size of the picture: their
         samples are repeated. With False, each component is an array of its own, as it is coded. Components that are
@@ -139,7 +148,8 @@ def decode(
     ModelNotFoundError
         If the file needs a model that is not installed.
     OptionError
-        If `reduce`, `layers`, `region` or `components` is out of range.
+        If `reduce`, `layers`, `region`, `components` or `engine` is out of range, or the engine cannot compute the
+        model.
     LimitError
         If there are more than `max_pixels` pixels to decode.
 
@@ -150,7 +160,7 @@ def decode(
     CodestreamWarning
         If OpenJPEG has another remark on the file: on unusual boxes or markers, wrong tile-part numbers, or damage.
     """
-    file = OpenedFile(data, model, storage_options)
+    file = OpenedFile(data, model, storage_options, engine)
     run = Run.of(threads, progress, max_pixels)
     return file.read(
         run, reduce=reduce, layers=layers, region=region, components=components, upsample=upsample

@@ -57,6 +57,9 @@ class Info:
         Name and id (hexadecimal) of the model; the name is None if the model is not installed.
     model_embedded : bool
         Whether the weights are stored in the file.
+    engine : str or None
+        What computes the learned steps by default: ``"native"`` or ``"torch"``; None if the model is not installed, or
+        there are no such steps. See `j2klearn.decode`.
     transport : str or None
         ``"irreversible"`` or ``"reversible"`` for a learned transform, else None.
     measured : bool
@@ -87,6 +90,7 @@ class Info:
     model: str | None = None
     model_id: str | None = None
     model_embedded: bool = False
+    engine: str | None = None
     transport: str | None = None
     measured: bool = False
     profile: str = "ebcot"
@@ -157,6 +161,7 @@ class Info:
             "progression": self.progression,
             "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
             "model": model,
+            "engine": self.engine or "none",
             "transport": self.transport or "none",
         }
 
@@ -253,13 +258,15 @@ def info(data: Source | ByteSource) -> Info:
 
     try:
         extra = [Model.from_bytes(weights)] if weights else []
-        name = find(descriptor.model_id, extra).name
+        model = find(descriptor.model_id, extra)
+        name, engine = model.name, model.engine_name
     except ModelNotFoundError:
-        name = None
+        name, engine = None, None
     return replace(
         facts,
         model=name,
         model_id=descriptor.model_id.hex(),
         model_embedded=weights is not None,
+        engine=engine,
         transport=Transport(descriptor.transport).name.lower(),
     )

@@ -34,6 +34,7 @@ def encode(
     model: str | Path | Model | EntropyModel | None = "auto",
     wavelet: str | None = None,
     embed_model: bool = False,
+    engine: str = "auto",
     fallback: bool = True,
     effort: int = 0,
     bit_depth: int | None = None,
@@ -98,6 +99,9 @@ def encode(
         The wavelet of ordinary JPEG 2000; it needs ``model=None``.
     embed_model : bool
         Store the weights in the file, so that it can be decoded where the model is not installed.
+    engine : {"auto", "native", "torch"}
+        What computes the learned steps, as in `j2klearn.decode`. Files of both engines have the same format, and each
+        engine decodes those of the other.
     fallback : bool
         If a picture looks drawn (screens, graphics, large flat areas), has a bit depth other than 8 or a narrow range
         of samples, or has a very small file or a high rate in colour, code it with the 9/7 and the 5/3 too, and keep
@@ -183,6 +187,7 @@ def encode(
         model=model,
         wavelet=wavelet,
         embed_model=embed_model,
+        engine=engine,
         fallback=fallback,
         effort=effort,
         bit_depth=bit_depth,

@@ -35,6 +35,7 @@ def encode_file(
     model: str | Path | Model | None = "auto",
     wavelet: str | None = None,
     embed_model: bool = False,
+    engine: str = "auto",
     bit_depth: int | None = None,
     colorspace: str | None = None,
     alpha: bool | None = None,
@@ -66,7 +67,7 @@ def encode_file(
         more copies of it.
     tile_size : int or (int, int)
         Height and width of tiles in pixels.
-    bpp, ratio, lossless, layers, model, wavelet, embed_model : optional
+    bpp, ratio, lossless, layers, model, wavelet, embed_model, engine : optional
         As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory.
     bit_depth, colorspace, alpha, component_transform : optional
         As in `j2klearn.encode`.
@@ -102,6 +103,7 @@ def encode_file(
         model=model,
         wavelet=wavelet,
         embed_model=embed_model,
+        engine=engine,
         bit_depth=bit_depth,
         colorspace=colorspace,
         alpha=alpha,

@@ -18,6 +18,7 @@ from ..ebcot.reader import read
 from ..errors import CodestreamWarning, TruncatedWarning
 from ..io.sources import ByteSource, Source, open_source
 from ..jp2.palette import Channel, palette_channels
+from ..models.model import check_engine
 from ..neural.format.container import open_payload
 from ..neural.format.payload import Header
 from ..neural.registry import model_finder
@@ -41,6 +42,8 @@ class OpenedFile:
         An additional model to look up, next to the shipped ones and the one stored in the file.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
+    engine : str
+        What computes the learned steps; see `j2klearn.decode`.
 
     Attributes
     ----------
@@ -64,7 +67,9 @@ class OpenedFile:
         source: Source | ByteSource,
         model: str | Path | Model | EntropyModel | None = None,
         storage_options: dict[str, Any] | None = None,
+        engine: str = "auto",
     ) -> None:
+        check_engine(engine)
         self.codestream = PartialCodestream(open_source(source, storage_options))
         self.neural: NeuralFile | None = None
         payload = open_payload(self.codestream)
@@ -72,7 +77,7 @@ class OpenedFile:
             from ..neural.reader import NeuralFile  # imports PyTorch, which ordinary files do not need
 
             self.neural = NeuralFile.of(*payload, model)
-        self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model))
+        self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model), engine)
 
     @property
     def header(self) -> MainHeader | Header:

@@ -23,6 +23,7 @@ from ..core.scalars import (
 from ..core.targets import Number, Targets, read_targets
 from ..ebcot.layout import Layout
 from ..errors import OptionError
+from ..models.model import check_engine
 from ..models.registry import DEFAULT_MODEL, resolve
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class EncodeOptions:
     model: str | Path | Model | EntropyModel | None = "auto"
     wavelet: str | None = field(default=None, metadata=_EBCOT)
     embed_model: bool = field(default=False, metadata=_EBCOT)
+    engine: str = field(default="auto", metadata=_EBCOT)
     fallback: bool = True
     effort: int = field(default=0, metadata=_EBCOT | _IN_MEMORY)
     bit_depth: int | None = None
@@ -130,6 +132,7 @@ class EncodeOptions:
                 object.__setattr__(self, name, plain(name, value))  # the instance is still being made
         if self.profile not in PROFILES:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
+        check_engine(self.engine)
         if not self.neural:
             if self.quality is not None:
                 raise OptionError(
@@ -280,4 +283,5 @@ class EncodeOptions:
             raise OptionError(
                 "lossless coding with a learned model is not supported: use model=None (the 5/3) or profile='neural'"
             )
-        return resolve(DEFAULT_MODEL if isinstance(self.model, str) and self.model == "auto" else self.model)
+        model = DEFAULT_MODEL if isinstance(self.model, str) and self.model == "auto" else self.model
+        return resolve(model).using(self.engine)

@@ -38,6 +38,7 @@ def open(
     source: Source,
     *,
     model: str | Path | Model | EntropyModel | None = None,
+    engine: str = "auto",
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -52,6 +53,8 @@ def open(
         only the main header is read now; each decoded part reads the bytes that it needs.
     model : str, Path or None
         An additional model to look up, next to the shipped ones and the one stored in the file.
+    engine : {"auto", "native", "torch"}
+        What computes the learned steps, as in `j2klearn.decode`.
     threads : int, optional
         Threads of the base wavelet and of OpenJPEG. Default: one per processor.
     max_pixels : int or None
@@ -77,7 +80,7 @@ def open(
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
-    return PictureFile(source, model, threads, max_pixels, storage_options, upsample)
+    return PictureFile(source, model, threads, max_pixels, storage_options, upsample, engine)
 
 
 class PictureFile:
@@ -109,9 +112,10 @@ class PictureFile:
         max_pixels: int | None,
         storage_options: dict[str, Any] | None,
         upsample: bool = True,
+        engine: str = "auto",
     ) -> None:
-        self._upsample = upsample
-        self._file = OpenedFile(source, model, storage_options)
+        self._upsample, self._engine = upsample, engine
+        self._file = OpenedFile(source, model, storage_options, engine)
         self._options = (model, threads, max_pixels)
         self._run = Run.of(threads, None, max_pixels)
         self._header = header = self._file.header
@@ -134,7 +138,7 @@ class PictureFile:
 
         A file object is replaced by its path or its place on a server if it has one, else by its contents.
         """
-        return type(self), (self._file.codestream.source, *self._options, None, self._upsample)
+        return type(self), (self._file.codestream.source, *self._options, None, self._upsample, self._engine)
 
     def __copy__(self) -> Self:
         """Return a shallow copy, which shares the open file."""

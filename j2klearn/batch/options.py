@@ -66,6 +66,8 @@ def read_options(options: dict[str, Any]) -> Coding:
         del values["profile"], values["quality"]
     if not coding.effort:  # the same for efforts
         del values["effort"]
+    if coding.engine == "auto":  # the same for engines
+        del values["engine"]
     text = json.dumps(values, sort_keys=True)
     return Coding(coding, hashlib.sha256(text.encode()).hexdigest()[:16])
 

@@ -16,7 +16,8 @@ def _run(_: argparse.Namespace) -> None:
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""
-        print(f"{name}{default}: {model.parameters} weights on the {model.config['base']}")
+        kind = " in integers" if model.integer else ""
+        print(f"{name}{default}: {model.parameters} weights{kind} on the {model.config['base']}")
         print(f"    id {model.id.hex()}")
     for name, entropy_model in shipped_entropy().items():
         transform = entropy_model.config["transform"]

@@ -30,6 +30,7 @@ _COMMANDS = {
     "benchmark": ("benchmark", "compare codecs on your own pictures"),
     "models": ("list_models", "list the installed models"),
     "structures": ("structures", "list the structures of learned transforms, with their size and cost"),
+    "quantise": ("quantise", "make an integer model, which the native engine computes, from a float one"),
     "train": ("train", "train a learned transform"),
     "train-dequantiser": ("train_dequantiser", "train a de-quantisation network for a model"),
     "train-context": ("train_context", "train an entropy model for the neural profile"),

@@ -267,8 +267,6 @@ class LearnedCoder(Coder):
 
     def subbands(self) -> Iterator[NDArray[np.float32]]:
         """Yield the coefficients of each component: one-dimensional, scaled, in the transport's order."""
-        from ..transform.dwt import analyse
-
         done = 0.0
         size = 0  # number of components in the current group
 
@@ -285,8 +283,8 @@ class LearnedCoder(Coder):
         index = 0
         while groups:
             size = len(groups[0])
-            components = analyse(
-                groups.pop(0), area, layout.levels, self.model.structure, self.run.threads, advance
+            components = self.model.transform.analyse(
+                groups.pop(0), area, layout.levels, self.run.threads, advance
             )
             while components:
                 yield self._flat(components.pop(0), index)

@@ -100,7 +100,7 @@ def encode_picture(
         If the file misses a target.
     """
     check_effort(effort)
-    with bounds(transform, run):
+    with bounds(transform, run, effort):
         file = _made(picture, layout, transform, targets, run, embed_model, fallback, effort, jp2)
         report(file, picture, targets, run.threads)
     run.progress(1.0, "done")
@@ -153,9 +153,9 @@ def doubtful(coder: LearnedCoder, targets: Targets) -> bool:
     return worth_measuring(picture.samples, size)
 
 
-def bounds(transform: Model | str, run: Run) -> AbstractContextManager[None]:
-    """Return a context that bounds the threads of PyTorch, if the transform needs PyTorch."""
-    if isinstance(transform, str):
+def bounds(transform: Model | str, run: Run, effort: int = 0) -> AbstractContextManager[None]:
+    """Return a context that bounds the threads of PyTorch, if the transform or the effort needs PyTorch."""
+    if isinstance(transform, str) or (transform.engine_name == "native" and effort < 2):
         return nullcontext()
     from ..transform.threads import bounded
 

@@ -66,7 +66,9 @@ class LearnedFile:
     lattice: Lattice
 
     @classmethod
-    def open(cls, codestream: PartialCodestream, find: Finder = find) -> LearnedFile | None:
+    def open(
+        cls, codestream: PartialCodestream, find: Finder = find, engine: str = "auto"
+    ) -> LearnedFile | None:
         """Open a codestream; None if it has no learned-transform segment.
 
         Parameters
@@ -75,9 +77,13 @@ class LearnedFile:
             The codestream of the file.
         find : callable
             Finds a model by its id. It is also given the model embedded in the file, if there is one.
+        engine : str
+            What computes the learned steps; see `j2klearn.models.model.Model.using`.
 
         Raises
         ------
+        OptionError
+            If the engine is unknown, or cannot compute the model of the file.
         SegmentError
             If the segment is damaged, or contradicts the main header.
         UnsupportedError
@@ -93,7 +99,7 @@ class LearnedFile:
             return None
         _check(descriptor, header)
         embedded = [] if weights is None else [Model.from_bytes(weights)]
-        model = find(descriptor.model_id, embedded)
+        model = find(descriptor.model_id, embedded).using(engine)
         return cls(codestream, descriptor, model, read_lattice(codestream.head, header))
 
     @property
@@ -109,14 +115,11 @@ class LearnedFile:
         CodestreamError
             If the codestream is damaged.
         """
-        from ..transform.threads import bounded
-
         reader = LearnedReader(self, request.layers, request.components, run)
-        with bounded(run.threads):
-            if request.area == self.header.area:
-                samples = reader.whole(request.reduce)
-            else:
-                samples = reader.region(request.wanted, request.reduce)
+        if request.area == self.header.area:
+            samples = reader.whole(request.reduce)
+        else:
+            samples = reader.region(request.wanted, request.reduce)
         return Decoded(samples, reader.missing, tuple(reader.remarks))
 
     def synthesised(self, layers: int, threads: int = 1) -> NDArray[np.float32]:

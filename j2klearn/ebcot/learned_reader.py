@@ -149,8 +149,6 @@ class LearnedReader:
         self, components: list[Subbands], advance: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:
         """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory."""
-        from ..transform.dwt import synthesise
-
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
         count = self.header.components
@@ -158,17 +156,19 @@ class LearnedReader:
         while groups:
             share = len(groups[0]) / count
             scaled = (lambda part, share=share: advance(part * share)) if advance else None
-            planes.append(synthesise(groups.pop(0), self.model.structure, self.threads, scaled))
+            planes.append(self.model.transform.synthesise(groups.pop(0), self.threads, scaled))
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
         """Remove quantisation noise from components at full resolution, in place."""
-        from ..dequantisation.apply import dequantise
-
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
+            from ..dequantisation.apply import dequantise  # imports PyTorch
+            from ..transform.threads import bounded
+
             ict = self.descriptor.colour == Colour.ICT
-            dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
+            with bounded(self.threads):
+                dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Decode the whole picture.
@@ -263,9 +263,7 @@ class LearnedReader:
         ndarray, shape (h, w) or (h, w, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
-        from ..transform.dwt import reach
-
-        grid, levels, margin = self.header.area, self.descriptor.levels, reach(self.model.structure)
+        grid, levels, margin = self.header.area, self.descriptor.levels, self.model.transform.reach
         areas = {reduce: wanted}
         if not reduce and self.descriptor.noise is not None and self.model.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)

@@ -298,7 +298,7 @@ class StripWriter:
                 continue
             if not groups:
                 groups = [
-                    (group, StripAnalysis(self.area, layout.levels, coder.model.structure, self.run.threads))
+                    (group, StripAnalysis(self.area, layout.levels, coder.model.transform, self.run.threads))
                     for group in coder.descriptor.groups
                 ]
             whole = coder.planes(picture)

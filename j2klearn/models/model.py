@@ -1,10 +1,12 @@
 """Models: the configuration and the weights of a learned transform, in one safetensors file.
 
-This module does not import PyTorch until a network is built.
+A float model has networks in PyTorch. An integer model has operators in integers, which the native engine computes; it
+may be the twin of a float model. This module does not import PyTorch until a network is built.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,19 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.limits import MAX_MODEL_BYTES
-from ..errors import ModelError
-from . import weights
+from ..errors import ModelError, OptionError
+from . import integer, weights
 from .config import check_config
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ..dequantisation.networks import AnyDequantiser
+    from ..transform.coding import CodingTransform
+    from ..transform.integer.engine import Engine
     from ..transform.structures import Structure
 
-__all__ = ["Model"]
+__all__ = ["ENGINES", "Model", "check_engine"]
+
+#: What may compute the learned steps. "auto" is the native engine for integer models and for float models that have a
+#: twin, and PyTorch for all others.
+ENGINES = ("auto", "native", "torch")
 
 _DEQUANTISER = "dequantiser."
+
+
+def check_engine(engine: object) -> None:
+    """Raise `OptionError` if `engine` is not one of `ENGINES`."""
+    if engine not in ENGINES:
+        raise OptionError(f"the engine is one of {', '.join(ENGINES)}, not {engine!r}")
 
 
 def _load(network: nn.Module, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
@@ -46,25 +60,41 @@ class Model:
     config : dict
         The configuration of the networks; see `j2klearn.models.config`.
     tensors : mapping of str to ndarray
-        The weights by name, float32 or float16.
+        The weights by name: float32 or float16; in integer models int16.
     card : dict, optional
         Information for people: name, training data, steps, seed, scores. It is not part of the id.
+
+    Attributes
+    ----------
+    integer : bool
+        Whether this is an integer model; see `j2klearn.models.integer`.
+    twin : Model or None
+        The integer model that stands for the transform of this float model, if one is known; see `twinned`.
 
     Raises
     ------
     ModelError
         If the configuration is invalid, if weights are not finite float32 or float16, or if there are weights of a
-        dequantiser that the configuration does not have.
+        dequantiser that the configuration does not have. For integer models: if the operators are invalid.
     """
 
     def __init__(
         self,
         config: dict[str, Any],
-        tensors: Mapping[str, NDArray[np.floating[Any]]],
+        tensors: Mapping[str, NDArray[Any]],
         card: dict[str, Any] | None = None,
     ) -> None:
-        self.config = check_config(config)
+        self.integer = integer.is_integer(config)
+        self.twin: Model | None = None
+        self._engine = "auto"
+        self._variants: dict[str, Model] = {}
         self.card = dict(card or {})
+        self._tensors = {key: tensors[key] for key in sorted(tensors)}
+        if self.integer:
+            self.config = integer.check_config(config)
+            self._twins = integer.twins_of(self.config, self._tensors)
+            return
+        self.config = check_config(config)
         for key, tensor in tensors.items():
             if tensor.dtype not in (np.float32, np.float16):
                 raise ModelError(f"the model's weights {key} are not float32 or float16")
@@ -72,7 +102,11 @@ class Model:
                 raise ModelError(f"the model's weights {key} are not finite")
         if "dequantiser" not in self.config and any(key.startswith(_DEQUANTISER) for key in tensors):
             raise ModelError("the model's weights do not match its configuration")
-        self._tensors = {key: tensors[key] for key in sorted(tensors)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: networks and engines are built again."""
+        built = ("structure", "dequantiser", "engine", "transform")
+        return {key: value for key, value in vars(self).items() if key not in built} | {"_variants": {}}
 
     @property
     def name(self) -> str:
@@ -93,6 +127,104 @@ class Model:
     def id(self) -> bytes:
         """SHA-256 of the configuration and the weights, 32 bytes."""
         return weights.digest(self.config, self._tensors)
+
+    @functools.cached_property
+    def transform_id(self) -> bytes:
+        """The id of the transform alone: that of this model without its network for de-quantisation."""
+        if not self.dequantises:
+            return self.id
+        own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
+        return weights.digest({key: self.config[key] for key in self.config if key != "dequantiser"}, own)
+
+    @property
+    def twin_of(self) -> bytes | None:
+        """The `transform_id` of the float models that this integer model stands for; None if there is none."""
+        return bytes.fromhex(self.config["twin_of"]) if self.integer and "twin_of" in self.config else None
+
+    @property
+    def matched(self) -> bool:
+        """Whether the synthesis gains are close to those of the 9/7, so that subbands need no scales."""
+        known = self.config["structure"] in ("fixed", "hybrid")
+        return known and self.config["base"] == "9-7" and "gains" not in self.config
+
+    def twinned(self, twin: Model | None) -> Model:
+        """Return a copy that uses an integer model in place of its own transform where it can.
+
+        Parameters
+        ----------
+        twin : Model or None
+            An integer model whose `twin_of` is the `transform_id` of this model; None returns this model.
+        """
+        if twin is None:
+            return self
+        other = copy.copy(self)
+        other.twin = twin
+        return other
+
+    def using(self, engine: str) -> Model:
+        """Return this model with a choice of what computes its learned steps.
+
+        Parameters
+        ----------
+        engine : str
+            One of `ENGINES`.
+
+        Raises
+        ------
+        OptionError
+            If the engine is unknown, or cannot compute this model.
+        """
+        check_engine(engine)
+        if engine == "native" and not (self.integer or self.twin):
+            raise OptionError(
+                f"engine='native' needs an integer model or one with a twin, and {self.name} has none"
+            )
+        if engine == "torch" and self.integer:
+            raise OptionError(f"{self.name} is an integer model, which engine='torch' does not support")
+        if engine == self._engine:
+            return self
+        if engine not in self._variants:
+            other = copy.copy(self)
+            other._engine = engine
+            self._variants[engine] = other
+        return self._variants[engine]
+
+    @property
+    def engine_name(self) -> str:
+        """What computes the learned steps: ``"native"`` or ``"torch"``."""
+        return "native" if self.integer or (self.twin and self._engine != "torch") else "torch"
+
+    @functools.cached_property
+    def transform(self) -> CodingTransform:
+        """The transform for coding: that of the engine, or that of PyTorch. It is built once.
+
+        Raises
+        ------
+        ModelError
+            If the weights do not match the configuration, or make a step that has no inverse.
+        """
+        if self.integer:
+            return self.engine
+        if self.twin and self.engine_name == "native":
+            return self.twin.engine
+        from ..transform.dwt import StructureTransform
+
+        return StructureTransform(self.structure)
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The native engine of an integer model. It is built once.
+
+        Raises
+        ------
+        ModelError
+            If this is a float model.
+        """
+        from ..transform.integer.engine import Engine
+
+        if not self.integer:
+            raise ModelError(f"the model {self.name} has no operators in integers")
+        return Engine(self._twins)
 
     def to_bytes(self) -> bytes:
         """Return the model as a safetensors file."""
@@ -154,10 +286,13 @@ class Model:
         Raises
         ------
         ModelError
-            If the weights do not match the configuration, or make a step that has no inverse.
+            If the weights do not match the configuration, or make a step that has no inverse, or if this is an integer
+            model.
         """
         from .build import build
 
+        if self.integer:
+            raise ModelError(f"{self.name} is an integer model, and this needs a model in floating point")
         structure = build({key: value for key, value in self.config.items() if key != "dequantiser"})
         own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
         _load(structure, own)

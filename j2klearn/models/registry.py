@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -71,9 +71,18 @@ def shipped_files() -> Mapping[str, ModelFile]:
 
 @functools.cache
 def shipped() -> dict[str, Model]:
-    """Return the transforms in the package, by name."""
+    """Return the transforms in the package, by name. Float models know their twins."""
     files = shipped_files().items()
-    return {name: Model.from_bytes(file.data) for name, file in files if file.kind is None}
+    models = {name: Model.from_bytes(file.data) for name, file in files if file.kind is None}
+    return {name: _with_twin(model, models.values()) for name, model in models.items()}
+
+
+def _with_twin(model: Model, known: Iterable[Model]) -> Model:
+    """Return a model with its twin, if that is among the known models."""
+    twins = {other.twin_of: other for other in known if other.twin_of is not None}
+    if model.integer or not twins:
+        return model
+    return model.twinned(twins.get(model.transform_id))
 
 
 def read_model_file(path: Path) -> ModelFile:
@@ -145,7 +154,7 @@ def resolve(model: object) -> Model:
     if isinstance(model, (str, Path)) and str(model) not in shipped_files():
         found = _from_file(*named_file(model, list(shipped())))
     if isinstance(found, Model):
-        return found
+        return found if found.twin else _with_twin(found, shipped().values())
     raise ModelError(
         f"the model {getattr(model, 'name', model)} is an entropy model, which requires profile='neural'"
     )
@@ -168,7 +177,7 @@ def find(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
     """
     for model in [*extra, *shipped().values()]:
         if model.id == model_id:
-            return model
+            return model if model.twin else _with_twin(model, shipped().values())
     raise ModelNotFoundError(
         f"this file needs the model with id {model_id.hex()}, which is not installed: upgrade j2klearn, or ask the "
         "author of the picture for the model file and pass it as model="
@@ -176,7 +185,7 @@ def find(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
 
 
 def finder(known: Callable[[], Sequence[Model]]) -> Finder:
-    """Return a `Finder` that also searches the models that `known` returns.
+    """Return a `Finder` that also searches the models that `known` returns, and takes twins from them.
 
     Parameters
     ----------
@@ -185,6 +194,8 @@ def finder(known: Callable[[], Sequence[Model]]) -> Finder:
     """
 
     def find_among(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
-        return find(model_id, [*known(), *extra])
+        models = known()
+        # a model in the file is no twin: only its own id tells what it is
+        return _with_twin(find(model_id, [*models, *extra]), models)
 
     return find_among

@@ -118,9 +118,7 @@ class Transform:
     def _learned_analysis(self, planes: Planes, area: Rect, levels: int) -> list[Subbands]:
         if self.model is None or not levels:
             return [Subbands(area, plane, []) for plane in planes]
-        from ..transform.dwt import analyse
-
-        return analyse(planes, area, levels, self.model.structure, self.threads)
+        return self.model.transform.analyse(planes, area, levels, self.threads)
 
     def _further_levels(self, bands: Subbands, levels: int) -> Subbands:
         low, further = decompose(bands.ll, levels - bands.levels, _split(self.threads))
@@ -160,9 +158,7 @@ class Transform:
     def _learned_synthesis(self, parts: list[Subbands]) -> Planes:
         if self.model is None or not parts[0].levels:
             return np.stack([bands.ll for bands in parts])
-        from ..transform.dwt import synthesise
-
-        return synthesise(parts, self.model.structure, self.threads)
+        return self.model.transform.synthesise(parts, self.threads)
 
 
 def _split(threads: int) -> Callable[[NDArray[Any], int], tuple[NDArray[Any], Details]]:

@@ -1,11 +1,9 @@
-"""The learned transform over all decomposition levels, for coding and decoding.
+"""The learned transform by PyTorch, for coding and decoding: all structures and operators.
 
 The 9/7 runs in the native library; the other base wavelets and all networks run in PyTorch.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,26 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.geometry import Rect
-from ..core.subbands import Subbands
-from ..core.timing import stage
 from ..native import wavelet
-from .levels import compose, decompose
+from . import coding, structures
 from .precision import fast_bfloat16
-from .structures import Bands, BaseWavelet, Structure
+from .structures import BaseWavelet, Structure
+from .threads import bounded
 from .wavelet import WAVELETS
 
-__all__ = ["analyse", "reach", "ready", "synthesise"]
-
-Planes = NDArray[np.float32]
-Details = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-
-#: Samples of the finer level that one level of base wavelet analysis or synthesis reads beyond an area. The 9/7 has
-#: the longest filters of all base wavelets.
-_BASE_REACH = 8
+__all__ = ["StructureTransform", "ready"]
 
 
-def _batch(planes: Sequence[NDArray[np.float32]]) -> Tensor:
+def _batch(planes: coding.Planes) -> Tensor:
     """Return planes of equal shape (H, W) as one tensor of shape (C, 1, H, W)."""
+    if isinstance(planes, np.ndarray):
+        return torch.from_numpy(planes)[:, None]
     if len(planes) == 1:
         return torch.from_numpy(planes[0])[None, None]
     out = torch.empty(len(planes), 1, *planes[0].shape)
@@ -47,7 +39,7 @@ class _NativeWavelet:
     def __init__(self, threads: int) -> None:
         self.threads = threads
 
-    def analyse(self, x: Tensor, origin: tuple[int, int] = (0, 0)) -> Bands:
+    def analyse(self, x: Tensor, origin: tuple[int, int] = (0, 0)) -> structures.Bands:
         area = Rect(*origin, origin[0] + x.shape[-2], origin[1] + x.shape[-1])
         out = tuple(torch.empty(x.shape[0], 1, *rect.shape) for rect in area.decomposed())
         for component, plane in enumerate(x):
@@ -70,7 +62,7 @@ class _NativeWavelet:
         return out
 
 
-def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
+def ready(structure: Structure, threads: int, *, fast: bool | None = None) -> tuple[Structure, BaseWavelet]:
     """Return a structure configured for coding, and its base wavelet.
 
     Parameters
@@ -79,115 +71,46 @@ def ready(structure: Structure, threads: int) -> tuple[Structure, BaseWavelet]:
         The learned transform; it is not changed.
     threads : int
         Threads of the base wavelet.
+    fast : bool, optional
+        Whether the networks compute in bfloat16. Default: if the processor supports it.
 
     Returns
     -------
     structure : Structure
-        The same weights. The opacities of the first component serve all components, and the networks compute in
-        bfloat16 if the processor supports it.
+        The same weights. The opacities of the first component serve all components.
     wavelet : BaseWavelet
         The base wavelet: the native 9/7, or a wavelet in PyTorch.
     """
-    coding = structure.configured(shared=True, fast=fast_bfloat16())
-    return coding, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
+    configured = structure.configured(shared=True, fast=fast_bfloat16() if fast is None else fast)
+    return configured, _NativeWavelet(threads) if structure.base == "9-7" else WAVELETS[structure.base]
 
 
-def reach(structure: Structure) -> int:
-    """Return how many samples of the finer level one level of analysis or synthesis reads beyond an area."""
-    return 2 * structure.radius + _BASE_REACH
-
-
-def analyse(
-    planes: Planes,
-    area: Rect,
-    levels: int,
-    structure: Structure,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
-) -> list[Subbands]:
-    """Decompose the components of a picture.
+class StructureTransform(coding.CodingTransform):
+    """A structure in PyTorch as a transform for coding.
 
     Parameters
     ----------
-    planes : ndarray, shape (C, H, W), float32
-        Samples of `area`, in units of 8-bit grey levels, level shifted.
-    area : Rect
-        The area of the planes on their grid.
-    levels : int
-        Number of decomposition levels.
     structure : Structure
-        The learned transform. The opacities of the first component serve all components.
-    threads : int
-        Threads of the base wavelet.
-    progress : callable, optional
-        Called after each level with the share of the whole work that the level was. The shares add up to almost one.
-
-    Returns
-    -------
-    list of Subbands
-        One per component, float32.
+        The learned transform; it is not changed.
+    fast : bool, optional
+        As in `ready`.
     """
-    coding, wavelet = ready(structure, threads)
-    x = torch.from_numpy(planes)[:, None]
-    del planes  # a copy of the picture is too much memory to keep
-    samples = x.numel()
 
-    def split(x: Tensor, level: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        ll, hl, lh, hh = coding.analyse(x, area.resolution(level - 1).origin, wavelet)
-        if progress:
-            progress((x.numel() - ll.numel()) / samples)
-        return ll, (hl, lh, hh)
+    engine = "torch"
 
-    with torch.inference_mode(), stage("analysis"):
-        x, details = decompose(x, levels, split)
-    return [
-        Subbands(
-            area,
-            x[component, 0].numpy(),
-            [
-                (hl[component, 0].numpy(), lh[component, 0].numpy(), hh[component, 0].numpy())
-                for hl, lh, hh in details
-            ],
-        )
-        for component in range(x.shape[0])
-    ]
+    def __init__(self, structure: Structure, *, fast: bool | None = None) -> None:
+        self.structure, self.fast = structure, fast
+        self.reach = 2 * structure.radius + coding.BASE_REACH
 
+    def split(self, planes: coding.Planes, origin: tuple[int, int], threads: int) -> coding.Bands:
+        configured, base = ready(self.structure, threads, fast=self.fast)
+        with bounded(threads), torch.inference_mode():
+            ll, hl, lh, hh = (band[:, 0].numpy() for band in configured.analyse(_batch(planes), origin, base))
+        return ll, hl, lh, hh
 
-def synthesise(
-    components: list[Subbands],
-    structure: Structure,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
-) -> Planes:
-    """Synthesise the components of a picture; the inverse of `analyse`.
-
-    Parameters
-    ----------
-    components : list of Subbands
-        Subbands of components that cover the same area, float32. They may be those of a lower resolution only. The list
-        is emptied, to free memory early.
-    structure, threads, progress
-        As in `analyse`.
-
-    Returns
-    -------
-    ndarray, shape (C, H, W), float32
-        The planes, in units of 8-bit grey levels, level shifted.
-    """
-    coding, wavelet = ready(structure, threads)
-    area = components[0].area
-    low = _batch([bands.ll for bands in components])
-    details = [list(level) for level in zip(*(bands.details for bands in components), strict=True)]
-    count = len(components)
-    components.clear()
-
-    def join(ll: Tensor, level_details: list[Details], level: int) -> Tensor:
-        hl, lh, hh = (_batch([bands[i] for bands in level_details]) for i in range(3))
-        level_details.clear()  # a copy of the picture is too much memory to keep
-        out = coding.synthesise((ll, hl, lh, hh), area.resolution(level - 1), wavelet)
-        if progress:
-            progress((out.numel() - ll.numel()) / (count * area.size))
+    def join(self, bands: coding.Bands, area: Rect, threads: int) -> NDArray[np.float32]:
+        configured, base = ready(self.structure, threads, fast=self.fast)
+        with bounded(threads), torch.inference_mode():
+            ll, hl, lh, hh = map(_batch, bands)
+            out: NDArray[np.float32] = configured.synthesise((ll, hl, lh, hh), area, base)[:, 0].numpy()
         return out
-
-    with torch.inference_mode(), stage("synthesis"):
-        return compose(low, details, join)[:, 0].numpy()

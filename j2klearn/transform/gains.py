@@ -17,13 +17,11 @@ from torch import Tensor
 from ..core.geometry import ORIENTATIONS, Rect
 from .levels import compose, decompose
 from .norms import norm_97
+from .scales import MEASURED_LEVELS
 from .structures import Structure
 from .wavelet import WAVELETS
 
-__all__ = ["MEASURED_LEVELS", "extended", "measure"]
-
-#: Levels whose gains are measured. At coarser levels the ratios to the norms of the 9/7 hardly change.
-MEASURED_LEVELS = 3
+__all__ = ["measure"]
 
 #: Rows and columns of the synthetic scene.
 _SIDE = 192
@@ -111,27 +109,3 @@ def _norms(levels: int) -> list[float]:
     """Return the norms of the 9/7 for all subbands, in the order of the transport."""
     details = [norm_97(name, level) for level in range(levels, 0, -1) for name in ORIENTATIONS]
     return [norm_97("LL", levels), *details]
-
-
-def extended(ratios: list[float], levels: int) -> tuple[float, ...]:
-    """Extend measured ratios to any number of levels.
-
-    Levels coarser than `MEASURED_LEVELS` get the ratios of that level. LL always gets its measured ratio, also if there
-    are fewer levels.
-
-    Parameters
-    ----------
-    ratios : list of float
-        The result of `measure`.
-    levels : int
-        Number of decomposition levels, at least 1.
-
-    Returns
-    -------
-    tuple of float
-        A ratio per subband in the order of the transport: LL, then HL, LH and HH from coarse to fine.
-    """
-    low, *details = ratios
-    by_level = [details[i : i + 3] for i in range(len(details) - 3, -1, -3)]  # finest first
-    wanted = [by_level[min(level, MEASURED_LEVELS) - 1] for level in range(levels, 0, -1)]
-    return low, *(ratio for level in wanted for ratio in level)

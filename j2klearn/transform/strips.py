@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..core.timing import stage
-from .dwt import reach, ready
-from .structures import Bands, BaseWavelet, Structure
+from .coding import CodingTransform
 
 __all__ = ["StripAnalysis"]
 
@@ -27,21 +24,23 @@ _ROWS = 512
 _MIN_ROWS = 32
 
 
+#: Subbands of one level of all components: LL, HL, LH and HH, each (C, h, w).
+Bands = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
 class _Level:
     """One level of the analysis."""
 
-    def __init__(
-        self, area: Rect, structure: Structure, wavelet: BaseWavelet, margin: int, rows: int
-    ) -> None:
-        self.area, self.structure, self.wavelet = area, structure, wavelet
-        self.margin, self.rows = margin, rows
-        self.buffer: Tensor | None = None  # input rows that are still needed
+    def __init__(self, area: Rect, transform: CodingTransform, rows: int, threads: int) -> None:
+        self.area, self.transform, self.rows, self.threads = area, transform, rows, threads
+        self.margin = transform.reach
+        self.buffer: NDArray[np.float32] | None = None  # input rows that are still needed
         self.top = area.y0  # position of the first row in the buffer
         self.done = area.y0  # the rows above this one have been analysed
 
-    def push(self, x: Tensor) -> Iterator[tuple[Rect, Bands]]:
-        """Take rows (C, 1, h, W); yield the areas that can now be analysed and their subbands, from top to bottom."""
-        self.buffer = x if self.buffer is None else torch.cat([self.buffer, x], -2)
+    def push(self, x: NDArray[np.float32]) -> Iterator[tuple[Rect, Bands]]:
+        """Take rows (C, h, W); yield the areas that can now be analysed and their subbands, from top to bottom."""
+        self.buffer = x if self.buffer is None else np.concatenate([self.buffer, x], -2)
         del x
         end = self.top + self.buffer.shape[-2]
         last = end == self.area.y1
@@ -59,12 +58,14 @@ class _Level:
         part = Rect(self.done, self.area.x0, stop, self.area.x1)
         whole = part.grown(self.margin).intersection(self.area)
         window = self.buffer[..., whole.y0 - self.top : whole.y1 - self.top, :]
-        bands = self.structure.analyse(window, whole.origin, self.wavelet)
+        bands = self.transform.split(window, whole.origin, self.threads)
         places = zip(bands, part.decomposed(), whole.decomposed(), strict=True)
-        ll, hl, lh, hh = (band[..., *inner.slices_in(outer)].clone() for band, inner, outer in places)
+        ll, hl, lh, hh = (
+            np.stack([plane[inner.slices_in(outer)] for plane in band]) for band, inner, outer in places
+        )
         self.done = stop
         keep = max(self.area.y0, stop - self.margin)
-        self.buffer = self.buffer[..., keep - self.top :, :].clone()
+        self.buffer = self.buffer[..., keep - self.top :, :].copy()
         self.top = keep
         return part, (ll, hl, lh, hh)
 
@@ -81,8 +82,7 @@ class _Rows:
     def end(self) -> int:
         return self.top + sum(int(part.shape[1]) for part in self.parts)
 
-    def add(self, band: Tensor) -> None:
-        rows = band[:, 0].numpy()
+    def add(self, rows: NDArray[np.float32]) -> None:
         self._empty = rows[:, :0].copy()
         if rows.shape[1]:
             self.parts.append(rows)
@@ -112,18 +112,16 @@ class StripAnalysis:
         The area of the picture on the reference grid.
     levels : int
         Number of decomposition levels.
-    structure : Structure
+    transform : CodingTransform
         The learned transform.
     threads : int
-        Threads of the base wavelet.
+        Threads of native code.
     """
 
-    def __init__(self, area: Rect, levels: int, structure: Structure, threads: int = 1) -> None:
-        coding, wavelet = ready(structure, threads)
-        margin = reach(structure)
+    def __init__(self, area: Rect, levels: int, transform: CodingTransform, threads: int = 1) -> None:
         self.area = area
         self._levels = [
-            _Level(area.resolution(at), coding, wavelet, margin, max(_MIN_ROWS, _ROWS >> at))
+            _Level(area.resolution(at), transform, max(_MIN_ROWS, _ROWS >> at), threads)
             for at in range(levels)
         ]
         self._low = _Rows(area.resolution(levels).y0)
@@ -139,10 +137,10 @@ class StripAnalysis:
         planes : ndarray, shape (C, h, W), float32
             Rows below those taken before, in units of 8-bit grey levels, level shifted.
         """
-        with torch.inference_mode(), stage("analysis"):
-            self._push(0, torch.from_numpy(planes)[:, None])
+        with stage("analysis"):
+            self._push(0, planes)
 
-    def _push(self, at: int, x: Tensor) -> None:
+    def _push(self, at: int, x: NDArray[np.float32]) -> None:
         if at == len(self._levels):
             self._low.add(x)
             return

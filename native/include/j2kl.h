@@ -192,6 +192,68 @@ int j2kl_layer_apply(const j2kl_layer *layer, const int16_t *x, uint32_t height,
                      const int16_t *residual, int16_t *y, uint32_t instructions, uint32_t threads);
 void j2kl_layer_free(j2kl_layer *layer);
 
+/* Learned lifting steps in integers. An operator predicts `outputs` maps from `inputs` maps: for every output it blends
+ * linear proposals by opacities. A network computes the opacities: a first layer, residual blocks of two layers of 3x3,
+ * and a last layer, all without biases. With R(a, s) = (a + (1 << s >> 1)) >> s:
+ *
+ *     q          = clamp(rint(sample * 2^input_bits), -32767, 32767), 0 for NaN; rint rounds halves to even
+ *     h          = clamp(R(first * q, first_shift), 0, 8191)
+ *     in a block:  g = clamp(R(w * h, shift), 0, 8191), then h = clamp(R(w' * g, shift') + h, 0, 8191)
+ *     l          = clamp(R(last * h, last_shift), 0, 65535 - offset) + offset
+ *     opacity    = (l * floor(2^30 / sum of l) + 2^15) >> 16
+ *     p          = clamp(R(proposal * q, proposal_shift), -32767, 32767)
+ *     prediction = R(sum of p * opacity, 14) * 2^-output_bits
+ *
+ * Results are exact, so they are the same on every machine, for any number of threads, and for any division of the
+ * area into parts. */
+typedef struct j2kl_operator j2kl_operator;
+
+typedef struct j2kl_operator_shape {
+    uint32_t inputs, outputs;           /* 1 .. 3 */
+    uint32_t proposals;                 /* of an output, 1 .. 32 */
+    uint32_t width;                     /* channels of the network, 1 .. 64 */
+    uint32_t blocks;                    /* residual blocks, 0 .. 4 */
+    uint32_t first_kernel, last_kernel; /* 1, 3, 5 or 7 */
+    uint32_t proposal_kernel;           /* odd, 1 .. 25 */
+} j2kl_operator_shape;
+
+typedef struct j2kl_operator_numbers {
+    int32_t input_bits, output_bits;    /* fractional bits, -16 .. 16 */
+    int32_t first_shift;                /* shifts are 0 .. 30 */
+    int32_t block_shifts[8];            /* two for every block */
+    int32_t last_shift;
+    int32_t proposal_shift;
+    int32_t offset;                     /* 1 .. 65535 */
+} j2kl_operator_numbers;
+
+typedef struct j2kl_rect {
+    int32_t y0, x0, y1, x1;             /* half-open: y0 <= y < y1, x0 <= x < x1 */
+} j2kl_rect;
+
+/* Samples on the grid of a lifting step. `row_stride` is the number of elements from one row to the next. */
+typedef struct j2kl_plane {
+    float *samples;                     /* the sample at (y0, x0); may be null if the area is empty */
+    ptrdiff_t row_stride;
+    int32_t y0, x0, y1, x1;
+} j2kl_plane;
+
+/* The weights have the shapes (width, inputs, first_kernel, first_kernel), (2 blocks, width, width, 3, 3), (proposals,
+ * width, last_kernel, last_kernel) and (outputs, proposals, inputs, proposal_kernel, proposal_kernel); `blocks` may be
+ * null if there are none. They are copied. It is an error if a sum of positive or of negative products can reach 2^31
+ * for inputs of the ranges above, rounding included. `report` may be null. */
+int j2kl_operator_create(const j2kl_operator_shape *shape, const int16_t *first, const int16_t *blocks,
+                         const int16_t *last, const int16_t *proposals, const j2kl_operator_numbers *numbers,
+                         j2kl_report *report, j2kl_operator **result);
+/* Add the predictions to the targets (`sign` is 1) or subtract them (-1), in place. Component c has the sources
+ * c * inputs + i and the targets c * outputs + o. Outside its area a source repeats its border samples; a source with an
+ * empty area counts as zeros. If `shared` is not 0, the opacities of component 0 serve all components. If `grid` is not
+ * null, only the samples inside it change. No target overlaps another plane. Several threads may use an operator at the
+ * same time. */
+int j2kl_operator_lift(const j2kl_operator *handle, const j2kl_plane *sources, const j2kl_plane *targets,
+                       uint32_t components, int shared, int sign, const j2kl_rect *grid, uint32_t instructions,
+                       uint32_t threads, j2kl_report *report);
+void j2kl_operator_destroy(j2kl_operator *handle);
+
 /* Mixtures in integer arithmetic, as j2klearn/neural/entropy/mixture.py defines them. */
 typedef struct j2kl_mixture_tables {
     const int32_t *exponential;         /* 768 */

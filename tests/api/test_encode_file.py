@@ -22,7 +22,6 @@ from j2klearn.errors import InputError, OptionError, WriteError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.registry import resolve
 from j2klearn.transform.colour import planes
-from j2klearn.transform.dwt import analyse
 from j2klearn.transform.strips import StripAnalysis
 from tests.support.batch_pictures import can_mount
 
@@ -45,12 +44,13 @@ class Rows:
         return part
 
 
-def test_strips_have_the_subbands_of_the_whole(picture):
-    model = resolve("hybrid97-9c-compact")
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_strips_have_the_subbands_of_the_whole(picture, engine):
+    transform = resolve("hybrid97-9c-compact").using(engine).transform
     area = Rect(3, 5, 3 + picture.shape[0], 5 + picture.shape[1])
     samples = planes(Picture(picture))
-    (whole,) = analyse(samples, area, 5, model.structure)
-    analysis = StripAnalysis(area, 5, model.structure)
+    (whole,) = transform.analyse(samples, area, 5)
+    analysis = StripAnalysis(area, 5, transform)
     at = area.y0
     for edge in (100, 101, 400, 900, area.y1):
         analysis.push(samples[:, at - area.y0 : edge - area.y0])

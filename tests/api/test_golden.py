@@ -4,12 +4,18 @@ The files carry their (tiny) model, so that they do not depend on what ships. `p
 them, and once more with `J2KLEARN_CPU=avx2` for the pictures in float32. Run it only for a new version of the format:
 it adds files and replaces none.
 
-Beside every file lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
+Beside every file of version 1 lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
 ``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.
+
+Files ``integer-*`` carry an integer model. They decode to the same samples on every machine: ``integer.json`` has the
+SHA-256 of what they decode to.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +24,21 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.codestream.learned_segment import read_comments
 from j2klearn.codestream.main_header import read_main_header
+from j2klearn.core.picture import Picture
+from j2klearn.io.sources import open_source
 from j2klearn.jp2.boxes import find_codestream
+from j2klearn.models.integer import packed
+from j2klearn.models.model import Model
+from j2klearn.transform.colour import planes
+from j2klearn.transform.gains import measure
+from j2klearn.transform.integer.quantise import quantise
 from j2klearn.transform.precision import fast_bfloat16
 from tests.support.paths import GOLDEN
+
+DIGESTS = GOLDEN / "integer.json"
 
 #: The version of the learned-transform segment of a kind, if it is not the first one.
 VERSIONS = {"narrow": 3, "bands": 3}
@@ -60,7 +76,16 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.j*")), ids=lambda path: path.stem)
+#: Files with an integer model: the base wavelet of the model, and the kind.
+INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "tiles", "offset")] + [
+    ("53", "rgb")
+]
+
+#: Files with a float model, of all versions of the segment.
+FLOATS = sorted([*GOLDEN.glob("v?-*.jp2"), *GOLDEN.glob("v?-*.j2k")])
+
+
+@pytest.mark.parametrize("path", FLOATS, ids=lambda path: path.stem)
 def test_old_files_decode_to_the_same_picture(path: Path) -> None:
     facts = j2klearn.info(path)
     assert facts.learned
@@ -76,10 +101,59 @@ def test_old_files_decode_to_the_same_picture(path: Path) -> None:
         assert difference.mean() <= bounds[1]
 
 
-def test_all_kinds_are_there() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.j*")} >= {
-        f"v{VERSIONS.get(kind, 1)}-{kind}" for kind in KINDS
+@functools.cache
+def _twin(weights: bytes) -> Model:
+    """Return the twin of a model file."""
+    model = Model.from_bytes(weights)
+    twins, _ = quantise(model.build(), [planes(Picture(_picture("rgb")))])
+    config, tensors = packed(
+        twins, twin_of=model.transform_id, gains=() if model.matched else measure(model.build())
+    )
+    return Model(config, tensors, {"name": "golden"})
+
+
+@pytest.mark.parametrize("path", FLOATS, ids=lambda path: path.stem)
+def test_old_files_decode_to_the_same_picture_by_a_twin(path: Path) -> None:
+    codestream = PartialCodestream(open_source(path))
+    _, weights = read_comments(codestream.header.binary_comments)
+    assert weights is not None
+    decoded = j2klearn.decode(path, model=_twin(weights), engine="native")
+    level = 2.0 ** (j2klearn.info(path).precision - 8)
+    expected = np.load(path.with_suffix(".float32.npy"))
+    assert decoded.dtype == expected.dtype
+    difference = np.abs(decoded.astype(np.int64) - expected)
+    assert difference.max() <= BFLOAT16[0] * level
+    assert difference.mean() <= BFLOAT16[1] * level
+
+
+def _digest(samples: NDArray[Any]) -> str:
+    state = hashlib.sha256(f"{samples.dtype.name} {samples.shape}".encode())
+    state.update(samples.astype(samples.dtype.newbyteorder("<")).tobytes())
+    return state.hexdigest()
+
+
+def _decoded(path: Path) -> dict[str, str]:
+    """Return the digests of what a file decodes to: the whole picture, a part of it, and half the resolution."""
+    parts: dict[str, dict[str, Any]] = {
+        "whole": {},
+        "part": {"region": (11, 20, 60, 77)},
+        "half": {"reduce": 1},
     }
+    return {name: _digest(j2klearn.decode(path, **options)) for name, options in parts.items()}
+
+
+@pytest.mark.parametrize("stem", sorted(json.loads(DIGESTS.read_text())))
+def test_files_of_integer_models_decode_to_the_same_samples(stem: str) -> None:
+    (path,) = GOLDEN.glob(f"{stem}.j*")
+    facts = j2klearn.info(path)
+    assert facts.model_embedded
+    assert facts.engine == "native"
+    assert _decoded(path) == json.loads(DIGESTS.read_text())[stem]
+
+
+def test_all_kinds_are_there() -> None:
+    assert {path.stem for path in FLOATS} >= {f"v{VERSIONS.get(kind, 1)}-{kind}" for kind in KINDS}
+    assert set(json.loads(DIGESTS.read_text())) >= {f"integer-{base}-{kind}" for base, kind in INTEGER_KINDS}
 
 
 @pytest.mark.parametrize("kind", VERSIONS)
@@ -114,15 +188,40 @@ def _picture(kind: str) -> NDArray[Any]:
 
 
 def _write() -> None:
+    """Write the files that are missing, with a float model and with its twin, and what they decode to."""
+    GOLDEN.mkdir(exist_ok=True)
+    for kind, options in KINDS.items():
+        path = GOLDEN / f"v{VERSIONS.get(kind, 1)}-{kind}.{'jp2' if options.get('jp2', True) else 'j2k'}"
+        if not path.exists():
+            path.write_bytes(_encoded(kind, _model("9-7")))
+    for path in GOLDEN.glob("v?-*.j*"):
+        decoded = path.with_suffix(".npy" if fast_bfloat16() else ".float32.npy")
+        if not decoded.exists():
+            np.save(decoded, j2klearn.decode(path))
+    digests = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
+    for base, kind in INTEGER_KINDS:
+        path = GOLDEN / f"integer-{base}-{kind}.jp2"
+        if not path.exists():
+            path.write_bytes(_encoded(kind, _twin(_model("9-7" if base == "97" else "5-3").to_bytes())))
+            digests[path.stem] = _decoded(path)
+    DIGESTS.write_text(json.dumps(digests, indent=2) + "\n")
+
+
+def _encoded(kind: str, model: Model) -> bytes:
+    return j2klearn.encode(
+        _picture(kind), bpp=24, model=model, embed_model=True, fallback=False, **KINDS[kind]
+    )
+
+
+def _model(base: str) -> Model:
     import torch
 
     from j2klearn.models.build import build
-    from j2klearn.models.model import Model
 
     operator = {"proposals": 2, "width": 4, "blocks": 1, "zero_dc": True}
     config = {
         "structure": "hybrid",
-        "base": "9-7",
+        "base": base,
         "operator": "proposal-opacity",
         "h2l": {**operator, "first_kernel": 3},
         "l2h": {**operator, "first_kernel": 1},
@@ -131,19 +230,7 @@ def _write() -> None:
     network = build(config).requires_grad_(False)
     for operator_of in (network.h2l, network.l2h):
         torch.nn.init.normal_(operator_of.proposal.weight, std=0.01)
-    model = Model.of(network, config, {"name": "golden"})
-    GOLDEN.mkdir(exist_ok=True)
-    for kind, options in KINDS.items():
-        path = GOLDEN / f"v{VERSIONS.get(kind, 1)}-{kind}.{'jp2' if options.get('jp2', True) else 'j2k'}"
-        if path.exists():
-            continue
-        image = _picture(kind)
-        data = j2klearn.encode(image, bpp=24, model=model, embed_model=True, fallback=False, **options)
-        path.write_bytes(data)
-    for path in GOLDEN.glob("*.j*"):
-        decoded = path.with_suffix(".npy" if fast_bfloat16() else ".float32.npy")
-        if not decoded.exists():
-            np.save(decoded, j2klearn.decode(path))
+    return Model.of(network, config, {"name": "golden"})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import j2klearn
 
 HEAVY = {"torch", "glymur"}
 
-#: Uses that need neither PyTorch nor glymur; PLAIN is an ordinary JP2 file, LEARNED a learned one.
+#: Uses that need neither PyTorch nor glymur. PLAIN is an ordinary JP2 file, LEARNED a learned one whose model has a
+#: network for de-quantisation, INTEGER one whose model has none, and whose transform has an integer twin.
 LIGHT = {
     "import": "import j2klearn",
     "peek": "from j2klearn.jp2.peek import is_learned; assert is_learned(open(LEARNED, 'rb'))",
@@ -28,6 +29,14 @@ LIGHT = {
     "drop layers": "from j2klearn.layers import keep_layers; keep_layers(open(PLAIN, 'rb').read(), 1)",
     "Pillow plugin": "import j2klearn; j2klearn.register_pillow(); from PIL import Image; Image.open(LEARNED).size",
     "arrays": "import j2klearn.arrays",
+    "decode by a twin": "import j2klearn; assert j2klearn.decode(INTEGER).shape == (60, 50)",
+    "decode the 5/3 by a twin": "import j2klearn; assert j2klearn.decode(INTEGER53, threads=2).shape == (60, 50)",
+    "read a part by a twin": "import j2klearn; assert j2klearn.open(INTEGER)[8:16, 5:9].shape == (8, 4)",
+    "encode by a twin": "import j2klearn, numpy; "
+    "j2klearn.encode(numpy.zeros((70, 70), 'u1'), model='hybrid53-9c-compact')",
+    "encode by the default": "import j2klearn, numpy; j2klearn.encode(numpy.zeros((70, 70), 'u1'), fallback=False)",
+    "encode a file by a twin": "import j2klearn, numpy; j2klearn.encode_file(numpy.zeros((70, 70), 'u1'), PLAIN + '2', model='hybrid97-9c-compact')",
+    "command line decode by a twin": "from j2klearn.cli import main; main(['decode', INTEGER, PLAIN + '.png'])",
     "command line info": "from j2klearn.cli import main; main(['info', PLAIN])",
     "command line": "from j2klearn.cli import main; main(['decode', PLAIN, PLAIN + '.png'])",
 }
@@ -50,7 +59,10 @@ def folder(grey: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("files")
     picture = np.ascontiguousarray(grey[:60, :50])
     (folder / "plain.jp2").write_bytes(j2klearn.encode(picture, model=None, bpp=[2, 4], plt=True))
-    (folder / "learned.jp2").write_bytes(j2klearn.encode(picture, bpp=4))
+    (folder / "learned.jp2").write_bytes(j2klearn.encode(picture, bpp=4, fallback=False))
+    for name in ("97", "53"):
+        data = j2klearn.encode(picture, bpp=4, model=f"hybrid{name}-9c-compact", fallback=False)
+        (folder / f"{name}.jp2").write_bytes(data)
     return folder
 
 
@@ -67,13 +79,15 @@ def loaded(code: str) -> set[str]:
 
 @pytest.mark.parametrize("use", LIGHT)
 def test_light_uses_load_neither_pytorch_nor_glymur(use: str, folder: Path) -> None:
-    files = f"PLAIN, LEARNED = {str(folder / 'plain.jp2')!r}, {str(folder / 'learned.jp2')!r}\n"
+    names = {"PLAIN": "plain", "LEARNED": "learned", "INTEGER": "97", "INTEGER53": "53"}
+    files = "".join(f"{name} = {str(folder / f'{file}.jp2')!r}\n" for name, file in names.items())
     assert not HEAVY & loaded(files + LIGHT[use])
 
 
-def test_a_learned_file_needs_pytorch(folder: Path) -> None:
+def test_other_uses_load_pytorch(folder: Path) -> None:
     """The test above can fail: it detects an import of PyTorch."""
     assert "torch" in loaded(f"import j2klearn; j2klearn.decode({str(folder / 'learned.jp2')!r})")
+    assert "torch" in loaded(f"import j2klearn; j2klearn.decode({str(folder / '97.jp2')!r}, engine='torch')")
 
 
 def test_help_loads_no_command() -> None:

@@ -54,7 +54,7 @@ def test_a_psnr_takes_fewer_bytes(grey):
     plain, fitted = (j2klearn.encode(picture, psnr=34, effort=effort) for effort in (0, 2))
     assert len(fitted) < 0.98 * len(plain)
     # fitted coefficients lie on a coarse lattice, and small pictures have few possible sizes
-    assert abs(psnr(picture, j2klearn.decode(fitted)) - 34) < 0.15
+    assert abs(psnr(picture, j2klearn.decode(fitted)) - 34) < 0.2
 
 
 CASES = {

@@ -9,8 +9,9 @@ from j2klearn.core.geometry import ORIENTATIONS
 from j2klearn.models.build import build
 from j2klearn.models.model import Model
 from j2klearn.models.transport_scales import transport_scales
-from j2klearn.transform.gains import MEASURED_LEVELS, extended, measure
+from j2klearn.transform.gains import measure
 from j2klearn.transform.norms import NORMS_97
+from j2klearn.transform.scales import MEASURED_LEVELS, extended
 from j2klearn.transform.wavelet import WAVELETS
 from tests.support.small_models import STRUCTURES, configuration, small_model
 

@@ -71,10 +71,9 @@ def _carrier(luma: NDArray[np.float32], model: Model | None) -> NDArray[np.float
     if model is None:
         return luma
     from ...models.transport_scales import transport_scales
-    from ...transform.dwt import analyse
 
     area = Rect(0, 0, *luma.shape)
-    bands = analyse(luma[None], area, _LEVELS, model.structure)[0]
+    bands = model.transform.analyse(luma[None], area, _LEVELS)[0]
     scales = transport_scales(model, _LEVELS)
     if scales:
         bands.multiply(scales)

@@ -18,7 +18,8 @@ from ...errors import OptionError
 from ...io.atomic import write_whole
 from ...models.build import build
 from ...models.model import Model
-from ...transform.gains import MEASURED_LEVELS, extended, measure
+from ...transform.gains import measure
+from ...transform.scales import MEASURED_LEVELS, extended
 from ...transform.structures import Structure
 from ..checkpoint import Identity
 from ..data import Patches
