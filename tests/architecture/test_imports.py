@@ -35,7 +35,8 @@ LIGHT = {
     "encode by a twin": "import j2klearn, numpy; "
     "j2klearn.encode(numpy.zeros((70, 70), 'u1'), model='hybrid53-9c-compact')",
     "encode by the default": "import j2klearn, numpy; j2klearn.encode(numpy.zeros((70, 70), 'u1'), fallback=False)",
-    "encode a file by a twin": "import j2klearn, numpy; j2klearn.encode_file(numpy.zeros((70, 70), 'u1'), PLAIN + '2', model='hybrid97-9c-compact')",
+    "encode a file by a twin": "import j2klearn, numpy; "
+    "j2klearn.encode_file(numpy.zeros((70, 70), 'u1'), PLAIN + '2', model='hybrid97-9c-compact')",
     "command line decode by a twin": "from j2klearn.cli import main; main(['decode', INTEGER, PLAIN + '.png'])",
     "command line info": "from j2klearn.cli import main; main(['info', PLAIN])",
     "command line": "from j2klearn.cli import main; main(['decode', PLAIN, PLAIN + '.png'])",
