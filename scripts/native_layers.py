@@ -21,6 +21,7 @@ LAYERS = (
     ("include",),
     ("base",),
     ("codestream", "wavelet", "integer"),
+    ("dequantisation",),
     ("transport",),
     ("c_api.cpp",),
     ("tests",),
