@@ -132,10 +132,17 @@ J2KL_TARGET J2KL_INLINE Pair load_pair(const std::int16_t *input)
     return _mm256_set1_epi32(two_inputs(input));
 }
 
+// With intrinsics, GCC 12 computes the products of all pixels before the first sum, and spills sums.
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    __m256i product;
+    __asm__("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+x"(sums), "=&x"(product) : "x"(weights), "x"(pair));
+    return sums;
+}
+
 J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
 {
-    return {_mm256_add_epi32(sums.first, _mm256_madd_epi16(weights.first, pair)),
-            _mm256_add_epi32(sums.second, _mm256_madd_epi16(weights.second, pair))};
+    return {add_product(sums.first, weights.first, pair), add_product(sums.second, weights.second, pair)};
 }
 
 J2KL_TARGET J2KL_INLINE __m256i clamped(__m256i sums, const std::int32_t *shift, const std::int16_t *residual,

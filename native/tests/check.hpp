@@ -39,3 +39,4 @@ void transport_tests();
 void reading_tests();
 void codestream_tests();
 void integer_tests();
+void dequantisation_tests();

@@ -18,6 +18,7 @@ int main()
     reading_tests();
     codestream_tests();
     integer_tests();
+    dequantisation_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }
