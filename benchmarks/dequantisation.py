@@ -48,7 +48,9 @@ def networks(width: int, pairs: int, plane: np.ndarray) -> tuple[Dequantiser, De
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sizes", nargs="+", default=["32x2", "16x2", "16x1", "8x2", "8x1"], metavar="WIDTHxPAIRS")
+    parser.add_argument(
+        "--sizes", nargs="+", default=["32x2", "16x2", "16x1", "8x2", "8x1"], metavar="WIDTHxPAIRS"
+    )
     parser.add_argument("--side", type=int, default=1024, help="side of the picture")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)

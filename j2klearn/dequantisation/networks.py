@@ -162,7 +162,7 @@ class Dequantiser(_Pairs, _SingleComponent):
         return F.pixel_shuffle(self._run(self.inputs(x, noise)) * _octaves(noise), 2)
 
     def inputs(self, x: Tensor, noise: Tensor) -> Tensor:
-        """Return the inputs of the first convolution, shape (N, 5, H / 2, W / 2); the arguments are those of `forward`."""
+        """Return the inputs of the first convolution, (N, 5, H / 2, W / 2); the arguments are those of `forward`."""
         v = _normalised(x, _octaves(noise))
         return torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
 

@@ -19,6 +19,12 @@ from .library import Report, as_array, load
 __all__ = ["IntegerDequantiser"]
 
 
+def _has_contiguous_columns(plane: NDArray[np.float32]) -> bool:
+    row, column = plane.strides
+    apart = plane.shape[1] > 1 and column != plane.itemsize
+    return plane.size == 0 or (plane.flags.aligned and row % plane.itemsize == 0 and not apart)
+
+
 class IntegerDequantiser:
     """A de-quantisation network that native code computes in integers. Several threads may use one at the same time.
 
@@ -73,7 +79,9 @@ class IntegerDequantiser:
         except InputError as error:
             raise ModelError(str(error)) from None
         if layers % 2 or not 2 <= layers <= 8 or len(shifts) != layers + 2:
-            raise ModelError("a de-quantisation network has one to four pairs of convolutions, and a shift for each")
+            raise ModelError(
+                "a de-quantisation network has one to four pairs of convolutions, and a shift for each"
+            )
         numbers = self._ffi.new("j2kl_dequantiser_numbers *")
         numbers.width, numbers.pairs = width, layers // 2
         try:
@@ -125,20 +133,25 @@ class IntegerDequantiser:
             If an array has the wrong dtype or shape, or a code of the noise is out of range.
         """
         for plane in (source, target):
-            if plane.dtype != np.float32 or plane.shape != area.shape or plane.strides[1] != plane.itemsize:
+            if plane.dtype != np.float32 or plane.shape != area.shape or not _has_contiguous_columns(plane):
                 raise InputError(f"samples have to be float32 of shape {area.shape}, with contiguous columns")
+        if not target.flags.writeable:
+            raise InputError("the target of the de-quantisation cannot be written to")
+        if not area.size:
+            return
         if np.may_share_memory(source, target):
             raise InputError("source and target of the de-quantisation must not overlap")
         even = area.evened()
         blocks = even.height // 2, even.width // 2
         if noise.dtype != np.int16 or noise.shape not in {blocks, (1, 1)}:
-            raise InputError(f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}")
+            raise InputError(
+                f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
+            )
         noise = np.ascontiguousarray(noise)
         report = Report(self._ffi)
         arguments: list[Any] = []
-        for plane, writable in ((source, False), (target, True)):
-            # `from_buffer` takes contiguous arrays only, and rows of these may be apart
-            assert plane.flags.writeable or not writable
+        for plane in (source, target):
+            # not by `from_buffer`, which takes contiguous arrays only: rows may be apart
             arguments += [self._ffi.cast("float *", plane.ctypes.data), plane.strides[0] // plane.itemsize]
         stride = 0 if noise.size == 1 else noise.shape[1]
         try:

@@ -59,7 +59,9 @@ def features(phases: NDArray[np.float32], noise: NDArray[np.int16]) -> NDArray[n
     return np.concatenate([compressed(q - mean), noise[None].astype(np.int64)])
 
 
-def _sums(x: NDArray[np.int64], weights: NDArray[np.int16], bias: NDArray[np.int32], shift: int) -> NDArray[np.int64]:
+def _sums(
+    x: NDArray[np.int64], weights: NDArray[np.int16], bias: NDArray[np.int32], shift: int
+) -> NDArray[np.int64]:
     """Return a convolution of 3x3 with zeros beyond the border, shifted right by `shift` and rounded."""
     _, height, width = x.shape
     wide = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1)))

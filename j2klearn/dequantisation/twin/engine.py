@@ -12,7 +12,12 @@ __all__ = ["dequantise_component"]
 
 
 def dequantise_component(
-    plane: NDArray[np.float32], area: Rect, twin: DequantiserTwin, noise: NDArray[np.int16], *, threads: int = 1
+    plane: NDArray[np.float32],
+    area: Rect,
+    twin: DequantiserTwin,
+    noise: NDArray[np.int16],
+    *,
+    threads: int = 1,
 ) -> None:
     """Remove quantisation noise from a component, in place.
 

@@ -14,7 +14,7 @@ from ...errors import ModelError
 from ...native.dequantisation import IntegerDequantiser
 from .tables import LARGEST_FEATURE, compression, octaves
 
-__all__ = ["LARGEST_ACTIVATION", "INPUTS", "PHASES", "DequantiserTwin", "largest_sum"]
+__all__ = ["INPUTS", "LARGEST_ACTIVATION", "PHASES", "DequantiserTwin", "largest_sum"]
 
 #: Hidden activations are 0 to this.
 LARGEST_ACTIVATION = 8191
@@ -118,11 +118,15 @@ class DequantiserTwin:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         if len(self.body_shifts) != layers:
-            raise ModelError(f"a de-quantiser needs {layers} shifts for its pairs, not {len(self.body_shifts)}")
+            raise ModelError(
+                f"a de-quantiser needs {layers} shifts for its pairs, not {len(self.body_shifts)}"
+            )
         if not all(isinstance(s, int) and 0 <= s <= _MAX_SHIFT for s in self.shifts):
             raise ModelError(f"shifts of a de-quantiser have to be integers from 0 to {_MAX_SHIFT}")
         if not (isinstance(self.output_bits, int) and 0 <= self.output_bits <= _MAX_OUTPUT_BITS):
-            raise ModelError(f"output bits of a de-quantiser have to be an integer from 0 to {_MAX_OUTPUT_BITS}")
+            raise ModelError(
+                f"output bits of a de-quantiser have to be an integer from 0 to {_MAX_OUTPUT_BITS}"
+            )
         for at, (weights, bias, shift) in enumerate(self.convolutions()):
             low, high = (-LARGEST_FEATURE, LARGEST_FEATURE) if at == 0 else (0, LARGEST_ACTIVATION)
             if (largest := largest_sum(weights, bias, shift, low, high)) >= _SUM_LIMIT:
@@ -136,7 +140,9 @@ class DequantiserTwin:
         if not 1 <= width <= _MOST_CHANNELS:
             raise ModelError(f"a de-quantiser has 1 to {_MOST_CHANNELS} channels, not {width}")
         if layers % 2 or not 2 <= layers <= 2 * _MOST_PAIRS:
-            raise ModelError(f"a de-quantiser has 1 to {_MOST_PAIRS} pairs of convolutions, not {layers / 2:g}")
+            raise ModelError(
+                f"a de-quantiser has 1 to {_MOST_PAIRS} pairs of convolutions, not {layers / 2:g}"
+            )
         return width, layers
 
     @property
@@ -196,4 +202,5 @@ class DequantiserTwin:
         shifts = numbers["body_shifts"]
         if not isinstance(shifts, list | tuple):
             raise ModelError("the shifts of a de-quantiser's pairs have to be a list")
-        return cls(**tensors, **{**numbers, "body_shifts": tuple(shifts)})
+        values: dict[str, Any] = {**tensors, **numbers, "body_shifts": tuple(shifts)}
+        return cls(**values)

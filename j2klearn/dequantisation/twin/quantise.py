@@ -104,8 +104,8 @@ def quantise_dequantiser(network: Dequantiser, samples: Sequence[Sample]) -> Deq
     network : Dequantiser
         A trained network. It is not changed.
     samples : sequence of (ndarray, float)
-        Decoded planes without de-quantisation, float32 of shape (H, W), in 8-bit grey levels, level shifted; and log2 of
-        the noise of each. They should be as various as the pictures to come, in contrast and in rate.
+        Decoded planes without de-quantisation, float32 of shape (H, W), in 8-bit grey levels, level shifted; and log2
+        of the noise of each. They should be as various as the pictures to come, in contrast and in rate.
 
     Raises
     ------

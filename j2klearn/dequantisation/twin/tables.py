@@ -1,6 +1,6 @@
 """The tables of de-quantisation in integers: the compression of samples over noise, and powers of two.
 
-The tables are part of the file format. They are computed in exact or decimal arithmetic, so they are the same everywhere.
+The tables are part of the file format. They are computed in integers and decimals, so they are the same everywhere.
 """
 
 from __future__ import annotations
