@@ -60,5 +60,5 @@ def noise_codes(
     codes = _weighted(codes, area.y0, area.y1, rows)
     codes = _weighted(np.ascontiguousarray(codes.T), area.x0, area.x1, columns).T
     bits = 2 * _SHARE_BITS
-    out: NDArray[np.int16] = np.ascontiguousarray((codes + (1 << (bits - 1))) >> bits, np.int16)
-    return out
+    rounded: NDArray[np.int64] = (codes + (1 << (bits - 1))) >> bits
+    return np.ascontiguousarray(rounded.astype(np.int16))
