@@ -12,6 +12,10 @@ namespace j2kl::dequantisation {
 namespace {
 
 constexpr std::size_t taps = 9;
+
+// Networks of at most this many channels have kernels of their own.
+constexpr std::size_t few_channels = 8;
+
 constexpr std::int64_t sum_limit = std::int64_t{1} << 31, winograd_sum_limit = std::int64_t{1} << 29;
 
 std::int32_t half(std::int32_t shift)
@@ -88,7 +92,7 @@ bool transform(const Weights &w, std::size_t output, std::size_t input, std::int
 
 void pack_winograd(const Weights &w, Convolution &packed)
 {
-    if (packed.inputs != packed.outputs || w.largest_sum() >= winograd_sum_limit) {
+    if (packed.inputs != packed.outputs || packed.outputs % group_channels != 0 || w.largest_sum() >= winograd_sum_limit) {
         return;
     }
     const std::size_t channels = packed.outputs;
@@ -112,24 +116,36 @@ void pack_winograd(const Weights &w, Convolution &packed)
     }
 }
 
-Convolution pack(const Weights &w, std::size_t inputs, const char *name)
+// Pairs of inputs, tap by tap, of some outputs.
+std::vector<std::int16_t> pack_pairs(const Weights &w, std::size_t inputs, std::size_t outputs)
+{
+    std::vector<std::int16_t> packed;
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+        for (std::size_t input = 0; input < inputs; input += 2) {
+            for (std::size_t output = 0; output < outputs; ++output) {
+                packed.push_back(w.at(output, input, tap));
+                packed.push_back(w.at(output, input + 1, tap));
+            }
+        }
+    }
+    return packed;
+}
+
+Convolution pack(const Weights &w, std::size_t inputs, std::size_t outputs, const char *name)
 {
     w.check(name);
     Convolution packed = {};
     packed.inputs = inputs;
-    packed.outputs = rounded_up(w.outputs, group_channels);
-    packed.groups = packed.outputs / group_channels;
-    packed.shift.assign(packed.outputs, w.shift);
-    for (std::size_t output = 0; output < packed.outputs; ++output) {
+    packed.outputs = outputs;
+    packed.groups = rounded_up(outputs, group_channels) / group_channels;
+    const std::size_t lanes = packed.groups * group_channels;
+    packed.shift.assign(lanes, w.shift);
+    for (std::size_t output = 0; output < lanes; ++output) {
         packed.bias.push_back(w.rounded_bias(output));
     }
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-        for (std::size_t input = 0; input < inputs; input += 2) {
-            for (std::size_t output = 0; output < packed.outputs; ++output) {
-                packed.weights.push_back(w.at(output, input, tap));
-                packed.weights.push_back(w.at(output, input + 1, tap));
-            }
-        }
+    packed.weights = pack_pairs(w, inputs, lanes);
+    if (outputs == few_channels) {
+        packed.eight = pack_pairs(w, inputs, outputs);
     }
     pack_winograd(w, packed);
     return packed;
@@ -145,6 +161,9 @@ LastConvolution pack_last(const Weights &w, std::size_t inputs)
         for (std::size_t tap = 0; tap < taps; ++tap) {
             for (std::size_t input = 0; input < inputs; ++input) {
                 packed.weights.push_back(w.at(output, input, tap));
+            }
+            if (tap % 3 == 2) { // the end of a row
+                packed.weights.resize(packed.weights.size() + four_outputs_row(inputs) - 3 * inputs);
             }
         }
     }
@@ -166,14 +185,14 @@ Network::Network(const j2kl_dequantiser_numbers &numbers, const std::int16_t *fi
     require(numbers.pairs >= 1 && numbers.pairs <= most_pairs,
             "the number of pairs of the de-quantisation network is out of range");
     require(output_bits >= 0 && output_bits <= 24, "the output bits of the de-quantisation network are out of range");
-    channels = rounded_up(width, group_channels);
+    channels = width <= few_channels ? few_channels : rounded_up(width, group_channels);
     const std::size_t inputs = phases + 1, filter = width * taps;
     first = pack({first_weights, biases, numbers.first_shift, width, inputs, -largest_feature, largest_feature},
-                 input_channels, "first");
+                 input_channels, channels, "first");
     for (std::size_t i = 0; i < layers; ++i) {
         body.push_back(pack({body_weights + i * width * filter, biases + (i + 1) * width, numbers.body_shifts[i],
                              width, width, 0, largest_activation},
-                            channels, "body's"));
+                            channels, channels, "body's"));
     }
     last = pack_last({last_weights, biases + (layers + 1) * width, numbers.last_shift, phases, width, 0,
                       largest_activation},

@@ -16,12 +16,13 @@ constexpr std::int16_t largest_activation = 8191;
 
 constexpr std::size_t most_channels = 64, most_pairs = 4;
 
-// A convolution of 3x3. Channels are padded: inputs to an even number, outputs to groups.
+// A convolution of 3x3. Channels are padded: inputs to an even number, outputs to eight or to groups.
 struct Convolution {
     std::size_t inputs, outputs, groups; // padded
     std::vector<std::int16_t> weights;   // for IntegerRow: 9 x inputs / 2 pairs x groups x 16 x 2
-    std::vector<std::int32_t> bias;      // rounding included
-    std::vector<std::int32_t> shift;     // the same for all outputs
+    std::vector<std::int32_t> bias;      // of the lanes of all groups, rounding included
+    std::vector<std::int32_t> shift;     // the same for all lanes
+    std::vector<std::int16_t> eight;     // for EightOutputsRow; empty for other numbers of outputs
     std::vector<std::int16_t> winograd;  // for WinogradRows; empty if its sums might not fit
     std::vector<std::int32_t> winograd_bias;
 };

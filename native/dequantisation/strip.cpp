@@ -54,6 +54,8 @@ private:
     void hidden(std::ptrdiff_t layer, std::ptrdiff_t y);
     void direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y, Range columns,
                 std::size_t count);
+    void eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y, Range columns,
+               std::size_t count);
     void outputs(std::ptrdiff_t y);
     void correct(std::ptrdiff_t y);
 
@@ -72,7 +74,7 @@ private:
     const Range rows_, columns_;
     const Instructions instructions_;
     const RowKernels &kernels_;
-    const bool winograd_;
+    const bool winograd_, eight_;
     const std::ptrdiff_t layers_;          // convolutions
     const std::ptrdiff_t height_, width_;  // of the picture in positions
     const std::ptrdiff_t origin_;          // the column of the picture where the buffers begin
@@ -102,6 +104,7 @@ std::ptrdiff_t positions(std::int32_t from, std::int32_t to)
 Strip::Strip(const Network &network, const Component &component, Range rows, Range columns, Instructions instructions)
     : network_(network), component_(component), rows_(rows), columns_(columns), instructions_(instructions),
       kernels_(row_kernels(instructions)), winograd_(has_winograd(instructions)),
+      eight_(has_eight_outputs(instructions)),
       layers_(static_cast<std::ptrdiff_t>(network.body.size()) + 2),
       height_(positions(component.y0, component.y1)), width_(positions(component.x0, component.x1)),
       origin_(columns.begin - layers_ - mean_reach - 1),
@@ -244,6 +247,26 @@ void Strip::direct(const Convolution &layer, Ring &source, Ring *residual, Ring 
     convolve_row(row, instructions_);
 }
 
+void Strip::eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
+                  Range columns, std::size_t count)
+{
+    const std::ptrdiff_t at = columns.begin - origin_;
+    EightOutputsRow row = {};
+    for (std::ptrdiff_t i = 0; i < 3; ++i) {
+        row.input[i] = source.at(y - 1 + i, at - 1);
+    }
+    row.weights = layer.eight.data();
+    row.bias = layer.bias.data();
+    row.shift = layer.shift[0];
+    row.inputs = layer.inputs;
+    row.high = largest_activation;
+    row.residual = residual != nullptr ? residual->at(y, at) : nullptr;
+    row.output = target.at(y, at);
+    row.columns = (count + eight_outputs_columns - 1) / eight_outputs_columns * eight_outputs_columns;
+    convolve_eight(row, instructions_);
+    std::fill_n(row.output + count * layer.outputs, (row.columns - count) * layer.outputs, std::int16_t{0});
+}
+
 // Computes rows y and y + 1 of a hidden layer. Beyond the picture they are zero.
 void Strip::hidden(std::ptrdiff_t layer, std::ptrdiff_t y)
 {
@@ -275,6 +298,10 @@ void Strip::hidden(std::ptrdiff_t layer, std::ptrdiff_t y)
             convolve_winograd(w, instructions_);
             for (std::ptrdiff_t i = 0; i < 2; ++i) {
                 std::fill_n(w.output[i] + count * w.channels, (w.columns - count) * w.channels, std::int16_t{0});
+            }
+        } else if (eight_ && !weights.eight.empty()) {
+            for (std::ptrdiff_t i = 0; i < 2; ++i) {
+                eight(weights, source, residual, target, y + i, columns, count);
             }
         } else {
             for (std::ptrdiff_t i = 0; i < 2; ++i) {

@@ -68,14 +68,14 @@ void row(const IntegerRow &row)
 
 void four(const FourOutputsRow &row)
 {
-    const std::size_t filter_row = 3 * row.channels;
+    const std::size_t filter_row = four_outputs_row(row.channels);
     for (std::size_t pixel = 0; pixel < row.pixels; ++pixel) {
         for (std::size_t output = 0; output < 4; ++output) {
             std::uint32_t sum = static_cast<std::uint32_t>(row.bias[output]);
             for (std::size_t r = 0; r < 3; ++r) {
                 const std::int16_t *input = row.input[r] + pixel * row.channels;
                 const std::int16_t *weights = row.weights + (3 * output + r) * filter_row;
-                for (std::size_t i = 0; i < filter_row; ++i) {
+                for (std::size_t i = 0; i < 3 * row.channels; ++i) {
                     sum += static_cast<std::uint32_t>(input[i] * weights[i]);
                 }
             }
@@ -212,6 +212,7 @@ constexpr std::size_t winograd_groups(std::size_t)
 constexpr std::size_t tiles_at_once = 6;
 
 #include "integer/four_outputs.inc"
+#include "integer/eight_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -228,7 +229,13 @@ J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pai
     return _mm512_add_epi32(sums, _mm512_madd_epi16(weights, pair));
 }
 
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(weights, pair));
+}
+
 #include "integer/four_outputs.inc"
+#include "integer/eight_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -247,7 +254,14 @@ J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pai
     return sums;
 }
 
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(pair));
+    return sums;
+}
+
 #include "integer/four_outputs.inc"
+#include "integer/eight_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -347,6 +361,31 @@ void convolve_winograd(const WinogradRows &rows, Instructions instructions)
         return;
     case Instructions::avx512_vnni:
         vnni::winograd(rows);
+        return;
+#endif
+    default:
+        return;
+    }
+}
+
+bool has_eight_outputs(Instructions instructions)
+{
+    const Instructions set = instructions == Instructions::best ? best_instructions() : instructions;
+    return set != Instructions::portable;
+}
+
+void convolve_eight(const EightOutputsRow &row, Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        avx2::eight(row);
+        return;
+    case Instructions::avx512:
+        avx512::eight(row);
+        return;
+    case Instructions::avx512_vnni:
+        vnni::eight(row);
         return;
 #endif
     default:
