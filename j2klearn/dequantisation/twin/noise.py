@@ -54,7 +54,7 @@ def noise_codes(
         A code from `LOWEST` to `HIGHEST` for every two by two samples, or one code if there is one tile only.
     """
     units = np.clip(np.nan_to_num(np.rint(levels.astype(np.float64) * (1 << NOISE_BITS))), LOWEST, HIGHEST)
-    codes = units.astype(np.int64)
+    codes: NDArray[np.int64] = units.astype(np.int64)
     if codes.size == 1:
         return codes.astype(np.int16)
     codes = _weighted(codes, area.y0, area.y1, rows)
