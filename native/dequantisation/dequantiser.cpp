@@ -35,9 +35,11 @@ void check_noise(const Component &component, std::ptrdiff_t height, std::ptrdiff
 
 void Dequantiser::apply(const Component &component, Instructions instructions, std::uint32_t threads) const
 {
-    if (component.y0 >= component.y1 || component.x0 >= component.x1) {
+    const Component &c = component;
+    if (c.y0 >= c.y1 || c.x0 >= c.x1 || c.first_row >= c.end_row) {
         return;
     }
+    require(c.y0 <= c.first_row && c.end_row <= c.y1, "the rows are not in the area");
     require(component.source != nullptr && component.target != nullptr && component.noise != nullptr,
             "samples or noise are missing");
     constexpr std::int32_t most = 1 << 30; // so that positions can be doubled and added to
@@ -49,12 +51,14 @@ void Dequantiser::apply(const Component &component, Instructions instructions, s
     check_noise(component, height, width);
     const auto strip = static_cast<std::ptrdiff_t>(strip_positions(network_));
     const std::ptrdiff_t strips = divided(width, strip);
+    const Range written = position_range(c.first_row, c.end_row);
+    const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin;
     const std::ptrdiff_t wanted = threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
-    const std::ptrdiff_t band = std::max(divided(height, wanted), lowest_band), bands = divided(height, band);
+    const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band), bands = divided(end - first, band);
     parallel_for(static_cast<std::size_t>(strips * bands), threads, [&](std::size_t index) {
         const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(index) % strips * strip,
-                             y = static_cast<std::ptrdiff_t>(index) / strips * band;
-        dequantise_strip(network_, component, {y, std::min(y + band, height)}, {x, std::min(x + strip, width)},
+                             y = first + static_cast<std::ptrdiff_t>(index) / strips * band;
+        dequantise_strip(network_, component, {y, std::min(y + band, end)}, {x, std::min(x + strip, width)},
                          instructions);
     });
 }

@@ -90,10 +90,25 @@ std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Picture &p
 {
     std::vector<float> target(p.samples.size(), 77);
     CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, p.noise.data(), p.noise_stride, instructions,
+                                 p.y0 + p.height, p.x0 + p.width, p.y0, p.y0 + p.height, p.noise.data(), p.noise_stride, instructions,
                                  threads, nullptr) == J2KL_OK,
           name);
     return target;
+}
+
+// Some rows, written by themselves: the others stay as they are.
+void some_rows(const j2kl_dequantiser *dequantiser, const Picture &p, const std::vector<float> &expected,
+               const std::string &name)
+{
+    const std::int32_t first = p.height / 3, end = p.height - p.height / 4;
+    std::vector<float> target(p.samples.size(), 77), rows(target);
+    const auto begin = static_cast<std::ptrdiff_t>(first) * p.width, stop = static_cast<std::ptrdiff_t>(end) * p.width;
+    std::copy(expected.begin() + begin, expected.begin() + stop, rows.begin() + begin);
+    CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
+                                 p.y0 + p.height, p.x0 + p.width, p.y0 + first, p.y0 + end, p.noise.data(),
+                                 p.noise_stride, J2KL_INSTRUCTIONS_BEST, 2, nullptr) == J2KL_OK,
+          name);
+    CHECK(target == rows, name);
 }
 
 void agree(const Weights &w, const Picture &p)
@@ -116,6 +131,7 @@ void agree(const Weights &w, const Picture &p)
             }
         }
     }
+    some_rows(dequantiser, p, expected, name);
     j2kl_dequantiser_free(dequantiser);
 }
 
@@ -164,7 +180,7 @@ void refused()
     const float source[4] = {1, 2, 3, 4};
     float target[4] = {};
     const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
-        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, &noise, 0, set, 1, &report);
+        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, 0, end, &noise, 0, set, 1, &report);
     };
     CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
     CHECK(apply(-2561, 0, 2) == J2KL_ERROR_ARGUMENT, "noise");
@@ -172,7 +188,11 @@ void refused()
     CHECK(apply(0, 99, 2) == J2KL_ERROR_ARGUMENT, "instructions");
     CHECK(apply(0, 0, INT32_MAX) == J2KL_ERROR_ARGUMENT, "area");
     CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
-    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, nullptr, 0, 0, 1, nullptr) ==
+    const std::int16_t noise = 0;
+    CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1, &report) ==
+              J2KL_ERROR_ARGUMENT,
+          "rows");
+    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1, nullptr) ==
               J2KL_ERROR_ARGUMENT,
           "null");
     j2kl_dequantiser_free(dequantiser);

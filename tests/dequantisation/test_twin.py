@@ -19,6 +19,7 @@ from j2klearn.dequantisation.apply import NoiseMap, dequantise
 from j2klearn.dequantisation.networks import Dequantiser, GuidedDequantiser, dequantiser_of
 from j2klearn.dequantisation.noise import REACH
 from j2klearn.dequantisation.twin.definition import compressed, corrected, features
+from j2klearn.dequantisation.twin.engine import dequantise_component
 from j2klearn.dequantisation.twin.network import DequantiserTwin
 from j2klearn.dequantisation.twin.noise import HIGHEST, LOWEST, noise_codes
 from j2klearn.dequantisation.twin.quantise import quantise_dequantiser
@@ -119,6 +120,19 @@ def test_regions_have_the_samples_of_the_whole():
         part = plane[None][(slice(None), *wide.slices_in(area))].copy()
         dequantise(part, wide, twin, [noise], ict=False, threads=2)
         assert np.array_equal(part[0][wanted.slices_in(wide)], whole[0][wanted.slices_in(area)])
+
+
+def test_bands_are_not_seen(monkeypatch):
+    rng = np.random.default_rng(15)
+    area = Rect(5, 2, 206, 90)
+    twin, plane, noise = random_twin(9, 4), random_plane(rng, area), random_noise(rng, area)
+    expected = corrected(twin, plane, area, noise)
+    for rows in (1, 7, 40, 64, 1000):
+        monkeypatch.setattr("j2klearn.dequantisation.twin.engine._BAND", rows)
+        for codes in (noise, noise[:1, :1]):
+            out = plane.copy()
+            dequantise_component(out, area, twin, codes, threads=2)
+            assert np.array_equal(out, expected if codes is noise else corrected(twin, plane, area, codes))
 
 
 def test_components_without_noise_are_left_alone():

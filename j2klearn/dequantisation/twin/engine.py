@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
+from ..noise import REACH
 from .network import DequantiserTwin
 
 __all__ = ["dequantise_component"]
+
+#: Rows that are corrected at a time. A copy of them and of their neighbours is all the memory that a picture needs.
+_BAND = 1024
 
 
 def dequantise_component(
@@ -34,4 +38,17 @@ def dequantise_component(
     threads : int
         Most threads to use.
     """
-    twin.native.apply(plane.copy(), plane, area, noise, threads=threads)
+    above = plane[:0]  # unchanged rows above the band
+    for y in range(area.y0, area.y1, _BAND):
+        end = min(y + _BAND, area.y1)
+        band = Rect(y - len(above), area.x0, min(end + REACH, area.y1), area.x1)
+        source = np.concatenate([above, plane[y - area.y0 : band.y1 - area.y0]])
+        target = plane[band.y0 - area.y0 : band.y1 - area.y0]
+        codes = noise if len(noise) == 1 else noise[_block(band.y0, area) : _block(band.y1 + 1, area)]
+        twin.native.apply(source, target, band, codes, rows=(y, end), threads=threads)
+        above = source[max(0, end - REACH - band.y0) : end - band.y0].copy()
+
+
+def _block(row: int, area: Rect) -> int:
+    """Return the index of the blocks that a row belongs to."""
+    return row // 2 - area.y0 // 2
