@@ -53,8 +53,10 @@ void Dequantiser::apply(const Component &component, Instructions instructions, s
     const std::ptrdiff_t strips = divided(width, strip);
     const Range written = position_range(c.first_row, c.end_row);
     const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin;
-    const std::ptrdiff_t wanted = threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
-    const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band), bands = divided(end - first, band);
+    const std::ptrdiff_t wanted =
+        threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
+    const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band),
+                         bands = divided(end - first, band);
     parallel_for(static_cast<std::size_t>(strips * bands), threads, [&](std::size_t index) {
         const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(index) % strips * strip,
                              y = first + static_cast<std::ptrdiff_t>(index) / strips * band;

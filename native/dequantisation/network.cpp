@@ -38,7 +38,8 @@ struct Weights {
 
     std::int16_t at(std::size_t output, std::size_t input, std::size_t tap) const
     {
-        return output < outputs && input < inputs ? weights[(output * inputs + input) * taps + tap] : std::int16_t{0};
+        return output < outputs && input < inputs ? weights[(output * inputs + input) * taps + tap]
+                                                  : std::int16_t{0};
     }
 
     std::int32_t rounded_bias(std::size_t output) const
@@ -67,8 +68,9 @@ struct Weights {
     {
         require(shift >= 0 && shift <= 28, "a shift of the de-quantisation network is out of range");
         if (largest_sum() >= sum_limit) {
-            throw Failure(J2KL_ERROR_ARGUMENT, std::string("sums of the ") + name +
-                                                   " convolution of the de-quantisation network could overflow");
+            throw Failure(J2KL_ERROR_ARGUMENT,
+                          std::string("sums of the ") + name +
+                              " convolution of the de-quantisation network could overflow");
         }
     }
 };
@@ -92,7 +94,8 @@ bool transform(const Weights &w, std::size_t output, std::size_t input, std::int
 
 void pack_winograd(const Weights &w, Convolution &packed)
 {
-    if (packed.inputs != packed.outputs || packed.outputs % group_channels != 0 || w.largest_sum() >= winograd_sum_limit) {
+    if (packed.inputs != packed.outputs || packed.outputs % group_channels != 0 ||
+        w.largest_sum() >= winograd_sum_limit) {
         return;
     }
     const std::size_t channels = packed.outputs;
@@ -173,25 +176,27 @@ LastConvolution pack_last(const Weights &w, std::size_t inputs)
 } // namespace
 
 Network::Network(const j2kl_dequantiser_numbers &numbers, const std::int16_t *first_weights,
-                 const std::int16_t *body_weights, const std::int16_t *last_weights, const std::int32_t *biases,
-                 const std::int16_t *nodes, const float *powers)
+                 const std::int16_t *body_weights, const std::int16_t *last_weights,
+                 const std::int32_t *biases, const std::int16_t *nodes, const float *powers)
     : output_bits(numbers.output_bits)
 {
-    require(first_weights != nullptr && body_weights != nullptr && last_weights != nullptr && biases != nullptr &&
-                nodes != nullptr && powers != nullptr,
+    require(first_weights != nullptr && body_weights != nullptr && last_weights != nullptr &&
+                biases != nullptr && nodes != nullptr && powers != nullptr,
             "weights or tables of the de-quantisation network are missing");
     const std::size_t width = numbers.width, layers = 2 * std::size_t{numbers.pairs};
     require(width >= 1 && width <= most_channels, "the width of the de-quantisation network is out of range");
     require(numbers.pairs >= 1 && numbers.pairs <= most_pairs,
             "the number of pairs of the de-quantisation network is out of range");
-    require(output_bits >= 0 && output_bits <= 24, "the output bits of the de-quantisation network are out of range");
+    require(output_bits >= 0 && output_bits <= 24,
+            "the output bits of the de-quantisation network are out of range");
     channels = width <= few_channels ? few_channels : rounded_up(width, group_channels);
     const std::size_t inputs = phases + 1, filter = width * taps;
-    first = pack({first_weights, biases, numbers.first_shift, width, inputs, -largest_feature, largest_feature},
-                 input_channels, channels, "first");
+    first =
+        pack({first_weights, biases, numbers.first_shift, width, inputs, -largest_feature, largest_feature},
+             input_channels, channels, "first");
     for (std::size_t i = 0; i < layers; ++i) {
-        body.push_back(pack({body_weights + i * width * filter, biases + (i + 1) * width, numbers.body_shifts[i],
-                             width, width, 0, largest_activation},
+        body.push_back(pack({body_weights + i * width * filter, biases + (i + 1) * width,
+                             numbers.body_shifts[i], width, width, 0, largest_activation},
                             channels, channels, "body's"));
     }
     last = pack_last({last_weights, biases + (layers + 1) * width, numbers.last_shift, phases, width, 0,
@@ -199,7 +204,8 @@ Network::Network(const j2kl_dequantiser_numbers &numbers, const std::int16_t *fi
                      channels);
     for (std::size_t i = 0; i < compression_nodes; ++i) {
         const std::int32_t node = nodes[i], next = nodes[std::min(i + 1, compression_nodes - 1)];
-        require(node >= 0 && next >= node && next <= largest_feature, "the table of the compression is wrong");
+        require(node >= 0 && next >= node && next <= largest_feature,
+                "the table of the compression is wrong");
         compression.push_back(node << 16 | (next - node));
     }
     octaves.assign(powers, powers + (std::size_t{1} << noise_bits));

@@ -1,5 +1,6 @@
-// Rows of the inputs and of the outputs of the de-quantisation network, one version per instruction set. Float
-// operations are rounded one by one, so all versions give the same results. docs/format.md defines them.
+// Rows of the inputs and of the outputs of the de-quantisation network, one version per instruction set.
+// Float operations are rounded one by one, so all versions give the same results. docs/format.md defines
+// them.
 #pragma once
 
 #include "integer/kernels.hpp"
@@ -12,7 +13,8 @@ namespace j2kl::dequantisation {
 // Samples of a position, in the order of the phases: even rows before odd ones.
 constexpr std::size_t phases = 4;
 
-// Elements of a position of the network's input: the phases, the noise, and a zero, as inputs are read in pairs.
+// Elements of a position of the network's input: the phases, the noise, and a zero, as inputs are read in
+// pairs.
 constexpr std::size_t input_channels = 6;
 
 // Fractional bits of samples over noise, and of the inputs of the network.
@@ -45,8 +47,9 @@ struct SampleRow {
 struct FeatureRow {
     const std::int32_t *quotients; // as in SampleRow
     std::size_t stride;
-    const std::int32_t *sums; // of the 9 rows of means, from mean_reach positions before the first one; a scratch row
-    std::int32_t *scratch;    // count + 2 x mean_reach elements
+    const std::int32_t
+        *sums; // of the 9 rows of means, from mean_reach positions before the first one; a scratch row
+    std::int32_t *scratch;     // count + 2 x mean_reach elements
     const std::int32_t *table; // pairs of a node and the step to the next one
     const std::int16_t *noise; // codes of the positions
     std::size_t count;
@@ -63,7 +66,8 @@ struct CorrectionRow {
 struct RowKernels {
     void (*quotients)(const SampleRow &row);
     // sums += added - removed
-    void (*slide)(std::int32_t *sums, const std::int32_t *added, const std::int32_t *removed, std::size_t count);
+    void (*slide)(std::int32_t *sums, const std::int32_t *added, const std::int32_t *removed,
+                  std::size_t count);
     void (*features)(const FeatureRow &row);
     void (*corrections)(const CorrectionRow &row);
     // target = source + correction, where NaN counts as 0

@@ -21,7 +21,10 @@ public:
     {
     }
 
-    std::int16_t *row(std::ptrdiff_t y) { return data_.data() + static_cast<std::size_t>(y & (ring_rows - 1)) * row_; }
+    std::int16_t *row(std::ptrdiff_t y)
+    {
+        return data_.data() + static_cast<std::size_t>(y & (ring_rows - 1)) * row_;
+    }
     std::int16_t *at(std::ptrdiff_t y, std::ptrdiff_t column)
     {
         return row(y) + column * static_cast<std::ptrdiff_t>(channels_);
@@ -36,7 +39,8 @@ private:
 
 class Strip {
 public:
-    Strip(const Network &network, const Component &component, Range rows, Range columns, Instructions instructions);
+    Strip(const Network &network, const Component &component, Range rows, Range columns,
+          Instructions instructions);
     void run();
 
 private:
@@ -52,10 +56,10 @@ private:
     void fetch(std::ptrdiff_t y);
     void inputs(std::ptrdiff_t y);
     void hidden(std::ptrdiff_t layer, std::ptrdiff_t y);
-    void direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y, Range columns,
-                std::size_t count);
-    void eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y, Range columns,
-               std::size_t count);
+    void direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
+                Range columns, std::size_t count);
+    void eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
+               Range columns, std::size_t count);
     void outputs(std::ptrdiff_t y);
     void correct(std::ptrdiff_t y);
 
@@ -75,12 +79,12 @@ private:
     const Instructions instructions_;
     const RowKernels &kernels_;
     const bool winograd_, eight_;
-    const std::ptrdiff_t layers_;          // convolutions
-    const std::ptrdiff_t height_, width_;  // of the picture in positions
-    const std::ptrdiff_t origin_;          // the column of the picture where the buffers begin
-    const std::size_t stride_;             // columns of the buffers
-    std::ptrdiff_t fetched_ = -1;          // the last row of samples over noise
-    std::ptrdiff_t summed_ = -1;           // the row whose window has the sums
+    const std::ptrdiff_t layers_;         // convolutions
+    const std::ptrdiff_t height_, width_; // of the picture in positions
+    const std::ptrdiff_t origin_;         // the column of the picture where the buffers begin
+    const std::size_t stride_;            // columns of the buffers
+    std::ptrdiff_t fetched_ = -1;         // the last row of samples over noise
+    std::ptrdiff_t summed_ = -1;          // the row whose window has the sums
     std::vector<Ring> rings_;
     std::vector<std::int32_t> quotients_, means_, sums_, scratch_;
     std::vector<float> samples_, factors_, scales_;
@@ -101,12 +105,19 @@ std::ptrdiff_t positions(std::int32_t from, std::int32_t to)
     return range.end - range.begin;
 }
 
-Strip::Strip(const Network &network, const Component &component, Range rows, Range columns, Instructions instructions)
-    : network_(network), component_(component), rows_(rows), columns_(columns), instructions_(instructions),
-      kernels_(row_kernels(instructions)), winograd_(has_winograd(instructions)),
+Strip::Strip(const Network &network, const Component &component, Range rows, Range columns,
+             Instructions instructions)
+    : network_(network),
+      component_(component),
+      rows_(rows),
+      columns_(columns),
+      instructions_(instructions),
+      kernels_(row_kernels(instructions)),
+      winograd_(has_winograd(instructions)),
       eight_(has_eight_outputs(instructions)),
       layers_(static_cast<std::ptrdiff_t>(network.body.size()) + 2),
-      height_(positions(component.y0, component.y1)), width_(positions(component.x0, component.x1)),
+      height_(positions(component.y0, component.y1)),
+      width_(positions(component.x0, component.x1)),
       origin_(columns.begin - layers_ - mean_reach - 1),
       stride_(static_cast<std::size_t>(columns.end - origin_ + layers_ + mean_reach) + winograd_columns + 2)
 {
@@ -148,7 +159,8 @@ void Strip::fetch(std::ptrdiff_t y)
     const Component &c = component_;
     // samples of the area, in which a missing row or column repeats its neighbour
     const std::ptrdiff_t left = 2 * (first_position(c.x0) + begin) - c.x0, right = left + 2 * count;
-    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0), to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
+    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
+                         to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
     const float *rows[2];
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
         const std::ptrdiff_t row = std::clamp<std::ptrdiff_t>(2 * (first_position(c.y0) + y) + i - c.y0, 0,
@@ -297,7 +309,8 @@ void Strip::hidden(std::ptrdiff_t layer, std::ptrdiff_t y)
             w.products_scratch = products_scratch_.data();
             convolve_winograd(w, instructions_);
             for (std::ptrdiff_t i = 0; i < 2; ++i) {
-                std::fill_n(w.output[i] + count * w.channels, (w.columns - count) * w.channels, std::int16_t{0});
+                std::fill_n(w.output[i] + count * w.channels, (w.columns - count) * w.channels,
+                            std::int16_t{0});
             }
         } else if (eight_ && !weights.eight.empty()) {
             for (std::ptrdiff_t i = 0; i < 2; ++i) {
@@ -348,7 +361,8 @@ void Strip::correct(std::ptrdiff_t y)
     kernels_.corrections(
         {outputs_.data(), scales_.data(), static_cast<std::size_t>(count), corrections[0], corrections[1]});
     const std::ptrdiff_t left = 2 * (first_position(c.x0) + columns_.begin) - c.x0, right = left + 2 * count;
-    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0), to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
+    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
+                         to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
         const std::ptrdiff_t at = 2 * (first_position(c.y0) + y) + i, row = at - c.y0;
         if (at >= c.first_row && at < c.end_row) {

@@ -16,8 +16,8 @@ struct Component {
     std::ptrdiff_t source_stride, target_stride;
     std::int32_t y0, x0, y1, x1;
     std::int32_t first_row, end_row; // the rows to write
-    const std::int16_t *noise;   // codes: log2 of the noise in units of 2^-noise_bits
-    std::ptrdiff_t noise_stride; // 0: one code for all positions
+    const std::int16_t *noise;       // codes: log2 of the noise in units of 2^-noise_bits
+    std::ptrdiff_t noise_stride;     // 0: one code for all positions
 };
 
 // A half-open range of positions.

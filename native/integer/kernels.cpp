@@ -136,7 +136,9 @@ J2KL_TARGET J2KL_INLINE Pair load_pair(const std::int16_t *input)
 J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
 {
     __m256i product;
-    __asm__("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0" : "+x"(sums), "=&x"(product) : "x"(weights), "x"(pair));
+    __asm__("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0"
+            : "+x"(sums), "=&x"(product)
+            : "x"(weights), "x"(pair));
     return sums;
 }
 
@@ -211,8 +213,10 @@ constexpr std::size_t winograd_groups(std::size_t)
 
 constexpr std::size_t tiles_at_once = 6;
 
-#include "integer/four_outputs.inc"
+#include "integer/channels.inc"
+
 #include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -234,8 +238,10 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
     return _mm256_add_epi32(sums, _mm256_madd_epi16(weights, pair));
 }
 
-#include "integer/four_outputs.inc"
+#include "integer/channels.inc"
+
 #include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -260,8 +266,10 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
     return sums;
 }
 
-#include "integer/four_outputs.inc"
+#include "integer/channels.inc"
+
 #include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET

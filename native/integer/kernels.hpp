@@ -27,14 +27,16 @@ struct IntegerRow {
     std::size_t pixels;
 };
 
-// Two rows of a convolution of 3x3 that has as many inputs as outputs, by Winograd's F(2x2, 3x3): a tile of 2x2 outputs
-// takes 16 products instead of 36. The transformed weights are four times those of the textbook, so they are integers,
-// and the sums are exactly four times those of the direct convolution. Columns are computed in batches: the rows must
-// have room for a multiple of `winograd_columns` outputs, and for two inputs more.
+// Two rows of a convolution of 3x3 that has as many inputs as outputs, by Winograd's F(2x2, 3x3): a tile of
+// 2x2 outputs takes 16 products instead of 36. The transformed weights are four times those of the textbook,
+// so they are integers, and the sums are exactly four times those of the direct convolution. Columns are
+// computed in batches: the rows must have room for a multiple of `winograd_columns` outputs, and for two
+// inputs more.
 constexpr std::size_t winograd_columns = 24, winograd_tiles = winograd_columns / 2, winograd_positions = 16;
 
 struct WinogradRows {
-    const std::int16_t *input[4];    // the row above, the two rows, the row below; left of the first output; 0 .. 8191
+    const std::int16_t
+        *input[4]; // the row above, the two rows, the row below; left of the first output; 0 .. 8191
     const std::int16_t *weights;     // see winograd_weights
     const std::int32_t *bias;        // 4 x bias, rounding included
     std::int32_t shift;              // two more than that of the direct convolution
@@ -47,7 +49,8 @@ struct WinogradRows {
     std::int32_t *products_scratch; // the same number
 };
 
-// A row of a convolution of 3x3 with eight outputs: half a group would be wasted. Columns are computed in batches.
+// A row of a convolution of 3x3 with eight outputs: half a group would be wasted. Columns are computed in
+// batches.
 constexpr std::size_t eight_outputs_columns = 12;
 
 struct EightOutputsRow {
@@ -64,9 +67,10 @@ struct EightOutputsRow {
 
 // A row of a convolution of 3x3 with four outputs, which are next to each other at every pixel.
 struct FourOutputsRow {
-    const std::int16_t *input[3]; // left of the first pixel; there may be any numbers up to an even number of pixels
-    const std::int16_t *weights;  // 4 x 3 rows of four_outputs_row() elements: 3 x channels, then zeros
-    const std::int32_t *bias;     // four, rounding included
+    const std::int16_t
+        *input[3]; // left of the first pixel; there may be any numbers up to an even number of pixels
+    const std::int16_t *weights; // 4 x 3 rows of four_outputs_row() elements: 3 x channels, then zeros
+    const std::int32_t *bias;    // four, rounding included
     std::int32_t shift;
     std::size_t channels; // a multiple of 8; inputs of 8 channels have room for another pixel
     std::int16_t *output; // room for an even number of pixels

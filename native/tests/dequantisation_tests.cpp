@@ -1,5 +1,6 @@
-// De-quantisation in integers: every instruction set, number of threads and layout of the arrays gives the same samples
-// as the portable kernels on one thread. tests/dequantisation/test_twin.py compares them with the definition.
+// De-quantisation in integers: every instruction set, number of threads and layout of the arrays gives the
+// same samples as the portable kernels on one thread. tests/dequantisation/test_twin.py compares them with
+// the definition.
 #include "j2kl.h"
 #include "tests/check.hpp"
 
@@ -68,8 +69,8 @@ struct Picture {
     std::ptrdiff_t noise_stride;
 };
 
-Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, std::int32_t width, bool one_noise,
-                       Random &random)
+Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, std::int32_t width,
+                       bool one_noise, Random &random)
 {
     Picture p = {y0, x0, height, width, {}, {}, 0};
     constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -90,8 +91,8 @@ std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Picture &p
 {
     std::vector<float> target(p.samples.size(), 77);
     CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, p.y0, p.y0 + p.height, p.noise.data(), p.noise_stride, instructions,
-                                 threads, nullptr) == J2KL_OK,
+                                 p.y0 + p.height, p.x0 + p.width, p.y0, p.y0 + p.height, p.noise.data(),
+                                 p.noise_stride, instructions, threads, nullptr) == J2KL_OK,
           name);
     return target;
 }
@@ -102,7 +103,8 @@ void some_rows(const j2kl_dequantiser *dequantiser, const Picture &p, const std:
 {
     const std::int32_t first = p.height / 3, end = p.height - p.height / 4;
     std::vector<float> target(p.samples.size(), 77), rows(target);
-    const auto begin = static_cast<std::ptrdiff_t>(first) * p.width, stop = static_cast<std::ptrdiff_t>(end) * p.width;
+    const auto begin = static_cast<std::ptrdiff_t>(first) * p.width,
+               stop = static_cast<std::ptrdiff_t>(end) * p.width;
     std::copy(expected.begin() + begin, expected.begin() + stop, rows.begin() + begin);
     CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
                                  p.y0 + p.height, p.x0 + p.width, p.y0 + first, p.y0 + end, p.noise.data(),
@@ -113,9 +115,10 @@ void some_rows(const j2kl_dequantiser *dequantiser, const Picture &p, const std:
 
 void agree(const Weights &w, const Picture &p)
 {
-    const std::string name = std::to_string(w.numbers.width) + " channels, " + std::to_string(w.numbers.pairs) +
-                             " pairs, " + std::to_string(p.height) + "x" + std::to_string(p.width) + " at " +
-                             std::to_string(p.y0) + "," + std::to_string(p.x0);
+    const std::string name = std::to_string(w.numbers.width) + " channels, " +
+                             std::to_string(w.numbers.pairs) + " pairs, " + std::to_string(p.height) + "x" +
+                             std::to_string(p.width) + " at " + std::to_string(p.y0) + "," +
+                             std::to_string(p.x0);
     j2kl_report report = {};
     j2kl_dequantiser *dequantiser = nullptr;
     CHECK(create(w, &report, &dequantiser) == J2KL_OK, name + ": " + report.error);
@@ -139,7 +142,8 @@ void same_samples()
 {
     Random random(11);
     for (const std::uint32_t width : {1U, 16U, 20U, 32U, 48U, 64U}) {
-        const Weights w = random_network(width, 1 + width % 3, 4000 / static_cast<std::int32_t>(width), random);
+        const Weights w =
+            random_network(width, 1 + width % 3, 4000 / static_cast<std::int32_t>(width), random);
         agree(w, random_picture(3, 0, 21, 34, width == 20, random));
     }
     const Weights small = random_network(3, 4, 900, random);
@@ -148,8 +152,10 @@ void same_samples()
             agree(small, random_picture(height % 2, width % 3 % 2, height, width, false, random));
         }
     }
-    agree(random_network(16, 2, 300, random), random_picture(0, 1, 301, 467, false, random)); // several strips, bands
-    agree(random_network(16, 1, 1800, random), random_picture(0, 0, 30, 40, true, random));   // sums not for Winograd
+    agree(random_network(16, 2, 300, random),
+          random_picture(0, 1, 301, 467, false, random)); // several strips, bands
+    agree(random_network(16, 1, 1800, random),
+          random_picture(0, 0, 30, 40, true, random)); // sums not for Winograd
 }
 
 void refused()
@@ -180,7 +186,8 @@ void refused()
     const float source[4] = {1, 2, 3, 4};
     float target[4] = {};
     const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
-        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, 0, end, &noise, 0, set, 1, &report);
+        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, 0, end, &noise, 0, set,
+                                      1, &report);
     };
     CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
     CHECK(apply(-2561, 0, 2) == J2KL_ERROR_ARGUMENT, "noise");
@@ -189,11 +196,11 @@ void refused()
     CHECK(apply(0, 0, INT32_MAX) == J2KL_ERROR_ARGUMENT, "area");
     CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
     const std::int16_t noise = 0;
-    CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1, &report) ==
-              J2KL_ERROR_ARGUMENT,
+    CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1,
+                                 &report) == J2KL_ERROR_ARGUMENT,
           "rows");
-    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1, nullptr) ==
-              J2KL_ERROR_ARGUMENT,
+    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1,
+                                 nullptr) == J2KL_ERROR_ARGUMENT,
           "null");
     j2kl_dequantiser_free(dequantiser);
     j2kl_dequantiser_free(nullptr);
