@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from j2klearn.core.geometry import Rect
-from j2klearn.native.lifting import IntegerOperator, available_instructions
+from j2klearn.native.instructions import available_instructions
+from j2klearn.native.lifting import IntegerOperator
 
 
 class Shape(NamedTuple):

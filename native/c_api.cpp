@@ -1,6 +1,7 @@
 // The C interface: handles are C++ objects, and exceptions are converted to codes and texts.
 #include "base/failure.hpp"
 #include "base/parallel.hpp"
+#include "dequantisation/dequantiser.hpp"
 #include "integer/layer.hpp"
 #include "integer/mixture.hpp"
 #include "j2kl.h"
@@ -29,6 +30,10 @@ struct j2kl_layer : j2kl::IntegerLayer {
 
 struct j2kl_operator : j2kl::lifting::Operator {
     using Operator::Operator;
+};
+
+struct j2kl_dequantiser : j2kl::dequantisation::Dequantiser {
+    using Dequantiser::Dequantiser;
 };
 
 namespace {
@@ -434,4 +439,43 @@ int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const std::int16_t *p
                                      bits[i], rows + i * j2kl::mixture::digits);
         });
     });
+}
+
+int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const std::int16_t *first,
+                            const std::int16_t *body, const std::int16_t *last, const std::int32_t *biases,
+                            const std::int16_t *compression, const float *octaves, j2kl_report *report,
+                            j2kl_dequantiser **dequantiser)
+{
+    Reporter reporter(report);
+    reporter.forget_errors();
+    return guarded(&reporter, [&] {
+        j2kl::require(numbers != nullptr && dequantiser != nullptr, "a pointer is missing");
+        *dequantiser = nullptr;
+        *dequantiser = new j2kl_dequantiser(
+            j2kl::dequantisation::Network(*numbers, first, body, last, biases, compression, octaves));
+    });
+}
+
+int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *source,
+                           std::ptrdiff_t source_stride, float *target, std::ptrdiff_t target_stride,
+                           std::int32_t y0, std::int32_t x0, std::int32_t y1, std::int32_t x1,
+                           std::int32_t first_row, std::int32_t end_row, const std::int16_t *noise,
+                           std::ptrdiff_t noise_stride, std::uint32_t instructions, std::uint32_t threads,
+                           j2kl_report *report)
+{
+    Reporter reporter(report);
+    reporter.forget_errors();
+    return guarded(&reporter, [&] {
+        const auto set = static_cast<j2kl::Instructions>(instructions);
+        j2kl::require(dequantiser != nullptr, "there is no de-quantiser");
+        j2kl::require(j2kl::available(set), "the processor does not support the instruction set");
+        dequantiser->apply({source, target, source_stride, target_stride, y0, x0, y1, x1, first_row, end_row,
+                            noise, noise_stride},
+                           set, threads);
+    });
+}
+
+void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser)
+{
+    delete dequantiser;
 }

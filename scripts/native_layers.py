@@ -21,7 +21,7 @@ LAYERS = (
     ("include",),
     ("base",),
     ("codestream", "wavelet", "integer"),
-    ("transport", "lifting"),
+    ("transport", "lifting", "dequantisation"),
     ("c_api.cpp",),
     ("tests",),
 )

@@ -16,12 +16,16 @@ from .training_arguments import add_data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..dequantisation.twin.network import DequantiserTwin
     from ..models.model import Model
 
 __all__ = ["add_parser"]
 
 #: Pictures are cropped to this many rows and columns, in the middle.
 _SIDE = 512
+
+#: Pictures that calibrate a network for de-quantisation have this many rows and columns, and are coded at these rates.
+_NOISY_SIDE, _NOISY_RATES = 256, (0.1, 0.25, 0.5, 1.0, 2.0)
 
 #: Bits per pixel at which the loss is measured.
 _RATES = (0.25, 0.5, 1.0, 2.0)
@@ -35,7 +39,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         description="Make an integer model from a float model with the structure 'hybrid'. Readers compute it in "
         "native code, without PyTorch, with the same result on every machine. The scales of its integers are chosen on "
         "the pictures. The loss is printed: the difference of predictions in 8-bit grey levels, and the difference of "
-        "the PSNR of the pictures coded by both models at some rates. A network for de-quantisation is left out.",
+        "the PSNR of the pictures coded by both models at some rates. A network for de-quantisation is quantised "
+        "too if it processes every component by itself; any other is left out.",
         epilog="example:  j2klearn quantise model.safetensors --data pictures/ --out integer.safetensors",
     )
     parser.add_argument("model", metavar="MODEL", help="name of an installed model, or a model file")
@@ -83,6 +88,23 @@ def _samples(data: bytes) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb[top : top + _SIDE, left : left + _SIDE])
 
 
+def _dequantiser(model: Model, pictures: list[bytes]) -> DequantiserTwin:
+    """Return the network for de-quantisation in integers, calibrated with the pictures coded at several rates."""
+    from ..dequantisation.twin.quantise import quantise_dequantiser
+    from ..training.dequantisation.decoded import code
+
+    parts = [_samples(data) for data in pictures]
+    side = min(_NOISY_SIDE, *(min(part.shape[:2]) for part in parts))
+    patches = np.stack([part[:side, :side] for part in parts])
+    coded = code(patches, model, _NOISY_RATES, len(_NOISY_RATES), np.random.default_rng(0))
+    samples = [
+        (plane.astype(np.float32), float(noise))
+        for planes, noises in zip(coded.decoded, coded.noise, strict=True)
+        for plane, noise in zip(planes, noises, strict=True)
+    ]
+    return quantise_dequantiser(model.float_dequantiser(), samples)
+
+
 def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
     from tqdm import tqdm
 
@@ -101,7 +123,10 @@ def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
     with tqdm(total=len(pictures), desc="calibrating", unit=" pictures", disable=None, leave=False) as bar:
         twins, losses = quantise(structure, parts(), bar.update)
     gains = () if model.matched else measure(structure)
-    config, tensors = packed(twins, twin_of=model.transform_id, gains=gains)
+    network = None
+    if model.dequantises and "kind" not in model.config["dequantiser"]:
+        network = _dequantiser(model, pictures), model.id
+    config, tensors = packed(twins, twin_of=model.transform_id, gains=gains, dequantiser=network)
     print("differences of predictions, in 8-bit grey levels:")
     for step, loss in losses.items():
         decibels = 20 * np.log10(loss.signal / loss.rms) if loss.rms else np.inf
@@ -157,7 +182,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.measure < 0:
         raise OptionError(f"--measure is at least 0, not {options.measure}")
     model = resolve(options.model)
-    if model.dequantises:
+    if model.integer:
+        raise OptionError(f"{model.name} is an integer model already")
+    if model.dequantises and "kind" in model.config["dequantiser"]:
         own = {key: value for key, value in model.tensors.items() if not key.startswith("dequantiser.")}
         config = {key: value for key, value in model.config.items() if key != "dequantiser"}
         model = Model(config, own, model.card)

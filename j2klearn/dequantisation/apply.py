@@ -7,16 +7,22 @@ runs the network, and only at full resolution.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core.geometry import Rect
 from ..core.timing import stage
-from .networks import AnyDequantiser, Part
 from .noise import REACH
+from .twin.engine import dequantise_component
+from .twin.network import DequantiserTwin
+from .twin.noise import noise_codes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .networks import AnyDequantiser, Part
 
 __all__ = ["NoiseMap", "dequantise"]
 
@@ -71,6 +77,8 @@ class NoiseMap:
         Tensor, shape (1, 1, H / 2, W / 2) or (1, 1, 1, 1), float32
             A value for every two by two samples, or one value if there is one tile only.
         """
+        import torch
+
         if self.levels.size == 1:
             return torch.from_numpy(self.levels.reshape(1, 1, 1, 1).astype(np.float32))
         out = self.levels.astype(np.float32)
@@ -83,15 +91,20 @@ class NoiseMap:
             out = np.take(out, low, axis) * (1 - share) + np.take(out, high, axis) * share
         return torch.from_numpy(np.ascontiguousarray(out))[None, None]
 
+    def codes(self, area: Rect) -> NDArray[np.int16]:
+        """Return log2 of the noise in an area in integers; see `j2klearn.dequantisation.twin.noise.noise_codes`."""
+        return noise_codes(self.levels, self.rows, self.columns, area)
+
 
 @stage("de-quantisation")
 def dequantise(
     planes: NDArray[np.float32],
     area: Rect,
-    network: AnyDequantiser,
+    network: AnyDequantiser | DequantiserTwin,
     noises: Sequence[NoiseMap | None],
     *,
     ict: bool,
+    threads: int = 1,
 ) -> None:
     """Remove quantisation noise from the components of a picture, in place.
 
@@ -102,14 +115,21 @@ def dequantise(
     area : Rect
         The area of the planes on the grid. If it ends inside the picture, the outermost
         `j2klearn.dequantisation.noise.REACH` samples there are wrong and must be cropped.
-    network : Dequantiser, GuidedDequantiser or ResidualDequantiser
-        The network of the model.
+    network : Dequantiser, GuidedDequantiser, ResidualDequantiser or DequantiserTwin
+        The network of the model. Twins need no PyTorch.
     noises : sequence of NoiseMap or None
         The noise of each component; None leaves the component unchanged. If one network writes both chroma components
         and one of them has None, both are left unchanged.
     ict : bool
         Whether the first three components are those of the ICT.
+    threads : int
+        Most threads that a twin uses. PyTorch uses its own.
     """
+    if isinstance(network, DequantiserTwin):
+        for plane, noise in zip(planes, noises, strict=True):
+            if noise is not None and area.size:
+                dequantise_component(plane, area, network, noise.codes(area.evened()), threads=threads)
+        return
     for part in network.parts(len(planes), ict=ict):
         available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
         if len(available) == len(part.writes):
@@ -117,6 +137,8 @@ def dequantise(
 
 
 def _apply(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:
+    import torch
+
     source = planes[list(part.reads)]  # a copy: later blocks must read unchanged samples
     with torch.inference_mode():
         for block in _blocks(area):

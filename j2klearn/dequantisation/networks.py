@@ -159,10 +159,12 @@ class Dequantiser(_Pairs, _SingleComponent):
         Tensor, shape (N, 1, H, W), float32
             The correction, in units of 8-bit grey levels.
         """
-        scale = _octaves(noise)
-        v = _normalised(x, scale)
-        h = torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
-        return F.pixel_shuffle(self._run(h) * scale, 2)
+        return F.pixel_shuffle(self._run(self.inputs(x, noise)) * _octaves(noise), 2)
+
+    def inputs(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Return the inputs of the first convolution, (N, 5, H / 2, W / 2); the arguments are those of `forward`."""
+        v = _normalised(x, _octaves(noise))
+        return torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
 
 
 class ChromaDequantiser(_Pairs):

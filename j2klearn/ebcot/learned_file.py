@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,12 @@ from ..codestream.main_header import MainHeader
 from ..core.request import Decoded, ReadRequest
 from ..core.run import Run
 from ..core.subbands import Subbands
+from ..dequantisation.apply import NoiseMap
 from ..errors import SegmentError, UnsupportedError
 from ..models.model import Model
 from ..models.registry import Finder, find
 from .learned_reader import LearnedReader
 from .reconstruction import Lattice, read_lattice
-
-if TYPE_CHECKING:
-    from ..dequantisation.apply import NoiseMap
 
 __all__ = ["LearnedFile"]
 
@@ -153,8 +150,6 @@ class LearnedFile:
         noise = None if table is None else table.log2(component, layers or self.header.layers)
         if noise is None or not self.model.dequantises:
             return None
-        from ..dequantisation.apply import NoiseMap
-
         down, across = self.header.tile_grid
         tiles = [self.header.tile_area(row * across) for row in range(down)]
         rows = np.array([(tile.y0 + tile.y1) / 2 for tile in tiles])

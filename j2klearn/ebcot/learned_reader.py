@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,14 +17,16 @@ from ..core.limits import MAX_TILES
 from ..core.normalisation import normalised_bands, restore
 from ..core.run import Run
 from ..core.subbands import Subbands
+from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import REACH
+from ..dequantisation.twin.network import DequantiserTwin
 from ..native import transport
 from ..transform.colour import pixels
 from .ordinary import TRUNCATED
 from .reconstruction import Lattice, reconstruct
 
 if TYPE_CHECKING:
-    from ..dequantisation.apply import NoiseMap
+    from ..dequantisation.networks import AnyDequantiser
     from ..models.model import Model
 
 __all__ = ["LearnedReader", "LearnedSource"]
@@ -37,6 +40,15 @@ _CARRIER_BITS = 24
 _CARRIER_MARGIN = 8
 
 _DEFAULT_RUN = Run()
+
+
+def _bounds(network: AnyDequantiser | DequantiserTwin, threads: int) -> AbstractContextManager[None]:
+    """Return a context that bounds the threads of PyTorch, if the network needs PyTorch."""
+    if isinstance(network, DequantiserTwin):
+        return nullcontext()
+    from ..transform.threads import bounded
+
+    return bounded(threads)
 
 
 class LearnedSource(Protocol):
@@ -163,12 +175,9 @@ class LearnedReader:
         """Remove quantisation noise from components at full resolution, in place."""
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
-            from ..dequantisation.apply import dequantise  # imports PyTorch
-            from ..transform.threads import bounded
-
-            ict = self.descriptor.colour == Colour.ICT
-            with bounded(self.threads):
-                dequantise(planes, area, self.model.dequantiser, noises, ict=ict)
+            ict, network = self.descriptor.colour == Colour.ICT, self.model.dequantiser_for_decoding
+            with _bounds(network, self.threads):
+                dequantise(planes, area, network, noises, ict=ict, threads=self.threads)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Decode the whole picture.

@@ -1,8 +1,9 @@
 """Integer models, version 2 of model files: configuration and tensors to integer operators, and back.
 
 The configuration of such a model has the ``version`` 2, ``structure`` and ``base``, a table of numbers for each of the
-two operators, ``twin_of`` (the id of the float transform that it stands for) and ``gains`` (its subband scales, if the
-subbands are scaled before the transport). ``docs/format-integer.md`` describes it. PyTorch is not needed.
+two operators, ``twin_of`` (the id of the float transform that it stands for), ``gains`` (its subband scales, if the
+subbands are scaled before the transport) and ``dequantiser`` (the numbers of a network for de-quantisation, and the id
+of the float model whose network it stands for). ``docs/format-integer.md`` describes it. PyTorch is not needed.
 """
 
 from __future__ import annotations
@@ -10,14 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from ..dequantisation.twin.network import DequantiserTwin
 from ..errors import ModelError
 from ..transform.integer.engine import BASES, Twins
 from ..transform.integer.operator import OperatorTwin
 
-__all__ = ["GAINS", "VERSION", "check_config", "is_integer", "packed", "twins_of"]
+__all__ = [
+    "DEQUANTISER",
+    "GAINS",
+    "VERSION",
+    "check_config",
+    "dequantiser_of",
+    "is_integer",
+    "packed",
+    "twins_of",
+]
 
 #: Version of the model files that hold integer models; float models have no version.
 VERSION = 2
@@ -25,11 +35,14 @@ VERSION = 2
 #: Number of subband scales: LL and the details of three levels; see `j2klearn.transform.scales`.
 GAINS = 10
 
+#: Prefix of the names of the weights for de-quantisation.
+DEQUANTISER = "dequantiser."
+
 _STEPS = ("h2l", "l2h")
 _ARRAYS = ("first", "blocks", "last", "proposals")
 _NUMBERS = ("input_bits", "first_shift", "last_shift", "proposal_shift", "offset", "output_bits")
 _REQUIRED = {"version", "structure", "base", "operator", *_STEPS}
-_OPTIONAL = {"twin_of", "gains"}
+_OPTIONAL = {"twin_of", "gains", "dequantiser"}
 
 
 def is_integer(config: object) -> bool:
@@ -82,6 +95,11 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ModelError("the integer model's twin_of is not an id of 64 hexadecimal digits")
     if "gains" in config and not _are_gains(config["gains"]):
         raise ModelError(f"the integer model's gains are not {GAINS} numbers from 0.01 to 100")
+    network = config.get("dequantiser")
+    if "dequantiser" in config and not (isinstance(network, Mapping) and _is_id(network.get("twin_of"))):
+        raise ModelError(
+            "the integer model's dequantiser is no table with the id of the model that it stands for"
+        )
     if base != "9-7" and "gains" not in config:
         raise ModelError(f"an integer model on the {base} needs gains")
     for step in _STEPS:
@@ -108,7 +126,8 @@ def twins_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
     ModelError
         If tensors are missing or unknown, or an operator is invalid; see `OperatorTwin`.
     """
-    if set(tensors) != {f"{step}.{name}" for step in _STEPS for name in _ARRAYS}:
+    own = {name for name in tensors if not name.startswith(DEQUANTISER)}
+    if own != {f"{step}.{name}" for step in _STEPS for name in _ARRAYS}:
         raise ModelError("the model's weights do not match its configuration")
     operators = {}
     for step in _STEPS:
@@ -117,9 +136,35 @@ def twins_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
     return Twins(config["base"], operators["h2l"], operators["l2h"])
 
 
+def dequantiser_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> DequantiserTwin | None:
+    """Return the network for de-quantisation of an integer model; None if it has none.
+
+    Parameters
+    ----------
+    config, tensors
+        As in `twins_of`.
+
+    Raises
+    ------
+    ModelError
+        If tensors are missing or unknown, or the network is invalid; see `DequantiserTwin`.
+    """
+    own = {name.removeprefix(DEQUANTISER): w for name, w in tensors.items() if name.startswith(DEQUANTISER)}
+    if "dequantiser" not in config:
+        if own:
+            raise ModelError("the model's weights do not match its configuration")
+        return None
+    numbers = {name: value for name, value in config["dequantiser"].items() if name != "twin_of"}
+    return DequantiserTwin.from_tensors(own, numbers)
+
+
 def packed(
-    twins: Twins, *, twin_of: bytes | None, gains: Sequence[float] = ()
-) -> tuple[dict[str, Any], dict[str, NDArray[np.int16]]]:
+    twins: Twins,
+    *,
+    twin_of: bytes | None,
+    gains: Sequence[float] = (),
+    dequantiser: tuple[DequantiserTwin, bytes] | None = None,
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the configuration and the tensors of an integer model.
 
     Parameters
@@ -130,6 +175,8 @@ def packed(
         The id of the float transform that they stand for.
     gains : sequence of float
         The measured ratios of `j2klearn.transform.gains.measure`; empty if the subbands are not scaled.
+    dequantiser : (DequantiserTwin, bytes), optional
+        A network for de-quantisation, and the id of the float model whose network it stands for.
     """
     config: dict[str, Any] = {
         "version": VERSION,
@@ -137,7 +184,7 @@ def packed(
         "base": twins.base,
         "operator": "proposal-opacity",
     }
-    tensors: dict[str, NDArray[np.int16]] = {}
+    tensors: dict[str, NDArray[Any]] = {}
     for step in _STEPS:
         operator: OperatorTwin = getattr(twins, step)
         config[step] = {name: getattr(operator, name) for name in _NUMBERS}
@@ -147,4 +194,8 @@ def packed(
         config["twin_of"] = twin_of.hex()
     if gains:
         config["gains"] = [float(gain) for gain in gains]
+    if dequantiser is not None:
+        network, float_model = dequantiser
+        config["dequantiser"] = {**network.numbers(), "twin_of": float_model.hex()}
+        tensors |= {DEQUANTISER + name: array for name, array in network.tensors().items()}
     return config, tensors

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..dequantisation.networks import AnyDequantiser
+    from ..dequantisation.twin.network import DequantiserTwin
     from ..transform.coding import CodingTransform
     from ..transform.integer.engine import Engine
     from ..transform.structures import Structure
@@ -93,6 +94,7 @@ class Model:
         if self.integer:
             self.config = integer.check_config(config)
             self._twins = integer.twins_of(self.config, self._tensors)
+            self._own_dequantiser = integer.dequantiser_of(self.config, self._tensors)
             return
         self.config = check_config(config)
         for key, tensor in tensors.items():
@@ -105,7 +107,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: networks and engines are built again."""
-        built = ("structure", "dequantiser", "engine", "transform")
+        built = ("structure", "dequantiser", "dequantiser_for_decoding", "engine", "transform")
         return {key: value for key, value in vars(self).items() if key not in built} | {"_variants": {}}
 
     @property
@@ -140,6 +142,15 @@ class Model:
     def twin_of(self) -> bytes | None:
         """The `transform_id` of the float models that this integer model stands for; None if there is none."""
         return bytes.fromhex(self.config["twin_of"]) if self.integer and "twin_of" in self.config else None
+
+    @property
+    def dequantiser_twin_of(self) -> bytes | None:
+        """The id of the float model whose network for de-quantisation this integer model has in integers, or None."""
+        return (
+            bytes.fromhex(self.config["dequantiser"]["twin_of"])
+            if self.integer and self.dequantises
+            else None
+        )
 
     @property
     def matched(self) -> bool:
@@ -305,6 +316,19 @@ class Model:
         return "dequantiser" in self.config
 
     @functools.cached_property
+    def dequantiser_for_decoding(self) -> AnyDequantiser | DequantiserTwin:
+        """The network for de-quantisation that decodes files: in integers where there is one, else that of PyTorch.
+
+        Only models with `dequantises` have it.
+        """
+        if self.integer:
+            assert self._own_dequantiser is not None
+            return self._own_dequantiser
+        if self.twin and self.engine_name == "native" and self.twin.dequantiser_twin_of == self.id:
+            return self.twin.dequantiser_for_decoding
+        return self.dequantiser
+
+    @functools.cached_property
     def dequantiser(self) -> AnyDequantiser:
         """The network for learned de-quantisation, in evaluation mode; bfloat16 if the processor supports it.
 
@@ -313,18 +337,24 @@ class Model:
         Raises
         ------
         ModelError
-            If the weights do not match the configuration.
+            If the weights do not match the configuration, or if this is an integer model.
         """
         import torch
 
-        from ..dequantisation.networks import dequantiser_of
         from ..transform.precision import fast_bfloat16
 
+        network = self.float_dequantiser()
+        return network.to(torch.bfloat16) if fast_bfloat16() else network
+
+    def float_dequantiser(self) -> AnyDequantiser:
+        """Return a new network for de-quantisation in float32; otherwise like `dequantiser`."""
+        from ..dequantisation.networks import dequantiser_of
+
+        if self.integer:
+            raise ModelError(f"{self.name} is an integer model, and this needs a model in floating point")
         network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()
         _load(network, {k.removeprefix(_DEQUANTISER): v for k, v in tensors if k.startswith(_DEQUANTISER)})
-        if fast_bfloat16():
-            network.to(torch.bfloat16)
         return network.eval().requires_grad_(False)
 
     @functools.cached_property

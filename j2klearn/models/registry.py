@@ -79,10 +79,12 @@ def shipped() -> dict[str, Model]:
 
 def _with_twin(model: Model, known: Iterable[Model]) -> Model:
     """Return a model with its twin, if that is among the known models."""
-    twins = {other.twin_of: other for other in known if other.twin_of is not None}
-    if model.integer or not twins:
+    if model.integer:
         return model
-    return model.twinned(twins.get(model.transform_id))
+    twins = [other for other in known if other.twin_of is not None and other.twin_of == model.transform_id]
+    # its own network for de-quantisation is better than none, and none is better than another one's
+    twins.sort(key=lambda twin: (twin.dequantiser_twin_of != model.id, twin.dequantises))
+    return model.twinned(twins[0] if twins else None)
 
 
 def read_model_file(path: Path) -> ModelFile:

@@ -14,21 +14,13 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Rect
 from ..errors import InputError, ModelError, OptionError
+from .instructions import INSTRUCTIONS
 from .library import Report, as_array, load
 
-__all__ = ["INSTRUCTIONS", "IntegerOperator", "available_instructions"]
-
-#: Instruction sets, in the order of ``j2kl.h``. The first stands for the fastest that is available.
-INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
+__all__ = ["IntegerOperator"]
 
 #: Samples, and the area of cells that they cover.
 Plane = tuple[NDArray[np.float32], Rect]
-
-
-def available_instructions() -> tuple[str, ...]:
-    """Return those of `INSTRUCTIONS` that this processor supports."""
-    _, library = load()
-    return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
 
 
 def _weights(array: NDArray[Any], name: str, shape: tuple[int | None, ...]) -> NDArray[np.int16]:
@@ -166,7 +158,7 @@ class IntegerOperator:
         threads : int
             Most threads to use.
         instructions : str
-            One of `available_instructions`. It has no effect on the result.
+            One of `j2klearn.native.instructions.available_instructions`. It has no effect on the result.
 
         Raises
         ------

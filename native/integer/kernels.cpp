@@ -66,6 +66,26 @@ void row(const IntegerRow &row)
     }
 }
 
+void four(const FourOutputsRow &row)
+{
+    const std::size_t filter_row = four_outputs_row(row.channels);
+    for (std::size_t pixel = 0; pixel < row.pixels; ++pixel) {
+        for (std::size_t output = 0; output < 4; ++output) {
+            std::uint32_t sum = static_cast<std::uint32_t>(row.bias[output]);
+            for (std::size_t r = 0; r < 3; ++r) {
+                const std::int16_t *input = row.input[r] + pixel * row.channels;
+                const std::int16_t *weights = row.weights + (3 * output + r) * filter_row;
+                for (std::size_t i = 0; i < 3 * row.channels; ++i) {
+                    sum += static_cast<std::uint32_t>(input[i] * weights[i]);
+                }
+            }
+            const std::int32_t value = static_cast<std::int32_t>(sum) >> row.shift;
+            row.output[4 * pixel + output] =
+                static_cast<std::int16_t>(std::clamp<std::int32_t>(value, INT16_MIN, INT16_MAX));
+        }
+    }
+}
+
 } // namespace portable
 
 #ifdef J2KL_X86
@@ -112,10 +132,19 @@ J2KL_TARGET J2KL_INLINE Pair load_pair(const std::int16_t *input)
     return _mm256_set1_epi32(two_inputs(input));
 }
 
+// With intrinsics, GCC 12 computes the products of all pixels before the first sum, and spills sums.
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    __m256i product;
+    __asm__("vpmaddwd %2, %3, %1\n\tvpaddd %1, %0, %0"
+            : "+x"(sums), "=&x"(product)
+            : "x"(weights), "x"(pair));
+    return sums;
+}
+
 J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pair)
 {
-    return {_mm256_add_epi32(sums.first, _mm256_madd_epi16(weights.first, pair)),
-            _mm256_add_epi32(sums.second, _mm256_madd_epi16(weights.second, pair))};
+    return {add_product(sums.first, weights.first, pair), add_product(sums.second, weights.second, pair)};
 }
 
 J2KL_TARGET J2KL_INLINE __m256i clamped(__m256i sums, const std::int32_t *shift, const std::int16_t *residual,
@@ -144,7 +173,52 @@ J2KL_TARGET J2KL_INLINE void finish(Group sums, const IntegerRow &row, std::size
     std::memcpy(row.output + at, output, bytes);
 }
 
+J2KL_TARGET J2KL_INLINE Group load_sums(const std::int32_t *sums)
+{
+    return load_bias(sums);
+}
+
+J2KL_TARGET J2KL_INLINE void store_sums(std::int32_t *target, Group sums)
+{
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(target), sums.first);
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(target + 8), sums.second);
+}
+
+J2KL_TARGET J2KL_INLINE Group no_sums()
+{
+    return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+J2KL_TARGET J2KL_INLINE Group add(Group a, Group b)
+{
+    return {_mm256_add_epi32(a.first, b.first), _mm256_add_epi32(a.second, b.second)};
+}
+
+J2KL_TARGET J2KL_INLINE Group subtract(Group a, Group b)
+{
+    return {_mm256_sub_epi32(a.first, b.first), _mm256_sub_epi32(a.second, b.second)};
+}
+
+J2KL_TARGET J2KL_INLINE __m256i shifted(Group sums, __m128i shift)
+{
+    const __m256i packed =
+        _mm256_packs_epi32(_mm256_sra_epi32(sums.first, shift), _mm256_sra_epi32(sums.second, shift));
+    return _mm256_permute4x64_epi64(packed, 0xD8);
+}
+
+constexpr std::size_t winograd_groups(std::size_t)
+{
+    return 1;
+}
+
+constexpr std::size_t tiles_at_once = 6;
+
+#include "integer/channels.inc"
+
+#include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
+#include "integer/winograd.inc"
 #undef J2KL_TARGET
 
 } // namespace avx2
@@ -159,7 +233,17 @@ J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pai
     return _mm512_add_epi32(sums, _mm512_madd_epi16(weights, pair));
 }
 
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(weights, pair));
+}
+
+#include "integer/channels.inc"
+
+#include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
+#include "integer/winograd.inc"
 #undef J2KL_TARGET
 
 } // namespace avx512
@@ -176,7 +260,18 @@ J2KL_TARGET J2KL_INLINE Group add_products(Group sums, Weights weights, Pair pai
     return sums;
 }
 
+J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m256i pair)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(weights), "v"(pair));
+    return sums;
+}
+
+#include "integer/channels.inc"
+
+#include "integer/eight_outputs.inc"
+#include "integer/four_outputs.inc"
 #include "integer/rows.inc"
+#include "integer/winograd.inc"
 #undef J2KL_TARGET
 
 } // namespace vnni
@@ -234,6 +329,75 @@ void convolve_row(const IntegerRow &row, Instructions instructions)
 #endif
     default:
         portable::row(row);
+    }
+}
+
+void convolve_four(const FourOutputsRow &row, Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        avx2::four(row);
+        return;
+    case Instructions::avx512:
+        avx512::four(row);
+        return;
+    case Instructions::avx512_vnni:
+        vnni::four(row);
+        return;
+#endif
+    default:
+        portable::four(row);
+    }
+}
+
+bool has_winograd(Instructions instructions)
+{
+    const Instructions set = instructions == Instructions::best ? best_instructions() : instructions;
+    return set != Instructions::portable;
+}
+
+void convolve_winograd(const WinogradRows &rows, Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        avx2::winograd(rows);
+        return;
+    case Instructions::avx512:
+        avx512::winograd(rows);
+        return;
+    case Instructions::avx512_vnni:
+        vnni::winograd(rows);
+        return;
+#endif
+    default:
+        return;
+    }
+}
+
+bool has_eight_outputs(Instructions instructions)
+{
+    const Instructions set = instructions == Instructions::best ? best_instructions() : instructions;
+    return set != Instructions::portable;
+}
+
+void convolve_eight(const EightOutputsRow &row, Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#ifdef J2KL_X86
+    case Instructions::avx2:
+        avx2::eight(row);
+        return;
+    case Instructions::avx512:
+        avx512::eight(row);
+        return;
+    case Instructions::avx512_vnni:
+        vnni::eight(row);
+        return;
+#endif
+    default:
+        return;
     }
 }
 

@@ -27,6 +27,61 @@ struct IntegerRow {
     std::size_t pixels;
 };
 
+// Two rows of a convolution of 3x3 that has as many inputs as outputs, by Winograd's F(2x2, 3x3): a tile of
+// 2x2 outputs takes 16 products instead of 36. The transformed weights are four times those of the textbook,
+// so they are integers, and the sums are exactly four times those of the direct convolution. Columns are
+// computed in batches: the rows must have room for a multiple of `winograd_columns` outputs, and for two
+// inputs more.
+constexpr std::size_t winograd_columns = 24, winograd_tiles = winograd_columns / 2, winograd_positions = 16;
+
+struct WinogradRows {
+    const std::int16_t
+        *input[4]; // the row above, the two rows, the row below; left of the first output; 0 .. 8191
+    const std::int16_t *weights;     // see winograd_weights
+    const std::int32_t *bias;        // 4 x bias, rounding included
+    std::int32_t shift;              // two more than that of the direct convolution
+    std::size_t channels;            // a multiple of 16
+    std::int16_t high;               // outputs are 0 .. high
+    const std::int16_t *residual[2]; // 0 .. high; both may be null
+    std::int16_t *output[2];
+    std::size_t columns;
+    std::int16_t *inputs_scratch;   // winograd_positions x winograd_tiles x channels
+    std::int32_t *products_scratch; // the same number
+};
+
+// A row of a convolution of 3x3 with eight outputs: half a group would be wasted. Columns are computed in
+// batches.
+constexpr std::size_t eight_outputs_columns = 12;
+
+struct EightOutputsRow {
+    const std::int16_t *input[3]; // left of the first pixel
+    const std::int16_t *weights;  // 9 x inputs / 2 pairs x 8 x 2
+    const std::int32_t *bias;     // eight, rounding included
+    std::int32_t shift;
+    std::size_t inputs;           // even
+    std::int16_t high;            // outputs are 0 .. high
+    const std::int16_t *residual; // 0 .. high; may be null
+    std::int16_t *output;
+    std::size_t columns; // a multiple of eight_outputs_columns: inputs and outputs have room for these
+};
+
+// A row of a convolution of 3x3 with four outputs, which are next to each other at every pixel.
+struct FourOutputsRow {
+    const std::int16_t
+        *input[3]; // left of the first pixel; there may be any numbers up to an even number of pixels
+    const std::int16_t *weights; // 4 x 3 rows of four_outputs_row() elements: 3 x channels, then zeros
+    const std::int32_t *bias;    // four, rounding included
+    std::int32_t shift;
+    std::size_t channels; // a multiple of 8; inputs of 8 channels have room for another pixel
+    std::int16_t *output; // room for an even number of pixels
+    std::size_t pixels;
+};
+
+constexpr std::size_t four_outputs_row(std::size_t channels)
+{
+    return (3 * channels + 15) / 16 * 16;
+}
+
 // In order of speed; the values are those of j2kl.h.
 enum class Instructions : std::uint32_t { best = 0, portable = 1, avx2 = 2, avx512 = 3, avx512_vnni = 4 };
 
@@ -35,5 +90,14 @@ Instructions best_instructions();
 
 // The processor must support `instructions`.
 void convolve_row(const IntegerRow &row, Instructions instructions);
+void convolve_four(const FourOutputsRow &row, Instructions instructions);
+
+// Only for the sets for which `has_winograd` is true.
+void convolve_winograd(const WinogradRows &rows, Instructions instructions);
+bool has_winograd(Instructions instructions);
+
+// Only for the sets for which `has_eight_outputs` is true.
+void convolve_eight(const EightOutputsRow &row, Instructions instructions);
+bool has_eight_outputs(Instructions instructions);
 
 } // namespace j2kl

@@ -40,3 +40,4 @@ void reading_tests();
 void codestream_tests();
 void integer_tests();
 void lifting_tests();
+void dequantisation_tests();

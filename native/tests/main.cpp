@@ -19,6 +19,7 @@ int main()
     codestream_tests();
     integer_tests();
     lifting_tests();
+    dequantisation_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

@@ -14,9 +14,10 @@ from j2klearn.cli import main
 from j2klearn.errors import ModelError, OptionError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
 from tests.support.integer_models import small_pair
 
-MODELS = ["hybrid97-9c-compact", "hybrid53-9c-compact", "hybrid97-9c-compact-int"]
+MODELS = ["hybrid97-9c-compact", "hybrid53-9c-compact", "hybrid97-9c-compact-dq", "hybrid97-9c-compact-int"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_tiles_and_strips(picture: NDArray[np.uint8], tmp_path: Path) -> None:
         assert np.array_equal(j2klearn.decode(path, region=(60, 10, 140, 90)), whole[60:140, 10:90])
 
 
-@pytest.mark.parametrize("model", MODELS[:2])
+@pytest.mark.parametrize("model", MODELS[:3])
 def test_both_engines_read_the_files_of_both(model: str, picture: NDArray[np.uint8]) -> None:
     for engine in ("native", "torch"):
         data = j2klearn.encode(picture, bpp=2, model=model, engine=engine)
@@ -138,7 +139,28 @@ def test_the_command_quantise(
     assert main([*words[:2], "--data", str(tmp_path / "nowhere")]) == 1
     (tmp_path / "empty").mkdir()
     assert main([*words[:2], "--data", str(tmp_path / "empty")]) == 1
-    assert main(["quantise", "hybrid97-9c-compact-int", "--data", str(folder)]) == 1
+    assert main(["quantise", "hybrid97-9c-compact-int", "--data", str(folder)]) == 2
+
+
+def test_the_command_quantises_the_network_for_dequantisation(
+    tmp_path: Path, picture: NDArray[np.uint8]
+) -> None:
+    from PIL import Image
+
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    out = tmp_path / "integer.safetensors"
+    model = resolve("hybrid97-9c-compact-dq")
+    words = ["quantise", model.name, "--data", str(tmp_path), "--pictures", "1", "--measure", "0"]
+    assert main([*words, "--out", str(out)]) == 0
+    twin = Model.load(out)
+    assert (twin.twin_of, twin.dequantiser_twin_of) == (model.transform_id, model.id)
+    data = j2klearn.encode(picture, bpp=0.5, model=twin, fallback=False)
+    integer = j2klearn.decode(data, model=twin)
+    assert np.array_equal(j2klearn.decode(data, model=twin, region=(31, 40, 120, 99)), integer[31:120, 40:99])
+    plain = j2klearn.encode(picture, bpp=0.5, model=model, fallback=False)
+    assert psnr(picture, integer, 8) == pytest.approx(
+        psnr(picture, j2klearn.decode(plain, engine="torch"), 8), abs=0.1
+    )
 
 
 def test_what_cannot_be_quantised() -> None:

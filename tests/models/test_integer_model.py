@@ -12,8 +12,10 @@ import pytest
 import safetensors.numpy
 
 from j2klearn.core.geometry import Rect
+from j2klearn.dequantisation.twin.network import DequantiserTwin
 from j2klearn.errors import ModelError, ModelNotFoundError, OptionError
 from j2klearn.models import registry
+from j2klearn.models.integer import packed
 from j2klearn.models.model import Model
 from j2klearn.models.transport_scales import transport_scales
 from j2klearn.transform.gains import measure
@@ -39,6 +41,69 @@ def test_weights_and_numbers_enter_the_id() -> None:
     assert Model(twin.config, changed).id != twin.id
     numbers = {**twin.config["h2l"], "offset": twin.config["h2l"]["offset"] + 1}
     assert Model({**twin.config, "h2l": numbers}, tensors).id != twin.id
+
+
+def with_network() -> Model:
+    """Return a small integer model with a network for de-quantisation."""
+    model, twin = small_pair()
+    network = DequantiserTwin(
+        first=np.ones((2, 5, 3, 3), np.int16),
+        first_bias=np.zeros(2, np.int32),
+        body=np.ones((2, 2, 2, 3, 3), np.int16),
+        body_bias=np.zeros((2, 2), np.int32),
+        last=np.ones((4, 2, 3, 3), np.int16),
+        last_bias=np.zeros(4, np.int32),
+        first_shift=4,
+        body_shifts=(4, 4),
+        last_shift=4,
+        output_bits=8,
+    )
+    config, tensors = packed(twin.engine.twins, twin_of=model.id, dequantiser=(network, bytes(32)))
+    return Model(config, tensors, {"name": "small"})
+
+
+def test_a_network_for_dequantisation_is_part_of_the_model() -> None:
+    model = with_network()
+    again = Model.from_bytes(model.to_bytes())
+    assert again.dequantises
+    assert again.dequantiser_twin_of == bytes(32)
+    assert again.id == model.id != small_pair()[1].id
+    numbers, copied = (
+        m.dequantiser_for_decoding.numbers() for m in (model, pickle.loads(pickle.dumps(again)))
+    )
+    assert numbers == copied
+    with pytest.raises(ModelError, match="floating point"):
+        _ = model.dequantiser
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c, t: ({**c, "dequantiser": _without(c["dequantiser"], "twin_of")}, t),
+        lambda c, t: ({**c, "dequantiser": _without(c["dequantiser"], "last_shift")}, t),
+        lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "last_shift": "4"}}, t),
+        lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "body_shifts": 4}}, t),
+        lambda c, t: (_without(c, "dequantiser"), t),
+        lambda c, t: (c, _without(t, "dequantiser.last")),
+        lambda c, t: (c, {**t, "dequantiser.more": t["dequantiser.last"]}),
+        lambda c, t: (c, {**t, "dequantiser.last_bias": t["dequantiser.last_bias"].astype(np.int16)}),
+        lambda c, t: (c, {**t, "dequantiser.body": np.full_like(t["dequantiser.body"], 32767)}),
+    ],
+)
+def test_networks_for_dequantisation_that_are_refused(change: Any) -> None:
+    model = with_network()
+    with pytest.raises(ModelError):
+        Model(*change(model.config, dict(model.tensors)))
+
+
+def test_a_network_stands_for_that_of_its_own_model_only() -> None:
+    default, plain = registry.resolve("hybrid97-9c-compact-dq"), registry.resolve("hybrid97-9c-compact")
+    assert isinstance(default.dequantiser_for_decoding, DequantiserTwin)
+    assert not isinstance(default.using("torch").dequantiser_for_decoding, DequantiserTwin)
+    assert not plain.dequantises
+    guided = registry.resolve("hybrid97-9c-compact-guided")
+    assert guided.engine_name == "native"
+    assert not isinstance(guided.dequantiser_for_decoding, DequantiserTwin)
 
 
 def _without(table: dict[str, Any], name: str) -> dict[str, Any]:
@@ -120,7 +185,12 @@ def test_models_with_a_dequantiser_share_the_twin() -> None:
     plain, full = models["hybrid97-9c-compact"], models["hybrid97-9c-compact-dq"]
     assert plain.id != full.id
     assert plain.transform_id == full.transform_id == plain.id
-    assert plain.twin is full.twin is models["hybrid97-9c-compact-int"]
+    assert plain.twin is models["hybrid97-9c-compact-int"]
+    assert models["hybrid97-9c-compact-guided"].twin is plain.twin
+    assert full.twin is models["hybrid97-9c-compact-dq-int"]
+    for step in ("h2l", "l2h"):
+        own, other = (getattr(model.twin.engine.twins, step) for model in (plain, full))
+        assert np.array_equal(own.proposals, other.proposals)
 
 
 def test_engines() -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from j2klearn.core.geometry import Rect
 from j2klearn.errors import InputError, ModelError, OptionError
-from j2klearn.native.lifting import IntegerOperator, Plane, available_instructions
+from j2klearn.native.instructions import available_instructions
+from j2klearn.native.lifting import IntegerOperator, Plane
 
 #: The real sets, without "best".
 SETS = available_instructions()[1:]

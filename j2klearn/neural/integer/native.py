@@ -8,19 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...native.instructions import INSTRUCTIONS
 from ...native.library import check, load
 from .layer import Layer, check_operands, dense_by_conv
 
-__all__ = ["INSTRUCTIONS", "NativeKernels", "available_instructions"]
-
-#: Instruction sets that the convolutions are written for. The first stands for the fastest that is available.
-INSTRUCTIONS = ("best", "portable", "avx2", "avx512", "avx512_vnni")
-
-
-def available_instructions() -> tuple[str, ...]:
-    """Return those of `INSTRUCTIONS` that this processor supports."""
-    _, library = load()
-    return tuple(name for code, name in enumerate(INSTRUCTIONS) if library.j2kl_instructions_available(code))
+__all__ = ["NativeKernels"]
 
 
 class NativeKernels:
@@ -31,7 +23,7 @@ class NativeKernels:
     threads : int
         Most threads to use.
     instructions : str
-        One of `available_instructions`.
+        One of `j2klearn.native.instructions.available_instructions`.
     """
 
     name = "native"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from j2klearn.errors import InputError, ModelError, OptionError
+from j2klearn.native.instructions import available_instructions
 from j2klearn.neural.integer.backends import BACKENDS, kernels
 from j2klearn.neural.integer.layer import Layer, TorchKernels
-from j2klearn.neural.integer.native import NativeKernels, available_instructions
+from j2klearn.neural.integer.native import NativeKernels
 
 CHANNELS = [1, 3, 15, 27, 32, 48, 64]
 

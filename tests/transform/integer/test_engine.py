@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from j2klearn.core.geometry import Rect
 from j2klearn.core.picture import Picture
 from j2klearn.models.registry import resolve, shipped
-from j2klearn.native.lifting import available_instructions
+from j2klearn.native.instructions import available_instructions
 from j2klearn.transform.colour import planes
 from j2klearn.transform.integer import reference, wavelet53
 from j2klearn.transform.integer.engine import Engine

@@ -1,0 +1,179 @@
+"""De-quantisation networks in integers (``j2kl_dequantiser_*`` in ``native/include/j2kl.h``).
+
+The results are exact: they do not depend on the processor, the instruction set or the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import Rect
+from ..errors import InputError, ModelError, OptionError
+from .instructions import INSTRUCTIONS
+from .library import Report, as_array, load
+
+__all__ = ["IntegerDequantiser"]
+
+
+def _has_contiguous_columns(plane: NDArray[np.float32]) -> bool:
+    row, column = plane.strides
+    apart = plane.shape[1] > 1 and column != plane.itemsize
+    return plane.size == 0 or (plane.flags.aligned and row % plane.itemsize == 0 and not apart)
+
+
+class IntegerDequantiser:
+    """A de-quantisation network that native code computes in integers. Several threads may use one at the same time.
+
+    Parameters
+    ----------
+    first : ndarray, int16, shape (W, 5, 3, 3)
+        Weights of the first convolution; W is at most 64.
+    body : ndarray, int16, shape (2 P, W, W, 3, 3)
+        Weights of the residual pairs; P is 1 to 4.
+    last : ndarray, int16, shape (4, W, 3, 3)
+        Weights of the last convolution.
+    biases : ndarray, int32, shape ((2 P + 1) W + 4,)
+        Biases of all convolutions, in their order.
+    shifts : sequence of int
+        Shifts of all convolutions, in their order.
+    output_bits : int
+        Fractional bits of the outputs.
+    compression : ndarray, int16, shape (545,)
+        Nodes of the compression.
+    octaves : ndarray, float32, shape (256,)
+        ``2 ** (k / 256)``.
+
+    Raises
+    ------
+    ModelError
+        If an array has the wrong dtype or shape, a number is out of range, or a sum could exceed 32 bits.
+    """
+
+    def __init__(
+        self,
+        *,
+        first: NDArray[np.int16],
+        body: NDArray[np.int16],
+        last: NDArray[np.int16],
+        biases: NDArray[np.int32],
+        shifts: Sequence[int],
+        output_bits: int,
+        compression: NDArray[np.int16],
+        octaves: NDArray[np.float32],
+    ) -> None:
+        self._ffi, self._library = load()
+        width, layers = len(first), len(body)
+        try:
+            arrays = [
+                as_array(first, np.int16, (width, 5, 3, 3), "weights"),
+                as_array(body, np.int16, (layers, width, width, 3, 3), "weights"),
+                as_array(last, np.int16, (4, width, 3, 3), "weights"),
+                as_array(biases, np.int32, ((layers + 1) * width + 4,), "biases"),
+                as_array(compression, np.int16, (545,), "the nodes of the compression"),
+                as_array(octaves, np.float32, (256,), "powers of two"),
+            ]
+        except InputError as error:
+            raise ModelError(str(error)) from None
+        if layers % 2 or not 2 <= layers <= 8 or len(shifts) != layers + 2:
+            raise ModelError(
+                "a de-quantisation network has one to four pairs of convolutions, and a shift for each"
+            )
+        numbers = self._ffi.new("j2kl_dequantiser_numbers *")
+        numbers.width, numbers.pairs = width, layers // 2
+        try:
+            numbers.first_shift, *body_shifts, numbers.last_shift = shifts
+            numbers.body_shifts[0:layers] = body_shifts
+            numbers.output_bits = output_bits
+        except OverflowError:
+            raise ModelError("a shift of the de-quantisation network is out of range") from None
+        kinds = ("int16_t[]",) * 3 + ("int32_t[]", "int16_t[]", "float[]")
+        pointers = [self._ffi.from_buffer(kind, array) for kind, array in zip(kinds, arrays, strict=True)]
+        handle = self._ffi.new("j2kl_dequantiser **")
+        report = Report(self._ffi)
+        try:
+            report.check(self._library.j2kl_dequantiser_create(numbers, *pointers, report.pointer, handle))
+        except OptionError as error:
+            raise ModelError(str(error)) from None
+        self._handle = self._ffi.gc(handle[0], self._library.j2kl_dequantiser_free)
+
+    def apply(
+        self,
+        source: NDArray[np.float32],
+        target: NDArray[np.float32],
+        area: Rect,
+        noise: NDArray[np.int16],
+        *,
+        rows: tuple[int, int] | None = None,
+        threads: int = 1,
+        instructions: str = "best",
+    ) -> None:
+        """Write the corrected samples of a component.
+
+        Parameters
+        ----------
+        source, target : ndarray, float32, shape (area.height, area.width)
+            Samples in units of 8-bit grey levels, level shifted, and the place for the corrected ones. Columns are
+            contiguous. The arrays must not overlap.
+        area : Rect
+            The area of the samples on the grid.
+        noise : ndarray, int16, shape (H, W) or (1, 1)
+            log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions; or one number
+            for all.
+        rows : (int, int), optional
+            First row and end row on the grid of those to write. Default: all rows of the area.
+        threads : int
+            Most threads to use.
+        instructions : str
+            One of `j2klearn.native.instructions.available_instructions`.
+
+        Raises
+        ------
+        InputError
+            If an array has the wrong dtype or shape, a code of the noise is out of range, or the rows
+            are not in the area.
+        """
+        for plane in (source, target):
+            if plane.dtype != np.float32 or plane.shape != area.shape or not _has_contiguous_columns(plane):
+                raise InputError(f"samples have to be float32 of shape {area.shape}, with contiguous columns")
+        if not target.flags.writeable:
+            raise InputError("the target of the de-quantisation cannot be written to")
+        if not area.size:
+            return
+        if np.may_share_memory(source, target):
+            raise InputError("source and target of the de-quantisation must not overlap")
+        even = area.evened()
+        blocks = even.height // 2, even.width // 2
+        if noise.dtype != np.int16 or noise.shape not in {blocks, (1, 1)}:
+            raise InputError(
+                f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
+            )
+        noise = np.ascontiguousarray(noise)
+        report = Report(self._ffi)
+        arguments: list[Any] = []
+        for plane in (source, target):
+            # not by `from_buffer`, which takes contiguous arrays only: rows may be apart
+            arguments += [self._ffi.cast("float *", plane.ctypes.data), plane.strides[0] // plane.itemsize]
+        stride = 0 if noise.size == 1 else noise.shape[1]
+        try:
+            report.check(
+                self._library.j2kl_dequantiser_apply(
+                    self._handle,
+                    *arguments,
+                    area.y0,
+                    area.x0,
+                    area.y1,
+                    area.x1,
+                    *(rows or (area.y0, area.y1)),
+                    self._ffi.from_buffer("int16_t[]", noise),
+                    stride,
+                    INSTRUCTIONS.index(instructions),
+                    max(threads, 1),
+                    report.pointer,
+                )
+            )
+        except OptionError as error:
+            raise InputError(str(error)) from None

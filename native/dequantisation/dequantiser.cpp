@@ -1,0 +1,68 @@
+#include "dequantisation/dequantiser.hpp"
+
+#include "base/failure.hpp"
+#include "base/parallel.hpp"
+
+#include <algorithm>
+
+namespace j2kl::dequantisation {
+
+namespace {
+
+// Every band of rows computes a few rows above and below it again, so bands should not be low.
+constexpr std::ptrdiff_t lowest_band = 64;
+
+// Pieces of work for each thread, so that threads end at about the same time.
+constexpr std::ptrdiff_t pieces_of_thread = 4;
+
+std::ptrdiff_t divided(std::ptrdiff_t value, std::ptrdiff_t divisor)
+{
+    return (value + divisor - 1) / divisor;
+}
+
+void check_noise(const Component &component, std::ptrdiff_t height, std::ptrdiff_t width)
+{
+    const bool one = component.noise_stride == 0;
+    for (std::ptrdiff_t y = 0; y < (one ? 1 : height); ++y) {
+        const std::int16_t *codes = component.noise + y * component.noise_stride;
+        require(std::all_of(codes, codes + (one ? 1 : width),
+                            [](std::int16_t code) { return code >= lowest_noise && code <= highest_noise; }),
+                "a code of the noise is out of range");
+    }
+}
+
+} // namespace
+
+void Dequantiser::apply(const Component &component, Instructions instructions, std::uint32_t threads) const
+{
+    const Component &c = component;
+    if (c.y0 >= c.y1 || c.x0 >= c.x1 || c.first_row >= c.end_row) {
+        return;
+    }
+    require(c.y0 <= c.first_row && c.end_row <= c.y1, "the rows are not in the area");
+    require(component.source != nullptr && component.target != nullptr && component.noise != nullptr,
+            "samples or noise are missing");
+    constexpr std::int32_t most = 1 << 30; // so that positions can be doubled and added to
+    require(component.y0 >= -most && component.x0 >= -most && component.y1 <= most && component.x1 <= most,
+            "the area is out of range");
+    const Range rows = position_range(component.y0, component.y1),
+                columns = position_range(component.x0, component.x1);
+    const std::ptrdiff_t height = rows.end - rows.begin, width = columns.end - columns.begin;
+    check_noise(component, height, width);
+    const auto strip = static_cast<std::ptrdiff_t>(strip_positions(network_));
+    const std::ptrdiff_t strips = divided(width, strip);
+    const Range written = position_range(c.first_row, c.end_row);
+    const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin;
+    const std::ptrdiff_t wanted =
+        threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
+    const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band),
+                         bands = divided(end - first, band);
+    parallel_for(static_cast<std::size_t>(strips * bands), threads, [&](std::size_t index) {
+        const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(index) % strips * strip,
+                             y = first + static_cast<std::ptrdiff_t>(index) / strips * band;
+        dequantise_strip(network_, component, {y, std::min(y + band, end)}, {x, std::min(x + strip, width)},
+                         instructions);
+    });
+}
+
+} // namespace j2kl::dequantisation

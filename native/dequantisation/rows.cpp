@@ -1,0 +1,81 @@
+#include "dequantisation/rows.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+// The arrays of a row do not overlap; the compiler cannot know this.
+#if defined(__clang__)
+#define J2KL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define J2KL_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define J2KL_INDEPENDENT
+#endif
+
+namespace j2kl::dequantisation {
+
+namespace {
+
+// A sum of 81 means of this size fits into 32 bits.
+constexpr float largest_quotient = 16777216.0F;
+
+// The compression's argument of 1, which is added so that the octaves begin there.
+constexpr std::int32_t compression_offset = 1 << sample_bits;
+
+// Differences above this count as this; with the offset they are exact in float.
+constexpr std::int32_t largest_difference = (1 << 24) - 1 - compression_offset;
+
+// The first node by the upper bits of its float: exponent and five bits of the fraction.
+constexpr std::int32_t first_node = (127 + sample_bits) * compression_steps;
+
+// Positions whose features are computed before they are stored.
+constexpr std::size_t block = 64;
+
+inline std::int32_t bits_of(float value)
+{
+    std::int32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+namespace portable {
+#define J2KL_TARGET
+#include "dequantisation/rows.inc"
+#undef J2KL_TARGET
+constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
+} // namespace portable
+
+#if defined(__x86_64__) && defined(__GNUC__)
+namespace avx2 {
+#define J2KL_TARGET __attribute__((target("avx2")))
+#include "dequantisation/rows.inc"
+#undef J2KL_TARGET
+constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
+} // namespace avx2
+
+namespace avx512 {
+#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
+#include "dequantisation/rows.inc"
+#undef J2KL_TARGET
+constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
+} // namespace avx512
+#endif
+
+} // namespace
+
+const RowKernels &row_kernels(Instructions instructions)
+{
+    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    case Instructions::avx2:
+        return avx2::kernels;
+    case Instructions::avx512:
+    case Instructions::avx512_vnni:
+        return avx512::kernels;
+#endif
+    default:
+        return portable::kernels;
+    }
+}
+
+} // namespace j2kl::dequantisation

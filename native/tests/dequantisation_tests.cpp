@@ -1,0 +1,215 @@
+// De-quantisation in integers: every instruction set, number of threads and layout of the arrays gives the
+// same samples as the portable kernels on one thread. tests/dequantisation/test_twin.py compares them with
+// the definition.
+#include "j2kl.h"
+#include "tests/check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace {
+
+using check::Random;
+
+struct Weights {
+    j2kl_dequantiser_numbers numbers;
+    std::vector<std::int16_t> first, body, last, compression;
+    std::vector<std::int32_t> biases;
+    std::vector<float> octaves;
+};
+
+std::vector<std::int16_t> random_weights(std::size_t count, std::int32_t most, Random &random)
+{
+    std::vector<std::int16_t> weights;
+    for (std::size_t i = 0; i < count; ++i) {
+        weights.push_back(static_cast<std::int16_t>(random.integer(-most, most)));
+    }
+    return weights;
+}
+
+// With weights of up to `most` in the body.
+Weights random_network(std::uint32_t width, std::uint32_t pairs, std::int32_t most, Random &random)
+{
+    Weights w = {};
+    w.numbers.width = width;
+    w.numbers.pairs = pairs;
+    w.numbers.first_shift = 13;
+    std::fill(w.numbers.body_shifts, w.numbers.body_shifts + 8, 12);
+    w.numbers.last_shift = 10;
+    w.numbers.output_bits = 10;
+    w.first = random_weights(std::size_t{width} * 5 * 9, 4000, random);
+    w.body = random_weights(std::size_t{2} * pairs * width * width * 9, most, random);
+    w.last = random_weights(std::size_t{4} * width * 9, 600, random);
+    for (std::uint32_t i = 0; i < (2 * pairs + 1) * width + 4; ++i) {
+        w.biases.push_back(random.integer(-1000000, 1000000));
+    }
+    for (int i = 0; i <= 544; ++i) {
+        const double v = std::ldexp(1 + (i % 32) / 32.0, i / 32) - 1;
+        w.compression.push_back(static_cast<std::int16_t>(std::lrint(716.8 * std::asinh(v))));
+    }
+    for (int k = 0; k < 256; ++k) {
+        w.octaves.push_back(static_cast<float>(std::exp2(k / 256.0)));
+    }
+    return w;
+}
+
+int create(const Weights &w, j2kl_report *report, j2kl_dequantiser **dequantiser)
+{
+    return j2kl_dequantiser_create(&w.numbers, w.first.data(), w.body.data(), w.last.data(), w.biases.data(),
+                                   w.compression.data(), w.octaves.data(), report, dequantiser);
+}
+
+struct Picture {
+    std::int32_t y0, x0, height, width;
+    std::vector<float> samples;
+    std::vector<std::int16_t> noise;
+    std::ptrdiff_t noise_stride;
+};
+
+Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, std::int32_t width,
+                       bool one_noise, Random &random)
+{
+    Picture p = {y0, x0, height, width, {}, {}, 0};
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const float odd[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity, 3e38F, 1e-40F, -0.0F};
+    for (std::int32_t i = 0; i < height * width; ++i) {
+        p.samples.push_back(random.next() % 50 == 0 ? odd[random.next() % 6] : random.real(200));
+    }
+    const std::int32_t rows = (y0 + height + 1) / 2 - y0 / 2, columns = (x0 + width + 1) / 2 - x0 / 2;
+    p.noise_stride = one_noise ? 0 : columns;
+    for (std::int32_t i = 0; i < (one_noise ? 1 : rows * columns); ++i) {
+        p.noise.push_back(static_cast<std::int16_t>(random.integer(-2560, 5632)));
+    }
+    return p;
+}
+
+std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Picture &p, std::uint32_t instructions,
+                           std::uint32_t threads, const std::string &name)
+{
+    std::vector<float> target(p.samples.size(), 77);
+    CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
+                                 p.y0 + p.height, p.x0 + p.width, p.y0, p.y0 + p.height, p.noise.data(),
+                                 p.noise_stride, instructions, threads, nullptr) == J2KL_OK,
+          name);
+    return target;
+}
+
+// Some rows, written by themselves: the others stay as they are.
+void some_rows(const j2kl_dequantiser *dequantiser, const Picture &p, const std::vector<float> &expected,
+               const std::string &name)
+{
+    const std::int32_t first = p.height / 3, end = p.height - p.height / 4;
+    std::vector<float> target(p.samples.size(), 77), rows(target);
+    const auto begin = static_cast<std::ptrdiff_t>(first) * p.width,
+               stop = static_cast<std::ptrdiff_t>(end) * p.width;
+    std::copy(expected.begin() + begin, expected.begin() + stop, rows.begin() + begin);
+    CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
+                                 p.y0 + p.height, p.x0 + p.width, p.y0 + first, p.y0 + end, p.noise.data(),
+                                 p.noise_stride, J2KL_INSTRUCTIONS_BEST, 2, nullptr) == J2KL_OK,
+          name);
+    CHECK(target == rows, name);
+}
+
+void agree(const Weights &w, const Picture &p)
+{
+    const std::string name = std::to_string(w.numbers.width) + " channels, " +
+                             std::to_string(w.numbers.pairs) + " pairs, " + std::to_string(p.height) + "x" +
+                             std::to_string(p.width) + " at " + std::to_string(p.y0) + "," +
+                             std::to_string(p.x0);
+    j2kl_report report = {};
+    j2kl_dequantiser *dequantiser = nullptr;
+    CHECK(create(w, &report, &dequantiser) == J2KL_OK, name + ": " + report.error);
+    if (dequantiser == nullptr) {
+        return;
+    }
+    const std::vector<float> expected = applied(dequantiser, p, J2KL_INSTRUCTIONS_PORTABLE, 1, name);
+    CHECK(std::none_of(expected.begin(), expected.end(), [](float v) { return std::isnan(v); }), name);
+    for (std::uint32_t set = J2KL_INSTRUCTIONS_BEST; set <= J2KL_INSTRUCTIONS_AVX512_VNNI; ++set) {
+        for (const std::uint32_t threads : {1U, 3U}) {
+            if (j2kl_instructions_available(set) != 0) {
+                CHECK(applied(dequantiser, p, set, threads, name) == expected, name);
+            }
+        }
+    }
+    some_rows(dequantiser, p, expected, name);
+    j2kl_dequantiser_free(dequantiser);
+}
+
+void same_samples()
+{
+    Random random(11);
+    for (const std::uint32_t width : {1U, 16U, 20U, 32U, 48U, 64U}) {
+        const Weights w =
+            random_network(width, 1 + width % 3, 4000 / static_cast<std::int32_t>(width), random);
+        agree(w, random_picture(3, 0, 21, 34, width == 20, random));
+    }
+    const Weights small = random_network(3, 4, 900, random);
+    for (const std::int32_t height : {1, 2, 5}) {
+        for (const std::int32_t width : {1, 2, 3, 50}) {
+            agree(small, random_picture(height % 2, width % 3 % 2, height, width, false, random));
+        }
+    }
+    agree(random_network(16, 2, 300, random),
+          random_picture(0, 1, 301, 467, false, random)); // several strips, bands
+    agree(random_network(16, 1, 1800, random),
+          random_picture(0, 0, 30, 40, true, random)); // sums not for Winograd
+}
+
+void refused()
+{
+    Random random(12);
+    const Weights good = random_network(8, 1, 400, random);
+    j2kl_report report = {};
+    j2kl_dequantiser *dequantiser = nullptr;
+    const auto is_refused = [&](const char *name, auto change) {
+        Weights w = good;
+        change(w);
+        report = {};
+        CHECK(create(w, &report, &dequantiser) == J2KL_ERROR_ARGUMENT && dequantiser == nullptr, name);
+        CHECK(report.error[0] != '\0', name);
+    };
+    is_refused("width", [](Weights &w) { w.numbers.width = 65; });
+    is_refused("width", [](Weights &w) { w.numbers.width = 0; });
+    is_refused("pairs", [](Weights &w) { w.numbers.pairs = 5; });
+    is_refused("shift", [](Weights &w) { w.numbers.last_shift = 29; });
+    is_refused("shift", [](Weights &w) { w.numbers.body_shifts[1] = -1; });
+    is_refused("bits", [](Weights &w) { w.numbers.output_bits = 25; });
+    is_refused("sums", [](Weights &w) { std::fill(w.body.begin(), w.body.end(), std::int16_t{32767}); });
+    is_refused("sums", [](Weights &w) { w.biases[0] = INT32_MIN; });
+    is_refused("nodes", [](Weights &w) { w.compression[7] = -1; });
+    is_refused("nodes", [](Weights &w) { w.compression[544] = 9000; });
+    is_refused("octaves", [](Weights &w) { w.octaves[3] = 2; });
+    CHECK(create(good, nullptr, &dequantiser) == J2KL_OK, "a good one");
+    const float source[4] = {1, 2, 3, 4};
+    float target[4] = {};
+    const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
+        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, 0, end, &noise, 0, set,
+                                      1, &report);
+    };
+    CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
+    CHECK(apply(-2561, 0, 2) == J2KL_ERROR_ARGUMENT, "noise");
+    CHECK(apply(5633, 0, 2) == J2KL_ERROR_ARGUMENT, "noise");
+    CHECK(apply(0, 99, 2) == J2KL_ERROR_ARGUMENT, "instructions");
+    CHECK(apply(0, 0, INT32_MAX) == J2KL_ERROR_ARGUMENT, "area");
+    CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
+    const std::int16_t noise = 0;
+    CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1,
+                                 &report) == J2KL_ERROR_ARGUMENT,
+          "rows");
+    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1,
+                                 nullptr) == J2KL_ERROR_ARGUMENT,
+          "null");
+    j2kl_dequantiser_free(dequantiser);
+    j2kl_dequantiser_free(nullptr);
+}
+
+} // namespace
+
+void dequantisation_tests()
+{
+    same_samples();
+    refused();
+}

@@ -1,0 +1,335 @@
+"""The integer twin of the de-quantisation network: native code against the definition, and twins against networks."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from skimage import data as photographs
+
+import j2klearn
+from j2klearn.access.partial_codestream import PartialCodestream
+from j2klearn.core.geometry import Rect
+from j2klearn.dequantisation.apply import NoiseMap, dequantise
+from j2klearn.dequantisation.networks import Dequantiser, GuidedDequantiser, dequantiser_of
+from j2klearn.dequantisation.noise import REACH
+from j2klearn.dequantisation.twin.definition import compressed, corrected, features
+from j2klearn.dequantisation.twin.engine import dequantise_component
+from j2klearn.dequantisation.twin.network import DequantiserTwin
+from j2klearn.dequantisation.twin.noise import HIGHEST, LOWEST, noise_codes
+from j2klearn.dequantisation.twin.quantise import quantise_dequantiser
+from j2klearn.dequantisation.twin.tables import LARGEST_FEATURE, compression, octaves, power
+from j2klearn.ebcot.learned_file import LearnedFile
+from j2klearn.errors import InputError, ModelError, OptionError
+from j2klearn.io.sources import open_source
+from j2klearn.metrics.psnr import psnr
+from j2klearn.models.registry import DEFAULT_MODEL, resolve
+from j2klearn.native.instructions import available_instructions
+
+
+def random_twin(width: int, pairs: int, seed: int = 0, largest: int = 3000) -> DequantiserTwin:
+    """Return a twin whose activations span the whole range, some of them clamped."""
+    rng = np.random.default_rng(seed)
+    layers = 2 * pairs
+
+    def weights(*shape: int) -> np.ndarray:
+        most = max(1, largest // width)
+        return rng.integers(-most, most + 1, shape).astype(np.int16)
+
+    return DequantiserTwin(
+        first=rng.integers(-3000, 3001, (width, 5, 3, 3)).astype(np.int16),
+        first_bias=rng.integers(-(1 << 20), 1 << 20, width).astype(np.int32),
+        body=weights(layers, width, width, 3, 3),
+        body_bias=rng.integers(-(1 << 20), 1 << 20, (layers, width)).astype(np.int32),
+        last=weights(4, width, 3, 3),
+        last_bias=rng.integers(-(1 << 20), 1 << 20, 4).astype(np.int32),
+        first_shift=13,
+        body_shifts=(11, 12) * pairs,
+        last_shift=9,
+        output_bits=9,
+    )
+
+
+def random_plane(rng: np.random.Generator, area: Rect) -> np.ndarray:
+    plane = (rng.normal(0, 30, area.shape).cumsum(0) / 4).astype(np.float32)
+    for value in (np.nan, np.inf, -np.inf, 3e38, 1e-42):
+        if area.size > 50:
+            plane[rng.integers(area.height), rng.integers(area.width)] = value
+    return plane
+
+
+def random_noise(rng: np.random.Generator, area: Rect) -> np.ndarray:
+    even = area.evened()
+    return rng.integers(LOWEST, HIGHEST + 1, (even.height // 2, even.width // 2)).astype(np.int16)
+
+
+@pytest.mark.parametrize("instructions", available_instructions())
+@pytest.mark.parametrize(
+    ("width", "pairs", "area"),
+    [
+        (32, 2, Rect(0, 0, 70, 270)),
+        (16, 2, Rect(3, 5, 153, 246)),
+        (8, 1, Rect(1, 0, 40, 33)),
+        (20, 3, Rect(0, 1, 31, 20)),
+        (64, 4, Rect(6, 4, 20, 21)),
+        (1, 1, Rect(0, 0, 9, 9)),
+        (5, 2, Rect(1, 1, 2, 2)),
+        (5, 2, Rect(0, 7, 1, 30)),
+    ],
+)
+def test_native_code_follows_the_definition(width, pairs, area, instructions):
+    rng = np.random.default_rng(width)
+    twin, plane = random_twin(width, pairs), random_plane(rng, area)
+    for noise in (np.array([[512]], np.int16), random_noise(rng, area)):
+        expected = corrected(twin, plane, area, noise)
+        assert np.isnan(expected).sum() == 0
+        for threads in (1, 3):
+            target = np.full_like(plane, 7)
+            twin.native.apply(plane, target, area, noise, threads=threads, instructions=instructions)
+            assert np.array_equal(target.view(np.int32), expected.view(np.int32))
+
+
+@pytest.mark.parametrize("largest", [30, 3000, 20000])
+def test_winograd_and_direct_sums_are_the_same(largest):
+    # weights of 20000 are too large for Winograd's transform
+    area, rng = Rect(0, 0, 40, 64), np.random.default_rng(1)
+    twin, plane = random_twin(16, 1, largest=largest), random_plane(rng, area)
+    noise = random_noise(rng, area)
+    expected = corrected(twin, plane, area, noise)
+    for name in available_instructions():
+        target = np.empty_like(plane)
+        twin.native.apply(plane, target, area, noise, instructions=name)
+        assert np.array_equal(target, expected)
+
+
+def test_regions_have_the_samples_of_the_whole():
+    rng = np.random.default_rng(5)
+    area = Rect(3, 0, 300, 420)
+    twin, plane = random_twin(16, 4), random_plane(rng, area)
+    levels = rng.normal(2, 1, (2, 3)).astype(np.float32)
+    noise = NoiseMap(levels, np.array([64.5, 200.5]), np.array([64.0, 192.0, 338.0]))
+    whole = plane[None].copy()
+    dequantise(whole, area, twin, [noise], ict=False)
+    for wanted in (Rect(3, 0, 50, 420), Rect(101, 77, 230, 132), Rect(250, 300, 300, 420)):
+        wide = wanted.grown(REACH).intersection(area)
+        part = plane[None][(slice(None), *wide.slices_in(area))].copy()
+        dequantise(part, wide, twin, [noise], ict=False, threads=2)
+        assert np.array_equal(part[0][wanted.slices_in(wide)], whole[0][wanted.slices_in(area)])
+
+
+def test_bands_are_not_seen(monkeypatch):
+    rng = np.random.default_rng(15)
+    area = Rect(5, 2, 206, 90)
+    twin, plane, noise = random_twin(9, 4), random_plane(rng, area), random_noise(rng, area)
+    expected = corrected(twin, plane, area, noise)
+    for rows in (1, 7, 40, 64, 1000):
+        monkeypatch.setattr("j2klearn.dequantisation.twin.engine._BAND", rows)
+        for codes in (noise, noise[:1, :1]):
+            out = plane.copy()
+            dequantise_component(out, area, twin, codes, threads=2)
+            assert np.array_equal(out, expected if codes is noise else corrected(twin, plane, area, codes))
+
+
+def test_components_without_noise_are_left_alone():
+    rng = np.random.default_rng(6)
+    area = Rect(0, 0, 20, 30)
+    planes = rng.normal(0, 30, (3, *area.shape)).astype(np.float32)
+    zero = np.zeros(1)
+    noise = NoiseMap(np.full((1, 1), 3, np.float32), zero, zero)
+    after = planes.copy()
+    dequantise(after, area, random_twin(8, 1), [noise, None, noise], ict=True)
+    assert [not np.array_equal(a, b) for a, b in zip(planes, after, strict=True)] == [True, False, True]
+    assert np.array_equal(after[2], corrected(random_twin(8, 1), planes[2], area, noise.codes(area)))
+
+
+def test_tables():
+    nodes = compression()
+    assert nodes[0] == 0
+    assert nodes[-1] == LARGEST_FEATURE
+    assert (np.diff(nodes) >= 0).all()
+    x = np.arange(-5000, 5000, dtype=np.int64)
+    assert np.abs(compressed(x) - 1024 * 0.7 * np.arcsinh(x / 128)).max() < 1.3
+    large = np.array([-(1 << 25), 1 << 25, (1 << 24) - 1], np.int64)
+    assert np.abs(compressed(large)).max() <= LARGEST_FEATURE
+    assert np.abs(octaves() / np.exp2(np.arange(256) / 256) - 1).max() < 2**-24
+    exponents = np.array([-2560, -1, 0, 256, 5632], np.int32)
+    assert np.allclose(power(exponents, 3), 8 * np.exp2(exponents / 256), rtol=1e-7)
+
+
+def test_inputs_are_those_of_the_network():
+    rng = np.random.default_rng(7)
+    plane = (rng.normal(0, 20, (40, 60)).cumsum(1) / 3).astype(np.float32)
+    phases = np.stack([plane[at // 2 :: 2, at % 2 :: 2] for at in range(4)])
+    ours = features(phases, np.full((20, 30), 600, np.int16)) / 1024
+    level = torch.full((1, 1, 1, 1), 600 / 256)
+    theirs = Dequantiser(4, 1).inputs(torch.from_numpy(plane)[None, None], level)[0].numpy()
+    assert np.abs(ours - theirs).max() < 0.006
+
+
+def test_noise_in_integers_is_that_of_the_network():
+    levels = np.array([[1.0, 3.0, 2.0], [4.0, 3.5, -9.875]], np.float32)
+    rows, columns = np.array([50.5, 150.0]), np.array([40.0, 120.0, 200.5])
+    for area in (Rect(0, 0, 300, 300), Rect(40, 60, 160, 210), Rect(0, 0, 2, 2)):
+        codes = noise_codes(levels, rows, columns, area)
+        noise = NoiseMap(levels, rows, columns).of(area)[0, 0].numpy()
+        assert codes.shape == noise.shape
+        assert np.abs(codes / 256 - noise).max() < 0.003
+    one = noise_codes(np.array([[2.125]], np.float32), np.zeros(1), np.zeros(1), Rect(0, 0, 8, 8))
+    assert one.tolist() == [[544]]
+    single_row = noise_codes(levels[:1], rows[:1], columns, Rect(0, 0, 4, 400))
+    assert single_row.shape == (2, 200)
+    assert single_row[0, 0] == 256
+    assert single_row[1, -1] == 512
+    wild = np.array([[np.nan, np.inf], [-np.inf, 1e9]], np.float32)
+    wild_codes = noise_codes(wild, np.array([1.0, 5.0]), np.array([1.0, 5.0]), Rect(0, 0, 8, 8))
+    assert wild_codes.min() >= LOWEST
+    assert wild_codes.max() <= HIGHEST
+
+
+def float_network() -> Dequantiser:
+    """Return the network of the default model in float32, on every processor."""
+    model = resolve(DEFAULT_MODEL)
+    network = dequantiser_of(model.config["dequantiser"])
+    assert isinstance(network, Dequantiser)
+    prefix = "dequantiser."
+    network.load_state_dict(
+        {
+            key.removeprefix(prefix): torch.from_numpy(value.astype(np.float32))
+            for key, value in model.tensors.items()
+            if key.startswith(prefix)
+        }
+    )
+    return network.eval().requires_grad_(False)
+
+
+def decoded(picture: np.ndarray, rates: list[float]) -> list[tuple[np.ndarray, NoiseMap]]:
+    """Return a picture coded at some rates, decoded without de-quantisation, and the noise."""
+    data = j2klearn.encode(picture, bpp=rates, fallback=False)
+    file = LearnedFile.open(PartialCodestream(open_source(data)))
+    assert file is not None
+    layers = range(1, len(rates) + 1)
+    return [(file.synthesised(layer)[0], file.noise_map(0, layer)) for layer in layers]
+
+
+def test_the_twin_of_the_shipped_network_costs_no_quality():
+    network = float_network()
+    samples = decoded(photographs.astronaut()[:, :, 1], [0.15, 0.5, 1.5])
+    twin = quantise_dequantiser(network, [(plane, float(noise.levels[0, 0])) for plane, noise in samples])
+    for picture in (photographs.camera(), photographs.coffee()[:, :, 0]):
+        area = Rect(0, 0, *picture.shape)
+        for plane, noise in decoded(picture, [0.25, 1.0]):
+            planes = [plane[None].copy(), plane[None].copy()]
+            for each, out in zip((network, twin), planes, strict=True):
+                dequantise(out, area, each, [noise], ict=False)
+            before, by_network, by_twin = (
+                psnr(picture, np.clip(np.rint(out + 128), 0, 255).astype(np.uint8), 8)
+                for out in (plane, planes[0][0], planes[1][0])
+            )
+            assert by_network > before + 0.05
+            assert by_twin > by_network - 0.01
+            assert np.abs(planes[0] - planes[1]).max() < 1.5
+            assert np.abs(planes[0] - planes[1]).std() < 0.05 * np.abs(planes[0] - plane).std()
+
+
+def test_twins_are_written_and_read():
+    twin = random_twin(12, 2)
+    tensors, numbers = twin.tensors(), twin.numbers()
+    assert {array.dtype for array in tensors.values()} == {np.dtype(np.int16), np.dtype(np.int32)}
+    again = DequantiserTwin.from_tensors(tensors, numbers)
+    assert (again.width, again.pairs, again.shifts) == (12, 2, twin.shifts)
+    area, rng = Rect(0, 0, 16, 16), np.random.default_rng(0)
+    plane = random_plane(rng, area)
+    noise = random_noise(rng, area)
+    assert np.array_equal(corrected(again, plane, area, noise), corrected(twin, plane, area, noise))
+    for wrong in (
+        {**numbers, "last_shift": 40},
+        {**numbers, "output_bits": 2.5},
+        {**numbers, "output_bits": -1},
+        {**numbers, "body_shifts": [1]},
+        {**numbers, "body_shifts": 7},
+        {**numbers, "body_shifts": ["a"] * 4},
+        {**numbers, "more": 1},
+        {},
+    ):
+        with pytest.raises(ModelError, match="de-quantiser"):
+            DequantiserTwin.from_tensors(tensors, wrong)
+    for name, array in tensors.items():
+        for bad in (array.astype(np.int64), array[..., :-1], np.int16(3), None):
+            with pytest.raises(ModelError, match="de-quantiser"):
+                DequantiserTwin.from_tensors({**tensors, name: bad}, numbers)
+        with pytest.raises(ModelError, match="arrays"):
+            DequantiserTwin.from_tensors({k: v for k, v in tensors.items() if k != name}, numbers)
+
+
+def test_sums_that_could_overflow_are_refused():
+    twin = random_twin(16, 1)
+    for name in ("body", "last", "first"):
+        weights = np.full_like(getattr(twin, name), 32767)
+        with pytest.raises(ModelError, match="2\\^31"):
+            replace(twin, **{name: weights})
+    with pytest.raises(ModelError, match="2\\^31"):
+        replace(twin, last_bias=np.full(4, -(1 << 31), np.int32))
+
+
+def test_quantisation_refuses_what_it_cannot_do():
+    plane = np.zeros((16, 16), np.float32)
+    with pytest.raises(OptionError, match="single components"):
+        quantise_dequantiser(GuidedDequantiser(4, 1, 4, 1), [(plane, 1.0)])
+    with pytest.raises(OptionError, match="decoded pictures"):
+        quantise_dequantiser(Dequantiser(4, 1), [])
+    network = Dequantiser(4, 1)
+    with torch.no_grad():
+        network.head.weight[0] = math.nan
+    with pytest.raises(ModelError, match="finite"):
+        quantise_dequantiser(network, [(plane, 1.0)])
+
+
+def test_quantisation_of_any_size_keeps_the_correction():
+    rng = np.random.default_rng(8)
+    plane = (rng.normal(0, 20, (101, 75)).cumsum(1) / 3).astype(np.float32)
+    zero = np.zeros(1)
+    noise = NoiseMap(np.full((1, 1), 2.5, np.float32), zero, zero)
+    for width, pairs in ((8, 1), (16, 2), (24, 3)):
+        torch.manual_seed(width)
+        network = Dequantiser(width, pairs).eval().requires_grad_(False)
+        network.tail.weight.normal_(0, 0.1)
+        network.tail.bias.normal_(0, 0.1)
+        twin = quantise_dequantiser(network, [(plane, 2.5)])
+        assert (twin.width, twin.pairs) == (width, pairs)
+        outs = [plane[None].copy(), plane[None].copy()]
+        for each, out in zip((network, twin), outs, strict=True):
+            dequantise(out, Rect(0, 0, *plane.shape), each, [noise], ict=False)
+        assert np.abs(outs[0] - plane).max() > 1
+        assert np.abs(outs[0] - outs[1]).max() < 0.01 * np.abs(outs[0] - plane).max()
+
+
+def test_native_code_checks_its_arguments():
+    native, area = random_twin(4, 1).native, Rect(0, 0, 8, 8)
+    plane, target = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    noise = np.zeros((1, 1), np.int16)
+    for arguments in (
+        (plane.astype(np.float64), target, area, noise),
+        (plane[:7], target, area, noise),
+        (plane, np.asfortranarray(target), area, noise),
+        (plane, target, area, noise.astype(np.int32)),
+        (plane, target, area, np.zeros((4, 3), np.int16)),
+        (plane, target, area, noise + np.int16(9000)),
+        (plane, plane, area, noise),
+    ):
+        with pytest.raises(InputError):
+            native.apply(*arguments)
+    native.apply(np.zeros((8, 20), np.float32)[:, 3:11], target, area, noise)
+    native.apply(np.zeros((0, 8), np.float32), np.zeros((0, 8), np.float32), Rect(3, 0, 3, 8), noise)
+
+
+def test_reading_needs_no_pytorch():
+    code = (
+        "import sys, numpy, j2klearn.dequantisation.apply, j2klearn.dequantisation.twin.definition; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
