@@ -35,6 +35,7 @@ __all__ = [
 
 from . import errors
 from ._version import __version__
+from .core import forked as _forked  # noqa: F401  (it registers a function that is called after fork)
 from .core.lazy import lazy_names
 
 _HOMES = {

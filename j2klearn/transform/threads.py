@@ -20,18 +20,18 @@ from typing import Any
 
 import torch
 
+from ..core.forked import lost_threads
+
 __all__ = ["bounded"]
 
 
 class _State:
     """What a process made by fork has to know of its parent."""
 
-    forked = False  # this process was made by fork, after this module was loaded
-    parallel = False  # PyTorch has computed with several threads in this process
+    parallel = False  # j2klearn has computed with several threads in this process
 
 
 def _after_fork() -> None:
-    _State.forked = True
     if _State.parallel:
         # the threads are lost: also for the code of the caller
         torch.set_num_threads(1)
@@ -71,7 +71,7 @@ def bounded(threads: int) -> Iterator[None]:
         Maximum number of threads, at least 1.
     """
     before = torch.get_num_threads()  # also lets PyTorch set the number of a new thread, which it does once
-    count = 1 if _State.forked else min(before, max(1, threads))
+    count = 1 if lost_threads() else min(before, max(1, threads))
     if count == before:
         _State.parallel |= count > 1
         yield

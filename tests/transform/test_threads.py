@@ -138,6 +138,35 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
+def test_threads_that_the_caller_started_before_a_fork() -> None:
+    script = PREAMBLE + (
+        "import torch; torch.set_num_threads(3)\nTHREADS = 3\n"
+        "torch.nn.functional.conv2d(torch.ones(8, 8, 200, 200), torch.ones(8, 8, 3, 3))\n"
+        "def work():\n"
+        "    data = j2klearn.encode(image, bpp=1, fallback=False, threads=3)\n"
+        "    assert j2klearn.decode(data, threads=3).shape == image.shape\n"
+        "assert 'j2klearn.transform.threads' not in sys.modules\n"
+        "in_child(work)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=180, env=environment())
+
+
+@pytest.mark.slow
+def test_a_fork_before_pytorch_keeps_the_threads() -> None:
+    script = PREAMBLE + (
+        "THREADS = 2\n"
+        "def work():\n"
+        "    import torch; torch.set_num_threads(2)\n"
+        "    before = len(os.listdir('/proc/self/task')) if sys.platform == 'linux' else 0\n"
+        "    j2klearn.encode(image, bpp=1, fallback=False, threads=2)\n"
+        "    assert sys.platform != 'linux' or len(os.listdir('/proc/self/task')) > before\n"
+        "assert 'torch' not in sys.modules\n"
+        "in_child(work)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=180, env=environment())
+
+
+@pytest.mark.slow
 def test_one_thread_is_one_thread() -> None:
     script = PREAMBLE + (
         "import torch; torch.set_num_threads(4)\nTHREADS = 1\n"
