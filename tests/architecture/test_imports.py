@@ -50,6 +50,7 @@ HELP = {
     "j2klearn.cli.__main__",
     "j2klearn.cli.main",
     "j2klearn.core",
+    "j2klearn.core.forked",
     "j2klearn.core.lazy",
     "j2klearn.errors",
 }

@@ -205,7 +205,8 @@ def test_pictures_are_pickled(mode: str, protocol: int, picture: Image.Image) ->
         small = Image.fromarray(np.asarray(small.convert("L")).astype(np.uint16) * 257)
     else:
         small = small.convert(mode)
-    opened = reopen(save(small, comment="by hand"))
+    # very small files may have an ordinary wavelet
+    opened = reopen(save(small, comment="by hand", quality_layers=[8 if mode == "L" else 20]))
     again = pickle.loads(pickle.dumps(opened, protocol))  # not loaded yet
     assert (again.mode, again.size, again.format) == (mode, (170, 160), "J2KL")
     assert (again.info, again.tobytes()) == (opened.info, opened.tobytes())
