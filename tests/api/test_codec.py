@@ -114,7 +114,7 @@ def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uin
         file = Recorder(data)
         direct = {torch.ops.aten.mkldnn_convolution: convolution}  # in float32
         with FlopCounterMode(display=False, custom_mapping=direct) as counter:
-            j2klearn.decode(file, threads=1, **how)
+            j2klearn.decode(file, threads=1, engine="torch", **how)
         return counter.get_total_flops(), file.bytes
 
     operations, read = cost()

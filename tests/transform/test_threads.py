@@ -158,7 +158,7 @@ def test_a_fork_before_pytorch_keeps_the_threads() -> None:
         "def work():\n"
         "    import torch; torch.set_num_threads(2)\n"
         "    before = len(os.listdir('/proc/self/task')) if sys.platform == 'linux' else 0\n"
-        "    j2klearn.encode(image, bpp=1, fallback=False, threads=2)\n"
+        "    j2klearn.encode(image, bpp=1, fallback=False, threads=2, engine='torch')\n"
         "    assert sys.platform != 'linux' or len(os.listdir('/proc/self/task')) > before\n"
         "assert 'torch' not in sys.modules\n"
         "in_child(work)"
