@@ -241,7 +241,9 @@ _OTHERS = [
 @pytest.fixture(scope="module")
 def stream(rgb: NDArray[np.uint8]) -> bytes:
     """A learned codestream with several tiles, layers, PLT and TLM."""
-    return j2klearn.encode(rgb[:100, :120], bpp=1, jp2=False, tile_size=64, layers=2, plt=True, tlm=True)
+    return j2klearn.encode(
+        rgb[:100, :120], bpp=1, fallback=False, jp2=False, tile_size=64, layers=2, plt=True, tlm=True
+    )
 
 
 @pytest.mark.parametrize("components", [1, 255, 256, 257, 16384])

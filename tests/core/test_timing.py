@@ -71,7 +71,6 @@ def test_coding_names_its_stages_and_they_make_up_the_time(rgb, model):
         start = time.perf_counter()
         data = j2klearn.encode(rgb, bpp=1, model=model)
         taken = time.perf_counter() - start
-    # the 9/7 is preceded by a look at the range of the samples
     assert set(encoding.seconds) == {"transport", "tier-1/2", "colour"} | ({"analysis"} if learned else set())
     assert sum(encoding.seconds.values()) <= taken
     with StageClock() as decoding:

@@ -156,7 +156,7 @@ def test_fields_out_of_range(change):
 
 def test_later_versions():
     data = bytearray(write_payload(PLAIN, SEGMENTS))
-    for at, value in ((0, 2), (1, 32 | data[1])):
+    for at, value in ((0, 2), (1, 64 | data[1])):
         other = bytearray(data)
         other[at] = value
         with pytest.raises(UnsupportedError, match="later version"):
