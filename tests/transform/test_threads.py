@@ -11,6 +11,9 @@ import torch
 
 from j2klearn.transform.threads import bounded
 
+#: A model that computes in PyTorch.
+PYTORCH = "hybrid97-9c-compact-dq"
+
 #: Run in a process of its own: the OpenMP threads of the tests must not be in it, and it must be able to hang alone.
 PREAMBLE = """
 import multiprocessing, os, signal, sys, threading, time, warnings
@@ -28,7 +31,7 @@ def decode(data=None):
     return int(out.sum())
 
 def encode(_=None):
-    data = j2klearn.encode(image, bpp=1, fallback=False, threads=THREADS)
+    data = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=THREADS)
     assert data == DATA
     return len(data)
 
@@ -39,9 +42,12 @@ def neural():
 def file():
     import tempfile, pathlib
     path = pathlib.Path(tempfile.mkdtemp()) / "a.jp2"
-    j2klearn.encode_file(image, path, bpp=1, tile_size=64, threads=THREADS)
+    j2klearn.encode_file(image, path, bpp=1, tile_size=64, model=MODEL, threads=THREADS)
     with j2klearn.open(path, threads=THREADS) as opened:
         return path.read_bytes(), opened.read(region=(5, 6, 90, 80))
+
+def fitted():
+    return [j2klearn.encode(image[:20, :20], bpp=4, effort=2, model=MODEL, threads=THREADS)]
 
 def same(work):
     # return a function that does the work again and compares the results with those of this process
@@ -110,7 +116,7 @@ BODIES = {
         "from j2klearn.arrays import J2KLearn\ncodec = J2KLearn(ratio=10, channel_axis=-1)\n"
         "in_child(same(lambda: [codec.encode(image), codec.decode(codec.encode(image))]))"
     ),
-    "effort": "in_child(same(lambda: [j2klearn.encode(image[:40, :40], bpp=1, effort=2, threads=THREADS)]))",
+    "effort": "in_child(same(fitted))",
     "pillow": (
         "import io\nfrom PIL import Image\nj2klearn.register_pillow()\n"
         "in_child(lambda: Image.open(io.BytesIO(DATA)).load())"
@@ -119,12 +125,12 @@ BODIES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("threads", "model"), [(1, "auto"), (3, PYTORCH)])
 @pytest.mark.parametrize("body", BODIES)
-def test_work_in_a_forked_process_ends(body: str, threads: int) -> None:
-    script = f"{PREAMBLE}\nTHREADS = {threads}\n" + (
+def test_work_in_a_forked_process_ends(body: str, threads: int, model: str) -> None:
+    script = f"{PREAMBLE}\nTHREADS, MODEL = {threads}, {model!r}\n" + (
         "import torch; torch.set_num_threads(3)\n"
-        "DATA = j2klearn.encode(image, bpp=1, fallback=False, threads=THREADS)\n"
+        "DATA = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=THREADS)\n"
         "assert j2klearn.info(DATA).learned\n"
         "PICTURE = j2klearn.decode(DATA, threads=THREADS)\n"
     )
@@ -140,10 +146,10 @@ def environment() -> dict[str, str]:
 @pytest.mark.slow
 def test_threads_that_the_caller_started_before_a_fork() -> None:
     script = PREAMBLE + (
-        "import torch; torch.set_num_threads(3)\nTHREADS = 3\n"
+        "import torch; torch.set_num_threads(3)\nTHREADS, MODEL = 3, 'hybrid97-9c-compact-dq'\n"
         "torch.nn.functional.conv2d(torch.ones(8, 8, 200, 200), torch.ones(8, 8, 3, 3))\n"
         "def work():\n"
-        "    data = j2klearn.encode(image, bpp=1, fallback=False, threads=3)\n"
+        "    data = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=3)\n"
         "    assert j2klearn.decode(data, threads=3).shape == image.shape\n"
         "assert 'j2klearn.transform.threads' not in sys.modules\n"
         "in_child(work)"
@@ -154,12 +160,10 @@ def test_threads_that_the_caller_started_before_a_fork() -> None:
 @pytest.mark.slow
 def test_a_fork_before_pytorch_keeps_the_threads() -> None:
     script = PREAMBLE + (
-        "THREADS = 2\n"
         "def work():\n"
         "    import torch; torch.set_num_threads(2)\n"
-        "    before = len(os.listdir('/proc/self/task')) if sys.platform == 'linux' else 0\n"
-        "    j2klearn.encode(image, bpp=1, fallback=False, threads=2, engine='torch')\n"
-        "    assert sys.platform != 'linux' or len(os.listdir('/proc/self/task')) > before\n"
+        "    from j2klearn.transform.threads import bounded\n"
+        "    with bounded(2): assert torch.get_num_threads() == 2\n"
         "assert 'torch' not in sys.modules\n"
         "in_child(work)"
     )
@@ -169,10 +173,11 @@ def test_a_fork_before_pytorch_keeps_the_threads() -> None:
 @pytest.mark.slow
 def test_one_thread_is_one_thread() -> None:
     script = PREAMBLE + (
-        "import torch; torch.set_num_threads(4)\nTHREADS = 1\n"
+        "import torch; torch.set_num_threads(4)\nTHREADS, MODEL = 1, 'hybrid97-9c-compact-dq'\n"
         "before = len(os.listdir('/proc/self/task'))\n"
-        "DATA = j2klearn.encode(image, bpp=1, fallback=False, threads=1)\nPICTURE = j2klearn.decode(DATA, threads=1)\n"
-        "decode(), encode(), neural(), file(), j2klearn.encode(image[:40, :40], bpp=1, effort=2, threads=1)\n"
+        "DATA = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=1)\n"
+        "PICTURE = j2klearn.decode(DATA, threads=1)\n"
+        "decode(), encode(), neural(), file(), fitted()\n"
         "assert len(os.listdir('/proc/self/task')) == before, 'threads were started'\n"
         "assert torch.get_num_threads() == 4\n"
     )
