@@ -1,6 +1,7 @@
 #include "dequantisation/network.hpp"
 
 #include "base/failure.hpp"
+#include "integer/winograd.hpp"
 #include "j2kl.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr std::size_t taps = 9;
 // Networks of at most this many channels have kernels of their own.
 constexpr std::size_t few_channels = 8;
 
-constexpr std::int64_t sum_limit = std::int64_t{1} << 31, winograd_sum_limit = std::int64_t{1} << 29;
+constexpr std::int64_t sum_limit = std::int64_t{1} << 31;
 
 std::int32_t half(std::int32_t shift)
 {
@@ -75,38 +76,24 @@ struct Weights {
     }
 };
 
-// 4 G g G^T of one filter; whether it fits into int16.
-bool transform(const Weights &w, std::size_t output, std::size_t input, std::int16_t *transformed)
-{
-    static constexpr std::int32_t g[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
-    for (std::size_t p = 0; p < winograd_positions; ++p) {
-        std::int32_t sum = 0;
-        for (std::size_t tap = 0; tap < taps; ++tap) {
-            sum += g[p / 4][tap / 3] * g[p % 4][tap % 3] * w.at(output, input, tap);
-        }
-        if (sum < INT16_MIN || sum > INT16_MAX) {
-            return false;
-        }
-        transformed[p] = static_cast<std::int16_t>(sum);
-    }
-    return true;
-}
-
 void pack_winograd(const Weights &w, Convolution &packed)
 {
     if (packed.inputs != packed.outputs || packed.outputs % group_channels != 0 ||
-        w.largest_sum() >= winograd_sum_limit) {
+        w.largest_sum() >= winograd::sum_limit) {
         return;
     }
     const std::size_t channels = packed.outputs;
-    std::vector<std::int16_t> all(winograd_positions * channels * channels);
+    std::vector<std::int16_t> all(winograd::positions * channels * channels);
     for (std::size_t output = 0; output < channels; ++output) {
         for (std::size_t input = 0; input < channels; ++input) {
-            std::int16_t transformed[winograd_positions];
-            if (!transform(w, output, input, transformed)) {
+            std::int16_t filter[taps], transformed[winograd::positions];
+            for (std::size_t tap = 0; tap < taps; ++tap) {
+                filter[tap] = w.at(output, input, tap);
+            }
+            if (!winograd::transform(filter, transformed)) {
                 return;
             }
-            for (std::size_t p = 0; p < winograd_positions; ++p) {
+            for (std::size_t p = 0; p < winograd::positions; ++p) {
                 const std::size_t group = p * packed.groups + output / group_channels;
                 const std::size_t pair = group * channels / 2 + input / 2;
                 all[(pair * group_channels + output % group_channels) * 2 + input % 2] = transformed[p];

@@ -1,16 +1,9 @@
 #include "dequantisation/rows.hpp"
 
+#include "base/independent.hpp"
+
 #include <algorithm>
 #include <cstring>
-
-// The arrays of a row do not overlap; the compiler cannot know this.
-#if defined(__clang__)
-#define J2KL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define J2KL_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define J2KL_INDEPENDENT
-#endif
 
 namespace j2kl::dequantisation {
 

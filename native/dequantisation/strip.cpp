@@ -1,5 +1,7 @@
 #include "dequantisation/strip.hpp"
 
+#include "integer/winograd.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -135,7 +137,7 @@ Strip::Strip(const Network &network, const Component &component, Range rows, Ran
     noise_.resize(stride_);
     outputs_.resize(phases * stride_);
     if (winograd_) {
-        inputs_scratch_.resize(winograd_positions * winograd_tiles * network.channels);
+        inputs_scratch_.resize(winograd::positions * winograd_tiles * network.channels);
         products_scratch_.resize(inputs_scratch_.size());
     }
     if (component.noise_stride == 0) {

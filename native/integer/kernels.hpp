@@ -32,7 +32,7 @@ struct IntegerRow {
 // so they are integers, and the sums are exactly four times those of the direct convolution. Columns are
 // computed in batches: the rows must have room for a multiple of `winograd_columns` outputs, and for two
 // inputs more.
-constexpr std::size_t winograd_columns = 24, winograd_tiles = winograd_columns / 2, winograd_positions = 16;
+constexpr std::size_t winograd_columns = 24, winograd_tiles = winograd_columns / 2;
 
 struct WinogradRows {
     const std::int16_t
@@ -45,7 +45,7 @@ struct WinogradRows {
     const std::int16_t *residual[2]; // 0 .. high; both may be null
     std::int16_t *output[2];
     std::size_t columns;
-    std::int16_t *inputs_scratch;   // winograd_positions x winograd_tiles x channels
+    std::int16_t *inputs_scratch;   // winograd::positions x winograd_tiles x channels
     std::int32_t *products_scratch; // the same number
 };
 

@@ -1,5 +1,6 @@
 #include "lifting/packed.hpp"
 
+#include "integer/winograd.hpp"
 #include "lifting/arithmetic.hpp"
 #include "lifting/winograd.hpp"
 
@@ -120,12 +121,12 @@ Packer pack_sources(const Convolution &layer, const SourceMaps &maps)
     return packer;
 }
 
-PackedLayer pack_winograd(const Convolution &layer, std::size_t outputs, std::size_t unit, std::size_t most)
+PackedLayer pack_winograd(const Convolution &layer, const std::vector<std::int16_t> &transformed,
+                          std::size_t outputs, std::size_t unit, std::size_t most)
 {
     const std::size_t pairs = (layer.inputs + 1) / 2;
     PackedLayer result = {Packer::block_starts(outputs, unit, most), {}, {}, pairs,
                           3,  true, layer.shift + 2};
-    const std::vector<std::int16_t> transformed = winograd::transformed(layer);
     const auto weight = [&](std::size_t output, std::size_t input, std::size_t position) {
         return output < layer.outputs && input < layer.inputs
                    ? transformed[(output * layer.inputs + input) * winograd::positions + position]
@@ -146,8 +147,8 @@ PackedLayer pack_winograd(const Convolution &layer, std::size_t outputs, std::si
 
 PackedLayer pack_channels(const Convolution &layer, std::size_t outputs, std::size_t unit, std::size_t most)
 {
-    if (winograd::is_exact(layer)) {
-        return pack_winograd(layer, outputs, unit, most);
+    if (const auto transformed = winograd_weights(layer)) {
+        return pack_winograd(layer, *transformed, outputs, unit, most);
     }
     Packer packer(layer);
     for (std::size_t input = 0; input < layer.inputs; input += 2) {

@@ -1,5 +1,7 @@
 #include "wavelet/kernels.hpp"
 
+#include "base/independent.hpp"
+
 #include <cmath>
 
 // One binary serves every x86-64: the dynamic linker selects the version for the processor. Under sanitizers
@@ -11,14 +13,7 @@
 #define J2KL_CLONES
 #endif
 
-// `target` is the same row as a source or does not overlap it; the compiler cannot know this.
-#if defined(__clang__)
-#define J2KL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define J2KL_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define J2KL_INDEPENDENT
-#endif
+// The loops are independent, because `target` is the same row as a source or does not overlap it.
 
 namespace j2kl::kernels {
 

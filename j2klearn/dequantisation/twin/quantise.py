@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...errors import ModelError, OptionError
+from ...transform.integer.winograd import SUM_LIMIT, transform_fits
 from ..networks import Dequantiser
 from .network import LARGEST_ACTIVATION, DequantiserTwin, largest_sum
 from .tables import FEATURE_BITS, LARGEST_FEATURE
@@ -32,12 +33,7 @@ _MOST_SHIFT, _MOST_OUTPUT_BITS = 24, 15
 _INT16 = np.iinfo(np.int16)
 _INT32 = np.iinfo(np.int32)
 
-#: Sums of convolutions that the engine may compute by Winograd's F(2x2, 3x3) stay below this.
-_WINOGRAD_LIMIT = 1 << 29
 _SUM_LIMIT = 1 << 31
-
-#: The transform of a filter g, four times that of the textbook: T g T'.
-_TRANSFORM = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 
 
 def _even(plane: NDArray[np.float32]) -> Tensor:
@@ -70,10 +66,10 @@ class _Largest:
 def _fits(
     weights: NDArray[np.int64], bias: NDArray[np.int64], shift: int, low: int, high: int, winograd: bool
 ) -> bool:
-    transformed = np.abs(_TRANSFORM @ weights @ _TRANSFORM.T).max() if winograd else np.abs(weights).max()
-    if transformed > _INT16.max or np.abs(bias).max() > _INT32.max >> 1:
+    fits = transform_fits(weights) if winograd else np.abs(weights).max() <= _INT16.max
+    if not fits or np.abs(bias).max() > _INT32.max >> 1:
         return False
-    return largest_sum(weights, bias, shift, low, high) < (_WINOGRAD_LIMIT if winograd else _SUM_LIMIT)
+    return largest_sum(weights, bias, shift, low, high) < (SUM_LIMIT if winograd else _SUM_LIMIT)
 
 
 def _rounded(

@@ -28,6 +28,8 @@ from ..structures import Hybrid, Structure
 from . import reference
 from .engine import Twins
 from .operator import ACTIVATION_LIMIT, LIKELIHOOD_LIMIT, SAMPLE_LIMIT, OperatorTwin, largest_sum
+from .winograd import SUM_LIMIT as WINOGRAD_SUM_LIMIT
+from .winograd import transform_fits as winograd_fits
 
 __all__ = ["Loss", "quantise"]
 
@@ -42,9 +44,6 @@ _WORTH_CLAMPING = 2 / 3
 #: Channels whose largest value is a smaller share of that of the layer count as if it were this one.
 _WEAKEST_CHANNEL = 1 / 16
 
-#: Sums of the 3x3 layers stay below this, and four times their weights transformed by Winograd's F(2x2, 3x3) fit 16
-#: bits: an engine may then compute them by Winograd, exactly.
-_WINOGRAD_SUM_LIMIT = 1 << 29
 _SUM_LIMIT = 1 << 31
 
 #: Most fraction bits of samples, and most bits of a shift: more make no difference.
@@ -176,12 +175,6 @@ def _bits(largest: float, headroom: float) -> int:
     return max(0, min(_MAX_BITS, math.floor(math.log2(SAMPLE_LIMIT / wanted))))
 
 
-def _winograd_fits(weights: NDArray[np.int64]) -> bool:
-    g = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
-    transformed = np.einsum("ia,ocab,jb->ocij", g, weights, g)
-    return int(np.abs(transformed).max(initial=0)) <= SAMPLE_LIMIT
-
-
 def _layer(weights: NDArray[np.float64], *, winograd: bool) -> tuple[NDArray[np.int16], int]:
     """Return the integer weights and the shift of a layer between activations.
 
@@ -192,7 +185,7 @@ def _layer(weights: NDArray[np.float64], *, winograd: bool) -> tuple[NDArray[np.
     winograd : bool
         Whether the bounds for Winograd's F(2x2, 3x3) must hold.
     """
-    limit = _WINOGRAD_SUM_LIMIT if winograd else _SUM_LIMIT
+    limit = WINOGRAD_SUM_LIMIT if winograd else _SUM_LIMIT
     for shift in range(_MAX_SHIFT, -1, -1):
         integers = np.rint(weights * 2.0**shift)
         if np.abs(integers).max(initial=0) > SAMPLE_LIMIT:
@@ -200,7 +193,7 @@ def _layer(weights: NDArray[np.float64], *, winograd: bool) -> tuple[NDArray[np.
         exact = integers.astype(np.int64)
         if largest_sum(exact, ACTIVATION_LIMIT, shift, signed=False) >= limit:
             continue
-        if not winograd or _winograd_fits(exact):
+        if not winograd or winograd_fits(exact):
             return integers.astype(np.int16), shift
     raise ModelError("the weights of an opacity network are too large for integers of 16 bits")
 
