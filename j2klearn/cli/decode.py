@@ -21,7 +21,11 @@ def _run(options: argparse.Namespace) -> None:
 
     with output_file(options.output, options.format) as target, ProgressBar() as bar:
         picture = open_picture(
-            options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
+            options.input,
+            model=options.model,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            draft=options.draft,
         )
         save = _save_samples if target.suffix.lower() == ".npy" else _save_picture
         height, width = save(picture, target, options, bar)
@@ -143,5 +147,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     )
     parser.add_argument(
         "--model", metavar="NAME|FILE", help="model of the file, if it is not one of the installed ones"
+    )
+    parser.add_argument(
+        "--draft",
+        action="store_true",
+        help="leave out the learned de-quantisation: faster, with some loss of quality at low rates",
     )
     parser.set_defaults(run=_run)

@@ -91,7 +91,7 @@ class LearnedReader:
         Components to return, without the inverse component transform. Default: all, with the inverse component
         transform.
     run : Run
-        Threads and progress.
+        Threads and progress, and whether to leave out de-quantisation.
 
     Attributes
     ----------
@@ -112,6 +112,7 @@ class LearnedReader:
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components = layers, components
         self.threads, self.progress = run.threads, run.progress
+        self.dequantises = self.descriptor.noise is not None and self.model.dequantises and not run.draft
         # the coefficients are in units of 8-bit grey levels
         self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
         self.missing: str | None = None
@@ -173,6 +174,8 @@ class LearnedReader:
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
         """Remove quantisation noise from components at full resolution, in place."""
+        if not self.dequantises:
+            return
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
             ict, network = self.descriptor.colour == Colour.ICT, self.model.dequantiser_for_decoding
@@ -274,7 +277,7 @@ class LearnedReader:
         """
         grid, levels, margin = self.header.area, self.descriptor.levels, self.model.transform.reach
         areas = {reduce: wanted}
-        if not reduce and self.descriptor.noise is not None and self.model.dequantises:
+        if not reduce and self.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)
         for at in range(reduce, levels):
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
