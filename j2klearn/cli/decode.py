@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands, limits_parser, region, source, suffix
+from .arguments import Commands, engine_parser, limits_parser, region, source, suffix
 from .progress_bar import ProgressBar
 from .streams import output_file, report, shown
 
@@ -23,6 +23,7 @@ def _run(options: argparse.Namespace) -> None:
         picture = open_picture(
             options.input,
             model=options.model,
+            engine=options.engine,
             threads=options.threads,
             max_pixels=options.max_pixels,
             draft=options.draft,
@@ -105,7 +106,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "decode",
-        parents=[limits_parser()],
+        parents=[limits_parser(), engine_parser()],
         help=help,
         description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write. "
         "Colours, depth, alpha and metadata are those of the file, as far as the format holds them; .npy holds the "

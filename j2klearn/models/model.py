@@ -315,6 +315,15 @@ class Model:
         """Whether the model has a network for learned de-quantisation."""
         return "dequantiser" in self.config
 
+    @property
+    def dequantiser_name(self) -> str | None:
+        """What computes the network for de-quantisation: ``"native"`` or ``"torch"``; None if there is no network."""
+        if not self.dequantises:
+            return None
+        twin = self.twin if self.engine_name == "native" else None
+        native = self.integer or (twin is not None and twin.dequantiser_twin_of == self.id)
+        return "native" if native else "torch"
+
     @functools.cached_property
     def dequantiser_for_decoding(self) -> AnyDequantiser | DequantiserTwin:
         """The network for de-quantisation that decodes files: in integers where there is one, else that of PyTorch.
@@ -324,7 +333,7 @@ class Model:
         if self.integer:
             assert self._own_dequantiser is not None
             return self._own_dequantiser
-        if self.twin and self.engine_name == "native" and self.twin.dequantiser_twin_of == self.id:
+        if self.twin and self.dequantiser_name == "native":
             return self.twin.dequantiser_for_decoding
         return self.dequantiser
 
