@@ -159,6 +159,8 @@ def decode(
         model.
     LimitError
         If there are more than `max_pixels` pixels to decode.
+    PyTorchError
+        If the file or the engine needs PyTorch, and it cannot be imported; see `j2klearn.info`.
 
     Warns
     -----

@@ -187,13 +187,10 @@ class Info:
 
 
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from ..neural.registry import find_entropy
+    from ..neural.registry import entropy_cards
 
-    try:
-        model = find_entropy(header.model_prefix)
-        name, model_id = model.name, model.id
-    except ModelNotFoundError:
-        name, model_id = None, header.model_prefix
+    found = [card for card in entropy_cards() if card.id.startswith(header.model_prefix)]
+    name, model_id = (found[0].name, found[0].id) if found else (None, header.model_prefix)
     shapes = [shape for shape, _ in resolutions(header.shape, header.levels)]
     return Info(
         height=header.height,
