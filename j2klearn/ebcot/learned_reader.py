@@ -159,9 +159,17 @@ class LearnedReader:
         return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
 
     def _synthesise(
-        self, components: list[Subbands], advance: Callable[[float], None] | None = None
+        self,
+        components: list[Subbands],
+        advance: Callable[[float], None] | None = None,
+        *,
+        reduce: int,
     ) -> NDArray[np.float32]:
-        """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory."""
+        """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory.
+
+        The result has the resolution after `reduce` levels are left out.
+        """
+        base_chroma = self.descriptor.base_chroma and not reduce
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
         count = self.header.components
@@ -169,7 +177,9 @@ class LearnedReader:
         while groups:
             share = len(groups[0]) / count
             scaled = (lambda part, share=share: advance(part * share)) if advance else None
-            planes.append(self.model.transform.synthesise(groups.pop(0), self.threads, scaled))
+            planes.append(
+                self.model.transform.synthesise(groups.pop(0), self.threads, scaled, base_chroma=base_chroma)
+            )
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
@@ -226,7 +236,7 @@ class LearnedReader:
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(at, flat, area, levels, reduce) for at, flat in enumerate(flats)]
-        return self._synthesise(components, advance)
+        return self._synthesise(components, advance, reduce=reduce)
 
     def coarse(self) -> list[Subbands]:
         """Return the decoded coefficients of every component, without those of the finest level."""
@@ -303,7 +313,7 @@ class LearnedReader:
                 if at < levels - 1:
                     ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
                 components.append(Subbands(area, ll, [(hl, lh, hh)]))
-            planes = self._synthesise(components)
+            planes = self._synthesise(components, reduce=at)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         if not reduce:
             self._dequantise(planes, areas[reduce])
