@@ -165,7 +165,7 @@ def test_the_table_of_the_payload_describes_a_file(
     rgb: NDArray[np.uint8], lossless: bool, narrow: bool
 ) -> None:
     """Parse a file with the table of the page alone."""
-    image = rgb[:160, :96] // 8 + 100 if narrow else rgb[:160, :96]
+    image = rgb[:96, :64] // 8 + 100 if narrow else rgb[:96, :64]
     data = j2klearn.encode(image, profile="neural", **({"lossless": True} if lossless else {"quality": 30}))
     page = (DOCS / "format-neural.md").read_text("utf-8")
     name = re.search(r"`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`", page)
