@@ -46,13 +46,11 @@ struct Kernels {
     void (*split_int)(const std::int32_t *, std::int32_t *, std::int32_t *, std::size_t);
     void (*merge_float)(const float *, const float *, float *, std::size_t);
     void (*merge_int)(const std::int32_t *, const std::int32_t *, std::int32_t *, std::size_t);
-    void (*forward_ict)(float *, float *, float *, std::size_t);
     void (*inverse_ict)(float *, float *, float *, std::size_t);
     void (*forward_rct)(std::int32_t *, std::int32_t *, std::int32_t *, std::size_t);
     void (*inverse_rct)(std::int32_t *, std::int32_t *, std::int32_t *, std::size_t);
     void (*quantise)(const float *, std::int32_t *, float, float, float, std::int32_t, std::size_t);
-    void (*dequantise)(const std::int32_t *, float *, float, std::int32_t, std::size_t);
-    void (*reconstruct)(float *, float, float, float, std::size_t);
+    void (*reconstruct)(const std::int32_t *, float *, float, float, std::size_t);
     void (*shift)(std::int32_t *, const std::int32_t *, std::int32_t, std::size_t);
     bool (*all_within)(const std::int32_t *, std::int32_t, std::int32_t, std::size_t);
 };
@@ -161,11 +159,6 @@ void merge(const std::int32_t *first, const std::int32_t *second, std::int32_t *
     kernels_of_processor().merge_int(first, second, row, count);
 }
 
-void forward_ict(float *a, float *b, float *c, std::size_t count)
-{
-    kernels_of_processor().forward_ict(a, b, c, count);
-}
-
 void inverse_ict(float *a, float *b, float *c, std::size_t count)
 {
     kernels_of_processor().inverse_ict(a, b, c, count);
@@ -187,15 +180,9 @@ void quantise(const float *values, std::int32_t *samples, float factor, float lo
     kernels_of_processor().quantise(values, samples, factor, low, high, offset, count);
 }
 
-void dequantise(const std::int32_t *samples, float *values, float factor, std::int32_t offset,
-                std::size_t count)
+void reconstruct(const std::int32_t *half_steps, float *values, float spacing, float bias, std::size_t count)
 {
-    kernels_of_processor().dequantise(samples, values, factor, offset, count);
-}
-
-void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count)
-{
-    kernels_of_processor().reconstruct(values, factor, spacing, bias, count);
+    kernels_of_processor().reconstruct(half_steps, values, spacing, bias, count);
 }
 
 void shift(std::int32_t *target, const std::int32_t *source, std::int32_t offset, std::size_t count)
