@@ -83,32 +83,32 @@ public:
             const Rect area = grid_.tile(tile);
             const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
             Output joined;
-            std::vector<std::size_t> sizes;
+            std::vector<Packet> found;
             const std::vector<std::uint32_t> &parts = parts_.of_tile[tile];
             const std::optional<PacketWalk> walk =
                 parts.empty() ? PacketWalk{}
-                              : walk_packets(coding, area, data_of(parts, joined), effort_, &sizes);
-            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, sizes)) {
+                              : walk_packets(coding, area, data_of(parts, joined), effort_, &found);
+            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, found)) {
                 return false;
             }
         }
         return true;
     }
 
-    // Whether packets of these sizes are those of tile-parts.
-    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<std::size_t> &sizes) const
+    // Whether no tile-part ends within one of its packets.
+    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<Packet> &packets) const
     {
         std::size_t packet = 0;
         for (const std::uint32_t part : parts) {
             std::size_t left = data_size(part);
-            while (left > 0 && packet < sizes.size() && sizes[packet] <= left) {
-                left -= sizes[packet++];
+            while (left > 0 && packet < packets.size() && packets[packet].size() <= left) {
+                left -= packets[packet++].size();
             }
             if (left > 0) {
                 return false;
             }
         }
-        return packet == sizes.size();
+        return packet == packets.size();
     }
 
     // Says what is missing or wrong, after a run that has rewritten the codestream.
