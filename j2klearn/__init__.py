@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .api.encode import encode
     from .api.encode_file import encode_file
     from .api.picture_file import PictureFile, open
+    from .api.repack import repack
     from .interop.glymur.jp2k import Jp2k
     from .interop.glymur.jp2kr import Jp2kr
     from .interop.pillow import register_pillow
@@ -31,6 +32,7 @@ __all__ = [
     "info",
     "open",
     "register_pillow",
+    "repack",
 ]
 
 from . import errors
@@ -49,6 +51,7 @@ _HOMES = {
     "open": "api.picture_file",
     "open_jpeg2000": "api.jpeg2000_input",  # not public: the reader of picture files in io looks it up here
     "register_pillow": "interop.pillow",
+    "repack": "api.repack",
 }
 
 # importing PyTorch and glymur takes seconds, so public names are imported on first use
