@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import read_main_header
 from ..codestream.reduced_header import HeaderChange
-from ..codestream.repack import DIVISIONS, Repacking, repack_codestream
+from ..codestream.repack import Repacking, check_divisions, repack_codestream
 from ..core.scalars import truth_value, whole_number
 from ..ebcot.layout import PROGRESSIONS
 from ..errors import OptionError, UnsupportedError
@@ -77,8 +77,7 @@ def repack(
     levels = header.common_levels
     if progression is not None and progression not in PROGRESSIONS:
         raise OptionError(f"the progression is one of {', '.join(PROGRESSIONS)}, not {progression!r}")
-    if tile_parts is not None and not (isinstance(tile_parts, str) and set(tile_parts) <= DIVISIONS.keys()):
-        raise OptionError(f"tile_parts has letters of {', '.join(DIVISIONS)}, not {tile_parts!r}")
+    check_divisions(tile_parts)
     if layers is not None:
         layers = whole_number("layers", layers, 1, header.layers, ", the number of layers in this file")
     discard = 0

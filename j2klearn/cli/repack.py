@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..ebcot.layout import PROGRESSIONS
 from ..errors import OptionError
-from .arguments import Commands, is_raw, source
+from .arguments import Commands, division, is_raw, source
 from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
@@ -25,11 +25,6 @@ examples:
   j2klearn repack scan.jp2 small.jp2 --resolutions 4
   j2klearn repack scan.jp2 draft.jp2 --layers 3
 """
-
-
-def _division(text: str) -> str:
-    """Return where tile-parts begin; nothing for ``none``."""
-    return "" if text.lower() == "none" else text.upper()
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -81,7 +76,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     )
     parser.add_argument(
         "--tile-parts",
-        type=_division,
+        type=division,
         metavar="R|L|C|none",
         help="begin a tile-part with each resolution (R), layer (L) or component (C), or several letters; none: one "
         "tile-part for each tile (default: as they are, if the order stays)",

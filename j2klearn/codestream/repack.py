@@ -24,7 +24,7 @@ from .reduced_header import HeaderChange, changed_main_header, changed_tile_head
 from .source_tiles import SourceTile, read_tiles
 from .tile_parts import EOC, plt_segments, tile_part, tlm_segments
 
-__all__ = ["DIVISIONS", "Repacking", "repack_codestream"]
+__all__ = ["DIVISIONS", "Repacking", "check_divisions", "repack_codestream"]
 
 #: What a new tile-part can begin with: a resolution, a quality layer, a component.
 DIVISIONS = {"R": "resolution", "L": "layer", "C": "component"}
@@ -34,6 +34,12 @@ _MAX_TLM_SEGMENTS = 256
 _MAX_TILE_PART_BYTES = (1 << 32) - 1
 
 _SOP = Marker.SOP.code + b"\x00\x04"
+
+
+def check_divisions(letters: object) -> None:
+    """Raise an OptionError unless an object is None or a string of letters of `DIVISIONS`."""
+    if letters is not None and not (isinstance(letters, str) and set(letters) <= DIVISIONS.keys()):
+        raise OptionError(f"tile_parts has letters of {', '.join(DIVISIONS)}, not {letters!r}")
 
 
 @dataclass(frozen=True)

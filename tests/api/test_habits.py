@@ -266,7 +266,7 @@ def test_truth_values_of_numpy_are_options(rgb: NDArray[np.uint8]) -> None:
             for given in (np.bool_(value), int(value), np.int64(value)):
                 assert j2klearn.encode(image, model=None, **{name: given}) == expected, name
     assert all(field.name in {*NUMBERS, *TRUTHS, "profile", "model", "engine", "wavelet", "colorspace", "progression",
-                              "progress"} for field in dataclasses.fields(EncodeOptions))  # fmt: skip
+                              "progress", "tile_parts", "preset"} for field in dataclasses.fields(EncodeOptions))  # fmt: skip
 
 
 def test_quality_of_numpy(rgb: NDArray[np.uint8]) -> None:
