@@ -12,9 +12,10 @@ from ..errors import UnsupportedError
 from .coding_segments import Poc, Progression
 from .main_header import MainHeader, main_segments
 from .markers import Marker, walk
-from .segments import Siz
+from .reversibility import without_claims
+from .segments import Com, Siz
 
-__all__ = ["HeaderChange", "changed_main_header", "changed_tile_header", "packet_segments"]
+__all__ = ["HeaderChange", "changed_main_header", "changed_tile_header", "comment_of_part", "packet_segments"]
 
 _GRID = struct.Struct(">H8I")  # Rsiz to YTOsiz (T.800 A.5.1)
 
@@ -110,6 +111,9 @@ def _changed(segments: bytes, components: int, change: HeaderChange, header: Mai
                 continue
             case marker if marker in _POINTERS:
                 continue
+            case Marker.COM if change.discard or change.layers is not None:
+                out += comment_of_part(segments[segment.start : segment.end])
+                continue
             case _:
                 out += segments[segment.start : segment.end]
                 continue
@@ -118,6 +122,13 @@ def _changed(segments: bytes, components: int, change: HeaderChange, header: Mai
         entries = b"".join(_progressions(orders, components, change))
         out += _segment(Marker.POC, entries) if entries else b""
     return bytes(out)
+
+
+def comment_of_part(segment: bytes) -> bytes:
+    """Return a COM marker segment for a codestream from which packets were dropped; no bytes to leave it out."""
+    comment = Com.parse(segment[4:])
+    text = comment.data if comment.binary else without_claims(comment.data)
+    return b"" if text is None else Com(comment.registration, text).to_bytes()
 
 
 def _segment(marker: Marker, body: bytes) -> bytes:

@@ -118,11 +118,23 @@ def test_options_that_are_given_win() -> None:
 def test_command(tmp_path: Path, photograph: np.ndarray) -> None:
     picture, out = tmp_path / "in.png", tmp_path / "out.jp2"
     Image.fromarray(photograph[:150, :200]).save(picture)
-    assert main(["encode", str(picture), str(out), "--preset", "bodleian", "--no-sop", "--layers", "2", "--tlm"]) == 0
+    assert (
+        main(["encode", str(picture), str(out), "--preset", "bodleian", "--no-sop", "--layers", "2", "--tlm"])
+        == 0
+    )
     header = header_of(out.read_bytes())
     assert (header.sop, header.eph, header.layers) == (False, True, 2)
     assert Marker.TLM in markers_of(out.read_bytes())
-    words = ["--codeblock", "16x32", "--precincts", "128,64x32", "--mode-switches", "bypass,segsym", "--eph", "--plt"]
+    words = [
+        "--codeblock",
+        "16x32",
+        "--precincts",
+        "128,64x32",
+        "--mode-switches",
+        "bypass,segsym",
+        "--eph",
+        "--plt",
+    ]
     words += ["--model", "none", "--progression", "RPCL", "--tile-parts", "R", "--levels", "3"]
     assert main(["encode", str(picture), str(out), *words]) == 0
     header = header_of(out.read_bytes())
