@@ -19,6 +19,9 @@ from .tile_plan import Part, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
+#: A file of few bytes has at most so many tiles that are extracted one by one, and one more for every so many bytes.
+_FEW_TILES, _BYTES_PER_TILE = 4096, 64
+
 #: Bytes of the first read of a file.
 _FIRST_READ = 1 << 14
 
@@ -170,8 +173,8 @@ class PartialCodestream:
         Returns
         -------
         Extract or None
-            None if the codestream must be read as a whole: its packet headers are in the main header, or its
-            tile-parts contradict their headers.
+            None if the codestream must be read as a whole: its packet headers are in the main header, its tile-parts
+            contradict their headers, or it is too short for the tiles that it declares.
 
         Raises
         ------
@@ -195,6 +198,9 @@ class PartialCodestream:
         header, size = self.header, self.end - self.start
         needs = Needs(header, requests)
         bounds = needs.tiles()
+        count = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
+        if count > _FEW_TILES + size // _BYTES_PER_TILE:
+            return None
         across = header.tile_grid[1]
         tiles = [
             plan_tile(header, row * across + column, needs, layers, self._parts)

@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::uint64_t most_added = std::uint64_t{64} << 20;
 
+// OpenJPEG's time for tiles that are missing grows faster than their number: a minute for all that a short file can
+// declare. A file may lack this many, and one more for so many of its bytes.
+constexpr std::uint64_t most_missing_tiles = 4096, bytes_of_missing_tile = 64;
+
 constexpr const char *truncated = "the codestream is truncated";
 
 using Output = std::vector<std::uint8_t>;
@@ -201,6 +205,9 @@ private:
         if (parts.empty() && *packets == 0) {
             return true; // a tile without samples, as subsampling can cause
         }
+        if (parts.empty() && ++missing_tiles_ > most_missing_tiles + in_.size / bytes_of_missing_tile) {
+            throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many tiles");
+        }
         Plan &result = plans_[tile];
         result.changed = changed_ = true;
         if (walk->packets >= *packets || (walk->damaged && !cut)) {
@@ -318,7 +325,7 @@ private:
     std::vector<std::size_t> data_; // of every tile-part: the offset after SOD
     std::vector<Plan> plans_;
     Effort effort_;
-    std::uint64_t added_ = 0, incomplete_ = 0;
+    std::uint64_t added_ = 0, incomplete_ = 0, missing_tiles_ = 0;
     bool changed_ = false;
 };
 
