@@ -19,8 +19,11 @@ from .tile_plan import Part, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
-#: A file of few bytes has at most so many tiles that are extracted one by one, and one more for every so many bytes.
+#: A file has at most so many tiles that are extracted one by one, and one more for every so many bytes.
 _FEW_TILES, _BYTES_PER_TILE = 4096, 64
+
+#: A file has at most so many packets that are extracted one by one, and so many more for every byte.
+_FEW_PACKETS, _PACKETS_PER_BYTE = 1 << 17, 16
 
 #: Bytes of the first read of a file.
 _FIRST_READ = 1 << 14
@@ -170,7 +173,8 @@ class PartialCodestream:
         -------
         Extract or None
             None if the codestream must be read as a whole: its packet headers are in the main header, its tile-parts
-            contradict their headers, or it is too short for the tiles that it declares.
+            contradict their headers, or it is too short for the tiles or the packets that it
+            declares.
 
         Raises
         ------
@@ -203,6 +207,9 @@ class PartialCodestream:
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
+        packets = sum(len(tile.order) for tile in tiles if tile.order is not None)
+        if packets > _FEW_PACKETS + size * _PACKETS_PER_BYTE:
+            return None
         reader = TilePartReader(
             header, size, self._read, self._parts, trusts_plt=self._trust == _Trust.PACKETS
         )

@@ -21,6 +21,9 @@ constexpr std::uint64_t most_added = std::uint64_t{64} << 20;
 // declare. A file may lack this many, and one more for so many of its bytes.
 constexpr std::uint64_t most_missing_tiles = 4096, bytes_of_missing_tile = 64;
 
+// The same for packets: a file may lack this many, and so many more for each of its bytes.
+constexpr std::uint64_t most_missing_packets = std::uint64_t{1} << 19, missing_packets_of_byte = 64;
+
 constexpr const char *truncated = "the codestream is truncated";
 
 using Output = std::vector<std::uint8_t>;
@@ -219,7 +222,9 @@ private:
         result.tail = std::move(walk->rest);
         const std::uint64_t present = walk->packets + (result.tail.empty() ? 0 : 1);
         const std::uint64_t missing = *packets - present;
-        if (missing > (most_added - added_) / empty_packet_size(coding)) {
+        missing_packets_ += std::min(missing, most_added);
+        if (missing > (most_added - added_) / empty_packet_size(coding) ||
+            missing_packets_ > most_missing_packets + missing_packets_of_byte * in_.size) {
             throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many packets");
         }
         added_ += missing * empty_packet_size(coding);
@@ -325,7 +330,7 @@ private:
     std::vector<std::size_t> data_; // of every tile-part: the offset after SOD
     std::vector<Plan> plans_;
     Effort effort_;
-    std::uint64_t added_ = 0, incomplete_ = 0, missing_tiles_ = 0;
+    std::uint64_t added_ = 0, incomplete_ = 0, missing_tiles_ = 0, missing_packets_ = 0;
     bool changed_ = false;
 };
 
