@@ -1,6 +1,7 @@
 // The C interface: handles are C++ objects, and exceptions are converted to codes and texts.
 #include "base/failure.hpp"
 #include "base/parallel.hpp"
+#include "codestream/packet_list.hpp"
 #include "dequantisation/dequantiser.hpp"
 #include "integer/layer.hpp"
 #include "integer/mixture.hpp"
@@ -24,6 +25,10 @@ struct j2kl_decoder : j2kl::Decoder {
     using Decoder::Decoder;
 };
 
+struct j2kl_packets : j2kl::PacketList {
+    using PacketList::PacketList;
+};
+
 struct j2kl_layer : j2kl::IntegerLayer {
     using IntegerLayer::IntegerLayer;
 };
@@ -41,7 +46,7 @@ namespace {
 using j2kl::Failure;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 5;
+constexpr std::uint32_t abi_version = 6;
 
 template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
 {
@@ -281,6 +286,45 @@ int j2kl_decoder_get_subbands(j2kl_decoder *decoder, std::uint32_t index, std::u
 void j2kl_decoder_free(j2kl_decoder *decoder)
 {
     delete decoder;
+}
+
+int j2kl_packets_open(const std::uint8_t *head, std::size_t size, j2kl_report *report, j2kl_packets **packets)
+{
+    if (head == nullptr || packets == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return create(packets, report, head, size);
+}
+
+int j2kl_packets_list(j2kl_packets *packets, std::uint32_t tile, const std::uint8_t *segments,
+                      std::size_t segments_size, const j2kl_packet **result, std::size_t *count)
+{
+    return on(packets, [&] {
+        j2kl::require(segments != nullptr && result != nullptr && count != nullptr, "an argument is missing");
+        packets->list(tile, {segments, segments_size});
+        *result = packets->packets().data();
+        *count = packets->packets().size();
+    });
+}
+
+int j2kl_packets_find(j2kl_packets *packets, std::uint32_t tile, const std::uint8_t *segments,
+                      std::size_t segments_size, const std::uint8_t *data, std::size_t size,
+                      const std::uint8_t *headers, std::size_t headers_size, const j2kl_packet **result,
+                      std::size_t *count)
+{
+    return on(packets, [&] {
+        j2kl::require(segments != nullptr && data != nullptr && result != nullptr && count != nullptr,
+                      "an argument is missing");
+        const j2kl::Bytes packed = {headers, headers_size};
+        packets->find(tile, {segments, segments_size}, {data, size}, headers != nullptr ? &packed : nullptr);
+        *result = packets->packets().data();
+        *count = packets->packets().size();
+    });
+}
+
+void j2kl_packets_free(j2kl_packets *packets)
+{
+    delete packets;
 }
 
 int j2kl_analyse_97(const float *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,

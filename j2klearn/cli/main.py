@@ -26,6 +26,7 @@ _COMMANDS = {
         "encode a folder or a list of pictures with several processes or a Dask cluster",
     ),
     "decode": ("decode", "decode a JPEG 2000 file to a picture file"),
+    "repack": ("repack", "move or drop the packets of a JPEG 2000 file, without coding it again"),
     "info": ("info", "print the properties and the structure of a JPEG 2000 file"),
     "benchmark": ("benchmark", "compare codecs on your own pictures"),
     "models": ("list_models", "list the installed models"),

@@ -154,6 +154,31 @@ int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *sam
 int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, int32_t *subbands);
 void j2kl_decoder_free(j2kl_decoder *decoder);
 
+/* The packets of tiles (T.800 B.9 to B.12), for programs that move packets without decoding them. */
+typedef struct j2kl_packets j2kl_packets;
+
+typedef struct j2kl_packet {
+    uint64_t begin;                     /* offset in the data of the tile */
+    uint64_t header, header_size;       /* with EPH; the offset is in the packed headers, if there are any */
+    uint64_t body, end;                 /* offsets in the data of the tile */
+    uint32_t component, resolution, precinct, layer;
+    uint32_t sop;                       /* 1: it begins with an SOP marker segment */
+    uint32_t reserved;
+} j2kl_packet;
+
+/* `head` is a main header, from SOC to the marker SOT that ends it. It is not kept. */
+int j2kl_packets_open(const uint8_t *head, size_t size, j2kl_report *report, j2kl_packets **packets);
+/* `segments` are the marker segments of the tile-part headers of a tile, followed by the marker SOD. The packets are
+ * valid until the next call. List those that the tile should have, in order and without offsets: */
+int j2kl_packets_list(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
+                      const j2kl_packet **result, size_t *count);
+/* Find those that it has. `data` is the data of its tile-parts without their headers, joined; `headers` has its packed
+ * packet headers (A.7.4, A.7.5), or is null. It is an error if a packet is damaged or missing. */
+int j2kl_packets_find(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
+                      const uint8_t *data, size_t size, const uint8_t *headers, size_t headers_size,
+                      const j2kl_packet **result, size_t *count);
+void j2kl_packets_free(j2kl_packets *packets);
+
 /* One level of a base wavelet on a plane whose first sample is at (y0, x0). `stride` is the number of elements from one
  * row to the next. The subbands are row-major without gaps. */
 int j2kl_analyse_97(const float *plane, size_t stride, uint32_t width, uint32_t height, uint32_t x0, uint32_t y0,
