@@ -3,7 +3,8 @@
     J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2 + carrier_weight * C / step^2      per pixel
 
 C is the squared error of the picture that other readers show. The rest is the equation divided by the square of the
-quantiser step, so that all rates have equal weight: lambda_1 is ``rate_weight * step^2``, and lambda_2 is ``aliasing_weight``.
+quantiser step, so that all rates have equal weight: lambda_1 is ``rate_weight * step^2``,
+and lambda_2 is ``aliasing_weight``.
 """
 
 from __future__ import annotations
