@@ -22,7 +22,8 @@ LAYERS = (
     ("base",),
     ("codestream", "wavelet", "integer"),
     ("transport", "lifting", "dequantisation"),
-    ("c_api.cpp",),
+    ("decoder",),
+    ("c_api.cpp", "c_picture.cpp"),
     ("tests",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

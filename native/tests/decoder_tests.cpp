@@ -1,0 +1,1 @@
+void decoder_tests() {}
