@@ -191,9 +191,7 @@ def test_the_learned_transform_itself_gains(name: str) -> None:
     assert j2klearn.info(data).learned
     whole = j2klearn.decode(data)
     assert error(image, whole) < error(image, j2klearn.decode(j2klearn.encode(image, ratio=14, model=None)))
-    # steps below the precision of the carrier (2^-14 of an 8-bit grey level) cannot be told exactly from it
-    region = j2klearn.decode(data, region=(10, 20, 50, 70)).astype(int)
-    assert np.abs(region - whole[10:50, 20:70]).max() <= 1
+    assert np.array_equal(j2klearn.decode(data, region=(10, 20, 50, 70)), whole[10:50, 20:70])
     half = j2klearn.decode(data, reduce=1)
     pairs = image.reshape(SIDE // 2, 2, SIDE // 2, 2, 3).mean((1, 3))
     assert np.abs(half - pairs).mean() < 0.06 * (RANGES[name][2] - RANGES[name][1])
