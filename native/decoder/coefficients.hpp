@@ -1,4 +1,4 @@
-// The decoded coefficients of a component, and their way to the learned steps: points of reconstruction, normalisation
+// The coefficients of a component, from half quantiser steps to the learned steps: points of reconstruction, normalisation
 // and subband scales.
 #pragma once
 
@@ -19,23 +19,29 @@ struct Coefficients {
     std::vector<float> values;
 };
 
-// Half the quantiser steps of the subbands, in 8-bit grey levels, LL first, then HL, LH and HH from the coarsest level to
-// the finest. Empty if components have different steps. Throws Failure (J2KL_ERROR_SEGMENT).
-std::vector<double> read_lattice(const std::vector<std::uint8_t> &head, const MainHeader &header);
+// Half the quantiser steps of the subbands of a component, in 8-bit grey levels: LL, then HL, LH and HH from the coarsest
+// level to the finest.
+using Lattice = std::vector<double>;
+
+// The lattices of all components. Throws Failure (J2KL_ERROR_SEGMENT) if a subband has no step.
+std::vector<Lattice> read_lattices(const MainHeader &header);
 
 class Reconstruction {
 public:
-    Reconstruction(const Segment &segment, std::vector<double> lattice) : segment_(segment), lattice_(std::move(lattice)) {}
+    // `segment` must outlive this object.
+    Reconstruction(const Segment &segment, std::vector<Lattice> lattices)
+        : segment_(segment), lattices_(std::move(lattices))
+    {
+    }
 
-    // Processes the decoded coefficients of a component in place. They are those of the levels below the `reduce` finest
-    // ones of the codestream.
-    void apply(std::uint32_t component, Coefficients &coefficients, std::uint32_t reduce, std::size_t threads) const;
+    // Returns the coefficients of a component, of `levels` levels below the `reduce` finest ones of the codestream.
+    // `half_steps` has what tier-1 decoded, as j2kl_decoder_get_subbands returns it.
+    Coefficients apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps, const Rect &area,
+                       std::uint32_t levels, std::uint32_t reduce, std::size_t threads) const;
 
 private:
-    void to_points(Coefficients &coefficients, std::uint32_t reduce, std::size_t threads) const;
-
     const Segment &segment_;
-    std::vector<double> lattice_;
+    std::vector<Lattice> lattices_;
 };
 
 } // namespace j2kl::picture

@@ -16,9 +16,9 @@ namespace j2kl::picture {
 
 namespace {
 
-// Samples that are decoded on each side of the area whose details are needed: more than half the length of the 9/7
-// filters.
-constexpr std::uint32_t carrier_margin = 8;
+// Samples that are decoded on each side of the area whose coefficients are needed: the 5/3, through which OpenJPEG hands
+// out the integers of tier-1, reads two samples on either side of a low-pass sample.
+constexpr std::uint32_t carrier_margin = 2;
 
 // Samples that de-quantisation reads beyond an area.
 constexpr std::uint32_t dequantiser_reach = 32;
@@ -86,12 +86,12 @@ std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect 
         reporter_.warning(report.warning);
     };
     try {
-        Decoder decoder(file_.carrier.data(), file_.carrier.size(), {0, most_tiles}, &report);
+        Decoder decoder(file_.codestream.data, file_.codestream.size, {0, most_tiles}, &report);
         j2kl_request wanted{};
         wanted.reduce = reduce;
         wanted.layers = request_.layers;
         wanted.threads = request_.threads;
-        wanted.fraction_bits = static_cast<std::int32_t>(carrier_bits - headroom - 8);
+        wanted.half_steps = 1;
         if (!(request == file_.header.area())) {
             wanted.x0 = request.x0;
             wanted.y0 = request.y0;
@@ -106,16 +106,14 @@ std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect 
         }
         const Rect area = request.resolution(reduce);
         for (std::uint32_t index = 0; index < count; ++index) {
-            Coefficients each = {area, levels, std::vector<float>(static_cast<std::size_t>(area.size()))};
-            decoder.get_subbands(index, levels, each.values.data());
-            components.push_back(std::move(each));
+            std::vector<std::int32_t> half_steps(static_cast<std::size_t>(area.size()));
+            decoder.get_subbands(index, levels, half_steps.data());
+            components.push_back(
+                file_.reconstruction.apply(index, half_steps, area, levels, reduce, request_.threads));
         }
     } catch (const Failure &failure) {
         reporter_.error(report.error);
         throw Failure(failure.code(), failure.what());
-    }
-    for (std::uint32_t index = 0; index < components.size(); ++index) {
-        file_.reconstruction.apply(index, components[index], reduce, request_.threads);
     }
     return components;
 }

@@ -13,12 +13,9 @@
 
 namespace j2kl::picture {
 
-// Precision, in bits, at which a carrier is decoded: that of float32.
-constexpr std::uint32_t carrier_bits = 24;
-
 // The parts of an open file that a reader needs. `model` has a transform.
 struct LearnedFile {
-    const std::vector<std::uint8_t> &carrier; // the codestream with the header of the carrier
+    Bytes codestream;
     const MainHeader &header;
     const Segment &segment;
     const FoundModel &model;

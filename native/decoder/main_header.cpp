@@ -9,9 +9,9 @@ namespace j2kl::picture {
 
 namespace {
 
-constexpr std::uint32_t qcd = 0xff5c, qcc = 0xff5d, com = 0xff64;
-constexpr std::size_t siz_fixed = 36, ssiz = 40; // bytes of SIZ after Lsiz up to Csiz; offset of Ssiz from the marker
-constexpr std::size_t siz_at = 2;                // SIZ follows SOC
+constexpr std::uint32_t com = 0xff64;
+constexpr std::size_t siz_fixed = 36; // bytes of SIZ from Rsiz to Csiz
+constexpr std::size_t siz_at = 2;     // SIZ follows SOC
 constexpr std::uint32_t most_components = 16384, most_levels = 32, most_precision = 38;
 
 void need(bool condition, const char *segment)
@@ -24,46 +24,60 @@ void need(bool condition, const char *segment)
 
 } // namespace
 
-MainHeader::MainHeader(const std::vector<std::uint8_t> &head)
+MainHeader::MainHeader(const Bytes &head)
 {
-    const Bytes bytes = {head.data(), head.size()};
     std::size_t sizes = 0, styles = 0, defaults = 0;
-    std::vector<std::pair<std::size_t, std::size_t>> of_components;
-    for (std::size_t at = siz_at; at + 4 <= bytes.size;) {
-        const std::uint32_t name = bytes.u16(at);
-        if (name >= 0xff30 && name <= 0xff3f) {
+    std::vector<Bytes> of_components, styles_of_components;
+    Bytes quantisation_default;
+    for (std::size_t at = siz_at; at + 4 <= head.size;) {
+        const std::uint32_t name = head.u16(at);
+        if (name >= 0xff30 && name <= 0xff3f) { // reserved markers without a segment (T.800 A.1.3)
             at += 2;
             continue;
         }
-        const std::size_t length = bytes.u16(at + 2);
-        need(length >= 2 && length <= bytes.size - at - 2, "last");
-        const Bytes body = bytes.from(at + 4, length - 2);
-        const std::size_t end = at + 2 + length;
+        const std::size_t length = head.u16(at + 2);
+        need(length >= 2 && length <= head.size - at - 2, "last");
+        const Bytes body = head.from(at + 4, length - 2);
         if (name == marker::siz) {
             need(++sizes == 1 && at == siz_at, "SIZ");
             parse_siz(body);
         } else if (name == marker::cod) {
             need(++styles == 1, "COD");
             parse_cod(body);
-        } else if (name == qcd) {
+        } else if (name == marker::coc) {
+            styles_of_components.push_back(body);
+        } else if (name == marker::qcd) {
             need(++defaults == 1 && body.size >= 1, "QCD");
-            quantisation.emplace_back(at + 4, end);
-        } else if (name == qcc) {
-            const std::size_t index = components.size() < 257 ? 1 : 2;
-            need(body.size > index, "QCC");
-            of_components.emplace_back(at + 4 + index, end);
+            quantisation_default = body;
+        } else if (name == marker::qcc) {
+            of_components.push_back(body);
         } else if (name == com) {
             need(body.size >= 2, "COM");
             if (body.u16(0) == 0) {
-                binary_comments.emplace_back(at + 6, end);
+                binary_comments.push_back(body.from(2, body.size));
             }
         }
-        at = end;
+        at += 2 + length;
     }
     need(sizes == 1, "SIZ");
     need(styles == 1, "COD");
     need(defaults == 1, "QCD");
-    quantisation.insert(quantisation.end(), of_components.begin(), of_components.end());
+    // The index of the component at the start of COC and QCC.
+    const std::size_t wide = components.size() < 257 ? 1 : 2;
+    const auto index_of = [&](const Bytes &body, std::size_t rest, const char *segment) {
+        need(body.size >= wide + rest, segment);
+        const std::size_t index = wide == 1 ? body.data[0] : body.u16(0);
+        need(index < components.size(), segment);
+        return index;
+    };
+    for (const Bytes &body : styles_of_components) {
+        index_of(body, 6, "COC");
+        same_levels = same_levels && body.data[wide + 1] == levels;
+    }
+    quantisation.assign(components.size(), quantisation_default);
+    for (const Bytes &body : of_components) {
+        quantisation[index_of(body, 1, "QCC")] = body.from(wide, body.size);
+    }
 }
 
 void MainHeader::parse_siz(const Bytes &body)
@@ -95,28 +109,6 @@ void MainHeader::parse_cod(const Bytes &body)
     levels = body.data[5];
     reversible = body.data[9] == 1;
     need(layers > 0 && body.data[4] <= 1 && levels <= most_levels && body.data[9] <= 1, "COD");
-}
-
-void MainHeader::widen(std::vector<std::uint8_t> &head, std::uint32_t precision) const
-{
-    const auto check = [](bool condition) {
-        if (!condition) {
-            throw Failure(J2KL_ERROR_SEGMENT, "the quantisation of the codestream is not that of a learned picture");
-        }
-    };
-    for (std::size_t i = 0; i < components.size(); ++i) {
-        head[siz_at + ssiz + 3 * i] = static_cast<std::uint8_t>((precision - 1) | 0x80U);
-    }
-    for (const auto &[start, end] : quantisation) {
-        const std::uint32_t style = head[start] & 0x1fU, guard = head[start] >> 5U;
-        check(style == 2 && (end - start) % 2 == 1 && guard >= headroom);
-        head[start] = static_cast<std::uint8_t>(style | (guard - headroom) << 5U);
-        for (std::size_t at = start + 1; at < end; at += 2) {
-            const std::uint32_t moved = (head[at] >> 3U) + headroom;
-            check(moved <= 31);
-            head[at] = static_cast<std::uint8_t>((head[at] & 7U) | moved << 3U);
-        }
-    }
 }
 
 } // namespace j2kl::picture

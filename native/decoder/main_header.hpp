@@ -1,4 +1,4 @@
-// The main header of a codestream (T.800 A.3), as far as learned files need it, and the header of their carrier.
+// The main header of a codestream (T.800 A.3), as far as learned files need it.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -6,17 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace j2kl::picture {
 
-// Bits of a carrier in addition to the bits of the picture and the fractional bits.
-constexpr std::uint32_t headroom = 2;
-
 struct MainHeader {
-    // `head` is the main header, from SOC up to the first SOT marker. Throws Failure if it is damaged.
-    explicit MainHeader(const std::vector<std::uint8_t> &head);
+    // `head` is the main header, from SOC up to the first SOT marker; it must outlive this object. Throws Failure if it is
+    // damaged.
+    explicit MainHeader(const Bytes &head);
 
     struct Component {
         std::uint32_t precision;
@@ -27,15 +24,12 @@ struct MainHeader {
     TileGrid tiles; // including the area of the picture
     std::vector<Component> components;
     std::uint32_t levels = 0, layers = 0;
+    bool same_levels = true; // every component has the levels of COD
     bool reversible = false, component_transform = false;
-    std::vector<std::pair<std::size_t, std::size_t>> quantisation; // offset of Sqcd or Sqcc, end of the segment
-    std::vector<std::pair<std::size_t, std::size_t>> binary_comments; // the data of COM with Rcom = 0
+    std::vector<Bytes> quantisation;    // of every component: Sqcd or Sqcc, and what follows it
+    std::vector<Bytes> binary_comments; // the data of COM with Rcom = 0
 
     const Rect &area() const { return tiles.image; }
-
-    // Rewrites the header of a learned picture, in place, so that OpenJPEG decodes its carrier as signed samples of
-    // `precision` bits. Throws Failure (J2KL_ERROR_SEGMENT) if the quantisation is not that of a learned picture.
-    void widen(std::vector<std::uint8_t> &head, std::uint32_t precision) const;
 
 private:
     void parse_siz(const Bytes &body);

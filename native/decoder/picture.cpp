@@ -50,13 +50,9 @@ Picture::Picture(const Source &source, const Models *models, j2kl_report *report
       report_(report),
       reporter_(report),
       head_(read_main_header(source_, place_)),
-      header_(std::make_unique<const MainHeader>(head_))
+      header_(std::make_unique<const MainHeader>(Bytes{head_.data(), head_.size()}))
 {
-    std::vector<Bytes> comments;
-    for (const auto &[start, end] : header_->binary_comments) {
-        comments.push_back({head_.data() + start, end - start});
-    }
-    const Comments found = read_comments(comments);
+    const Comments found = read_comments(header_->binary_comments);
     segment_ = found.segment;
     if (!segment_) {
         return;
@@ -68,7 +64,7 @@ Picture::Picture(const Source &source, const Models *models, j2kl_report *report
     }
     const Models none;
     model_ = (models != nullptr ? *models : none).find(segment_->model, embedded ? &*embedded : nullptr);
-    reconstruction_ = std::make_unique<const Reconstruction>(*segment_, read_lattice(head_, *header_));
+    reconstruction_ = std::make_unique<const Reconstruction>(*segment_, read_lattices(*header_));
 }
 
 // Checks that the segment and the main header describe the same picture.
@@ -80,7 +76,7 @@ void Picture::check_segment() const
                  component.dy == 1,
              "the learned-transform segment contradicts the main header");
     }
-    need(header_->levels == segment_->levels, "the learned-transform segment contradicts the main header");
+    need(header_->levels == segment_->levels && header_->same_levels, "the learned-transform segment contradicts the main header");
     need(segment_->noise.empty() || segment_->noise_tiles == header_->tiles.count(),
          "the learned-transform segment contradicts the number of tiles");
     need(segment_->components == header_->components.size(),
@@ -175,24 +171,26 @@ void Picture::check_decodable(const j2kl_picture_request &request) const
     }
 }
 
-// Reads the codestream, and gives it the header of the carrier.
-void Picture::load()
+// The whole codestream. OpenJPEG skips what a request does not need.
+Bytes Picture::load()
 {
-    if (!carrier_.empty()) {
-        return;
-    }
     const std::uint64_t size = place_.end - place_.begin;
-    if (size > SIZE_MAX / 2) {
-        throw Failure(J2KL_ERROR_LIMIT, "the file is too large for the memory");
+    if (source_.data() != nullptr) {
+        return {source_.data() + place_.begin, static_cast<std::size_t>(size)};
     }
-    std::vector<std::uint8_t> carrier(static_cast<std::size_t>(size));
-    carrier.resize(source_.read(place_.begin, carrier.data(), carrier.size()));
-    // The file may have changed since its main header was checked.
-    if (carrier.size() < head_.size() || std::memcmp(carrier.data(), head_.data(), head_.size()) != 0) {
-        throw Failure(J2KL_ERROR_OPENJPEG, "the file has changed while it was read");
+    if (codestream_.empty()) {
+        if (size > SIZE_MAX / 2) {
+            throw Failure(J2KL_ERROR_LIMIT, "the file is too large for the memory");
+        }
+        std::vector<std::uint8_t> read(static_cast<std::size_t>(size));
+        read.resize(source_.read(place_.begin, read.data(), read.size()));
+        // The file may have changed since its main header was checked.
+        if (read.size() < head_.size() || std::memcmp(read.data(), head_.data(), head_.size()) != 0) {
+            throw Failure(J2KL_ERROR_OPENJPEG, "the file has changed while it was read");
+        }
+        codestream_ = std::move(read);
     }
-    header_->widen(carrier, carrier_bits);
-    carrier_ = std::move(carrier);
+    return {codestream_.data(), codestream_.size()};
 }
 
 void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *planes)
@@ -207,8 +205,7 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
     if (report_ != nullptr) {
         *report_ = j2kl_report{};
     }
-    load();
-    const LearnedFile file = {carrier_, *header_, *segment_, *model_, *reconstruction_};
+    const LearnedFile file = {load(), *header_, *segment_, *model_, *reconstruction_};
     LearnedReader reader(file, request, reporter_);
     reader.decode(on_grid, planes);
 }

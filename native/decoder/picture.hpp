@@ -32,7 +32,7 @@ private:
     void check_segment() const;
     Rect grid_area(const j2kl_picture_request &request) const;
     void check_decodable(const j2kl_picture_request &request) const;
-    void load();
+    Bytes load();
 
     Source source_;
     Place place_;
@@ -43,7 +43,7 @@ private:
     std::optional<Segment> segment_;
     std::optional<FoundModel> model_;
     std::unique_ptr<const Reconstruction> reconstruction_;
-    std::vector<std::uint8_t> carrier_; // the codestream with the header of the carrier; empty until it is needed
+    std::vector<std::uint8_t> codestream_; // read when it is needed, unless the file is in memory
 };
 
 } // namespace j2kl::picture

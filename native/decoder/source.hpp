@@ -16,6 +16,7 @@ public:
     explicit Source(const j2kl_reader &reader);
 
     std::uint64_t size() const { return size_; }
+    const std::uint8_t *data() const { return data_; } // null if the file is not in memory
     // Reads up to `count` bytes from `offset` on; fewer at the end of the file. Throws Failure if they cannot be read.
     std::size_t read(std::uint64_t offset, std::uint8_t *target, std::size_t count) const;
 
