@@ -3,7 +3,7 @@
     python scripts/native_layers.py [FOLDER]
 
 FOLDER is ``native/`` by default. A file may include files of its own folder and of lower layers. It writes paths
-relative to ``native/``. Folders of one layer do not include each other. Only ``transport/`` includes OpenJPEG's header.
+relative to ``native/``. Folders of one layer do not include each other. Only ``transport/`` and ``openjp2/`` include OpenJPEG's header.
 The tests may include everything; no other file may include a test.
 """
 
@@ -23,13 +23,13 @@ LAYERS = (
     ("codestream", "wavelet", "integer"),
     ("transport", "lifting", "dequantisation"),
     ("decoder",),
-    ("c_api.cpp", "c_picture.cpp"),
+    ("c_api.cpp", "c_picture.cpp", "openjp2"),
     ("tests",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 SUFFIXES = {".cpp", ".hpp", ".h", ".inc"}
-OPENJPEG = {"transport", "tests"}  # the only parts that include OpenJPEG's header
+OPENJPEG = {"transport", "openjp2", "tests"}  # the only parts that include OpenJPEG's header
 
 _INCLUDE = re.compile(r"""^\s*\#\s*include\s*(["<])([^">]+)[">]""", re.MULTILINE)
 
@@ -51,7 +51,7 @@ def violations(native: Path) -> Iterator[str]:
 
 def _fault(native: Path, part: str, system: bool, include: str) -> str | None:
     if system:
-        return "is allowed only in transport/" if include == "openjpeg.h" and part not in OPENJPEG else None
+        return "is allowed only in transport/ and openjp2/" if include == "openjpeg.h" and part not in OPENJPEG else None
     target = Path("include", include) if include == "j2kl.h" else Path(include)
     other = target.parts[0]
     if other not in RANK or ".." in target.parts or not (native / target).is_file():
