@@ -29,5 +29,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         description="Copy the library in the place of OpenJPEG's, and the models, into a folder, for services and "
         "containers. Programs need neither Python nor j2klearn then. OpenJPEG itself stays where it is. Linux only.",
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of its own; it is made if there is none")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="a folder of its own; it is made if there is none"
+    )
     parser.set_defaults(run=_run)

@@ -33,8 +33,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "run",
         help=help,
-        description="Run a program that reads JPEG 2000 through OpenJPEG (libopenjp2), so that it decodes learned files "
-        "at full quality. A library takes the place of OpenJPEG's by LD_PRELOAD, also of a bundled copy. Linux only.",
+        description="Run a program that reads JPEG 2000 through OpenJPEG (libopenjp2), so that it decodes learned "
+        "files at full quality. A library takes the place of OpenJPEG's by LD_PRELOAD, also of a bundled copy. Linux "
+        "only.",
         epilog="Example: j2klearn run -- gdal_translate picture.jp2 picture.tif",
     )
     parser.add_argument(
@@ -46,6 +47,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         help="folder of further model files; may be given several times",
     )
     parser.add_argument(
-        "program", nargs=argparse.REMAINDER, metavar="-- PROGRAM ARGUMENTS", help="the program and its arguments"
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="-- PROGRAM ARGUMENTS",
+        help="the program and its arguments",
     )
     parser.set_defaults(run=_run)

@@ -1,7 +1,7 @@
 """Learned files from bytes to samples in native code (``j2kl_picture_*`` in ``native/include/j2kl.h``).
 
-The native code does all that `j2klearn.decode` does for files whose model is an integer model or has one as its twin, and
-gives the same samples.
+The native code does all that `j2klearn.decode` does for files whose model is an integer model or has one as its twin,
+and gives the same samples.
 """
 
 from __future__ import annotations
@@ -246,7 +246,9 @@ class LearnedPicture:
         if max_pixels == 0 or shape[0] * shape[1] <= max_pixels:
             out = np.empty((len(components) or self.info.components, *shape), np.int32)
         else:
-            out = np.empty((len(components) or self.info.components, 0, 0), np.int32)  # the call reports the limit
+            out = np.empty(
+                (len(components) or self.info.components, 0, 0), np.int32
+            )  # the call reports the limit
         if not self.info.learned:
             raise CodestreamError("this is an ordinary file, without a learned transform")
         planes = self._ffi.new(

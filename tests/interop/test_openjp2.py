@@ -32,7 +32,9 @@ def _has_library() -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(not _has_library(), reason="the library for other programs is built on Linux only")
+pytestmark = pytest.mark.skipif(
+    not _has_library(), reason="the library for other programs is built on Linux only"
+)
 
 #: How the files of the tests are made. 16-bit samples are 257 times those of 8 bits.
 KINDS: dict[str, dict[str, Any]] = {
@@ -91,7 +93,9 @@ def _pgx(file: Path, folder: Path, *options: str, plain: bool = False) -> tuple[
     for path in sorted(folder.glob("out*.pgx")):
         header, _, samples = path.read_bytes().partition(b"\n")
         _, order, depth, width, height = header.replace(b"+", b" ").replace(b"-", b" ").split()[:5]
-        kind = (">" if order == b"ML" else "<") + ("u1" if int(depth) <= 8 else "u2" if int(depth) <= 16 else "u4")
+        kind = (">" if order == b"ML" else "<") + (
+            "u1" if int(depth) <= 8 else "u2" if int(depth) <= 16 else "u4"
+        )
         planes.append(np.frombuffer(samples, kind).reshape(int(height), int(width)))
     return np.stack(planes), said
 
@@ -269,7 +273,8 @@ def test_unknown_models_give_a_warning(files: dict[str, Path], tmp_path: Path) -
         assert done.returncode == 0
         outs.append((out.read_bytes(), done.stdout + done.stderr))
     assert outs[0][0] == outs[1][0]
-    assert "needs the model with id" in outs[1][1] and "without the learned steps" in outs[1][1]
+    assert "needs the model with id" in outs[1][1]
+    assert "without the learned steps" in outs[1][1]
 
 
 def test_install(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,7 +285,9 @@ def test_install(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureF
     program, _ = _program("opj_decompress")
     out = tmp_path / "out.ppm"
     variables = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
-    subprocess.run([program, "-i", str(files["rgb"]), "-o", str(out)], env=variables, check=True, capture_output=True)
+    subprocess.run(
+        [program, "-i", str(files["rgb"]), "-o", str(out)], env=variables, check=True, capture_output=True
+    )
     np.testing.assert_array_equal(np.asarray(read_picture(out)), j2klearn.decode(files["rgb"]))
     (folder / LIBRARY).write_bytes(b"another library")
     with pytest.raises(OptionError, match="folder of its own"):
@@ -290,7 +297,18 @@ def test_install(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureF
 def test_run(files: dict[str, Path], tmp_path: Path) -> None:
     program, _ = _program("opj_decompress")
     out = tmp_path / "out.ppm"
-    words = [sys.executable, "-m", "j2klearn.cli", "run", "--", program, "-i", str(files["rgb"]), "-o", str(out)]
+    words = [
+        sys.executable,
+        "-m",
+        "j2klearn.cli",
+        "run",
+        "--",
+        program,
+        "-i",
+        str(files["rgb"]),
+        "-o",
+        str(out),
+    ]
     _run(words, plain=True)
     np.testing.assert_array_equal(np.asarray(read_picture(out)), j2klearn.decode(files["rgb"]))
     assert main(["run", "--", "no-such-program"]) == 2
@@ -303,7 +321,9 @@ def test_run(files: dict[str, Path], tmp_path: Path) -> None:
 def test_ordinary_files_pass_through(tmp_path: Path) -> None:
     """Conformance streams decode to what the real library gives, and fail where it fails."""
     program, _ = _program("opj_decompress")
-    streams = sorted(path for path in CONFORMANCE.rglob("*") if path.suffix in (".j2k", ".j2c", ".jp2", ".jpc"))
+    streams = sorted(
+        path for path in CONFORMANCE.rglob("*") if path.suffix in (".j2k", ".j2c", ".jp2", ".jpc")
+    )
     for stream in streams:
         results = []
         for plain in (True, False):

@@ -71,7 +71,8 @@ def _assert_equal(data: bytes, models: Models = SHIPPED, **options: Any) -> None
     """Compare whole pictures, resolutions, layers, regions and components."""
     picture = LearnedPicture(data, models)
     info = picture.info
-    assert info.learned and info.model in ("integer", "twin")
+    assert info.learned
+    assert info.model in ("integer", "twin")
     height, width = info.area.shape
 
     def compare(region: tuple[int, int, int, int] | None = None, **request: Any) -> None:
@@ -107,7 +108,9 @@ def test_cases(case: str) -> None:
     _assert_equal(_encode(_rgb(), **{"bpp": 1.0, **CASES[case]}))
 
 
-@pytest.mark.parametrize("kind", ["grey", "16 bits", "12 bits", "signed", "signed 16 bits", "four", "five", "narrow"])
+@pytest.mark.parametrize(
+    "kind", ["grey", "16 bits", "12 bits", "signed", "signed 16 bits", "four", "five", "narrow"]
+)
 def test_samples(kind: str) -> None:
     rgb = _rgb()
     wide = rgb.astype(np.uint16) * 257
@@ -119,7 +122,10 @@ def test_samples(kind: str) -> None:
         "signed": ((rgb.astype(np.int16) - 128).astype(np.int8), {}),
         "signed 16 bits": ((wide[..., 1].astype(np.int32) - 32768).astype(np.int16), {}),
         "four": (np.concatenate([rgb, rgb[..., :1]], 2), {}),
-        "five": (np.concatenate([rgb, rgb[..., :2]], 2), {"component_transform": False, "colorspace": "grey"}),
+        "five": (
+            np.concatenate([rgb, rgb[..., :2]], 2),
+            {"component_transform": False, "colorspace": "grey"},
+        ),
         "narrow": (rgb // 16 + 100, {}),
     }
     samples, more = pictures[kind]
@@ -198,7 +204,9 @@ def test_a_dequantiser_without_a_twin() -> None:
 
 def test_reading_through_a_function() -> None:
     data = _encode(_rgb(), bpp=1, model="hybrid97-9c-compact")
-    picture = LearnedPicture(lambda offset, count: data[offset : offset + min(count, 1000)], SHIPPED, len(data))
+    picture = LearnedPicture(
+        lambda offset, count: data[offset : offset + min(count, 1000)], SHIPPED, len(data)
+    )
     np.testing.assert_array_equal(picture.decode(), LearnedPicture(data, SHIPPED).decode())
 
     def broken(offset: int, count: int) -> bytes:
@@ -241,7 +249,8 @@ def test_threads_share_models() -> None:
     for worker in workers:
         worker.join()
     expected = _components_first(j2klearn.decode(data))
-    assert len(out) == 8 and all(np.array_equal(each, expected) for each in out)
+    assert len(out) == 8
+    assert all(np.array_equal(each, expected) for each in out)
 
 
 def test_tables() -> None:

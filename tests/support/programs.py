@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.support.paths import ROOT
 
@@ -34,8 +33,9 @@ def find(*names: str) -> tuple[str, dict[str, str]] | None:
                 "GDAL_DATA": str(FOLDER / "usr" / "share" / "gdal"),
                 "MAGICK_CONFIGURE_PATH": str(FOLDER / "etc" / "ImageMagick-6"),
             }
-            modules = [*_LIBRARIES.glob("ImageMagick-*/modules-*/coders")]
-            return str(unpacked), variables | {"MAGICK_CODER_MODULE_PATH": str(path) for path in modules}
+            for modules in _LIBRARIES.glob("ImageMagick-*/modules-*/coders"):
+                variables["MAGICK_CODER_MODULE_PATH"] = str(modules)
+            return str(unpacked), variables
         installed = shutil.which(name)
         if installed:
             return installed, {}
