@@ -157,7 +157,9 @@ def test_components_may_have_their_own_steps(untiled: bytes) -> None:
 def test_other_kinds_of_quantisation_are_refused(untiled: bytes, rgb: NDArray[np.uint8]) -> None:
     (start, end) = read_main_header(untiled).quantisation[0]
     length = (2 + 3).to_bytes(2, "big")
-    derived = untiled[: start - 2] + length + bytes([untiled[start] & ~3 | 1]) + untiled[start + 1 : start + 3]
+    derived = (
+        untiled[: start - 2] + length + bytes([untiled[start] & ~3 | 1]) + untiled[start + 1 : start + 3]
+    )
     derived += untiled[end:]
     with pytest.raises(SegmentError, match="a quantiser step for every subband"):
         j2klearn.decode(derived)
@@ -166,9 +168,12 @@ def test_other_kinds_of_quantisation_are_refused(untiled: bytes, rgb: NDArray[np
     roi = Marker.RGN.code + b"\x00\x05\x00\x00\x07"
     with pytest.raises(CodestreamError, match="regions of interest"):
         j2klearn.decode(untiled[:end] + roi + untiled[end:])
-    with transport.Decoder(j2klearn.encode(rgb, lossless=True, model=None, jp2=False)) as decoder:
-        with pytest.raises(DecodingError, match="only a codestream of the 9/7"):
-            decoder.decode(half_steps=True)
+    reversible = j2klearn.encode(rgb, lossless=True, model=None, jp2=False)
+    with (
+        transport.Decoder(reversible) as decoder,
+        pytest.raises(DecodingError, match="only a codestream of the 9/7"),
+    ):
+        decoder.decode(half_steps=True)
     with transport.Decoder(untiled) as decoder:
         decoder.decode()
         with pytest.raises(RuntimeError, match="half quantiser steps"):
