@@ -32,8 +32,13 @@ bool Stream::replay()
         return false;
     }
     real().opj_stream_set_read_function(replay_, on_read);
-    real().opj_stream_set_skip_function(replay_, on_skip);
-    real().opj_stream_set_seek_function(replay_, on_seek);
+    // OpenJPEG decodes in another way where it can seek.
+    if (skip != nullptr) {
+        real().opj_stream_set_skip_function(replay_, on_skip);
+    }
+    if (seek != nullptr) {
+        real().opj_stream_set_seek_function(replay_, on_seek);
+    }
     real().opj_stream_set_user_data(replay_, this, nullptr);
     real().opj_stream_set_user_data_length(replay_, length);
     return true;
@@ -102,13 +107,16 @@ OPJ_OFF_T Stream::on_skip(OPJ_OFF_T count, void *self)
         stream.own_position_ = stream.position_;
         return count;
     }
-    const OPJ_OFF_T skipped = stream.skip == nullptr ? -1 : stream.skip(static_cast<OPJ_OFF_T>(wanted - left), stream.user_data);
+    const std::uint64_t rest = wanted - left;
+    const OPJ_OFF_T skipped = stream.skip(static_cast<OPJ_OFF_T>(rest), stream.user_data);
     if (skipped < 0) {
         return -1;
     }
-    stream.own_position_ += static_cast<std::uint64_t>(skipped);
-    stream.position_ += left + static_cast<std::uint64_t>(skipped);
-    return static_cast<OPJ_OFF_T>(left) + skipped;
+    // Pillow returns the position that it has reached instead of the number of bytes. OpenJPEG gets what it returns.
+    const std::uint64_t moved = std::min(static_cast<std::uint64_t>(skipped), rest);
+    stream.own_position_ += moved;
+    stream.position_ += left + moved;
+    return left == 0 ? skipped : static_cast<OPJ_OFF_T>(left + moved);
 }
 
 OPJ_BOOL Stream::on_seek(OPJ_OFF_T position, void *self)
@@ -119,7 +127,7 @@ OPJ_BOOL Stream::on_seek(OPJ_OFF_T position, void *self)
     }
     const auto wanted = static_cast<std::uint64_t>(position);
     if (wanted > stream.bytes_.size() && wanted != stream.own_position_) {
-        if (stream.ended_ || stream.seek == nullptr || stream.seek(position, stream.user_data) == OPJ_FALSE) {
+        if (stream.ended_ || stream.seek(position, stream.user_data) == OPJ_FALSE) {
             return OPJ_FALSE;
         }
         stream.own_position_ = wanted;
