@@ -57,8 +57,8 @@ void j2kl_models_free(j2kl_models *models)
     delete models;
 }
 
-int j2kl_picture_open(const std::uint8_t *data, std::size_t size, const j2kl_models *models, j2kl_report *report,
-                      j2kl_picture **picture)
+int j2kl_picture_open(const std::uint8_t *data, std::size_t size, const j2kl_models *models,
+                      j2kl_report *report, j2kl_picture **picture)
 {
     if (data == nullptr || picture == nullptr) {
         return J2KL_ERROR_ARGUMENT;
@@ -93,7 +93,8 @@ int j2kl_picture_area(const j2kl_picture *picture, const j2kl_picture_request *r
     });
 }
 
-int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *request, std::int32_t *const *planes)
+int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *request,
+                        std::int32_t *const *planes)
 {
     return on(picture, [&] {
         j2kl::require(request != nullptr && planes != nullptr, "a pointer is missing");

@@ -1,4 +1,5 @@
-// Functions of the C interface run their body inside these: exceptions become a code and a text in the report.
+// Functions of the C interface run their body inside these: exceptions become a code and a text in the
+// report.
 #pragma once
 
 #include "base/failure.hpp"

@@ -20,8 +20,9 @@ std::string library_folder()
 #ifdef _WIN32
     HMODULE module = nullptr;
     char name[MAX_PATH];
-    if (GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, &here,
-                           &module) != 0 &&
+    if (GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                               GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                           &here, &module) != 0 &&
         GetModuleFileNameA(module, name, MAX_PATH) > 0) {
         path = name;
     }

@@ -11,8 +11,8 @@ namespace j2kl::picture {
 
 namespace {
 
-// Distance of the points of details below the middle of their interval, as a share of the interval: at the finest level,
-// and its ratio from one level to the next coarser one.
+// Distance of the points of details below the middle of their interval, as a share of the interval: at the
+// finest level, and its ratio from one level to the next coarser one.
 constexpr double bias_of_finest = 0.09, bias_ratio = 0.75;
 
 // log2 of the gain of a subband (T.800 Table E.1).
@@ -41,7 +41,8 @@ template <class Visit> void for_bands(const Coefficients &coefficients, const Vi
     const Rect &area = coefficients.area;
     const SubbandLayout layout(area, coefficients.levels);
     const auto call = [&](Band band, std::uint32_t level) {
-        visit(band, level, layout.offset(band, level), static_cast<std::size_t>(area.subband(band, level).size()));
+        visit(band, level, layout.offset(band, level),
+              static_cast<std::size_t>(area.subband(band, level).size()));
     };
     call(Band::LL, coefficients.levels);
     for (std::uint32_t level = coefficients.levels; level > 0; --level) {
@@ -60,7 +61,8 @@ std::vector<Lattice> read_lattices(const MainHeader &header)
     std::vector<Lattice> lattices;
     for (const Bytes &quantisation : header.quantisation) {
         if ((quantisation.data[0] & 0x1fU) != expounded || quantisation.size != 1 + 2 * count) {
-            throw Failure(J2KL_ERROR_SEGMENT, "the codestream does not have a quantiser step for every subband");
+            throw Failure(J2KL_ERROR_SEGMENT,
+                          "the codestream does not have a quantiser step for every subband");
         }
         Lattice lattice;
         for (std::size_t i = 0; i < count; ++i) {
@@ -74,12 +76,14 @@ std::vector<Lattice> read_lattices(const MainHeader &header)
     return lattices;
 }
 
-Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps, const Rect &area,
-                                   std::uint32_t levels, std::uint32_t reduce, std::size_t threads) const
+Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps,
+                                   const Rect &area, std::uint32_t levels, std::uint32_t reduce,
+                                   std::size_t threads) const
 {
     Coefficients result = {area, levels, std::vector<float>(half_steps.size())};
     const Lattice &lattice = lattices_[component];
-    const bool has_low = reduce + levels == segment_.levels; // LL of other levels was not coded: it stays zero
+    const bool has_low =
+        reduce + levels == segment_.levels; // LL of other levels was not coded: it stays zero
     for_bands(result, [&](Band band, std::uint32_t level, std::size_t offset, std::size_t count) {
         if (band == Band::LL && !has_low) {
             return;
@@ -92,13 +96,15 @@ Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<st
         if (!segment_.normalisation.empty()) {
             const Normalisation &rule = segment_.normalisation[component];
             factor = std::ldexp(1.0F, static_cast<int>(rule.exponent));
-            shift = band == Band::LL ? std::ldexp(static_cast<float>(rule.offset), 8 - static_cast<int>(segment_.precision))
+            shift = band == Band::LL ? std::ldexp(static_cast<float>(rule.offset),
+                                                  8 - static_cast<int>(segment_.precision))
                                      : 0.0F;
         }
         const float scale = segment_.scales.empty() ? 1.0F : segment_.scales[index];
         in_parts(count, threads, [&](std::size_t first, std::size_t length) {
             float *values = result.values.data() + offset + first;
-            kernels::reconstruct(half_steps.data() + offset + first, values, spacing, static_cast<float>(bias), length);
+            kernels::reconstruct(half_steps.data() + offset + first, values, spacing,
+                                 static_cast<float>(bias), length);
             if (!segment_.normalisation.empty()) {
                 for (std::size_t i = 0; i < length; ++i) {
                     values[i] = (values[i] - shift) * factor;

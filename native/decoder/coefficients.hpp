@@ -1,5 +1,5 @@
-// The coefficients of a component, from half quantiser steps to the learned steps: points of reconstruction, normalisation
-// and subband scales.
+// The coefficients of a component, from half quantiser steps to the learned steps: points of reconstruction,
+// normalisation and subband scales.
 #pragma once
 
 #include "base/geometry.hpp"
@@ -19,8 +19,8 @@ struct Coefficients {
     std::vector<float> values;
 };
 
-// Half the quantiser steps of the subbands of a component, in 8-bit grey levels: LL, then HL, LH and HH from the coarsest
-// level to the finest.
+// Half the quantiser steps of the subbands of a component, in 8-bit grey levels: LL, then HL, LH and HH from
+// the coarsest level to the finest.
 using Lattice = std::vector<double>;
 
 // The lattices of all components. Throws Failure (J2KL_ERROR_SEGMENT) if a subband has no step.
@@ -34,8 +34,8 @@ public:
     {
     }
 
-    // Returns the coefficients of a component, of `levels` levels below the `reduce` finest ones of the codestream.
-    // `half_steps` has what tier-1 decoded, as j2kl_decoder_get_subbands returns it.
+    // Returns the coefficients of a component, of `levels` levels below the `reduce` finest ones of the
+    // codestream. `half_steps` has what tier-1 decoded, as j2kl_decoder_get_subbands returns it.
     Coefficients apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps, const Rect &area,
                        std::uint32_t levels, std::uint32_t reduce, std::size_t threads) const;
 

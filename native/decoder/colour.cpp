@@ -15,9 +15,11 @@ constexpr float inverse[3][2] = {
 
 } // namespace
 
-void to_samples(const float *const *planes, int ict, const SampleRange &range, std::int32_t *samples, std::size_t count)
+void to_samples(const float *const *planes, int ict, const SampleRange &range, std::int32_t *samples,
+                std::size_t count)
 {
-    const float scale = std::ldexp(1.0F, static_cast<int>(range.precision) - 8), shift = range.is_signed ? 0.0F : 128.0F;
+    const float scale = std::ldexp(1.0F, static_cast<int>(range.precision) - 8),
+                shift = range.is_signed ? 0.0F : 128.0F;
     const std::int32_t half = std::int32_t{1} << (range.precision - 1);
     const auto lowest = static_cast<float>(range.is_signed ? -half : 0);
     const auto highest = static_cast<float>(range.is_signed ? half - 1 : 2 * half - 1);

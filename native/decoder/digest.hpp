@@ -1,4 +1,5 @@
-// The digests of the file format: SHA-256 (FIPS 180-4), which names models, and CRC-32 (ISO 3309) of segments.
+// The digests of the file format: SHA-256 (FIPS 180-4), which names models, and CRC-32 (ISO 3309) of
+// segments.
 #pragma once
 
 #include "base/bytes.hpp"

@@ -27,7 +27,8 @@ void need(bool condition, const std::string &text)
 bool has_exactly(const Json &table, std::initializer_list<std::string_view> names)
 {
     return table.is(Json::Kind::object) && table.members.size() == names.size() &&
-           std::all_of(names.begin(), names.end(), [&](std::string_view name) { return table.member(name) != nullptr; });
+           std::all_of(names.begin(), names.end(),
+                       [&](std::string_view name) { return table.member(name) != nullptr; });
 }
 
 bool is_text(const Json *value, std::string_view text)
@@ -38,8 +39,8 @@ bool is_text(const Json *value, std::string_view text)
 std::int32_t number(const Json &value, const char *name, std::int32_t low, std::int32_t high)
 {
     need(value.is(Json::Kind::integer) && value.integer >= low && value.integer <= high,
-         std::string("the integer model's ") + name + " must be an integer from " + std::to_string(low) + " to " +
-             std::to_string(high));
+         std::string("the integer model's ") + name + " must be an integer from " + std::to_string(low) +
+             " to " + std::to_string(high));
     return static_cast<std::int32_t>(value.integer);
 }
 
@@ -53,8 +54,9 @@ void list_of_shifts(const Json &list, std::size_t count, std::int32_t largest, s
     }
 }
 
-template <class T> std::vector<T> values_of(const ModelFile &file, const std::string &name, Tensor::Type type,
-                                            std::size_t axes, std::vector<std::size_t> &shape)
+template <class T>
+std::vector<T> values_of(const ModelFile &file, const std::string &name, Tensor::Type type, std::size_t axes,
+                         std::vector<std::size_t> &shape)
 {
     const Tensor *tensor = file.tensor(name);
     need(tensor != nullptr && tensor->type == type && tensor->shape.size() == axes,
@@ -77,7 +79,8 @@ std::vector<std::int16_t> weights_of(const ModelFile &file, const std::string &n
                                      std::vector<std::size_t> &shape)
 {
     std::vector<std::int16_t> values = values_of<std::int16_t>(file, name, Tensor::Type::i16, axes, shape);
-    need(std::find(values.begin(), values.end(), INT16_MIN) == values.end(), name + " hold a weight below -32767");
+    need(std::find(values.begin(), values.end(), INT16_MIN) == values.end(),
+         name + " hold a weight below -32767");
     return values;
 }
 
@@ -91,12 +94,13 @@ template <class Body> auto of_model(const Body &body)
     }
 }
 
-std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, const std::string &step, std::size_t inputs,
-                                                     std::size_t outputs, std::uint32_t &radius)
+std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, const std::string &step,
+                                                     std::size_t inputs, std::size_t outputs,
+                                                     std::uint32_t &radius)
 {
     const Json &table = *file.config().member(step);
-    need(has_exactly(table, {"input_bits", "first_shift", "last_shift", "proposal_shift", "offset", "output_bits",
-                             "block_shifts"}),
+    need(has_exactly(table, {"input_bits", "first_shift", "last_shift", "proposal_shift", "offset",
+                             "output_bits", "block_shifts"}),
          "the numbers of the integer model's " + step + " are incomplete");
     std::vector<std::size_t> first_shape, blocks_shape, last_shape, proposals_shape;
     const auto first = weights_of(file, step + ".first", 4, first_shape);
@@ -104,13 +108,15 @@ std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, cons
     const auto last = weights_of(file, step + ".last", 4, last_shape);
     const auto proposals = weights_of(file, step + ".proposals", 4, proposals_shape);
     using Shape = std::vector<std::size_t>;
-    const std::size_t width = first_shape[0], kernel = first_shape[3], count = last_shape[0], side = proposals_shape[3];
+    const std::size_t width = first_shape[0], kernel = first_shape[3], count = last_shape[0],
+                      side = proposals_shape[3];
     need(first_shape == Shape{width, inputs, kernel, kernel} &&
              blocks_shape == Shape{blocks_shape[0], width, width, 3, 3} && blocks_shape[0] % 2 == 0 &&
              last_shape == Shape{count, width, last_shape[3], last_shape[3]} &&
              proposals_shape == Shape{outputs * count, inputs, side, side},
          "the shapes of the weights of " + step + " do not fit each other");
-    need(width <= 64 && count <= 32 && blocks_shape[0] <= 8 && kernel <= 7 && last_shape[3] <= 7 && side <= 25,
+    need(width <= 64 && count <= 32 && blocks_shape[0] <= 8 && kernel <= 7 && last_shape[3] <= 7 &&
+             side <= 25,
          "the weights of " + step + " are more than an operator has");
     j2kl_operator_shape shape{};
     shape.inputs = static_cast<std::uint32_t>(inputs);
@@ -147,20 +153,24 @@ std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFil
          "the numbers of the integer model's dequantiser are incomplete");
     std::vector<std::size_t> first_shape, body_shape, last_shape, bias_shape;
     using Shape = std::vector<std::size_t>;
-    const std::string prefix = "dequantiser.", misfit = "the shapes of the weights of the dequantiser do not fit each other";
+    const std::string prefix = "dequantiser.",
+                      misfit = "the shapes of the weights of the dequantiser do not fit each other";
     const auto tensor = [&](const char *name, std::size_t axes, Shape &shape) {
         return values_of<std::int16_t>(file, prefix + name, Tensor::Type::i16, axes, shape);
     };
-    const auto first = tensor("first", 4, first_shape), body = tensor("body", 5, body_shape), last = tensor("last", 4, last_shape);
+    const auto first = tensor("first", 4, first_shape), body = tensor("body", 5, body_shape),
+               last = tensor("last", 4, last_shape);
     const std::size_t width = first_shape[0], layers = body_shape[0];
-    need(width >= 1 && width <= 64 && layers >= 2 && layers <= 8 && layers % 2 == 0 && first_shape == Shape{width, 5, 3, 3} &&
-             body_shape == Shape{layers, width, width, 3, 3} && last_shape == Shape{4, width, 3, 3},
+    need(width >= 1 && width <= 64 && layers >= 2 && layers <= 8 && layers % 2 == 0 &&
+             first_shape == Shape{width, 5, 3, 3} && body_shape == Shape{layers, width, width, 3, 3} &&
+             last_shape == Shape{4, width, 3, 3},
          misfit);
     std::vector<std::int32_t> biases;
     const std::pair<const char *, Shape> parts[] = {
         {"first_bias", {width}}, {"body_bias", {layers, width}}, {"last_bias", {4}}};
     for (const auto &[name, wanted] : parts) {
-        const auto bias = values_of<std::int32_t>(file, prefix + name, Tensor::Type::i32, wanted.size(), bias_shape);
+        const auto bias =
+            values_of<std::int32_t>(file, prefix + name, Tensor::Type::i32, wanted.size(), bias_shape);
         need(bias_shape == wanted, misfit);
         biases.insert(biases.end(), bias.begin(), bias.end());
     }
@@ -180,7 +190,8 @@ std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFil
 
 void check_config(const Json &config)
 {
-    const Json *version = config.member("version"), *base = config.member("base"), *table = config.member("gains");
+    const Json *version = config.member("version"), *base = config.member("base"),
+               *table = config.member("gains");
     need(version->is(Json::Kind::integer) && version->integer == 2,
          "this version of j2klearn does not support the version of the integer model");
     std::size_t known = 0;
@@ -192,7 +203,8 @@ void check_config(const Json &config)
         known += config.member(name) != nullptr ? 1 : 0;
     }
     need(config.members.size() == known, "the integer model has an unknown option");
-    need(is_text(config.member("structure"), "hybrid") && is_text(config.member("operator"), "proposal-opacity") &&
+    need(is_text(config.member("structure"), "hybrid") &&
+             is_text(config.member("operator"), "proposal-opacity") &&
              (is_text(base, "9-7") || is_text(base, "5-3")),
          "this version of j2klearn does not support the structure of the integer model");
     need(config.member("twin_of") == nullptr || id_of(config.member("twin_of")),
@@ -214,7 +226,8 @@ IntegerModel::IntegerModel(const ModelFile &file)
 {
     need(file.is_integer(), "the model has no operators in integers");
     check_config(file.config());
-    need(file.tensors().size() == (file.dequantises() ? 14 : 8), "the model's weights do not match its configuration");
+    need(file.tensors().size() == (file.dequantises() ? 14 : 8),
+         "the model's weights do not match its configuration");
     base = is_text(file.config().member("base"), "9-7") ? Base::wavelet97 : Base::wavelet53;
     std::uint32_t high_radius = 0, low_radius = 0;
     high_to_low = operator_of(file, "h2l", 3, 1, high_radius);

@@ -33,7 +33,10 @@ std::size_t utf8_length(std::string_view text)
     if (first < 0x80) {
         return 1;
     }
-    const std::size_t length = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+    const std::size_t length = first >= 0xc2 && first < 0xe0   ? 2
+                               : first >= 0xe0 && first < 0xf0 ? 3
+                               : first >= 0xf0 && first < 0xf5 ? 4
+                                                               : 0;
     if (length == 0 || text.size() < length) {
         return 0;
     }
@@ -50,7 +53,9 @@ std::size_t utf8_length(std::string_view text)
 
 void append_utf8(std::string &out, std::uint32_t code)
 {
-    const auto put = [&](std::uint32_t value) { out.push_back(static_cast<char>(static_cast<unsigned char>(value))); };
+    const auto put = [&](std::uint32_t value) {
+        out.push_back(static_cast<char>(static_cast<unsigned char>(value)));
+    };
     if (code < 0x80) {
         put(code);
     } else if (code < 0x800) {
@@ -101,7 +106,8 @@ private:
     }
     void skip_space()
     {
-        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
+        while (at_ < text_.size() &&
+               (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
             ++at_;
         }
     }
@@ -204,7 +210,7 @@ private:
         std::uint32_t value = 0;
         for (int i = 0; i < 4; ++i) {
             const char c = next();
-            const int digit = is_digit(c)             ? c - '0'
+            const int digit = is_digit(c)            ? c - '0'
                               : c >= 'a' && c <= 'f' ? c - 'a' + 10
                               : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                                      : -1;
@@ -410,7 +416,8 @@ void dump_real(double value, std::string &out)
     } else if (count <= exponent + 1) {
         out += digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
     } else {
-        out += digits.substr(0, static_cast<std::size_t>(exponent + 1)) + "." + digits.substr(static_cast<std::size_t>(exponent + 1));
+        out += digits.substr(0, static_cast<std::size_t>(exponent + 1)) + "." +
+               digits.substr(static_cast<std::size_t>(exponent + 1));
     }
 }
 
@@ -445,7 +452,8 @@ void dump(const Json &value, std::string &out)
         for (const auto &member : value.members) {
             members.push_back(&member);
         }
-        std::sort(members.begin(), members.end(), [](const auto *a, const auto *b) { return a->first < b->first; });
+        std::sort(members.begin(), members.end(),
+                  [](const auto *a, const auto *b) { return a->first < b->first; });
         out.push_back('{');
         for (std::size_t i = 0; i < members.size(); ++i) {
             out += i > 0 ? ", " : "";

@@ -1,5 +1,6 @@
-// A strict parser of JSON (RFC 8259) for the headers of model files, which are not trusted. It accepts UTF-8 text only,
-// refuses names that occur twice, and bounds the depth, the number of values and the size of numbers.
+// A strict parser of JSON (RFC 8259) for the headers of model files, which are not trusted. It accepts UTF-8
+// text only, refuses names that occur twice, and bounds the depth, the number of values and the size of
+// numbers.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,9 @@ struct Json {
     bool flag = false;
     std::int64_t integer = 0;
     double real = 0;
-    std::string text;                                   // of a string, UTF-8
-    std::vector<Json> items;                            // of an array
-    std::vector<std::pair<std::string, Json>> members;  // of an object, in the order of the text
+    std::string text;                                  // of a string, UTF-8
+    std::vector<Json> items;                           // of an array
+    std::vector<std::pair<std::string, Json>> members; // of an object, in the order of the text
 
     bool is(Kind other) const { return kind == other; }
     // The member of an object; null if there is none, or if this is no object.

@@ -16,8 +16,8 @@ namespace j2kl::picture {
 
 namespace {
 
-// Samples that are decoded on each side of the area whose coefficients are needed: the 5/3, through which OpenJPEG hands
-// out the integers of tier-1, reads two samples on either side of a low-pass sample.
+// Samples that are decoded on each side of the area whose coefficients are needed: the 5/3, through which
+// OpenJPEG hands out the integers of tier-1, reads two samples on either side of a low-pass sample.
 constexpr std::uint32_t carrier_margin = 2;
 
 // Samples that de-quantisation reads beyond an area.
@@ -36,7 +36,8 @@ Rect grown(const Rect &area, std::uint32_t margin, const Rect &bounds)
 Rect on_grid(const Rect &area, std::uint32_t reduce, const Rect &picture)
 {
     const auto scaled = [&](std::uint32_t value) {
-        return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{value} << reduce, UINT32_MAX));
+        return static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(std::uint64_t{value} << reduce, UINT32_MAX));
     };
     return Rect{scaled(area.x0), scaled(area.y0), scaled(area.x1), scaled(area.y1)}.intersection(picture);
 }
@@ -61,7 +62,8 @@ Coefficients cropped(const Coefficients &decoded, const Rect &area, const float 
         if (band == Band::LL && low != nullptr) {
             copy_part(low, low_area, inner, target);
         } else {
-            copy_part(decoded.values.data() + from.offset(band, 1), decoded.area.subband(band, 1), inner, target);
+            copy_part(decoded.values.data() + from.offset(band, 1), decoded.area.subband(band, 1), inner,
+                      target);
         }
     }
     return result;
@@ -77,7 +79,8 @@ LearnedReader::LearnedReader(const LearnedFile &file, const j2kl_picture_request
 }
 
 // Decodes an area of the reference grid, and returns the reconstructed coefficients of all components.
-std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect &request, std::uint32_t levels)
+std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect &request,
+                                               std::uint32_t levels)
 {
     j2kl_report report{};
     std::vector<Coefficients> components;
@@ -121,17 +124,18 @@ std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect 
 LearnedReader::Planes LearnedReader::whole()
 {
     const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels - reduce;
-    return synthesise(*file_.model.transform, level(reduce, file_.header.area(), levels), file_.segment.shared,
-                      request_.threads);
+    return synthesise(*file_.model.transform, level(reduce, file_.header.area(), levels),
+                      file_.segment.shared, request_.threads);
 }
 
-// Decodes a region, and at every level only the area that the synthesis reads. The synthesis of one level reads a margin
-// around its area. So the areas are computed from the finest level to the coarsest; each is one margin larger than the
-// one before. Then they are decoded from the coarsest level to the finest.
+// Decodes a region, and at every level only the area that the synthesis reads. The synthesis of one level
+// reads a margin around its area. So the areas are computed from the finest level to the coarsest; each is
+// one margin larger than the one before. Then they are decoded from the coarsest level to the finest.
 LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
 {
     const Rect &grid = file_.header.area();
-    const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels, margin = file_.model.transform->reach;
+    const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels,
+                        margin = file_.model.transform->reach;
     std::map<std::uint32_t, Rect> areas;
     areas[reduce] = dequantises() ? grown(wanted, dequantiser_reach, grid) : wanted;
     for (std::uint32_t at = reduce; at < levels; ++at) {
@@ -142,7 +146,8 @@ LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
     if (reduce == levels) {
         const Rect request = on_grid(areas[reduce], reduce, grid);
         area = request.resolution(reduce);
-        return synthesise(*file_.model.transform, level(reduce, request, 0), file_.segment.shared, request_.threads);
+        return synthesise(*file_.model.transform, level(reduce, request, 0), file_.segment.shared,
+                          request_.threads);
     }
     for (std::uint32_t at = levels; at-- > reduce;) {
         // At the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside.
@@ -152,7 +157,8 @@ LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
             const float *low = planes.empty() ? nullptr : planes[i].data();
             components[i] = cropped(components[i], areas[at], low, areas[at + 1]);
         }
-        planes = synthesise(*file_.model.transform, std::move(components), file_.segment.shared, request_.threads);
+        planes =
+            synthesise(*file_.model.transform, std::move(components), file_.segment.shared, request_.threads);
     }
     area = areas[reduce];
     return planes;
@@ -160,7 +166,8 @@ LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
 
 bool LearnedReader::dequantises() const
 {
-    return request_.reduce == 0 && request_.draft == 0 && !file_.segment.noise.empty() && file_.model.dequantises;
+    return request_.reduce == 0 && request_.draft == 0 && !file_.segment.noise.empty() &&
+           file_.model.dequantises;
 }
 
 void LearnedReader::dequantise(Planes &planes, const Rect &area) const
@@ -173,15 +180,17 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area) const
             continue;
         }
         if (!file_.model.network) {
-            throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " + file_.model.name +
+            throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
+                                                      file_.model.name +
                                                       " has no twin in integers: it needs PyTorch");
         }
         source = planes[index];
         const auto corner = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
         const auto stride = static_cast<std::ptrdiff_t>(area.width());
-        file_.model.network->dequantiser->apply({source.data(), planes[index].data(), stride, stride, corner(area.y0),
-                                                 corner(area.x0), corner(area.y1), corner(area.x1), corner(area.y0),
-                                                 corner(area.y1), noise.codes.data(), noise.stride},
+        file_.model.network->dequantiser->apply({source.data(), planes[index].data(), stride, stride,
+                                                 corner(area.y0), corner(area.x0), corner(area.y1),
+                                                 corner(area.x1), corner(area.y0), corner(area.y1),
+                                                 noise.codes.data(), noise.stride},
                                                 Instructions::best, request_.threads);
     }
 }
@@ -192,7 +201,8 @@ void LearnedReader::restore(Planes &planes) const
     for (std::size_t index = 0; index < file_.segment.normalisation.size(); ++index) {
         const Normalisation &rule = file_.segment.normalisation[index];
         const float factor = std::ldexp(1.0F, -static_cast<int>(rule.exponent));
-        const float shift = std::ldexp(static_cast<float>(rule.offset), 8 - static_cast<int>(file_.segment.precision));
+        const float shift =
+            std::ldexp(static_cast<float>(rule.offset), 8 - static_cast<int>(file_.segment.precision));
         for (float &value : planes[index]) {
             value = value * factor + shift;
         }
@@ -218,7 +228,8 @@ void LearnedReader::to_pixels(const Planes &planes, const Rect &area, const Rect
             if (!transformed) {
                 sources[0] = planes[some ? request_.component_list[i] : i].data() + start;
             }
-            to_samples(sources, transformed ? static_cast<int>(i) : no_ict, range, samples[i] + row * width, width);
+            to_samples(sources, transformed ? static_cast<int>(i) : no_ict, range, samples[i] + row * width,
+                       width);
         }
     });
 }

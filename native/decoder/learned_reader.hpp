@@ -1,4 +1,5 @@
-// Decoding of a learned file: tier-1, reconstruction, synthesis, de-quantisation, and the inverse colour transform.
+// Decoding of a learned file: tier-1, reconstruction, synthesis, de-quantisation, and the inverse colour
+// transform.
 #pragma once
 
 #include "base/geometry.hpp"
@@ -38,7 +39,8 @@ private:
     bool dequantises() const;
     void dequantise(Planes &planes, const Rect &area) const;
     void restore(Planes &planes) const;
-    void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted, std::int32_t *const *samples) const;
+    void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
+                   std::int32_t *const *samples) const;
     Rect picture(std::uint32_t reduce) const { return file_.header.area().resolution(reduce); }
 
     LearnedFile file_;

@@ -9,8 +9,9 @@ namespace j2kl::picture {
 
 namespace {
 
-// Interleaves `low` and `high` in one direction. Samples are `step` elements apart, and a sample of a phase `low_step` or
-// `high_step`; the loops run over `lines` neighbouring samples of all of them, which are adjacent.
+// Interleaves `low` and `high` in one direction. Samples are `step` elements apart, and a sample of a phase
+// `low_step` or `high_step`; the loops run over `lines` neighbouring samples of all of them, which are
+// adjacent.
 struct Line {
     const float *low, *high;
     std::size_t low_step, high_step, lows, highs;
@@ -18,7 +19,8 @@ struct Line {
 
 const float *at(const float *first, std::size_t step, std::int64_t index, std::size_t count)
 {
-    return first + step * static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, static_cast<std::int64_t>(count) - 1));
+    return first + step * static_cast<std::size_t>(
+                              std::clamp<std::int64_t>(index, 0, static_cast<std::int64_t>(count) - 1));
 }
 
 void merge_rows(const Line &line, bool odd, float *out, std::size_t out_step, std::size_t length)
@@ -55,8 +57,8 @@ void merge_rows(const Line &line, bool odd, float *out, std::size_t out_step, st
 }
 
 // Interleaves two subbands horizontally.
-void merge_columns(const Plane<const float> &low, std::size_t lows, const Plane<const float> &high, std::size_t highs,
-                   std::size_t height, bool odd, float *out, std::size_t threads)
+void merge_columns(const Plane<const float> &low, std::size_t lows, const Plane<const float> &high,
+                   std::size_t highs, std::size_t height, bool odd, float *out, std::size_t threads)
 {
     const std::size_t width = lows + highs;
     parallel_for(height, threads, [&](std::size_t row) {
@@ -66,7 +68,8 @@ void merge_columns(const Plane<const float> &low, std::size_t lows, const Plane<
 
 } // namespace
 
-void synthesise_linear53(const Bands<const float> &bands, const Rect &area, Plane<float> plane, std::size_t threads)
+void synthesise_linear53(const Bands<const float> &bands, const Rect &area, Plane<float> plane,
+                         std::size_t threads)
 {
     if (area.empty()) {
         return;

@@ -9,6 +9,7 @@
 namespace j2kl::picture {
 
 // One level, as j2kl::synthesise. Every operation is rounded by itself.
-void synthesise_linear53(const Bands<const float> &bands, const Rect &area, Plane<float> plane, std::size_t threads);
+void synthesise_linear53(const Bands<const float> &bands, const Rect &area, Plane<float> plane,
+                         std::size_t threads);
 
 } // namespace j2kl::picture

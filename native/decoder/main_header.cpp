@@ -91,8 +91,9 @@ void MainHeader::parse_siz(const Bytes &body)
     const std::uint32_t count = body.u16(34);
     const Rect &image = tiles.image;
     need(count >= 1 && count <= most_components && body.size == siz_fixed + 3 * count, "SIZ");
-    need(!image.empty() && tiles.width > 0 && tiles.height > 0 && tiles.x0 <= image.x0 && tiles.y0 <= image.y0 &&
-             std::uint64_t{tiles.x0} + tiles.width > image.x0 && std::uint64_t{tiles.y0} + tiles.height > image.y0,
+    need(!image.empty() && tiles.width > 0 && tiles.height > 0 && tiles.x0 <= image.x0 &&
+             tiles.y0 <= image.y0 && std::uint64_t{tiles.x0} + tiles.width > image.x0 &&
+             std::uint64_t{tiles.y0} + tiles.height > image.y0,
          "SIZ");
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint8_t *fields = body.data + siz_fixed + 3 * i;

@@ -29,7 +29,8 @@ constexpr TypeName types[] = {{"F32", Tensor::Type::f32, 4},
 
 std::size_t whole_number(const Json &value, std::size_t limit)
 {
-    if (!value.is(Json::Kind::integer) || value.integer < 0 || static_cast<std::uint64_t>(value.integer) > limit) {
+    if (!value.is(Json::Kind::integer) || value.integer < 0 ||
+        static_cast<std::uint64_t>(value.integer) > limit) {
         fail("a size of a tensor is out of range");
     }
     return static_cast<std::size_t>(value.integer);
@@ -38,7 +39,8 @@ std::size_t whole_number(const Json &value, std::size_t limit)
 // Returns a tensor with the offsets from the start of the data.
 Tensor tensor_of(const std::string &name, const Json &value, std::size_t data_size)
 {
-    const Json *type = value.member("dtype"), *shape = value.member("shape"), *offsets = value.member("data_offsets");
+    const Json *type = value.member("dtype"), *shape = value.member("shape"),
+               *offsets = value.member("data_offsets");
     if (value.members.size() != 3 || type == nullptr || shape == nullptr || offsets == nullptr ||
         !shape->is(Json::Kind::array) || shape->items.size() > most_axes || !offsets->is(Json::Kind::array) ||
         offsets->items.size() != 2) {
@@ -90,8 +92,8 @@ std::string python_tuple(const std::vector<std::size_t> &shape)
 ModelFile::ModelFile(std::vector<std::uint8_t> data) : data_(std::move(data))
 {
     if (data_.size() > most_model_bytes) {
-        throw Failure(J2KL_ERROR_MODEL,
-                      "the model file is larger than the limit of " + std::to_string(most_model_bytes) + " bytes");
+        throw Failure(J2KL_ERROR_MODEL, "the model file is larger than the limit of " +
+                                            std::to_string(most_model_bytes) + " bytes");
     }
     if (data_.size() < length_bytes) {
         fail("it is too short");
@@ -113,7 +115,8 @@ void ModelFile::parse_header(std::string_view header, std::size_t start)
     const Json *metadata = json.member("__metadata__");
     const Json *config = metadata != nullptr ? metadata->member("config") : nullptr;
     const Json *card = metadata != nullptr ? metadata->member("card") : nullptr;
-    if (config == nullptr || card == nullptr || !config->is(Json::Kind::string) || !card->is(Json::Kind::string)) {
+    if (config == nullptr || card == nullptr || !config->is(Json::Kind::string) ||
+        !card->is(Json::Kind::string)) {
         fail("it has no configuration");
     }
     config_ = parse_json(config->text);
@@ -145,7 +148,8 @@ void ModelFile::parse_header(std::string_view header, std::size_t start)
     if (end != size) {
         fail("its tensors do not fill it");
     }
-    std::sort(tensors_.begin(), tensors_.end(), [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
+    std::sort(tensors_.begin(), tensors_.end(),
+              [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
 }
 
 const Tensor *ModelFile::tensor(std::string_view name) const

@@ -31,7 +31,7 @@ public:
     explicit ModelFile(std::vector<std::uint8_t> data);
 
     const Json &config() const { return config_; }
-    const std::string &name() const { return name_; } // of the card; "unnamed" if it has none
+    const std::string &name() const { return name_; }               // of the card; "unnamed" if it has none
     const std::vector<Tensor> &tensors() const { return tensors_; } // by name, sorted
     const Tensor *tensor(std::string_view name) const;
     Bytes bytes_of(const Tensor &tensor) const { return {data_.data() + tensor.offset, tensor.size}; }

@@ -24,7 +24,8 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path &path)
     }
     std::vector<std::uint8_t> data(static_cast<std::size_t>(size));
     std::ifstream stream(path, std::ios::binary);
-    stream.read(static_cast<char *>(static_cast<void *>(data.data())), static_cast<std::streamsize>(data.size()));
+    stream.read(static_cast<char *>(static_cast<void *>(data.data())),
+                static_cast<std::streamsize>(data.size()));
     data.resize(static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
     return data;
 }
@@ -58,7 +59,8 @@ void Models::read_folder(const std::string &folder) const
 {
     std::error_code error;
     std::vector<std::filesystem::path> paths;
-    for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+    for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end;
+         file.increment(error)) {
         if (file->path().extension() == ".safetensors" && paths.size() < most_files) {
             paths.push_back(file->path());
         }
@@ -91,7 +93,8 @@ std::shared_ptr<const IntegerModel> Models::integer_of(Entry &entry) const
     return entry.integer;
 }
 
-// The integer model that stands for a float model: one with the network of the same model, else one without a network.
+// The integer model that stands for a float model: one with the network of the same model, else one without a
+// network.
 Models::Entry *Models::twin_of(const ModelFile &file, const Id &id) const
 {
     const Id transform = file.dequantises() ? file.transform_id() : id;

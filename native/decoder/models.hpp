@@ -16,16 +16,17 @@ struct FoundModel {
     std::string name;
     std::shared_ptr<const IntegerModel> transform; // null if there is none in integers
     bool dequantises = false;                      // the model has a network for de-quantisation
-    std::shared_ptr<const IntegerModel> network;   // whose dequantiser stands for that network; null if there is none
-    bool is_twin = false;                          // the transform stands for that of a float model
+    std::shared_ptr<const IntegerModel>
+        network;          // whose dequantiser stands for that network; null if there is none
+    bool is_twin = false; // the transform stands for that of a float model
 };
 
 // Several threads may use one at the same time.
 class Models {
 public:
-    // Adds the model files of a folder, those with the suffix .safetensors, in the order of their names. They are read
-    // when a model is first looked up. Files that are no valid models are ignored. An empty name stands for the folders
-    // beside the library.
+    // Adds the model files of a folder, those with the suffix .safetensors, in the order of their names. They
+    // are read when a model is first looked up. Files that are no valid models are ignored. An empty name
+    // stands for the folders beside the library.
     void add_folder(const std::string &folder);
     // Adds a model that is searched before those of folders. Throws Failure if it is invalid.
     void add(std::vector<std::uint8_t> data);
@@ -38,7 +39,7 @@ private:
         explicit Entry(std::vector<std::uint8_t> data) : file(std::move(data)) {}
 
         ModelFile file;
-        std::optional<Id> id;                         // computed when it is first needed
+        std::optional<Id> id;                        // computed when it is first needed
         std::shared_ptr<const IntegerModel> integer; // the same
     };
 

@@ -16,7 +16,8 @@ struct Position {
 };
 
 // `halves`: the centres of the tiles, and `first`: that of the first pair, in halves of a sample.
-std::vector<Position> positions(const std::vector<std::int64_t> &halves, std::int64_t first, std::size_t count)
+std::vector<Position> positions(const std::vector<std::int64_t> &halves, std::int64_t first,
+                                std::size_t count)
 {
     std::vector<Position> result(count, Position{0, 0});
     for (std::size_t i = 0; i < count && halves.size() > 1; ++i) {
@@ -26,7 +27,8 @@ std::vector<Position> positions(const std::vector<std::int64_t> &halves, std::in
         const auto low = static_cast<std::size_t>(std::clamp<std::int64_t>(after - 1, 0, last));
         const std::int64_t length = std::max<std::int64_t>(halves[low + 1] - halves[low], 1);
         const std::int64_t way = std::max<std::int64_t>(at - halves[low], 0);
-        result[i] = {low, std::min<std::int64_t>((way << share_bits) / length, std::int64_t{1} << share_bits)};
+        result[i] = {low,
+                     std::min<std::int64_t>((way << share_bits) / length, std::int64_t{1} << share_bits)};
     }
     return result;
 }
@@ -38,15 +40,16 @@ std::int64_t between(std::int64_t before, std::int64_t after, std::int64_t share
 
 } // namespace
 
-NoiseCodes noise_codes(const Segment &segment, const TileGrid &tiles, std::uint32_t component, std::uint32_t layer,
-                       const Rect &area)
+NoiseCodes noise_codes(const Segment &segment, const TileGrid &tiles, std::uint32_t component,
+                       std::uint32_t layer, const Rect &area)
 {
     NoiseCodes result;
     if (segment.noise.empty()) {
         return result;
     }
     const std::size_t count = segment.noise_tiles, row = std::min(layer, segment.noise_layers) - 1;
-    const std::uint8_t *codes = segment.noise.data() + (std::size_t{component} * segment.noise_layers + row) * count;
+    const std::uint8_t *codes =
+        segment.noise.data() + (std::size_t{component} * segment.noise_layers + row) * count;
     if (std::find(codes, codes + count, std::uint8_t{0}) != codes + count) {
         return result;
     }
@@ -83,9 +86,10 @@ NoiseCodes noise_codes(const Segment &segment, const TileGrid &tiles, std::uint3
         }
         for (std::size_t x = 0; x < width; ++x) {
             const Position &place = across_at[x];
-            const std::int64_t value = between(line[place.low], line[std::min(place.low + 1, across - 1)], place.share);
-            result.codes[y * width + x] =
-                static_cast<std::int16_t>((value + (std::int64_t{1} << (2 * share_bits - 1))) >> (2 * share_bits));
+            const std::int64_t value =
+                between(line[place.low], line[std::min(place.low + 1, across - 1)], place.share);
+            result.codes[y * width + x] = static_cast<std::int16_t>(
+                (value + (std::int64_t{1} << (2 * share_bits - 1))) >> (2 * share_bits));
         }
     }
     return result;

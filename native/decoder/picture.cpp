@@ -35,7 +35,8 @@ std::string hexadecimal(const Id &id)
 template <std::size_t Size> void copy_text(const std::string &text, char (&target)[Size])
 {
     std::size_t length = std::min(text.size(), Size - 1);
-    while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) {
+    while (length < text.size() && length > 0 &&
+           (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) {
         --length;
     }
     std::memcpy(target, text.data(), length);
@@ -72,11 +73,12 @@ void Picture::check_segment() const
 {
     const auto &first = header_->components[0];
     for (const MainHeader::Component &component : header_->components) {
-        need(component.precision == segment_->precision && component.is_signed == first.is_signed && component.dx == 1 &&
-                 component.dy == 1,
+        need(component.precision == segment_->precision && component.is_signed == first.is_signed &&
+                 component.dx == 1 && component.dy == 1,
              "the learned-transform segment contradicts the main header");
     }
-    need(header_->levels == segment_->levels && header_->same_levels, "the learned-transform segment contradicts the main header");
+    need(header_->levels == segment_->levels && header_->same_levels,
+         "the learned-transform segment contradicts the main header");
     need(segment_->noise.empty() || segment_->noise_tiles == header_->tiles.count(),
          "the learned-transform segment contradicts the number of tiles");
     need(segment_->components == header_->components.size(),
@@ -119,7 +121,9 @@ j2kl_picture_info Picture::info() const
     info.segment_version = segment_->version;
     std::memcpy(info.model_id, segment_->model.data(), sizeof info.model_id);
     if (model_) {
-        info.model = !model_->transform ? J2KL_MODEL_FLOAT : model_->is_twin ? J2KL_MODEL_TWIN : J2KL_MODEL_INTEGER;
+        info.model = !model_->transform ? J2KL_MODEL_FLOAT
+                     : model_->is_twin  ? J2KL_MODEL_TWIN
+                                        : J2KL_MODEL_INTEGER;
         const bool used = model_->dequantises && !segment_->noise.empty();
         info.dequantiser = !used             ? J2KL_DEQUANTISER_NONE
                            : model_->network ? J2KL_DEQUANTISER_INTEGER
@@ -154,14 +158,16 @@ void Picture::check_decodable(const j2kl_picture_request &request) const
         throw Failure(J2KL_ERROR_UNSUPPORTED, "this is an ordinary file, without a learned transform");
     }
     if (!model_) {
-        throw Failure(J2KL_ERROR_MODEL_NOT_FOUND,
-                      "this file needs the model with id " + hexadecimal(segment_->model) + ", which is not installed");
+        throw Failure(J2KL_ERROR_MODEL_NOT_FOUND, "this file needs the model with id " +
+                                                      hexadecimal(segment_->model) +
+                                                      ", which is not installed");
     }
     if (!model_->transform) {
         throw Failure(J2KL_ERROR_UNSUPPORTED,
                       "the model " + model_->name + " has no integer model as its twin: it needs PyTorch");
     }
-    require(request.component_count == 0 || request.component_list != nullptr, "the list of components is missing");
+    require(request.component_count == 0 || request.component_list != nullptr,
+            "the list of components is missing");
     std::vector<bool> seen(header_->components.size());
     require(request.component_count <= seen.size(), "there are not that many components");
     for (std::uint32_t i = 0; i < request.component_count; ++i) {

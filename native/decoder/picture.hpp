@@ -21,7 +21,8 @@ public:
     Picture(const Source &source, const Models *models, j2kl_report *report);
 
     j2kl_picture_info info() const;
-    // The area of the samples of a request, in the coordinates of its resolution. Throws Failure if it is invalid.
+    // The area of the samples of a request, in the coordinates of its resolution. Throws Failure if it is
+    // invalid.
     Rect area(const j2kl_picture_request &request) const;
     // See j2kl_picture_decode.
     void decode(const j2kl_picture_request &request, std::int32_t *const *planes);

@@ -27,7 +27,8 @@ constexpr char wrong_length[] = "the learned-transform segment has the wrong len
 
 Bytes without_checksum(const Bytes &data)
 {
-    need(data.size >= checksum_size && crc32(data.from(0, data.size - checksum_size)) == data.u32(data.size - checksum_size),
+    need(data.size >= checksum_size &&
+             crc32(data.from(0, data.size - checksum_size)) == data.u32(data.size - checksum_size),
          "the learned-transform segment is damaged: its checksum is wrong");
     return data.from(0, data.size - checksum_size);
 }
@@ -37,8 +38,10 @@ void read_noise(const Bytes &table, Segment &segment)
     need(table.size >= noise_head, wrong_length);
     segment.noise_layers = table.data[0];
     segment.noise_tiles = table.u32(1);
-    const std::size_t rows = std::size_t{segment.components} * segment.noise_layers, size = table.size - noise_head;
-    need(rows > 0 && segment.noise_tiles > 0 && size % rows == 0 && size / rows == segment.noise_tiles, wrong_length);
+    const std::size_t rows = std::size_t{segment.components} * segment.noise_layers,
+                      size = table.size - noise_head;
+    need(rows > 0 && segment.noise_tiles > 0 && size % rows == 0 && size / rows == segment.noise_tiles,
+         wrong_length);
     segment.noise.assign(table.data + noise_head, table.data + table.size);
 }
 
@@ -91,7 +94,8 @@ Segment read_segment(const Bytes &data)
     }
     if (segment.version >= 2) {
         const Bytes noise = payload.from(table, end - table);
-        const bool none = segment.version == 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
+        const bool none =
+            segment.version == 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
         if (!none) {
             read_noise(noise, segment);
         }
@@ -150,7 +154,8 @@ Comments read_comments(const std::vector<Bytes> &comments)
     if (!ours) {
         return {};
     }
-    need(!others && segments.size() == 1, "the codestream does not have exactly one valid learned-transform segment");
+    need(!others && segments.size() == 1,
+         "the codestream does not have exactly one valid learned-transform segment");
     Comments result;
     result.segment = read_segment(segments[0]);
     result.model = join_model(weights);

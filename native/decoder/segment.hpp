@@ -23,7 +23,7 @@ struct Segment {
     std::uint32_t components = 0;
     std::uint32_t shared = 1; // components, from the first on, that share the opacities of the first
     Id model{};
-    std::vector<float> scales;                // empty: all are 1
+    std::vector<float> scales; // empty: all are 1
     std::uint32_t noise_layers = 0, noise_tiles = 0;
     std::vector<std::uint8_t> noise;          // by component, layer and tile; empty if there is no table
     std::vector<Normalisation> normalisation; // one for every component; empty if there is none
@@ -34,7 +34,8 @@ struct Comments {
     std::vector<std::uint8_t> model; // the embedded model file; empty if there is none
 };
 
-// Parses the data of all COM marker segments with Rcom = 0. Throws Failure (J2KL_ERROR_SEGMENT or J2KL_ERROR_UNSUPPORTED).
+// Parses the data of all COM marker segments with Rcom = 0. Throws Failure (J2KL_ERROR_SEGMENT or
+// J2KL_ERROR_UNSUPPORTED).
 Comments read_comments(const std::vector<Bytes> &comments);
 
 } // namespace j2kl::picture

@@ -27,7 +27,8 @@ struct Box {
 };
 
 // Calls visit(box) for the boxes in [at, end) until it returns false (I.4).
-template <class Visit> void for_boxes(const Source &source, std::uint64_t at, std::uint64_t end, const Visit &visit)
+template <class Visit>
+void for_boxes(const Source &source, std::uint64_t at, std::uint64_t end, const Visit &visit)
 {
     for (std::size_t count = 0; count < most_boxes && at < end && end - at >= 8; ++count) {
         std::uint8_t head[16];
@@ -129,7 +130,8 @@ std::vector<std::uint8_t> read_main_header(const Source &source, const Place &pl
         }
         const std::size_t old = head.size();
         const std::uint64_t left = place.end - place.begin - old;
-        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(count - old, chunk), left));
+        const auto wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(std::max(count - old, chunk), left));
         head.resize(old + wanted);
         head.resize(old + source.read(place.begin + old, head.data() + old, wanted));
         return count <= head.size();
@@ -151,7 +153,8 @@ std::vector<std::uint8_t> read_main_header(const Source &source, const Place &pl
             at += 2;
             continue;
         }
-        if (name <= 0xff4f || name == 0xff91 || name == 0xff92 || name == 0xff93 || name == 0xffd9 || !have(at + 4)) {
+        if (name <= 0xff4f || name == 0xff91 || name == 0xff92 || name == 0xff93 || name == 0xffd9 ||
+            !have(at + 4)) {
             truncated();
         }
         const std::uint32_t length = Bytes{head.data(), head.size()}.u16(at + 2);

@@ -12,12 +12,16 @@ namespace {
 j2kl_plane plane_of(float *samples, const Rect &area)
 {
     const auto corner = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
-    return {samples, static_cast<std::ptrdiff_t>(area.width()), corner(area.y0), corner(area.x0), corner(area.y1), corner(area.x1)};
+    return {samples,         static_cast<std::ptrdiff_t>(area.width()),
+            corner(area.y0), corner(area.x0),
+            corner(area.y1), corner(area.x1)};
 }
 
-// Undoes one level: low-pass planes and details of all components of a group to the planes of the finer level.
+// Undoes one level: low-pass planes and details of all components of a group to the planes of the finer
+// level.
 std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<float *> low,
-                                     const std::vector<std::array<float *, 3>> &high, const Rect &area, std::size_t threads)
+                                     const std::vector<std::array<float *, 3>> &high, const Rect &area,
+                                     std::size_t threads)
 {
     const std::size_t count = low.size();
     const Rect low_area = area.subband(Band::LL, 1);
@@ -37,8 +41,8 @@ std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<floa
         const auto band = [&](const float *data, Band name) {
             return Plane<const float>{data, area.subband(name, 1).width()};
         };
-        const Bands<const float> bands = {band(low[i], Band::LL), band(high[i][0], Band::HL), band(high[i][1], Band::LH),
-                                          band(high[i][2], Band::HH)};
+        const Bands<const float> bands = {band(low[i], Band::LL), band(high[i][0], Band::HL),
+                                          band(high[i][1], Band::LH), band(high[i][2], Band::HH)};
         const Plane<float> plane = {planes[i].data(), area.width()};
         if (model.base == Base::wavelet97) {
             j2kl::synthesise(bands, area, plane, threads);

@@ -1,5 +1,5 @@
-// The public functions of OpenJPEG 2.5. Every one calls that of the real library. Where a decompressor reads a learned
-// file, the samples are replaced by those of the learned transform.
+// The public functions of OpenJPEG 2.5. Every one calls that of the real library. Where a decompressor reads
+// a learned file, the samples are replaced by those of the learned transform.
 #include "openjp2/codec.hpp"
 #include "openjp2/real.hpp"
 #include "openjp2/registry.hpp"
@@ -62,7 +62,8 @@ opj_stream_t *active(opj_stream_t *stream) noexcept
     return result;
 }
 
-opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL input, const char *file = nullptr) noexcept
+opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL input,
+                         const char *file = nullptr) noexcept
 {
     if (stream != nullptr && input != OPJ_FALSE && !inside()) {
         quietly([&] {
@@ -77,14 +78,17 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
 } // namespace
 
 // A function that only passes its arguments on; it returns 0 or null if the real library lacks it.
-#define J2KL_PASS(result, name, parameters, arguments) \
-    result OPJ_CALLCONV name parameters { return real().name != nullptr ? real().name arguments : result(); }
-#define J2KL_PASS_VOID(name, parameters, arguments) \
-    void OPJ_CALLCONV name parameters \
-    { \
-        if (real().name != nullptr) { \
-            real().name arguments; \
-        } \
+#define J2KL_PASS(result, name, parameters, arguments)                                                       \
+    result OPJ_CALLCONV name parameters                                                                      \
+    {                                                                                                        \
+        return real().name != nullptr ? real().name arguments : result();                                    \
+    }
+#define J2KL_PASS_VOID(name, parameters, arguments)                                                          \
+    void OPJ_CALLCONV name parameters                                                                        \
+    {                                                                                                        \
+        if (real().name != nullptr) {                                                                        \
+            real().name arguments;                                                                           \
+        }                                                                                                    \
     }
 
 using Text = const char *;
@@ -103,23 +107,38 @@ OPJ_API const char *opj_j2klearn_version(void)
 }
 
 J2KL_PASS(Text, opj_version, (void), ())
-J2KL_PASS(ImagePointer, opj_image_create, (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space), (count, parameters, space))
+J2KL_PASS(ImagePointer, opj_image_create,
+          (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
+          (count, parameters, space))
 J2KL_PASS_VOID(opj_image_destroy, (opj_image_t * image), (image))
-J2KL_PASS(ImagePointer, opj_image_tile_create, (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space), (count, parameters, space))
+J2KL_PASS(ImagePointer, opj_image_tile_create,
+          (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
+          (count, parameters, space))
 J2KL_PASS(Pointer, opj_image_data_alloc, (OPJ_SIZE_T size), (size))
 J2KL_PASS_VOID(opj_image_data_free, (void *data), (data))
-J2KL_PASS_VOID(opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function), (stream, function))
+J2KL_PASS_VOID(opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
+               (stream, function))
 J2KL_PASS_VOID(opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
 J2KL_PASS(OPJ_BOOL, opj_decoder_set_strict_mode, (opj_codec_t * codec, OPJ_BOOL strict), (codec, strict))
-J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data), (codec, callback, data))
-J2KL_PASS(OPJ_BOOL, opj_set_error_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data), (codec, callback, data))
-J2KL_PASS(OPJ_BOOL, opj_set_decode_area, (opj_codec_t * codec, opj_image_t *image, OPJ_INT32 x0, OPJ_INT32 y0, OPJ_INT32 x1, OPJ_INT32 y1), (codec, image, x0, y0, x1, y1))
-J2KL_PASS(OPJ_BOOL, opj_write_tile, (opj_codec_t * codec, OPJ_UINT32 tile, OPJ_BYTE *data, OPJ_UINT32 size, opj_stream_t *stream), (codec, tile, data, size, stream))
+J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
+          (codec, callback, data))
+J2KL_PASS(OPJ_BOOL, opj_set_error_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
+          (codec, callback, data))
+J2KL_PASS(OPJ_BOOL, opj_set_decode_area,
+          (opj_codec_t * codec, opj_image_t *image, OPJ_INT32 x0, OPJ_INT32 y0, OPJ_INT32 x1, OPJ_INT32 y1),
+          (codec, image, x0, y0, x1, y1))
+J2KL_PASS(OPJ_BOOL, opj_write_tile,
+          (opj_codec_t * codec, OPJ_UINT32 tile, OPJ_BYTE *data, OPJ_UINT32 size, opj_stream_t *stream),
+          (codec, tile, data, size, stream))
 J2KL_PASS(CodecPointer, opj_create_compress, (OPJ_CODEC_FORMAT format), (format))
 J2KL_PASS_VOID(opj_set_default_encoder_parameters, (opj_cparameters_t * parameters), (parameters))
-J2KL_PASS(OPJ_BOOL, opj_setup_encoder, (opj_codec_t * codec, opj_cparameters_t *parameters, opj_image_t *image), (codec, parameters, image))
-J2KL_PASS(OPJ_BOOL, opj_encoder_set_extra_options, (opj_codec_t * codec, const char *const *options), (codec, options))
-J2KL_PASS(OPJ_BOOL, opj_start_compress, (opj_codec_t * codec, opj_image_t *image, opj_stream_t *stream), (codec, image, stream))
+J2KL_PASS(OPJ_BOOL, opj_setup_encoder,
+          (opj_codec_t * codec, opj_cparameters_t *parameters, opj_image_t *image),
+          (codec, parameters, image))
+J2KL_PASS(OPJ_BOOL, opj_encoder_set_extra_options, (opj_codec_t * codec, const char *const *options),
+          (codec, options))
+J2KL_PASS(OPJ_BOOL, opj_start_compress, (opj_codec_t * codec, opj_image_t *image, opj_stream_t *stream),
+          (codec, image, stream))
 J2KL_PASS(OPJ_BOOL, opj_end_compress, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
 J2KL_PASS(OPJ_BOOL, opj_encode, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
 J2KL_PASS_VOID(opj_destroy_cstr_info, (opj_codestream_info_v2_t * *info), (info))
@@ -127,7 +146,9 @@ J2KL_PASS_VOID(opj_dump_codec, (opj_codec_t * codec, OPJ_INT32 flag, FILE *outpu
 J2KL_PASS(InfoPointer, opj_get_cstr_info, (opj_codec_t * codec), (codec))
 J2KL_PASS(IndexPointer, opj_get_cstr_index, (opj_codec_t * codec), (codec))
 J2KL_PASS_VOID(opj_destroy_cstr_index, (opj_codestream_index_t * *index), (index))
-J2KL_PASS(OPJ_BOOL, opj_set_MCT, (opj_cparameters_t * parameters, OPJ_FLOAT32 *matrix, OPJ_INT32 *shift, OPJ_UINT32 count), (parameters, matrix, shift, count))
+J2KL_PASS(OPJ_BOOL, opj_set_MCT,
+          (opj_cparameters_t * parameters, OPJ_FLOAT32 *matrix, OPJ_INT32 *shift, OPJ_UINT32 count),
+          (parameters, matrix, shift, count))
 J2KL_PASS(OPJ_BOOL, opj_has_thread_support, (void), ())
 J2KL_PASS(int, opj_get_num_cpus, (void), ())
 
@@ -149,14 +170,17 @@ opj_stream_t *OPJ_CALLCONV opj_stream_create_default_file_stream(const char *fil
 {
     return real().opj_stream_create_default_file_stream == nullptr
                ? nullptr
-               : remembered(real().opj_stream_create_default_file_stream(file, input), OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
+               : remembered(real().opj_stream_create_default_file_stream(file, input),
+                            OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
 }
 
-opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size, OPJ_BOOL input)
+opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size,
+                                                         OPJ_BOOL input)
 {
     return real().opj_stream_create_file_stream == nullptr
                ? nullptr
-               : remembered(real().opj_stream_create_file_stream(file, buffer_size, input), buffer_size, input, file);
+               : remembered(real().opj_stream_create_file_stream(file, buffer_size, input), buffer_size,
+                            input, file);
 }
 
 void OPJ_CALLCONV opj_stream_destroy(opj_stream_t *stream)
@@ -191,7 +215,8 @@ void OPJ_CALLCONV opj_stream_set_seek_function(opj_stream_t *stream, opj_stream_
     }
 }
 
-void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data, opj_stream_free_user_data_fn function)
+void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data,
+                                           opj_stream_free_user_data_fn function)
 {
     of_stream(stream, [&](Stream &known) { known.user_data = data; });
     if (real().opj_stream_set_user_data != nullptr) {
@@ -213,12 +238,14 @@ OPJ_BOOL OPJ_CALLCONV opj_set_warning_handler(opj_codec_t *codec, opj_msg_callba
         known.warning = callback;
         known.warning_data = data;
     });
-    return real().opj_set_warning_handler != nullptr ? real().opj_set_warning_handler(codec, callback, data) : OPJ_FALSE;
+    return real().opj_set_warning_handler != nullptr ? real().opj_set_warning_handler(codec, callback, data)
+                                                     : OPJ_FALSE;
 }
 
 opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
 {
-    opj_codec_t *codec = real().opj_create_decompress != nullptr ? real().opj_create_decompress(format) : nullptr;
+    opj_codec_t *codec =
+        real().opj_create_decompress != nullptr ? real().opj_create_decompress(format) : nullptr;
     if (codec != nullptr && !inside()) {
         quietly([&] { codecs().add(codec, std::make_shared<Codec>()); });
     }
@@ -246,7 +273,8 @@ OPJ_BOOL OPJ_CALLCONV opj_setup_decoder(opj_codec_t *codec, opj_dparameters_t *p
 
 OPJ_BOOL OPJ_CALLCONV opj_codec_set_threads(opj_codec_t *codec, int threads)
 {
-    of_codec(codec, [&](Codec &known) { known.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256)); });
+    of_codec(codec,
+             [&](Codec &known) { known.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256)); });
     return real().opj_codec_set_threads != nullptr ? real().opj_codec_set_threads(codec, threads) : OPJ_FALSE;
 }
 
@@ -263,8 +291,8 @@ OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, 
     return real().opj_read_header(active(stream), codec, image);
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count, const OPJ_UINT32 *indices,
-                                                 OPJ_BOOL transforms)
+OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count,
+                                                 const OPJ_UINT32 *indices, OPJ_BOOL transforms)
 {
     const OPJ_BOOL done = real().opj_set_decoded_components != nullptr
                               ? real().opj_set_decoded_components(codec, count, indices, transforms)
@@ -288,7 +316,8 @@ OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_
 
 OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
 {
-    const OPJ_BOOL done = real().opj_decode != nullptr ? real().opj_decode(codec, active(stream), image) : OPJ_FALSE;
+    const OPJ_BOOL done =
+        real().opj_decode != nullptr ? real().opj_decode(codec, active(stream), image) : OPJ_FALSE;
     if (done != OPJ_FALSE && image != nullptr) {
         of_codec(codec, [&](Codec &known) {
             if (known.is_learned()) {
@@ -299,7 +328,8 @@ OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_i
     return done;
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image, OPJ_UINT32 tile)
+OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
+                                           OPJ_UINT32 tile)
 {
     const OPJ_BOOL done = real().opj_get_decoded_tile != nullptr
                               ? real().opj_get_decoded_tile(codec, active(stream), image, tile)
@@ -314,21 +344,22 @@ OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *str
     return done;
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile, OPJ_UINT32 *size,
-                                           OPJ_INT32 *x0, OPJ_INT32 *y0, OPJ_INT32 *x1, OPJ_INT32 *y1, OPJ_UINT32 *count,
-                                           OPJ_BOOL *go_on)
+OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,
+                                           OPJ_UINT32 *size, OPJ_INT32 *x0, OPJ_INT32 *y0, OPJ_INT32 *x1,
+                                           OPJ_INT32 *y1, OPJ_UINT32 *count, OPJ_BOOL *go_on)
 {
-    const OPJ_BOOL done = real().opj_read_tile_header != nullptr
-                              ? real().opj_read_tile_header(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on)
-                              : OPJ_FALSE;
+    const OPJ_BOOL done =
+        real().opj_read_tile_header != nullptr
+            ? real().opj_read_tile_header(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on)
+            : OPJ_FALSE;
     if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE) {
         of_codec(codec, [&](Codec &known) { known.tile = {*size, *x0, *y0, *x1, *y1}; });
     }
     return done;
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, OPJ_BYTE *data, OPJ_UINT32 size,
-                                           opj_stream_t *stream)
+OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, OPJ_BYTE *data,
+                                           OPJ_UINT32 size, opj_stream_t *stream)
 {
     const OPJ_BOOL done = real().opj_decode_tile_data != nullptr
                               ? real().opj_decode_tile_data(codec, tile, data, size, active(stream))
@@ -345,7 +376,8 @@ OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, 
 
 OPJ_BOOL OPJ_CALLCONV opj_end_decompress(opj_codec_t *codec, opj_stream_t *stream)
 {
-    return real().opj_end_decompress != nullptr ? real().opj_end_decompress(codec, active(stream)) : OPJ_FALSE;
+    return real().opj_end_decompress != nullptr ? real().opj_end_decompress(codec, active(stream))
+                                                : OPJ_FALSE;
 }
 
 } // extern "C"

@@ -14,8 +14,8 @@ namespace j2kl::openjp2 {
 
 namespace {
 
-// The models that files may name: those of the folders in the environment variable J2KLEARN_MODELS, separated by colons,
-// and those beside the library.
+// The models that files may name: those of the folders in the environment variable J2KLEARN_MODELS, separated
+// by colons, and those beside the library.
 const picture::Models &models()
 {
     static const picture::Models *known = [] {
@@ -108,7 +108,8 @@ void Codec::open(Stream &stream)
         if (file == nullptr) {
             return;
         }
-        file_ = std::shared_ptr<void>(file, [](void *opened) { std::fclose(static_cast<std::FILE *>(opened)); });
+        file_ =
+            std::shared_ptr<void>(file, [](void *opened) { std::fclose(static_cast<std::FILE *>(opened)); });
         const bool sized = fseeko(file, 0, SEEK_END) == 0;
         const off_t size = sized ? ftello(file) : -1;
         if (size > 0) {
@@ -128,7 +129,8 @@ void Codec::open(Stream &stream)
         picture_.reset();
         stream.have(SIZE_MAX);
         const std::vector<std::uint8_t> &bytes = stream.bytes();
-        picture_ = std::make_unique<picture::Picture>(picture::Source(bytes.data(), bytes.size()), &models(), report_.get());
+        picture_ = std::make_unique<picture::Picture>(picture::Source(bytes.data(), bytes.size()), &models(),
+                                                      report_.get());
     }
 }
 
@@ -141,8 +143,9 @@ void Codec::examine(const std::shared_ptr<Stream> &stream)
     try {
         open(*stream);
     } catch (const Failure &failure) {
-        // OpenJPEG says what is wrong with a file; about the segment it knows nothing. The native library of j2klearn
-        // itself, if this program uses it, decodes learned files to half quantiser steps, and needs no warning.
+        // OpenJPEG says what is wrong with a file; about the segment it knows nothing. The native library of
+        // j2klearn itself, if this program uses it, decodes learned files to half quantiser steps, and needs
+        // no warning.
         const bool known = failure.code() != J2KL_ERROR_OPENJPEG && failure.code() != J2KL_ERROR_LIMIT;
         if (known && !holds_half_steps(*stream)) {
             warn(std::string(failure.what()) + ": the picture is decoded without the learned steps");
@@ -216,15 +219,17 @@ void Codec::fill(const opj_image_t &image)
         const Rect area = picture_->area(request);
         for (std::size_t i = 0; fits && i < count; ++i) {
             const opj_image_comp_t &component = image.comps[i];
-            fits = component.data != nullptr && component.factor == request.reduce && component.w == area.width() &&
-                   component.h == area.height() && component.prec == info_.precision;
+            fits = component.data != nullptr && component.factor == request.reduce &&
+                   component.w == area.width() && component.h == area.height() &&
+                   component.prec == info_.precision;
             planes.push_back(component.data);
         }
     } catch (const Failure &) {
         fits = false;
     }
     if (!fits) {
-        warn("OpenJPEG has decoded other components than the learned transform has: they are left as they are");
+        warn("OpenJPEG has decoded other components than the learned transform has: they are left as they "
+             "are");
         return;
     }
     decode(request, planes);

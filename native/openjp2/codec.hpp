@@ -21,7 +21,8 @@ public:
     void examine(const std::shared_ptr<Stream> &stream);
     bool is_learned() const { return picture_ != nullptr; }
 
-    // Replaces the samples that OpenJPEG has decoded. If that is not possible, it warns and leaves them as they are.
+    // Replaces the samples that OpenJPEG has decoded. If that is not possible, it warns and leaves them as
+    // they are.
     void fill(const opj_image_t &image);
     void fill_tile(std::uint8_t *data, std::size_t size);
 

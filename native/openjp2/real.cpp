@@ -50,8 +50,9 @@ void *open_library()
         paths.emplace_back(named);
     }
     dl_iterate_phdr(collect, &paths);
-    for (const char *path : {J2KL_SYSTEM_OPENJP2, "/usr/lib/x86_64-linux-gnu/libopenjp2.so.7", "/usr/lib/aarch64-linux-gnu/libopenjp2.so.7",
-                             "/usr/lib64/libopenjp2.so.7", "/usr/lib/libopenjp2.so.7", "/usr/local/lib/libopenjp2.so.7"}) {
+    for (const char *path : {J2KL_SYSTEM_OPENJP2, "/usr/lib/x86_64-linux-gnu/libopenjp2.so.7",
+                             "/usr/lib/aarch64-linux-gnu/libopenjp2.so.7", "/usr/lib64/libopenjp2.so.7",
+                             "/usr/lib/libopenjp2.so.7", "/usr/local/lib/libopenjp2.so.7"}) {
         paths.emplace_back(path);
     }
     const std::string own = own_path();
@@ -67,7 +68,8 @@ void *open_library()
             dlclose(library);
         }
     }
-    std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n", stderr);
+    std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
+               stderr);
     return nullptr;
 }
 

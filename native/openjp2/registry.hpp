@@ -1,4 +1,5 @@
-// The streams and decompressors that a program has created, by the handles that it holds: those of OpenJPEG itself.
+// The streams and decompressors that a program has created, by the handles that it holds: those of OpenJPEG
+// itself.
 #pragma once
 
 #include "openjp2/codec.hpp"
@@ -10,7 +11,8 @@
 
 namespace j2kl::openjp2 {
 
-// Several threads may use it at the same time; a handle is used by one thread at a time, as OpenJPEG requires.
+// Several threads may use it at the same time; a handle is used by one thread at a time, as OpenJPEG
+// requires.
 template <class Handle, class Known> class Registry {
 public:
     void add(Handle *handle, std::shared_ptr<Known> known)

@@ -63,7 +63,8 @@ OPJ_SIZE_T Stream::on_read(void *buffer, OPJ_SIZE_T count, void *self)
 {
     Stream &stream = *static_cast<Stream *>(self);
     if (stream.position_ < stream.bytes_.size()) {
-        const std::size_t length = std::min<std::size_t>(count, stream.bytes_.size() - static_cast<std::size_t>(stream.position_));
+        const std::size_t length =
+            std::min<std::size_t>(count, stream.bytes_.size() - static_cast<std::size_t>(stream.position_));
         std::memcpy(buffer, stream.bytes_.data() + stream.position_, length);
         stream.position_ += length;
         return length;
@@ -72,7 +73,8 @@ OPJ_SIZE_T Stream::on_read(void *buffer, OPJ_SIZE_T count, void *self)
         return end_of_stream;
     }
     if (stream.own_position_ != stream.position_) {
-        if (stream.seek == nullptr || stream.seek(static_cast<OPJ_OFF_T>(stream.position_), stream.user_data) == OPJ_FALSE) {
+        if (stream.seek == nullptr ||
+            stream.seek(static_cast<OPJ_OFF_T>(stream.position_), stream.user_data) == OPJ_FALSE) {
             return end_of_stream;
         }
         stream.own_position_ = stream.position_;
@@ -92,7 +94,8 @@ OPJ_OFF_T Stream::on_skip(OPJ_OFF_T count, void *self)
         return -1;
     }
     const auto wanted = static_cast<std::uint64_t>(count);
-    const std::uint64_t left = stream.bytes_.size() - std::min<std::uint64_t>(stream.position_, stream.bytes_.size());
+    const std::uint64_t left =
+        stream.bytes_.size() - std::min<std::uint64_t>(stream.position_, stream.bytes_.size());
     if (wanted <= left || stream.ended_) {
         const std::uint64_t done = std::min(wanted, left);
         stream.position_ += done;
@@ -112,7 +115,8 @@ OPJ_OFF_T Stream::on_skip(OPJ_OFF_T count, void *self)
     if (skipped < 0) {
         return -1;
     }
-    // Pillow returns the position that it has reached instead of the number of bytes. OpenJPEG gets what it returns.
+    // Pillow returns the position that it has reached instead of the number of bytes. OpenJPEG gets what it
+    // returns.
     const std::uint64_t moved = std::min(static_cast<std::uint64_t>(skipped), rest);
     stream.own_position_ += moved;
     stream.position_ += left + moved;

@@ -10,11 +10,14 @@
 
 namespace j2kl::openjp2 {
 
-// What a program has told about a stream. If OpenJPEG decodes a learned file, or a file whose kind has to be found out, it
-// gets another stream in its place, which returns the bytes that have been read and then those of the program's own.
+// What a program has told about a stream. If OpenJPEG decodes a learned file, or a file whose kind has to be
+// found out, it gets another stream in its place, which returns the bytes that have been read and then those
+// of the program's own.
 class Stream {
 public:
-    Stream(opj_stream_t *original, std::size_t buffer_size) : original_(original), buffer_size_(buffer_size) {}
+    Stream(opj_stream_t *original, std::size_t buffer_size) : original_(original), buffer_size_(buffer_size)
+    {
+    }
     Stream(const Stream &) = delete;
     Stream &operator=(const Stream &) = delete;
     ~Stream();
@@ -23,15 +26,16 @@ public:
     opj_stream_skip_fn skip = nullptr;
     opj_stream_seek_fn seek = nullptr;
     void *user_data = nullptr;
-    std::uint64_t length = 0;  // 0: unknown
-    std::string file;          // the name of the file, if OpenJPEG reads one
+    std::uint64_t length = 0; // 0: unknown
+    std::string file;         // the name of the file, if OpenJPEG reads one
 
     // The stream that OpenJPEG reads: the program's own, or the one in its place.
     opj_stream_t *active() const { return replay_ != nullptr ? replay_ : original_; }
 
     // Puts another stream in the place of the program's own. Returns whether it could be created.
     bool replay();
-    // Makes sure that the first `count` bytes have been read, as far as there are that many. Returns their number.
+    // Makes sure that the first `count` bytes have been read, as far as there are that many. Returns their
+    // number.
     std::size_t have(std::size_t count);
     const std::vector<std::uint8_t> &bytes() const { return bytes_; }
 
@@ -42,10 +46,10 @@ private:
 
     opj_stream_t *original_, *replay_ = nullptr;
     std::size_t buffer_size_;
-    std::vector<std::uint8_t> bytes_;  // the start of the file
-    bool ended_ = false;               // `bytes_` is the whole file
-    std::uint64_t position_ = 0;       // of OpenJPEG
-    std::uint64_t own_position_ = 0;   // of the program's stream
+    std::vector<std::uint8_t> bytes_; // the start of the file
+    bool ended_ = false;              // `bytes_` is the whole file
+    std::uint64_t position_ = 0;      // of OpenJPEG
+    std::uint64_t own_position_ = 0;  // of the program's stream
 };
 
 } // namespace j2kl::openjp2

@@ -1,4 +1,5 @@
-// Native decoding of learned files: the parsers, on valid, damaged and mutated input. Python tests compare the samples.
+// Native decoding of learned files: the parsers, on valid, damaged and mutated input. Python tests compare
+// the samples.
 #include "base/failure.hpp"
 #include "decoder/digest.hpp"
 #include "decoder/json.hpp"
@@ -44,13 +45,17 @@ std::string hexadecimal(const Id &id)
 void digests()
 {
     Sha256 empty, abc, two_blocks;
-    CHECK(hexadecimal(empty.digest()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "empty");
+    CHECK(hexadecimal(empty.digest()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+          "empty");
     abc.update("abc");
-    CHECK(hexadecimal(abc.digest()) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "abc");
+    CHECK(hexadecimal(abc.digest()) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+          "abc");
     for (const char *part : {"abcdbcdecdefdefgefghfghighijhij", "kijkljklmklmnlmnomnopnopq"}) {
         two_blocks.update(part);
     }
-    CHECK(hexadecimal(two_blocks.digest()) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1", "56 bytes");
+    CHECK(hexadecimal(two_blocks.digest()) ==
+              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+          "56 bytes");
     Sha256 at_once, in_pieces;
     const std::string text(1000, 'x');
     at_once.update(text);
@@ -59,7 +64,9 @@ void digests()
     }
     CHECK(at_once.digest() == in_pieces.digest(), "pieces");
     const std::string check = "123456789";
-    CHECK(crc32({static_cast<const std::uint8_t *>(static_cast<const void *>(check.data())), check.size()}) == 0xcbf43926U, "CRC");
+    CHECK(crc32({static_cast<const std::uint8_t *>(static_cast<const void *>(check.data())), check.size()}) ==
+              0xcbf43926U,
+          "CRC");
 }
 
 void json()
@@ -76,7 +83,8 @@ void json()
         std::string dumped;
         CHECK(code_of([&] { dumped = parse_json(text).dumped(); }) == J2KL_OK && dumped == wanted, dumped);
     }
-    const std::string deep = std::string(40, '[') + std::string(40, ']'), control = std::string("[\"") + '\x01' + "\"]";
+    const std::string deep = std::string(40, '[') + std::string(40, ']'),
+                      control = std::string("[\"") + '\x01' + "\"]";
     const std::string many = "[" + [] {
         std::string text;
         for (int i = 0; i < 70000; ++i) {
@@ -84,10 +92,34 @@ void json()
         }
         return text;
     }() + "1]";
-    for (const std::string &bad : std::vector<std::string>{
-             "", "{", "[1,]", "{\"a\":1,}", "01", "1.", ".5", "+1", "NaN", "Infinity", "1e999", "tru", "[1] 2", "\"\\x\"", "\"\\ud800\"",
-             "\"\\udc00\"", "'a'", "{\"a\":1,\"a\":2}", "{1:2}", "\"open", "[\"\xff\"]", "[\"\xc0\x80\"]", "[\"\xed\xa0\x80\"]",
-             "12345678901234567890", deep, control, many, "\xef\xbb\xbf[]"}) {
+    for (const std::string &bad : std::vector<std::string>{"",
+                                                           "{",
+                                                           "[1,]",
+                                                           "{\"a\":1,}",
+                                                           "01",
+                                                           "1.",
+                                                           ".5",
+                                                           "+1",
+                                                           "NaN",
+                                                           "Infinity",
+                                                           "1e999",
+                                                           "tru",
+                                                           "[1] 2",
+                                                           "\"\\x\"",
+                                                           "\"\\ud800\"",
+                                                           "\"\\udc00\"",
+                                                           "'a'",
+                                                           "{\"a\":1,\"a\":2}",
+                                                           "{1:2}",
+                                                           "\"open",
+                                                           "[\"\xff\"]",
+                                                           "[\"\xc0\x80\"]",
+                                                           "[\"\xed\xa0\x80\"]",
+                                                           "12345678901234567890",
+                                                           deep,
+                                                           control,
+                                                           many,
+                                                           "\xef\xbb\xbf[]"}) {
         CHECK(code_of([&] { parse_json(bad); }) == J2KL_ERROR_MODEL, bad.substr(0, 40));
     }
 }
@@ -95,9 +127,11 @@ void json()
 void tables()
 {
     const auto &nodes = compression_nodes();
-    CHECK(nodes.front() == 0 && nodes.back() == 8943 && std::is_sorted(nodes.begin(), nodes.end()), "compression");
+    CHECK(nodes.front() == 0 && nodes.back() == 8943 && std::is_sorted(nodes.begin(), nodes.end()),
+          "compression");
     const auto &powers = octave_powers();
-    CHECK(powers[0] == 1.0F && powers[128] == 1.41421354F && std::is_sorted(powers.begin(), powers.end()), "octaves");
+    CHECK(powers[0] == 1.0F && powers[128] == 1.41421354F && std::is_sorted(powers.begin(), powers.end()),
+          "octaves");
 }
 
 void put(Data &out, std::uint64_t value, std::size_t bytes)
@@ -121,17 +155,22 @@ Data with_checksum(Data payload)
 // A model file of two small operators, with random weights.
 Data model_file(const std::string &version = "2")
 {
-    const std::string table = R"({"input_bits": 4, "first_shift": 8, "last_shift": 9, "proposal_shift": 12, "offset": 40, )"
-                              R"("output_bits": 4, "block_shifts": [9, 9]})";
-    const std::string config = R"({"version": )" + version + R"(, "structure": "hybrid", "base": "9-7", "operator": )"
-                               R"("proposal-opacity", "h2l": )" + table + R"(, "l2h": )" + table + "}";
+    const std::string table =
+        R"({"input_bits": 4, "first_shift": 8, "last_shift": 9, "proposal_shift": 12, "offset": 40, )"
+        R"("output_bits": 4, "block_shifts": [9, 9]})";
+    const std::string config = R"({"version": )" + version +
+                               R"(, "structure": "hybrid", "base": "9-7", "operator": )"
+                               R"("proposal-opacity", "h2l": )" +
+                               table + R"(, "l2h": )" + table + "}";
     const std::pair<const char *, std::vector<std::size_t>> tensors[] = {
-        {"h2l.first", {4, 3, 3, 3}}, {"h2l.blocks", {2, 4, 4, 3, 3}}, {"h2l.last", {2, 4, 3, 3}}, {"h2l.proposals", {2, 3, 5, 5}},
-        {"l2h.first", {4, 1, 3, 3}}, {"l2h.blocks", {2, 4, 4, 3, 3}}, {"l2h.last", {2, 4, 3, 3}}, {"l2h.proposals", {6, 1, 5, 5}}};
+        {"h2l.first", {4, 3, 3, 3}},     {"h2l.blocks", {2, 4, 4, 3, 3}}, {"h2l.last", {2, 4, 3, 3}},
+        {"h2l.proposals", {2, 3, 5, 5}}, {"l2h.first", {4, 1, 3, 3}},     {"l2h.blocks", {2, 4, 4, 3, 3}},
+        {"l2h.last", {2, 4, 3, 3}},      {"l2h.proposals", {6, 1, 5, 5}}};
     Json quoted;
     quoted.kind = Json::Kind::string;
     quoted.text = config;
-    std::string header = "{\"__metadata__\": {\"config\": " + quoted.dumped() + ", \"card\": \"{\\\"name\\\": \\\"small\\\"}\"}";
+    std::string header = "{\"__metadata__\": {\"config\": " + quoted.dumped() +
+                         ", \"card\": \"{\\\"name\\\": \\\"small\\\"}\"}";
     Data weights;
     check::Random random(5);
     for (const auto &[name, shape] : tensors) {
@@ -141,8 +180,9 @@ Data model_file(const std::string &version = "2")
             count *= axis;
             axes += (axes.empty() ? "" : ", ") + std::to_string(axis);
         }
-        header += std::string(", \"") + name + R"(": {"dtype": "I16", "shape": [)" + axes + "], \"data_offsets\": [" +
-                  std::to_string(weights.size()) + ", " + std::to_string(weights.size() + 2 * count) + "]}";
+        header += std::string(", \"") + name + R"(": {"dtype": "I16", "shape": [)" + axes +
+                  "], \"data_offsets\": [" + std::to_string(weights.size()) + ", " +
+                  std::to_string(weights.size() + 2 * count) + "]}";
         for (std::size_t i = 0; i < count; ++i) {
             const auto bits = static_cast<std::uint16_t>(random.integer(-60, 60));
             weights.push_back(static_cast<std::uint8_t>(bits));
@@ -169,8 +209,11 @@ void model_files()
           }) == J2KL_OK,
           "valid");
     CHECK(code_of([&] { IntegerModel(ModelFile(model_file("3"))); }) == J2KL_ERROR_MODEL, "version");
-    for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{8}, good.size() / 2, good.size() - 1}) {
-        CHECK(code_of([&] { ModelFile(Data(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size))); }) == J2KL_ERROR_MODEL,
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{7}, std::size_t{8}, good.size() / 2, good.size() - 1}) {
+        CHECK(code_of([&] {
+                  ModelFile(Data(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)));
+              }) == J2KL_ERROR_MODEL,
               "truncated to " + std::to_string(size));
     }
     // Mutated files are refused, or hold other weights. Nothing else may happen.
@@ -199,8 +242,20 @@ constexpr std::uint32_t layers = 2;
 // The payload of the learned-transform segment of `learned_file`.
 Data segment(std::uint8_t version, const Id &model, std::uint32_t components, std::uint32_t levels)
 {
-    Data out = {'J', '2', 'K', 'L', version, 0, 0, 12, 2, static_cast<std::uint8_t>(levels),
-                static_cast<std::uint8_t>(components >= 3 ? 1 : 0), static_cast<std::uint8_t>(components), 1, 0};
+    Data out = {'J',
+                '2',
+                'K',
+                'L',
+                version,
+                0,
+                0,
+                12,
+                2,
+                static_cast<std::uint8_t>(levels),
+                static_cast<std::uint8_t>(components >= 3 ? 1 : 0),
+                static_cast<std::uint8_t>(components),
+                1,
+                0};
     out.insert(out.end(), model.begin(), model.end());
     if (version == 2) {
         put(out, layers, 1);
@@ -265,7 +320,9 @@ void segments()
     id[0] = 7;
     for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3}) {
         const Data good = segment(version, id, 3, 2);
-        const auto parse = [](const Data &data) { return read_comments({j2kl::Bytes{data.data(), data.size()}}); };
+        const auto parse = [](const Data &data) {
+            return read_comments({j2kl::Bytes{data.data(), data.size()}});
+        };
         const Comments read = parse(good);
         CHECK(read.segment && read.segment->model == id && read.segment->version == version &&
                   read.segment->noise.size() == (version == 2 ? 3 * layers : 0) &&
@@ -282,21 +339,25 @@ void segments()
                 bad[static_cast<std::size_t>(random.integer(4, static_cast<std::int32_t>(bad.size()) - 1))] =
                     static_cast<std::uint8_t>(random.next());
             }
-            bad.resize(bad.size() - static_cast<std::size_t>(random.integer(0, 9) == 0 ? random.integer(1, 40) : 0));
+            bad.resize(bad.size() -
+                       static_cast<std::size_t>(random.integer(0, 9) == 0 ? random.integer(1, 40) : 0));
             const int wrong = code_of([&] { parse(bad); });
             CHECK(wrong == J2KL_ERROR_SEGMENT, "checksum");
             const int code = code_of([&] { parse(with_checksum(bad)); });
-            CHECK(code == J2KL_OK || code == J2KL_ERROR_SEGMENT || code == J2KL_ERROR_UNSUPPORTED, std::to_string(code));
+            CHECK(code == J2KL_OK || code == J2KL_ERROR_SEGMENT || code == J2KL_ERROR_UNSUPPORTED,
+                  std::to_string(code));
         }
     }
     CHECK(!read_comments({}).segment, "no comment");
 }
 
 struct Opened {
-    explicit Opened(const Data &data, const j2kl_reader *reader = nullptr) : report(std::make_unique<j2kl_report>())
+    explicit Opened(const Data &data, const j2kl_reader *reader = nullptr)
+        : report(std::make_unique<j2kl_report>())
     {
-        code = reader != nullptr ? j2kl_picture_open_reader(reader, nullptr, report.get(), &picture)
-                                 : j2kl_picture_open(data.data(), data.size(), nullptr, report.get(), &picture);
+        code = reader != nullptr
+                   ? j2kl_picture_open_reader(reader, nullptr, report.get(), &picture)
+                   : j2kl_picture_open(data.data(), data.size(), nullptr, report.get(), &picture);
         if (code == J2KL_OK) {
             j2kl_picture_info_of(picture, &info);
         }
@@ -310,8 +371,9 @@ struct Opened {
         j2kl_rect area{};
         last = j2kl_picture_area(picture, &request, &area);
         const std::size_t count = request.component_count > 0 ? request.component_count : info.components;
-        Planes<std::int32_t> planes(count, std::vector<std::int32_t>(
-                                               static_cast<std::size_t>(area.y1 - area.y0) * static_cast<std::size_t>(area.x1 - area.x0)));
+        Planes<std::int32_t> planes(count,
+                                    std::vector<std::int32_t>(static_cast<std::size_t>(area.y1 - area.y0) *
+                                                              static_cast<std::size_t>(area.x1 - area.x0)));
         std::vector<std::int32_t *> pointers;
         for (auto &plane : planes) {
             pointers.push_back(plane.data());
@@ -328,7 +390,8 @@ struct Opened {
     int code = J2KL_OK, last = J2KL_OK;
 };
 
-// A region equals the same part of the whole picture, for any number of threads and through a function that reads.
+// A region equals the same part of the whole picture, for any number of threads and through a function that
+// reads.
 void pictures()
 {
     for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3}) {
@@ -357,19 +420,22 @@ void pictures()
                 std::size_t at = 0;
                 for (std::int32_t y = part.y0; y < part.y1; ++y) {
                     for (std::int32_t x = part.x0; x < part.x1; ++x) {
-                        same = same && region[i][at++] == whole[i][static_cast<std::size_t>((y - all.y0) * (all.x1 - all.x0) + x - all.x0)];
+                        same = same && region[i][at++] == whole[i][static_cast<std::size_t>(
+                                                              (y - all.y0) * (all.x1 - all.x0) + x - all.x0)];
                     }
                 }
             }
             CHECK(same, "reduce " + std::to_string(reduce));
         }
-        const j2kl_reader reader = {const_cast<Data *>(&file), file.size(),
-                                    [](void *context, std::uint64_t offset, std::uint8_t *buffer, std::size_t count) {
-                                        const Data &data = *static_cast<const Data *>(context);
-                                        const std::size_t length = std::min<std::size_t>({count, data.size() - static_cast<std::size_t>(offset), 777});
-                                        std::memcpy(buffer, data.data() + offset, length);
-                                        return static_cast<std::int64_t>(length);
-                                    }};
+        const j2kl_reader reader = {
+            const_cast<Data *>(&file), file.size(),
+            [](void *context, std::uint64_t offset, std::uint8_t *buffer, std::size_t count) {
+                const Data &data = *static_cast<const Data *>(context);
+                const std::size_t length =
+                    std::min<std::size_t>({count, data.size() - static_cast<std::size_t>(offset), 777});
+                std::memcpy(buffer, data.data() + offset, length);
+                return static_cast<std::int64_t>(length);
+            }};
         Opened read(file, &reader);
         CHECK(read.code == J2KL_OK && read.decode({}) == opened.decode({}), "reader");
     }
@@ -377,16 +443,20 @@ void pictures()
     const Data file = learned_file();
     Data without = file;
     const std::uint8_t embedded[] = {0xff, 0x64};
-    const auto first = std::search(without.begin() + 2, without.end(), std::begin(embedded), std::end(embedded));
-    const auto found = std::search(first, without.end(), std::begin("J2KL\1\1"), std::end("J2KL\1\1") - 1) - 6;
+    const auto first =
+        std::search(without.begin() + 2, without.end(), std::begin(embedded), std::end(embedded));
+    const auto found =
+        std::search(first, without.end(), std::begin("J2KL\1\1"), std::end("J2KL\1\1") - 1) - 6;
     without.erase(found, found + 2 + 256 * found[2] + found[3]);
     Opened missing(without);
     missing.decode({});
-    CHECK(missing.code == J2KL_OK && missing.info.model == J2KL_MODEL_MISSING && missing.last == J2KL_ERROR_MODEL_NOT_FOUND &&
+    CHECK(missing.code == J2KL_OK && missing.info.model == J2KL_MODEL_MISSING &&
+              missing.last == J2KL_ERROR_MODEL_NOT_FOUND &&
               std::string(missing.report->error).find("needs the model with id") != std::string::npos,
           missing.report->error);
     // an ordinary file
-    Opened ordinary(encode(default_parameters(0, 0, 8, 8), Planes<std::int32_t>(1, std::vector<std::int32_t>(64))).bytes);
+    Opened ordinary(
+        encode(default_parameters(0, 0, 8, 8), Planes<std::int32_t>(1, std::vector<std::int32_t>(64))).bytes);
     CHECK(ordinary.code == J2KL_OK && ordinary.info.learned == 0, "ordinary");
     ordinary.decode({});
     CHECK(ordinary.last == J2KL_ERROR_UNSUPPORTED, "ordinary");
@@ -417,13 +487,15 @@ void mutated_files()
         Data bad = good;
         const std::size_t end = round % 2 == 0 ? bad.size() : 150;
         for (int i = random.integer(1, 4); i > 0; --i) {
-            bad[static_cast<std::size_t>(random.integer(0, static_cast<std::int32_t>(end) - 1))] = static_cast<std::uint8_t>(random.next());
+            bad[static_cast<std::size_t>(random.integer(0, static_cast<std::int32_t>(end) - 1))] =
+                static_cast<std::uint8_t>(random.next());
         }
         if (round % 5 == 0) {
             bad.resize(static_cast<std::size_t>(random.integer(1, static_cast<std::int32_t>(bad.size()))));
         }
         Opened opened(bad);
-        const std::uint64_t pixels = std::uint64_t{opened.info.x1 - opened.info.x0} * (opened.info.y1 - opened.info.y0);
+        const std::uint64_t pixels =
+            std::uint64_t{opened.info.x1 - opened.info.x0} * (opened.info.y1 - opened.info.y0);
         if (opened.code != J2KL_OK || pixels > 100000) {
             ++refused;
             continue;
@@ -453,15 +525,20 @@ void linear53()
                 const auto band = [&](j2kl::Band name) { return area.subband(name, 1); };
                 std::vector<float> planes[4];
                 for (std::size_t i = 0; i < 4; ++i) {
-                    planes[i].assign(static_cast<std::size_t>(band(static_cast<j2kl::Band>(i)).size()) + 1, i == 0 ? 7.0F : 0.0F);
+                    planes[i].assign(static_cast<std::size_t>(band(static_cast<j2kl::Band>(i)).size()) + 1,
+                                     i == 0 ? 7.0F : 0.0F);
                 }
                 const auto plane = [&](std::size_t i) {
-                    return j2kl::Plane<const float>{planes[i].data(), band(static_cast<j2kl::Band>(i)).width()};
+                    return j2kl::Plane<const float>{planes[i].data(),
+                                                    band(static_cast<j2kl::Band>(i)).width()};
                 };
                 std::vector<float> out(static_cast<std::size_t>(area.size()));
-                synthesise_linear53({plane(0), plane(1), plane(2), plane(3)}, area, {out.data(), area.width()}, 2);
+                synthesise_linear53({plane(0), plane(1), plane(2), plane(3)}, area,
+                                    {out.data(), area.width()}, 2);
                 const bool lone = (area.height() == 1 && y0 == 1) || (area.width() == 1 && x0 == 1);
-                CHECK(std::all_of(out.begin(), out.end(), [&](float value) { return value == (lone ? 0.0F : 7.0F); }), std::to_string(size));
+                CHECK(std::all_of(out.begin(), out.end(),
+                                  [&](float value) { return value == (lone ? 0.0F : 7.0F); }),
+                      std::to_string(size));
             }
         }
     }
