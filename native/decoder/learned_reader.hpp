@@ -34,6 +34,8 @@ private:
     using Planes = std::vector<std::vector<float>>;
 
     std::vector<Coefficients> level(std::uint32_t reduce, const Rect &request, std::uint32_t levels);
+    // The planes of a resolution, `reduce` levels below the finest one.
+    Planes synthesised(std::vector<Coefficients> components, std::uint32_t reduce) const;
     Planes whole();
     Planes region(const Rect &wanted, Rect &area);
     bool dequantises() const;
