@@ -568,6 +568,7 @@ FIGURES = {
     "speed": Figure(speed, ("speed",)),
     "readers": Figure(readers, ("other-readers-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
+    "access-repacked": Figure(access_bytes, ("access-repacked",)),
     "access-regions": Figure(access_regions, ("access-regions",)),
     "access-large": Figure(access_large, ("access-large",)),
     "access-borders": Figure(access_borders, ("access-borders",)),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Transport, read_comments
 from ..codestream.main_header import Comment
+from ..codestream.reversibility import Reversibility, reversibility
 from ..core.geometry import ceil_div
 from ..core.sampling import pixel_step, pixels_of
 from ..ebcot.layout import PROGRESSIONS
@@ -60,10 +62,17 @@ class Info:
     engine : str or None
         What computes the learned steps by default: ``"native"`` or ``"torch"``; None if the model is not installed, or
         there are no such steps. See `j2klearn.decode`.
+    dequantiser : str or None
+        What computes the learned de-quantisation by default: ``"native"`` or ``"torch"``; None if the model is not
+        installed, or the EBCOT profile has no de-quantisation in this file.
     transport : str or None
         ``"irreversible"`` or ``"reversible"`` for a learned transform, else None.
     measured : bool
         Whether the encoder compared the learned transform with the 9/7 and the 5/3, and one of these was better.
+    reversibility : {"lossless", "possibly lossless", "lossy"}
+        Whether decoded samples are those that were encoded. ``"possibly lossless"``: the 5/3 without quantisation, of
+        an encoder that does not say whether it left anything out. It is that of the complete file; a truncated one is
+        not noticed.
     lossless : bool or None
         In the neural profile: whether the coding is lossless.
     step : float or None
@@ -91,6 +100,7 @@ class Info:
     model_id: str | None = None
     model_embedded: bool = False
     engine: str | None = None
+    dequantiser: str | None = None
     transport: str | None = None
     measured: bool = False
     profile: str = "ebcot"
@@ -101,11 +111,19 @@ class Info:
     precisions: tuple[int, ...] = ()
     signed: tuple[bool, ...] = ()
     subsampling: tuple[tuple[int, int], ...] = ()
+    reversibility: Reversibility = "lossy"
 
     @property
     def bpp(self) -> float:
         """Bits per pixel of the whole file."""
         return 8 * self.bytes / (self.height * self.width)
+
+    @property
+    def needs_pytorch(self) -> bool | None:
+        """Whether `j2klearn.decode` needs PyTorch for this file; None if its model is not installed."""
+        if self.learned and self.model is None:
+            return None
+        return self.profile == "neural" or "torch" in (self.engine, self.dequantiser)
 
     @property
     def other_readers(self) -> str:
@@ -115,6 +133,14 @@ class Info:
         if self.learned:
             return "an approximation: the picture before the learned lifting steps are undone"
         return "the same picture: this is ordinary JPEG 2000"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the properties by name, as ``j2klearn info --json`` prints them: plain values, lists and dicts.
+
+        All attributes are there, and `bpp` and `other_readers`. Names and meanings stay; later versions may add some.
+        """
+        facts = asdict(self) | {"bpp": self.bpp, "other_readers": self.other_readers}
+        return {name: _plain(value) for name, value in facts.items()}
 
     def __str__(self) -> str:
         rows = self._neural_rows() if self.profile == "neural" else self._ebcot_rows()
@@ -132,6 +158,7 @@ class Info:
         return {
             "size": f"{self.width} x {self.height}, {self.components} component(s) of {bits} bits{signs}{sizes}",
             "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+            "coding": self.reversibility,
         }
 
     def _neural_rows(self) -> dict[str, str]:
@@ -139,8 +166,17 @@ class Info:
         return self._size_rows() | {
             "profile": f"neural, {'lossless' if self.lossless else f'quantiser step {self.step:.3g} grey levels'}",
             "model": f"{self.model or 'unknown'} ({installed}), id {self.model_id}",
+            "engine": "PyTorch",
             "resolutions": ", ".join(f"{w} x {h}: {size}" for h, w, size in self.resolutions) + " bytes",
         }
+
+    @property
+    def _engine_text(self) -> str:
+        if self.engine is None:
+            return "unknown: the model is not installed" if self.learned else "none"
+        if not self.needs_pytorch:
+            return f"{self.engine}, without PyTorch"
+        return "torch" if self.engine == "torch" else f"{self.engine}, with PyTorch for de-quantisation"
 
     def _ebcot_rows(self) -> dict[str, str]:
         if not self.learned:
@@ -161,19 +197,20 @@ class Info:
             "progression": self.progression,
             "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
             "model": model,
-            "engine": self.engine or "none",
+            "engine": self._engine_text,
             "transport": self.transport or "none",
         }
 
 
-def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from ..neural.registry import find_entropy
+def _plain(value: Any) -> Any:
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
-    try:
-        model = find_entropy(header.model_prefix)
-        name, model_id = model.name, model.id
-    except ModelNotFoundError:
-        name, model_id = None, header.model_prefix
+
+def _neural(codestream: PartialCodestream, header: Header) -> Info:
+    from ..neural.registry import entropy_cards
+
+    found = [card for card in entropy_cards() if card.id.startswith(header.model_prefix)]
+    name, model_id = (found[0].name, found[0].id) if found else (None, header.model_prefix)
     shapes = [shape for shape, _ in resolutions(header.shape, header.levels)]
     return Info(
         height=header.height,
@@ -196,6 +233,7 @@ def _neural(codestream: PartialCodestream, header: Header) -> Info:
         model_id=model_id.hex(),
         profile="neural",
         lossless=header.lossless,
+        reversibility="lossless" if header.lossless else "lossy",
         step=header.step,
         resolutions=tuple((*shape, size) for shape, size in zip(shapes, header.lengths, strict=True)),
         preview=codestream.header.area.shape,
@@ -249,6 +287,7 @@ def info(data: Source | ByteSource) -> Info:
         progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,
+        reversibility=reversibility(header),
         measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
     )
     if descriptor is None:
@@ -259,14 +298,14 @@ def info(data: Source | ByteSource) -> Info:
     try:
         extra = [Model.from_bytes(weights)] if weights else []
         model = find(descriptor.model_id, extra)
-        name, engine = model.name, model.engine_name
+        facts = replace(facts, model=model.name, engine=model.engine_name)
+        if descriptor.noise is not None:
+            facts = replace(facts, dequantiser=model.dequantiser_name)
     except ModelNotFoundError:
-        name, engine = None, None
+        pass
     return replace(
         facts,
-        model=name,
         model_id=descriptor.model_id.hex(),
         model_embedded=weights is not None,
-        engine=engine,
         transport=Transport(descriptor.transport).name.lower(),
     )

@@ -13,6 +13,7 @@ from ..core.progress import Progress
 from ..core.targets import Number
 from ..ebcot import encode as ebcot
 from .options import EncodeOptions
+from .repack import repack
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -53,6 +54,8 @@ def encode(
     eph: bool = False,
     plt: bool | None = None,
     tlm: bool | None = None,
+    tile_parts: str | None = None,
+    preset: str | None = None,
     jp2: bool = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -144,6 +147,13 @@ def encode(
         Whether to write SOP marker segments and EPH markers.
     plt, tlm : bool, optional
         Whether to write PLT and TLM marker segments. Default: yes with `tile_size`, else no.
+    tile_parts : str, optional
+        Where a new tile-part begins: letters of ``"R"`` (resolution), ``"L"`` (layer) and ``"C"`` (component), or
+        ``""`` for one tile-part in each tile. Their few bytes are not counted in the size. Default: with `tile_size`,
+        as the progression groups them; else one.
+    preset : str, optional
+        The name of a recipe in `j2klearn.presets`. Options that differ from their defaults replace those of the recipe;
+        a rate replaces its rate. Small pictures get as many of its levels as fit.
     jp2 : bool
         Write a JP2 file rather than a bare codestream.
     threads : int, optional
@@ -169,6 +179,8 @@ def encode(
         If the model is not installed, or its file is damaged.
     LimitError
         If the picture has more than `max_pixels` pixels.
+    PyTorchError
+        If the model, the engine, the profile or ``effort=2`` needs PyTorch, and it cannot be imported.
 
     Warns
     -----
@@ -206,12 +218,14 @@ def encode(
         eph=eph,
         plt=plt,
         tlm=tlm,
+        tile_parts=tile_parts,
+        preset=preset,
         jp2=jp2,
         threads=threads,
         max_pixels=max_pixels,
         progress=progress,
     )
-    return encode_with(image, options)
+    return encode_with(image, options if preset is None else EncodeOptions.of(options.given()))
 
 
 def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
@@ -244,7 +258,7 @@ def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
         return neural.encode_picture(picture, options.entropy_model(), target, run)
     layout = options.layout(picture.height, picture.width)
     targets = options.targets(pixels, raw_bytes)
-    return ebcot.encode_picture(
+    data = ebcot.encode_picture(
         picture,
         layout,
         options.transform(),
@@ -255,3 +269,4 @@ def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
         effort=options.effort,
         jp2=options.jp2,
     )
+    return repack(data, tile_parts=options.tile_parts) if options.tile_parts else data

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
+from ..codestream.reversibility import claim
 from ..core.picture import Picture
+from ..core.pytorch import need_pytorch
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
+from ..native.library import openjpeg_version
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
@@ -17,7 +20,7 @@ from .probe import Probe
 from .rate_control import RateControl
 from .transform_choice import worth_measuring
 
-__all__ = ["bounds", "coder_of", "doubtful", "encode_picture"]
+__all__ = ["bounds", "coder_of", "doubtful", "encode_picture", "reversibility_note"]
 
 #: Colour pictures with more bits per sample are always measured.
 _HIGH_COLOUR_RATE = 0.75
@@ -119,7 +122,9 @@ def _made(
     jp2: bool,
 ) -> MadeFile:
     control = RateControl(
-        coder_of(picture, layout, transform, targets, run, embed_model=embed_model), jp2=jp2
+        coder_of(picture, layout, transform, targets, run, embed_model=embed_model),
+        jp2=jp2,
+        note=reversibility_note(transform, targets),
     )
     if isinstance(transform, str):
         return control.made(targets)
@@ -127,6 +132,13 @@ def _made(
     if fallback and (effort or doubtful(control.coder, targets)):
         return measured(control, targets, effort)
     return learned_file(control, targets, effort)
+
+
+def reversibility_note(transform: Model | str, targets: Targets) -> str:
+    """Return a comment that says whether a file of the 5/3 is lossless; no text for other transforms."""
+    if transform != "5-3":
+        return ""
+    return claim(openjpeg_version(), lossless=targets.kind == "bytes" and not targets.values[-1])
 
 
 def doubtful(coder: LearnedCoder, targets: Targets) -> bool:
@@ -157,6 +169,9 @@ def bounds(transform: Model | str, run: Run, effort: int = 0) -> AbstractContext
     """Return a context that bounds the threads of PyTorch, if the transform or the effort needs PyTorch."""
     if isinstance(transform, str) or (transform.engine_name == "native" and effort < 2):
         return nullcontext()
+    need_pytorch(
+        "effort=2" if effort >= 2 else f"the learned transform of {transform.name}, in floating point,"
+    )
     from ..transform.threads import bounded
 
     return bounded(run.threads)

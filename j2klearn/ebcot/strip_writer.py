@@ -30,7 +30,7 @@ from ..jp2.boxes import wrapped
 from ..models.registry import finder
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import bounds, coder_of
+from .encode import bounds, coder_of, reversibility_note
 from .layout import Layout
 from .learned_file import LearnedFile
 from .made_file import MadeFile
@@ -136,7 +136,7 @@ class StripWriter:
         self.across = -(-self.area.width // width)
         self.overhead: int | None = None
         self.probe = Probe.read(shape[0], shape[1], lambda top, end: picture(rows_of(source, top, end)))
-        self.note, self.fallback = "", fallback
+        self.note, self.fallback = reversibility_note(transform, targets), fallback
 
     def write(self, path: Path, sample: Picture) -> int:
         """Encode the picture and write the file.
@@ -297,10 +297,7 @@ class StripWriter:
                 yield coder, strip
                 continue
             if not groups:
-                groups = [
-                    (group, StripAnalysis(self.area, layout.levels, coder.model.transform, self.run.threads))
-                    for group in coder.descriptor.groups
-                ]
+                groups = [(group, coder.strip_analysis(self.area)) for group in coder.descriptor.groups]
             whole = coder.planes(picture)
             for group, analysis in groups:
                 analysis.push(whole[group])
