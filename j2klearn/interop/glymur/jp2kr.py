@@ -414,7 +414,8 @@ class Jp2kr(glymur.Jp2kr):
         """Distance of pixels on the reference grid; (1, 1) if there is no codestream that says it."""
         segments = self.codestream.segment if self._payload is None and self._codestream is not None else []
         siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
-        steps = list(zip(siz.yrsiz, siz.xrsiz, strict=True)) if hasattr(siz, "xrsiz") else []
+        # glymur gives a segment that it cannot parse no such attributes
+        steps = list(zip(getattr(siz, "yrsiz", ()), getattr(siz, "xrsiz", ()), strict=True))
         return pixel_step(steps) if steps and all(map(all, steps)) else (1, 1)
 
     @property
