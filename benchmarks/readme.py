@@ -44,6 +44,7 @@ _SUITES = (
 )
 
 _GUIDED = "hybrid97-9c-compact-guided"
+_SIXTEEN = "hybrid97-16p7-dq"
 
 _COMMAND_WIDTH = 116  # characters per line of a command
 
@@ -152,6 +153,19 @@ def guided(*suites: Result) -> str:
     for found in suites:
         of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
         rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])
+    return _table(rows)
+
+
+def sixteen(*suites: Result) -> str:
+    """Return the BD-rates of the model with sixteen proposals, and of the default one."""
+    metrics = ("psnr", "ssim", "ms-ssim")
+    names = {_SIXTEEN: "sixteen proposals", DEFAULT_MODEL: "the default"}
+    head = [f"{name}, {metric.upper()}" for metric in metrics for name in names.values()]
+    rows = [["pictures", *head]]
+    for found in suites:
+        of = {(delta["codec"], delta["metric"]): _percent(delta["bd_rate"]) for delta in found["deltas"]}
+        title = found["suite"].removesuffix(", sixteen proposals")
+        rows.append([title, *(of.get((name, metric), "-") for metric in metrics for name in names)])
     return _table(rows)
 
 
@@ -530,6 +544,7 @@ FIGURES = {
     "coding": Figure(coding, _SUITES),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
     "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
+    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "kodak-rgb-16p7", "cid22-validation-luma-16p7")),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),

@@ -1,5 +1,6 @@
 // The C interface: handles are C++ objects, and exceptions are converted to codes and texts.
 #include "base/failure.hpp"
+#include "base/guarded.hpp"
 #include "base/parallel.hpp"
 #include "codestream/packet_list.hpp"
 #include "dequantisation/dequantiser.hpp"
@@ -43,75 +44,13 @@ struct j2kl_dequantiser : j2kl::dequantisation::Dequantiser {
 
 namespace {
 
-using j2kl::Failure;
+using j2kl::create;
+using j2kl::guarded;
+using j2kl::on;
+using j2kl::reported;
 using j2kl::Reporter;
 
 constexpr std::uint32_t abi_version = 6;
-
-template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
-{
-    int code = J2KL_OK;
-    const char *text = "";
-    try {
-        try {
-            body();
-            return J2KL_OK;
-        } catch (const Failure &failure) {
-            code = failure.code();
-            text = failure.what();
-            if (reporter != nullptr) {
-                reporter->error(text); // here, as the exception owns the text
-            }
-            return code;
-        }
-    } catch (const std::bad_alloc &) {
-        code = J2KL_ERROR_MEMORY;
-        text = "memory ran out";
-    } catch (const std::length_error &) { // a vector of more than max_size() elements
-        code = J2KL_ERROR_MEMORY;
-        text = "memory ran out";
-    } catch (...) {
-        code = J2KL_ERROR_OPENJPEG;
-        text = "an unexpected error occurred";
-    }
-    if (reporter != nullptr) {
-        try {
-            reporter->error(text);
-        } catch (...) { // the mutex cannot be locked: only the code is returned
-        }
-    }
-    return code;
-}
-
-// For a function whose report is an argument of its own; it may be null.
-template <class Body> int reported(j2kl_report *report, const Body &body) noexcept
-{
-    if (report != nullptr) {
-        *report = j2kl_report{};
-    }
-    Reporter reporter(report);
-    return guarded(&reporter, body);
-}
-
-template <class Handle, class Body> int on(Handle *handle, const Body &body) noexcept
-{
-    if (handle == nullptr) {
-        return J2KL_ERROR_ARGUMENT;
-    }
-    handle->reporter().forget_errors();
-    return guarded(&handle->reporter(), body);
-}
-
-template <class Handle, class... Arguments>
-int create(Handle **handle, j2kl_report *report, const Arguments &...arguments) noexcept
-{
-    *handle = nullptr;
-    if (report != nullptr) {
-        *report = j2kl_report{};
-    }
-    Reporter reporter(report);
-    return guarded(&reporter, [&] { *handle = std::make_unique<Handle>(arguments..., report).release(); });
-}
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,

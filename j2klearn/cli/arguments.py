@@ -13,6 +13,7 @@ from ..core.limits import MAX_PIXELS
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.effort import EFFORTS
 from ..ebcot.layout import PROGRESSIONS
+from ..models.model import ENGINES
 from ..models.registry import DEFAULT_MODEL
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "coding_of",
     "coding_parser",
     "division",
+    "engine_parser",
     "is_raw",
     "limits_parser",
     "numbers",
@@ -132,6 +134,7 @@ def coding_given(options: argparse.Namespace) -> dict[str, Any]:
         "embed_model": options.embed_model or None,
         "fallback": False if options.no_fallback else None,
         "effort": options.effort,
+        "engine": options.engine,
         "bit_depth": options.bit_depth,
         "levels": options.levels,
         "tile_size": options.tile,
@@ -182,9 +185,21 @@ def limits_parser() -> argparse.ArgumentParser:
     return limits
 
 
+def engine_parser() -> argparse.ArgumentParser:
+    """Return a parent parser with ``--engine``."""
+    engine = argparse.ArgumentParser(add_help=False)
+    engine.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what computes the learned steps: native code in integers, or PyTorch (default: native where possible)",
+    )
+    return engine
+
+
 def coding_parser() -> argparse.ArgumentParser:
     """Return a parent parser with the options of every command that encodes."""
-    coding = argparse.ArgumentParser(add_help=False)
+    coding = argparse.ArgumentParser(add_help=False, parents=[engine_parser()])
     rate = coding.add_mutually_exclusive_group()
     several = "; for one target per quality layer, separate numbers by commas"
     rate.add_argument("--bpp", type=numbers, metavar="B", help="size of the file in bits per pixel" + several)

@@ -28,6 +28,8 @@ _COMMANDS = {
     "decode": ("decode", "decode a JPEG 2000 file to a picture file"),
     "repack": ("repack", "move or drop the packets of a JPEG 2000 file, without coding it again"),
     "info": ("info", "print the properties and the structure of a JPEG 2000 file"),
+    "run": ("run", "run another program so that it decodes learned files at full quality"),
+    "install-openjp2": ("install_openjp2", "copy the library for other programs into a folder"),
     "benchmark": ("benchmark", "compare codecs on your own pictures"),
     "models": ("list_models", "list the installed models"),
     "structures": ("structures", "list the structures of learned transforms, with their size and cost"),
@@ -120,6 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         except J2KError as error:
             print(f"error: {error}", file=sys.stderr)
+            return 1
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            print("error: this command needs PyTorch, which is not installed", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("error: interrupted", file=sys.stderr)
