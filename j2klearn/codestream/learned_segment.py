@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.geometry import ORIENTATIONS
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import RULE_BYTES, Normalisation, read_rules
+from ..core.reversible_steps import Steps
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [
@@ -33,12 +35,16 @@ __all__ = [
 ]
 
 MAGIC = b"J2KL"
-VERSION = 3  # of a segment with normalisations; version 2 has a noise table only, and version 1 has neither
+#: The latest version: of a segment with reversible steps. Version 3 has normalisations, version 2 has a noise table only,
+#: and version 1 has none of these.
+VERSION = 4
+_NORMALISED = 3
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
+_BAND_WEIGHTS = 3  # between the components of the RCT, of a subband
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART_BYTES = 65_000  # weights per segment; Lcom is at most 65,535
 
@@ -108,6 +114,8 @@ class Descriptor:
         Noise levels for the learned de-quantisation. None: no de-quantisation.
     normalisation : tuple of Normalisation
         How each component was normalised before the learned transform. Empty: no component was.
+    steps : Steps, optional
+        The steps of the reversible transform. Reversible transport has them, and no scales, noise or normalisation.
     """
 
     transport: Transport
@@ -121,6 +129,7 @@ class Descriptor:
     scales: tuple[float, ...] = ()
     noise: NoiseTable | None = None
     normalisation: tuple[Normalisation, ...] = ()
+    steps: Steps | None = None
 
     @property
     def groups(self) -> list[slice]:
@@ -136,8 +145,10 @@ class Descriptor:
             _, layers, tiles = self.noise.codes.shape
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
         version = 2 if noise else 1
+        if self.steps is not None:
+            version, noise = VERSION, _pack_steps(self.steps)
         if self.normalisation:
-            version, noise = VERSION, noise or _NOISE.pack(0, 0)
+            version, noise = _NORMALISED, noise or _NOISE.pack(0, 0)
             noise += b"".join(rule.to_bytes() for rule in self.normalisation)
         fixed = _FIXED.pack(
             MAGIC,
@@ -180,10 +191,13 @@ class Descriptor:
         size = _FIXED.size + 4 * count
         noise: NoiseTable | None = None
         rules: tuple[Normalisation, ...] = ()
-        if version == VERSION:
+        steps: Steps | None = None
+        if version == _NORMALISED:
             size, rules = _read_normalisation(payload, size, components)
-        table = payload[_FIXED.size + 4 * count : size] if version == VERSION else payload[size:]
-        if version >= 2 and not (version == VERSION and table == _NOISE.pack(0, 0)):
+        table = payload[_FIXED.size + 4 * count : size] if version == _NORMALISED else payload[size:]
+        if version == VERSION:
+            steps = _read_steps(table, components, levels, rct=colour == Colour.RCT)
+        elif version >= 2 and not (version == _NORMALISED and table == _NOISE.pack(0, 0)):
             noise = _read_noise(table, components)
         elif version == 1 and len(payload) != size:
             raise SegmentError("the learned-transform segment has the wrong length")
@@ -198,6 +212,8 @@ class Descriptor:
             )
         if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
             raise SegmentError("the learned-transform segment has invalid subband scales")
+        if (transport == Transport.REVERSIBLE) != (steps is not None) or (steps is not None and count):
+            raise SegmentError("the version of the learned-transform segment does not fit its transport")
         return cls(
             transport=Transport(transport),
             precision=precision,
@@ -210,7 +226,26 @@ class Descriptor:
             scales=tuple(scales),
             noise=noise,
             normalisation=rules,
+            steps=steps,
         )
+
+
+def _pack_steps(steps: Steps) -> bytes:
+    weights = [weight for level in steps.weights for band in level for weight in band]
+    return bytes([*steps.learned, len(steps.weights)]) + struct.pack(f">{len(weights)}b", *weights)
+
+
+def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Steps:
+    """Read the steps of the reversible transform, which end the payload."""
+    learned, count = data[:components], data[components] if len(data) > components else 0
+    if len(data) != components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count or max(learned, default=0) > 1:
+        raise SegmentError("the learned-transform segment has invalid steps")
+    if count > (levels if rct else 0):
+        raise SegmentError("the learned-transform segment has weights of levels or components that are not there")
+    values = struct.unpack(f">{len(data) - components - 1}b", data[components + 1 :])
+    bands = [(values[at], values[at + 1], values[at + 2]) for at in range(0, len(values), _BAND_WEIGHTS)]
+    weights = tuple((bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS)))
+    return Steps(tuple(map(bool, learned)), weights)
 
 
 def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:

@@ -99,6 +99,8 @@ class LearnedReader:
         A message if the codestream is truncated, else None.
     remarks : list of str
         Other warnings of OpenJPEG.
+    reach : int
+        Samples of the finer level that one level of synthesis reads beyond an area.
     """
 
     def __init__(
@@ -150,6 +152,10 @@ class LearnedReader:
             raise
         return decoder
 
+    @property
+    def reach(self) -> int:
+        return self.model.transform.reach
+
     def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
         restore(planes, self.descriptor.normalisation, self.descriptor.precision)
         ict = self.descriptor.colour == Colour.ICT
@@ -158,9 +164,12 @@ class LearnedReader:
         return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
 
     def _synthesise(
-        self, components: list[Subbands], advance: Callable[[float], None] | None = None
-    ) -> NDArray[np.float32]:
-        """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory."""
+        self, components: list[Subbands], reduce: int, advance: Callable[[float], None] | None = None
+    ) -> NDArray[Any]:
+        """Synthesise components from the levels below the `reduce` finest ones. The list is emptied, to free memory.
+
+        Components that share opacities are a group; one group is synthesised at a time.
+        """
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
         count = self.header.components
@@ -223,7 +232,7 @@ class LearnedReader:
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(at, flat, area, levels, reduce) for at, flat in enumerate(flats)]
-        return self._synthesise(components, advance)
+        return self._synthesise(components, reduce, advance)
 
     def coarse(self) -> list[Subbands]:
         """Return the decoded coefficients of every component, without those of the finest level."""
@@ -272,7 +281,7 @@ class LearnedReader:
         ndarray, shape (h, w) or (h, w, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
-        grid, levels, margin = self.header.area, self.descriptor.levels, self.model.transform.reach
+        grid, levels, margin = self.header.area, self.descriptor.levels, self.reach
         areas = {reduce: wanted}
         if not reduce and self.descriptor.noise is not None and self.model.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)
@@ -300,7 +309,7 @@ class LearnedReader:
                 if at < levels - 1:
                     ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
                 components.append(Subbands(area, ll, [(hl, lh, hh)]))
-            planes = self._synthesise(components)
+            planes = self._synthesise(components, at)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         if not reduce:
             self._dequantise(planes, areas[reduce])

@@ -174,8 +174,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         model = self._model if isinstance(self._model, Model) else None
         if self._model is not None and model is None:
             obstacle = "it is an entropy model: use encode(..., profile='neural')"
-        elif lossless:
+        elif lossless != (model is not None and model.reversible):
             obstacle = "it is lossy: give cratios above 1 or psnr above 0"
+            if not lossless:
+                obstacle = "it is for lossless coding, without cratios above 1 and psnr above 0"
         elif self._cinema2k or self._cinema4k:
             obstacle = "cinema profiles do not allow it"
         elif self._subsam is not None and tuple(self._subsam) != (1, 1):

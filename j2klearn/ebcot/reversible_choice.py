@@ -1,0 +1,151 @@
+"""The choice of the steps of the reversible transform for one picture, by an estimate of their bits.
+
+The learned steps help where a component has structure, and cost bits where it is noise, as chroma of film often is.
+The weights between components depend on how the noise and the edges of a picture are coloured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import ORIENTATIONS, Rect
+from ..core.reversible_steps import Steps, Weights
+from ..core.subbands import Subbands
+from ..transform.integer.reversible import ReversibleEngine, with_luma
+
+__all__ = ["choose_steps", "estimated_bits"]
+
+Plane = NDArray[Any]
+
+#: Side of the blocks whose mean magnitude stands for the contexts of tier-1.
+_BLOCK = 8
+
+#: Levels that have weights: coarser ones have too few samples to matter.
+_LEVELS = 3
+
+#: Rows and columns of the middle of a picture from which the steps are chosen.
+_SIDE = 1024
+
+#: The weights that are tried first, and the steps by which the best one is then refined, in sixteenths.
+_WEIGHTS, _REFINEMENTS = (0, -16, -8, 8, 16), (4, 2)
+
+
+def estimated_bits(band: Plane) -> float:
+    """Estimate the bits of the coefficients of a subband.
+
+    Each block of 8 x 8 counts as samples of a two-sided geometric distribution with the mean magnitude of the block.
+
+    Parameters
+    ----------
+    band : ndarray, shape (h, w), int32
+        The coefficients.
+    """
+    if not band.size:
+        return 0.0
+    sums = np.abs(band).astype(np.float32)
+    for axis in (0, 1):
+        starts = np.arange(0, band.shape[axis], _BLOCK)
+        sums = np.add.reduceat(sums, starts, axis)
+    rows, columns = (
+        np.minimum(_BLOCK, side - np.arange(0, side, _BLOCK)).astype(np.float32) for side in band.shape
+    )
+    counts = rows[:, None] * columns
+    mean = sums / counts
+    # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
+    bits = np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + np.minimum(mean, 1)
+    return float((bits * counts).sum())
+
+
+def _best(cost: Callable[[int], float]) -> int:
+    """Return the weight of the least cost, 0 if there is a tie."""
+    seen: dict[int, float] = {}
+
+    def least(weights: Sequence[int]) -> int:
+        for weight in weights:
+            if weight not in seen:
+                seen[weight] = cost(weight)
+        return min(weights, key=seen.__getitem__)
+
+    best = least(_WEIGHTS)
+    for step in _REFINEMENTS:
+        best = least((best, best - step, best + step))
+    return best
+
+
+def _weights(luma: Plane, blue: Plane, red: Plane) -> tuple[int, int, int]:
+    """Return the weights of Y in Cb, of Y in Cr and of Cb in Cr for one subband."""
+
+    def bits(changed: int, weights: tuple[int, int, int]) -> float:
+        details = [(own, own[:0], own[:0]) for own in (luma, blue, red)]
+        none = (0, 0, 0)
+        return estimated_bits(with_luma(details, (weights, none, none), -1)[changed][0])
+
+    in_blue = _best(lambda weight: bits(1, (weight, 0, 0)))
+    blue_in_red = _best(lambda weight: bits(2, (0, 0, weight)))
+    in_red = _best(lambda weight: bits(2, (0, weight, blue_in_red)))
+    return in_blue, in_red, blue_in_red
+
+
+def _middle(planes: Sequence[Plane], area: Rect) -> tuple[list[Plane], Rect]:
+    """Return at most `_SIDE` rows and columns of the middle of a picture."""
+    y0, x0 = (max(0, (side - _SIDE) // 2) for side in area.shape)
+    rows, columns = slice(y0, y0 + _SIDE), slice(x0, x0 + _SIDE)
+    parts = [plane[rows, columns] for plane in planes]
+    height, width = parts[0].shape
+    return parts, Rect(area.y0 + y0, area.x0 + x0, area.y0 + y0 + height, area.x0 + x0 + width)
+
+
+def choose_steps(
+    engine: ReversibleEngine,
+    planes: Sequence[Plane],
+    area: Rect,
+    levels: int,
+    depth: int,
+    *,
+    rct: bool,
+    threads: int = 1,
+) -> Steps:
+    """Choose the steps for a picture.
+
+    Parameters
+    ----------
+    engine : ReversibleEngine
+        The transform.
+    planes : sequence of ndarray, each (H, W), int32
+        Its components.
+    area : Rect
+        Their area on the reference grid.
+    levels, depth : int
+        Decomposition levels, and bits per sample.
+    rct : bool
+        Whether the first three components are those of the RCT.
+    threads : int
+        Threads of native code.
+    """
+    count, levels = len(planes), min(levels, _LEVELS)
+    parts, inside = _middle(planes, area)
+    without = engine.analyse(parts, inside, levels, Steps((False,) * count), depth, threads)
+    with_steps = engine.analyse(parts, inside, levels, Steps((True,) * count), depth, threads)
+
+    def total(bands: Subbands) -> float:
+        return sum(estimated_bits(band) for level in bands.details for band in level)
+
+    learned = tuple(total(new) < total(old) for new, old in zip(with_steps, without, strict=True))
+    weights: list[Weights] = []
+    if rct:
+        chosen = [new if use else old for use, new, old in zip(learned, with_steps, without, strict=True)]
+        for level in range(levels):
+            hl, lh, hh = (
+                _weights(*(bands.details[level][at] for bands in chosen[:3]))
+                for at in range(len(ORIENTATIONS))
+            )
+            weights.append((hl, lh, hh))
+        while weights and not np.any(weights[-1]):
+            weights.pop()
+    return Steps(learned, tuple(weights))
+
+
