@@ -41,7 +41,7 @@ namespace {
 using j2kl::Failure;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 4;
+constexpr std::uint32_t abi_version = 5;
 
 template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
 {
@@ -273,7 +273,7 @@ int j2kl_decoder_get_samples(j2kl_decoder *decoder, std::uint32_t index, std::in
 }
 
 int j2kl_decoder_get_subbands(j2kl_decoder *decoder, std::uint32_t index, std::uint32_t levels,
-                              void *subbands)
+                              std::int32_t *subbands)
 {
     return on(decoder, [&] { decoder->get_subbands(index, levels, subbands); });
 }
@@ -311,15 +311,15 @@ int j2kl_synthesise_53(const std::int32_t *ll, const std::int32_t *hl, const std
     return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads);
 }
 
-int j2kl_reconstruct(float *coefficients, std::size_t count, float factor, float spacing, float bias,
-                     std::uint32_t threads)
+int j2kl_reconstruct(const std::int32_t *half_steps, float *coefficients, std::size_t count, float spacing,
+                     float bias, std::uint32_t threads)
 {
     return guarded(nullptr, [&] {
-        j2kl::require(coefficients != nullptr || count == 0, "");
+        j2kl::require((half_steps != nullptr && coefficients != nullptr) || count == 0, "");
         constexpr std::size_t block = 1U << 18;
         j2kl::parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
             const std::size_t first = index * block;
-            j2kl::kernels::reconstruct(coefficients + first, factor, spacing, bias,
+            j2kl::kernels::reconstruct(half_steps + first, coefficients + first, spacing, bias,
                                        std::min(block, count - first));
         });
     });

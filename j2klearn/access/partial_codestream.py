@@ -153,9 +153,7 @@ class PartialCodestream:
         self._trust = _Trust.NOTHING
         return differs
 
-    def extract(
-        self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes | None = None
-    ) -> Extract | None:
+    def extract(self, requests: Sequence[tuple[Rect, int]], layers: int) -> Extract | None:
         """Extract a codestream from which some areas can be decoded as from the whole codestream.
 
         Parameters
@@ -164,8 +162,6 @@ class PartialCodestream:
             Area on the reference grid, and number of highest resolutions to discard, of each request.
         layers : int
             Number of quality layers that will be decoded.
-        head : bytes, optional
-            A main header that replaces that of the file, with the same marker segments of the same lengths.
 
         Returns
         -------
@@ -181,17 +177,17 @@ class PartialCodestream:
         if self.header.packed or self._trust == _Trust.NOTHING:
             return None
         try:
-            return self._extract(requests, layers, head or self.head)
+            return self._extract(requests, layers)
         except ContradictionError:
             if self._walked:
                 return None
         try:
             self._walk()  # TLM is wrong
-            return self._extract(requests, layers, head or self.head)
+            return self._extract(requests, layers)
         except ContradictionError:
             return None
 
-    def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int, head: bytes) -> Extract | None:
+    def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int) -> Extract | None:
         header, size = self.header, self.end - self.start
         needs = Needs(header, requests)
         bounds = needs.tiles()
@@ -211,7 +207,7 @@ class PartialCodestream:
         self._took_parts = True
         self._took_packets = self._took_packets or not all(tile.raw for tile in tiles)
         kept = [stretches(tile, size) for tile in tiles]
-        data = assemble(header, head, bounds, tiles, kept, iter(reader.bodies(tiles, kept)))
+        data = assemble(header, self.head, bounds, tiles, kept, iter(reader.bodies(tiles, kept)))
         return Extract(data, covered(header, bounds), truncated)
 
     def _parts(self, number: int) -> list[Part]:

@@ -2,10 +2,9 @@
 
 The carrier of a learned picture exceeds the range of the samples and has fractional bits. It is therefore coded as
 signed samples of more bits than the picture has. Other readers must get an ordinary picture: when a file is written,
-its header is changed to declare the precision of the picture; before j2klearn decodes it, the header is changed back in
-memory. In a file, every exponent in QCD and QCC is lower by `HEADROOM`, and the number of guard bits is higher by the
-same number. So the number of bit-planes (T.800 equation E-2) is the same in both headers, and the quantiser steps (E-3)
-scale with the declared precision.
+its header is changed to declare the precision of the picture: every exponent in QCD and QCC is lowered by `HEADROOM`,
+and the number of guard bits is raised by the same number. So the number of bit-planes (T.800 equation E-2) stays the
+same, and the quantiser steps (E-3) scale with the declared precision.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ __all__ = [
     "read_main_header",
     "replace_comments",
     "to_declared",
-    "to_wide",
     "walk_main_header",
     "with_precision",
     "without_comments",
@@ -243,30 +241,6 @@ def read_main_header(codestream: bytes) -> MainHeader:
     )
 
 
-def _rewrite(codestream: bytes, header: MainHeader, ssiz: int, exponent: int) -> bytearray:
-    """Set every Ssiz to `ssiz`, add `exponent` to every quantisation exponent, and subtract it from the guard bits.
-
-    Raises
-    ------
-    SegmentError
-        If the quantisation style is not that of a learned picture, or a result is out of range.
-    """
-    out = bytearray(codestream)
-    for component in range(header.components):
-        out[header.siz + _SSIZ + 3 * component] = ssiz
-    for start, end in header.quantisation:
-        style, guard = out[start] & 0x1F, out[start] >> 5
-        if style != QuantisationStyle.EXPOUNDED or (end - start) % 2 == 0 or not 0 <= guard - exponent <= 7:
-            raise SegmentError("the quantisation of the codestream is not that of a learned picture")
-        out[start] = style | (guard - exponent) << 5
-        for at in range(start + 1, end, 2):
-            moved = (out[at] >> 3) + exponent
-            if not 0 <= moved <= 31:
-                raise SegmentError("the quantisation exponents of the codestream are out of range")
-            out[at] = out[at] & 0x07 | moved << 3
-    return out
-
-
 def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
     """Change the header of a coded carrier so that it declares samples of `precision` bits.
 
@@ -288,7 +262,17 @@ def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: b
     SegmentError
         If an exponent or the guard bits would be out of range.
     """
-    out = _rewrite(codestream, header, (precision - 1) | (_SIGNED if signed else 0), -HEADROOM)
+    out = bytearray(with_precision(codestream, header, precision, signed))
+    for start, end in header.quantisation:
+        style, guard = out[start] & 0x1F, (out[start] >> 5) + HEADROOM
+        if style != QuantisationStyle.EXPOUNDED or (end - start) % 2 == 0 or guard > 7:
+            raise SegmentError("the quantisation of the codestream is not that of a learned picture")
+        out[start] = style | guard << 5
+        for at in range(start + 1, end, 2):
+            exponent = (out[at] >> 3) - HEADROOM
+            if exponent < 0:
+                raise SegmentError("the quantisation exponents of the codestream are out of range")
+            out[at] = out[at] & 0x07 | exponent << 3
     for comment in reversed(header.comments):
         del out[comment.offset : comment.offset + comment.length]
     return bytes(out)
@@ -315,26 +299,6 @@ def with_precision(codestream: bytes, header: MainHeader, precision: int, signed
     for component in range(header.components):
         out[header.siz + _SSIZ + 3 * component] = (precision - 1) | (_SIGNED if signed else 0)
     return bytes(out)
-
-
-def to_wide(codestream: bytes, header: MainHeader, precision: int) -> bytes:
-    """Change the header of a learned codestream so that OpenJPEG decodes its carrier.
-
-    Parameters
-    ----------
-    codestream : bytes
-        The codestream, or its main header.
-    header : MainHeader
-        Its main header.
-    precision : int
-        Bits of the signed samples that the new header declares.
-
-    Raises
-    ------
-    SegmentError
-        If the quantisation is not that of a learned picture.
-    """
-    return bytes(_rewrite(codestream, header, (precision - 1) | _SIGNED, HEADROOM))
 
 
 def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = "") -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .geometry import ORIENTATIONS, Rect
 
-__all__ = ["Subbands", "subband_rects"]
+__all__ = ["Band", "Subbands", "subband_rects"]
 
 Band = NDArray[Any]
 

@@ -205,7 +205,7 @@ def _fitting(control: RateControl, file: MadeFile) -> Fitting:
         model=coder.model,
         groups=coder.descriptor.groups,
         ict=control.picture.ict,
-        lattice={band: half * factor for band, half in learned.lattice.items()},
+        lattice={band: half * factor for band, half in learned.lattices[0].items()},
         scales=coder.scales,
         noise=[learned.noise_map(index) for index in range(control.picture.components)],
     )

@@ -30,7 +30,7 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
     plain = all(size == (1, 1) for size in header.subsampling)
     if declared not in ({(descriptor.precision, False)}, {(descriptor.precision, True)}) or not plain:
         raise SegmentError("the learned-transform segment contradicts the main header")
-    if header.levels != descriptor.levels:
+    if any(levels != descriptor.levels for levels in [header.levels, *(c.style.levels for c in header.coc)]):
         raise SegmentError("the learned-transform segment contradicts the main header")
     if descriptor.noise is not None and descriptor.noise.codes.shape[2] != header.tiles:
         raise SegmentError("the learned-transform segment contradicts the number of tiles")
@@ -63,14 +63,15 @@ class LearnedFile:
         The learned-transform segment.
     model : Model
         The learned transform.
-    lattice : mapping
-        Half the quantiser steps; see `j2klearn.ebcot.reconstruction.read_lattice`. Empty without loss.
+    lattices : tuple of mapping
+        Half the quantiser steps of every component; see `j2klearn.ebcot.reconstruction.read_lattice`. Empty
+        without loss.
     """
 
     codestream: PartialCodestream
     descriptor: Descriptor
     model: Model
-    lattice: Lattice
+    lattices: tuple[Lattice, ...]
 
     @classmethod
     def open(
@@ -92,7 +93,7 @@ class LearnedFile:
         OptionError
             If the engine is unknown, or cannot compute the model of the file.
         SegmentError
-            If the segment is damaged, or contradicts the main header.
+            If the segment is damaged or contradicts the main header, or the header lacks quantiser steps.
         UnsupportedError
             If the segment has a later version.
         ModelError
@@ -108,8 +109,9 @@ class LearnedFile:
         embedded = [] if weights is None else [Model.from_bytes(weights)]
         model = find(descriptor.model_id, embedded).using(engine)
         _check_model(descriptor, model)
-        lattice = {} if model.reversible else read_lattice(codestream.head, header)
-        return cls(codestream, descriptor, model, lattice)
+        components = 0 if model.reversible else header.components
+        lattices = tuple(read_lattice(header, index) for index in range(components))
+        return cls(codestream, descriptor, model, lattices)
 
     @property
     def header(self) -> MainHeader:

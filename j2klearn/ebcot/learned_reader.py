@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Colour, Descriptor
-from ..codestream.main_header import HEADROOM, MainHeader, to_wide
+from ..codestream.main_header import MainHeader
 from ..core.geometry import Rect
 from ..core.limits import MAX_TILES
 from ..core.normalisation import normalised_bands, restore
@@ -31,13 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnedReader", "LearnedSource"]
 
-#: Precision, in bits, at which a carrier is decoded. A reader may choose it; this is the precision of float32. In flat
-#: parts of a picture opacities react to rounding errors, and a region must equal the same part of the whole picture.
-_CARRIER_BITS = 24
-
-#: Samples that are decoded on each side of the area whose details are needed: more than half the length of the 9/7
-#: filters.
-_CARRIER_MARGIN = 8
+#: Samples that are decoded on each side of the area whose coefficients are needed: the 5/3 reads two samples on either
+#: side of a low-pass sample.
+_CARRIER_MARGIN = 2
 
 _DEFAULT_RUN = Run()
 
@@ -67,8 +63,8 @@ class LearnedSource(Protocol):
         """The learned transform."""
 
     @property
-    def lattice(self) -> Lattice:
-        """Half the quantiser steps, for the reconstruction of coefficients."""
+    def lattices(self) -> Sequence[Lattice]:
+        """Half the quantiser steps of every component, for the reconstruction of coefficients."""
 
     @property
     def header(self) -> MainHeader:
@@ -103,6 +99,9 @@ class LearnedReader:
         Samples of the finer level that one level of synthesis reads beyond an area.
     """
 
+    #: Whether the coefficients are quantised, and are decoded to half quantiser steps.
+    half_steps = True
+
     def __init__(
         self,
         file: LearnedSource,
@@ -110,12 +109,10 @@ class LearnedReader:
         components: tuple[int, ...] | None = None,
         run: Run = _DEFAULT_RUN,
     ) -> None:
-        self.file, self.source, self.lattice = file, file.codestream, file.lattice
+        self.file, self.source, self.lattices = file, file.codestream, file.lattices
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components = layers, components
         self.threads, self.progress = run.threads, run.progress
-        # the coefficients are in units of 8-bit grey levels
-        self.fraction_bits = _CARRIER_BITS - HEADROOM - 8
         self.missing: str | None = None
         self.remarks: list[str] = []
         self.codestream, self._extracted = b"", False
@@ -124,11 +121,10 @@ class LearnedReader:
         """Read the parts of the file that are needed for some areas, each with the number of resolutions left out."""
         part = None
         if requests != [(self.header.area, 0)] or 0 < self.layers < self.header.layers:
-            head = to_wide(self.source.head, self.header, _CARRIER_BITS)
-            part = self.source.extract(requests, self.layers or self.header.layers, head)
+            part = self.source.extract(requests, self.layers or self.header.layers)
         self._extracted = part is not None
         if part is None:
-            self.codestream = to_wide(self.source.whole(), self.header, _CARRIER_BITS)
+            self.codestream = self.source.whole()
             return
         self.codestream = part.codestream
         if part.truncated:
@@ -141,7 +137,7 @@ class LearnedReader:
                 reduce=reduce,
                 layers=self.layers,
                 area=area,
-                fraction_bits=self.fraction_bits,
+                half_steps=self.half_steps,
                 strict=self._extracted,
                 threads=self.threads,
             )
@@ -243,14 +239,14 @@ class LearnedReader:
             return [self._subbands(at, flat, area, levels, 1) for at, flat in enumerate(flats)]
 
     def _subbands(
-        self, component: int, flat: NDArray[np.float32], area: Rect, levels: int, reduce: int
+        self, component: int, flat: NDArray[np.int32], area: Rect, levels: int, reduce: int
     ) -> Subbands:
         """Return the reconstructed subbands of a component: `levels` levels below the `reduce` finest ones.
 
         They are normalised, and without scales.
         """
-        bands = Subbands.from_flat(flat, area, levels)
-        reconstruct(bands, self.lattice, reduce + 1, self.threads)
+        half_steps = Subbands.from_flat(flat, area, levels)
+        bands = reconstruct(half_steps, self.lattices[component], reduce + 1, self.threads)
         deepest = self.descriptor.levels - reduce
         if self.descriptor.normalisation:
             rule = self.descriptor.normalisation[component]
@@ -321,7 +317,7 @@ class LearnedReader:
         grid = Rect(area.y0 * scale, area.x0 * scale, area.y1 * scale, area.x1 * scale)
         return grid.intersection(self.header.area)
 
-    def _level(self, reduce: int, request: Rect, levels: int) -> tuple[Rect, list[NDArray[np.float32]]]:
+    def _level(self, reduce: int, request: Rect, levels: int) -> tuple[Rect, list[NDArray[np.int32]]]:
         """Decode an area of the reference grid. Return its area at a resolution, and the flat subbands by component."""
         with self._decoder(reduce, request) as decoder:
             flats = [decoder.subbands(index, levels) for index in range(self.header.components)]

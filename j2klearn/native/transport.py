@@ -392,7 +392,7 @@ class Decoder(_Handle):
         reduce: int = 0,
         layers: int = 0,
         area: Rect | None = None,
-        fraction_bits: int = 0,
+        half_steps: bool = False,
         components: list[int] | None = None,
         strict: bool = False,
         threads: int = 1,
@@ -407,8 +407,9 @@ class Decoder(_Handle):
             Number of quality layers to decode; 0 for all.
         area : Rect, optional
             Area on the reference grid. Default: the whole image.
-        fraction_bits : int
-            The decoded samples are the carrier times ``2 ** fraction_bits`` (irreversible subbands only).
+        half_steps : bool
+            Whether to decode a codestream of the 9/7 to half quantiser steps instead of samples; see `subbands`. The
+            component transform is not inverted.
         components : list of int, optional
             Components to decode, without inverting the component transform. Default: all components, with the
             transform inverted.
@@ -422,14 +423,15 @@ class Decoder(_Handle):
         OptionError
             If an option is out of range.
         DecodingError
-            If OpenJPEG cannot decode the codestream.
+            If OpenJPEG cannot decode the codestream, or it has no half quantiser steps: see `half_step_header` in
+            native/codestream/half_steps.hpp.
         LimitError
             If more than `max_samples` samples would have to be decoded.
         """
         request = self._ffi.new("j2kl_request *")
         try:
             request.reduce, request.layers, request.strict = reduce, layers, int(strict)
-            request.fraction_bits, request.threads = fraction_bits, threads
+            request.half_steps, request.threads = int(half_steps), threads
             if area is not None:
                 if area.size == 0:
                     raise OptionError("the requested area is empty")
@@ -473,11 +475,17 @@ class Decoder(_Handle):
         return samples
 
     @stage("transport")
-    def subbands(self, index: int, levels: int) -> NDArray[Any]:
+    def subbands(self, index: int, levels: int) -> NDArray[np.int32]:
         """Decompose a decoded component and return its subbands.
 
-        If there is a component transform, the first call overwrites the samples of the first three components: call
-        `samples` before.
+        A codestream of the 9/7 has to be decoded with `half_steps`. Its subbands are whole numbers n of half quantiser
+        steps, exactly as tier-1 has decoded them: with the index q of a coefficient and p bit-planes that are not
+        decoded, ``|n| = 2 |q| + 2 ** p``, and n = 0 if q = 0 (T.800 equation E-6 with r = 1/2). If the decoded area ends
+        inside a tile, coefficients within two samples of that edge are wrong. LL is exact only if it is the coarsest
+        subband of the codestream; LL of other levels was not coded, and means nothing.
+
+        With the 5/3, the subbands are those of the samples. If there is a component transform, the first call overwrites
+        the samples of the first three components: call `samples` before.
 
         Parameters
         ----------
@@ -489,10 +497,14 @@ class Decoder(_Handle):
         Returns
         -------
         ndarray, shape (height * width,)
-            float32 for the 9/7, int32 for the 5/3, in the order of `Encoder.put_subbands`.
+            int32, in the order of `Encoder.put_subbands`.
+
+        Raises
+        ------
+        RuntimeError
+            If the wavelet is the 9/7, and `half_steps` was not asked for.
         """
-        dtype = np.int32 if self.header.reversible else np.float32
-        subbands: NDArray[Any] = np.empty(self._component(index).area.size, dtype)
-        pointer = self._ffi.from_buffer(subbands)
+        subbands = np.empty(self._component(index).area.size, np.int32)
+        pointer = self._ffi.from_buffer("int32_t[]", subbands)
         self._report.check(self._library.j2kl_decoder_get_subbands(self._open(), index, levels, pointer))
         return subbands

@@ -107,19 +107,17 @@ def synthesise(
 
 
 def reconstruct(
-    band: NDArray[np.float32], factor: float, spacing: float, bias: float, threads: int = 1
-) -> None:
-    """Move decoded coefficients, in place, to better reconstruction points.
+    half_steps: NDArray[np.int32], spacing: float, bias: float, threads: int = 1
+) -> NDArray[np.float32]:
+    """Reconstruct coefficients from the half quantiser steps that tier-1 decoded.
 
-    The coefficients are first rounded to the midpoint of the interval that tier-1 decoded, then moved towards zero,
-    where a peaked distribution has more of its mass (T.800 equation E-6 with r below one half).
+    The midpoint of the interval of a coefficient is moved towards zero, where a peaked distribution has more of its
+    mass (T.800 equation E-6 with r below one half).
 
     Parameters
     ----------
-    band : ndarray, float32
-        Contiguous array of coefficients.
-    factor : float
-        Factor that converts coefficients to multiples of half the quantiser step.
+    half_steps : ndarray, int32
+        The coefficients in half quantiser steps; see `j2klearn.native.transport.Decoder.subbands`.
     spacing : float
         Half the quantiser step, in the unit of the result.
     bias : float
@@ -128,15 +126,19 @@ def reconstruct(
     threads : int
         Number of threads.
 
+    Returns
+    -------
+    ndarray, float32
+        The coefficients, of the shape of `half_steps`.
+
     Raises
     ------
     InputError
-        If `band` has another dtype or is not contiguous.
-    threads : int
-        Threads to use.
+        If `half_steps` has another dtype.
     """
     ffi, library = load()
-    if band.dtype != np.float32 or not band.flags.c_contiguous:
-        raise InputError("coefficients to reconstruct must be contiguous float32")
-    place = ffi.from_buffer("float[]", band, require_writable=True)
-    _check_level(library.j2kl_reconstruct(place, band.size, factor, spacing, bias, threads))
+    half_steps = as_array(half_steps, np.int32, half_steps.shape, "half quantiser steps")
+    band = np.empty(half_steps.shape, np.float32)
+    source, target = ffi.from_buffer("int32_t[]", half_steps), ffi.from_buffer("float[]", band)
+    _check_level(library.j2kl_reconstruct(source, target, band.size, spacing, bias, threads))
+    return band

@@ -3,13 +3,14 @@
  * OpenJPEG codes samples, not coefficients. This library makes it code coefficients. The encoder applies the inverse
  * wavelet to the subbands of every component, so that OpenJPEG's forward wavelet passes the same subbands to tier-1.
  * The decoder applies the forward wavelet to the samples that OpenJPEG decodes. The picture between the two wavelets
- * is called the carrier. The 5/3 makes this exact. With the 9/7 the only error is the rounding of the carrier to
- * integers; `fraction_bits` sets the step of this rounding.
+ * is called the carrier. The 5/3 makes this exact. With the 9/7 the encoder rounds the carrier to integers;
+ * `fraction_bits` sets the step of this rounding. What tier-1 has coded is decoded exactly in both cases: the decoder
+ * makes OpenJPEG treat quantised subbands of the 9/7 as integer subbands of the 5/3 (`half_steps`).
  *
  * The subbands of a component are one array: LL, then HL, LH, HH from the coarsest to the finest level, each row-major
  * without gaps. Their sizes are those of T.800 equation B-15 for the whole image area; the library divides them into
  * tiles. The transform is critically sampled, so the array has as many elements as the component has samples. The
- * elements are float on the irreversible path and int32_t on the reversible path.
+ * elements are int32_t, except that the encoder takes float on the irreversible path.
  *
  * There is no global state. Several threads may use different handles at the same time; a handle is used by one thread
  * at a time. Functions that can fail return one of the codes below. The text of a failure is written to the report that
@@ -85,7 +86,7 @@ typedef struct j2kl_request {
     uint32_t reduce;                    /* number of highest resolutions to discard */
     uint32_t layers;                    /* quality layers to decode; 0: all */
     uint32_t x0, y0, x1, y1;            /* area on the reference grid; all 0: the whole image */
-    int32_t fraction_bits;              /* as in j2kl_parameters, for subbands */
+    int32_t half_steps;                 /* 1: decode a codestream of the 9/7 to half quantiser steps, see below */
     uint32_t component_count;           /* 0: all components, after the inverse component transform; */
     const uint32_t *component_list;     /* else only these, without the inverse transform */
     int32_t strict;                     /* 1: fail if the codestream is damaged, else decode what can be decoded */
@@ -140,9 +141,17 @@ int j2kl_decoder_component_count(const j2kl_decoder *decoder, uint32_t *count);
 int j2kl_decoder_component(const j2kl_decoder *decoder, uint32_t index, j2kl_component *component);
 int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *samples);
 /* Decompose the decoded samples of every tile into `levels` levels. If the requested area ends inside a tile, the
- * coefficients near that edge are those of an image that ends there. If the codestream has a component transform, the
- * first call overwrites the samples of the first three components: get their samples before. */
-int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, void *subbands);
+ * coefficients within two samples of that edge are those of an image that ends there. If the codestream has a component
+ * transform, the first call overwrites the samples of the first three components: get their samples before.
+ *
+ * A codestream of the 9/7 has to be decoded with `half_steps`. Then there are no samples, the component transform is not
+ * inverted, and the subbands are whole numbers n of half quantiser steps: exactly what tier-1 has decoded. With the index
+ * q of a coefficient and p bit-planes that are not decoded, |n| = 2 |q| + 2^p, and n = 0 if q = 0 (T.800 equation E-6
+ * with r = 1/2). This does not depend on the area, as long as it ends two samples of the resolution away. LL is exact
+ * only if it is the coarsest subband of the codestream; LL of other levels was not coded, and means nothing. The
+ * decoding fails if the codestream has other styles of quantisation than expounded, regions of interest, tiles that
+ * differ in coding or quantisation, single high-pass samples (T.800 F.3.6), or code-blocks of more than 29 bit-planes. */
+int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, int32_t *subbands);
 void j2kl_decoder_free(j2kl_decoder *decoder);
 
 /* One level of a base wavelet on a plane whose first sample is at (y0, x0). `stride` is the number of elements from one
@@ -156,11 +165,16 @@ int j2kl_analyse_53(const int32_t *plane, size_t stride, uint32_t width, uint32_
 int j2kl_synthesise_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, const int32_t *hh, uint32_t width,
                        uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane, size_t stride, uint32_t threads);
 
-/* Move decoded coefficients, in place, to better reconstruction points (T.800 equation E-6 with r below one half). The
- * coefficients are first rounded to the midpoint of the interval that tier-1 decoded, then moved towards zero, where a
- * peaked distribution has more of its mass. `spacing` is half the quantiser step; `factor` converts coefficients to
- * multiples of it. In the n-th interval from zero the point moves by bias / (1 + (n - 1) / 4) of the interval. */
-int j2kl_reconstruct(float *coefficients, size_t count, float factor, float spacing, float bias, uint32_t threads);
+/* Reconstruct coefficients from half quantiser steps (T.800 equation E-6 with r below one half). The midpoint of the
+ * interval that tier-1 decoded is moved towards zero, where a peaked distribution has more of its mass. `spacing` is half
+ * the quantiser step. In the k-th interval from zero the point moves by bias / (1 + (k - 1) / 4) of the interval. In
+ * single precision, with n half steps and the largest power of two u that divides n:
+ *
+ *     (|n| - 2 * bias * u / (0.75 + 0.25 * ((|n| / u - 1) * 0.5))) * spacing, with the sign of n
+ *
+ * Each operation is rounded by itself, from the left to the right, the conversion of n too. The arrays may not overlap. */
+int j2kl_reconstruct(const int32_t *half_steps, float *coefficients, size_t count, float spacing, float bias,
+                     uint32_t threads);
 
 /* Integer networks: convolutions of int16 planes. Results are exact, so they are the same on every machine.
  *

@@ -36,6 +36,7 @@ private:
 
 void wavelet_tests();
 void transport_tests();
+void half_steps_tests();
 void reading_tests();
 void codestream_tests();
 void integer_tests();

@@ -100,9 +100,9 @@ public:
         return result;
     }
 
-    template <class T> std::vector<T> subbands(std::uint32_t index, std::uint32_t levels)
+    std::vector<std::int32_t> subbands(std::uint32_t index, std::uint32_t levels)
     {
-        std::vector<T> result(size(index) + 1);
+        std::vector<std::int32_t> result(size(index) + 1);
         last = j2kl_decoder_get_subbands(decoder, index, levels, result.data());
         result.pop_back();
         return result;

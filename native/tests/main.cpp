@@ -15,6 +15,7 @@ int main()
 {
     wavelet_tests();
     transport_tests();
+    half_steps_tests();
     reading_tests();
     codestream_tests();
     integer_tests();

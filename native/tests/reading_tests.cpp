@@ -42,7 +42,7 @@ void reduced()
         const Encoded encoded = sample_stream(tiles);
         CHECK(encoded.code == J2KL_OK, encoded.error);
         Decoded whole(encoded.bytes);
-        const std::vector<std::int32_t> all = whole.subbands<std::int32_t>(1, 3);
+        const std::vector<std::int32_t> all = whole.subbands(1, 3);
         for (std::uint32_t reduce = 1; reduce <= 3; ++reduce) {
             j2kl_request request{};
             request.reduce = reduce;
@@ -53,7 +53,7 @@ void reduced()
             CHECK(component.x0 == area.x0 && component.y0 == area.y0 && component.width == area.width() &&
                       component.height == area.height(),
                   "geometry");
-            const std::vector<std::int32_t> got = part.subbands<std::int32_t>(1, 3 - reduce);
+            const std::vector<std::int32_t> got = part.subbands(1, 3 - reduce);
             CHECK(got.size() < all.size() && std::equal(got.begin(), got.end(), all.begin()),
                   "reduce " + std::to_string(reduce));
         }
@@ -95,7 +95,7 @@ void areas()
             CHECK(same, "area");
             if (area == j2kl::Rect{53, 47, 106, 94} && tiles) {
                 // A whole tile has the same coefficients as in the whole picture.
-                const std::vector<std::int32_t> bands = part.subbands<std::int32_t>(2, 3);
+                const std::vector<std::int32_t> bands = part.subbands(2, 3);
                 CHECK(part.last == J2KL_OK && bands.size() == got.size(), "tile");
             }
             for (std::uint32_t reduce = 1; reduce <= 3; ++reduce) {
@@ -105,7 +105,7 @@ void areas()
                 if (!clipped.resolution(reduce).empty()) {
                     CHECK(small.code == J2KL_OK, small.error());
                     CHECK(small.component(0).width == clipped.resolution(reduce).width(), "geometry");
-                    small.subbands<std::int32_t>(0, 3 - reduce);
+                    small.subbands(0, 3 - reduce);
                     CHECK(small.last == J2KL_OK, "subbands");
                 }
             }
@@ -127,11 +127,11 @@ void choices()
     request.component_count = 2;
     Decoded decoded(encoded.bytes, request);
     CHECK(decoded.code == J2KL_OK && decoded.count() == 2, decoded.error());
-    const std::vector<std::int32_t> chroma = decoded.subbands<std::int32_t>(0, 3);
+    const std::vector<std::int32_t> chroma = decoded.subbands(0, 3);
     decoded.samples(0);
     CHECK(decoded.last == J2KL_OK, "samples stay without a component transform");
     Decoded whole(encoded.bytes);
-    const bool first_is_chroma = chroma == whole.subbands<std::int32_t>(2, 3);
+    const bool first_is_chroma = chroma == whole.subbands(2, 3);
     CHECK(first_is_chroma, "order of the list");
 
     request.component_count = 1;
@@ -208,7 +208,7 @@ void jp2()
     Decoded raw(encoded.bytes), boxed(file);
     CHECK(boxed.code == J2KL_OK, boxed.error());
     CHECK(raw.samples(0) == boxed.samples(0), "jp2");
-    CHECK(raw.subbands<std::int32_t>(1, 3) == boxed.subbands<std::int32_t>(1, 3), "jp2");
+    CHECK(raw.subbands(1, 3) == boxed.subbands(1, 3), "jp2");
     for (std::size_t size = 0; size < file.size(); size += size < 250 ? 1 : 997) {
         Decoded cut(Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size)));
         CHECK(cut.code == J2KL_OK || !cut.error().empty() || size == 0, "cut jp2");
@@ -227,11 +227,7 @@ void exercise(const Bytes &bytes, std::uint32_t reduce)
     CHECK(decoded.code == J2KL_OK || bytes.empty() || !decoded.error().empty(), "a failure has a text");
     for (std::uint32_t i = 0; decoded.code == J2KL_OK && i < decoded.count(); ++i) {
         decoded.samples(i);
-        if (decoded.header.reversible != 0) {
-            decoded.subbands<std::int32_t>(i, 3);
-        } else {
-            decoded.subbands<float>(i, 3);
-        }
+        decoded.subbands(i, 3);
     }
 }
 

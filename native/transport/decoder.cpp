@@ -7,19 +7,17 @@
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 namespace j2kl {
 
 namespace {
 
-Codec make_codec(const CodestreamScan &scan, const j2kl_request &request, bool strict, Reporter &reporter)
+Codec make_codec(bool is_jp2, const j2kl_request &request, bool strict, Reporter &reporter)
 {
-    Codec codec(opj_create_decompress(scan.is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), reporter);
+    Codec codec(opj_create_decompress(is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), reporter);
     opj_dparameters_t settings;
     opj_set_default_decoder_parameters(&settings);
     settings.cp_reduce = request.reduce;
@@ -40,6 +38,11 @@ Image read_header_of(const Codec &codec, const InputStream &stream, const Report
     return owner;
 }
 
+SampleFormat format_of(const opj_image_comp_t &component)
+{
+    return {component.prec, component.sgnd != 0, 0};
+}
+
 void limit(bool fits, const std::string &text)
 {
     if (!fits) {
@@ -50,14 +53,14 @@ void limit(bool fits, const std::string &text)
 } // namespace
 
 Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &limits, j2kl_report *report)
-    : data_(data), size_(size), limits_(limits), reporter_(report), scan_(scan(data, size))
+    : data_{data, size}, limits_(limits), reporter_(report), scan_(scan(data, size))
 {
     check_tiles();
     repair_ = repair(data, size, scan_);
     if (!repair_.bytes.empty()) {
-        data_ = repair_.bytes.data();
-        size_ = repair_.bytes.size();
+        data_ = {repair_.bytes.data(), repair_.bytes.size()};
     }
+    rest_ = data_;
     read_header();
 }
 
@@ -75,10 +78,15 @@ void Decoder::check_tiles() const
           "the codestream has too many tiles of too many components");
 }
 
+TileGrid Decoder::tiles() const
+{
+    return {image_area_, header_.tile_x0, header_.tile_y0, header_.tile_width, header_.tile_height};
+}
+
 void Decoder::read_header()
 {
-    const InputStream stream(data_, size_);
-    const Codec codec = make_codec(scan_, {}, true, reporter_);
+    const InputStream stream(head_, rest_);
+    const Codec codec = make_codec(scan_.is_jp2, {}, true, reporter_);
     const Image image = read_header_of(codec, stream, reporter_);
     const CodestreamInfo info(opj_get_cstr_info(codec.get()));
     require_openjpeg(info && info->nbcomps > 0 && info->m_default_tile_info.tccp_info != nullptr, reporter_,
@@ -125,8 +133,6 @@ Rect Decoder::requested_area(const j2kl_request &request) const
 
 void Decoder::check_request(const j2kl_request &request) const
 {
-    require(request.fraction_bits >= -31 && request.fraction_bits <= 31,
-            "fraction bits have to be from -31 to 31");
     require(request.component_count <= header_.components, "more components are asked for than there are");
     require(request.component_count == 0 || request.component_list != nullptr,
             "the list of components is missing");
@@ -144,6 +150,41 @@ void Decoder::check_request(const j2kl_request &request) const
                               std::to_string(sources_[i].levels) + " decomposition levels");
         }
     }
+}
+
+// The inverse 5/3 halves a single high-pass sample (T.800 F.3.6), so odd integers would be lost. No writer of learned
+// files makes such tiles.
+void Decoder::check_lone_samples(std::uint32_t reduce) const
+{
+    const TileGrid grid = tiles();
+    const auto lone = [](std::uint32_t first, std::uint32_t last) { return last == first + 1 && first % 2 != 0; };
+    for (std::uint64_t index = 0; index < grid.count(); ++index) {
+        // the tiles of the first row and of the first column have all the widths and heights that there are
+        if (index >= grid.across() && index % grid.across() != 0) {
+            continue;
+        }
+        for (const Source &source : sources_) {
+            const Rect tile = grid.tile(index).component(source.dx, source.dy);
+            for (std::uint32_t level = reduce; level < source.levels; ++level) {
+                const Rect area = tile.resolution(level);
+                if (lone(area.x0, area.x1) || lone(area.y0, area.y1)) {
+                    throw Failure(J2KL_ERROR_OPENJPEG,
+                                  "a tile has a single row or column of high-pass samples, whose half quantiser steps "
+                                  "cannot be decoded");
+                }
+            }
+        }
+    }
+}
+
+// Replaces the main header that OpenJPEG reads; see half_step_header().
+void Decoder::prepare_half_steps()
+{
+    const std::size_t begin = scan(data_.data, data_.size).begin;
+    const Bytes codestream = data_.from(begin, data_.size);
+    half_steps_ = half_step_header(codestream, tiles().count());
+    head_ = {half_steps_.bytes.data(), half_steps_.bytes.size()};
+    rest_ = codestream.from(half_steps_.end, codestream.size);
 }
 
 // The area of all tiles that an area touches.
@@ -196,6 +237,10 @@ void Decoder::decode(const j2kl_request &request)
     area_ = requested_area(request);
     Rect decoded = by_tiles_ ? whole_tiles(area_) : area_;
     check_size(request, decoded);
+    if (request.half_steps != 0) {
+        check_lone_samples(request.reduce);
+        prepare_half_steps();
+    }
     attempted_ = true;
     request_ = request;
     request_.component_list = nullptr; // the caller's memory, valid only during this call
@@ -213,6 +258,10 @@ void Decoder::decode(const j2kl_request &request)
     }
     check_decoded(decoded);
     crop(decoded);
+    if (request.half_steps != 0) {
+        check_half_steps();
+        return; // there was no component transform
+    }
     transform_in_force_ = header_.component_transform != 0 && request.component_count == 0 &&
                           image_->numcomps == header_.components && image_->numcomps >= 3;
     for (std::uint32_t i = 1; transform_in_force_ && i < 3; ++i) {
@@ -250,8 +299,8 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, co
 
 Image Decoder::run(const j2kl_request &request, const Rect &area, bool strict)
 {
-    const InputStream stream(data_, size_);
-    const Codec codec = make_codec(scan_, request, strict, reporter_);
+    const InputStream stream(head_, rest_);
+    const Codec codec = make_codec(scan_.is_jp2 && request.half_steps == 0, request, strict, reporter_);
     Image image = read_header_of(codec, stream, reporter_);
     const auto need = [&](bool success) {
         require_openjpeg(success, reporter_, "OpenJPEG could not decode the codestream");
@@ -304,6 +353,19 @@ void Decoder::check_decoded(const Rect &on_grid) const
     }
 }
 
+// OpenJPEG clips samples to the declared precision. Then the analysis would not return what tier-1 decoded.
+void Decoder::check_half_steps() const
+{
+    constexpr std::int32_t limit = std::int32_t{1} << (half_step_precision - 1);
+    for (std::uint32_t i = 0; i < image_->numcomps; ++i) {
+        const opj_image_comp_t &component = image_->comps[i];
+        const auto count = static_cast<std::size_t>(area_of(component, area_).size());
+        if (!all_within(component.data, count, -limit + 1, limit - 2, request_.threads)) {
+            throw Failure(J2KL_ERROR_OPENJPEG, "the coefficients are larger than a decoder can process");
+        }
+    }
+}
+
 // Keeps the requested area of the decoded one.
 void Decoder::crop(const Rect &decoded)
 {
@@ -339,11 +401,6 @@ Rect Decoder::area_of(const opj_image_comp_t &component, const Rect &on_grid) co
     return on_grid.component(component.dx, component.dy).resolution(request_.reduce);
 }
 
-SampleFormat Decoder::format_of(const opj_image_comp_t &component) const
-{
-    return {component.prec, component.sgnd != 0, request_.fraction_bits};
-}
-
 j2kl_component Decoder::component(std::uint32_t index) const
 {
     const opj_image_comp_t &source = decoded(index);
@@ -365,6 +422,9 @@ void Decoder::get_samples(std::uint32_t index, std::int32_t *samples) const
 {
     const opj_image_comp_t &source = decoded(index);
     require(samples != nullptr, "there is no place for the samples");
+    if (request_.half_steps != 0) {
+        throw Failure(J2KL_ERROR_STATE, "half quantiser steps were decoded, not samples");
+    }
     if (transformed_ && index < 3) {
         throw Failure(J2KL_ERROR_STATE,
                       "samples cannot be taken after subbands where there is a component transform");
@@ -379,77 +439,54 @@ void Decoder::undo_component_transform()
     const auto count = static_cast<std::size_t>(area_of(image_->comps[0], area_).size());
     const std::size_t threads = request_.threads;
     for (std::uint32_t i = 0; i < 3; ++i) {
-        const opj_image_comp_t &component = image_->comps[i];
-        planes[i] = component.data;
-        if (header_.reversible != 0) {
-            shift_from_samples(planes[i], count, format_of(component), threads);
-        } else {
-            samples_to_carrier(planes[i], count, format_of(component), threads);
-        }
+        planes[i] = image_->comps[i].data;
+        shift_from_samples(planes[i], count, format_of(image_->comps[i]), threads);
     }
-    if (header_.reversible != 0) {
-        forward_rct(planes[0], planes[1], planes[2], count, threads);
-    } else {
-        forward_ict(as_floats(planes[0]), as_floats(planes[1]), as_floats(planes[2]), count, threads);
-    }
+    forward_rct(planes[0], planes[1], planes[2], count, threads);
     transformed_ = true;
 }
 
-template <class T>
 void Decoder::analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
-                                T *subbands)
+                                std::int32_t *subbands)
 {
     const Rect area = area_of(component, area_);
     const SubbandLayout layout(area, levels);
-    const SampleFormat format = format_of(component);
-    const TileGrid tiles = {image_area_,
-                            header_.tile_x0,
-                            header_.tile_y0,
-                            header_.tile_width,
-                            header_.tile_height};
-    std::vector<T> converted;
-    for (std::uint64_t index = 0; index < tiles.count(); ++index) {
-        const Rect on_grid = tiles.tile(index).intersection(area_);
+    const std::int32_t offset = transformed ? 0 : format_of(component).offset();
+    const TileGrid grid = tiles();
+    std::vector<std::int32_t> shifted;
+    for (std::uint64_t index = 0; index < grid.count(); ++index) {
+        const Rect on_grid = grid.tile(index).intersection(area_);
         const Rect tile = area_of(component, on_grid);
         if (on_grid.empty() || tile.empty()) {
             continue;
         }
         const std::size_t stride = area.width(), width = tile.width();
-        std::int32_t *samples = component.data + (tile.y0 - area.y0) * stride + (tile.x0 - area.x0);
-        if (transformed) {
-            auto *values = static_cast<T *>(static_cast<void *>(samples));
-            analyse_tile(Plane<const T>{values, stride}, tile, subbands, layout, request_.threads);
+        const std::int32_t *samples = component.data + (tile.y0 - area.y0) * stride + (tile.x0 - area.x0);
+        if (offset == 0) {
+            analyse_tile(Plane<const std::int32_t>{samples, stride}, tile, subbands, layout, request_.threads);
             continue;
         }
-        // Convert a copy: get_samples() still needs the samples.
-        converted.resize(static_cast<std::size_t>(tile.size()));
+        // Shift a copy: get_samples() still needs the samples.
+        shifted.resize(static_cast<std::size_t>(tile.size()));
         for (std::size_t row = 0; row < tile.height(); ++row) {
-            if constexpr (std::is_same_v<T, float>) {
-                kernels::dequantise(samples + row * stride, converted.data() + row * width,
-                                    std::ldexp(1.0F, -format.fraction_bits), format.offset(), width);
-            } else {
-                kernels::shift(converted.data() + row * width, samples + row * stride, -format.offset(),
-                               width);
-            }
+            kernels::shift(shifted.data() + row * width, samples + row * stride, -offset, width);
         }
-        analyse_tile(Plane<const T>{converted.data(), width}, tile, subbands, layout, request_.threads);
+        analyse_tile(Plane<const std::int32_t>{shifted.data(), width}, tile, subbands, layout, request_.threads);
     }
 }
 
-void Decoder::get_subbands(std::uint32_t index, std::uint32_t levels, void *subbands)
+void Decoder::get_subbands(std::uint32_t index, std::uint32_t levels, std::int32_t *subbands)
 {
     const opj_image_comp_t &component = decoded(index);
     require(subbands != nullptr, "there is no place for the subbands");
     require(levels <= 32, "there may be at most 32 decomposition levels");
+    if (header_.reversible == 0 && request_.half_steps == 0) {
+        throw Failure(J2KL_ERROR_STATE, "subbands of the 9/7 have to be decoded to half quantiser steps");
+    }
     if (transform_in_force_ && !transformed_) {
         undo_component_transform();
     }
-    const bool transformed = transformed_ && index < 3;
-    if (header_.reversible != 0) {
-        analyse_component(component, transformed, levels, static_cast<std::int32_t *>(subbands));
-    } else {
-        analyse_component(component, transformed, levels, static_cast<float *>(subbands));
-    }
+    analyse_component(component, transformed_ && index < 3, levels, subbands);
 }
 
 } // namespace j2kl

@@ -3,6 +3,7 @@
 
 #include "base/failure.hpp"
 #include "base/geometry.hpp"
+#include "codestream/half_steps.hpp"
 #include "codestream/repair.hpp"
 #include "codestream/scan.hpp"
 #include "j2kl.h"
@@ -24,7 +25,7 @@ public:
     std::uint32_t component_count() const;
     j2kl_component component(std::uint32_t index) const;
     void get_samples(std::uint32_t index, std::int32_t *samples) const;
-    void get_subbands(std::uint32_t index, std::uint32_t levels, void *subbands);
+    void get_subbands(std::uint32_t index, std::uint32_t levels, std::int32_t *subbands);
 
     Reporter &reporter() const { return reporter_; }
 
@@ -35,25 +36,26 @@ private:
     };
 
     void check_tiles() const;
+    TileGrid tiles() const;
     void read_header();
     Rect requested_area(const j2kl_request &request) const;
     void check_request(const j2kl_request &request) const;
+    void check_lone_samples(std::uint32_t reduce) const;
+    void prepare_half_steps();
     void check_size(const j2kl_request &request, const Rect &area) const;
     Rect whole_tiles(const Rect &area) const;
     Image run(const j2kl_request &request, const Rect &area, bool strict);
     Image decode_anyway(const j2kl_request &request, const Rect &failed, const Failure &failure);
     void check_decoded(const Rect &area) const;
+    void check_half_steps() const;
     void crop(const Rect &decoded);
     const opj_image_comp_t &decoded(std::uint32_t index) const;
     Rect area_of(const opj_image_comp_t &component, const Rect &on_grid) const;
-    SampleFormat format_of(const opj_image_comp_t &component) const;
     void undo_component_transform();
-    template <class T>
     void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
-                           T *subbands);
+                           std::int32_t *subbands);
 
-    const std::uint8_t *data_; // the caller's data, or that of repair_
-    std::size_t size_;
+    Bytes data_; // the caller's data, or that of repair_
     j2kl_limits limits_;
     mutable Reporter reporter_;
     CodestreamScan scan_; // of the caller's data
@@ -62,6 +64,8 @@ private:
     std::vector<Source> sources_;
 
     j2kl_request request_{};
+    HalfStepHeader half_steps_; // empty unless half steps are decoded
+    Bytes head_, rest_;         // what OpenJPEG reads
     Rect image_area_;         // on the reference grid
     Rect area_;               // the requested area on the reference grid
     bool by_tiles_ = false;   // OpenJPEG can decode whole tiles only

@@ -57,16 +57,6 @@ void carrier_to_samples(std::int32_t *plane, std::size_t count, const SampleForm
         });
 }
 
-void samples_to_carrier(std::int32_t *plane, std::size_t count, const SampleFormat &format,
-                        std::size_t threads)
-{
-    const float factor = std::ldexp(1.0F, -format.fraction_bits);
-    convert_in_place<std::int32_t, float>(
-        plane, count, threads, [&](const std::int32_t *samples, float *values, std::size_t size) {
-            kernels::dequantise(samples, values, factor, format.offset(), size);
-        });
-}
-
 bool shift_to_samples(std::int32_t *plane, std::size_t count, const SampleFormat &format, std::size_t threads)
 {
     // Checked before the shift, so that nothing can wrap around into the range.
@@ -104,13 +94,6 @@ bool all_within(const std::int32_t *values, std::size_t count, std::int32_t low,
         }
     });
     return good;
-}
-
-void forward_ict(float *a, float *b, float *c, std::size_t count, std::size_t threads)
-{
-    for_blocks(count, threads, [&](std::size_t first, std::size_t length) {
-        kernels::forward_ict(a + first, b + first, c + first, length);
-    });
 }
 
 void inverse_ict(float *a, float *b, float *c, std::size_t count, std::size_t threads)

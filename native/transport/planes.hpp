@@ -33,9 +33,6 @@ inline float *as_floats(std::int32_t *plane)
 // float carrier -> samples, in place
 void carrier_to_samples(std::int32_t *plane, std::size_t count, const SampleFormat &format,
                         std::size_t threads);
-// samples -> float carrier, in place
-void samples_to_carrier(std::int32_t *plane, std::size_t count, const SampleFormat &format,
-                        std::size_t threads);
 // Adds the level shift, in place. Returns false if a sample is out of range.
 bool shift_to_samples(std::int32_t *plane, std::size_t count, const SampleFormat &format,
                       std::size_t threads);
@@ -44,7 +41,6 @@ void shift_from_samples(std::int32_t *plane, std::size_t count, const SampleForm
 bool all_within(const std::int32_t *values, std::size_t count, std::int32_t low, std::int32_t high,
                 std::size_t threads);
 
-void forward_ict(float *a, float *b, float *c, std::size_t count, std::size_t threads);
 void inverse_ict(float *a, float *b, float *c, std::size_t count, std::size_t threads);
 void forward_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t count, std::size_t threads);
 void inverse_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t count, std::size_t threads);

@@ -1,5 +1,7 @@
 #include "transport/stream.hpp"
 
+#include "codestream/markers.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -23,18 +25,28 @@ opj_stream_t *make_stream(std::size_t buffer_size, bool input)
 // If nothing follows SOD, OpenJPEG (at least 2.5.0) adds the -1 that a read returns at the end
 // of the stream to the length of the tile-part, and decodes uninitialised memory. One zero byte,
 // an empty packet, prevents this.
-std::size_t padding(const std::uint8_t *data, std::size_t size)
+std::size_t padding(const Bytes &data)
 {
-    return size >= 2 && data[size - 2] == 0xff && data[size - 1] == 0x93 ? 1 : 0;
+    return data.size >= 2 && data.u16(data.size - 2) == marker::sod ? 1 : 0;
+}
+
+// Copies what `from` has of the bytes [at, at + count), and returns their number.
+std::size_t copy(const Bytes &from, std::size_t at, std::size_t count, void *target)
+{
+    const std::size_t length = at < from.size ? std::min(count, from.size - at) : 0;
+    if (length > 0) {
+        std::memcpy(target, from.data + at, length);
+    }
+    return length;
 }
 
 } // namespace
 
-InputStream::InputStream(const std::uint8_t *data, std::size_t size)
-    : data_(data),
-      data_size_(size),
-      size_(size + padding(data, size)),
-      stream_(make_stream(std::clamp<std::size_t>(size, 1024, OPJ_J2K_STREAM_CHUNK_SIZE), true))
+InputStream::InputStream(const Bytes &head, const Bytes &rest)
+    : head_(head),
+      rest_(rest),
+      size_(head.size + rest.size + padding(rest.size > 0 ? rest : head)),
+      stream_(make_stream(std::clamp<std::size_t>(size_, 1024, OPJ_J2K_STREAM_CHUNK_SIZE), true))
 {
     opj_stream_set_read_function(stream_.get(), read);
     opj_stream_set_skip_function(stream_.get(), skip);
@@ -50,10 +62,11 @@ OPJ_SIZE_T InputStream::read(void *buffer, OPJ_SIZE_T count, void *self)
     if (length == 0) {
         return end_of_stream;
     }
-    const std::size_t copied =
-        std::min(length, stream.data_size_ - std::min(stream.position_, stream.data_size_));
-    std::memcpy(buffer, stream.data_ + stream.position_, copied);
-    std::memset(static_cast<std::uint8_t *>(buffer) + copied, 0, length - copied);
+    auto *target = static_cast<std::uint8_t *>(buffer);
+    std::size_t copied = copy(stream.head_, stream.position_, length, target);
+    const std::size_t at = stream.position_ + copied - std::min(stream.position_ + copied, stream.head_.size);
+    copied += copy(stream.rest_, at, length - copied, target + copied);
+    std::memset(target + copied, 0, length - copied);
     stream.position_ += length;
     return length;
 }

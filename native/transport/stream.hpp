@@ -1,6 +1,8 @@
 // OpenJPEG streams over memory.
 #pragma once
 
+#include "base/bytes.hpp"
+
 #include <openjpeg.h>
 
 #include <cstddef>
@@ -14,10 +16,10 @@ struct StreamDeleter {
     void operator()(opj_stream_t *stream) const { opj_stream_destroy(stream); }
 };
 
-// Reads a buffer that the caller owns.
+// Reads bytes that the caller owns: those of `head`, then those of `rest`.
 class InputStream {
 public:
-    InputStream(const std::uint8_t *data, std::size_t size);
+    InputStream(const Bytes &head, const Bytes &rest);
     InputStream(const InputStream &) = delete;
     InputStream &operator=(const InputStream &) = delete;
 
@@ -28,8 +30,7 @@ private:
     static OPJ_OFF_T skip(OPJ_OFF_T count, void *self);
     static OPJ_BOOL seek(OPJ_OFF_T position, void *self);
 
-    const std::uint8_t *data_;
-    std::size_t data_size_;
+    Bytes head_, rest_;
     std::size_t size_; // including the padding after the data
     std::size_t position_ = 0;
     std::unique_ptr<opj_stream_t, StreamDeleter> stream_;

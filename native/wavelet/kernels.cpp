@@ -163,20 +163,6 @@ void merge(const std::int32_t *first, const std::int32_t *second, std::int32_t *
 }
 
 J2KL_CLONES
-void forward_ict(float *a, float *b, float *c, std::size_t count)
-{
-    constexpr float to_cb = static_cast<float>(1 / 1.772), to_cr = static_cast<float>(1 / 1.402);
-    J2KL_INDEPENDENT
-    for (std::size_t i = 0; i < count; ++i) {
-        const float red = a[i], green = b[i], blue = c[i];
-        const float luma = 0.299F * red + 0.587F * green + 0.114F * blue;
-        a[i] = luma;
-        b[i] = (blue - luma) * to_cb;
-        c[i] = (red - luma) * to_cr;
-    }
-}
-
-J2KL_CLONES
 void inverse_ict(float *a, float *b, float *c, std::size_t count)
 {
     constexpr float green_cb = static_cast<float>(-0.114 * 1.772 / 0.587);
@@ -232,29 +218,18 @@ void quantise(const float *values, std::int32_t *samples, float factor, float lo
 }
 
 J2KL_CLONES
-void dequantise(const std::int32_t *samples, float *values, float factor, std::int32_t offset,
-                std::size_t count)
+void reconstruct(const std::int32_t *half_steps, float *values, float spacing, float bias, std::size_t count)
 {
     for (std::size_t i = 0; i < count; ++i) {
-        values[i] = static_cast<float>(wrap_sub(samples[i], offset)) * factor;
-    }
-}
-
-J2KL_CLONES
-void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count)
-{
-    constexpr float largest = 1e9F; // keeps large values within 32 bits
-    for (std::size_t i = 0; i < count; ++i) {
-        const float value = values[i];
-        const float magnitude = std::fabs(value * factor);
-        const auto steps = static_cast<std::int32_t>((magnitude < largest ? magnitude : largest) + 0.5F);
+        const std::int32_t n = half_steps[i];
+        const auto bits = static_cast<std::uint32_t>(n);
+        const auto lowest_bit = static_cast<std::int32_t>(bits & (0U - bits));
+        const float value = static_cast<float>(n), magnitude = std::fabs(value);
         // The midpoint of an interval of 2^p quantiser steps is an odd multiple of 2^p half steps.
-        const std::int32_t lowest_bit = steps & -steps;
-        const float unit = static_cast<float>(lowest_bit > 0 ? lowest_bit : 1);
-        const float interval = (static_cast<float>(steps) / unit - 1.0F) * 0.5F;
-        const float moved = static_cast<float>(steps) - 2.0F * bias * unit / (0.75F + 0.25F * interval);
-        const float result = steps > 0 ? moved * spacing : 0.0F;
-        values[i] = std::copysign(result, value);
+        const float unit = n != 0 ? std::fabs(static_cast<float>(lowest_bit)) : 1.0F;
+        const float interval = (magnitude / unit - 1.0F) * 0.5F;
+        const float moved = magnitude - 2.0F * bias * unit / (0.75F + 0.25F * interval);
+        values[i] = n != 0 ? std::copysign(moved * spacing, value) : 0.0F;
     }
 }
 

@@ -33,7 +33,6 @@ void merge(const float *first, const float *second, float *row, std::size_t coun
 void merge(const std::int32_t *first, const std::int32_t *second, std::int32_t *row, std::size_t count);
 
 // T.800 G.3 and G.2, in place.
-void forward_ict(float *a, float *b, float *c, std::size_t count);
 void inverse_ict(float *a, float *b, float *c, std::size_t count);
 void forward_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t count);
 void inverse_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t count);
@@ -41,11 +40,8 @@ void inverse_rct(std::int32_t *a, std::int32_t *b, std::int32_t *c, std::size_t 
 // sample = round(clamp(value * factor, low, high)) + offset; NaN counts as 0.
 void quantise(const float *values, std::int32_t *samples, float factor, float low, float high,
               std::int32_t offset, std::size_t count);
-// value = (sample - offset) * factor
-void dequantise(const std::int32_t *samples, float *values, float factor, std::int32_t offset,
-                std::size_t count);
-// See j2kl_reconstruct.
-void reconstruct(float *values, float factor, float spacing, float bias, std::size_t count);
+// See j2kl_reconstruct. The arrays do not overlap.
+void reconstruct(const std::int32_t *half_steps, float *values, float spacing, float bias, std::size_t count);
 // target = source + offset, wrapping around
 void shift(std::int32_t *target, const std::int32_t *source, std::int32_t offset, std::size_t count);
 bool all_within(const std::int32_t *samples, std::int32_t low, std::int32_t high, std::size_t count);

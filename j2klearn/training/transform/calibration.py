@@ -132,7 +132,7 @@ def samples(
         with transport.Encoder(parameters) as encoder:
             encoder.put_samples(0, whole)
             codestream = encoder.finish()
-        lattice = read_lattice(codestream, read_main_header(codestream))
+        lattice = read_lattice(read_main_header(codestream))
         coded = Subbands(area, *decompose(whole.astype(np.float32), _LEVELS, _split))
         names = [("LL", _LEVELS)] + [(o, level) for level in range(_LEVELS, 0, -1) for o in ORIENTATIONS]
         # the lattice is in units of samples of 8 bits, and its spacing is half a step
