@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 MAGIC = b"J2KL"
-#: The latest version: of a segment with reversible steps. Version 3 has normalisations, version 2 has a noise table only,
-#: and version 1 has none of these.
+#: The latest version, which has reversible steps. Version 3 has normalisations, version 2 has a noise table only, and
+#: version 1 has none of these.
 VERSION = 4
 _NORMALISED = 3
 
@@ -241,10 +241,14 @@ def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Step
     if len(data) != components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count or max(learned, default=0) > 1:
         raise SegmentError("the learned-transform segment has invalid steps")
     if count > (levels if rct else 0):
-        raise SegmentError("the learned-transform segment has weights of levels or components that are not there")
+        raise SegmentError(
+            "the learned-transform segment has weights of levels or components that are not there"
+        )
     values = struct.unpack(f">{len(data) - components - 1}b", data[components + 1 :])
     bands = [(values[at], values[at + 1], values[at + 2]) for at in range(0, len(values), _BAND_WEIGHTS)]
-    weights = tuple((bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS)))
+    weights = tuple(
+        (bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS))
+    )
     return Steps(tuple(map(bool, learned)), weights)
 
 

@@ -11,10 +11,10 @@ from ..models.model import Model
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
+from .lossless_file import lossless_file
 from .made_file import MadeFile
 from .missed import report
 from .probe import Probe
-from .lossless_file import lossless_file
 from .rate_control import RateControl
 from .reversible_coder import ReversibleCoder
 from .transform_choice import worth_measuring

@@ -48,7 +48,9 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
 
 def _check_model(descriptor: Descriptor, model: Model) -> None:
     if model.reversible != (descriptor.transport == Transport.REVERSIBLE):
-        raise SegmentError(f"the model {model.name} does not fit the transport of the learned-transform segment")
+        raise SegmentError(
+            f"the model {model.name} does not fit the transport of the learned-transform segment"
+        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..core.picture import Picture
@@ -64,8 +65,6 @@ def lossless_file(
     ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
     files = [RateControl(ordinary, jp2=jp2).made(targets)]
     if fits:
-        try:
+        with suppress(InputError):  # the carrier of noise at full contrast may need too many bits
             files.insert(0, learned())
-        except InputError:  # noise at full contrast: the 5/3 is better anyway
-            pass
     return min(files, key=len)

@@ -147,5 +147,3 @@ def choose_steps(
         while weights and not np.any(weights[-1]):
             weights.pop()
     return Steps(learned, tuple(weights))
-
-

@@ -25,7 +25,7 @@ class ReversibleReader(LearnedReader):
     """Decodes a lossless learned file once; see `LearnedReader`.
 
     The subbands of all layers are restored exactly. Those of fewer layers are what OpenJPEG reconstructs for the 5/3:
-    with p bit-planes that are not decoded, a coefficient that is not zero gets half of ``2 ** p`` added to its magnitude.
+    with p bit-planes that are not decoded, half of ``2 ** p`` is added to the magnitude of a coefficient that is not 0.
     """
 
     half_steps = False

@@ -34,6 +34,7 @@ Lift = Callable[..., None]
 #: Fraction bits of the weights between components.
 CROSS_BITS = 4
 
+
 def with_luma(details: Sequence[Details], weights: Weights, sign: int) -> list[Details]:
     """Predict the details of Cb and Cr from those of Y and Cb, and add or subtract the predictions.
 
@@ -109,9 +110,7 @@ class ReversibleEngine:
         scale = np.float32(2.0 ** (8 - depth))
         sources = [[(low.astype(np.float32) * scale, rects[0])] for low in lows]
         targets = [[(np.zeros(rect.shape, np.float32), rect) for rect in rects[1:]] for _ in lows]
-        self._lift(
-            sources, targets, 1, shared=False, threads=threads, instructions=self.instructions
-        )
+        self._lift(sources, targets, 1, shared=False, threads=threads, instructions=self.instructions)
         out = []
         for own in targets:
             planes = []
@@ -124,7 +123,14 @@ class ReversibleEngine:
         return out
 
     def _step(
-        self, lows: Sequence[Plane], details: list[Details], area: Rect, sign: int, steps: Steps, depth: int, threads: int
+        self,
+        lows: Sequence[Plane],
+        details: list[Details],
+        area: Rect,
+        sign: int,
+        steps: Steps,
+        depth: int,
+        threads: int,
     ) -> list[Details]:
         """Add the predictions of the operator to details, or subtract them."""
         chosen = [at for at, learned in enumerate(steps.learned) if learned]
@@ -192,9 +198,7 @@ class ReversibleEngine:
 
         with stage("analysis"):
             low, pyramid = decompose(list(planes), levels, split)
-        return [
-            Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))
-        ]
+        return [Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))]
 
     def synthesise(
         self,
