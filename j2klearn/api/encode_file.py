@@ -11,7 +11,7 @@ from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
 from ..core.targets import Number
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
-from ..errors import InputError
+from ..errors import InputError, OptionError
 from ..io.atomic import write_by
 from .options import EncodeOptions
 
@@ -142,7 +142,11 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
     shape = tuple(int(side) for side in source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"a picture has the shape (H, W) or (H, W, C), without zeros, not {shape}")
-    if options.lossless and options.model == "auto":
+    if options.lossless and options.model is not None:
+        if options.model != "auto":
+            raise OptionError(
+                "a reversible model needs a picture in memory: use model=None, which is the 5/3"
+            )
         options = replace(options, model=None)
     layout = options.layout(*shape[:2])
     first = options.picture(rows_of(source, 0, 1))
