@@ -232,24 +232,26 @@ class Descriptor:
 
 def _pack_steps(steps: Steps) -> bytes:
     weights = [weight for level in steps.weights for band in level for weight in band]
-    return bytes([*steps.learned, len(steps.weights)]) + struct.pack(f">{len(weights)}b", *weights)
+    rules = b"".join(rule.to_bytes() for rule in steps.normalisation)
+    return bytes([*steps.learned, len(steps.weights)]) + struct.pack(f">{len(weights)}b", *weights) + rules
 
 
 def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Steps:
     """Read the steps of the reversible transform, which end the payload."""
     learned, count = data[:components], data[components] if len(data) > components else 0
-    if len(data) != components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count or max(learned, default=0) > 1:
+    end = components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count
+    if len(data) not in (end, end + RULE_BYTES * components) or max(learned, default=0) > 1:
         raise SegmentError("the learned-transform segment has invalid steps")
     if count > (levels if rct else 0):
         raise SegmentError(
             "the learned-transform segment has weights of levels or components that are not there"
         )
-    values = struct.unpack(f">{len(data) - components - 1}b", data[components + 1 :])
+    values = struct.unpack(f">{end - components - 1}b", data[components + 1 : end])
     bands = [(values[at], values[at + 1], values[at + 2]) for at in range(0, len(values), _BAND_WEIGHTS)]
     weights = tuple(
         (bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS))
     )
-    return Steps(tuple(map(bool, learned)), weights)
+    return Steps(tuple(map(bool, learned)), weights, read_rules(data[end:]))
 
 
 def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:

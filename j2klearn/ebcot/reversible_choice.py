@@ -6,6 +6,7 @@ The weights between components depend on how the noise and the edges of a pictur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import ORIENTATIONS, Rect
+from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.reversible_steps import Steps, Weights
 from ..core.subbands import Subbands
 from ..transform.integer.reversible import ReversibleEngine, with_luma
+from .probe import value_range
 
 __all__ = ["choose_steps", "estimated_bits"]
 
@@ -26,6 +29,9 @@ _BLOCK = 8
 
 #: Levels that have weights: coarser ones have too few samples to matter.
 _LEVELS = 3
+
+#: Components with more bits per sample are normalised: they often use a small part of their range.
+_LEAST_DEPTH = 8
 
 #: Rows and columns of the middle of a picture from which the steps are chosen.
 _SIDE = 1024
@@ -90,6 +96,13 @@ def _weights(luma: Plane, blue: Plane, red: Plane) -> tuple[int, int, int]:
     return in_blue, in_red, blue_in_red
 
 
+def _rule(plane: Plane, depth: int) -> Normalisation:
+    """Return the normalisation with which the range of a component is more than half of that of 8-bit samples."""
+    middle, spread = value_range(plane.ravel().astype(np.float32))
+    exponent = math.floor(math.log2(2.0**depth / max(spread, 1.0)))
+    return Normalisation(max(0, min(MAX_EXPONENT, exponent)), round(middle))
+
+
 def _middle(planes: Sequence[Plane], area: Rect) -> tuple[list[Plane], Rect]:
     """Return at most `_SIDE` rows and columns of the middle of a picture."""
     y0, x0 = (max(0, (side - _SIDE) // 2) for side in area.shape)
@@ -128,8 +141,11 @@ def choose_steps(
     """
     count, levels = len(planes), min(levels, _LEVELS)
     parts, inside = _middle(planes, area)
+    rules = tuple(_rule(part, depth) for part in parts) if depth > _LEAST_DEPTH else ()
     without = engine.analyse(parts, inside, levels, Steps((False,) * count), depth, threads)
-    with_steps = engine.analyse(parts, inside, levels, Steps((True,) * count), depth, threads)
+    with_steps = engine.analyse(
+        parts, inside, levels, Steps((True,) * count, normalisation=rules), depth, threads
+    )
 
     def total(bands: Subbands) -> float:
         return sum(estimated_bits(band) for level in bands.details for band in level)
@@ -146,4 +162,4 @@ def choose_steps(
             weights.append((hl, lh, hh))
         while weights and not np.any(weights[-1]):
             weights.pop()
-    return Steps(learned, tuple(weights))
+    return Steps(learned, tuple(weights), rules)

@@ -97,9 +97,9 @@ def test_every_picture_is_exact(
     options: dict[str, Any] = {"bit_depth": depth, "tile_size": tile, "offset": offset, "lossless": True}
     try:
         file = j2klearn.encode(image, fallback=fallback, **options)
-    except InputError as error:
+    except InputError:
         assert not fallback
-        assert "carrier" in str(error)
+        assert noise > 0.1  # the carrier needs too many bits
         return
     assert fallback or j2klearn.info(file).learned
     decoded = j2klearn.decode(file)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
+from ...core.normalisation import Normalisation
 from ...core.reversible_steps import Steps, Weights
 from ...core.subbands import Subbands
 from ...core.timing import stage
@@ -104,18 +105,26 @@ class ReversibleEngine:
         self._lift = lift or native_operator(l2h).lift
 
     def _predictions(
-        self, lows: Sequence[Plane], rects: Sequence[Rect], depth: int, threads: int
+        self,
+        lows: Sequence[Plane],
+        rects: Sequence[Rect],
+        depth: int,
+        rules: Sequence[Normalisation],
+        threads: int,
     ) -> list[list[Plane]]:
         """Return the predictions of HL, LH and HH for the LL of some components."""
-        scale = np.float32(2.0 ** (8 - depth))
-        sources = [[(low.astype(np.float32) * scale, rects[0])] for low in lows]
+        scales = [np.float32(2.0 ** (8 - depth + rule.exponent)) for rule in rules]
+        sources = [
+            [((low - np.int32(rule.offset)).astype(np.float32) * scale, rects[0])]
+            for low, rule, scale in zip(lows, rules, scales, strict=True)
+        ]
         targets = [[(np.zeros(rect.shape, np.float32), rect) for rect in rects[1:]] for _ in lows]
         self._lift(sources, targets, 1, shared=False, threads=threads, instructions=self.instructions)
         out = []
-        for own in targets:
+        for own, scale in zip(targets, scales, strict=True):
             planes = []
             for prediction, _ in own:
-                prediction *= np.float32(1) / scale
+                prediction *= 1 / scale
                 prediction += np.float32(0.5)
                 np.floor(prediction, out=prediction)
                 planes.append(prediction.astype(np.int32))
@@ -138,7 +147,10 @@ class ReversibleEngine:
         if not chosen or not area.size:
             return details
         out = list(details)
-        predictions = self._predictions([lows[at] for at in chosen], rects, depth, threads)
+        rules = steps.normalisation or (Normalisation(),) * len(lows)
+        predictions = self._predictions(
+            [lows[at] for at in chosen], rects, depth, [rules[at] for at in chosen], threads
+        )
         for at, own in zip(chosen, predictions, strict=True):
             hl, lh, hh = (
                 band + np.int32(sign) * prediction for band, prediction in zip(out[at], own, strict=True)

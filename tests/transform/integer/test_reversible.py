@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from j2klearn.core.geometry import Rect
+from j2klearn.core.normalisation import Normalisation
 from j2klearn.core.reversible_steps import Steps, Weights
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import ModelError
@@ -21,7 +22,11 @@ from tests.support.integer_models import small_pair
 from tests.support.reversible_models import small_operator, textured
 
 WEIGHTS: Weights = ((3, -5, 8), (0, 16, 0), (127, -128, 1))
-STEPS = Steps((True, False, True), (WEIGHTS, ((0, 0, 0), (1, 1, 1), (0, 0, 5))))
+STEPS = Steps(
+    (True, False, True),
+    (WEIGHTS, ((0, 0, 0), (1, 1, 1), (0, 0, 5))),
+    (Normalisation(0, 5), Normalisation(), Normalisation(3, -70)),
+)
 
 
 def planes_of(shape: tuple[int, int], depth: int = 8, components: int = 3) -> list[NDArray[np.int32]]:
