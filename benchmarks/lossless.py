@@ -2,8 +2,8 @@
 
     python benchmarks/lossless.py NAME PICTURES [--first N] [--bits 8|12|16]
 
-PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels with
-more bits are coded instead. The times are the least of three runs with one thread; those of the learned transform
+PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
+with more bits are coded instead. The times are the least of three runs with one thread; those of the learned transform
 include the comparison with the 5/3, which the default makes. The results are written to
 benchmarks/results/lossless-NAME.json.
 """
@@ -109,7 +109,9 @@ def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name")
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--first", type=int, metavar="N", help="measure the first N pictures only")
@@ -117,10 +119,15 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for path in tqdm(find_pictures([options.pictures])[: options.first], disable=None):
-        rows += [measured(path.name, kind, image, options.bits) for kind, image in pictures(path, options.bits)]
+        rows += [
+            measured(path.name, kind, image, options.bits) for kind, image in pictures(path, options.bits)
+        ]
     found = {kind: summary(rows, kind) for kind in ("rgb", "luma")}
     print(json.dumps(found, indent=1))
-    result = {**made_by(f"python benchmarks/lossless.py {options.name} PICTURES --bits {options.bits}"), **found}
+    result = {
+        **made_by(f"python benchmarks/lossless.py {options.name} PICTURES --bits {options.bits}"),
+        **found,
+    }
     path = RESULTS / f"lossless-{options.name}.json"
     path.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 

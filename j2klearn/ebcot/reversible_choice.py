@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.geometry import ORIENTATIONS, Rect
 from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.reversible_steps import Steps, Weights
 from ..core.subbands import Subbands
-from ..transform.integer.reversible import ReversibleEngine, with_luma
+from ..transform.integer.reversible import Exploration, with_luma
 from .probe import value_range
 
-__all__ = ["choose_steps", "estimated_bits"]
+__all__ = ["choose_steps", "estimated_bits", "rules"]
 
 Plane = NDArray[Any]
 
@@ -34,7 +33,7 @@ _LEVELS = 3
 _LEAST_DEPTH = 8
 
 #: Rows and columns of the middle of a picture from which the steps are chosen.
-_SIDE = 1024
+_SIDE = 512
 
 #: The weights that are tried first, and the steps by which the best one is then refined, in sixteenths.
 _WEIGHTS, _REFINEMENTS = (0, -16, -8, 8, 16), (4, 2)
@@ -96,59 +95,58 @@ def _weights(luma: Plane, blue: Plane, red: Plane) -> tuple[int, int, int]:
     return in_blue, in_red, blue_in_red
 
 
-def _rule(plane: Plane, depth: int) -> Normalisation:
-    """Return the normalisation with which the range of a component is more than half of that of 8-bit samples."""
-    middle, spread = value_range(plane.ravel().astype(np.float32))
-    exponent = math.floor(math.log2(2.0**depth / max(spread, 1.0)))
-    return Normalisation(max(0, min(MAX_EXPONENT, exponent)), round(middle))
+def rules(planes: Sequence[Plane], depth: int) -> tuple[Normalisation, ...]:
+    """Return the normalisation with which the range of each component is more than half of that of 8-bit samples.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray, each (H, W), int32
+        The components.
+    depth : int
+        Bits per sample.
+
+    Returns
+    -------
+    tuple of Normalisation
+        Empty for pictures of up to 8 bits.
+    """
+    if depth <= _LEAST_DEPTH:
+        return ()
+    out = []
+    for plane in planes:
+        middle, spread = value_range(_middle(plane, _SIDE).ravel().astype(np.float32))
+        exponent = math.floor(math.log2(2.0**depth / max(spread, 1.0)))
+        out.append(Normalisation(max(0, min(MAX_EXPONENT, exponent)), round(middle)))
+    return tuple(out)
 
 
-def _middle(planes: Sequence[Plane], area: Rect) -> tuple[list[Plane], Rect]:
-    """Return at most `_SIDE` rows and columns of the middle of a picture."""
-    y0, x0 = (max(0, (side - _SIDE) // 2) for side in area.shape)
-    rows, columns = slice(y0, y0 + _SIDE), slice(x0, x0 + _SIDE)
-    parts = [plane[rows, columns] for plane in planes]
-    height, width = parts[0].shape
-    return parts, Rect(area.y0 + y0, area.x0 + x0, area.y0 + y0 + height, area.x0 + x0 + width)
+def _middle(plane: Plane, side: int) -> Plane:
+    """Return at most `side` rows and columns of the middle of a plane."""
+    y0, x0 = (max(0, (length - side) // 2) for length in plane.shape)
+    return plane[y0 : y0 + side, x0 : x0 + side]
 
 
-def choose_steps(
-    engine: ReversibleEngine,
-    planes: Sequence[Plane],
-    area: Rect,
-    levels: int,
-    depth: int,
-    *,
-    rct: bool,
-    threads: int = 1,
-) -> Steps:
+def choose_steps(exploration: Exploration, normalisation: tuple[Normalisation, ...], *, rct: bool) -> Steps:
     """Choose the steps for a picture.
 
     Parameters
     ----------
-    engine : ReversibleEngine
-        The transform.
-    planes : sequence of ndarray, each (H, W), int32
-        Its components.
-    area : Rect
-        Their area on the reference grid.
-    levels, depth : int
-        Decomposition levels, and bits per sample.
+    exploration : Exploration
+        The subbands of the picture, and the predictions for all components.
+    normalisation : tuple of Normalisation
+        Their normalisation.
     rct : bool
         Whether the first three components are those of the RCT.
-    threads : int
-        Threads of native code.
     """
-    count, levels = len(planes), min(levels, _LEVELS)
-    parts, inside = _middle(planes, area)
-    rules = tuple(_rule(part, depth) for part in parts) if depth > _LEAST_DEPTH else ()
-    without = engine.analyse(parts, inside, levels, Steps((False,) * count), depth, threads)
-    with_steps = engine.analyse(
-        parts, inside, levels, Steps((True,) * count, normalisation=rules), depth, threads
-    )
+    count = len(exploration.components)
+    levels = min(len(exploration.predictions), _LEVELS)
+    without, with_steps = (exploration.taking(Steps((use,) * count)) for use in (False, True))
+
+    def details(bands: Subbands, level: int) -> list[Plane]:
+        return [_middle(band, _SIDE >> (level + 1)) for band in bands.details[level]]
 
     def total(bands: Subbands) -> float:
-        return sum(estimated_bits(band) for level in bands.details for band in level)
+        return sum(estimated_bits(band) for level in range(levels) for band in details(bands, level))
 
     learned = tuple(total(new) < total(old) for new, old in zip(with_steps, without, strict=True))
     weights: list[Weights] = []
@@ -156,10 +154,9 @@ def choose_steps(
         chosen = [new if use else old for use, new, old in zip(learned, with_steps, without, strict=True)]
         for level in range(levels):
             hl, lh, hh = (
-                _weights(*(bands.details[level][at] for bands in chosen[:3]))
-                for at in range(len(ORIENTATIONS))
+                _weights(*own) for own in zip(*(details(c, level) for c in chosen[:3]), strict=True)
             )
             weights.append((hl, lh, hh))
         while weights and not np.any(weights[-1]):
             weights.pop()
-    return Steps(learned, tuple(weights), rules)
+    return Steps(learned, tuple(weights), normalisation)

@@ -13,15 +13,15 @@ from ..codestream.guard_bits import with_guard_bits
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, split_weights
 from ..codestream.main_header import HEADROOM, read_main_header, without_comments
 from ..core.picture import Picture
+from ..core.reversible_steps import Steps
 from ..core.run import Run
 from ..native import transport
 from ..transform.colour import reversible_planes
 from .coders import Coder
 from .layout import Layout
-from .reversible_choice import choose_steps
+from .reversible_choice import choose_steps, rules
 
 if TYPE_CHECKING:
-    from ..core.reversible_steps import Steps
     from ..models.model import Model
 
 __all__ = ["ReversibleCoder"]
@@ -63,9 +63,11 @@ class ReversibleCoder(Coder):
         area = self.layout.area(picture.height, picture.width)
         planes = list(reversible_planes(picture))
         depth = picture.bit_depth
-        steps = choose_steps(engine, planes, area, levels, depth, rct=picture.ict, threads=threads)
-        self.run.progress(0.3, "lifting")
-        components = engine.analyse(planes, area, levels, steps, depth, threads)
+        every = Steps((True,) * len(planes), normalisation=rules(planes, depth))
+        exploration = engine.explore(planes, area, levels, every, depth, threads)
+        steps = choose_steps(exploration, every.normalisation, rct=picture.ict)
+        components = exploration.taking(steps)
+        self.run.progress(0.5, "lifting")
         return steps, [bands.to_flat() for bands in components]
 
     @property

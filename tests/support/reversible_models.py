@@ -15,19 +15,23 @@ from j2klearn.transform.integer.operator import OperatorTwin
 
 @functools.cache
 def small_operator(seed: int = 0) -> OperatorTwin:
-    """Return an operator that predicts details from LL by a linear filter, with opacities of random weights."""
+    """Return an operator that predicts details by cubic interpolation, of three strengths, with random opacities."""
     rng = np.random.default_rng(seed)
 
     def weights(*shape: int) -> NDArray[np.int16]:
         return rng.integers(-60, 60, shape).astype(np.int16)
 
-    proposals = weights(3 * 3, 1, 5, 5)
-    proposals[..., 2, 2] -= proposals.sum((2, 3), dtype=np.int16)  # a constant predicts zero
+    # what the four-point filter (-1, 9, 9, -1) / 16 predicts beyond the mean of two neighbours
+    taps = np.array([0, -1, 1, 1, -1], np.int16)
+    proposals = np.zeros((3, 3, 1, 5, 5), np.int16)
+    for at, strength in enumerate((8, 16, 24)):
+        proposals[0, at, 0, 2] = proposals[1, at, 0, :, 2] = taps * strength
+        proposals[2, at, 0] = np.outer(taps, taps) * strength // 4
     return OperatorTwin(
         first=weights(6, 1, 1, 1),
         blocks=weights(2, 6, 6, 3, 3),
         last=weights(3, 6, 3, 3),
-        proposals=proposals,
+        proposals=proposals.reshape(9, 1, 5, 5),
         input_bits=6,
         first_shift=6,
         block_shifts=(9, 9),

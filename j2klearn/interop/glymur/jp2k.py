@@ -62,10 +62,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         See `glymur.Jp2k`.
     transform : {"5-3", "9-7"}, str or Path, optional
         ``"5-3"`` and ``"9-7"`` write ordinary JPEG 2000 as glymur does, at any rate. The name of a shipped model or the
-        path of a model file selects a learned transform. A lossy one needs `cratios` or `psnr`; a reversible one needs no
-        `cratios`, or 1 as the last one. Default: for lossless coding the 5/3 (the 9/7 with ``irreversible=True``), for
-        lossy coding the default model, or the wavelet that glymur uses if `cinema2k`, `cinema4k` or `subsam` rules a
-        model out.
+        path of a model file selects a learned transform. A lossy one needs `cratios` or `psnr`; a reversible one needs
+        no `cratios`, or 1 as the last one. Default: for lossless coding the 5/3 (the 9/7 with ``irreversible=True``),
+        for lossy coding the default model, or the wavelet that glymur uses if `cinema2k`, `cinema4k` or `subsam` rules
+        a model out.
     embed_model : bool
         Store the weights of the learned transform in the file.
     device : str, optional

@@ -7,6 +7,7 @@ machine. Planes are int32, in units of the samples. ``docs/format-integer.md`` d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..levels import compose, decompose
 from .engine import native_operator
 from .operator import OperatorTwin
 
-__all__ = ["CROSS_BITS", "Details", "Plane", "ReversibleEngine", "with_luma"]
+__all__ = ["CROSS_BITS", "Details", "Exploration", "Plane", "ReversibleEngine", "with_luma"]
 
 Plane = NDArray[np.int32]
 Details = tuple[Plane, Plane, Plane]
@@ -72,6 +73,51 @@ def _weighted(first: Plane, weight: int, second: Plane | None = None, other: int
     total += np.int32(1 << CROSS_BITS >> 1)
     total >>= CROSS_BITS
     return total
+
+
+def _added(details: Details, predictions: Details | None, sign: int) -> Details:
+    if predictions is None:
+        return details
+    hl, lh, hh = (band + np.int32(sign) * found for band, found in zip(details, predictions, strict=True))
+    return hl, lh, hh
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The subbands of the 5/3, and the predictions of their details.
+
+    Attributes
+    ----------
+    components : list of Subbands
+        The subbands of each component, int32.
+    predictions : list of list of (hl, lh, hh) or None
+        For each level, from the finest on, the predictions for each component; None for those not predicted.
+    """
+
+    components: list[Subbands]
+    predictions: list[list[Details | None]]
+
+    def taking(self, steps: Steps) -> list[Subbands]:
+        """Return the subbands of the transform that takes some steps, int32.
+
+        Parameters
+        ----------
+        steps : Steps
+            Its learned steps are among those that were explored.
+        """
+        pyramid: list[list[Details]] = []
+        for level, predictions in enumerate(self.predictions):
+            details = [
+                _added(bands.details[level], found if learned else None, -1)
+                for bands, found, learned in zip(self.components, predictions, steps.learned, strict=True)
+            ]
+            if level < len(steps.weights):
+                details = with_luma(details, steps.weights[level], -1)
+            pyramid.append(details)
+        return [
+            Subbands(bands.area, bands.ll, [level[at] for level in pyramid])
+            for at, bands in enumerate(self.components)
+        ]
 
 
 class ReversibleEngine:
@@ -131,32 +177,58 @@ class ReversibleEngine:
             out.append(planes)
         return out
 
-    def _step(
+    def explore(
         self,
-        lows: Sequence[Plane],
-        details: list[Details],
+        planes: Sequence[Plane],
         area: Rect,
-        sign: int,
+        levels: int,
         steps: Steps,
         depth: int,
-        threads: int,
-    ) -> list[Details]:
-        """Add the predictions of the operator to details, or subtract them."""
-        chosen = [at for at, learned in enumerate(steps.learned) if learned]
-        rects = area.decomposed()
-        if not chosen or not area.size:
-            return details
-        out = list(details)
-        rules = steps.normalisation or (Normalisation(),) * len(lows)
-        predictions = self._predictions(
-            [lows[at] for at in chosen], rects, depth, [rules[at] for at in chosen], threads
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> Exploration:
+        """Decompose the components of a picture by the 5/3, and predict the details of those with learned steps.
+
+        LL does not depend on the steps, so they can be chosen when all predictions are known; see `Exploration.taking`.
+
+        Parameters
+        ----------
+        planes : sequence of ndarray, each (H, W), int32
+            Samples of `area`, level shifted.
+        area : Rect
+            The area of the planes on their grid.
+        levels : int
+            Number of decomposition levels.
+        steps : Steps
+            Which components to predict, and their normalisation.
+        depth : int
+            Bits per sample of the picture.
+        threads : int
+            Threads of native code.
+        progress : callable, optional
+            As in `j2klearn.transform.coding.CodingTransform.analyse`.
+        """
+        predictions: list[list[Details | None]] = []
+
+        def split(x: Sequence[Plane], level: int) -> tuple[list[Plane], list[Details]]:
+            finer = area.resolution(level - 1)
+            lows: list[Plane] = []
+            details: list[Details] = []
+            for plane in x:
+                ll, hl, lh, hh = wavelet.analyse(plane, finer.origin, threads)
+                lows.append(ll)
+                details.append((hl, lh, hh))
+            predictions.append(self._predicted(lows, finer, steps, depth, threads))
+            if progress:
+                progress((finer.size - area.resolution(level).size) / area.size)
+            return lows, details
+
+        with stage("analysis"):
+            low, pyramid = decompose(list(planes), levels, split)
+        return Exploration(
+            [Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))],
+            predictions,
         )
-        for at, own in zip(chosen, predictions, strict=True):
-            hl, lh, hh = (
-                band + np.int32(sign) * prediction for band, prediction in zip(out[at], own, strict=True)
-            )
-            out[at] = hl, lh, hh
-        return out
 
     def analyse(
         self,
@@ -168,49 +240,30 @@ class ReversibleEngine:
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[Subbands]:
-        """Decompose the components of a picture.
-
-        Parameters
-        ----------
-        planes : sequence of ndarray, each (H, W), int32
-            Samples of `area`, level shifted.
-        area : Rect
-            The area of the planes on their grid.
-        levels : int
-            Number of decomposition levels.
-        steps : Steps
-            The steps to take.
-        depth : int
-            Bits per sample of the picture.
-        threads : int
-            Threads of native code.
-        progress : callable, optional
-            As in `j2klearn.transform.coding.CodingTransform.analyse`.
+        """Decompose the components of a picture by given steps; see `explore` for the parameters.
 
         Returns
         -------
         list of Subbands
             One per component, int32.
         """
+        return self.explore(planes, area, levels, steps, depth, threads, progress).taking(steps)
 
-        def split(x: Sequence[Plane], level: int) -> tuple[list[Plane], list[Details]]:
-            finer = area.resolution(level - 1)
-            lows: list[Plane] = []
-            details: list[Details] = []
-            for plane in x:
-                ll, hl, lh, hh = wavelet.analyse(plane, finer.origin, threads)
-                lows.append(ll)
-                details.append((hl, lh, hh))
-            details = self._step(lows, details, finer, -1, steps, depth, threads)
-            if level <= len(steps.weights):
-                details = with_luma(details, steps.weights[level - 1], -1)
-            if progress:
-                progress((finer.size - area.resolution(level).size) / area.size)
-            return lows, details
-
-        with stage("analysis"):
-            low, pyramid = decompose(list(planes), levels, split)
-        return [Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))]
+    def _predicted(
+        self, lows: Sequence[Plane], area: Rect, steps: Steps, depth: int, threads: int
+    ) -> list[Details | None]:
+        """Return the predictions of HL, LH and HH for each component; None for those without learned steps."""
+        out: list[Details | None] = [None] * len(lows)
+        chosen = [at for at, learned in enumerate(steps.learned) if learned]
+        if not chosen or not area.size:
+            return out
+        rules = steps.normalisation or (Normalisation(),) * len(lows)
+        found = self._predictions(
+            [lows[at] for at in chosen], area.decomposed(), depth, [rules[at] for at in chosen], threads
+        )
+        for at, (hl, lh, hh) in zip(chosen, found, strict=True):
+            out[at] = hl, lh, hh
+        return out
 
     def synthesise(
         self,
@@ -248,7 +301,8 @@ class ReversibleEngine:
             finer, own = area.resolution(level - 1), level + finest - 1
             if own <= len(steps.weights):
                 details = with_luma(details, steps.weights[own - 1], 1)
-            details = self._step(lows, details, finer, 1, steps, depth, threads)
+            predictions = self._predicted(lows, finer, steps, depth, threads)
+            details = [_added(own, found, 1) for own, found in zip(details, predictions, strict=True)]
             out: list[Any] = []
             for ll, (hl, lh, hh) in zip(lows, details, strict=True):
                 out.append(wavelet.synthesise(ll, hl, lh, hh, finer, threads))
