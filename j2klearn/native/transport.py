@@ -480,12 +480,12 @@ class Decoder(_Handle):
 
         A codestream of the 9/7 has to be decoded with `half_steps`. Its subbands are whole numbers n of half quantiser
         steps, exactly as tier-1 has decoded them: with the index q of a coefficient and p bit-planes that are not
-        decoded, ``|n| = 2 |q| + 2 ** p``, and n = 0 if q = 0 (T.800 equation E-6 with r = 1/2). If the decoded area ends
-        inside a tile, coefficients within two samples of that edge are wrong. LL is exact only if it is the coarsest
-        subband of the codestream; LL of other levels was not coded, and means nothing.
+        decoded, ``|n| = 2 |q| + 2 ** p``, and n = 0 if q = 0 (T.800 equation E-6 with r = 1/2). If the decoded area
+        ends inside a tile, coefficients within two samples of that edge are wrong. LL is exact only if it is the
+        coarsest subband of the codestream; LL of other levels was not coded, and means nothing.
 
-        With the 5/3, the subbands are those of the samples. If there is a component transform, the first call overwrites
-        the samples of the first three components: call `samples` before.
+        With the 5/3, the subbands are those of the samples. If there is a component transform, the first call
+        overwrites the samples of the first three components: call `samples` before.
 
         Parameters
         ----------

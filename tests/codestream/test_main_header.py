@@ -11,7 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.codestream.main_header import HEADROOM, insert_comments, read_main_header, to_wide
+from j2klearn.codestream.main_header import (
+    HEADROOM,
+    insert_comments,
+    read_main_header,
+    to_declared,
+    with_precision,
+)
 from j2klearn.core.geometry import Rect
 from j2klearn.errors import CodestreamError, LimitError, SegmentError
 from j2klearn.jp2 import boxes
@@ -45,35 +51,26 @@ def test_the_segment_is_the_last_of_the_main_header(stream: bytes) -> None:
     assert header.comments[0].offset + header.comments[0].length == header.end
 
 
-def test_wide_form_differs_in_precision_alone(stream: bytes) -> None:
+def test_the_declared_precision_keeps_the_bit_planes(stream: bytes) -> None:
+    """Guard bits plus exponent minus one (T.800 equation E-2), the number of bit-planes, does not change."""
     header = read_main_header(stream)
-    wide = to_wide(stream, header, 24)
-    changed = read_main_header(wide)
-    assert changed.precisions == (24, 24, 24)
-    assert changed.signed == (True,) * 3
-    assert len(wide) == len(stream)
-    (start, end), (_, _) = header.quantisation[0], changed.quantisation[0]
-    assert wide[start] >> 5 == (stream[start] >> 5) - HEADROOM
-    assert all(
-        (w >> 3) - (s >> 3) == HEADROOM
-        for w, s in zip(wide[start + 1 : end : 2], stream[start + 1 : end : 2], strict=True)
-    )
-    assert wide[header.end :] == stream[header.end :]
+    coded = with_precision(stream, header, 8 + HEADROOM, signed=True)
+    declared = to_declared(coded, read_main_header(coded), 12, signed=True)
+    changed = read_main_header(declared)
+    assert (changed.precisions, changed.signed, changed.comments) == ((12,) * 3, (True,) * 3, ())
+    assert changed.qcd.guard_bits == header.qcd.guard_bits + HEADROOM
+    pairs = zip(changed.qcd.exponents, header.qcd.exponents, strict=True)
+    assert all(new == old - HEADROOM for new, old in pairs)
+    assert changed.qcd.mantissas == header.qcd.mantissas
+    assert declared[changed.end :] == stream[header.end :]
+    with pytest.raises(SegmentError):  # seven guard bits are the most
+        to_declared(declared, changed, 12)
 
 
-def test_number_of_bit_planes_is_kept(stream: bytes) -> None:
-    """Guard bits plus exponent minus one (T.800 equation E-2), the number of bit-planes, must not change."""
-    header = read_main_header(stream)
-    wide = to_wide(stream, header, 24)
-    start, end = header.quantisation[0]
-    for at in range(start + 1, end, 2):
-        assert (stream[start] >> 5) + (stream[at] >> 3) == (wide[start] >> 5) + (wide[at] >> 3)
-
-
-def test_an_ordinary_codestream_has_no_wide_form(rgb: NDArray[np.uint8]) -> None:
+def test_an_ordinary_codestream_has_no_declared_precision(rgb: NDArray[np.uint8]) -> None:
     stream = j2klearn.encode(rgb, lossless=True, model=None, jp2=False)
     with pytest.raises(SegmentError):
-        to_wide(stream, read_main_header(stream), 24)
+        to_declared(stream, read_main_header(stream), 8)
 
 
 def test_comments_come_last(stream: bytes) -> None:
