@@ -86,6 +86,10 @@ def measured(name: str, kind: str, image: NDArray[Any], bits: int) -> dict[str, 
     return row
 
 
+def _percent(size: int, other: int) -> float:
+    return round(100 * (size / other - 1), 2)
+
+
 def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     own = [row for row in rows if row["kind"] == kind]
     total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL")}
@@ -95,16 +99,18 @@ def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
         )
         for step in ("encode", "decode")
     }
+    shown = [row["other readers dB"] for row in own if "other readers dB" in row]
     return {
         "pictures": len(own),
         "learned": sum(row["learned chosen"] for row in own),
         "bytes of 5/3": total["5/3"],
-        "change": f"{total['learned'] / total['5/3'] - 1:+.2%}",
-        "largest": f"{max(row['learned'] / row['5/3'] for row in own) - 1:+.2%}",
-        "JPEG XL": f"{total['JPEG XL'] / total['5/3'] - 1:+.2%}",
+        "change %": _percent(total["learned"], total["5/3"]),
+        "largest change %": max(_percent(row["learned"], row["5/3"]) for row in own),
+        "smallest change %": min(_percent(row["learned"], row["5/3"]) for row in own),
+        "JPEG XL %": _percent(total["JPEG XL"], total["5/3"]),
         **times,
         "dB of layers": [round(float(x), 2) for x in np.mean([row["dB of layers"] for row in own], 0)],
-        "other readers dB": round(float(np.mean([row.get("other readers dB", np.nan) for row in own])), 1),
+        **({"other readers dB": round(float(np.mean(shown)), 1)} if shown else {}),
     }
 
 
@@ -114,6 +120,7 @@ def main() -> None:
     )
     parser.add_argument("name")
     parser.add_argument("pictures", type=Path)
+    parser.add_argument("--title", help="name of the set in tables")
     parser.add_argument("--first", type=int, metavar="N", help="measure the first N pictures only")
     parser.add_argument("--bits", type=int, choices=(8, 12, 16), default=8)
     options = parser.parse_args()

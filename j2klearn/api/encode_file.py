@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
-from ..core.targets import Number
+from ..core.targets import Values
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
 from ..errors import InputError, OptionError
 from ..io.atomic import write_by
@@ -28,8 +28,8 @@ def encode_file(
     source: ArrayLike,
     path: str | Path,
     *,
-    bpp: Number | Sequence[Number] | None = None,
-    ratio: Number | Sequence[Number] | None = None,
+    bpp: Values = None,
+    ratio: Values = None,
     lossless: bool = False,
     layers: int = 1,
     model: str | Path | Model | None = "auto",

@@ -36,9 +36,9 @@ __all__ = [
 
 MAGIC = b"J2KL"
 #: The latest version, which has reversible steps. Version 3 has normalisations, version 2 has a noise table only, and
-#: version 1 has none of these.
-VERSION = 4
-_NORMALISED = 3
+#: version 1 has none of these. Version 4 is not supported.
+VERSION = 5
+_NORMALISED, _UNSUPPORTED = 3, 4
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
@@ -184,7 +184,7 @@ class Descriptor:
         _, version, _, transport, precision, fraction, levels, colour, components, source, count, model_id = (
             fields
         )
-        if not 1 <= version <= VERSION:
+        if not 1 <= version <= VERSION or version == _UNSUPPORTED:
             raise UnsupportedError(
                 f"the learned-transform segment has version {version}, but j2klearn reads versions up to {VERSION}"
             )

@@ -160,11 +160,15 @@ class LearnedReader:
         return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
 
     def _synthesise(
-        self, components: list[Subbands], reduce: int, advance: Callable[[float], None] | None = None
+        self,
+        components: list[Subbands],
+        advance: Callable[[float], None] | None = None,
+        *,
+        reduce: int,
     ) -> NDArray[Any]:
-        """Synthesise components from the levels below the `reduce` finest ones. The list is emptied, to free memory.
+        """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory.
 
-        Components that share opacities are a group; one group is synthesised at a time.
+        The result has the resolution after `reduce` levels are left out.
         """
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
@@ -228,7 +232,7 @@ class LearnedReader:
         with self._decoder(reduce, None) as decoder:
             flats = (decoder.subbands(index, levels) for index in range(self.header.components))
             components = [self._subbands(at, flat, area, levels, reduce) for at, flat in enumerate(flats)]
-        return self._synthesise(components, reduce, advance)
+        return self._synthesise(components, advance, reduce=reduce)
 
     def coarse(self) -> list[Subbands]:
         """Return the decoded coefficients of every component, without those of the finest level."""
@@ -305,7 +309,7 @@ class LearnedReader:
                 if at < levels - 1:
                     ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
                 components.append(Subbands(area, ll, [(hl, lh, hh)]))
-            planes = self._synthesise(components, at)
+            planes = self._synthesise(components, reduce=at)
             self.progress((levels - at) / (levels - reduce + 1), "lifting")
         if not reduce:
             self._dequantise(planes, areas[reduce])

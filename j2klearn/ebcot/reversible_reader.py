@@ -43,7 +43,11 @@ class ReversibleReader(LearnedReader):
         return Subbands.from_flat(flat, area, levels)
 
     def _synthesise(
-        self, components: list[Subbands], reduce: int, advance: Callable[[float], None] | None = None
+        self,
+        components: list[Subbands],
+        advance: Callable[[float], None] | None = None,
+        *,
+        reduce: int,
     ) -> NDArray[Any]:
         steps, depth = self.descriptor.steps, self.descriptor.precision
         assert steps is not None

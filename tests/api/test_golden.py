@@ -82,7 +82,7 @@ INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "ti
     ("53", "rgb")
 ]
 
-#: Files with a reversible model, version 4 of the segment: the kind of the picture, and how it is coded.
+#: Files with a reversible model, version 5 of the segment: the kind of the picture, and how it is coded.
 LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
     "grey": {"lossless": True},
     "rgb": {"bpp": [2, 8, None]},
