@@ -121,17 +121,13 @@ def profiles(
     seconds = {case["what"]: case for case in speed["cases"] if case["threads"] == 1}
     columns = ("OpenJPEG 9/7, 0.75 bpp", "learned, EBCOT, 0.75 bpp", "neural, quality 30")
     ebcot, small = _of_default(rgb)["bd_rate"], _neural(neural, "psnr")["bd_rate"]
+    changes = exact["rgb"]["change %"], _lossless(lossless)
     rows = [
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
         ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
         ["lossless", "yes", "yes", "yes"],
-        [
-            "lossless file size",
-            "100 %",
-            f"{100 + exact['rgb']['change %']:.0f} %",
-            f"{100 + _lossless(lossless):.0f} %",
-        ],
+        ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
         ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
         ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
         ["j2klearn shows", "the picture", "the picture", "the picture"],

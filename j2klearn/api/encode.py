@@ -95,8 +95,9 @@ def encode(
         two or three times.
     model : str, Path or None
         Learned transform: the name of a shipped model or the path of a model file. ``"auto"`` is the default model of
-        the profile. Lossless coding needs a reversible model. None writes ordinary JPEG 2000, with the 9/7 wavelet, or the 5/3 if lossless. For the neural
-        profile, the entropy model; lossless coding needs a different one than lossy coding.
+        the profile. Lossless coding needs a reversible model. None writes ordinary JPEG 2000, with the 9/7 wavelet, or
+        the 5/3 if lossless. For the neural profile, the entropy model; lossless coding needs a different one than lossy
+        coding.
     wavelet : {"9-7", "5-3"}, optional
         The wavelet of ordinary JPEG 2000; it needs ``model=None``.
     embed_model : bool

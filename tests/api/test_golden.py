@@ -7,8 +7,8 @@ it adds files and replaces none.
 Beside every file of version 1 lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
 ``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.
 
-Files ``integer-*`` carry an integer model, and files ``lossless-*`` a reversible one. They decode to the same samples on
-every machine: ``integer.json`` has the SHA-256 of what they decode to.
+Files ``integer-*`` carry an integer model, and files ``lossless-*`` a reversible one. They decode to the same samples
+on every machine: ``integer.json`` has the SHA-256 of what they decode to.
 """
 
 from __future__ import annotations
