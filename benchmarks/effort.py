@@ -34,17 +34,28 @@ def main() -> int:
     )
     parser.add_argument("pictures", type=Path, help="folder of pictures")
     parser.add_argument("--first", type=int, default=4, help="use the first N of them (default: %(default)s)")
+    parser.add_argument(
+        "--efforts",
+        type=int,
+        nargs="+",
+        choices=EFFORTS[1:],
+        default=EFFORTS[1:],
+        help="which (default: all)",
+    )
     results = Path(__file__).parent / "results" / "effort.json"
     parser.add_argument("--json", type=Path, default=results, help="results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     files = find_pictures([options.pictures])[: options.first]
-    curves: dict[int, dict[str, Curve]] = {effort: {} for effort in EFFORTS}
-    seconds, pixels = dict.fromkeys(EFFORTS, 0.0), 0
+    efforts = (0, *options.efforts)
+    curves: dict[int, dict[str, Curve]] = {effort: {} for effort in efforts}
+    seconds, pixels = dict.fromkeys(efforts, 0.0), 0
     for path in tqdm(files, unit=" pictures"):
         image = luma(read_picture(path))
+        if not pixels:  # imports and first uses are not counted
+            j2klearn.encode(image[:32, :32], bpp=1, effort=max(efforts), threads=1)
         pixels += image.size * len(RATES)
-        for effort in EFFORTS:
+        for effort in efforts:
             points = []
             for rate in RATES:
                 begun = time.process_time()
@@ -53,7 +64,7 @@ def main() -> int:
                 points.append((8 * len(data) / image.size, psnr(image, j2klearn.decode(data, threads=1))))
             curves[effort][path.name] = Curve.of(*zip(*points, strict=True))
     rows = []
-    for effort in EFFORTS[1:]:
+    for effort in efforts[1:]:
         found = compare(curves[0], curves[effort])
         spent = {
             "seconds_per_megapixel": seconds[effort] / pixels * 1e6,

@@ -131,10 +131,15 @@ def _interval(
     """Return the bootstrap confidence interval, over pictures, of the BD-rate of averaged curves."""
     if len(anchors) < 2:
         return None
-    values = []
+    values: list[float] = []
+    known: dict[tuple[int, ...], float | None] = {}  # the order of the pictures does not matter
     for _ in range(_RESAMPLES):
-        chosen = generator.integers(0, len(anchors), len(anchors))
-        value = bd_rate(average([anchors[i] for i in chosen]), average([tests[i] for i in chosen]))
+        chosen = tuple(sorted(generator.integers(0, len(anchors), len(anchors)).tolist()))
+        if chosen not in known:
+            known[chosen] = bd_rate(
+                average([anchors[i] for i in chosen]), average([tests[i] for i in chosen])
+            )
+        value = known[chosen]
         if value is not None:
             values.append(value)
     if len(values) < _RESAMPLES / 2:

@@ -165,7 +165,7 @@ def test_the_table_of_the_payload_describes_a_file(
     rgb: NDArray[np.uint8], lossless: bool, narrow: bool
 ) -> None:
     """Parse a file with the table of the page alone."""
-    image = rgb[:160, :96] // 8 + 100 if narrow else rgb[:160, :96]
+    image = rgb[:80, :66] // 8 + 100 if narrow else rgb[:80, :66]
     data = j2klearn.encode(image, profile="neural", **({"lossless": True} if lossless else {"quality": 30}))
     page = (DOCS / "format-neural.md").read_text("utf-8")
     name = re.search(r"`([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`", page)
@@ -192,7 +192,7 @@ def test_the_table_of_the_payload_describes_a_file(
     version, flags = source.take(2)
     width, height = source.number(), source.number()
     components, bits, levels = source.take(3)
-    assert (version, width, height, components, bits) == (1, 96, 160, 3, 8)
+    assert (version, width, height, components, bits) == (1, 66, 80, 3, 8)
     assert (flags & 1, flags & 2, flags & 4) == (int(lossless), 0, 4)
     source.take(8)
     if not lossless:
@@ -205,7 +205,7 @@ def test_the_table_of_the_payload_describes_a_file(
     if narrow:
         assert [exponent for exponent, _ in struct.iter_unpack(">Bi", source.take(15))] == [3, 3, 3]
     lengths = [source.number() for _ in range(max(1, levels))]
-    sides = [-(-160 // 2**at) for at in range(len(lengths) - 1, -1, -1)]
+    sides = [-(-80 // 2**at) for at in range(len(lengths) - 1, -1, -1)]
     coarse = max(1, sum(side <= 64 for side in sides))
     checksums = [int.from_bytes(source.take(4), "big") for _ in sides[coarse:]]
     fields = payload[: source.at]

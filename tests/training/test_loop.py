@@ -318,7 +318,7 @@ def transform(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Trai
 def context() -> Callable[[Path], TrainingLoop[Any]]:
     pictures = SubbandPatches(pieces(3, 256), "9-7", 7, 0)
     settings = ContextSettings(
-        first_steps=60, batch=2, held_out=1, validate_every=20, save_every=15, choose_from=0.5, bfloat16=False
+        first_steps=24, batch=2, held_out=1, validate_every=8, save_every=7, choose_from=0.5, bfloat16=False
     )
     return lambda out: ContextTrainer("first", context_config(), settings, pictures, out)
 

@@ -27,7 +27,7 @@ for picture, options in (
     (rgb, {"ratio": 10}),
     (fine, {"ratio": 8, "tile_size": 64}),
     (rgb, {"psnr": 34, "model": "hybrid97-9c-compact"}),
-    (rgb[:48, :64, 0].copy(), {"bpp": 1, "effort": 2, "fallback": False}),
+    (rgb[:48, :64, 0].copy(), {"bpp": 1, "effort": 2, "levels": 2, "fallback": False}),
 ):
     data = j2klearn.encode(picture, **options)
     print(hashlib.sha256(data).hexdigest(), hashlib.sha256(j2klearn.decode(data).tobytes()).hexdigest())
@@ -45,11 +45,10 @@ def test_files_and_pictures_do_not_depend_on_threads(rgb: NDArray[np.uint8], tmp
     # passive: with more threads than processors, active waiting is slow
     found = [
         _run(WRITE, str(tmp_path / "rgb.npy"), OMP_NUM_THREADS=str(count), OMP_WAIT_POLICY="passive")
-        for count in (1, 2, 4)
+        for count in (1, 3)
     ]
     assert len(found[0].splitlines()) == 4
     assert found[1] == found[0]
-    assert found[2] == found[0]
 
 
 @pytest.mark.parametrize("size", [(20, 33), (70, 9), (128, 130)])
