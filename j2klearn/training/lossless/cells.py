@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class Cells:
             with Image.open(io.BytesIO(data)) as picture:
                 rgb = _reduced(picture.convert("RGB"), side, rng)
             y, x = (int(rng.integers(0, length - side + 1)) for length in rgb.shape[:2])
-            patch = rgb[y : y + side, x : x + side]
+            patch: NDArray[np.floating[Any]] = rgb[y : y + side, x : x + side]
             if rng.random() < _NOISY:
                 patch = patch + _noise(patch.shape, rng)
             red, green, blue = np.clip(np.rint(patch), 0, 255).astype(np.int32).transpose(2, 0, 1)

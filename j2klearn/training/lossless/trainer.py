@@ -172,7 +172,7 @@ class Trainer:
             before = self._bits(details)
         cost = self._bits(details - predictions) / before
         self.optimiser.zero_grad()
-        cost.backward()  # type: ignore[no-untyped-call]
+        cost.backward()
         torch.nn.utils.clip_grad_norm_(self.operator.parameters(), _MAX_GRADIENT_NORM)
         self.optimiser.step()
         self.step += 1
