@@ -1,9 +1,9 @@
 """Lossless learned files beside the 5/3 and JPEG XL: bytes, times, lower layers, and what other readers show.
 
-    python benchmarks/lossless.py NAME PICTURES [--first N] [--bits 8|12|16]
+    python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
 
 PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
-with more bits are coded instead. The times are the least of three runs with one thread; those of the learned transform
+with more bits are coded instead. The times are the least of some runs with one thread; those of the learned transform
 include the comparison with the 5/3, which the default makes. The results are written to
 benchmarks/results/lossless-NAME.json.
 """
@@ -31,7 +31,6 @@ from j2klearn.metrics.psnr import psnr
 
 RESULTS = Path(__file__).parent / "results"
 RATES = (0.25, 0.5, 1.0, 2.0)
-RUNS = 3
 
 
 def deeper(image: NDArray[np.uint8], bits: int) -> NDArray[Any]:
@@ -50,22 +49,22 @@ def pictures(path: Path, bits: int) -> Iterator[tuple[str, NDArray[Any]]]:
             yield kind, deeper(np.asarray(opened.convert(mode)), bits)
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(work: Callable[[], Any], runs: int) -> tuple[Any, float]:
     least = float("inf")
-    for _ in range(RUNS):
+    for _ in range(runs):
         start = time.perf_counter()
         out = work()
         least = min(least, time.perf_counter() - start)
     return out, least
 
 
-def measured(name: str, kind: str, image: NDArray[Any], bits: int) -> dict[str, Any]:
+def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) -> dict[str, Any]:
     options: dict[str, Any] = {"bit_depth": bits, "threads": 1}
     row: dict[str, Any] = {"picture": name, "kind": kind, "samples": image.size}
     for label, model in (("5/3", None), ("learned", "auto")):
         encode = lambda model=model: j2klearn.encode(image, lossless=True, model=model, **options)  # noqa: E731
-        file, row[f"{label} encode s"] = timed(encode)
-        back, row[f"{label} decode s"] = timed(lambda file=file: j2klearn.decode(file, threads=1))
+        file, row[f"{label} encode s"] = timed(encode, runs)
+        back, row[f"{label} decode s"] = timed(lambda file=file: j2klearn.decode(file, threads=1), runs)
         if not np.array_equal(back, image):
             raise SystemExit(f"{name} is not exact")
         row[label] = len(file)
@@ -123,16 +122,21 @@ def main() -> None:
     parser.add_argument("--title", help="name of the set in tables")
     parser.add_argument("--first", type=int, metavar="N", help="measure the first N pictures only")
     parser.add_argument("--bits", type=int, choices=(8, 12, 16), default=8)
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of which the fastest counts")
     options = parser.parse_args()
     rows = []
     for path in tqdm(find_pictures([options.pictures])[: options.first], disable=None):
         rows += [
-            measured(path.name, kind, image, options.bits) for kind, image in pictures(path, options.bits)
+            measured(path.name, kind, image, options.bits, options.runs)
+            for kind, image in pictures(path, options.bits)
         ]
     found = {kind: summary(rows, kind) for kind in ("rgb", "luma")}
     print(json.dumps(found, indent=1))
+    words = f"{options.name} PICTURES" + (f" --first {options.first}" if options.first else "")
+    words += f" --bits {options.bits}" if options.bits != 8 else ""
     result = {
-        **made_by(f"python benchmarks/lossless.py {options.name} PICTURES --bits {options.bits}"),
+        **made_by(f"python benchmarks/lossless.py {words}"),
+        "name": options.title or options.name,
         **found,
     }
     path = RESULTS / f"lossless-{options.name}.json"
