@@ -98,7 +98,7 @@ def lossless(*found: Result) -> str:
     for one in found:
         for kind, name in (("rgb", "RGB"), ("luma", "luma")):
             own, layers = one[kind], "-"
-            if own["learned"]:
+            if 2 * own["learned"] > own["pictures"]:
                 layers = " ".join(f"{db:+.1f}" for db in own["dB of layers"]) + " dB"
             rows.append(
                 [
@@ -108,7 +108,7 @@ def lossless(*found: Result) -> str:
                     f"{own['learned']} of {own['pictures']}",
                     f"{own['encode time']:.1f}, {own['decode time']:.1f}",
                     layers,
-                    f"{own['other readers dB']:.0f} dB",
+                    f"{own['other readers dB']:.0f} dB" if layers != "-" else "-",
                 ]
             )
     return _table(rows)

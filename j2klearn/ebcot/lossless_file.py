@@ -14,11 +14,16 @@ from .layout import Layout, levels_fit
 from .made_file import MadeFile
 from .rate_control import RateControl
 from .reversible_coder import ReversibleCoder
+from .transform_choice import flatness
 
 if TYPE_CHECKING:
     from ..models.model import Model
 
 __all__ = ["lossless_file"]
+
+#: Pictures with at least this share of flat pixels are drawn. The 5/3 is better for almost all of them, so only that is
+#: coded. Photographs have less than 0.3.
+_DRAWN = 0.5
 
 
 def lossless_file(
@@ -41,7 +46,7 @@ def lossless_file(
         A reversible model.
     fallback : bool
         Whether to code the picture with the 5/3 too, and to return the smaller file. So no file is larger than that of
-        the 5/3.
+        the 5/3. If the picture is drawn, only the 5/3 is coded.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def lossless_file(
         return learned()
     ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
     files = [RateControl(ordinary, jp2=jp2).made(targets)]
-    if fits:
+    if fits and flatness(picture.samples) < _DRAWN:
         with suppress(InputError):  # the carrier of noise at full contrast may need too many bits
             files.insert(0, learned())
     return min(files, key=len)
