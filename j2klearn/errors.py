@@ -22,6 +22,7 @@ __all__ = [
     "ModelNotFoundError",
     "NativeLibraryError",
     "OptionError",
+    "PyTorchError",
     "SegmentError",
     "SliceError",
     "TargetMissedWarning",
@@ -89,6 +90,10 @@ class ModelNotFoundError(ModelError, LookupError):
 
 class NativeLibraryError(J2KError, ImportError):
     """The native library is missing or has another version than this package."""
+
+
+class PyTorchError(J2KError, ImportError):
+    """PyTorch is needed and cannot be imported. Reading and writing with the default model does not need it."""
 
 
 class J2KWarning(UserWarning):

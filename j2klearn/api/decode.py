@@ -32,6 +32,7 @@ def decode(
     components: Sequence[int] | None = None,
     engine: str = "auto",
     upsample: Literal[True] = True,
+    draft: bool = False,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -50,6 +51,7 @@ def decode(
     components: Sequence[int] | None = None,
     engine: str = "auto",
     upsample: Literal[False],
+    draft: bool = False,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -68,6 +70,7 @@ def decode(
     components: Sequence[int] | None = None,
     engine: str = "auto",
     upsample: bool,
+    draft: bool = False,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -85,6 +88,7 @@ def decode(
     components: Sequence[int] | None = None,
     engine: str = "auto",
     upsample: bool = True,
+    draft: bool = False,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
@@ -122,6 +126,9 @@ def decode(
         Whether components that differ in size, such as subsampled chroma, are brought to the size of the picture: their
         samples are repeated. With False, each component is an array of its own, as it is coded. Components that are
         all subsampled alike are the pixels of the picture, and are never repeated. So are those in `components`.
+    draft : bool
+        Whether to leave out the learned de-quantisation. This takes less time and loses some quality, most of it at low
+        rates. It has no effect on files without de-quantisation, or with `reduce`.
     threads : int, optional
         Threads of OpenJPEG, of the base wavelet and, at most, of PyTorch. Default: one per processor. In a process made
         by fork, PyTorch computes with one thread.
@@ -152,6 +159,8 @@ def decode(
         model.
     LimitError
         If there are more than `max_pixels` pixels to decode.
+    PyTorchError
+        If the file or the engine needs PyTorch, and it cannot be imported; see `j2klearn.info`.
 
     Warns
     -----
@@ -161,7 +170,7 @@ def decode(
         If OpenJPEG has another remark on the file: on unusual boxes or markers, wrong tile-part numbers, or damage.
     """
     file = OpenedFile(data, model, storage_options, engine)
-    run = Run.of(threads, progress, max_pixels)
+    run = Run.of(threads, progress, max_pixels, draft=draft)
     return file.read(
         run, reduce=reduce, layers=layers, region=region, components=components, upsample=upsample
     )

@@ -60,6 +60,9 @@ class Info:
     engine : str or None
         What computes the learned steps by default: ``"native"`` or ``"torch"``; None if the model is not installed, or
         there are no such steps. See `j2klearn.decode`.
+    dequantiser : str or None
+        What computes the learned de-quantisation by default: ``"native"`` or ``"torch"``; None if the model is not
+        installed, or the EBCOT profile has no de-quantisation in this file.
     transport : str or None
         ``"irreversible"`` or ``"reversible"`` for a learned transform, else None.
     measured : bool
@@ -91,6 +94,7 @@ class Info:
     model_id: str | None = None
     model_embedded: bool = False
     engine: str | None = None
+    dequantiser: str | None = None
     transport: str | None = None
     measured: bool = False
     profile: str = "ebcot"
@@ -106,6 +110,13 @@ class Info:
     def bpp(self) -> float:
         """Bits per pixel of the whole file."""
         return 8 * self.bytes / (self.height * self.width)
+
+    @property
+    def needs_pytorch(self) -> bool | None:
+        """Whether `j2klearn.decode` needs PyTorch for this file; None if its model is not installed."""
+        if self.learned and self.model is None:
+            return None
+        return self.profile == "neural" or "torch" in (self.engine, self.dequantiser)
 
     @property
     def other_readers(self) -> str:
@@ -139,8 +150,17 @@ class Info:
         return self._size_rows() | {
             "profile": f"neural, {'lossless' if self.lossless else f'quantiser step {self.step:.3g} grey levels'}",
             "model": f"{self.model or 'unknown'} ({installed}), id {self.model_id}",
+            "engine": "PyTorch",
             "resolutions": ", ".join(f"{w} x {h}: {size}" for h, w, size in self.resolutions) + " bytes",
         }
+
+    @property
+    def _engine_text(self) -> str:
+        if self.engine is None:
+            return "unknown: the model is not installed" if self.learned else "none"
+        if not self.needs_pytorch:
+            return f"{self.engine}, without PyTorch"
+        return "torch" if self.engine == "torch" else f"{self.engine}, with PyTorch for de-quantisation"
 
     def _ebcot_rows(self) -> dict[str, str]:
         if not self.learned:
@@ -161,19 +181,16 @@ class Info:
             "progression": self.progression,
             "wavelet": f"{self.wavelet}{' and learned lifting steps' if self.learned else ''}",
             "model": model,
-            "engine": self.engine or "none",
+            "engine": self._engine_text,
             "transport": self.transport or "none",
         }
 
 
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
-    from ..neural.registry import find_entropy
+    from ..neural.registry import entropy_cards
 
-    try:
-        model = find_entropy(header.model_prefix)
-        name, model_id = model.name, model.id
-    except ModelNotFoundError:
-        name, model_id = None, header.model_prefix
+    found = [card for card in entropy_cards() if card.id.startswith(header.model_prefix)]
+    name, model_id = (found[0].name, found[0].id) if found else (None, header.model_prefix)
     shapes = [shape for shape, _ in resolutions(header.shape, header.levels)]
     return Info(
         height=header.height,
@@ -259,14 +276,14 @@ def info(data: Source | ByteSource) -> Info:
     try:
         extra = [Model.from_bytes(weights)] if weights else []
         model = find(descriptor.model_id, extra)
-        name, engine = model.name, model.engine_name
+        facts = replace(facts, model=model.name, engine=model.engine_name)
+        if descriptor.noise is not None:
+            facts = replace(facts, dequantiser=model.dequantiser_name)
     except ModelNotFoundError:
-        name, engine = None, None
+        pass
     return replace(
         facts,
-        model=name,
         model_id=descriptor.model_id.hex(),
         model_embedded=weights is not None,
-        engine=engine,
         transport=Transport(descriptor.transport).name.lower(),
     )

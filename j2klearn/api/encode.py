@@ -172,6 +172,8 @@ def encode(
         If the model is not installed, or its file is damaged.
     LimitError
         If the picture has more than `max_pixels` pixels.
+    PyTorchError
+        If the model, the engine, the profile or ``effort=2`` needs PyTorch, and it cannot be imported.
 
     Warns
     -----

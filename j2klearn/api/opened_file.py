@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import MainHeader
+from ..core.pytorch import need_pytorch
 from ..core.request import ReadRequest
 from ..core.run import Run
 from ..core.warning import warn_caller
@@ -60,6 +61,8 @@ class OpenedFile:
         If the file cannot be read, is not JPEG 2000, or is damaged.
     ModelNotFoundError
         If the file needs a model that is not installed.
+    PyTorchError
+        If the file is of the neural profile, and PyTorch cannot be imported.
     """
 
     def __init__(
@@ -74,7 +77,8 @@ class OpenedFile:
         self.neural: NeuralFile | None = None
         payload = open_payload(self.codestream)
         if payload is not None:
-            from ..neural.reader import NeuralFile  # imports PyTorch, which ordinary files do not need
+            need_pytorch("a file of the neural profile")
+            from ..neural.reader import NeuralFile
 
             self.neural = NeuralFile.of(*payload, model)
         self.learned = None if self.neural else LearnedFile.open(self.codestream, model_finder(model), engine)

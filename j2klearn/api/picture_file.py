@@ -43,6 +43,7 @@ def open(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     upsample: bool = True,
+    draft: bool = False,
 ) -> PictureFile:
     """Open a picture without decoding it: ordinary or learned JPEG 2000, or the neural profile.
 
@@ -65,6 +66,8 @@ def open(
     upsample : bool
         Whether components that differ in size are brought to the size of the picture, as in `j2klearn.decode`. With
         False, `read` and slices return a list with an array for each component.
+    draft : bool
+        Whether to leave out the learned de-quantisation, as in `j2klearn.decode`.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def open(
     ModelNotFoundError
         If the file needs a model that is not installed.
     """
-    return PictureFile(source, model, threads, max_pixels, storage_options, upsample, engine)
+    return PictureFile(source, model, threads, max_pixels, storage_options, upsample, engine, draft)
 
 
 class PictureFile:
@@ -113,11 +116,12 @@ class PictureFile:
         storage_options: dict[str, Any] | None,
         upsample: bool = True,
         engine: str = "auto",
+        draft: bool = False,
     ) -> None:
         self._upsample, self._engine = upsample, engine
         self._file = OpenedFile(source, model, storage_options, engine)
         self._options = (model, threads, max_pixels)
-        self._run = Run.of(threads, None, max_pixels)
+        self._run = Run.of(threads, None, max_pixels, draft=draft)
         self._header = header = self._file.header
         precisions, signs = zip(*self._file.channels, strict=True)
         if max(precisions) > MAX_BITS:
@@ -138,7 +142,8 @@ class PictureFile:
 
         A file object is replaced by its path or its place on a server if it has one, else by its contents.
         """
-        return type(self), (self._file.codestream.source, *self._options, None, self._upsample, self._engine)
+        options = (*self._options, None, self._upsample, self._engine, self._run.draft)
+        return type(self), (self._file.codestream.source, *options)
 
     def __copy__(self) -> Self:
         """Return a shallow copy, which shares the open file."""

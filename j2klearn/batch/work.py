@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +39,10 @@ class Outcome(NamedTuple):
 
 
 def use_one_thread() -> None:
-    """Let PyTorch use one thread in the calling thread, so that workers do not compete for processors."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Let PyTorch start with one thread in this process if it is loaded, so that workers do not compete."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # PyTorch reads it if it is loaded later
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def code_picture(job: Job, options: EncodeOptions) -> Outcome:

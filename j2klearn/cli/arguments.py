@@ -12,12 +12,14 @@ from ..core.limits import MAX_PIXELS
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.effort import EFFORTS
 from ..ebcot.layout import PROGRESSIONS
+from ..models.model import ENGINES
 from ..models.registry import DEFAULT_MODEL
 
 __all__ = [
     "Commands",
     "coding_of",
     "coding_parser",
+    "engine_parser",
     "is_raw",
     "limits_parser",
     "numbers",
@@ -100,6 +102,7 @@ def coding_of(options: argparse.Namespace) -> EncodeOptions:
         profile=options.profile,
         model=None if options.model == "none" else options.model,
         embed_model=options.embed_model,
+        engine=options.engine,
         fallback=not options.no_fallback,
         effort=options.effort,
         bit_depth=options.bit_depth,
@@ -135,9 +138,21 @@ def limits_parser() -> argparse.ArgumentParser:
     return limits
 
 
+def engine_parser() -> argparse.ArgumentParser:
+    """Return a parent parser with ``--engine``."""
+    engine = argparse.ArgumentParser(add_help=False)
+    engine.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what computes the learned steps: native code in integers, or PyTorch (default: native where possible)",
+    )
+    return engine
+
+
 def coding_parser() -> argparse.ArgumentParser:
     """Return a parent parser with the options of every command that encodes."""
-    coding = argparse.ArgumentParser(add_help=False)
+    coding = argparse.ArgumentParser(add_help=False, parents=[engine_parser()])
     rate = coding.add_mutually_exclusive_group()
     several = "; for one target per quality layer, separate numbers by commas"
     exact = ", the last one may be 'lossless'"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands, limits_parser, region, source, suffix
+from .arguments import Commands, engine_parser, limits_parser, region, source, suffix
 from .progress_bar import ProgressBar
 from .streams import output_file, report, shown
 
@@ -21,7 +21,12 @@ def _run(options: argparse.Namespace) -> None:
 
     with output_file(options.output, options.format) as target, ProgressBar() as bar:
         picture = open_picture(
-            options.input, model=options.model, threads=options.threads, max_pixels=options.max_pixels
+            options.input,
+            model=options.model,
+            engine=options.engine,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            draft=options.draft,
         )
         save = _save_samples if target.suffix.lower() == ".npy" else _save_picture
         height, width = save(picture, target, options, bar)
@@ -101,7 +106,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     """Add the command to those of the command line."""
     parser = commands.add_parser(
         "decode",
-        parents=[limits_parser()],
+        parents=[limits_parser(), engine_parser()],
         help=help,
         description="Decode a JPEG 2000 file, learned or ordinary. The suffix of OUT selects the format to write. "
         "Colours, depth, alpha and metadata are those of the file, as far as the format holds them; .npy holds the "
@@ -143,5 +148,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     )
     parser.add_argument(
         "--model", metavar="NAME|FILE", help="model of the file, if it is not one of the installed ones"
+    )
+    parser.add_argument(
+        "--draft",
+        action="store_true",
+        help="leave out the learned de-quantisation: faster, with some loss of quality at low rates",
     )
     parser.set_defaults(run=_run)

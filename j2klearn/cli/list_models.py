@@ -12,7 +12,7 @@ __all__ = ["add_parser"]
 def _run(_: argparse.Namespace) -> None:
     from ..models.registry import DEFAULT_LOSSLESS_MODEL, DEFAULT_MODEL, shipped
     from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
-    from ..neural.registry import shipped_entropy
+    from ..neural.registry import entropy_cards
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""
@@ -21,12 +21,12 @@ def _run(_: argparse.Namespace) -> None:
         kind = " in integers" if model.integer else ""
         print(f"{name}{default}: {model.parameters} weights{kind} on the {model.config['base']}")
         print(f"    id {model.id.hex()}")
-    for name, entropy_model in shipped_entropy().items():
-        transform = entropy_model.config["transform"]
+    for name, model_id, config in entropy_cards():
+        transform = config["transform"]
         default = ", a default" if name in (DEFAULT_LOSSY, DEFAULT_LOSSLESS) else ""
         transform_name = transform if isinstance(transform, str) else transform["name"]
         print(f"{name}{default}: for the neural profile, on the transform {transform_name}")
-        print(f"    id {entropy_model.id.hex()}")
+        print(f"    id {model_id.hex()}")
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:

@@ -121,6 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except J2KError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            print("error: this command needs PyTorch, which is not installed", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print("error: interrupted", file=sys.stderr)
             return 1

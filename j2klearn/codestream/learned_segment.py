@@ -35,12 +35,13 @@ __all__ = [
 ]
 
 MAGIC = b"J2KL"
-#: The latest version, which has reversible steps. Version 3 has normalisations, version 2 has a noise table only, and
-#: version 1 has none of these. Version 4 is not supported.
+
+#: The latest version. Version 1 has neither a noise table nor normalisations, version 2 a noise table, version 3
+#: normalisations, version 4 flags beside the opacities, and version 5 the steps of the reversible transform.
 VERSION = 5
-_NORMALISED, _UNSUPPORTED = 3, 4
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
+_BASE_CHROMA, _NORMALISED = 16, 32  # the flags
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
@@ -114,6 +115,9 @@ class Descriptor:
         Noise levels for the learned de-quantisation. None: no de-quantisation.
     normalisation : tuple of Normalisation
         How each component was normalised before the learned transform. Empty: no component was.
+    base_chroma : bool
+        Whether the finest level of chroma, that is of components that use the opacities of another one, has the base
+        wavelet alone, without learned steps.
     steps : Steps, optional
         The steps of the reversible transform. Reversible transport has them, and no scales, noise or normalisation.
     """
@@ -129,6 +133,7 @@ class Descriptor:
     scales: tuple[float, ...] = ()
     noise: NoiseTable | None = None
     normalisation: tuple[Normalisation, ...] = ()
+    base_chroma: bool = False
     steps: Steps | None = None
 
     @property
@@ -144,12 +149,14 @@ class Descriptor:
         if self.noise is not None:
             _, layers, tiles = self.noise.codes.shape
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
-        version = 2 if noise else 1
+        version, opacities = 2 if noise else 1, int(self.opacities)
         if self.steps is not None:
-            version, noise = VERSION, _pack_steps(self.steps)
-        if self.normalisation:
-            version, noise = _NORMALISED, noise or _NOISE.pack(0, 0)
+            version, noise = 5, _pack_steps(self.steps)
+        if self.normalisation or self.base_chroma:
+            version, noise = 3, noise or _NOISE.pack(0, 0)
             noise += b"".join(rule.to_bytes() for rule in self.normalisation)
+        if self.base_chroma:
+            version, opacities = 4, opacities | _BASE_CHROMA | (_NORMALISED if self.normalisation else 0)
         fixed = _FIXED.pack(
             MAGIC,
             version,
@@ -160,7 +167,7 @@ class Descriptor:
             self.levels,
             self.colour,
             self.components,
-            self.opacities,
+            opacities,
             len(self.scales),
             self.model_id,
         )
@@ -184,22 +191,25 @@ class Descriptor:
         _, version, _, transport, precision, fraction, levels, colour, components, source, count, model_id = (
             fields
         )
-        if not 1 <= version <= VERSION or version == _UNSUPPORTED:
+        if not 1 <= version <= VERSION:
             raise UnsupportedError(
                 f"the learned-transform segment has version {version}, but j2klearn reads versions up to {VERSION}"
             )
-        size = _FIXED.size + 4 * count
+        flags = source & (_BASE_CHROMA | _NORMALISED) if version == 4 else 0
+        source -= flags
+        start = end = _FIXED.size + 4 * count
         noise: NoiseTable | None = None
         rules: tuple[Normalisation, ...] = ()
         steps: Steps | None = None
-        if version == _NORMALISED:
-            size, rules = _read_normalisation(payload, size, components)
-        table = payload[_FIXED.size + 4 * count : size] if version == _NORMALISED else payload[size:]
-        if version == VERSION:
-            steps = _read_steps(table, components, levels, rct=colour == Colour.RCT)
-        elif version >= 2 and not (version == _NORMALISED and table == _NOISE.pack(0, 0)):
-            noise = _read_noise(table, components)
-        elif version == 1 and len(payload) != size:
+        if version == 3 or flags & _NORMALISED:
+            end, rules = _read_normalisation(payload, start, components)
+        elif version >= 2:
+            end = len(payload)
+        if version == 5:
+            steps = _read_steps(payload[start:], components, levels, rct=colour == Colour.RCT)
+        elif version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
+            noise = _read_noise(payload[start:end], components)
+        elif version == 1 and len(payload) != start:
             raise SegmentError("the learned-transform segment has the wrong length")
         scales = struct.unpack_from(f">{count}f", payload, _FIXED.size)
         if transport not in iter(Transport) or colour not in iter(Colour) or source not in iter(Opacities):
@@ -226,6 +236,7 @@ class Descriptor:
             scales=tuple(scales),
             noise=noise,
             normalisation=rules,
+            base_chroma=bool(flags & _BASE_CHROMA),
             steps=steps,
         )
 

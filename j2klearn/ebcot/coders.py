@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared, with_precision
+from ..core.geometry import Rect
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import Normalisation, normalise, normalised_bands, restore_bands
 from ..core.picture import Picture
@@ -21,6 +22,8 @@ from ..core.targets import Targets
 from ..dequantisation.noise import measure
 from ..native import transport
 from ..transform.colour import planes
+from ..transform.strips import StripAnalysis
+from .chroma_choice import prefers_base_chroma
 from .layout import Layout
 from .made_file import MadeFile
 from .probe import Probe
@@ -194,6 +197,8 @@ class LearnedCoder(Coder):
         Factors of the subbands before the transport; empty if they are not scaled.
     probe : Probe
         The probe of the whole picture.
+    base_chroma : bool
+        Whether chroma has no learned steps at the finest level.
     kept : list of ndarray
         The scaled coefficients of every component in the transport's order; empty if they are not kept.
     """
@@ -216,11 +221,15 @@ class LearnedCoder(Coder):
         self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
         self.normalisation: tuple[Normalisation, ...] = ()
+        self.base_chroma = False
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.probe = probe = probe or Probe.of(picture)
         self.scale_bits = _fraction_bits(picture, targets, probe)
         self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
         self.normalisation = probe.normalisation(self.descriptor.groups)
+        self.base_chroma = layout.levels > 0 and prefers_base_chroma(
+            model, probe, self.descriptor.groups, self.normalisation, _step(picture, targets, probe)
+        )
         self.kept: list[NDArray[np.float32]] = []
 
     @property
@@ -241,6 +250,7 @@ class LearnedCoder(Coder):
             model_id=self.model.id,
             scales=self.scales,
             normalisation=self.normalisation,
+            base_chroma=self.base_chroma,
         )
 
     def payloads(self, noise: NDArray[np.uint8] | None = None) -> list[bytes]:
@@ -284,11 +294,21 @@ class LearnedCoder(Coder):
         while groups:
             size = len(groups[0])
             components = self.model.transform.analyse(
-                groups.pop(0), area, layout.levels, self.run.threads, advance
+                groups.pop(0), area, layout.levels, self.run.threads, advance, base_chroma=self.base_chroma
             )
             while components:
                 yield self._flat(components.pop(0), index)
                 index += 1
+
+    def strip_analysis(self, area: Rect) -> StripAnalysis:
+        """Return a new analysis, by strips, of a group of components of a picture with this area."""
+        return StripAnalysis(
+            area,
+            self.layout.levels,
+            self.model.transform,
+            self.run.threads,
+            base_chroma=self.base_chroma,
+        )
 
     def planes(self, picture: Picture) -> NDArray[np.float32]:
         """Return the normalised components of a part of the picture, shape (C, H, W)."""
@@ -347,6 +367,14 @@ def _bits(picture: Picture, targets: Targets) -> float:
     """Return the bits per sample of the last layer of size targets."""
     # rounded: all rows of tiles of a picture must get the same precision
     return round(max(targets.values) * 8 / picture.samples.size, 6)
+
+
+def _step(picture: Picture, targets: Targets, probe: Probe) -> float:
+    """Return about the quantiser step of the last layer, in 8-bit grey levels."""
+    if targets.kind == "psnr":
+        return math.sqrt(12) * 255 / 10 ** (max(targets.values) / 20)
+    # without a target all bit-planes are coded
+    return probe.step(_bits(picture, targets)) if max(targets.values) else 1.0
 
 
 def _fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> int:

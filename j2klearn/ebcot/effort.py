@@ -207,5 +207,6 @@ def _fitting(control: RateControl, file: MadeFile) -> Fitting:
         ict=control.picture.ict,
         lattice={band: half * factor for band, half in learned.lattices[0].items()},
         scales=coder.scales,
+        base_chroma=coder.base_chroma,
         noise=[learned.noise_map(index) for index in range(control.picture.components)],
     )

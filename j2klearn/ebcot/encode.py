@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 from ..core.picture import Picture
+from ..core.pytorch import need_pytorch
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
@@ -163,6 +164,9 @@ def bounds(transform: Model | str, run: Run, effort: int = 0) -> AbstractContext
     """Return a context that bounds the threads of PyTorch, if the transform or the effort needs PyTorch."""
     if isinstance(transform, str) or (transform.engine_name == "native" and effort < 2):
         return nullcontext()
+    need_pytorch(
+        "effort=2" if effort >= 2 else f"the learned transform of {transform.name}, in floating point,"
+    )
     from ..transform.threads import bounded
 
     return bounded(run.threads)

@@ -154,6 +154,8 @@ class Fitting:
         Factors of the subbands before the transport; empty if they are not scaled.
     noise : sequence of NoiseMap or None
         Noise of each component, for de-quantisation.
+    base_chroma : bool
+        Whether all components of a group but the first have no learned steps at the finest level.
     seed : int
         Seed for the random choice of the coefficients that move.
 
@@ -174,8 +176,10 @@ class Fitting:
         lattice: Lattice,
         scales: Sequence[float],
         noise: Sequence[NoiseMap | None],
+        base_chroma: bool = False,
         seed: int = 0,
     ) -> None:
+        self.base_chroma = base_chroma
         self.original, self.model, self.groups, self.noise = torch.from_numpy(planes), model, groups, noise
         self.area, self.levels = components[0].area, components[0].levels
         self.matrix = torch.tensor(inverse_transform()) if ict else None
@@ -306,9 +310,13 @@ class Fitting:
 
         def join(low: Tensor, details: Sequence[Tensor], level: int) -> Tensor:
             area = self.area.resolution(level - 1)
+            hl, lh, hh = details
+            if self.base_chroma and level == 1 and len(low) > 1:
+                first = structure.synthesise((low[:1], hl[:1], lh[:1], hh[:1]), area, wavelet)
+                return torch.cat([first, wavelet.synthesise(low[1:], hl[1:], lh[1:], hh[1:], area.origin)])
             # the gradient recomputes the activations of a level: they are too much memory to keep
             joined: Tensor = checkpoint(
-                structure.synthesise, (low, *details), area, wavelet, use_reentrant=False
+                structure.synthesise, (low, hl, lh, hh), area, wavelet, use_reentrant=False
             )
             return joined
 

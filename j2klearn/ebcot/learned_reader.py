@@ -87,7 +87,7 @@ class LearnedReader:
         Components to return, without the inverse component transform. Default: all, with the inverse component
         transform.
     run : Run
-        Threads and progress.
+        Threads and progress, and whether to leave out de-quantisation.
 
     Attributes
     ----------
@@ -113,6 +113,7 @@ class LearnedReader:
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components = layers, components
         self.threads, self.progress = run.threads, run.progress
+        self.dequantises = self.descriptor.noise is not None and self.model.dequantises and not run.draft
         self.missing: str | None = None
         self.remarks: list[str] = []
         self.codestream, self._extracted = b"", False
@@ -170,6 +171,7 @@ class LearnedReader:
 
         The result has the resolution after `reduce` levels are left out.
         """
+        base_chroma = self.descriptor.base_chroma and not reduce
         groups = [components[group] for group in self.descriptor.groups]
         components.clear()
         count = self.header.components
@@ -177,11 +179,15 @@ class LearnedReader:
         while groups:
             share = len(groups[0]) / count
             scaled = (lambda part, share=share: advance(part * share)) if advance else None
-            planes.append(self.model.transform.synthesise(groups.pop(0), self.threads, scaled))
+            planes.append(
+                self.model.transform.synthesise(groups.pop(0), self.threads, scaled, base_chroma=base_chroma)
+            )
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
         """Remove quantisation noise from components at full resolution, in place."""
+        if not self.dequantises:
+            return
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
             ict, network = self.descriptor.colour == Colour.ICT, self.model.dequantiser_for_decoding
@@ -283,7 +289,7 @@ class LearnedReader:
         """
         grid, levels, margin = self.header.area, self.descriptor.levels, self.reach
         areas = {reduce: wanted}
-        if not reduce and self.descriptor.noise is not None and self.model.dequantises:
+        if not reduce and self.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)
         for at in range(reduce, levels):
             areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))

@@ -297,10 +297,7 @@ class StripWriter:
                 yield coder, strip
                 continue
             if not groups:
-                groups = [
-                    (group, StripAnalysis(self.area, layout.levels, coder.model.transform, self.run.threads))
-                    for group in coder.descriptor.groups
-                ]
+                groups = [(group, coder.strip_analysis(self.area)) for group in coder.descriptor.groups]
             whole = coder.planes(picture)
             for group, analysis in groups:
                 analysis.push(whole[group])

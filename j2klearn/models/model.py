@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.limits import MAX_MODEL_BYTES
+from ..core.pytorch import need_pytorch
 from ..errors import ModelError, OptionError
 from . import integer, reversible, weights
 from .config import check_config
@@ -233,6 +234,7 @@ class Model:
             return self.engine
         if self.twin and self.engine_name == "native":
             return self.twin.engine
+        need_pytorch(f"the learned transform of {self.name}, in floating point,")
         from ..transform.dwt import StructureTransform
 
         return StructureTransform(self.structure)
@@ -332,10 +334,11 @@ class Model:
             If the weights do not match the configuration, or make a step that has no inverse, or if this is an integer
             model.
         """
-        from .build import build
-
         if self.integer:
             raise ModelError(f"{self.name} is an integer model, and this needs a model in floating point")
+        need_pytorch(f"the learned transform of {self.name}, in floating point,")
+        from .build import build
+
         structure = build({key: value for key, value in self.config.items() if key != "dequantiser"})
         own = {key: value for key, value in self._tensors.items() if not key.startswith(_DEQUANTISER)}
         _load(structure, own)
@@ -347,6 +350,15 @@ class Model:
         """Whether the model has a network for learned de-quantisation."""
         return "dequantiser" in self.config
 
+    @property
+    def dequantiser_name(self) -> str | None:
+        """What computes the network for de-quantisation: ``"native"`` or ``"torch"``; None if there is no network."""
+        if not self.dequantises:
+            return None
+        twin = self.twin if self.engine_name == "native" else None
+        native = self.integer or (twin is not None and twin.dequantiser_twin_of == self.id)
+        return "native" if native else "torch"
+
     @functools.cached_property
     def dequantiser_for_decoding(self) -> AnyDequantiser | DequantiserTwin:
         """The network for de-quantisation that decodes files: in integers where there is one, else that of PyTorch.
@@ -356,7 +368,7 @@ class Model:
         if self.integer:
             assert self._own_dequantiser is not None
             return self._own_dequantiser
-        if self.twin and self.engine_name == "native" and self.twin.dequantiser_twin_of == self.id:
+        if self.twin and self.dequantiser_name == "native":
             return self.twin.dequantiser_for_decoding
         return self.dequantiser
 
@@ -371,19 +383,20 @@ class Model:
         ModelError
             If the weights do not match the configuration, or if this is an integer model.
         """
+        network = self.float_dequantiser()
         import torch
 
         from ..transform.precision import fast_bfloat16
 
-        network = self.float_dequantiser()
         return network.to(torch.bfloat16) if fast_bfloat16() else network
 
     def float_dequantiser(self) -> AnyDequantiser:
         """Return a new network for de-quantisation in float32; otherwise like `dequantiser`."""
-        from ..dequantisation.networks import dequantiser_of
-
         if self.integer:
             raise ModelError(f"{self.name} is an integer model, and this needs a model in floating point")
+        need_pytorch(f"the de-quantisation of {self.name}")
+        from ..dequantisation.networks import dequantiser_of
+
         network = dequantiser_of(self.config["dequantiser"])
         tensors = self._tensors.items()
         _load(network, {k.removeprefix(_DEQUANTISER): v for k, v in tensors if k.startswith(_DEQUANTISER)})

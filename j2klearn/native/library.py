@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.processor import processor_limit
 from ..errors import CodestreamError, InputError, LimitError, NativeLibraryError, OptionError
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
@@ -48,6 +49,8 @@ def load() -> tuple[Any, Any]:
     ------
     NativeLibraryError
         If the library is missing, cannot be loaded, or has another version than this package.
+    OptionError
+        If ``J2KLEARN_CPU`` has a wrong value.
     """
     import cffi  # not at the top: it would slow down ``import j2klearn``
 
@@ -57,6 +60,7 @@ def load() -> tuple[Any, Any]:
         raise NativeLibraryError(
             f"the native library {path.name} is missing from the package: {_HOW_TO_BUILD}"
         )
+    processor_limit()  # the library reads the variable, and ignores wrong values
     declarations = header.read_text("utf-8").partition("[cffi begin] */")[2].partition("/* [cffi end]")[0]
     ffi = cffi.FFI()
     ffi.cdef(declarations)

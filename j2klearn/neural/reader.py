@@ -112,7 +112,7 @@ class NeuralFile:
         request : ReadRequest
             The area, the resolution and the components to decode.
         run : Run
-            Threads and progress.
+            Threads and progress, and whether to leave out de-quantisation.
 
         Raises
         ------
@@ -130,9 +130,10 @@ class NeuralFile:
             out = self._decode(reduce, chosen, run)
         else:
             with self._cache.lock:
-                if self._cache.decoded is None or self._cache.key != (reduce, chosen):
+                key = (reduce, chosen, run.draft)
+                if self._cache.decoded is None or self._cache.key != key:
                     self._cache.decoded = self._decode(reduce, chosen, run)
-                    self._cache.key = (reduce, chosen)
+                    self._cache.key = key
                 whole = self._cache.decoded
             part = request.wanted.slices_in(self.header.area.resolution(reduce))
             out = Decoded(whole.samples[part].copy(), whole.missing)
@@ -159,7 +160,7 @@ class NeuralFile:
             samples = reversible_pixels(whole, header.precision, rct=rct, signed=header.is_signed)
             return Decoded(samples, missing)
         planes = self._synthesised(pyramids, reduce, threads, points)
-        if not reduce:
+        if not reduce and not run.draft:
             self._restored(planes)
         restore_range(planes, header.normalisation, header.precision)
         ict = header.component_transform
@@ -258,8 +259,8 @@ class NeuralFile:
 
 @dataclass
 class _Cache:
-    """The last picture that regions were cut out of, and its number of left out resolutions and components."""
+    """The last picture that regions were cut out of. Its key: resolutions left out, components, whether a draft."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    key: tuple[int, tuple[int, ...] | None] | None = None
+    key: tuple[int, tuple[int, ...] | None, bool] | None = None
     decoded: Decoded | None = None

@@ -5,15 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
+from ..core.limits import MAX_ENTROPY_MODEL_BYTES
+from ..core.pytorch import need_pytorch
 from ..errors import ModelError, ModelNotFoundError
+from ..models import weights
 from ..models.model import Model
 from ..models.registry import Finder, ModelFile, finder, named_file, read_model_file, shipped, shipped_files
 from .entropy_model import EntropyModel
 
 __all__ = [
     "READERS",
+    "EntropyCard",
+    "entropy_cards",
     "entropy_names",
     "find_entropy",
     "is_entropy_model",
@@ -48,12 +53,31 @@ def _read(file: ModelFile) -> EntropyModel:
         raise ModelError(
             f"the model is of the kind {str(file.kind)[:40]!r}, which this version of j2klearn does not support"
         )
+    need_pytorch("the neural profile")
     return READERS[file.kind](file.data)
 
 
 def entropy_names() -> list[str]:
     """Return the names of the entropy models that are shipped with the package."""
     return [name for name, file in shipped_files().items() if file.kind is not None]
+
+
+class EntropyCard(NamedTuple):
+    """What identifies an entropy model: its name, its id and its configuration."""
+
+    name: str
+    id: bytes
+    config: Mapping[str, Any]
+
+
+@functools.cache
+def entropy_cards() -> Sequence[EntropyCard]:
+    """Return what identifies the entropy models that are shipped with the package. This needs no PyTorch."""
+    cards = []
+    for name in entropy_names():
+        config, tensors, card = weights.read(shipped_files()[name].data, MAX_ENTROPY_MODEL_BYTES)
+        cards.append(EntropyCard(str(card.get("name", "unnamed")), weights.digest(config, tensors), config))
+    return cards
 
 
 @functools.cache

@@ -48,7 +48,9 @@ class CodingTransform(ABC):
     reach: int
 
     @abstractmethod
-    def split(self, planes: Planes, origin: tuple[int, int], threads: int) -> Bands:
+    def split(
+        self, planes: Planes, origin: tuple[int, int], threads: int, learned: int | None = None
+    ) -> Bands:
         """Decompose planes by one level.
 
         Parameters
@@ -59,6 +61,9 @@ class CodingTransform(ABC):
             Grid position ``(y0, x0)`` of the first sample.
         threads : int
             Threads of native code.
+        learned : int, optional
+            Number of planes, the first ones, that have learned steps. The others have the base wavelet alone. Default:
+            all of them.
 
         Returns
         -------
@@ -67,7 +72,7 @@ class CodingTransform(ABC):
         """
 
     @abstractmethod
-    def join(self, bands: Bands, area: Rect, threads: int) -> NDArray[np.float32]:
+    def join(self, bands: Bands, area: Rect, threads: int, learned: int | None = None) -> NDArray[np.float32]:
         """Synthesise planes from their subbands of one level; the inverse of `split`.
 
         Parameters
@@ -78,6 +83,8 @@ class CodingTransform(ABC):
             The area of the planes on the grid.
         threads : int
             Threads of native code.
+        learned : int, optional
+            As in `split`.
 
         Returns
         -------
@@ -92,6 +99,8 @@ class CodingTransform(ABC):
         levels: int,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        *,
+        base_chroma: bool = False,
     ) -> list[Subbands]:
         """Decompose the components of a picture.
 
@@ -108,6 +117,8 @@ class CodingTransform(ABC):
         progress : callable, optional
             Called after each level with the share of the whole work that the level was. The shares add up to almost
             one.
+        base_chroma : bool
+            Whether all components but the first have the base wavelet alone at the finest level.
 
         Returns
         -------
@@ -118,7 +129,7 @@ class CodingTransform(ABC):
 
         def split(x: Planes, level: int) -> tuple[Planes, tuple[Planes, Planes, Planes]]:
             finer = area.resolution(level - 1)
-            ll, hl, lh, hh = self.split(x, finer.origin, threads)
+            ll, hl, lh, hh = self.split(x, finer.origin, threads, 1 if base_chroma and level == 1 else None)
             if progress:
                 progress((finer.size - area.resolution(level).size) / area.size)
             return ll, (hl, lh, hh)
@@ -135,6 +146,8 @@ class CodingTransform(ABC):
         components: list[Subbands],
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        *,
+        base_chroma: bool = False,
     ) -> NDArray[np.float32]:
         """Synthesise the components of a picture; the inverse of `analyse`.
 
@@ -143,8 +156,8 @@ class CodingTransform(ABC):
         components : list of Subbands
             Subbands of components that cover the same area, float32. They may be those of a lower resolution only. The
             list is emptied, to free memory early.
-        threads, progress
-            As in `analyse`.
+        threads, progress, base_chroma
+            As in `analyse`. The finest level is that of the given subbands.
 
         Returns
         -------
@@ -160,7 +173,7 @@ class CodingTransform(ABC):
             finer = area.resolution(level - 1)
             hl, lh, hh = ([bands[at] for bands in own] for at in range(3))
             own.clear()  # a copy of the picture is too much memory to keep
-            out = self.join((ll, hl, lh, hh), finer, threads)
+            out = self.join((ll, hl, lh, hh), finer, threads, 1 if base_chroma and level == 1 else None)
             if progress:
                 progress((finer.size - area.resolution(level).size) / area.size)
             return out

@@ -102,15 +102,26 @@ class StructureTransform(coding.CodingTransform):
         self.structure, self.fast = structure, fast
         self.reach = 2 * structure.radius + coding.BASE_REACH
 
-    def split(self, planes: coding.Planes, origin: tuple[int, int], threads: int) -> coding.Bands:
+    def split(
+        self, planes: coding.Planes, origin: tuple[int, int], threads: int, learned: int | None = None
+    ) -> coding.Bands:
         configured, base = ready(self.structure, threads, fast=self.fast)
         with bounded(threads), torch.inference_mode():
-            ll, hl, lh, hh = (band[:, 0].numpy() for band in configured.analyse(_batch(planes), origin, base))
+            found = [configured.analyse(_batch(planes[:learned]), origin, base)]
+            if len(planes[:learned]) < len(planes):
+                found.append(base.analyse(_batch(planes[learned:]), origin))
+            ll, hl, lh, hh = (torch.cat(parts)[:, 0].numpy() for parts in zip(*found, strict=True))
         return ll, hl, lh, hh
 
-    def join(self, bands: coding.Bands, area: Rect, threads: int) -> NDArray[np.float32]:
+    def join(
+        self, bands: coding.Bands, area: Rect, threads: int, learned: int | None = None
+    ) -> NDArray[np.float32]:
         configured, base = ready(self.structure, threads, fast=self.fast)
         with bounded(threads), torch.inference_mode():
-            ll, hl, lh, hh = map(_batch, bands)
-            out: NDArray[np.float32] = configured.synthesise((ll, hl, lh, hh), area, base)[:, 0].numpy()
-        return out
+            ll, hl, lh, hh = (_batch(band[:learned]) for band in bands)
+            out = configured.synthesise((ll, hl, lh, hh), area, base)
+            if len(ll) < len(bands[0]):
+                ll, hl, lh, hh = (_batch(band[learned:]) for band in bands)
+                out = torch.cat([out, base.synthesise(ll, hl, lh, hh, area.origin)])
+            planes: NDArray[np.float32] = out[:, 0].numpy()
+        return planes

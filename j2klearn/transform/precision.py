@@ -4,10 +4,9 @@ Networks compute in bfloat16 if the processor has instructions for it; this take
 samples then differ slightly; `tests/api/test_golden.py` states by how much. In float32 the golden files decode to the
 same samples with AVX2 and with AVX-512.
 
-``J2KLEARN_CPU=avx2`` in the environment makes j2klearn compute in float32 on every processor. PyTorch and oneDNN have
-their own variables, which must be set before these libraries are loaded: ``ATEN_CPU_CAPABILITY=avx2`` and
-``ONEDNN_MAX_CPU_ISA=AVX2``. ``make test-avx2`` sets all three. The native library needs no variable. Its results do not
-depend on the instruction set: they are exact, or every operation is rounded separately.
+``J2KLEARN_CPU``, with any of its values, makes j2klearn compute in float32 on every processor; it limits the native
+library too (`j2klearn.core.processor`). PyTorch and oneDNN have their own variables, which must be set before these
+libraries are loaded: ``ATEN_CPU_CAPABILITY=avx2`` and ``ONEDNN_MAX_CPU_ISA=AVX2``. ``make test-avx2`` sets all three.
 """
 
 from __future__ import annotations
@@ -17,33 +16,15 @@ from functools import cache
 
 import torch
 
-from ..errors import OptionError
+from ..core.processor import processor_limit
 
-__all__ = ["VARIABLE", "fast_bfloat16", "limited"]
-
-#: The environment variable that limits the processor.
-VARIABLE = "J2KLEARN_CPU"
+__all__ = ["fast_bfloat16"]
 
 #: Instruction sets without bfloat16 to which the environment can limit oneDNN, which computes PyTorch's convolutions.
 #: With such a limit, bfloat16 is emulated by oneDNN or runs in slow kernels of PyTorch. oneDNN ignores other names.
 _WITHOUT_BFLOAT16 = frozenset(
     {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 )
-
-
-@cache
-def limited() -> bool:
-    """Return whether the environment limits the processor to AVX2.
-
-    Raises
-    ------
-    OptionError
-        If the variable is neither ``avx2`` nor empty nor unset.
-    """
-    value = os.environ.get(VARIABLE, "")
-    if value not in ("", "avx2"):
-        raise OptionError(f"the environment variable {VARIABLE} is 'avx2' or not set, not {value!r}")
-    return bool(value)
 
 
 def _onednn_limit() -> str:
@@ -55,16 +36,16 @@ def _onednn_limit() -> str:
 def fast_bfloat16() -> bool:
     """Return whether PyTorch multiplies bfloat16 natively on this processor. Emulated bfloat16 is slower than float32.
 
-    The result is False if the environment limits j2klearn (`limited`), PyTorch (``ATEN_CPU_CAPABILITY``) or oneDNN
-    (``ONEDNN_MAX_CPU_ISA`` or ``DNNL_MAX_CPU_ISA``) to instruction sets without bfloat16.
+    The result is False if the environment limits j2klearn (``J2KLEARN_CPU``), PyTorch (``ATEN_CPU_CAPABILITY``) or
+    oneDNN (``ONEDNN_MAX_CPU_ISA`` or ``DNNL_MAX_CPU_ISA``) to instruction sets without bfloat16.
 
     Raises
     ------
     OptionError
-        See `limited`.
+        See `j2klearn.core.processor.processor_limit`.
     """
     if (
-        limited()
+        processor_limit()
         or torch.backends.cpu.get_cpu_capability() != "AVX512"
         or _onednn_limit() in _WITHOUT_BFLOAT16
     ):

@@ -31,8 +31,11 @@ Bands = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDA
 class _Level:
     """One level of the analysis."""
 
-    def __init__(self, area: Rect, transform: CodingTransform, rows: int, threads: int) -> None:
+    def __init__(
+        self, area: Rect, transform: CodingTransform, rows: int, threads: int, learned: int | None
+    ) -> None:
         self.area, self.transform, self.rows, self.threads = area, transform, rows, threads
+        self.learned = learned
         self.margin = transform.reach
         self.buffer: NDArray[np.float32] | None = None  # input rows that are still needed
         self.top = area.y0  # position of the first row in the buffer
@@ -58,7 +61,7 @@ class _Level:
         part = Rect(self.done, self.area.x0, stop, self.area.x1)
         whole = part.grown(self.margin).intersection(self.area)
         window = self.buffer[..., whole.y0 - self.top : whole.y1 - self.top, :]
-        bands = self.transform.split(window, whole.origin, self.threads)
+        bands = self.transform.split(window, whole.origin, self.threads, self.learned)
         places = zip(bands, part.decomposed(), whole.decomposed(), strict=True)
         ll, hl, lh, hh = (
             np.stack([plane[inner.slices_in(outer)] for plane in band]) for band, inner, outer in places
@@ -116,12 +119,28 @@ class StripAnalysis:
         The learned transform.
     threads : int
         Threads of native code.
+    base_chroma : bool
+        As in `CodingTransform.analyse`.
     """
 
-    def __init__(self, area: Rect, levels: int, transform: CodingTransform, threads: int = 1) -> None:
+    def __init__(
+        self,
+        area: Rect,
+        levels: int,
+        transform: CodingTransform,
+        threads: int = 1,
+        *,
+        base_chroma: bool = False,
+    ) -> None:
         self.area = area
         self._levels = [
-            _Level(area.resolution(at), transform, max(_MIN_ROWS, _ROWS >> at), threads)
+            _Level(
+                area.resolution(at),
+                transform,
+                max(_MIN_ROWS, _ROWS >> at),
+                threads,
+                1 if base_chroma and at == 0 else None,
+            )
             for at in range(levels)
         ]
         self._low = _Rows(area.resolution(levels).y0)

@@ -58,7 +58,7 @@ constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
 
 const RowKernels &row_kernels(Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
 #if defined(__x86_64__) && defined(__GNUC__)
     case Instructions::avx2:
         return avx2::kernels;

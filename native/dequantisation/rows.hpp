@@ -3,7 +3,7 @@
 // them.
 #pragma once
 
-#include "integer/kernels.hpp"
+#include "base/instructions.hpp"
 
 #include <cstddef>
 #include <cstdint>

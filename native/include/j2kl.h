@@ -194,7 +194,7 @@ enum {
     J2KL_INSTRUCTIONS_AVX512_VNNI = 4
 };
 
-/* Return 1 if the processor supports the instruction set, else 0. */
+/* Return 1 if the processor supports the instruction set and the environment variable J2KLEARN_CPU allows it, else 0. */
 int j2kl_instructions_available(uint32_t instructions);
 
 /* `size` is 1, 3 or 5; there are 1 .. 4096 inputs and outputs; `shift` has a value of 0 .. 30 for each output; `low`

@@ -266,42 +266,9 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
 
 } // namespace
 
-bool available(Instructions instructions)
-{
-    switch (instructions) {
-    case Instructions::best:
-    case Instructions::portable:
-        return true;
-#ifdef J2KL_X86
-    case Instructions::avx2:
-        return __builtin_cpu_supports("avx2") != 0;
-    case Instructions::avx512:
-        return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-               __builtin_cpu_supports("avx512vl") != 0;
-    case Instructions::avx512_vnni:
-        return available(Instructions::avx512) && __builtin_cpu_supports("avx512vnni") != 0;
-#endif
-    default:
-        return false;
-    }
-}
-
-Instructions best_instructions()
-{
-    static const Instructions best = [] {
-        for (const Instructions set : {Instructions::avx512_vnni, Instructions::avx512, Instructions::avx2}) {
-            if (available(set)) {
-                return set;
-            }
-        }
-        return Instructions::portable;
-    }();
-    return best;
-}
-
 void convolve_row(const IntegerRow &row, Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
         avx2::row(row);
@@ -320,7 +287,7 @@ void convolve_row(const IntegerRow &row, Instructions instructions)
 
 void convolve_four(const FourOutputsRow &row, Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
         avx2::four(row);
@@ -339,13 +306,13 @@ void convolve_four(const FourOutputsRow &row, Instructions instructions)
 
 bool has_winograd(Instructions instructions)
 {
-    const Instructions set = instructions == Instructions::best ? best_instructions() : instructions;
+    const Instructions set = resolved(instructions);
     return set != Instructions::portable;
 }
 
 void convolve_winograd(const WinogradRows &rows, Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
         avx2::winograd(rows);
@@ -364,13 +331,13 @@ void convolve_winograd(const WinogradRows &rows, Instructions instructions)
 
 bool has_eight_outputs(Instructions instructions)
 {
-    const Instructions set = instructions == Instructions::best ? best_instructions() : instructions;
+    const Instructions set = resolved(instructions);
     return set != Instructions::portable;
 }
 
 void convolve_eight(const EightOutputsRow &row, Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
         avx2::eight(row);

@@ -1,6 +1,8 @@
 // Rows of integer convolutions, one version per instruction set. All versions give the same results.
 #pragma once
 
+#include "base/instructions.hpp"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -81,12 +83,6 @@ constexpr std::size_t four_outputs_row(std::size_t channels)
 {
     return (3 * channels + 15) / 16 * 16;
 }
-
-// In order of speed; the values are those of j2kl.h.
-enum class Instructions : std::uint32_t { best = 0, portable = 1, avx2 = 2, avx512 = 3, avx512_vnni = 4 };
-
-bool available(Instructions instructions);
-Instructions best_instructions();
 
 // The processor must support `instructions`.
 void convolve_row(const IntegerRow &row, Instructions instructions);

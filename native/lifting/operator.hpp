@@ -1,7 +1,7 @@
 // A lifting operator: checks what it is given, divides a step into parts, and chooses the code for the processor.
 #pragma once
 
-#include "integer/kernels.hpp"
+#include "base/instructions.hpp"
 #include "lifting/network.hpp"
 #include "lifting/packed.hpp"
 #include "lifting/planes.hpp"

@@ -216,7 +216,7 @@ std::size_t winograd_scratch(std::size_t maps)
 
 const RowKernels *row_kernels(Instructions instructions)
 {
-    switch (instructions == Instructions::best ? best_instructions() : instructions) {
+    switch (resolved(instructions)) {
     case Instructions::avx2:
         return &avx2::kernels;
     case Instructions::avx512:

@@ -7,7 +7,7 @@
 // and write up to a vector beyond the last tile.
 #pragma once
 
-#include "integer/kernels.hpp"
+#include "base/instructions.hpp"
 #include "lifting/packed.hpp"
 
 #include <cstddef>

@@ -72,7 +72,9 @@ def test_a_model_without_a_twin_needs_pytorch(picture: NDArray[np.uint8]) -> Non
     model, twin = small_pair()
     grey = picture[:70, :60, 1]
     data = j2klearn.encode(grey, bpp=8, model=model, embed_model=True, fallback=False)
-    assert j2klearn.info(data).engine == "torch"
+    facts = j2klearn.info(data)
+    assert (facts.engine, facts.needs_pytorch) == ("torch", True)
+    assert "engine:        torch" in str(facts)
     for call in (
         lambda: j2klearn.encode(grey, model=model, engine="native"),
         lambda: j2klearn.decode(data, engine="native"),
@@ -91,7 +93,8 @@ def test_an_embedded_integer_model(picture: NDArray[np.uint8]) -> None:
     facts = j2klearn.info(data)
     assert (facts.engine, facts.model, facts.model_embedded) == ("native", twin.name, True)
     assert facts.model_id == twin.id.hex()
-    assert "engine:        native" in str(facts)
+    assert "engine:        native, without PyTorch" in str(facts)
+    assert facts.needs_pytorch is False
     assert psnr(picture, j2klearn.decode(data), 8) > 40
     with pytest.raises(OptionError, match="torch"):
         j2klearn.decode(data, engine="torch")
@@ -108,10 +111,56 @@ def test_unknown_engines(picture: NDArray[np.uint8]) -> None:
     ):
         with pytest.raises(OptionError, match="engine"):
             call()
-    assert j2klearn.info(plain).engine is None
+    assert (j2klearn.info(plain).engine, j2klearn.info(plain).needs_pytorch) == (None, False)
     assert np.array_equal(j2klearn.decode(plain, engine="native"), j2klearn.decode(plain))
     with pytest.raises(OptionError, match="engine"):
         j2klearn.encode(picture, profile="neural", engine="native")
+
+
+def test_info_tells_what_dequantises(picture: NDArray[np.uint8]) -> None:
+    how = {"bpp": 1, "fallback": False}
+    facts = j2klearn.info(j2klearn.encode(picture, **how))
+    assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", "native", False)
+    facts = j2klearn.info(j2klearn.encode(picture, model="hybrid97-9c-compact", **how))
+    assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", None, False)
+    guided = j2klearn.encode(picture, model="hybrid97-9c-compact-guided", **how)
+    facts = j2klearn.info(guided)
+    assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", "torch", True)
+    assert "engine:        native, with PyTorch for de-quantisation" in str(facts)
+    unknown = j2klearn.info(j2klearn.encode(picture, model=small_pair()[0], **how))
+    assert (unknown.model, unknown.engine, unknown.needs_pytorch) == (None, None, None)
+    assert "engine:        unknown: the model is not installed" in str(unknown)
+    neural = j2klearn.info(j2klearn.encode(picture[:32, :32], profile="neural", quality=10))
+    assert (neural.engine, neural.needs_pytorch) == (None, True)
+
+
+def test_the_command_line(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    for name in ("native", "torch"):
+        coded, decoded = tmp_path / f"{name}.jp2", tmp_path / f"{name}.npy"
+        assert main(["encode", str(tmp_path / "in.png"), str(coded), "--bpp", "2", "--engine", name]) == 0
+        assert coded.read_bytes() == j2klearn.encode(picture, bpp=2, engine=name)
+        assert main(["decode", str(coded), str(decoded), "--engine", name]) == 0
+        assert np.array_equal(np.load(decoded), j2klearn.decode(coded, engine=name))
+    folder = tmp_path / "batch"
+    words = [
+        "encode-batch",
+        str(tmp_path),
+        str(folder),
+        "--bpp",
+        "2",
+        "--engine",
+        "torch",
+        "--processes",
+        "1",
+    ]
+    assert main(words) == 0
+    assert np.array_equal(j2klearn.decode(folder / "in.jp2"), j2klearn.decode(tmp_path / "torch.jp2"))
+    assert main([*words[:-4], "--engine", "native", "--profile", "neural"]) == 2
+    with pytest.raises(SystemExit):
+        main(["decode", str(coded), str(decoded), "--engine", "cuda"])
 
 
 def test_the_command_quantise(

@@ -18,6 +18,7 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.codestream.learned_segment import read_comments
 from j2klearn.codestream.main_header import read_main_header
 from j2klearn.core.picture import Picture
+from j2klearn.ebcot import coders
 from j2klearn.io.sources import open_source
 from j2klearn.jp2.boxes import find_codestream
 from j2klearn.models.integer import packed
@@ -42,7 +44,7 @@ from tests.support.reversible_models import small_reversible
 DIGESTS = GOLDEN / "integer.json"
 
 #: The version of the learned-transform segment of a kind, if it is not the first one.
-VERSIONS = {"narrow": 3, "bands": 3}
+VERSIONS = {"narrow": 3, "bands": 3, "chroma": 4, "narrow-chroma": 4}
 
 #: Largest and mean difference from the float32 picture, in units of the samples, for networks in float32. With AVX2
 #: and with AVX-512 there is none; without either, a few samples of 12 and 16 bits differ by one.
@@ -74,11 +76,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "codestream": {"jp2": False},
     "narrow": {},
     "bands": {"colorspace": "grey", "component_transform": False, "tile_size": 64, "layers": 2},
+    "chroma": {},
+    "narrow-chroma": {"tile_size": 64, "layers": 2},
 }
 
 
 #: Files with an integer model: the base wavelet of the model, and the kind.
-INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "tiles", "offset")] + [
+INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "tiles", "offset", "chroma")] + [
     ("53", "rgb")
 ]
 
@@ -181,7 +185,25 @@ def test_lossless_files_are_exact(kind: str) -> None:
     assert np.array_equal(j2klearn.decode(path), _picture(kind))
 
 
-@pytest.mark.parametrize("kind", VERSIONS)
+@pytest.mark.parametrize(
+    ("stem", "normalised"), [("v4-chroma", 0), ("v4-narrow-chroma", 3), ("integer-97-chroma", 0)]
+)
+def test_chroma_without_learned_steps(stem: str, normalised: int) -> None:
+    path = GOLDEN / f"{stem}.jp2"
+    descriptor, _ = read_comments(read_main_header(find_codestream(path.read_bytes())).binary_comments)
+    assert descriptor is not None
+    assert descriptor.base_chroma
+    assert len(descriptor.normalisation) == normalised
+    whole = j2klearn.decode(path)
+    image = _picture(stem.partition("-")[2].removeprefix("97-"))
+    assert np.abs(whole.astype(int) - image).max() <= 0.02 * np.ptp(image)
+    part = j2klearn.decode(path, region=(11, 20, 60, 77)).astype(int)
+    assert np.abs(part - whole[11:60, 20:77]).max() <= (
+        1 if normalised else 0
+    )  # with 16 bits, float steps round
+
+
+@pytest.mark.parametrize("kind", ["narrow", "bands"])
 def test_components_of_a_small_range_are_normalised(kind: str) -> None:
     header = read_main_header(find_codestream((GOLDEN / f"v3-{kind}.jp2").read_bytes()))
     descriptor, _ = read_comments(header.binary_comments)
@@ -200,7 +222,9 @@ def _picture(kind: str) -> NDArray[Any]:
         for a in (0.3, 1.0, 2.0)
     ]
     image = np.stack(waves, axis=-1)
-    if kind == "narrow":
+    if "chroma" in kind:
+        image = np.clip(image[:, :, :1] + np.stack([x / 4 - 12, y / 8 - 5, -x / 5 + 10], axis=-1), 0, 255)
+    if "narrow" in kind:
         return (image / 255 * 200 + 1000).astype(np.uint16)
     if kind == "bands":
         bands = [image[:, :, 0] * 12 - 1024, image[:, :, 1] * 200 - 25600, image[:, :, 2] * 3 - 900]
@@ -240,9 +264,10 @@ def _write() -> None:
 
 
 def _encoded(kind: str, model: Model) -> bytes:
-    return j2klearn.encode(
-        _picture(kind), bpp=24, model=model, embed_model=True, fallback=False, **KINDS[kind]
-    )
+    with mock.patch.object(coders, "prefers_base_chroma", return_value="chroma" in kind):
+        return j2klearn.encode(
+            _picture(kind), bpp=24, model=model, embed_model=True, fallback=False, **KINDS[kind]
+        )
 
 
 def _model(base: str) -> Model:

@@ -55,7 +55,9 @@ def file(picture: NDArray[np.uint8]) -> bytes:
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the shipped models by simple ones."""
     models = {DEFAULT_LOSSY: LOSSY, DEFAULT_LOSSLESS: LOSSLESS}
+    cards = [registry.EntropyCard(model.name, model.id, model.config) for model in models.values()]
     monkeypatch.setattr(registry, "shipped_entropy", lambda: models)
+    monkeypatch.setattr(registry, "entropy_cards", lambda: cards)
     monkeypatch.setattr(registry, "entropy_names", lambda: list(models))
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from j2klearn.codestream.learned_segment import (
     split_weights,
 )
 from j2klearn.core.limits import MAX_EMBEDDED_BYTES
+from j2klearn.core.noise_table import NoiseTable
+from j2klearn.core.normalisation import Normalisation
 from j2klearn.errors import OptionError, SegmentError, UnsupportedError
 
 DESCRIPTOR = Descriptor(
@@ -51,6 +54,29 @@ def test_round_trip(levels: int, components: int, fraction_bits: int, scaled: bo
     assert Descriptor.from_bytes(made.to_bytes()) == made
 
 
+@pytest.mark.parametrize("noise", [None, NoiseTable(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))])
+@pytest.mark.parametrize("rules", [(), (Normalisation(4, 900), Normalisation(), Normalisation(15, -7))])
+def test_base_chroma(noise: NoiseTable | None, rules: tuple[Normalisation, ...]) -> None:
+    made = dataclasses.replace(DESCRIPTOR, noise=noise, normalisation=rules, base_chroma=True)
+    data = made.to_bytes()
+    assert data[4] == 4
+    assert data[12] == Opacities.FIRST + 16 + (32 if rules else 0)
+    assert len(data) == 55 + (12 if noise else 0) + 5 * len(rules)
+    found = Descriptor.from_bytes(data)
+    assert dataclasses.replace(found, noise=None) == dataclasses.replace(made, noise=None)
+    assert (found.noise is None) == (noise is None)
+    if noise is not None and found.noise is not None:
+        assert np.array_equal(found.noise.codes, noise.codes)
+
+
+@pytest.mark.parametrize(("offset", "value"), [(12, 17 + 64), (12, 19), (12, 17 + 32), (50, 1)])
+def test_wrong_flags_and_lengths(offset: int, value: int) -> None:
+    payload = bytearray(dataclasses.replace(DESCRIPTOR, base_chroma=True).to_bytes()[:-4])
+    payload[offset] = value
+    with pytest.raises(SegmentError):
+        Descriptor.from_bytes(bytes(payload) + struct.pack(">I", zlib.crc32(payload)))
+
+
 @given(st.integers(0, 10_000))
 def test_every_flipped_bit_is_noticed(bit: int) -> None:
     data = bytearray(DESCRIPTOR.to_bytes())
@@ -63,7 +89,6 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "error"),
     [
-        (4, 4, UnsupportedError),  # version
         (4, 5, SegmentError),  # version 5 needs steps
         (4, 6, UnsupportedError),  # version
         (6, 7, SegmentError),  # transport

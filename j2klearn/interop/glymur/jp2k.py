@@ -79,6 +79,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         component.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL to read from.
+    draft : bool
+        Whether slices leave out the learned de-quantisation, as in `j2klearn.decode`. It is an attribute too.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         bit_depth: int | None = None,
         alpha: bool | None = None,
         storage_options: dict[str, Any] | None = None,
+        draft: bool = False,
         **kwargs: Any,
     ) -> None:
         given = _GLYMUR.bind(self, filename, *args, **kwargs).arguments
@@ -114,7 +117,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             raise InvalidOptionError("irreversible=True contradicts transform='5-3'")
         if transform == IRREVERSIBLE and not (given.get("cinema2k") or given.get("cinema4k")):
             given["irreversible"] = True
-        self._prepare(filename, not self._writing, transform, device, max_pixels, storage_options)
+        self._prepare(filename, not self._writing, transform, device, max_pixels, storage_options, draft)
         given["filename"] = self._place(filename)
         super().__init__(**given)
 
@@ -371,7 +374,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         if is_memory(filename):
             out = io.BytesIO()
             self._write_boxes(boxes, out)
-            result = type(self)(out.getvalue(), max_pixels=self.max_pixels)
+            result = type(self)(out.getvalue(), max_pixels=self.max_pixels, draft=self.draft)
             result._stream = filename
             result._leave_source()
             result._deliver()
@@ -383,7 +386,7 @@ class Jp2k(glymur.Jp2k, Jp2kr):
 
         with as_glymur():
             write_by(Path(filename), write)
-        return type(self)(filename, max_pixels=self.max_pixels)
+        return type(self)(filename, max_pixels=self.max_pixels, draft=self.draft)
 
     def _write_boxes(self, boxes: Any, out: BinaryIO) -> None:
         for box in boxes:

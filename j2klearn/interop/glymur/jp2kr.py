@@ -25,7 +25,7 @@ from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
 from ...core.sampling import pixel_step, pixels_of, to_grid
-from ...core.scalars import as_integer, whole_number, whole_numbers
+from ...core.scalars import as_integer, truth_value, whole_number, whole_numbers
 from ...ebcot.ordinary import TRUNCATED, Part, part_of_file
 from ...errors import (
     CodestreamError,
@@ -106,6 +106,8 @@ class Jp2kr(glymur.Jp2kr):
         Limit of the number of pixels that one slice decodes; None for no limit.
     storage_options : dict, optional
         Options of fsspec's file system, for a URL.
+    draft : bool
+        Whether slices leave out the learned de-quantisation, as in `j2klearn.decode`. It is an attribute too.
 
     Raises
     ------
@@ -132,10 +134,11 @@ class Jp2kr(glymur.Jp2kr):
         device: str | None = None,
         max_pixels: int | None = MAX_PIXELS,
         storage_options: dict[str, Any] | None = None,
+        draft: bool = False,
         **kwargs: Any,
     ) -> None:
         if not hasattr(self, "max_pixels"):  # a subclass that writes has called it
-            self._prepare(filename, True, transform, device, max_pixels, storage_options)
+            self._prepare(filename, True, transform, device, max_pixels, storage_options, draft)
         try:
             super().__init__(self._place(filename), verbose=verbose, **kwargs)
         except J2KError:
@@ -151,6 +154,7 @@ class Jp2kr(glymur.Jp2kr):
         device: str | None,
         max_pixels: int | None,
         storage_options: dict[str, Any] | None,
+        draft: bool,
     ) -> None:
         if device not in (None, "cpu"):
             raise InvalidOptionError(f"the device is 'cpu', not {device!r}")
@@ -162,6 +166,7 @@ class Jp2kr(glymur.Jp2kr):
         self._payload: Header | None = None
         with as_glymur():
             self.max_pixels = pixel_limit(max_pixels)
+            self.draft = truth_value("draft", draft)
             self._model = read_model(transform)
             self._find(filename, load, storage_options)
 
@@ -234,7 +239,12 @@ class Jp2kr(glymur.Jp2kr):
         return _restored, (
             type(self),
             source,
-            {"transform": self._transform, "max_pixels": self.max_pixels, "verbose": self._verbose},
+            {
+                "transform": self._transform,
+                "max_pixels": self.max_pixels,
+                "draft": self.draft,
+                "verbose": self._verbose,
+            },
             {
                 "_layer": self._layer,
                 "_decoded_components": self._decoded_components,
@@ -572,7 +582,7 @@ class Jp2kr(glymur.Jp2kr):
 
     def _read_openjp2(self) -> Any:
         request: ReadRequest = self._dparams
-        run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels)
+        run = Run(glymur.get_option("lib.num_threads"), max_pixels=self.max_pixels, draft=self.draft)
         run.check_pixels(*pixels_of(request.area, self._step).resolution(request.reduce).shape)
         file = self._opened_file()
         if file is None:

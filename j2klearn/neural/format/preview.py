@@ -8,8 +8,6 @@ two, and has no comment and no optional marker segment.
 from __future__ import annotations
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ...codestream.main_header import read_main_header
@@ -58,6 +56,9 @@ def make_preview(picture: Picture, budget: int) -> Preview:
 
 def _reduced(picture: Picture, side: int) -> NDArray[np.uint8]:
     """Return the colour components in 8 bits per sample, averaged down to a longer side of at most `side`."""
+    import torch
+    import torch.nn.functional as F
+
     scale = min(1.0, side / max(picture.height, picture.width))
     shape = (max(1, round(picture.height * scale)), max(1, round(picture.width * scale)))
     samples = picture.samples.reshape(picture.height, picture.width, -1)

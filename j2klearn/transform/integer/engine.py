@@ -122,22 +122,24 @@ class Engine(CodingTransform):
         sources, targets = (highs, lows) if low else (lows, highs)
         operator.lift(sources, targets, sign, shared=True, threads=threads, instructions=self.instructions)
 
-    def split(self, planes: Planes, origin: tuple[int, int], threads: int) -> Bands:
+    def split(
+        self, planes: Planes, origin: tuple[int, int], threads: int, learned: int | None = None
+    ) -> Bands:
         height, width = planes[0].shape
         rects = Rect(*origin, origin[0] + height, origin[1] + width).decomposed()
         bands = [
             list(zip(self._base.analyse(plane, origin, threads), rects, strict=True)) for plane in planes
         ]
-        self._lift(self._h2l, bands, -1, threads, low=True)
-        self._lift(self._l2h, bands, -1, threads, low=False)
+        self._lift(self._h2l, bands[:learned], -1, threads, low=True)
+        self._lift(self._l2h, bands[:learned], -1, threads, low=False)
         ll, hl, lh, hh = ([own[at][0] for own in bands] for at in range(4))
         return ll, hl, lh, hh
 
-    def join(self, bands: Bands, area: Rect, threads: int) -> NDArray[np.float32]:
+    def join(self, bands: Bands, area: Rect, threads: int, learned: int | None = None) -> NDArray[np.float32]:
         rects = area.decomposed()
         parts = [list(zip(own, rects, strict=True)) for own in zip(*bands, strict=True)]
-        self._lift(self._l2h, parts, 1, threads, low=False)
-        self._lift(self._h2l, parts, 1, threads, low=True)
+        self._lift(self._l2h, parts[:learned], 1, threads, low=False)
+        self._lift(self._h2l, parts[:learned], 1, threads, low=True)
         out = np.empty((len(parts), *area.shape), np.float32)
         for plane, own in zip(out, parts, strict=True):
             (ll, _), (hl, _), (lh, _), (hh, _) = own
