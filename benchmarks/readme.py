@@ -559,7 +559,7 @@ FIGURES = {
     "summary": Figure(
         summary,
         ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
-        commands_of=("neural-speed", "other-readers-kodak"),
+        commands_of=("lossless-kodak", "neural-speed", "other-readers-kodak"),
     ),
     "coding": Figure(coding, _SUITES),
     "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
