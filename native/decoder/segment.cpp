@@ -12,7 +12,8 @@ namespace j2kl::picture {
 namespace {
 
 constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
-constexpr std::uint32_t latest_version = 3;
+constexpr std::uint32_t latest_version = 4;
+constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, from version 4 on
 constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
 constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
 
@@ -66,11 +67,14 @@ Segment read_segment(const Bytes &data)
     Segment segment;
     segment.version = payload.data[4];
     if (segment.version < 1 || segment.version > latest_version) {
-        throw Failure(J2KL_ERROR_UNSUPPORTED, "the learned-transform segment has version " +
-                                                  std::to_string(segment.version) +
-                                                  ", but j2klearn reads versions up to 3");
+        throw Failure(J2KL_ERROR_UNSUPPORTED,
+                      "the learned-transform segment has version " + std::to_string(segment.version) +
+                          ", but j2klearn reads versions up to " + std::to_string(latest_version));
     }
-    const std::uint8_t transport = payload.data[6], colour = payload.data[10], opacities = payload.data[12];
+    const std::uint8_t transport = payload.data[6], colour = payload.data[10];
+    const auto flags =
+        static_cast<std::uint8_t>(segment.version == 4 ? payload.data[12] & (base_chroma | normalised) : 0);
+    const auto opacities = static_cast<std::uint8_t>(payload.data[12] - flags);
     const std::size_t count = payload.data[13];
     segment.precision = payload.data[7];
     segment.levels = payload.data[9];
@@ -83,10 +87,11 @@ Segment read_segment(const Bytes &data)
     segment.colour = static_cast<Segment::Colour>(colour);
     segment.shared = opacities == 0 ? 1 : opacities == 1 ? segment.components : 3;
     std::memcpy(segment.model.data(), payload.data + 14, segment.model.size());
+    segment.base_chroma = (flags & base_chroma) != 0;
     const std::size_t table = fixed_size + 4 * count;
     std::size_t end = payload.size;
     need(payload.size >= table && (segment.version > 1 || payload.size == table), wrong_length);
-    if (segment.version == 3) {
+    if (segment.version == 3 || (flags & normalised) != 0) {
         const std::size_t rules = rule_size * segment.components;
         need(end - table >= rules + noise_head, wrong_length);
         end -= rules;
@@ -95,7 +100,7 @@ Segment read_segment(const Bytes &data)
     if (segment.version >= 2) {
         const Bytes noise = payload.from(table, end - table);
         const bool none =
-            segment.version == 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
+            segment.version >= 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
         if (!none) {
             read_noise(noise, segment);
         }

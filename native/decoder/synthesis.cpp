@@ -18,10 +18,10 @@ j2kl_plane plane_of(float *samples, const Rect &area)
 }
 
 // Undoes one level: low-pass planes and details of all components of a group to the planes of the finer
-// level.
+// level. The first `learned` components have learned steps.
 std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<float *> low,
                                      const std::vector<std::array<float *, 3>> &high, const Rect &area,
-                                     std::size_t threads)
+                                     std::size_t learned, std::size_t threads)
 {
     const std::size_t count = low.size();
     const Rect low_area = area.subband(Band::LL, 1);
@@ -33,8 +33,8 @@ std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<floa
         }
     }
     constexpr auto best = Instructions::best;
-    model.low_to_high->lift(lows.data(), highs.data(), count, true, 1, nullptr, best, threads);
-    model.high_to_low->lift(highs.data(), lows.data(), count, true, 1, nullptr, best, threads);
+    model.low_to_high->lift(lows.data(), highs.data(), learned, true, 1, nullptr, best, threads);
+    model.high_to_low->lift(highs.data(), lows.data(), learned, true, 1, nullptr, best, threads);
     std::vector<std::vector<float>> planes(count);
     for (std::size_t i = 0; i < count; ++i) {
         planes[i].resize(static_cast<std::size_t>(area.size()));
@@ -54,8 +54,8 @@ std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<floa
 }
 
 // Synthesises components that share opacities.
-void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group, std::size_t threads,
-                      std::vector<std::vector<float>> &out)
+void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group, bool base,
+                      std::size_t threads, std::vector<std::vector<float>> &out)
 {
     const Rect area = group[0].area;
     const std::uint32_t levels = group[0].levels;
@@ -70,7 +70,8 @@ void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group
             high.push_back({values + layout.offset(Band::HL, level), values + layout.offset(Band::LH, level),
                             values + layout.offset(Band::HH, level)});
         }
-        planes = join(model, std::move(low), high, area.resolution(level - 1), threads);
+        const std::size_t learned = base && level == 1 ? 1 : group.size();
+        planes = join(model, std::move(low), high, area.resolution(level - 1), learned, threads);
     }
     for (std::size_t i = 0; i < group.size(); ++i) {
         out.push_back(levels == 0 ? std::move(group[i].values) : std::move(planes[i]));
@@ -80,16 +81,16 @@ void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group
 } // namespace
 
 std::vector<std::vector<float>> synthesise(const IntegerModel &model, std::vector<Coefficients> components,
-                                           std::size_t shared, std::size_t threads)
+                                           const Sharing &sharing, std::size_t threads)
 {
     std::vector<std::vector<float>> planes;
     for (std::size_t first = 0; first < components.size();) {
-        const std::size_t count = first == 0 ? std::min(shared, components.size()) : 1;
+        const std::size_t count = first == 0 ? std::min(sharing.shared, components.size()) : 1;
         std::vector<Coefficients> group;
         for (std::size_t i = first; i < first + count; ++i) {
             group.push_back(std::move(components[i]));
         }
-        synthesise_group(model, std::move(group), threads, planes);
+        synthesise_group(model, std::move(group), sharing.base, threads, planes);
         first += count;
     }
     return planes;

@@ -8,10 +8,15 @@
 
 namespace j2kl::picture {
 
-// Synthesises components that cover the same area; the first `shared` of them share the opacities of the
-// first, every other one has its own. The coefficients are used up. Returns the planes, row by row without
-// gaps.
+// How components share the opacities of the first one.
+struct Sharing {
+    std::size_t shared = 1; // components, from the first on, that use them; every other one has its own
+    bool base = false;      // at the finest level of the coefficients, the others have no learned steps
+};
+
+// Synthesises components that cover the same area. The coefficients are used up. Returns the planes, row by
+// row without gaps.
 std::vector<std::vector<float>> synthesise(const IntegerModel &model, std::vector<Coefficients> components,
-                                           std::size_t shared, std::size_t threads);
+                                           const Sharing &sharing, std::size_t threads);
 
 } // namespace j2kl::picture
