@@ -91,17 +91,44 @@ def _lossless(found: Result, name: str = "neural") -> float:
     return float(100 * (totals[name] / totals["OpenJPEG 5/3"] - 1))
 
 
-def profiles(rgb: Result, neural: Result, lossless: Result, speed: Result, readers: Result) -> str:
+def lossless(*found: Result) -> str:
+    """Return the table of lossless files: sizes, times, and the PSNR of lower layers and of other readers."""
+    rows = [
+        ["pictures", "learned", "JPEG XL", "learned for", "time to write, to read", "layers", "other readers"]
+    ]
+    for one in found:
+        for kind, name in (("rgb", "RGB"), ("luma", "luma")):
+            own, layers = one[kind], "-"
+            if 2 * own["learned"] > own["pictures"]:
+                layers = " ".join(f"{db:+.1f}" for db in own["dB of layers"]) + " dB"
+            rows.append(
+                [
+                    f"{one['name']}, {name}",
+                    _percent(own["change %"]),
+                    _percent(own["JPEG XL %"]),
+                    f"{own['learned']} of {own['pictures']}",
+                    f"{own['encode time']:.1f}, {own['decode time']:.1f}",
+                    layers,
+                    f"{own['other readers dB']:.0f} dB" if layers != "-" else "-",
+                ]
+            )
+    return _table(rows)
+
+
+def profiles(
+    rgb: Result, neural: Result, exact: Result, lossless: Result, speed: Result, readers: Result
+) -> str:
     """Return the table from which a user chooses a profile."""
     seconds = {case["what"]: case for case in speed["cases"] if case["threads"] == 1}
     columns = ("OpenJPEG 9/7, 0.75 bpp", "learned, EBCOT, 0.75 bpp", "neural, quality 30")
     ebcot, small = _of_default(rgb)["bd_rate"], _neural(neural, "psnr")["bd_rate"]
+    changes = exact["rgb"]["change %"], _lossless(lossless)
     rows = [
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
         ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
-        ["lossless", "yes", "no", "yes"],
-        ["lossless file size", "100 %", "-", f"{100 + _lossless(lossless):.0f} %"],
+        ["lossless", "yes", "yes", "yes"],
+        ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
         ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
         ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
         ["j2klearn shows", "the picture", "the picture", "the picture"],
@@ -165,7 +192,7 @@ def sixteen(*suites: Result) -> str:
     for found in suites:
         of = {(delta["codec"], delta["metric"]): _percent(delta["bd_rate"]) for delta in found["deltas"]}
         title = found["suite"].removesuffix(", sixteen proposals")
-        rows.append([title, *(of.get((name, metric), "-") for metric in metrics for name in names)])
+        rows.append([title, *(of[name, metric] for metric in metrics for name in names)])
     return _table(rows)
 
 
@@ -533,18 +560,26 @@ def _commands(found: list[Result]) -> str:
 FIGURES = {
     "profiles": Figure(
         profiles,
-        ("kodak-rgb", "kodak-neural", "neural-lossless", "neural-speed", "other-readers-kodak"),
+        (
+            "kodak-rgb",
+            "kodak-neural",
+            "lossless-kodak",
+            "neural-lossless",
+            "neural-speed",
+            "other-readers-kodak",
+        ),
         commands=False,
     ),
     "summary": Figure(
         summary,
         ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
-        commands_of=("neural-speed", "other-readers-kodak"),
+        commands_of=("lossless-kodak", "neural-speed", "other-readers-kodak"),
     ),
     "coding": Figure(coding, _SUITES),
+    "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
     "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
-    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "kodak-rgb-16p7", "cid22-validation-luma-16p7")),
+    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "cid22-validation-luma-16p7")),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),

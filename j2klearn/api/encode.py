@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress
-from ..core.targets import Number
+from ..core.targets import Number, Values
 from ..ebcot import encode as ebcot
 from .options import EncodeOptions
 from .repack import repack
@@ -25,8 +25,8 @@ __all__ = ["encode", "encode_with"]
 def encode(
     image: ArrayLike,
     *,
-    bpp: Number | Sequence[Number] | None = None,
-    ratio: Number | Sequence[Number] | None = None,
+    bpp: Values = None,
+    ratio: Values = None,
     psnr: Number | Sequence[Number] | None = None,
     quality: Number | None = None,
     lossless: bool = False,
@@ -68,8 +68,9 @@ def encode(
     image : array_like, shape (H, W) or (H, W, C)
         Samples of dtype uint8, uint16, int8 or int16; C is at most 255.
     bpp : float or sequence of float, optional
-        Size of the whole file in bits per pixel, headers included. A sequence has one target per quality layer. Very
-        small pictures exceed the target, because the headers take about 200 bytes.
+        Size of the whole file in bits per pixel, headers included. A sequence has one target per quality layer; if the
+        last one is None, that layer is lossless, which `ratio` allows too. Very small pictures exceed the target,
+        because the headers take about 200 bytes.
     ratio : float or sequence of float, optional
         Size of the samples over the size of the file, or one such ratio per quality layer. Default: 20, if no other
         target is given.
@@ -81,7 +82,8 @@ def encode(
         geometrically from 128 grey levels at 0 to 1 at 100 (34 at 27, 11 at 50). These are grey levels of 8 bits,
         whatever the bit depth.
     lossless : bool
-        Lossless coding. The profile ``"ebcot"`` supports it only with ``model=None``.
+        Lossless coding. In the profile ``"ebcot"``, the picture is coded by the reversible learned transform and by the
+        5/3, and the smaller file is kept; ``fallback=False`` keeps the learned one, ``model=None`` the other one.
     layers : int
         Number of quality layers, 1 to 100. With a single target, the rates of the layers are spread from one
         sixteenth of the target to the target (or over 12 dB below it). With a sequence of targets, its length is the
@@ -96,8 +98,9 @@ def encode(
         two or three times.
     model : str, Path or None
         Learned transform: the name of a shipped model or the path of a model file. ``"auto"`` is the default model of
-        the profile. None writes ordinary JPEG 2000, with the 9/7 wavelet, or the 5/3 if lossless. For the neural
-        profile, the entropy model; lossless coding needs a different one than lossy coding.
+        the profile. Lossless coding needs a reversible model. None writes ordinary JPEG 2000, with the 9/7 wavelet, or
+        the 5/3 if lossless. For the neural profile, the entropy model; lossless coding needs a different one than lossy
+        coding.
     wavelet : {"9-7", "5-3"}, optional
         The wavelet of ordinary JPEG 2000; it needs ``model=None``.
     embed_model : bool

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
-from ..core.targets import Number
+from ..core.targets import Values
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
-from ..errors import InputError
+from ..errors import InputError, OptionError
 from ..io.atomic import write_by
 from .options import EncodeOptions
 
@@ -28,8 +28,8 @@ def encode_file(
     source: ArrayLike,
     path: str | Path,
     *,
-    bpp: Number | Sequence[Number] | None = None,
-    ratio: Number | Sequence[Number] | None = None,
+    bpp: Values = None,
+    ratio: Values = None,
     lossless: bool = False,
     layers: int = 1,
     model: str | Path | Model | None = "auto",
@@ -68,7 +68,8 @@ def encode_file(
     tile_size : int or (int, int)
         Height and width of tiles in pixels.
     bpp, ratio, lossless, layers, model, wavelet, embed_model, engine : optional
-        As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory.
+        As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory. Lossless files have the 5/3
+        without learned steps.
     bit_depth, colorspace, alpha, component_transform : optional
         As in `j2klearn.encode`.
     levels, codeblock_size, precincts, progression, plt, tlm, jp2, threads, progress : optional
@@ -141,6 +142,12 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
     shape = tuple(int(side) for side in source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"a picture has the shape (H, W) or (H, W, C), without zeros, not {shape}")
+    if options.lossless and options.model is not None:
+        if options.model != "auto":
+            raise OptionError(
+                "a reversible model needs a picture in memory: use model=None, which is the 5/3"
+            )
+        options = replace(options, model=None)
     layout = options.layout(*shape[:2])
     first = options.picture(rows_of(source, 0, 1))
     pixels = shape[0] * shape[1]

@@ -21,11 +21,11 @@ from ..core.scalars import (
     whole_number,
     whole_pair,
 )
-from ..core.targets import Number, Targets, read_targets
+from ..core.targets import Number, Targets, Values, ends_lossless, read_targets
 from ..ebcot.layout import Layout, max_levels
 from ..errors import OptionError
 from ..models.model import check_engine
-from ..models.registry import DEFAULT_MODEL, resolve
+from ..models.registry import DEFAULT_LOSSLESS_MODEL, DEFAULT_MODEL, resolve
 from .presets import combined, presets
 
 if TYPE_CHECKING:
@@ -44,10 +44,14 @@ PROFILES = ("ebcot", "neural")
 _EBCOT, _IN_MEMORY, _SILENT = ({mark: True} for mark in ("ebcot", "in memory", "silent"))
 
 
-def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
-    """Return one target, or one per layer."""
+def _numbers(name: str, value: Any) -> float | tuple[float | None, ...]:
+    """Return one target, or one per layer; that of the last layer may be None."""
     found = as_real(value)
-    return tuple(real_numbers(name, value)) if found is None else found
+    if found is not None:
+        return found
+    if name != "psnr" and ends_lossless(value):
+        return (*real_numbers(name, value[:-1]), None)
+    return tuple(real_numbers(name, value))
 
 
 def _pair(name: str, value: Any) -> int | tuple[int, int]:
@@ -93,8 +97,8 @@ class EncodeOptions:
         If the profile is unknown, or an option that it does not support differs from its default.
     """
 
-    bpp: Number | Sequence[Number] | None = None
-    ratio: Number | Sequence[Number] | None = None
+    bpp: Values = None
+    ratio: Values = None
     psnr: Number | Sequence[Number] | None = field(default=None, metadata=_IN_MEMORY)
     quality: Number | None = field(default=None, metadata=_IN_MEMORY)
     lossless: bool = False
@@ -134,6 +138,8 @@ class EncodeOptions:
             value = getattr(self, name)
             if value is not None or name in _NEVER_NONE:
                 object.__setattr__(self, name, plain(name, value))  # the instance is still being made
+        if ends_lossless(self.bpp) or ends_lossless(self.ratio):
+            object.__setattr__(self, "lossless", True)
         if self.profile not in PROFILES:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
         check_engine(self.engine)
@@ -309,9 +315,11 @@ class EncodeOptions:
             return "5-3" if self.lossless or self.wavelet == "5-3" else "9-7"
         if self.wavelet is not None:
             raise OptionError("wavelet needs model=None: a model has a wavelet of its own")
-        if self.lossless:
+        default = DEFAULT_LOSSLESS_MODEL if self.lossless else DEFAULT_MODEL
+        model = resolve(default if isinstance(self.model, str) and self.model == "auto" else self.model)
+        if model.reversible != self.lossless:
+            kind = "lossless" if model.reversible else "lossy"
             raise OptionError(
-                "lossless coding with a learned model is not supported: use model=None (the 5/3) or profile='neural'"
+                f"the model {model.name} is for {kind} coding: use model='auto', or model=None for ordinary JPEG 2000"
             )
-        model = DEFAULT_MODEL if isinstance(self.model, str) and self.model == "auto" else self.model
-        return resolve(model).using(self.engine)
+        return model.using(self.engine)

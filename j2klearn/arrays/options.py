@@ -176,7 +176,7 @@ class Options:
     def configuration(self) -> dict[str, Any]:
         """Return the options as JSON values; defaults that depend on other options are replaced by their values."""
         found: dict[str, Any] = {"lossless": self.lossless}
-        if not self.lossless:
+        if not self.lossless or self.model is not None:
             found["model"] = self.model
         for option in dataclasses.fields(Options):
             value = getattr(self, option.name)

@@ -29,6 +29,7 @@ __all__ = [
     "numbers",
     "pixel_limit",
     "pixels_parser",
+    "rates",
     "region",
     "source",
     "suffix",
@@ -40,6 +41,12 @@ Commands = argparse._SubParsersAction
 
 #: Bits of the code-block style by name (T.800 Table A.19).
 MODE_SWITCHES = {"bypass": 1, "reset": 2, "termall": 4, "causal": 8, "erterm": 16, "segsym": 32}
+
+
+def rates(text: str) -> list[float | None]:
+    """Parse one number, or several separated by commas, of which the last may be ``lossless``, which returns None."""
+    first, comma, last = text.rpartition(",")
+    return [*numbers(first), None] if comma and last.strip() == "lossless" else [*numbers(text)]
 
 
 def numbers(text: str) -> list[float]:
@@ -70,7 +77,7 @@ def pixel_limit(text: str) -> int | None:
     return value or None
 
 
-def _scalar_if_single(values: list[float] | None) -> float | list[float] | None:
+def _scalar_if_single(values: list[Any] | None) -> Any:
     return values[0] if values is not None and len(values) == 1 else values
 
 
@@ -202,10 +209,13 @@ def coding_parser() -> argparse.ArgumentParser:
     coding = argparse.ArgumentParser(add_help=False, parents=[engine_parser()])
     rate = coding.add_mutually_exclusive_group()
     several = "; for one target per quality layer, separate numbers by commas"
-    rate.add_argument("--bpp", type=numbers, metavar="B", help="size of the file in bits per pixel" + several)
+    exact = ", the last one may be 'lossless'"
+    rate.add_argument(
+        "--bpp", type=rates, metavar="B", help="size of the file in bits per pixel" + several + exact
+    )
     rate.add_argument(
         "--ratio",
-        type=numbers,
+        type=rates,
         metavar="R",
         help=f"compression ratio, the size of the samples over the size of the file (default: {DEFAULT_RATIO:g})"
         + several,
@@ -222,7 +232,7 @@ def coding_parser() -> argparse.ArgumentParser:
     rate.add_argument(
         "--lossless",
         action="store_true",
-        help="lossless coding; needs --model none or --profile neural",
+        help="lossless coding, with the learned transform or the 5-3, whichever makes the smaller file",
     )
     coding.add_argument(
         "--preset",

@@ -10,12 +10,14 @@ __all__ = ["add_parser"]
 
 
 def _run(_: argparse.Namespace) -> None:
-    from ..models.registry import DEFAULT_MODEL, shipped
+    from ..models.registry import DEFAULT_LOSSLESS_MODEL, DEFAULT_MODEL, shipped
     from ..neural.encode import DEFAULT_LOSSLESS, DEFAULT_LOSSY
     from ..neural.registry import entropy_cards
 
     for name, model in shipped().items():
         default = ", the default" if name == DEFAULT_MODEL else ""
+        if name == DEFAULT_LOSSLESS_MODEL:
+            default = ", the default of lossless files"
         kind = " in integers" if model.integer else ""
         print(f"{name}{default}: {model.parameters} weights{kind} on the {model.config['base']}")
         print(f"    id {model.id.hex()}")

@@ -35,6 +35,7 @@ _COMMANDS = {
     "structures": ("structures", "list the structures of learned transforms, with their size and cost"),
     "quantise": ("quantise", "make an integer model, which the native engine computes, from a float one"),
     "train": ("train", "train a learned transform"),
+    "train-lossless": ("train_lossless", "train a reversible model for lossless files"),
     "train-dequantiser": ("train_dequantiser", "train a de-quantisation network for a model"),
     "train-context": ("train_context", "train an entropy model for the neural profile"),
 }

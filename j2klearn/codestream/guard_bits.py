@@ -6,18 +6,18 @@ from ..errors import SegmentError
 from .main_header import read_main_header
 from .quantisation_segments import QuantisationStyle
 
-__all__ = ["with_guard_bit"]
+__all__ = ["with_guard_bits"]
 
 _SIGNED = 0x80
 _SSIZ = 40  # offset of the first component's Ssiz within the SIZ marker segment, marker included
 _MOST_GUARD_BITS = 7
 
 
-def with_guard_bit(codestream: bytes, precision: int, signed: bool) -> bytes:
-    """Return a codestream that was coded with one bit more per sample, as one of its true precision.
+def with_guard_bits(codestream: bytes, precision: int, signed: bool, bits: int = 1) -> bytes:
+    """Return a codestream that was coded with more bits per sample, as one of its true precision.
 
-    The exponents of all subbands become one less, and the number of guard bits one more. So the number of bit-planes
-    of each subband stays the same.
+    The exponents of all subbands become smaller by `bits`, and the number of guard bits larger. So the number of
+    bit-planes of each subband stays the same.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ def with_guard_bit(codestream: bytes, precision: int, signed: bool) -> bytes:
         Bits per sample to declare.
     signed : bool
         Whether to declare signed samples.
+    bits : int
+        By how many bits per sample the precision of the codestream is larger.
 
     Raises
     ------
@@ -41,11 +43,11 @@ def with_guard_bit(codestream: bytes, precision: int, signed: bool) -> bytes:
         style, guard = out[start] & 0x1F, out[start] >> 5
         if (
             style != QuantisationStyle.NONE
-            or guard >= _MOST_GUARD_BITS
-            or any(out[at] >> 3 == 0 for at in range(start + 1, end))
+            or guard + bits > _MOST_GUARD_BITS
+            or any(out[at] >> 3 < bits for at in range(start + 1, end))
         ):
             raise SegmentError("the guard bits of the codestream cannot be raised")
-        out[start] = style | (guard + 1) << 5
+        out[start] = style | (guard + bits) << 5
         for at in range(start + 1, end):
-            out[at] -= 1 << 3
+            out[at] -= bits << 3
     return bytes(out)

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.geometry import ORIENTATIONS
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import RULE_BYTES, Normalisation, read_rules
+from ..core.reversible_steps import Steps
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [
@@ -35,14 +37,15 @@ __all__ = [
 MAGIC = b"J2KL"
 
 #: The latest version. Version 1 has neither a noise table nor normalisations, version 2 a noise table, version 3
-#: normalisations, and version 4 flags beside the opacities.
-VERSION = 4
+#: normalisations, version 4 flags beside the opacities, and version 5 the steps of the reversible transform.
+VERSION = 5
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _BASE_CHROMA, _NORMALISED = 16, 32  # the flags
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
+_BAND_WEIGHTS = 3  # between the components of the RCT, of a subband
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART_BYTES = 65_000  # weights per segment; Lcom is at most 65,535
 
@@ -115,6 +118,8 @@ class Descriptor:
     base_chroma : bool
         Whether the finest level of chroma, that is of components that use the opacities of another one, has the base
         wavelet alone, without learned steps.
+    steps : Steps, optional
+        The steps of the reversible transform. Reversible transport has them, and no scales, noise or normalisation.
     """
 
     transport: Transport
@@ -129,6 +134,7 @@ class Descriptor:
     noise: NoiseTable | None = None
     normalisation: tuple[Normalisation, ...] = ()
     base_chroma: bool = False
+    steps: Steps | None = None
 
     @property
     def groups(self) -> list[slice]:
@@ -144,6 +150,8 @@ class Descriptor:
             _, layers, tiles = self.noise.codes.shape
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
         version, opacities = 2 if noise else 1, int(self.opacities)
+        if self.steps is not None:
+            version, noise = 5, _pack_steps(self.steps)
         if self.normalisation or self.base_chroma:
             version, noise = 3, noise or _NOISE.pack(0, 0)
             noise += b"".join(rule.to_bytes() for rule in self.normalisation)
@@ -192,11 +200,14 @@ class Descriptor:
         start = end = _FIXED.size + 4 * count
         noise: NoiseTable | None = None
         rules: tuple[Normalisation, ...] = ()
+        steps: Steps | None = None
         if version == 3 or flags & _NORMALISED:
             end, rules = _read_normalisation(payload, start, components)
         elif version >= 2:
             end = len(payload)
-        if version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
+        if version == 5:
+            steps = _read_steps(payload[start:], components, levels, rct=colour == Colour.RCT)
+        elif version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
             noise = _read_noise(payload[start:end], components)
         elif version == 1 and len(payload) != start:
             raise SegmentError("the learned-transform segment has the wrong length")
@@ -211,6 +222,8 @@ class Descriptor:
             )
         if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
             raise SegmentError("the learned-transform segment has invalid subband scales")
+        if (transport == Transport.REVERSIBLE) != (steps is not None) or (steps is not None and count):
+            raise SegmentError("the version of the learned-transform segment does not fit its transport")
         return cls(
             transport=Transport(transport),
             precision=precision,
@@ -224,7 +237,32 @@ class Descriptor:
             noise=noise,
             normalisation=rules,
             base_chroma=bool(flags & _BASE_CHROMA),
+            steps=steps,
         )
+
+
+def _pack_steps(steps: Steps) -> bytes:
+    weights = [weight for level in steps.weights for band in level for weight in band]
+    rules = b"".join(rule.to_bytes() for rule in steps.normalisation)
+    return bytes([*steps.learned, len(steps.weights)]) + struct.pack(f">{len(weights)}b", *weights) + rules
+
+
+def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Steps:
+    """Read the steps of the reversible transform, which end the payload."""
+    learned, count = data[:components], data[components] if len(data) > components else 0
+    end = components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count
+    if len(data) not in (end, end + RULE_BYTES * components) or max(learned, default=0) > 1:
+        raise SegmentError("the learned-transform segment has invalid steps")
+    if count > (levels if rct else 0):
+        raise SegmentError(
+            "the learned-transform segment has weights of levels or components that are not there"
+        )
+    values = struct.unpack(f">{end - components - 1}b", data[components + 1 : end])
+    bands = [(values[at], values[at + 1], values[at + 2]) for at in range(0, len(values), _BAND_WEIGHTS)]
+    weights = tuple(
+        (bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS))
+    )
+    return Steps(tuple(map(bool, learned)), weights, read_rules(data[end:]))
 
 
 def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:

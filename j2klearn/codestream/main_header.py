@@ -33,6 +33,7 @@ __all__ = [
     "to_declared",
     "walk_main_header",
     "with_precision",
+    "without_comments",
 ]
 
 #: Bits of a carrier in addition to the bits of the picture and the fractional bits: the sign, and one bit for
@@ -308,10 +309,15 @@ def insert_comments(codestream: bytes, payloads: Sequence[bytes], note: str = ""
 
 def replace_comments(codestream: bytes, note: str) -> bytes:
     """Replace all COM marker segments of the main header by one with the text `note`."""
+    return insert_comments(without_comments(codestream, read_main_header(codestream)), [], note)
+
+
+def without_comments(codestream: bytes, header: MainHeader) -> bytes:
+    """Remove all COM marker segments from the main header."""
     out = bytearray(codestream)
-    for comment in reversed(read_main_header(codestream).comments):
+    for comment in reversed(header.comments):
         del out[comment.offset : comment.offset + comment.length]
-    return insert_comments(bytes(out), [], note)
+    return bytes(out)
 
 
 def comment_segments(payloads: Sequence[bytes], note: str = "") -> bytes:

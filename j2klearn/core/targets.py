@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import OptionError
 from .scalars import real_numbers, whole_number
 
-__all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "read_targets"]
+__all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "ends_lossless", "read_targets"]
 
 #: Compression ratio if the caller gives no target.
 DEFAULT_RATIO = 20.0
@@ -23,6 +24,14 @@ _RATE_RANGE = 16.0
 _PSNR_RANGE = 12.0  # dB
 
 Number = float | int
+
+#: Options with a value for each layer. The value of the last layer is None if that layer is lossless.
+Values = Number | Sequence[Number | None] | None
+
+
+def ends_lossless(values: object) -> bool:
+    """Return whether the last of several targets is None: that layer is lossless."""
+    return isinstance(values, (list, tuple)) and len(values) > 1 and values[-1] is None
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,8 @@ def read_targets(
     *,
     pixels: int,
     raw_bytes: float,
-    bpp: Number | Sequence[Number] | None,
-    ratio: Number | Sequence[Number] | None,
+    bpp: Values,
+    ratio: Values,
     psnr: Number | Sequence[Number] | None,
     lossless: bool,
     layers: int,
@@ -74,7 +83,8 @@ def read_targets(
     Returns
     -------
     Targets
-        If there are more layers than given values, the lower layers are spread below the single target.
+        If there are more layers than given values, the lower layers are spread below the single target. The size of a
+        lossless layer is 0.
 
     Raises
     ------
@@ -82,12 +92,13 @@ def read_targets(
         If options contradict each other or are out of range.
     """
     given = [name for name, value in (("bpp", bpp), ("ratio", ratio), ("psnr", psnr)) if value is not None]
-    if lossless:
+    exact = ends_lossless(bpp) or ends_lossless(ratio)
+    if lossless and not exact:
         given.append("lossless")
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} contradict each other: give one of them")
     layers = whole_number("layers", layers, 1, MAX_LAYERS)
-    if lossless:
+    if lossless and not exact:
         # lossless coding leaves about half of the raw size
         lower = [raw_bytes / 2 * share for share in _factors(layers)[:-1]]
         return Targets("bytes", (*lower, 0.0))
@@ -101,12 +112,14 @@ def read_targets(
         targets = Targets("psnr", tuple(values))
     else:
         if bpp is not None:
-            sizes = [value * pixels / 8 for value in real_numbers("bpp", bpp)]
+            sizes = [value * pixels / 8 for value in real_numbers("bpp", _finite(bpp))]
         else:
             sizes = [
                 raw_bytes / value
-                for value in real_numbers("ratio", DEFAULT_RATIO if ratio is None else ratio)
+                for value in real_numbers("ratio", DEFAULT_RATIO if ratio is None else _finite(ratio))
             ]
+        if exact:
+            sizes.append(math.inf)
         if len(sizes) == 1:
             sizes = [sizes[0] * share for share in _factors(layers)]
         targets = Targets("bytes", tuple(sizes))
@@ -116,4 +129,11 @@ def read_targets(
         raise OptionError(f"the number of layers must be 1 to {MAX_LAYERS}, not {len(targets.values)}")
     if any(b <= a for a, b in zip(targets.values, targets.values[1:], strict=False)):
         raise OptionError("the targets of the layers must rise in quality")
+    if exact:
+        return Targets("bytes", (*targets.values[:-1], 0.0))
     return targets
+
+
+def _finite(values: Any) -> Any:
+    """Return the targets of the layers that are not lossless."""
+    return values[:-1] if ends_lossless(values) else values

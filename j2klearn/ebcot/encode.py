@@ -14,10 +14,12 @@ from ..native.library import openjpeg_version
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
+from .lossless_file import lossless_file
 from .made_file import MadeFile
 from .missed import report
 from .probe import Probe
 from .rate_control import RateControl
+from .reversible_coder import ReversibleCoder
 from .transform_choice import worth_measuring
 
 __all__ = ["bounds", "coder_of", "doubtful", "encode_picture", "reversibility_note"]
@@ -55,6 +57,8 @@ def coder_of(
     probe : Probe, optional
         The probe of the whole picture, if `picture` is a part of it.
     """
+    if isinstance(transform, Model) and transform.reversible:
+        return ReversibleCoder(picture, layout, transform, run, embed_model=embed_model)
     if isinstance(transform, str):
         reversible = transform == "5-3"
         return OrdinaryCoder(picture, layout, run, reversible=reversible, targets=targets, probe=probe)
@@ -121,6 +125,8 @@ def _made(
     effort: int,
     jp2: bool,
 ) -> MadeFile:
+    if isinstance(transform, Model) and transform.reversible:
+        return lossless_file(picture, layout, transform, targets, run, embed_model, fallback, jp2)
     control = RateControl(
         coder_of(picture, layout, transform, targets, run, embed_model=embed_model),
         jp2=jp2,

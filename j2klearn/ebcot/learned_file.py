@@ -14,11 +14,12 @@ from ..core.request import Decoded, ReadRequest
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap
-from ..errors import SegmentError, UnsupportedError
+from ..errors import SegmentError
 from ..models.model import Model
 from ..models.registry import Finder, find
 from .learned_reader import LearnedReader
 from .reconstruction import Lattice, read_lattice
+from .reversible_reader import ReversibleReader
 
 __all__ = ["LearnedFile"]
 
@@ -35,10 +36,21 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
         raise SegmentError("the learned-transform segment contradicts the number of tiles")
     if descriptor.components != header.components:
         raise SegmentError("the learned-transform segment contradicts the number of components")
-    if (descriptor.colour == Colour.ICT) != header.component_transform:
+    reversible = descriptor.transport == Transport.REVERSIBLE
+    transform = Colour.RCT if reversible else Colour.ICT
+    if descriptor.colour not in (Colour.NONE, transform) or (
+        (descriptor.colour != Colour.NONE) != header.component_transform
+    ):
         raise SegmentError("the learned-transform segment contradicts the component transform")
-    if descriptor.transport != Transport.IRREVERSIBLE or header.reversible or descriptor.colour == Colour.RCT:
-        raise UnsupportedError("lossless pictures with a learned transform need a later version of j2klearn")
+    if reversible != header.reversible:
+        raise SegmentError("the learned-transform segment contradicts the wavelet of the codestream")
+
+
+def _check_model(descriptor: Descriptor, model: Model) -> None:
+    if model.reversible != (descriptor.transport == Transport.REVERSIBLE):
+        raise SegmentError(
+            f"the model {model.name} does not fit the transport of the learned-transform segment"
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,8 @@ class LearnedFile:
     model : Model
         The learned transform.
     lattices : tuple of mapping
-        Half the quantiser steps of every component; see `j2klearn.ebcot.reconstruction.read_lattice`.
+        Half the quantiser steps of every component; see `j2klearn.ebcot.reconstruction.read_lattice`. Empty
+        without loss.
     """
 
     codestream: PartialCodestream
@@ -84,7 +97,7 @@ class LearnedFile:
         SegmentError
             If the segment is damaged or contradicts the main header, or the header lacks quantiser steps.
         UnsupportedError
-            If the segment describes a lossless file.
+            If the segment has a later version.
         ModelError
             If the embedded model is invalid.
         ModelNotFoundError
@@ -97,7 +110,9 @@ class LearnedFile:
         _check(descriptor, header)
         embedded = [] if weights is None else [Model.from_bytes(weights)]
         model = find(descriptor.model_id, embedded).using(engine)
-        lattices = tuple(read_lattice(header, index) for index in range(header.components))
+        _check_model(descriptor, model)
+        components = 0 if model.reversible else header.components
+        lattices = tuple(read_lattice(header, index) for index in range(components))
         return cls(codestream, descriptor, model, lattices)
 
     @property
@@ -113,7 +128,8 @@ class LearnedFile:
         CodestreamError
             If the codestream is damaged.
         """
-        reader = LearnedReader(self, request.layers, request.components, run)
+        kind = ReversibleReader if self.model.reversible else LearnedReader
+        reader = kind(self, request.layers, request.components, run)
         if request.area == self.header.area:
             samples = reader.whole(request.reduce)
         else:

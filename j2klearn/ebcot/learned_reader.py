@@ -95,7 +95,12 @@ class LearnedReader:
         A message if the codestream is truncated, else None.
     remarks : list of str
         Other warnings of OpenJPEG.
+    reach : int
+        Samples of the finer level that one level of synthesis reads beyond an area.
     """
+
+    #: Whether the coefficients are quantised, and are decoded to half quantiser steps.
+    half_steps = True
 
     def __init__(
         self,
@@ -133,7 +138,7 @@ class LearnedReader:
                 reduce=reduce,
                 layers=self.layers,
                 area=area,
-                half_steps=True,
+                half_steps=self.half_steps,
                 strict=self._extracted,
                 threads=self.threads,
             )
@@ -143,6 +148,10 @@ class LearnedReader:
             decoder.close()
             raise
         return decoder
+
+    @property
+    def reach(self) -> int:
+        return self.model.transform.reach
 
     def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
         restore(planes, self.descriptor.normalisation, self.descriptor.precision)
@@ -157,7 +166,7 @@ class LearnedReader:
         advance: Callable[[float], None] | None = None,
         *,
         reduce: int,
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[Any]:
         """Synthesise components, one group with shared opacities at a time. The list is emptied, to free memory.
 
         The result has the resolution after `reduce` levels are left out.
@@ -278,7 +287,7 @@ class LearnedReader:
         ndarray, shape (h, w) or (h, w, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
-        grid, levels, margin = self.header.area, self.descriptor.levels, self.model.transform.reach
+        grid, levels, margin = self.header.area, self.descriptor.levels, self.reach
         areas = {reduce: wanted}
         if not reduce and self.dequantises:
             areas[reduce] = wanted.grown(REACH).intersection(grid)

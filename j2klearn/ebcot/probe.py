@@ -16,7 +16,7 @@ from ..native import wavelet
 from ..transform.colour import planes
 from ..transform.norms import norm_97
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "value_range"]
 
 #: Windows in each direction, and their height and width. Smaller pictures are read wholly.
 _WINDOWS = 4
@@ -101,7 +101,7 @@ class Probe:
         depth = self.picture.bit_depth
         unit = 2.0 ** (depth - 8)
         ranges = [
-            _range(np.concatenate([planes[index].ravel() for planes in self.planes]))
+            value_range(np.concatenate([planes[index].ravel() for planes in self.planes]))
             for index in range(self.picture.components)
         ]
         rules: list[Normalisation] = []
@@ -167,7 +167,7 @@ def _part(picture: Picture, top: int, end: int, left: int = 0, right: int | None
     return part
 
 
-def _range(values: NDArray[np.float32]) -> tuple[float, float]:
+def value_range(values: NDArray[np.float32]) -> tuple[float, float]:
     """Return the middle and the length of the range of values, without a small share of outliers."""
     outside = int(_OUTSIDE * values.size)
     last = values.size - 1 - outside

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.guard_bits import with_guard_bit
+from ..codestream.guard_bits import with_guard_bits
 from ..native import transport
 
 __all__ = ["SampleEncoder"]
@@ -46,4 +46,4 @@ class SampleEncoder(transport.Encoder):
         codestream = super().finish()
         if not self._wide:
             return codestream
-        return with_guard_bit(codestream, self._declared.precision, self._declared.signed)
+        return with_guard_bits(codestream, self._declared.precision, self._declared.signed)

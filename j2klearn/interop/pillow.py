@@ -207,20 +207,20 @@ def _pair(info: dict[str, Any], name: str) -> tuple[int, int] | None:
 def _rate(info: dict[str, Any]) -> dict[str, Any]:
     layers = info.get("quality_layers")
     if layers is None:
-        return {}
+        return {"lossless": True} if info.get("lossless", False) else {}
+    if info.get("lossless", False):
+        raise OptionError("quality_layers and lossless contradict each other: end quality_layers with 0")
     if as_real(layers) is not None or isinstance(layers, str) or not isinstance(layers, Iterable):
         raise OptionError(f"quality_layers must be a sequence of numbers, not {layers!r}")
     mode = info.get("quality_mode", "rates")
     if mode not in ("rates", "dB"):
         raise OptionError(f"quality_mode is 'rates' or 'dB', not {mode!r}")
-    lossless = OptionError("learned files are lossy: to save a lossless picture, use format='JPEG2000'")
-    layers = list(layers)
+    *lower, last = list(layers) or [None]
+    if mode == "rates" and as_real(last) in (0, 1):  # as in Pillow: all coding passes
+        return {"ratio": [*real_numbers("quality_layers", lower), None]} if lower else {"lossless": True}
     if 0 in layers:
-        raise lossless
-    targets = real_numbers("quality_layers", layers)
-    if mode == "rates" and min(targets) <= 1:
-        raise lossless
-    return {"ratio" if mode == "rates" else "psnr": targets}
+        raise OptionError("only the last layer can be lossless, and only if quality_mode is 'rates'")
+    return {"ratio" if mode == "rates" else "psnr": real_numbers("quality_layers", layers)}
 
 
 def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..core.limits import MAX_MODEL_BYTES
 from ..core.pytorch import need_pytorch
 from ..errors import ModelError, OptionError
-from . import integer, weights
+from . import integer, reversible, weights
 from .config import check_config
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..dequantisation.twin.network import DequantiserTwin
     from ..transform.coding import CodingTransform
     from ..transform.integer.engine import Engine
+    from ..transform.integer.reversible import ReversibleEngine
     from ..transform.structures import Structure
 
 __all__ = ["ENGINES", "Model", "check_engine"]
@@ -70,6 +71,8 @@ class Model:
     ----------
     integer : bool
         Whether this is an integer model; see `j2klearn.models.integer`.
+    reversible : bool
+        Whether this is an integer model for lossless coding; see `j2klearn.models.reversible`.
     twin : Model or None
         The integer model that stands for the transform of this float model, if one is known; see `twinned`.
 
@@ -87,11 +90,16 @@ class Model:
         card: dict[str, Any] | None = None,
     ) -> None:
         self.integer = integer.is_integer(config)
+        self.reversible = reversible.is_reversible(config)
         self.twin: Model | None = None
         self._engine = "auto"
         self._variants: dict[str, Model] = {}
         self.card = dict(card or {})
         self._tensors = {key: tensors[key] for key in sorted(tensors)}
+        if self.reversible:
+            self.config = reversible.check_config(config)
+            self._l2h = reversible.operator_of(self.config, self._tensors)
+            return
         if self.integer:
             self.config = integer.check_config(config)
             self._twins = integer.twins_of(self.config, self._tensors)
@@ -108,7 +116,14 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: networks and engines are built again."""
-        built = ("structure", "dequantiser", "dequantiser_for_decoding", "engine", "transform")
+        built = (
+            "structure",
+            "dequantiser",
+            "dequantiser_for_decoding",
+            "engine",
+            "reversible_engine",
+            "transform",
+        )
         return {key: value for key, value in vars(self).items() if key not in built} | {"_variants": {}}
 
     @property
@@ -237,7 +252,24 @@ class Model:
 
         if not self.integer:
             raise ModelError(f"the model {self.name} has no operators in integers")
+        if self.reversible:
+            raise ModelError(f"the model {self.name} is for lossless coding")
         return Engine(self._twins)
+
+    @functools.cached_property
+    def reversible_engine(self) -> ReversibleEngine:
+        """The native engine of a reversible model. It is built once.
+
+        Raises
+        ------
+        ModelError
+            If this is a model for lossy coding.
+        """
+        from ..transform.integer.reversible import ReversibleEngine
+
+        if not self.reversible:
+            raise ModelError(f"the model {self.name} is for lossy coding")
+        return ReversibleEngine(self._l2h)
 
     def to_bytes(self) -> bytes:
         """Return the model as a safetensors file."""

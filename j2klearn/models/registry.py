@@ -18,6 +18,7 @@ from ..errors import ModelError, ModelNotFoundError
 from .model import Model
 
 __all__ = [
+    "DEFAULT_LOSSLESS_MODEL",
     "DEFAULT_MODEL",
     "Finder",
     "ModelFile",
@@ -32,6 +33,9 @@ __all__ = [
 
 #: The transform that ``model="auto"`` selects.
 DEFAULT_MODEL = "hybrid97-9c-compact-dq"
+
+#: The transform that ``model="auto"`` selects for lossless coding.
+DEFAULT_LOSSLESS_MODEL = "reversible53-16p7"
 
 
 class ModelFile(NamedTuple):

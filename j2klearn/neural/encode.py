@@ -16,7 +16,7 @@ from ..core.normalisation import restore as restore_range
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
-from ..core.targets import DEFAULT_RATIO, Number, read_targets
+from ..core.targets import DEFAULT_RATIO, Number, Values, read_targets
 from ..ebcot.missed import report_psnr, report_size
 from ..ebcot.probe import Probe
 from ..errors import OptionError
@@ -84,8 +84,8 @@ def read_target(
     pixels: int,
     raw_bytes: float,
     quality: Number | None,
-    bpp: Number | Sequence[Number] | None,
-    ratio: Number | Sequence[Number] | None,
+    bpp: Values,
+    ratio: Values,
     psnr: Number | Sequence[Number] | None,
     lossless: bool,
 ) -> Target:

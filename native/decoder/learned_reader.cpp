@@ -121,17 +121,18 @@ std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect 
     return components;
 }
 
-// How components are synthesised to a resolution.
-Sharing LearnedReader::sharing(std::uint32_t reduce) const
+LearnedReader::Planes LearnedReader::synthesised(std::vector<Coefficients> components,
+                                                 std::uint32_t reduce) const
 {
-    return {file_.segment.shared, file_.segment.base_chroma && reduce == 0};
+    const bool base_chroma = file_.segment.base_chroma && reduce == 0;
+    return synthesise(*file_.model.transform, std::move(components), file_.segment.shared, base_chroma,
+                      request_.threads);
 }
 
 LearnedReader::Planes LearnedReader::whole()
 {
     const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels - reduce;
-    return synthesise(*file_.model.transform, level(reduce, file_.header.area(), levels), sharing(reduce),
-                      request_.threads);
+    return synthesised(level(reduce, file_.header.area(), levels), reduce);
 }
 
 // Decodes a region, and at every level only the area that the synthesis reads. The synthesis of one level
@@ -152,8 +153,7 @@ LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
     if (reduce == levels) {
         const Rect request = on_grid(areas[reduce], reduce, grid);
         area = request.resolution(reduce);
-        return synthesise(*file_.model.transform, level(reduce, request, 0), sharing(reduce),
-                          request_.threads);
+        return synthesised(level(reduce, request, 0), reduce);
     }
     for (std::uint32_t at = levels; at-- > reduce;) {
         // At the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside.
@@ -163,7 +163,7 @@ LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
             const float *low = planes.empty() ? nullptr : planes[i].data();
             components[i] = cropped(components[i], areas[at], low, areas[at + 1]);
         }
-        planes = synthesise(*file_.model.transform, std::move(components), sharing(at), request_.threads);
+        planes = synthesised(std::move(components), at);
     }
     area = areas[reduce];
     return planes;

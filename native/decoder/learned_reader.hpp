@@ -8,7 +8,6 @@
 #include "decoder/main_header.hpp"
 #include "decoder/models.hpp"
 #include "decoder/segment.hpp"
-#include "decoder/synthesis.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -35,7 +34,8 @@ private:
     using Planes = std::vector<std::vector<float>>;
 
     std::vector<Coefficients> level(std::uint32_t reduce, const Rect &request, std::uint32_t levels);
-    Sharing sharing(std::uint32_t reduce) const;
+    // The planes of a resolution, `reduce` levels below the finest one.
+    Planes synthesised(std::vector<Coefficients> components, std::uint32_t reduce) const;
     Planes whole();
     Planes region(const Rect &wanted, Rect &area);
     bool dequantises() const;

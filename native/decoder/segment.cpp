@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
 constexpr std::uint32_t latest_version = 4;
-constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, from version 4 on
+constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, version 4
 constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
 constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
 
@@ -67,14 +67,14 @@ Segment read_segment(const Bytes &data)
     Segment segment;
     segment.version = payload.data[4];
     if (segment.version < 1 || segment.version > latest_version) {
-        throw Failure(J2KL_ERROR_UNSUPPORTED,
-                      "the learned-transform segment has version " + std::to_string(segment.version) +
-                          ", but j2klearn reads versions up to " + std::to_string(latest_version));
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "the learned-transform segment has version " +
+                                                  std::to_string(segment.version) +
+                                                  ", but j2klearn reads versions up to " +
+                                                  std::to_string(latest_version));
     }
-    const std::uint8_t transport = payload.data[6], colour = payload.data[10];
-    const auto flags =
-        static_cast<std::uint8_t>(segment.version == 4 ? payload.data[12] & (base_chroma | normalised) : 0);
-    const auto opacities = static_cast<std::uint8_t>(payload.data[12] - flags);
+    const std::uint8_t transport = payload.data[6], colour = payload.data[10],
+                       flags = segment.version == 4 ? payload.data[12] & (base_chroma | normalised) : 0,
+                       opacities = payload.data[12] - flags;
     const std::size_t count = payload.data[13];
     segment.precision = payload.data[7];
     segment.levels = payload.data[9];
@@ -85,9 +85,9 @@ Segment read_segment(const Bytes &data)
          "the learned-transform segment has a precision, levels or components out of range");
     segment.reversible = transport == 1;
     segment.colour = static_cast<Segment::Colour>(colour);
+    segment.base_chroma = (flags & base_chroma) != 0;
     segment.shared = opacities == 0 ? 1 : opacities == 1 ? segment.components : 3;
     std::memcpy(segment.model.data(), payload.data + 14, segment.model.size());
-    segment.base_chroma = (flags & base_chroma) != 0;
     const std::size_t table = fixed_size + 4 * count;
     std::size_t end = payload.size;
     need(payload.size >= table && (segment.version > 1 || payload.size == table), wrong_length);

@@ -22,7 +22,7 @@ struct Segment {
     enum class Colour { none, ict, rct } colour = Colour::none;
     std::uint32_t components = 0;
     std::uint32_t shared = 1; // components, from the first on, that share the opacities of the first
-    bool base_chroma = false; // the others of them have no learned steps at the finest level
+    bool base_chroma = false; // components that use another one's opacities: no learned steps at level 1
     Id model{};
     std::vector<float> scales; // empty: all are 1
     std::uint32_t noise_layers = 0, noise_tiles = 0;

@@ -54,7 +54,7 @@ std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<floa
 }
 
 // Synthesises components that share opacities.
-void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group, bool base,
+void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group, bool base_chroma,
                       std::size_t threads, std::vector<std::vector<float>> &out)
 {
     const Rect area = group[0].area;
@@ -70,7 +70,7 @@ void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group
             high.push_back({values + layout.offset(Band::HL, level), values + layout.offset(Band::LH, level),
                             values + layout.offset(Band::HH, level)});
         }
-        const std::size_t learned = base && level == 1 ? 1 : group.size();
+        const std::size_t learned = base_chroma && level == 1 ? 1 : group.size();
         planes = join(model, std::move(low), high, area.resolution(level - 1), learned, threads);
     }
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -81,16 +81,16 @@ void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group
 } // namespace
 
 std::vector<std::vector<float>> synthesise(const IntegerModel &model, std::vector<Coefficients> components,
-                                           const Sharing &sharing, std::size_t threads)
+                                           std::size_t shared, bool base_chroma, std::size_t threads)
 {
     std::vector<std::vector<float>> planes;
     for (std::size_t first = 0; first < components.size();) {
-        const std::size_t count = first == 0 ? std::min(sharing.shared, components.size()) : 1;
+        const std::size_t count = first == 0 ? std::min(shared, components.size()) : 1;
         std::vector<Coefficients> group;
         for (std::size_t i = first; i < first + count; ++i) {
             group.push_back(std::move(components[i]));
         }
-        synthesise_group(model, std::move(group), sharing.base, threads, planes);
+        synthesise_group(model, std::move(group), base_chroma, threads, planes);
         first += count;
     }
     return planes;

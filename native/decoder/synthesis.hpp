@@ -8,15 +8,10 @@
 
 namespace j2kl::picture {
 
-// How components share the opacities of the first one.
-struct Sharing {
-    std::size_t shared = 1; // components, from the first on, that use them; every other one has its own
-    bool base = false;      // at the finest level of the coefficients, the others have no learned steps
-};
-
-// Synthesises components that cover the same area. The coefficients are used up. Returns the planes, row by
-// row without gaps.
+// Synthesises components that cover the same area; the first `shared` of them share the opacities of the
+// first, every other one has its own. With `base_chroma`, the others of these have no learned steps at the
+// finest level. The coefficients are used up. Returns the planes, row by row without gaps.
 std::vector<std::vector<float>> synthesise(const IntegerModel &model, std::vector<Coefficients> components,
-                                           const Sharing &sharing, std::size_t threads);
+                                           std::size_t shared, bool base_chroma, std::size_t threads);
 
 } // namespace j2kl::picture

@@ -304,7 +304,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("error", "options"),
         [
-            (OptionError, {"lossless": True}),
+            (OptionError, {"lossless": True, "model": "hybrid97-9c-compact"}),
+            (OptionError, {"model": "reversible53-16p7"}),
+            (OptionError, {"bpp": [None, 1]}),
+            (OptionError, {"bpp": [None]}),
+            (OptionError, {"psnr": [30, None]}),
+            (OptionError, {"bpp": [2, 1, None]}),
             (OptionError, {"bpp": 1, "psnr": 40}),
             (OptionError, {"model": None, "embed_model": True}),
             (OptionError, {"progression": "ABCD"}),

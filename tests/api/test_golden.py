@@ -7,8 +7,8 @@ it adds files and replaces none.
 Beside every file of version 1 lie two pictures. ``.npy`` is what the version that wrote the file decoded, in bfloat16.
 ``.float32.npy`` is what it decodes to with networks in float32, by AVX2 as by AVX-512.
 
-Files ``integer-*`` carry an integer model. They decode to the same samples on every machine: ``integer.json`` has the
-SHA-256 of what they decode to.
+Files ``integer-*`` carry an integer model, and files ``lossless-*`` a reversible one. They decode to the same samples
+on every machine: ``integer.json`` has the SHA-256 of what they decode to.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from j2klearn.transform.gains import measure
 from j2klearn.transform.integer.quantise import quantise
 from j2klearn.transform.precision import fast_bfloat16
 from tests.support.paths import GOLDEN
+from tests.support.reversible_models import small_reversible
 
 DIGESTS = GOLDEN / "integer.json"
 
@@ -84,6 +85,17 @@ KINDS: dict[str, dict[str, Any]] = {
 INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "tiles", "offset", "chroma")] + [
     ("53", "rgb")
 ]
+
+#: Files with a reversible model, version 5 of the segment: the kind of the picture, and how it is coded.
+LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
+    "grey": {"lossless": True},
+    "rgb": {"bpp": [2, 8, None]},
+    "rgb16": {"lossless": True},
+    "grey12": {"bpp": [3, None], "bit_depth": 12},
+    "tiles": {"bpp": [4, None], "tile_size": (40, 48)},
+    "offset": {"lossless": True, "offset": (3, 5), "tile_size": 64, "tile_offset": (1, 1), "levels": 2},
+    "bands": {"lossless": True, "colorspace": "grey", "component_transform": False},
+}
 
 #: Files with a float model, of all versions of the segment.
 FLOATS = sorted([*GOLDEN.glob("v?-*.jp2"), *GOLDEN.glob("v?-*.j2k")])
@@ -143,6 +155,8 @@ def _decoded(path: Path) -> dict[str, str]:
         "part": {"region": (11, 20, 60, 77)},
         "half": {"reduce": 1},
     }
+    if path.stem.startswith("lossless-"):
+        parts["first layer"] = {"layers": 1}
     return {name: _digest(j2klearn.decode(path, **options)) for name, options in parts.items()}
 
 
@@ -157,7 +171,18 @@ def test_files_of_integer_models_decode_to_the_same_samples(stem: str) -> None:
 
 def test_all_kinds_are_there() -> None:
     assert {path.stem for path in FLOATS} >= {f"v{VERSIONS.get(kind, 1)}-{kind}" for kind in KINDS}
-    assert set(json.loads(DIGESTS.read_text())) >= {f"integer-{base}-{kind}" for base, kind in INTEGER_KINDS}
+    stems = {f"integer-{base}-{kind}" for base, kind in INTEGER_KINDS}
+    assert set(json.loads(DIGESTS.read_text())) >= stems | {f"lossless-{kind}" for kind in LOSSLESS_KINDS}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS_KINDS)
+def test_lossless_files_are_exact(kind: str) -> None:
+    path = GOLDEN / f"lossless-{kind}.jp2"
+    descriptor, _ = read_comments(read_main_header(find_codestream(path.read_bytes())).binary_comments)
+    assert descriptor is not None
+    assert descriptor.steps is not None
+    assert any(descriptor.steps.learned)
+    assert np.array_equal(j2klearn.decode(path), _picture(kind))
 
 
 @pytest.mark.parametrize(
@@ -227,6 +252,13 @@ def _write() -> None:
         path = GOLDEN / f"integer-{base}-{kind}.jp2"
         if not path.exists():
             path.write_bytes(_encoded(kind, _twin(_model("9-7" if base == "97" else "5-3").to_bytes())))
+            digests[path.stem] = _decoded(path)
+    for kind, coding in LOSSLESS_KINDS.items():
+        path = GOLDEN / f"lossless-{kind}.jp2"
+        if not path.exists():
+            model = small_reversible()
+            file = j2klearn.encode(_picture(kind), model=model, embed_model=True, fallback=False, **coding)
+            path.write_bytes(file)
             digests[path.stem] = _decoded(path)
     DIGESTS.write_text(json.dumps(digests, indent=2) + "\n")
 

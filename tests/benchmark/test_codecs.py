@@ -125,7 +125,12 @@ def test_luma_is_coded_as_luma(rgb, tmp_path):
 
 def test_names():
     assert find_codec("default").name == DEFAULT_MODEL
-    assert {"default", "9-7", "opj-5-3", "jxl", *shipped()} <= set(codec_names())
+    lossy = {name for name, model in shipped().items() if not model.reversible}
+    assert {"default", "9-7", "opj-5-3", "jxl", *lossy} <= set(codec_names())
+    for name in shipped().keys() - lossy:
+        assert name not in codec_names()
+        with pytest.raises(OptionError, match="lossless"):
+            find_codec(name)
     with pytest.raises(OptionError, match="no codec 'h265'"):
         find_codec("h265")
 

@@ -89,7 +89,8 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "error"),
     [
-        (4, 5, UnsupportedError),  # version
+        (4, 5, SegmentError),  # version 5 needs steps
+        (4, 6, UnsupportedError),  # version
         (6, 7, SegmentError),  # transport
         (7, 0, SegmentError),  # precision
         (7, 17, SegmentError),

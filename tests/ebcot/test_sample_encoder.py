@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.codestream.guard_bits import with_guard_bit
+from j2klearn.codestream.guard_bits import with_guard_bits
 from j2klearn.codestream.main_header import read_main_header
 from j2klearn.errors import SegmentError
 from j2klearn.jp2.boxes import find_codestream
@@ -73,11 +73,11 @@ def test_other_codestreams_are_refused() -> None:
     grey = np.zeros((16, 16), np.uint8)
     lossy = find_codestream(j2klearn.encode(grey, model=None))
     with pytest.raises(SegmentError):
-        with_guard_bit(lossy, 8, False)
+        with_guard_bits(lossy, 8, False)
     data = find_codestream(j2klearn.encode(grey, lossless=True, model=None))
     assert read_main_header(data).qcd.guard_bits == 2
     for guard_bits in range(3, 8):
-        data = with_guard_bit(data, 8, False)
+        data = with_guard_bits(data, 8, False)
         assert read_main_header(data).qcd.guard_bits == guard_bits
     with pytest.raises(SegmentError):
-        with_guard_bit(data, 8, False)
+        with_guard_bits(data, 8, False)

@@ -170,7 +170,7 @@ def test_pillows_keywords(picture: Image.Image) -> None:
 @pytest.mark.parametrize(
     ("error", "keywords"),
     [
-        (OptionError, {"quality_layers": [10, 1]}),
+        (OptionError, {"quality_layers": [10, 1, 5]}),
         (OptionError, {"quality_layers": 10}),
         (OptionError, {"quality_mode": "bits", "quality_layers": [10]}),
         (OptionError, {"cinema_mode": "cinema2k-24"}),

@@ -26,7 +26,8 @@ _JPEG2000: dict[str, Any] = {
 
 def codec_names() -> list[str]:
     """Return the names that `find_codec` accepts, in addition to paths of model files."""
-    return ["default", *shipped(), *entropy_names(), *_JPEG2000, *PEERS]
+    lossy = [name for name, model in shipped().items() if not model.reversible]
+    return ["default", *lossy, *entropy_names(), *_JPEG2000, *PEERS]
 
 
 def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: int = 0) -> Codec:
@@ -57,6 +58,8 @@ def find_codec(name: str, threads: int = 1, *, fallback: bool = True, effort: in
         raise OptionError(
             f"there is no codec {name!r}: it is one of {', '.join(codec_names())}, or the path of a model file"
         ) from None
+    if getattr(model, "reversible", False):
+        raise OptionError(f"{name} is for lossless coding, and a benchmark compares lossy codecs")
     if is_entropy_model(model):
         return Neural(name, threads)
     return Learned(DEFAULT_MODEL if name == "default" else name, threads, fallback=fallback, effort=effort)

@@ -62,9 +62,10 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         See `glymur.Jp2k`.
     transform : {"5-3", "9-7"}, str or Path, optional
         ``"5-3"`` and ``"9-7"`` write ordinary JPEG 2000 as glymur does, at any rate. The name of a shipped model or the
-        path of a model file selects a learned transform, which needs `cratios` or `psnr`. Default: for lossless coding
-        the 5/3 (the 9/7 with ``irreversible=True``), for lossy coding the default model, or the wavelet that glymur
-        uses if `cinema2k`, `cinema4k` or `subsam` rules a model out.
+        path of a model file selects a learned transform. A lossy one needs `cratios` or `psnr`; a reversible one needs
+        no `cratios`, or 1 as the last one. Default: for lossless coding the 5/3 (the 9/7 with ``irreversible=True``),
+        for lossy coding the default model, or the wavelet that glymur uses if `cinema2k`, `cinema4k` or `subsam` rules
+        a model out.
     embed_model : bool
         Store the weights of the learned transform in the file.
     device : str, optional
@@ -177,8 +178,12 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         model = self._model if isinstance(self._model, Model) else None
         if self._model is not None and model is None:
             obstacle = "it is an entropy model: use encode(..., profile='neural')"
-        elif lossless:
+        elif lossless != (model is not None and model.reversible):
             obstacle = "it is lossy: give cratios above 1 or psnr above 0"
+            if not lossless:
+                obstacle = "it is for lossless coding, without cratios above 1 and psnr above 0"
+        elif lossless and self._psnr:
+            obstacle = "layers with a PSNR are lossy: give cratios"
         elif self._cinema2k or self._cinema4k:
             obstacle = "cinema profiles do not allow it"
         elif self._subsam is not None and tuple(self._subsam) != (1, 1):
@@ -217,10 +222,18 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             self.filename = name
         self._define_channels(path, image.shape)
 
+    def _ratios(self, model: Model) -> list[float | None] | None:
+        """Return the ratios of the layers for `EncodeOptions`: None for a lossless layer, or if there is only that."""
+        if not self._cratios or (model.reversible and len(self._cratios) == 1):
+            return None
+        ratios: list[float | None] = [float(ratio) for ratio in self._cratios]
+        return [*ratios[:-1], None] if model.reversible else ratios
+
     def _coded(self, image: NDArray[Any], model: Model) -> bytes:
         picture = self._picture(image)
         options = EncodeOptions(
-            ratio=None if self._cratios is None else [float(ratio) for ratio in self._cratios],
+            ratio=self._ratios(model),
+            lossless=model.reversible,
             psnr=None if self._psnr is None else [float(value) for value in self._psnr],
             model=model,
             embed_model=self._embed_model,

@@ -21,7 +21,7 @@ from .operator import OperatorTwin
 if TYPE_CHECKING:
     from ...native.lifting import IntegerOperator
 
-__all__ = ["BASES", "Engine", "Twins"]
+__all__ = ["BASES", "Engine", "Twins", "native_operator"]
 
 
 class _Base(Protocol):
@@ -70,7 +70,8 @@ class Twins:
                 raise ModelError(f"the operator {name} must have {sizes[0]} inputs and {sizes[1]} outputs")
 
 
-def _native(twin: OperatorTwin) -> IntegerOperator:
+def native_operator(twin: OperatorTwin) -> IntegerOperator:
+    """Return an operator as native code computes it."""
     from ...native.lifting import IntegerOperator
 
     return IntegerOperator(
@@ -105,7 +106,7 @@ class Engine(CodingTransform):
         self.twins, self.instructions = twins, instructions
         self.reach = 2 * (twins.h2l.radius + twins.l2h.radius) + BASE_REACH
         self._base = BASES[twins.base]
-        self._h2l, self._l2h = _native(twins.h2l), _native(twins.l2h)
+        self._h2l, self._l2h = native_operator(twins.h2l), native_operator(twins.l2h)
 
     def _lift(
         self,

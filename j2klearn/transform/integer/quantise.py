@@ -31,7 +31,7 @@ from .operator import ACTIVATION_LIMIT, LIKELIHOOD_LIMIT, SAMPLE_LIMIT, Operator
 from .winograd import SUM_LIMIT as WINOGRAD_SUM_LIMIT
 from .winograd import transform_fits as winograd_fits
 
-__all__ = ["Loss", "quantise"]
+__all__ = ["Loss", "quantise", "quantise_operator"]
 
 #: The largest value seen in photographs, times this, is the largest integer: of samples and proposals, and of
 #: activations. Drawings in black and white reach twice the values of photographs.
@@ -312,6 +312,53 @@ def _supported(operator: Operator) -> bool:
     return operator.opacity.normalisation == "sum" and not operator.taps
 
 
+def _chosen(operator: ProposalOpacity, seen: _Seen) -> tuple[OperatorTwin, Loss]:
+    """Return the integer operator with the better headroom, and its loss on the inputs that were kept."""
+    for x in seen.inputs:
+        seen.note("proposal", _propose(operator, x).abs())
+    tried = []
+    for headroom in _ACTIVATION_HEADROOMS:
+        twin = _twin(operator, seen, headroom)
+        tried.append((twin, _loss(operator, twin, seen.inputs)))
+    best = tried[0]
+    for other in tried[1:]:
+        if other[1].rms < _WORTH_CLAMPING * best[1].rms:
+            best = other
+    return best
+
+
+def quantise_operator(
+    operator: ProposalOpacity, inputs: Iterable[NDArray[np.float32]]
+) -> tuple[OperatorTwin, Loss]:
+    """Return an integer operator for a float operator.
+
+    Parameters
+    ----------
+    operator : ProposalOpacity
+        An operator whose opacities sum to one. It is not changed.
+    inputs : iterable of ndarray, each (1, inputs, H + 2R, W + 2R), float32
+        What it reads on calibration pictures, in units of 8-bit grey levels.
+
+    Raises
+    ------
+    ModelError
+        If the operator has no integer form, or weights are too large.
+    InputError
+        If there are no inputs.
+    """
+    if not _supported(operator):
+        raise ModelError("only operators with the normalisation 'sum' and without taps can be quantised")
+    seen = _Seen()
+    with torch.inference_mode(), ExitStack() as stack:
+        _watch(stack, operator, seen)
+        for x in inputs:
+            operator(torch.from_numpy(x))
+        stack.close()
+        if not seen.calls:
+            raise InputError("there are no pictures to calibrate with")
+        return _chosen(operator, seen)
+
+
 def quantise(
     structure: Structure,
     pictures: Iterable[NDArray[np.float32]],
@@ -353,12 +400,5 @@ def quantise(
     losses: dict[str, Loss] = {}
     with torch.inference_mode():
         for name, operator in operators.items():
-            found = seen[name]
-            for x in found.inputs:
-                found.note("proposal", _propose(operator, x).abs())
-            for headroom in _ACTIVATION_HEADROOMS:
-                twin = _twin(operator, found, headroom)
-                loss = _loss(operator, twin, found.inputs)
-                if name not in twins or loss.rms < _WORTH_CLAMPING * losses[name].rms:
-                    twins[name], losses[name] = twin, loss
+            twins[name], losses[name] = _chosen(operator, seen[name])
     return Twins(structure.base, twins["h2l"], twins["l2h"]), losses

@@ -1,0 +1,147 @@
+"""Lossless learned files beside the 5/3 and JPEG XL: bytes, times, lower layers, and what other readers show.
+
+    python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
+
+PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
+with more bits are coded instead. The times are the least of some runs with one thread; those of the learned transform
+include the comparison with the 5/3, which the default makes. The results are written to
+benchmarks/results/lossless-NAME.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+import j2klearn
+from j2klearn.benchmark.environment import made_by
+from j2klearn.benchmark.run import find_pictures
+from j2klearn.metrics.psnr import psnr
+
+RESULTS = Path(__file__).parent / "results"
+RATES = (0.25, 0.5, 1.0, 2.0)
+
+
+def deeper(image: NDArray[np.uint8], bits: int) -> NDArray[Any]:
+    """Return a picture of half the size in which all bits carry information; the picture itself for 8 bits."""
+    if bits == 8:
+        return image
+    height, width = (side // 2 * 2 for side in image.shape[:2])
+    blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).astype(np.float64)
+    return np.rint(blocks.mean((1, 3)).squeeze() * ((1 << bits) - 1) / 255).astype(np.uint16)
+
+
+def pictures(path: Path, bits: int) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield a picture in RGB and in luma."""
+    with Image.open(path) as opened:
+        for kind, mode in (("rgb", "RGB"), ("luma", "L")):
+            yield kind, deeper(np.asarray(opened.convert(mode)), bits)
+
+
+def timed(work: Callable[[], Any], runs: int) -> tuple[Any, float]:
+    least = float("inf")
+    for _ in range(runs):
+        start = time.perf_counter()
+        out = work()
+        least = min(least, time.perf_counter() - start)
+    return out, least
+
+
+def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"bit_depth": bits, "threads": 1}
+    row: dict[str, Any] = {"picture": name, "kind": kind, "samples": image.size}
+    for label, model in (("5/3", None), ("learned", "auto")):
+        encode = lambda model=model: j2klearn.encode(image, lossless=True, model=model, **options)  # noqa: E731
+        file, row[f"{label} encode s"] = timed(encode, runs)
+        back, row[f"{label} decode s"] = timed(lambda file=file: j2klearn.decode(file, threads=1), runs)
+        if not np.array_equal(back, image):
+            raise SystemExit(f"{name} is not exact")
+        row[label] = len(file)
+        row[f"{label} chosen"] = j2klearn.info(file).learned
+    row["JPEG XL"] = len(imagecodecs.jpegxl_encode(image, lossless=True, effort=7, bitspersample=bits))
+    layered = [
+        j2klearn.encode(image, bpp=[*RATES, None], model=model, fallback=False, **options)
+        for model in (None, "auto")
+    ]
+    reached = [
+        [psnr(image, j2klearn.decode(file, layers=layer), bits) for layer in range(1, len(RATES) + 1)]
+        for file in layered
+    ]
+    row["dB of layers"] = [round(new - old, 3) for old, new in zip(*reached, strict=True)]
+    if bits == 8:
+        with Image.open(io.BytesIO(layered[1]), formats=["JPEG2000"]) as opened:
+            row["other readers dB"] = round(psnr(image, np.asarray(opened), bits), 2)
+    return row
+
+
+def _percent(size: int, other: int) -> float:
+    return round(100 * (size / other - 1), 2)
+
+
+def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    own = [row for row in rows if row["kind"] == kind]
+    total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL")}
+    times = {
+        f"{step} time": round(
+            sum(row[f"learned {step} s"] for row in own) / sum(row[f"5/3 {step} s"] for row in own), 2
+        )
+        for step in ("encode", "decode")
+    }
+    shown = [row["other readers dB"] for row in own if "other readers dB" in row]
+    return {
+        "pictures": len(own),
+        "learned": sum(row["learned chosen"] for row in own),
+        "bytes of 5/3": total["5/3"],
+        "change %": _percent(total["learned"], total["5/3"]),
+        "largest change %": max(_percent(row["learned"], row["5/3"]) for row in own),
+        "smallest change %": min(_percent(row["learned"], row["5/3"]) for row in own),
+        "JPEG XL %": _percent(total["JPEG XL"], total["5/3"]),
+        **times,
+        "dB of layers": [round(float(x), 2) for x in np.mean([row["dB of layers"] for row in own], 0)],
+        **({"other readers dB": round(float(np.mean(shown)), 1)} if shown else {}),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name")
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--title", help="name of the set in tables")
+    parser.add_argument("--first", type=int, metavar="N", help="measure the first N pictures only")
+    parser.add_argument("--bits", type=int, choices=(8, 12, 16), default=8)
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of which the fastest counts")
+    options = parser.parse_args()
+    rows = []
+    for path in tqdm(find_pictures([options.pictures])[: options.first], disable=None):
+        rows += [
+            measured(path.name, kind, image, options.bits, options.runs)
+            for kind, image in pictures(path, options.bits)
+        ]
+    found = {kind: summary(rows, kind) for kind in ("rgb", "luma")}
+    print(json.dumps(found, indent=1))
+    words = f"{options.name} PICTURES" + (f" --first {options.first}" if options.first else "")
+    words += f" --bits {options.bits}" if options.bits != 8 else ""
+    result = {
+        **made_by(f"python benchmarks/lossless.py {words}"),
+        "name": options.title or options.name,
+        **found,
+    }
+    path = RESULTS / f"lossless-{options.name}.json"
+    path.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

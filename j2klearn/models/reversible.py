@@ -1,0 +1,85 @@
+"""Reversible models, version 3 of model files: configuration and tensors to the operator of lossless coding, and back.
+
+Their configuration has the ``version`` 3, ``structure``, ``base`` and ``operator``, and a table of numbers for the
+operator ``l2h``. ``docs/format-integer.md`` describes it. PyTorch is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..transform.integer.operator import OperatorTwin
+from .integer import ARRAYS, NUMBERS
+
+__all__ = ["VERSION", "check_config", "is_reversible", "operator_of", "packed"]
+
+#: Version of the model files that hold reversible models.
+VERSION = 3
+
+_STEP = "l2h"
+_FIXED = {"structure": "reversible", "base": "5-3", "operator": "proposal-opacity"}
+
+
+def is_reversible(config: object) -> bool:
+    """Return whether a configuration is that of a reversible model; it need not be valid."""
+    return isinstance(config, Mapping) and type(config.get("version")) is int and config["version"] == VERSION
+
+
+def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the configuration of a reversible model.
+
+    Returns
+    -------
+    dict
+        A shallow copy of the configuration.
+
+    Raises
+    ------
+    ModelError
+        If an option is missing or unknown, or has a value that is not supported.
+    """
+    if set(config) != {"version", _STEP, *_FIXED}:
+        raise ModelError("the reversible model lacks an option or has an unknown one")
+    if any(config[name] != value for name, value in _FIXED.items()):
+        raise ModelError("this version of j2klearn does not support the structure of the reversible model")
+    table = config[_STEP]
+    if not isinstance(table, Mapping) or set(table) != {*NUMBERS, "block_shifts"}:
+        raise ModelError(f"the numbers of the reversible model's {_STEP} are incomplete")
+    if not isinstance(table["block_shifts"], list):
+        raise ModelError(f"the reversible model's {_STEP} has no list of block_shifts")
+    return dict(config)
+
+
+def operator_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> OperatorTwin:
+    """Return the operator of a reversible model.
+
+    Parameters
+    ----------
+    config : mapping
+        A configuration that `check_config` accepts.
+    tensors : mapping of str to ndarray
+        The weights by name.
+
+    Raises
+    ------
+    ModelError
+        If tensors are missing or unknown, or the operator is invalid; see `OperatorTwin`.
+    """
+    if set(tensors) != {f"{_STEP}.{name}" for name in ARRAYS}:
+        raise ModelError("the model's weights do not match its configuration")
+    values: dict[str, Any] = {name: tensors[f"{_STEP}.{name}"] for name in ARRAYS}
+    operator = OperatorTwin(**values, **config[_STEP])
+    if (operator.inputs, operator.outputs) != (1, 3):
+        raise ModelError(f"the operator {_STEP} must have 1 input and 3 outputs")
+    return operator
+
+
+def packed(l2h: OperatorTwin) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the configuration and the tensors of a reversible model."""
+    numbers = {name: getattr(l2h, name) for name in NUMBERS}
+    config = {"version": VERSION, **_FIXED, _STEP: {**numbers, "block_shifts": list(l2h.block_shifts)}}
+    return config, {f"{_STEP}.{name}": getattr(l2h, name) for name in ARRAYS}

@@ -1,0 +1,223 @@
+"""Training of the operator of a reversible model.
+
+The rate proxy predicts the bits of the details that are left, at a quantiser step of one. Rounding is simulated by
+uniform noise. The cost is the share of these bits in those of the details of the 5/3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from ...core.geometry import ORIENTATIONS
+from ...ebcot.rate_proxy import RateProxy
+from ...errors import OptionError
+from ...io.atomic import write_whole
+from ...models.model import Model
+from ...models.reversible import packed
+from ...transform.integer.quantise import quantise_operator
+from ...transform.operators import ProposalOpacity
+from ..checkpoint import read_checkpoint, write_checkpoint
+from ..schedule import half_cosine, warm_up
+from .cells import SHARES, Cells
+
+__all__ = ["OPTIONS", "Trainer", "begun"]
+
+#: The operator.
+OPTIONS: Mapping[str, Any] = {
+    "proposals": 16,
+    "width": 16,
+    "blocks": 2,
+    "first_kernel": 1,
+    "zero_dc": True,
+    "proposal_kernel": 7,
+}
+
+#: Patches of a batch, at each level.
+_BATCH = (4, 14, 60)
+
+#: Highest learning rates: of the network of the opacities, and of the proposals.
+_RATE, _PROPOSAL_RATE = 1.5e-3, 1.2e-4
+
+_WARM_UP, _MAX_GRADIENT_NORM = 100, 1.0
+_SAVE_EVERY = 200
+
+#: Patches that calibrate the integers.
+_CALIBRATION = 160
+
+
+def begun(weights: Mapping[str, Tensor], seed: int = 0) -> ProposalOpacity:
+    """Return the operator with the weights of a low-to-high step that has at most as many proposals.
+
+    Further proposals are copies of others with some noise, so the two predict nearly the same.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        The state of the other operator; it has the same trunk, and proposals of the same size or larger.
+    seed : int
+        Seed of the noise.
+
+    Raises
+    ------
+    OptionError
+        If the other operator has another trunk, or more or smaller proposals.
+    """
+    operator = ProposalOpacity(1, 3, **OPTIONS)
+    own = operator.state_dict()
+    kernel, last = weights["proposal.weight"], weights["opacity.last.weight"]
+    count, side = len(last), own["proposal.weight"].shape[-1]
+    trunk = {name: w for name, w in weights.items() if name.startswith("opacity.") and "last" not in name}
+    fits = {name: w.shape for name, w in trunk.items()} == {
+        name: w.shape for name, w in own.items() if name.startswith("opacity.") and "last" not in name
+    }
+    crop = (kernel.shape[-1] - side) // 2
+    if not fits or count > operator.count or crop < 0:
+        raise OptionError(
+            "a reversible model cannot begin as this one: its low-to-high step has another network"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    kernel = kernel - kernel.mean((2, 3), keepdim=True)
+    kernel = kernel[..., crop : crop + side, crop : crop + side].reshape(3, count, 1, side, side)
+    copied = torch.randperm(count, generator=generator)
+    source = torch.cat([torch.arange(count), copied.repeat(operator.count)[: operator.count - count]])
+    uses = torch.bincount(source, minlength=count)[source]
+    noise = 0.3 * kernel.std() * torch.randn(kernel[:, source].shape, generator=generator)
+    noise[:, :count] = 0
+    spread = 1 + 0.3 * torch.randn(last[source].shape, generator=generator)
+    own |= trunk
+    own["proposal.weight"] = (kernel[:, source] + noise).reshape(own["proposal.weight"].shape)
+    own["opacity.last.weight"] = last[source] * spread / uses.reshape(-1, 1, 1, 1)
+    operator.load_state_dict(own)
+    return operator
+
+
+class Trainer:
+    """Trains one reversible model. Every step depends only on the seed, the number of the step and the checkpoint.
+
+    Parameters
+    ----------
+    cells : Cells
+        Training data.
+    out : Path
+        Model file to write. The checkpoint beside it has the suffix ``.pt``.
+    steps : int
+        Number of steps.
+    start : ProposalOpacity
+        The operator to begin with; see `begun`.
+    seed : int
+        Seed of the batches and of the noise.
+    """
+
+    def __init__(self, cells: Cells, out: Path, steps: int, start: ProposalOpacity, seed: int = 0) -> None:
+        self.cells, self.out, self.steps, self.seed = cells, out, steps, seed
+        self.operator, self.proxy, self.step = start.train(), RateProxy(), 0
+        groups = [
+            {"params": [*start.opacity.parameters()], "highest": _RATE},
+            {"params": [start.proposal.weight], "highest": _PROPOSAL_RATE},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=_RATE, betas=(0.9, 0.98))
+
+    @property
+    def checkpoint(self) -> Path:
+        """File of the state."""
+        return self.out.with_suffix(".pt")
+
+    def resume(self) -> None:
+        """Continue from the checkpoint.
+
+        Raises
+        ------
+        OptionError
+            If there is none, or it is that of another operator.
+        """
+        state = read_checkpoint(self.checkpoint, torch.device("cpu"))
+        if state is None:
+            raise OptionError(f"there is no checkpoint {self.checkpoint}")
+        try:
+            self.operator.load_state_dict(state["operator"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = int(state["step"])
+        except (KeyError, RuntimeError, ValueError, TypeError):
+            raise OptionError(f"{self.checkpoint} is the checkpoint of another training") from None
+
+    def _bits(self, details: Tensor) -> Tensor:
+        """Return the bits per coefficient of details with rounding noise, shape (n, 3, h, w)."""
+        magnitude = details.abs()
+        bits = [
+            self.proxy.bits(magnitude[:, at : at + 1], name).mean() for at, name in enumerate(ORIENTATIONS)
+        ]
+        return torch.stack(bits).mean()
+
+    def take_step(self) -> float:
+        """Take one step, and return the bits of the details over those of the 5/3."""
+        rng = np.random.default_rng((self.seed, self.step))
+        level = int(rng.choice(len(SHARES), p=SHARES))
+        x = self.cells.batch(level, _BATCH[level], rng)
+        noise = torch.from_numpy(rng.random(x[:, 1:].shape, np.float32)) - 0.5
+        factor = warm_up(self.step, _WARM_UP) * half_cosine(self.step, self.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["highest"] * factor
+        details = x[:, 1:] + noise
+        predictions = self.operator(F.pad(x[:, :1], (self.operator.radius,) * 4, mode="replicate"))
+        with torch.no_grad():
+            before = self._bits(details)
+        cost = self._bits(details - predictions) / before
+        self.optimiser.zero_grad()
+        cost.backward()
+        torch.nn.utils.clip_grad_norm_(self.operator.parameters(), _MAX_GRADIENT_NORM)
+        self.optimiser.step()
+        self.step += 1
+        return float(cost.detach())
+
+    def run(self) -> Model:
+        """Take the steps that are left, and write the checkpoint and the model.
+
+        Returns
+        -------
+        Model
+            The reversible model.
+        """
+        means: list[float] = []
+        with tqdm(total=self.steps, initial=self.step, unit=" steps", disable=None) as bar:
+            while self.step < self.steps:
+                means = [*means[-_SAVE_EVERY + 1 :], self.take_step()]
+                bar.set_postfix_str(f"{100 * (math.fsum(means) / len(means) - 1):+.2f} %", refresh=False)
+                bar.update()
+                if self.step % _SAVE_EVERY == 0:
+                    self._save()
+        self._save()
+        model = self.model()
+        write_whole(self.out, model.to_bytes())
+        return model
+
+    def _save(self) -> None:
+        state = {
+            "operator": self.operator.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+        write_checkpoint(self.checkpoint, state)
+
+    def model(self) -> Model:
+        """Return the model with the present weights in integers."""
+        inputs = [
+            own[:: max(1, len(own) // _CALIBRATION), :1].astype(np.float32) for own in self.cells.levels
+        ]
+        radius = self.operator.radius
+        padded = [
+            np.pad(x[None], ((0, 0), (0, 0), (radius, radius), (radius, radius)), "edge")
+            for own in inputs
+            for x in own
+        ]
+        twin, _ = quantise_operator(self.operator.eval(), padded)
+        self.operator.train()
+        return Model(*packed(twin), {"name": self.out.stem, "training": f"{self.step} steps"})

@@ -1,0 +1,99 @@
+"""Training of reversible models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import j2klearn
+from j2klearn.cli.main import main
+from j2klearn.errors import InputError, OptionError
+from j2klearn.models.model import Model
+from j2klearn.models.registry import resolve
+from j2klearn.training.lossless.cells import Cells
+from j2klearn.training.lossless.trainer import OPTIONS, Trainer, begun
+from j2klearn.transform.operators import ProposalOpacity
+from tests.support.reversible_models import textured
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures")
+    for at in range(6):
+        Image.fromarray(textured((150, 170, 3), seed=at, noise=0.02)).save(path / f"{at}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def cells(folder: Path) -> Cells:
+    return Cells(folder, 64)
+
+
+def _start() -> ProposalOpacity:
+    return begun(resolve("hybrid53-9c-compact").build().l2h.state_dict())  # type: ignore[union-attr, operator]
+
+
+def test_the_subbands_are_those_of_the_53(cells: Cells) -> None:
+    assert [own.shape for own in cells.levels] == [(6, 4, 32, 32), (6, 4, 16, 16), (6, 4, 8, 8)]
+    batch = cells.batch(0, 5, np.random.default_rng(0))
+    assert batch.shape == (5, 4, 32, 32)
+    assert batch[:, 1:].abs().mean() < batch[:, 0].abs().mean()
+
+
+def test_a_larger_operator_begins_with_the_predictions_of_a_smaller_one() -> None:
+    small = resolve("hybrid53-9c-compact").build().l2h
+    assert isinstance(small, ProposalOpacity)
+    large = begun(small.state_dict())
+    x = 20 * torch.randn(1, 1, 60, 60, generator=torch.Generator().manual_seed(0)).cumsum(-1)
+    with torch.inference_mode():
+        expected = small(x)
+        margin = small.radius - large.radius
+        found = large(x[..., margin : 60 - margin, margin : 60 - margin])
+    assert (found - expected).std() < 0.5 * expected.std()
+    with pytest.raises(OptionError, match="another network"):
+        begun(ProposalOpacity(1, 3, **{**OPTIONS, "width": 8}).state_dict())
+
+
+def test_training_saves_bits_and_can_be_resumed(cells: Cells, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = Trainer(cells, tmp_path / "whole.safetensors", 24, _start())
+    costs = [whole.take_step() for _ in range(24)]
+    assert np.mean(costs[-8:]) < np.mean(costs[:8])
+    half = Trainer(cells, tmp_path / "half.safetensors", 24, _start())
+    first = [half.take_step() for _ in range(12)]
+    half._save()
+    rest = Trainer(cells, tmp_path / "half.safetensors", 24, _start())
+    rest.resume()
+    assert [*first, *(rest.take_step() for _ in range(12))] == costs
+
+
+def test_the_command_writes_a_model_that_codes(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    assert main(["train-lossless", "--data", str(folder), "--out", str(out), "--steps", "2"]) == 0
+    model = Model.load(out)
+    assert model.reversible
+    picture = textured((64, 72), noise=0.02)
+    file = j2klearn.encode(picture, lossless=True, model=out, fallback=False)
+    assert np.array_equal(j2klearn.decode(file, model=model), picture)
+    resumed = ["train-lossless", "--data", str(folder), "--out", str(out), "--steps", "3", "--resume"]
+    assert main(resumed) == 0
+    assert Model.load(out).id != model.id
+
+
+def test_refusals(folder: Path, tmp_path: Path, cells: Cells) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "missing", tmp_path / "empty"):
+        with pytest.raises(InputError):
+            Cells(path)
+    trainer = Trainer(cells, tmp_path / "model.safetensors", 1, _start())
+    with pytest.raises(OptionError, match="no checkpoint"):
+        trainer.resume()
+    torch.save({"operator": {}}, trainer.checkpoint)
+    with pytest.raises(OptionError, match="another training"):
+        trainer.resume()
+    words = ["train-lossless", "--data", str(folder), "--out", str(tmp_path / "a"), "--steps", "0"]
+    assert main(words) == 2

@@ -1,0 +1,113 @@
+"""The reversible transform: its inverse is exact, and native code computes what the definition says."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from j2klearn.core.geometry import Rect
+from j2klearn.core.normalisation import Normalisation
+from j2klearn.core.reversible_steps import Steps, Weights
+from j2klearn.core.subbands import Subbands
+from j2klearn.errors import ModelError
+from j2klearn.native.instructions import available_instructions
+from j2klearn.transform.integer import reference
+from j2klearn.transform.integer.reversible import ReversibleEngine, with_luma
+from tests.support.integer_models import small_pair
+from tests.support.reversible_models import small_operator, textured
+
+WEIGHTS: Weights = ((3, -5, 8), (0, 16, 0), (127, -128, 1))
+STEPS = Steps(
+    (True, False, True),
+    (WEIGHTS, ((0, 0, 0), (1, 1, 1), (0, 0, 5))),
+    (Normalisation(0, 5), Normalisation(), Normalisation(3, -70)),
+)
+
+
+def planes_of(shape: tuple[int, int], depth: int = 8, components: int = 3) -> list[NDArray[np.int32]]:
+    picture = textured((*shape, components), depth, signed=True)
+    return [np.ascontiguousarray(picture[:, :, at], np.int32) for at in range(components)]
+
+
+def copies(components: list[Subbands]) -> list[Subbands]:
+    return [Subbands(own.area, own.ll, list(own.details)) for own in components]
+
+
+@pytest.mark.parametrize("instructions", available_instructions())
+@pytest.mark.parametrize("depth", [1, 8, 12, 16])
+def test_native_code_computes_the_definition(instructions: str, depth: int) -> None:
+    area = Rect(3, 6, 3 + 57, 6 + 83)
+    planes = planes_of(area.shape, depth)
+    operator = small_operator()
+    engine = ReversibleEngine(operator, instructions)
+    defined = ReversibleEngine(operator, lift=partial(reference.lift, operator))
+    expected = defined.analyse(planes, area, 4, STEPS, depth)
+    for threads in (1, 3):
+        found = engine.analyse(planes, area, 4, STEPS, depth, threads)
+        for own, other in zip(found, expected, strict=True):
+            assert np.array_equal(own.to_flat(), other.to_flat())
+        back = engine.synthesise(copies(expected), STEPS, depth, threads=threads)
+        assert all(np.array_equal(plane, start) for plane, start in zip(back, planes, strict=True))
+
+
+def test_the_steps_change_the_details_of_their_components_only() -> None:
+    area = Rect(0, 0, 64, 64)
+    planes, engine = planes_of(area.shape), ReversibleEngine(small_operator())
+    plain = engine.analyse(planes, area, 3, Steps((False,) * 3), 8)
+    changed = engine.analyse(planes, area, 3, Steps((True, False, False)), 8)
+    for at, (own, other) in enumerate(zip(changed, plain, strict=True)):
+        assert np.array_equal(own.ll, other.ll)
+        same = [np.array_equal(a, b) for a, b in zip(own.bands()[1:], other.bands()[1:], strict=True)]
+        assert all(same) if at else not any(same)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    st.integers(1, 16),
+    st.integers(0, 3),
+    st.integers(0, 2**32 - 1),
+)
+def test_any_samples_come_back(
+    shape: tuple[int, int], origin: tuple[int, int], depth: int, levels: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    half = 1 << (depth - 1)
+    planes = list(rng.integers(-half, half, (4, *shape), dtype=np.int32))
+    weights = tuple(
+        tuple(tuple(int(w) for w in band) for band in level)
+        for level in rng.integers(-128, 128, (levels, 3, 3))
+    )
+    steps = Steps(tuple(bool(bit) for bit in rng.integers(0, 2, 4)), weights)  # type: ignore[arg-type]
+    area = Rect(*origin, origin[0] + shape[0], origin[1] + shape[1])
+    engine = ReversibleEngine(small_operator())
+    components = engine.analyse(planes, area, levels, steps, depth)
+    back = engine.synthesise(components, steps, depth)
+    assert all(np.array_equal(plane, start) for plane, start in zip(back, planes, strict=True))
+    assert not components
+
+
+def test_weights_are_sixteenths_and_halves_are_rounded_up() -> None:
+    def band(*values: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        none = np.zeros((1, 0), np.int32)
+        return np.array([values], np.int32), none, none
+
+    none = (0, 0, 0)
+    details = [band(8, -8, 100), band(0, 0, 0), band(0, 0, 0)]
+    _, blue, red = with_luma(details, ((1, 2, 0), none, none), -1)
+    assert blue[0].tolist() == [[-1, 0, -6]]  # 0.5, -0.5 and 6.25
+    assert red[0].tolist() == [[-1, 1, -13]]  # 1, -1 and 12.5
+    # the weight of Cb is for Cb as it is, not for what is left of it
+    _, blue, red = with_luma([band(16), band(40), band(0)], ((16, 0, 8), none, none), -1)
+    assert (blue[0].item(), red[0].item()) == (24, -20)
+
+
+def test_an_operator_of_other_sizes_is_refused() -> None:
+    with pytest.raises(ModelError, match="1 input and 3 outputs"):
+        ReversibleEngine(small_pair()[1].engine.twins.h2l)
