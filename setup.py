@@ -43,7 +43,13 @@ class BuildNative(build_ext):
                 raise SystemExit("j2klearn: the native library could not be built: see the message above.")
 
     def get_outputs(self) -> list[str]:
-        return [] if self.in_source else [str(f) for f in Path(self.build_lib, HOME).glob("*j2kl.*")]
+        if self.in_source:
+            return []
+        return [
+            str(file)
+            for pattern in ("*j2kl.*", "openjp2/*")
+            for file in Path(self.build_lib, HOME).glob(pattern)
+        ]
 
     def get_output_mapping(self) -> dict[str, str]:
         return {}

@@ -1,6 +1,7 @@
 """Cost of reading parts of large files: bytes, requests, time and memory.
 
 python benchmarks/access.py bytes                 # an 8192 x 8192 picture: a region, an overview, a layer
+python benchmarks/access.py repacked              # the same of ordinary files, before and after j2klearn repack
 python benchmarks/access.py regions --plot FILE   # time by the size of a region
 python benchmarks/access.py large --side 32768    # a picture of a gigapixel, written and read in bounded memory
 python benchmarks/access.py borders               # squared error near the borders of tiles, and inside them
@@ -111,6 +112,37 @@ def _cost(path: Path, **options: Any) -> dict[str, int]:
     url = Server.start(path.read_bytes())
     j2klearn.decode(url, max_pixels=None, **options)
     return {**found, "url_bytes": Server.bytes, "url_requests": Server.requests}
+
+
+def bytes_of_repacked(side: int) -> dict[str, Any]:
+    """Return the bytes and requests of parts of ordinary files, before and after they are repacked."""
+    found: dict[str, Any] = {"side": side, "tile": TILE, "layers_bpp": LAYERS, "parts": []}
+    place = side // 2 - 100
+    asked: dict[str, dict[str, Any]] = {
+        "region 256 x 256": {"region": (place, place, place + 256, place + 256)},
+        "overview, reduce=5": {"reduce": 5},
+        "first layer": {"layers": 1},
+    }
+    ordinary: dict[str, Any] = {"model": None, "progression": "LRCP", "plt": False, "tlm": False}
+    kinds: dict[str, dict[str, Any]] = {
+        "tiles": {"tile_size": TILE},
+        "precincts": {"precincts": ((256, 256), (128, 128))},
+    }
+    picture = Mosaic(side)[:side]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.jp2"
+        for kind, options in kinds.items():
+            before = j2klearn.encode(picture, bpp=LAYERS, max_pixels=None, **ordinary, **options)
+            start = time.perf_counter()
+            after = j2klearn.repack(before, progression="RPCL", tile_parts="R", plt=True, tlm=True)
+            seconds = time.perf_counter() - start
+            for name, data in ((f"{kind}, LRCP", before), (f"{kind}, repacked", after)):
+                path.write_bytes(data)
+                for part, what in asked.items():
+                    case = {"file": name, "size": len(data), "part": part, **_cost(path, **what)}
+                    found["parts"].append(case)
+            found[f"seconds_{kind}"] = seconds
+    return found
 
 
 def bytes_of_parts(side: int) -> dict[str, Any]:
@@ -339,7 +371,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", choices=("bytes", "regions", "large", "borders", "one"), help="what to measure: see above"
+        "what",
+        choices=("bytes", "repacked", "regions", "large", "borders", "one"),
+        help="what to measure: see above",
     )
     parser.add_argument(
         "--side", type=int, help="side of the picture (default: 8192; large: 32768; borders: 4096)"
@@ -356,6 +390,10 @@ def main() -> int:
     if options.what == "bytes":
         found = bytes_of_parts(options.side or 8192)
         _print_bytes(found)
+    elif options.what == "repacked":
+        found = bytes_of_repacked(options.side or 8192)
+        _print_bytes(found)
+        print({name: value for name, value in found.items() if name.startswith("seconds")})
     elif options.what == "regions":
         found = times_of_regions(options.side or 8192, options.rounds)
         _print_times(found)

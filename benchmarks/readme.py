@@ -44,6 +44,7 @@ _SUITES = (
 )
 
 _GUIDED = "hybrid97-9c-compact-guided"
+_SIXTEEN = "hybrid97-16p7-dq"
 
 _COMMAND_WIDTH = 116  # characters per line of a command
 
@@ -179,6 +180,19 @@ def guided(*suites: Result) -> str:
     for found in suites:
         of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
         rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])
+    return _table(rows)
+
+
+def sixteen(*suites: Result) -> str:
+    """Return the BD-rates of the model with sixteen proposals, and of the default one."""
+    metrics = ("psnr", "ssim", "ms-ssim")
+    names = {_SIXTEEN: "sixteen proposals", DEFAULT_MODEL: "the default"}
+    head = [f"{name}, {metric.upper()}" for metric in metrics for name in names.values()]
+    rows = [["pictures", *head]]
+    for found in suites:
+        of = {(delta["codec"], delta["metric"]): _percent(delta["bd_rate"]) for delta in found["deltas"]}
+        title = found["suite"].removesuffix(", sixteen proposals")
+        rows.append([title, *(of.get((name, metric), "-") for metric in metrics for name in names)])
     return _table(rows)
 
 
@@ -565,6 +579,7 @@ FIGURES = {
     "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
     "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
+    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "kodak-rgb-16p7", "cid22-validation-luma-16p7")),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
@@ -588,6 +603,7 @@ FIGURES = {
     "speed": Figure(speed, ("speed",)),
     "readers": Figure(readers, ("other-readers-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
+    "access-repacked": Figure(access_bytes, ("access-repacked",)),
     "access-regions": Figure(access_regions, ("access-regions",)),
     "access-large": Figure(access_large, ("access-large",)),
     "access-borders": Figure(access_borders, ("access-borders",)),

@@ -81,6 +81,7 @@ _COMPACT = (
     *("--metrics", "psnr", "--crops", "0"),
 )
 _GUIDED = ("--codecs", "hybrid97-9c-compact-guided,default,9-7", "--metrics", "psnr", "--crops", "0")
+_SIXTEEN = ("--codecs", "hybrid97-16p7-dq,default,9-7", "--crops", "0")
 _OPENJPEG = "9-7,5-3,opj-9-7,opj-5-3,pillow"
 
 SUITES = {
@@ -92,6 +93,11 @@ SUITES = {
     ),
     "kodak-luma-guided": Suite("Kodak, luma, the larger model", _GUIDED),
     "kodak-rgb-guided": Suite("Kodak, RGB, the larger model", (*_GUIDED, "--channels", "rgb")),
+    "kodak-luma-16p7": Suite("Kodak, luma, sixteen proposals", _SIXTEEN),
+    "kodak-rgb-16p7": Suite(
+        "Kodak, RGB, sixteen proposals", (*_SIXTEEN, "--channels", "rgb", "--metrics", "psnr")
+    ),
+    "cid22-validation-luma-16p7": Suite("CID22 validation, luma, sixteen proposals", _SIXTEEN),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),

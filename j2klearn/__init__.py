@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .api.encode import encode
     from .api.encode_file import encode_file
     from .api.picture_file import PictureFile, open
+    from .api.presets import presets
+    from .api.repack import repack
     from .interop.glymur.jp2k import Jp2k
     from .interop.glymur.jp2kr import Jp2kr
     from .interop.pillow import register_pillow
@@ -30,7 +32,9 @@ __all__ = [
     "errors",
     "info",
     "open",
+    "presets",
     "register_pillow",
+    "repack",
 ]
 
 from . import errors
@@ -48,7 +52,9 @@ _HOMES = {
     "info": "api.describe",
     "open": "api.picture_file",
     "open_jpeg2000": "api.jpeg2000_input",  # not public: the reader of picture files in io looks it up here
+    "presets": "api.presets",
     "register_pillow": "interop.pillow",
+    "repack": "api.repack",
 }
 
 # importing PyTorch and glymur takes seconds, so public names are imported on first use

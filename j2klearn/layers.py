@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .codestream.main_header import main_segments, read_main_header
 from .codestream.markers import Marker
 from .codestream.packets import MAX_PACKETS, packet_order
+from .codestream.reduced_header import comment_of_part
 from .codestream.tile_parts import EOC, tile_part, tile_parts
 from .core.scalars import whole_number
 from .errors import CodestreamError, OptionError, UnsupportedError
@@ -55,7 +56,9 @@ def keep_layers(data: Source, layers: int) -> bytes:
     layers = whole_number("layers", layers, 1, main.layers, ", the number of layers in this file")
     out = bytearray(codestream[:2])
     for segment in main_segments(codestream, main.end):
-        if segment.marker != Marker.TLM:
+        if segment.marker == Marker.COM and layers < main.layers:
+            out += comment_of_part(codestream[segment.start : segment.end])
+        elif segment.marker != Marker.TLM:
             at = len(out)
             out += codestream[segment.start : segment.end]
             if segment.marker == Marker.COD:

@@ -1,6 +1,8 @@
 // The C interface: handles are C++ objects, and exceptions are converted to codes and texts.
 #include "base/failure.hpp"
+#include "base/guarded.hpp"
 #include "base/parallel.hpp"
+#include "codestream/packet_list.hpp"
 #include "dequantisation/dequantiser.hpp"
 #include "integer/layer.hpp"
 #include "integer/mixture.hpp"
@@ -24,6 +26,10 @@ struct j2kl_decoder : j2kl::Decoder {
     using Decoder::Decoder;
 };
 
+struct j2kl_packets : j2kl::PacketList {
+    using PacketList::PacketList;
+};
+
 struct j2kl_layer : j2kl::IntegerLayer {
     using IntegerLayer::IntegerLayer;
 };
@@ -38,75 +44,13 @@ struct j2kl_dequantiser : j2kl::dequantisation::Dequantiser {
 
 namespace {
 
-using j2kl::Failure;
+using j2kl::create;
+using j2kl::guarded;
+using j2kl::on;
+using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 5;
-
-template <class Body> int guarded(Reporter *reporter, const Body &body) noexcept
-{
-    int code = J2KL_OK;
-    const char *text = "";
-    try {
-        try {
-            body();
-            return J2KL_OK;
-        } catch (const Failure &failure) {
-            code = failure.code();
-            text = failure.what();
-            if (reporter != nullptr) {
-                reporter->error(text); // here, as the exception owns the text
-            }
-            return code;
-        }
-    } catch (const std::bad_alloc &) {
-        code = J2KL_ERROR_MEMORY;
-        text = "memory ran out";
-    } catch (const std::length_error &) { // a vector of more than max_size() elements
-        code = J2KL_ERROR_MEMORY;
-        text = "memory ran out";
-    } catch (...) {
-        code = J2KL_ERROR_OPENJPEG;
-        text = "an unexpected error occurred";
-    }
-    if (reporter != nullptr) {
-        try {
-            reporter->error(text);
-        } catch (...) { // the mutex cannot be locked: only the code is returned
-        }
-    }
-    return code;
-}
-
-// For a function whose report is an argument of its own; it may be null.
-template <class Body> int reported(j2kl_report *report, const Body &body) noexcept
-{
-    if (report != nullptr) {
-        *report = j2kl_report{};
-    }
-    Reporter reporter(report);
-    return guarded(&reporter, body);
-}
-
-template <class Handle, class Body> int on(Handle *handle, const Body &body) noexcept
-{
-    if (handle == nullptr) {
-        return J2KL_ERROR_ARGUMENT;
-    }
-    handle->reporter().forget_errors();
-    return guarded(&handle->reporter(), body);
-}
-
-template <class Handle, class... Arguments>
-int create(Handle **handle, j2kl_report *report, const Arguments &...arguments) noexcept
-{
-    *handle = nullptr;
-    if (report != nullptr) {
-        *report = j2kl_report{};
-    }
-    Reporter reporter(report);
-    return guarded(&reporter, [&] { *handle = std::make_unique<Handle>(arguments..., report).release(); });
-}
+constexpr std::uint32_t abi_version = 6;
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
@@ -281,6 +225,45 @@ int j2kl_decoder_get_subbands(j2kl_decoder *decoder, std::uint32_t index, std::u
 void j2kl_decoder_free(j2kl_decoder *decoder)
 {
     delete decoder;
+}
+
+int j2kl_packets_open(const std::uint8_t *head, std::size_t size, j2kl_report *report, j2kl_packets **packets)
+{
+    if (head == nullptr || packets == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return create(packets, report, head, size);
+}
+
+int j2kl_packets_list(j2kl_packets *packets, std::uint32_t tile, const std::uint8_t *segments,
+                      std::size_t segments_size, const j2kl_packet **result, std::size_t *count)
+{
+    return on(packets, [&] {
+        j2kl::require(segments != nullptr && result != nullptr && count != nullptr, "an argument is missing");
+        packets->list(tile, {segments, segments_size});
+        *result = packets->packets().data();
+        *count = packets->packets().size();
+    });
+}
+
+int j2kl_packets_find(j2kl_packets *packets, std::uint32_t tile, const std::uint8_t *segments,
+                      std::size_t segments_size, const std::uint8_t *data, std::size_t size,
+                      const std::uint8_t *headers, std::size_t headers_size, const j2kl_packet **result,
+                      std::size_t *count)
+{
+    return on(packets, [&] {
+        j2kl::require(segments != nullptr && data != nullptr && result != nullptr && count != nullptr,
+                      "an argument is missing");
+        const j2kl::Bytes packed = {headers, headers_size};
+        packets->find(tile, {segments, segments_size}, {data, size}, headers != nullptr ? &packed : nullptr);
+        *result = packets->packets().data();
+        *count = packets->packets().size();
+    });
+}
+
+void j2kl_packets_free(j2kl_packets *packets)
+{
+    delete packets;
 }
 
 int j2kl_analyse_97(const float *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,

@@ -19,6 +19,12 @@ from .tile_plan import Part, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
+#: A file has at most so many tiles that are extracted one by one, and one more for every so many bytes.
+_FEW_TILES, _BYTES_PER_TILE = 4096, 64
+
+#: A file has at most so many packets that are extracted one by one, and so many more for every byte.
+_FEW_PACKETS, _PACKETS_PER_BYTE = 1 << 17, 16
+
 #: Bytes of the first read of a file.
 _FIRST_READ = 1 << 14
 
@@ -166,8 +172,9 @@ class PartialCodestream:
         Returns
         -------
         Extract or None
-            None if the codestream must be read as a whole: its packet headers are in the main header, or its
-            tile-parts contradict their headers.
+            None if the codestream must be read as a whole: its packet headers are in the main header, its tile-parts
+            contradict their headers, or it is too short for the tiles or the packets that it
+            declares.
 
         Raises
         ------
@@ -191,12 +198,18 @@ class PartialCodestream:
         header, size = self.header, self.end - self.start
         needs = Needs(header, requests)
         bounds = needs.tiles()
+        count = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
+        if count > _FEW_TILES + size // _BYTES_PER_TILE:
+            return None
         across = header.tile_grid[1]
         tiles = [
             plan_tile(header, row * across + column, needs, layers, self._parts)
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
+        packets = sum(len(tile.order) for tile in tiles if tile.order is not None)
+        if packets > _FEW_PACKETS + size * _PACKETS_PER_BYTE:
+            return None
         reader = TilePartReader(
             header, size, self._read, self._parts, trusts_plt=self._trust == _Trust.PACKETS
         )

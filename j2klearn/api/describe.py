@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Transport, read_comments
 from ..codestream.main_header import Comment
+from ..codestream.reversibility import Reversibility, reversibility
 from ..core.geometry import ceil_div
 from ..core.sampling import pixel_step, pixels_of
 from ..ebcot.layout import PROGRESSIONS
@@ -67,6 +69,10 @@ class Info:
         ``"irreversible"`` or ``"reversible"`` for a learned transform, else None.
     measured : bool
         Whether the encoder compared the learned transform with the 9/7 and the 5/3, and one of these was better.
+    reversibility : {"lossless", "possibly lossless", "lossy"}
+        Whether decoded samples are those that were encoded. ``"possibly lossless"``: the 5/3 without quantisation, of
+        an encoder that does not say whether it left anything out. It is that of the complete file; a truncated one is
+        not noticed.
     lossless : bool or None
         In the neural profile: whether the coding is lossless.
     step : float or None
@@ -105,6 +111,7 @@ class Info:
     precisions: tuple[int, ...] = ()
     signed: tuple[bool, ...] = ()
     subsampling: tuple[tuple[int, int], ...] = ()
+    reversibility: Reversibility = "lossy"
 
     @property
     def bpp(self) -> float:
@@ -127,6 +134,14 @@ class Info:
             return "an approximation: the picture before the learned lifting steps are undone"
         return "the same picture: this is ordinary JPEG 2000"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the properties by name, as ``j2klearn info --json`` prints them: plain values, lists and dicts.
+
+        All attributes are there, and `bpp` and `other_readers`. Names and meanings stay; later versions may add some.
+        """
+        facts = asdict(self) | {"bpp": self.bpp, "other_readers": self.other_readers}
+        return {name: _plain(value) for name, value in facts.items()}
+
     def __str__(self) -> str:
         rows = self._neural_rows() if self.profile == "neural" else self._ebcot_rows()
         rows |= {"other readers": f"see {self.other_readers}"}
@@ -143,6 +158,7 @@ class Info:
         return {
             "size": f"{self.width} x {self.height}, {self.components} component(s) of {bits} bits{signs}{sizes}",
             "file": f"{self.bytes} bytes, {self.bpp:.3f} bpp, {'JP2' if self.jp2 else 'bare codestream'}",
+            "coding": self.reversibility,
         }
 
     def _neural_rows(self) -> dict[str, str]:
@@ -186,6 +202,10 @@ class Info:
         }
 
 
+def _plain(value: Any) -> Any:
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
 def _neural(codestream: PartialCodestream, header: Header) -> Info:
     from ..neural.registry import entropy_cards
 
@@ -213,6 +233,7 @@ def _neural(codestream: PartialCodestream, header: Header) -> Info:
         model_id=model_id.hex(),
         profile="neural",
         lossless=header.lossless,
+        reversibility="lossless" if header.lossless else "lossy",
         step=header.step,
         resolutions=tuple((*shape, size) for shape, size in zip(shapes, header.lengths, strict=True)),
         preview=codestream.header.area.shape,
@@ -266,6 +287,7 @@ def info(data: Source | ByteSource) -> Info:
         progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,
+        reversibility=reversibility(header),
         measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
     )
     if descriptor is None:

@@ -13,6 +13,7 @@ from ..core.progress import Progress
 from ..core.targets import Number, Values
 from ..ebcot import encode as ebcot
 from .options import EncodeOptions
+from .repack import repack
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -53,6 +54,8 @@ def encode(
     eph: bool = False,
     plt: bool | None = None,
     tlm: bool | None = None,
+    tile_parts: str | None = None,
+    preset: str | None = None,
     jp2: bool = True,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
@@ -147,6 +150,13 @@ def encode(
         Whether to write SOP marker segments and EPH markers.
     plt, tlm : bool, optional
         Whether to write PLT and TLM marker segments. Default: yes with `tile_size`, else no.
+    tile_parts : str, optional
+        Where a new tile-part begins: letters of ``"R"`` (resolution), ``"L"`` (layer) and ``"C"`` (component), or
+        ``""`` for one tile-part in each tile. Their few bytes are not counted in the size. Default: with `tile_size`,
+        as the progression groups them; else one.
+    preset : str, optional
+        The name of a recipe in `j2klearn.presets`. Options that differ from their defaults replace those of the recipe;
+        a rate replaces its rate. Small pictures get as many of its levels as fit.
     jp2 : bool
         Write a JP2 file rather than a bare codestream.
     threads : int, optional
@@ -211,12 +221,14 @@ def encode(
         eph=eph,
         plt=plt,
         tlm=tlm,
+        tile_parts=tile_parts,
+        preset=preset,
         jp2=jp2,
         threads=threads,
         max_pixels=max_pixels,
         progress=progress,
     )
-    return encode_with(image, options)
+    return encode_with(image, options if preset is None else EncodeOptions.of(options.given()))
 
 
 def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
@@ -249,7 +261,7 @@ def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
         return neural.encode_picture(picture, options.entropy_model(), target, run)
     layout = options.layout(picture.height, picture.width)
     targets = options.targets(pixels, raw_bytes)
-    return ebcot.encode_picture(
+    data = ebcot.encode_picture(
         picture,
         layout,
         options.transform(),
@@ -260,3 +272,4 @@ def encode_with(image: ArrayLike, options: EncodeOptions) -> bytes:
         effort=options.effort,
         jp2=options.jp2,
     )
+    return repack(data, tile_parts=options.tile_parts) if options.tile_parts else data

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..codestream.repack import check_divisions
 from ..core.limits import MAX_PIXELS
 from ..core.picture import Picture
 from ..core.progress import Progress
@@ -21,10 +22,11 @@ from ..core.scalars import (
     whole_pair,
 )
 from ..core.targets import Number, Targets, Values, ends_lossless, read_targets
-from ..ebcot.layout import Layout
+from ..ebcot.layout import Layout, max_levels
 from ..errors import OptionError
 from ..models.model import check_engine
 from ..models.registry import DEFAULT_LOSSLESS_MODEL, DEFAULT_MODEL, resolve
+from .presets import combined, presets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -119,11 +121,13 @@ class EncodeOptions:
     codeblock_size: tuple[int, int] = field(default=(64, 64), metadata=_EBCOT)
     precincts: Sequence[tuple[int, int]] = field(default=(), metadata=_EBCOT)
     progression: str | None = field(default=None, metadata=_EBCOT)
-    mode_switches: int = field(default=0, metadata=_EBCOT | _IN_MEMORY)
-    sop: bool = field(default=False, metadata=_EBCOT | _IN_MEMORY)
-    eph: bool = field(default=False, metadata=_EBCOT | _IN_MEMORY)
+    mode_switches: int = field(default=0, metadata=_EBCOT)
+    sop: bool = field(default=False, metadata=_EBCOT)
+    eph: bool = field(default=False, metadata=_EBCOT)
     plt: bool | None = field(default=None, metadata=_EBCOT)
     tlm: bool | None = field(default=None, metadata=_EBCOT)
+    tile_parts: str | None = field(default=None, metadata=_EBCOT | _IN_MEMORY)
+    preset: str | None = field(default=None, metadata=_EBCOT | _SILENT)
     jp2: bool = field(default=True, metadata=_EBCOT)
     threads: int | None = field(default=None, metadata=_SILENT)
     max_pixels: int | None = field(default=MAX_PIXELS, metadata=_SILENT)
@@ -139,6 +143,7 @@ class EncodeOptions:
         if self.profile not in PROFILES:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
         check_engine(self.engine)
+        check_divisions(self.tile_parts)
         if not self.neural:
             if self.quality is not None:
                 raise OptionError(
@@ -147,6 +152,20 @@ class EncodeOptions:
             return
         for name, default, value in self._changed(_EBCOT):
             raise OptionError(f"the neural profile has no {name}: it has to be {default!r}, not {value!r}")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> EncodeOptions:
+        """Return the options that are given, completed by those of the preset if one is given.
+
+        An object that was made with a preset keeps its name, so that the number of levels fits every picture.
+
+        Raises
+        ------
+        OptionError
+            As the constructor, and if there is no such preset.
+        """
+        preset = given.get("preset")
+        return cls(**(given if preset is None else combined(preset, given)))
 
     def _changed(self, mark: Mapping[str, bool]) -> Iterator[tuple[str, Any, Any]]:
         """Yield name, default and value of the options with a mark that differ from their defaults."""
@@ -216,22 +235,33 @@ class EncodeOptions:
 
     def layout(self, height: int, width: int) -> Layout:
         """Return the layout of the codestream for a picture of a size in pixels; see `Layout.read`."""
+        levels, precincts = self.levels, self.precincts
+        if self.preset is not None and levels == presets[self.preset].get("levels"):
+            levels = self._levels_that_fit(height, width)
+            precincts = precincts[: levels + 1]
         return Layout.read(
             height,
             width,
-            levels=self.levels,
+            levels=levels,
             tile_size=self.tile_size,
             offset=self.offset,
             tile_offset=self.tile_offset,
             codeblock_size=self.codeblock_size,
-            precincts=self.precincts,
+            precincts=precincts,
             progression=self.progression,
             mode_switches=self.mode_switches,
             sop=self.sop,
             eph=self.eph,
             plt=self.plt,
             tlm=self.tlm,
+            tile_parts=self.tile_parts,
         )
+
+    def _levels_that_fit(self, height: int, width: int) -> int:
+        """Return the number of levels, or the largest smaller number for which the picture is large enough."""
+        layout = replace(self, preset=None, levels=0, precincts=()).layout(height, width)
+        most = min(self.levels or 0, (min(height, width)).bit_length() - 1)
+        return max_levels(layout.area(height, width), layout.tile_offset, layout.tile_size, most)
 
     def targets(self, pixels: int, raw_bytes: float) -> Targets:
         """Return the targets of the quality layers; see `j2klearn.core.targets.read_targets`."""

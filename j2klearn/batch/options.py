@@ -55,7 +55,7 @@ def read_options(options: dict[str, Any]) -> Coding:
         raise OptionError(
             "a collection is encoded to JP2 files by workers with one thread each: leave out jp2 and threads"
         )
-    coding = EncodeOptions(**{**options, "threads": 1})
+    coding = EncodeOptions.of({**options, "threads": 1})
     model_id = _check(coding)
     model = coding.model
     if isinstance(model, str | Path) and str(model) not in ("auto", *shipped(), *entropy_names()):
@@ -68,6 +68,8 @@ def read_options(options: dict[str, Any]) -> Coding:
         del values["effort"]
     if coding.engine == "auto":  # the same for engines
         del values["engine"]
+    if coding.tile_parts is None:  # the same for tile-parts
+        del values["tile_parts"]
     text = json.dumps(values, sort_keys=True)
     return Coding(coding, hashlib.sha256(text.encode()).hexdigest()[:16])
 

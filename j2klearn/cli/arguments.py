@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..api.options import PROFILES, EncodeOptions
+from ..api.presets import presets
 from ..core.limits import MAX_PIXELS
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.effort import EFFORTS
@@ -16,9 +17,12 @@ from ..models.model import ENGINES
 from ..models.registry import DEFAULT_MODEL
 
 __all__ = [
+    "MODE_SWITCHES",
     "Commands",
+    "coding_given",
     "coding_of",
     "coding_parser",
+    "division",
     "engine_parser",
     "is_raw",
     "limits_parser",
@@ -33,6 +37,10 @@ __all__ = [
 
 #: Type of the object to which each command adds its parser.
 Commands = argparse._SubParsersAction
+
+
+#: Bits of the code-block style by name (T.800 Table A.19).
+MODE_SWITCHES = {"bypass": 1, "reset": 2, "termall": 4, "causal": 8, "erterm": 16, "segsym": 32}
 
 
 def rates(text: str) -> list[float | None]:
@@ -90,30 +98,76 @@ def suffix(text: str) -> str:
     return "." + text.removeprefix(".").lower()
 
 
+def _size(text: str) -> tuple[int, int]:
+    """Parse a size, ``N`` or ``HxW``."""
+    try:
+        height, _, width = text.lower().partition("x")
+        return int(height), int(width or height)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size N or HxW") from None
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """Parse sizes that are separated by commas."""
+    return [_size(part) for part in text.split(",")]
+
+
+def _mode_switches(text: str) -> int:
+    """Parse a code-block style: its number, or names of `MODE_SWITCHES` separated by commas."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        return sum({MODE_SWITCHES[name] for name in text.lower().split(",")})
+    except KeyError as error:
+        names = ", ".join(MODE_SWITCHES)
+        raise argparse.ArgumentTypeError(f"{error.args[0]!r} is none of {names}") from None
+
+
+def division(text: str) -> str:
+    """Return where tile-parts begin, as letters; nothing for ``none``."""
+    return "" if text.lower() == "none" else text.upper()
+
+
+def coding_given(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `encode` that the user typed, by name; see `coding_parser`."""
+    given = {
+        "bpp": _scalar_if_single(options.bpp),
+        "ratio": _scalar_if_single(options.ratio),
+        "psnr": _scalar_if_single(options.psnr),
+        "quality": options.quality,
+        "lossless": options.lossless or None,
+        "layers": options.layers,
+        "profile": options.profile,
+        "embed_model": options.embed_model or None,
+        "fallback": False if options.no_fallback else None,
+        "effort": options.effort,
+        "engine": options.engine,
+        "bit_depth": options.bit_depth,
+        "levels": options.levels,
+        "tile_size": options.tile,
+        "codeblock_size": options.codeblock,
+        "precincts": options.precincts,
+        "progression": options.progression,
+        "mode_switches": options.mode_switches,
+        "sop": options.sop,
+        "eph": options.eph,
+        "plt": options.plt,
+        "tlm": options.tlm,
+        "tile_parts": options.tile_parts,
+        "preset": options.preset,
+        "threads": options.threads,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.model is not None:
+        given["model"] = None if options.model == "none" else options.model
+    if options.max_pixels != MAX_PIXELS:
+        given["max_pixels"] = options.max_pixels
+    return given
+
+
 def coding_of(options: argparse.Namespace) -> EncodeOptions:
-    """Return the options of `encode` that the user typed; see `coding_parser`."""
-    return EncodeOptions(
-        bpp=_scalar_if_single(options.bpp),
-        ratio=_scalar_if_single(options.ratio),
-        psnr=_scalar_if_single(options.psnr),
-        quality=options.quality,
-        lossless=options.lossless,
-        layers=options.layers,
-        profile=options.profile,
-        model=None if options.model == "none" else options.model,
-        embed_model=options.embed_model,
-        engine=options.engine,
-        fallback=not options.no_fallback,
-        effort=options.effort,
-        bit_depth=options.bit_depth,
-        levels=options.levels,
-        tile_size=options.tile,
-        progression=options.progression,
-        plt=options.plt or None,
-        tlm=options.tlm or None,
-        threads=options.threads,
-        max_pixels=options.max_pixels,
-    )
+    """Return the options of `encode`: those that the user typed, completed by those of the preset."""
+    return EncodeOptions.of(coding_given(options))
 
 
 def pixels_parser() -> argparse.ArgumentParser:
@@ -181,18 +235,21 @@ def coding_parser() -> argparse.ArgumentParser:
         help="lossless coding, with the learned transform or the 5-3, whichever makes the smaller file",
     )
     coding.add_argument(
+        "--preset",
+        choices=presets,
+        help="options of a published recipe; options that are typed replace those of the recipe: archive (lossless "
+        "master), access and iiif (image servers), ndnp (newspapers, Library of Congress), bodleian (lossless master), "
+        "preview (small, for j2klearn)",
+    )
+    coding.add_argument(
         "--profile",
         choices=PROFILES,
-        default="ebcot",
         help="ebcot: every JPEG 2000 reader decodes the file; neural: the smallest files, but slower to code, and only "
-        "j2klearn decodes them: other readers show a small preview (default: %(default)s)",
+        "j2klearn decodes them: other readers show a small preview (default: ebcot)",
     )
-    coding.add_argument(
-        "--layers", type=int, default=1, metavar="N", help="number of quality layers (default: 1)"
-    )
+    coding.add_argument("--layers", type=int, metavar="N", help="number of quality layers (default: 1)")
     coding.add_argument(
         "--model",
-        default="auto",
         metavar="NAME|FILE",
         help="learned transform: a name that `j2klearn models` prints, the path of a model file, or none for ordinary "
         f"JPEG 2000 (default: {DEFAULT_MODEL}; with --profile neural, the default entropy model)",
@@ -211,10 +268,9 @@ def coding_parser() -> argparse.ArgumentParser:
     coding.add_argument(
         "--effort",
         type=int,
-        default=0,
         choices=EFFORTS,
         help="spend more time for a better file: 1 tries the ordinary wavelets on every picture and keeps the best "
-        "file, 2 also optimises the coefficients, which takes over a minute per megapixel (default: %(default)s)",
+        "file, 2 also optimises the coefficients, which takes over a minute per megapixel (default: 0)",
     )
     coding.add_argument(
         "--bit-depth",
@@ -241,13 +297,36 @@ def coding_parser() -> argparse.ArgumentParser:
         help="order of the packets (default: RPCL with --tile, else LRCP)",
     )
     coding.add_argument(
-        "--plt",
-        action="store_true",
-        help="write packet lengths (PLT marker segments), which readers of regions use; always on with --tile",
+        "--codeblock",
+        type=_size,
+        metavar="N|HxW",
+        help="height and width of code-blocks, powers of two (default: 64)",
     )
     coding.add_argument(
-        "--tlm",
-        action="store_true",
-        help="write tile-part lengths (TLM marker segments), which readers of tiles use; always on with --tile",
+        "--precincts",
+        type=_sizes,
+        metavar="N|HxW,...",
+        help="heights and widths of precincts, powers of two, from the highest resolution on; the last one holds for "
+        "all further resolutions (default: the largest)",
     )
+    coding.add_argument(
+        "--mode-switches",
+        type=_mode_switches,
+        metavar="NAME,...",
+        help=f"code-block style: names of {', '.join(MODE_SWITCHES)}, or their sum (default: none)",
+    )
+    coding.add_argument(
+        "--tile-parts",
+        type=division,
+        metavar="R|L|C|none",
+        help="begin a tile-part with each resolution (R), layer (L) or component (C), or several letters; none: one "
+        "tile-part for each tile (default: with --tile, by resolution in RPCL, and by layer too in RLCP)",
+    )
+    for name, what in (
+        ("plt", "packet lengths (PLT), which readers of regions use; with --tile, on by default"),
+        ("tlm", "tile-part lengths (TLM), which readers of tiles use; with --tile, on by default"),
+        ("sop", "a marker segment (SOP) before each packet"),
+        ("eph", "a marker (EPH) after each packet header"),
+    ):
+        coding.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=f"write {what}")
     return coding

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Commands, coding_of, coding_parser, pixels_parser
+from .arguments import Commands, coding_given, coding_parser, pixels_parser
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
                 keep_suffix=options.keep_suffix,
                 force=options.force,
                 progress=bar,
-                **coding_of(options).given(),
+                **coding_given(options),
             )
         finally:  # a run that was stopped has a summary too
             shown.close()

@@ -10,8 +10,11 @@ __all__ = ["add_parser"]
 
 
 def _run(options: argparse.Namespace) -> None:
-    from .outline import outline
+    from .outline import as_json, outline
 
+    if options.json:
+        print(as_json(options.input))
+        return
     print(outline(options.input, full=options.full))
 
 
@@ -33,5 +36,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--full",
         action="store_true",
         help="print the contents of boxes and main header too, as glymur's jp2dump does",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the properties as a JSON object, for programs; its names are those of j2klearn.info",
     )
     parser.set_defaults(run=_run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..api.describe import info
 from ..io.sources import ByteSource, open_source
 from .listing import list_file
 
-__all__ = ["outline"]
+__all__ = ["as_json", "outline"]
 
 
 def outline(path: str | Path | IO[bytes], *, full: bool = False) -> str:
@@ -42,6 +43,17 @@ def outline(path: str | Path | IO[bytes], *, full: bool = False) -> str:
         return facts
     lines = _full(file) if full else list_file(file.peek, file.size)
     return "\n".join([facts, "", *lines])
+
+
+def as_json(path: str | Path | IO[bytes]) -> str:
+    """Return the properties of a file as a JSON object; see `j2klearn.api.describe.Info.as_dict`.
+
+    Raises
+    ------
+    CodestreamError
+        If the file is not JPEG 2000, or its main header is damaged.
+    """
+    return json.dumps(info(open_source(path)).as_dict(), indent=2)
 
 
 def _full(source: ByteSource) -> list[str]:

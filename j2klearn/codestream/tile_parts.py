@@ -7,7 +7,7 @@ import io
 import itertools
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -27,9 +27,11 @@ __all__ = [
     "arrange",
     "overhead",
     "plt_bytes",
+    "plt_segments",
     "read_tile_part_header",
     "tile_part",
     "tile_parts",
+    "tlm_segments",
 ]
 
 EOC = Marker.EOC.code
@@ -176,7 +178,7 @@ def plt_bytes(codestream: bytes) -> int:
     return sum(part.header.size - len(part.header.segments) - empty_header for part in tile_parts(codestream))
 
 
-def _plt(lengths: Iterable[int]) -> bytes:
+def plt_segments(lengths: Iterable[int]) -> bytes:
     """Return PLT marker segments for packet lengths (T.800 A.7.3)."""
     out, body, index = bytearray(), bytearray(), 0
 
@@ -191,6 +193,17 @@ def _plt(lengths: Iterable[int]) -> bytes:
             index += 1
         body += coded
     close()
+    return bytes(out)
+
+
+def tlm_segments(parts: Sequence[tuple[int, int]]) -> bytes:
+    """Return TLM marker segments (T.800 A.7.1) for tile-parts: the tile and the length of each."""
+    out = bytearray()
+    for number, start in enumerate(range(0, len(parts), _MAX_TLM_ENTRIES)):
+        some = parts[start : start + _MAX_TLM_ENTRIES]
+        # Stlm is 0x60: Ttlm has two bytes, Ptlm has four
+        out += struct.pack(">HHBB", Marker.TLM, 4 + 6 * len(some), number & 0xFF, 0x60)
+        out += b"".join(struct.pack(">HI", tile, length) for tile, length in some)
     return bytes(out)
 
 
@@ -320,7 +333,7 @@ class TilePartWriter:
             for key, run in itertools.groupby(zip(keys, packets, strict=True), key=lambda pair: pair[0])
         ]
         for index, (key, lengths) in enumerate(runs):
-            head = (b"" if index else segments) + (_plt(lengths) if self.plt else b"")
+            head = (b"" if index else segments) + (plt_segments(lengths) if self.plt else b"")
             data = tile_part(tile, index, len(runs), bytes(body[at : at + sum(lengths)]), head)
             self._files[key].write(data)
             self._index[key].append((tile, len(data)))
@@ -328,16 +341,7 @@ class TilePartWriter:
 
     def tlm_segments(self) -> bytes:
         """Return the TLM marker segments (T.800 A.7.1) of the added tiles; empty without the option `tlm`."""
-        if not self.tlm:
-            return b""
-        parts = [part for index in self._index for part in index]
-        out = bytearray()
-        for number, start in enumerate(range(0, len(parts), _MAX_TLM_ENTRIES)):
-            some = parts[start : start + _MAX_TLM_ENTRIES]
-            # Stlm is 0x60: Ttlm has two bytes, Ptlm has four
-            out += struct.pack(">HHBB", Marker.TLM, 4 + 6 * len(some), number & 0xFF, 0x60)
-            out += b"".join(struct.pack(">HI", tile, length) for tile, length in some)
-        return bytes(out)
+        return tlm_segments([part for index in self._index for part in index]) if self.tlm else b""
 
     def size(self) -> int:
         """Return the size of all tile-parts in bytes."""

@@ -16,7 +16,15 @@ from ..core.scalars import truth_value, whole_number, whole_pair
 from ..errors import OptionError
 from ..native import transport
 
-__all__ = ["DEFAULT_LEVELS", "MAX_LEVELS", "PROGRESSIONS", "Layout", "default_levels", "levels_fit"]
+__all__ = [
+    "DEFAULT_LEVELS",
+    "MAX_LEVELS",
+    "PROGRESSIONS",
+    "Layout",
+    "default_levels",
+    "levels_fit",
+    "max_levels",
+]
 
 #: The progression orders in the order of their codes (T.800 Table A.16).
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
@@ -59,6 +67,8 @@ class Layout:
         Code-block style (T.800 Table A.19).
     sop, eph, plt, tlm : bool
         Whether to write these marker segments.
+    tile_parts : str or None
+        Where tile-parts begin, as in `j2klearn.repack`; None for the default.
     """
 
     levels: int = DEFAULT_LEVELS
@@ -73,6 +83,7 @@ class Layout:
     eph: bool = False
     plt: bool = False
     tlm: bool = False
+    tile_parts: str | None = None
 
     @classmethod
     def read(
@@ -92,6 +103,7 @@ class Layout:
         eph: bool = False,
         plt: bool | None = None,
         tlm: bool | None = None,
+        tile_parts: str | None = None,
     ) -> Layout:
         """Check the layout options of `j2klearn.encode` and fill in the defaults.
 
@@ -101,7 +113,7 @@ class Layout:
             Size of the picture.
         levels, tile_size, offset, tile_offset, codeblock_size, precincts, progression, mode_switches
             As in `j2klearn.encode`. With tiles the default progression is RPCL, else LRCP.
-        sop, eph, plt, tlm : bool
+        sop, eph, plt, tlm, tile_parts
             As in `j2klearn.encode`. With tiles, PLT and TLM are written by default.
 
         Raises
@@ -127,6 +139,7 @@ class Layout:
             eph=truth_value("eph", eph),
             plt=tiles is not None if plt is None else truth_value("plt", plt),
             tlm=tiles is not None if tlm is None else truth_value("tlm", tlm),
+            tile_parts=tile_parts,
         )
         if levels is None:
             best = default_levels(layout.area(height, width), layout.tile_offset, layout.tile_size)
@@ -156,7 +169,8 @@ class Layout:
     @property
     def divided(self) -> bool:
         """Whether tiles are divided into tile-parts by resolution. j2klearn does this after OpenJPEG has coded."""
-        return self.tile_size is not None and PROGRESSIONS.index(self.progression) in (RLCP, RPCL)
+        tiles = self.tile_size is not None and self.tile_parts is None
+        return tiles and PROGRESSIONS.index(self.progression) in (RLCP, RPCL)
 
     def overhead(self, area: Rect, components: int, layers: int, size: float) -> int:
         """Return the bytes in the tile-parts of an area that OpenJPEG's rate control does not count.
@@ -267,7 +281,11 @@ def levels_fit(
 
 def default_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None) -> int:
     """Return the default number of levels: 5, or the largest smaller number that `levels_fit` accepts."""
-    levels = min(DEFAULT_LEVELS, int(math.log2(min(area.shape))))
-    while levels and not levels_fit(area, tile_offset, tile_size, levels):
-        levels -= 1
-    return levels
+    return max_levels(area, tile_offset, tile_size, min(DEFAULT_LEVELS, int(math.log2(min(area.shape)))))
+
+
+def max_levels(area: Rect, tile_offset: tuple[int, int], tile_size: tuple[int, int] | None, most: int) -> int:
+    """Return the largest number of levels up to `most` that `levels_fit` accepts."""
+    while most and not levels_fit(area, tile_offset, tile_size, most):
+        most -= 1
+    return most

@@ -30,7 +30,7 @@ from ..jp2.boxes import wrapped
 from ..models.registry import finder
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import bounds, coder_of
+from .encode import bounds, coder_of, reversibility_note
 from .layout import Layout
 from .learned_file import LearnedFile
 from .made_file import MadeFile
@@ -136,7 +136,7 @@ class StripWriter:
         self.across = -(-self.area.width // width)
         self.overhead: int | None = None
         self.probe = Probe.read(shape[0], shape[1], lambda top, end: picture(rows_of(source, top, end)))
-        self.note, self.fallback = "", fallback
+        self.note, self.fallback = reversibility_note(transform, targets), fallback
 
     def write(self, path: Path, sample: Picture) -> int:
         """Encode the picture and write the file.

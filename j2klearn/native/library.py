@@ -15,11 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.processor import processor_limit
-from ..errors import CodestreamError, InputError, LimitError, NativeLibraryError, OptionError
+from ..errors import (
+    CodestreamError,
+    InputError,
+    LimitError,
+    ModelError,
+    ModelNotFoundError,
+    NativeLibraryError,
+    OptionError,
+    SegmentError,
+    UnsupportedError,
+)
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 5
+_ABI_VERSION = 6
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -33,6 +43,10 @@ _EXCEPTIONS: dict[int, type[Exception]] = {
     4: LimitError,
     5: InputError,
     6: RuntimeError,
+    7: SegmentError,
+    8: UnsupportedError,
+    9: ModelError,
+    10: ModelNotFoundError,
 }
 
 

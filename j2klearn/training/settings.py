@@ -56,6 +56,9 @@ class Settings:
         lambda_1 of P1, equation 6, divided by the square of the quantiser step.
     aliasing_weight : float
         lambda_2 of P1, equation 6.
+    carrier_weight : float
+        Weight of the squared error that readers see which do not know the learned steps: they synthesise the same
+        subbands by the base wavelet alone.
     quantiser : {"mixed", "annealed", "straight-through", "noise"}
         Derivatives of the quantiser; see `j2klearn.training.transform.quantisers`.
     relative : bool
@@ -99,6 +102,7 @@ class Settings:
     step_range: tuple[float, float] = (4.0, 80.0)
     rate_weight: float = 0.15
     aliasing_weight: float = 0.0
+    carrier_weight: float = 0.0
     quantiser: str = "mixed"
     relative: bool = False
     annealing: tuple[float, float] = (1.0, 0.5)
@@ -128,6 +132,7 @@ class Settings:
                 "a step_range that is not positive or does not rise",
             ),
             (min(self.annealing) > 0 and max(self.annealing) <= 1, "annealing outside of 0 to 1"),
+            (self.carrier_weight >= 0, "a carrier_weight below zero"),
             (self.quantiser in QUANTISERS, f"a quantiser other than {', '.join(QUANTISERS)}"),
             (self.pretraining in PRETRAINING, f"a pretraining other than {', '.join(PRETRAINING)}"),
             (self.initial in INITIAL, f"an initial other than {', '.join(INITIAL)}"),

@@ -4,6 +4,7 @@
 #include "codestream/markers.hpp"
 #include "codestream/packet_header.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -30,12 +31,12 @@ void append_end_of_header(const Coding &coding, std::vector<std::uint8_t> &bytes
 
 class Walker {
 public:
-    Walker(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort)
-        : coding_(coding), tile_(tile), data_(data), effort_(effort)
+    Walker(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort, const Bytes *headers)
+        : coding_(coding), tile_(tile), data_(data), headers_(headers), effort_(effort)
     {
     }
 
-    std::optional<PacketWalk> run(std::vector<std::size_t> *sizes)
+    std::optional<PacketWalk> run(std::vector<Packet> *packets)
     {
         std::optional<std::vector<Precinct>> precincts = list_precincts(coding_, tile_, effort_);
         if (!precincts) {
@@ -44,15 +45,17 @@ public:
         states_.resize(precincts->size());
         Outcome outcome = Outcome::whole;
         for_packets(coding_, *precincts, [&](std::uint32_t index, std::uint32_t layer) {
-            outcome = read((*precincts)[index], states_[index], layer);
+            const Precinct &precinct = (*precincts)[index];
+            packet_ = {precinct.component, precinct.resolution, precinct.index, layer, false, result_.size, 0, 0, 0, 0};
+            outcome = read(precinct, states_[index], layer);
             if (outcome != Outcome::whole) {
                 return false;
             }
-            if (sizes != nullptr) {
-                sizes->push_back(end_ - result_.size);
+            if (packets != nullptr) {
+                packets->push_back(packet_);
             }
             ++result_.packets;
-            result_.size = end_;
+            result_.size = packet_.end;
             return true;
         });
         if (outcome == Outcome::too_much) {
@@ -65,20 +68,23 @@ public:
 private:
     enum class Outcome { whole, cut, damaged, too_much };
 
-    bool has_marker(std::size_t at, std::uint32_t name) const
+    static bool has_marker(const Bytes &bytes, std::size_t at, std::uint32_t name)
     {
-        return at <= data_.size && data_.size - at >= 2 && data_.u16(at) == name;
+        return at <= bytes.size && bytes.size - at >= 2 && bytes.u16(at) == name;
     }
 
     Outcome read(const Precinct &precinct, std::unique_ptr<PrecinctState> &state, std::uint32_t layer)
     {
         std::size_t at = result_.size;
-        if (coding_.sop && has_marker(at, marker::sop)) {
-            at += 6;
+        if (coding_.sop && has_marker(data_, at, marker::sop)) {
+            packet_.sop = true;
+            at = std::min(at + 6, data_.size);
         }
+        const Bytes &source = headers_ != nullptr ? *headers_ : data_;
+        packet_.header = headers_ != nullptr ? next_header_ : at;
         header_.record.clear();
         header_.contributions.clear();
-        HeaderReader bits(data_, at, header_.record);
+        HeaderReader bits(source, packet_.header, header_.record);
         const bool any = bits.bit() != 0;
         PrecinctState before; // the state from which a truncated packet is rewritten
         if (any) {
@@ -91,26 +97,30 @@ private:
                 return Outcome::damaged;
             }
         }
-        std::size_t body = bits.finish();
+        std::size_t header_end = bits.finish();
         if (bits.ended()) {
             return Outcome::cut;
         }
         // A missing EPH marker is accepted, as OpenJPEG accepts it.
-        if (coding_.eph && has_marker(body, marker::eph)) {
-            body += 2;
-        } else if (coding_.eph && data_.size - body < 2) {
+        if (coding_.eph && has_marker(source, header_end, marker::eph)) {
+            header_end += 2;
+        } else if (coding_.eph && headers_ == nullptr && source.size - header_end < 2) {
             return Outcome::cut;
         }
-        end_ = body;
+        packet_.header_size = header_end - packet_.header;
+        packet_.body = packet_.end = headers_ != nullptr ? at : header_end;
         for (std::size_t i = 0; i < header_.contributions.size(); ++i) {
             const std::uint64_t size = header_.contributions[i].size;
-            if (size > data_.size - end_) {
+            if (size > data_.size - packet_.end) {
                 header_.contributions.resize(i);
-                write_rest(before, layer, data_.from(body, end_ - body));
+                if (headers_ == nullptr) {
+                    write_rest(before, layer, data_.from(packet_.body, packet_.end - packet_.body));
+                }
                 return Outcome::cut;
             }
-            end_ += static_cast<std::size_t>(size);
+            packet_.end += static_cast<std::size_t>(size);
         }
+        next_header_ = header_end;
         return Outcome::whole;
     }
 
@@ -157,20 +167,22 @@ private:
     const Coding &coding_;
     Rect tile_;
     Bytes data_;
+    const Bytes *headers_;        // packed packet headers; null: they are in the data
+    std::size_t next_header_ = 0; // in the packed packet headers
     Effort &effort_;
     std::vector<std::unique_ptr<PrecinctState>> states_;
     std::uint64_t blocks_ = 0;
     PacketHeader header_; // of the current packet
-    std::size_t end_ = 0;
+    Packet packet_{};     // the current packet
     PacketWalk result_;
 };
 
 } // namespace
 
-std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data,
-                                       Effort &effort, std::vector<std::size_t> *sizes)
+std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort,
+                                       std::vector<Packet> *packets, const Bytes *headers)
 {
-    return Walker(coding, tile, data, effort).run(sizes);
+    return Walker(coding, tile, data, effort, headers).run(packets);
 }
 
 std::uint64_t empty_packet_size(const Coding &coding)

@@ -21,10 +21,22 @@ struct PacketWalk {
     std::vector<std::uint8_t> rest;
 };
 
-// `data` is the concatenated data of the tile-parts of the tile. Returns nothing if `effort` or the limit on
-// code-blocks is exceeded. Appends the size of every complete packet to `sizes`, if given.
-std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data,
-                                       Effort &effort, std::vector<std::size_t> *sizes = nullptr);
+// A packet, and where it lies in the data of its tile.
+struct Packet {
+    std::uint32_t component, resolution, precinct, layer;
+    bool sop;                         // it begins with an SOP marker segment
+    std::size_t begin, end;           // all of it
+    std::size_t header, header_size;  // with EPH; in the packed headers, if there are any
+    std::size_t body;
+
+    std::size_t size() const { return end - begin; }
+};
+
+// `data` is the concatenated data of the tile-parts of the tile, and `headers` its packed packet headers (A.7.4, A.7.5),
+// if it has any. Returns nothing if `effort` or the limit on code-blocks is exceeded. Appends every complete packet to
+// `packets`, if given.
+std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort,
+                                       std::vector<Packet> *packets = nullptr, const Bytes *headers = nullptr);
 
 // Appends empty packets; `first` is the number of the first one in the tile, for SOP.
 void append_empty_packets(const Coding &coding, std::uint64_t first, std::uint64_t count,

@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::uint64_t most_added = std::uint64_t{64} << 20;
 
+// OpenJPEG's time for tiles that are missing grows faster than their number: a minute for all that a short file can
+// declare. A file may lack this many, and one more for so many of its bytes.
+constexpr std::uint64_t most_missing_tiles = 4096, bytes_of_missing_tile = 64;
+
+// The same for packets: a file may lack this many, and so many more for each of its bytes.
+constexpr std::uint64_t most_missing_packets = std::uint64_t{1} << 19, missing_packets_of_byte = 64;
+
 constexpr const char *truncated = "the codestream is truncated";
 
 using Output = std::vector<std::uint8_t>;
@@ -83,32 +90,32 @@ public:
             const Rect area = grid_.tile(tile);
             const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
             Output joined;
-            std::vector<std::size_t> sizes;
+            std::vector<Packet> found;
             const std::vector<std::uint32_t> &parts = parts_.of_tile[tile];
             const std::optional<PacketWalk> walk =
                 parts.empty() ? PacketWalk{}
-                              : walk_packets(coding, area, data_of(parts, joined), effort_, &sizes);
-            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, sizes)) {
+                              : walk_packets(coding, area, data_of(parts, joined), effort_, &found);
+            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, found)) {
                 return false;
             }
         }
         return true;
     }
 
-    // Whether packets of these sizes are those of tile-parts.
-    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<std::size_t> &sizes) const
+    // Whether no tile-part ends within one of its packets.
+    bool are_parts(const std::vector<std::uint32_t> &parts, const std::vector<Packet> &packets) const
     {
         std::size_t packet = 0;
         for (const std::uint32_t part : parts) {
             std::size_t left = data_size(part);
-            while (left > 0 && packet < sizes.size() && sizes[packet] <= left) {
-                left -= sizes[packet++];
+            while (left > 0 && packet < packets.size() && packets[packet].size() <= left) {
+                left -= packets[packet++].size();
             }
             if (left > 0) {
                 return false;
             }
         }
-        return packet == sizes.size();
+        return packet == packets.size();
     }
 
     // Says what is missing or wrong, after a run that has rewritten the codestream.
@@ -201,6 +208,9 @@ private:
         if (parts.empty() && *packets == 0) {
             return true; // a tile without samples, as subsampling can cause
         }
+        if (parts.empty() && ++missing_tiles_ > most_missing_tiles + in_.size / bytes_of_missing_tile) {
+            throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many tiles");
+        }
         Plan &result = plans_[tile];
         result.changed = changed_ = true;
         if (walk->packets >= *packets || (walk->damaged && !cut)) {
@@ -212,7 +222,9 @@ private:
         result.tail = std::move(walk->rest);
         const std::uint64_t present = walk->packets + (result.tail.empty() ? 0 : 1);
         const std::uint64_t missing = *packets - present;
-        if (missing > (most_added - added_) / empty_packet_size(coding)) {
+        missing_packets_ += std::min(missing, most_added);
+        if (missing > (most_added - added_) / empty_packet_size(coding) ||
+            missing_packets_ > most_missing_packets + missing_packets_of_byte * in_.size) {
             throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many packets");
         }
         added_ += missing * empty_packet_size(coding);
@@ -318,7 +330,7 @@ private:
     std::vector<std::size_t> data_; // of every tile-part: the offset after SOD
     std::vector<Plan> plans_;
     Effort effort_;
-    std::uint64_t added_ = 0, incomplete_ = 0;
+    std::uint64_t added_ = 0, incomplete_ = 0, missing_tiles_ = 0, missing_packets_ = 0;
     bool changed_ = false;
 };
 

@@ -41,7 +41,11 @@ enum {
     J2KL_ERROR_OPENJPEG = 3,  /* OpenJPEG failed; the report says why */
     J2KL_ERROR_LIMIT = 4,     /* the codestream asks for more than the limits allow */
     J2KL_ERROR_RANGE = 5,     /* samples, coefficients or a reversible carrier exceed their range */
-    J2KL_ERROR_STATE = 6      /* calls in the wrong order */
+    J2KL_ERROR_STATE = 6,     /* calls in the wrong order */
+    J2KL_ERROR_SEGMENT = 7,   /* the learned-transform segment is damaged, or contradicts the main header */
+    J2KL_ERROR_UNSUPPORTED = 8, /* the file needs a later version, or PyTorch */
+    J2KL_ERROR_MODEL = 9,     /* a model file is invalid */
+    J2KL_ERROR_MODEL_NOT_FOUND = 10 /* no model has the id that the file names */
 };
 
 /* Messages of OpenJPEG and of this library: UTF-8, zero-terminated, truncated to the size of the field. */
@@ -153,6 +157,31 @@ int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *sam
  * differ in coding or quantisation, single high-pass samples (T.800 F.3.6), or code-blocks of more than 29 bit-planes. */
 int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, int32_t *subbands);
 void j2kl_decoder_free(j2kl_decoder *decoder);
+
+/* The packets of tiles (T.800 B.9 to B.12), for programs that move packets without decoding them. */
+typedef struct j2kl_packets j2kl_packets;
+
+typedef struct j2kl_packet {
+    uint64_t begin;                     /* offset in the data of the tile */
+    uint64_t header, header_size;       /* with EPH; the offset is in the packed headers, if there are any */
+    uint64_t body, end;                 /* offsets in the data of the tile */
+    uint32_t component, resolution, precinct, layer;
+    uint32_t sop;                       /* 1: it begins with an SOP marker segment */
+    uint32_t reserved;
+} j2kl_packet;
+
+/* `head` is a main header, from SOC to the marker SOT that ends it. It is not kept. */
+int j2kl_packets_open(const uint8_t *head, size_t size, j2kl_report *report, j2kl_packets **packets);
+/* `segments` are the marker segments of the tile-part headers of a tile, followed by the marker SOD. The packets are
+ * valid until the next call. List those that the tile should have, in order and without offsets: */
+int j2kl_packets_list(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
+                      const j2kl_packet **result, size_t *count);
+/* Find those that it has. `data` is the data of its tile-parts without their headers, joined; `headers` has its packed
+ * packet headers (A.7.4, A.7.5), or is null. It is an error if a packet is damaged or missing. */
+int j2kl_packets_find(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
+                      const uint8_t *data, size_t size, const uint8_t *headers, size_t headers_size,
+                      const j2kl_packet **result, size_t *count);
+void j2kl_packets_free(j2kl_packets *packets);
 
 /* One level of a base wavelet on a plane whose first sample is at (y0, x0). `stride` is the number of elements from one
  * row to the next. The subbands are row-major without gaps. */
@@ -319,6 +348,87 @@ int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *sou
                            int32_t first_row, int32_t end_row, const int16_t *noise, ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads,
                            j2kl_report *report);
 void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
+
+/* Learned files (docs/format.md), from bytes to samples. Everything is computed in this library, in integers and in
+ * single precision whose operations are rounded one by one: the samples are the same on every machine, for any number
+ * of threads, and for any division into regions. */
+
+/* The models that files may name: shipped ones, and those of the caller. Several threads may use one at the same time. */
+typedef struct j2kl_models j2kl_models;
+
+int j2kl_models_create(j2kl_models **models);
+/* Add the model files of a folder (*.safetensors); they are read when a model is first looked up, and files that are no
+ * valid transforms are ignored. A null or empty name stands for the folder of this library, its subfolder "models", and
+ * the folder "models" beside it. */
+int j2kl_models_add_folder(j2kl_models *models, const char *folder);
+/* Add a model file in memory, which is searched before those of folders. The bytes are copied. `report` may be null. */
+int j2kl_models_add(j2kl_models *models, const uint8_t *data, size_t size, j2kl_report *report);
+void j2kl_models_free(j2kl_models *models);
+
+/* A file behind a function. `read` copies up to `count` bytes from `offset` on, and returns their number: 0 at the end of
+ * the file, negative if they cannot be read. */
+typedef struct j2kl_reader {
+    void *context;
+    uint64_t size;
+    int64_t (*read)(void *context, uint64_t offset, uint8_t *buffer, size_t count);
+} j2kl_reader;
+
+enum {
+    J2KL_MODEL_MISSING = 0,             /* no model has the id: the file cannot be decoded here */
+    J2KL_MODEL_INTEGER = 1,             /* an integer model */
+    J2KL_MODEL_TWIN = 2,                /* a float model, for which an integer model stands */
+    J2KL_MODEL_FLOAT = 3                /* a float model without such a twin: it needs PyTorch */
+};
+
+enum {
+    J2KL_DEQUANTISER_NONE = 0,          /* the samples are not de-quantised */
+    J2KL_DEQUANTISER_INTEGER = 1,
+    J2KL_DEQUANTISER_FLOAT = 2          /* the network has no twin in integers: only drafts can be decoded */
+};
+
+typedef struct j2kl_picture_info {
+    int32_t learned;                    /* 0: an ordinary file, of which the fields below say nothing but sizes */
+    int32_t is_jp2;
+    uint32_t x0, y0, x1, y1;            /* area on the reference grid */
+    uint32_t tile_x0, tile_y0, tile_width, tile_height;
+    uint32_t components;
+    uint32_t precision;                 /* bits per sample of all components, 1 .. 16 */
+    int32_t is_signed;
+    uint32_t levels, layers;
+    uint32_t segment_version;           /* 1 .. 3 */
+    uint8_t model_id[32];
+    int32_t model, dequantiser;         /* one of each of the values above */
+    char model_name[64];                /* UTF-8, truncated; empty if the model is missing */
+} j2kl_picture_info;
+
+typedef struct j2kl_picture_request {
+    uint32_t reduce;                    /* number of highest resolutions to discard, at most the number of levels */
+    uint32_t layers;                    /* quality layers to decode; 0, or more than there are: all */
+    uint32_t x0, y0, x1, y1;            /* area on the reference grid, clipped to the picture; all 0: the whole picture */
+    uint32_t component_count;           /* 0: all components, after the inverse component transform; */
+    const uint32_t *component_list;     /* else only these, without the inverse transform */
+    int32_t draft;                      /* 1: without de-quantisation */
+    uint64_t max_pixels;                /* limit of the pixels to decode; 0: none */
+    uint32_t threads;
+} j2kl_picture_request;
+
+typedef struct j2kl_picture j2kl_picture;
+
+/* Open a codestream or a JP2 file. Only its main header is read. The data, or what `reader` refers to, must outlive the
+ * picture; so must `report`. `models` may be null, and may be freed before the picture. A file whose model is missing is
+ * opened, too. */
+int j2kl_picture_open(const uint8_t *data, size_t size, const j2kl_models *models, j2kl_report *report,
+                      j2kl_picture **picture);
+int j2kl_picture_open_reader(const j2kl_reader *reader, const j2kl_models *models, j2kl_report *report,
+                             j2kl_picture **picture);
+int j2kl_picture_info_of(const j2kl_picture *picture, j2kl_picture_info *info);
+/* The area of the samples that a request decodes, in the coordinates of its resolution. */
+int j2kl_picture_area(const j2kl_picture *picture, const j2kl_picture_request *request, j2kl_rect *area);
+/* Decode a learned file: `planes` has a pointer to the samples of every requested component, each of the size of the area
+ * above, row by row without gaps. A picture may be decoded any number of times. If the codestream ends early, `missing` of
+ * the report says what it lacks. */
+int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *request, int32_t *const *planes);
+void j2kl_picture_free(j2kl_picture *picture);
 
 /* [cffi end] */
 

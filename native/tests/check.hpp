@@ -42,3 +42,4 @@ void codestream_tests();
 void integer_tests();
 void lifting_tests();
 void dequantisation_tests();
+void decoder_tests();

@@ -116,6 +116,15 @@ std::vector<Tile> tiles_of(const Bytes &codestream)
     return tiles;
 }
 
+std::vector<std::size_t> sizes_of(const std::vector<j2kl::Packet> &packets)
+{
+    std::vector<std::size_t> sizes;
+    for (const j2kl::Packet &packet : packets) {
+        sizes.push_back(packet.size());
+    }
+    return sizes;
+}
+
 // `listed`: the codestream has PLT marker segments to compare with.
 void check_packets(const Bytes &codestream, bool listed, const std::string &context)
 {
@@ -123,13 +132,13 @@ void check_packets(const Bytes &codestream, bool listed, const std::string &cont
     const std::vector<Tile> tiles = tiles_of(codestream);
     for (std::size_t i = 0; i < tiles.size(); ++i) {
         j2kl::Effort effort;
-        std::vector<std::size_t> sizes;
+        std::vector<j2kl::Packet> packets;
         const Tile &tile = tiles[i];
-        const auto walk = j2kl::walk_packets(tile.coding, grid.tile(i), view(tile.data), effort, &sizes);
+        const auto walk = j2kl::walk_packets(tile.coding, grid.tile(i), view(tile.data), effort, &packets);
         CHECK(walk && !walk->damaged && walk->size == tile.data.size(), context + " size");
         CHECK(walk && walk->packets == j2kl::count_packets(tile.coding, grid.tile(i), effort),
               context + " count");
-        CHECK(!listed || sizes == tile.plt, context + " lengths");
+        CHECK(!listed || sizes_of(packets) == tile.plt, context + " lengths");
     }
 }
 
@@ -395,9 +404,10 @@ void cut_between_layers()
     set_layers(p, 4, 9000);
     const Bytes bytes = samples_coded(p);
     const Tile tile = tiles_of(bytes).at(0);
-    std::vector<std::size_t> sizes;
+    std::vector<j2kl::Packet> packets;
     j2kl::Effort effort;
-    j2kl::walk_packets(tile.coding, {0, 0, 120, 110}, view(tile.data), effort, &sizes);
+    j2kl::walk_packets(tile.coding, {0, 0, 120, 110}, view(tile.data), effort, &packets);
+    const std::vector<std::size_t> sizes = sizes_of(packets);
     const std::size_t packets_per_layer = sizes.size() / 4;
     std::size_t end = tile.begin;
     for (std::uint32_t layer = 1; layer < 4; ++layer) {

@@ -21,6 +21,7 @@ int main()
     integer_tests();
     lifting_tests();
     dequantisation_tests();
+    decoder_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

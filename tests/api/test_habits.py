@@ -265,8 +265,18 @@ def test_truth_values_of_numpy_are_options(rgb: NDArray[np.uint8]) -> None:
             expected = j2klearn.encode(image, model=None, **{name: value})
             for given in (np.bool_(value), int(value), np.int64(value)):
                 assert j2klearn.encode(image, model=None, **{name: given}) == expected, name
-    assert all(field.name in {*NUMBERS, *TRUTHS, "profile", "model", "engine", "wavelet", "colorspace", "progression",
-                              "progress"} for field in dataclasses.fields(EncodeOptions))  # fmt: skip
+    others = {
+        "profile",
+        "model",
+        "engine",
+        "wavelet",
+        "colorspace",
+        "progression",
+        "progress",
+        "tile_parts",
+        "preset",
+    }
+    assert {field.name for field in dataclasses.fields(EncodeOptions)} <= {*NUMBERS, *TRUTHS, *others}
 
 
 def test_quality_of_numpy(rgb: NDArray[np.uint8]) -> None:

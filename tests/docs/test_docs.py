@@ -75,7 +75,7 @@ def test_commands_exist(page: Path) -> None:
     for names in re.findall(r'-k "?((?:test_\w+)(?: or test_\w+)*)', text):
         for name in names.split(" or "):
             assert f"def {name}(" in tests, name
-    for command in set(re.findall(r"^    (?:.* \| )?j2klearn ([a-z-]+)", text, re.MULTILINE)):
+    for command in set(re.findall(r"^    (?:.* \| )?j2klearn ([a-z0-9-]+)", text, re.MULTILINE)):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])
         assert left.value.code == 0

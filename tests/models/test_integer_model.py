@@ -180,14 +180,16 @@ def test_float_models_need_float_weights() -> None:
         Model(model.config, tensors)
 
 
-def test_models_with_a_dequantiser_share_the_twin() -> None:
+@pytest.mark.parametrize("name", ["hybrid97-9c-compact", "hybrid97-16p7"])
+def test_models_with_a_dequantiser_share_the_twin(name: str) -> None:
     models = registry.shipped()
-    plain, full = models["hybrid97-9c-compact"], models["hybrid97-9c-compact-dq"]
+    plain, full = models[name], models[f"{name}-dq"]
     assert plain.id != full.id
     assert plain.transform_id == full.transform_id == plain.id
-    assert plain.twin is models["hybrid97-9c-compact-int"]
-    assert models["hybrid97-9c-compact-guided"].twin is plain.twin
-    assert full.twin is models["hybrid97-9c-compact-dq-int"]
+    assert plain.twin is models[f"{name}-int"]
+    assert full.twin is models[f"{name}-dq-int"]
+    if f"{name}-guided" in models:
+        assert models[f"{name}-guided"].twin is plain.twin
     for step in ("h2l", "l2h"):
         own, other = (getattr(model.twin.engine.twins, step) for model in (plain, full))
         assert np.array_equal(own.proposals, other.proposals)

@@ -106,6 +106,27 @@ def test_aliasing_is_what_a_half_band_cannot_hold() -> None:
     assert cost(with_term, waves(), 8.0) > cost(Objective(structure, settings()), waves(), 8.0)
 
 
+def test_the_carrier_is_what_the_base_wavelet_makes_of_the_subbands() -> None:
+    """Its error at a fine step is that of the learned subbands without quantisation; of the base alone it is D."""
+    structure = randomised(build(SMALL), 0.02).requires_grad_(True)
+    x, step = waves(), 0.05
+    plain = Objective(structure, settings(rate_weight=0.0))
+    weighted = Objective(structure, settings(rate_weight=0.0, carrier_weight=0.5))
+    with torch.no_grad():
+        carrier = synthesise(None, WAVELETS["9-7"], analyse(structure, WAVELETS["9-7"], x, 2))
+        expected = (carrier - x).square().mean().item()
+        assert expected > 0.1
+        added = cost(weighted, x, step) - cost(plain, x, step)
+        assert added.item() * step**2 / 0.5 == pytest.approx(expected, rel=0.01)
+        of_base = [cost(objective, x, 8.0, base=True).item() for objective in (plain, weighted)]
+        assert of_base[1] == pytest.approx(1.5 * of_base[0], rel=1e-5)
+    derivatives = [
+        torch.autograd.grad(cost(objective, x, 8.0), structure.h2l.proposal.weight)[0]
+        for objective in (plain, weighted)
+    ]
+    assert not torch.allclose(*derivatives)
+
+
 def test_oracle_opacities_see_directions() -> None:
     rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     for picture, strongest in ((torch.sin(columns / 2), 1), (torch.sin(rows / 2), 3)):

@@ -24,7 +24,7 @@ from ...core.indexing import LOWEST, Selection, select
 from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
-from ...core.sampling import pixel_step, pixels_of, to_grid
+from ...core.sampling import common_dtype, pixel_step, pixels_of, to_grid
 from ...core.scalars import as_integer, truth_value, whole_number, whole_numbers
 from ...ebcot.ordinary import TRUNCATED, Part, part_of_file
 from ...errors import (
@@ -360,7 +360,12 @@ class Jp2kr(glymur.Jp2kr):
     @property
     def tilesize(self) -> Any:
         """Height and width of the tiles; in the neural profile, those of the picture."""
-        return super().tilesize if self._payload is None else self._payload.shape
+        if self._payload is not None:
+            return self._payload.shape
+        try:
+            return super().tilesize
+        except AttributeError as error:
+            raise InvalidFileError(f"{self.filename} is damaged: it has no size of tiles") from error
 
     def _validate(self) -> None:
         header = next((box for box in self.box if box.box_id == "jp2h"), None)
@@ -385,7 +390,10 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def _siz(self) -> Any:
-        return self._segment("SIZ")
+        siz = self._segment("SIZ")
+        if not hasattr(siz, "xrsiz"):  # glymur could not parse it
+            raise LibraryError("the SIZ marker segment of the codestream is damaged")
+        return siz
 
     def _segment(self, marker: str) -> Any:
         """Return the first marker segment of a type in the main header."""
@@ -416,7 +424,9 @@ class Jp2kr(glymur.Jp2kr):
         """Distance of pixels on the reference grid; (1, 1) if there is no codestream that says it."""
         segments = self.codestream.segment if self._payload is None and self._codestream is not None else []
         siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
-        steps = [] if siz is None else list(zip(siz.yrsiz, siz.xrsiz, strict=True))
+        if siz is None or not hasattr(siz, "xrsiz"):
+            return 1, 1
+        steps = list(zip(siz.yrsiz, siz.xrsiz, strict=True))
         return pixel_step(steps) if steps and all(map(all, steps)) else (1, 1)
 
     @property
@@ -500,7 +510,10 @@ class Jp2kr(glymur.Jp2kr):
         y0, x0, y1, x1 = selection.area
         top, left = self._pixels.origin
         area = Rect(top + y0, left + x0, top + y1, left + x1).resolution(request.reduce)
-        return np.empty((*area.shape, *shape[2:]), self.dtype)
+        dtype = (
+            self.dtype if self._payload is not None else common_dtype(self._siz.bitdepth, self._siz.signed)
+        )
+        return np.empty((*area.shape, *shape[2:]), dtype)
 
     def _reader(self) -> Jp2kr:
         """Return a shallow copy for one read, since glymur stores the state of a read in the instance."""

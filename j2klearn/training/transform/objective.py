@@ -1,9 +1,10 @@
-"""The rate-distortion objective of P1, equation 6, over a batch: distortion, coded length, aliasing.
+"""The rate-distortion objective of P1, equation 6, over a batch: distortion, coded length, aliasing; and the carrier.
 
-    J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2      per pixel
+    J = D / step^2 + rate_weight * L + aliasing_weight * A / step^2 + carrier_weight * C / step^2      per pixel
 
-This is the equation divided by the square of the quantiser step, so that all rates have equal weight: lambda_1 is
-``rate_weight * step^2``, and lambda_2 is ``aliasing_weight``.
+C is the squared error of the picture that other readers show. The rest is the equation divided by the square of the
+quantiser step, so that all rates have equal weight: lambda_1 is ``rate_weight * step^2``,
+and lambda_2 is ``aliasing_weight``.
 """
 
 from __future__ import annotations
@@ -176,10 +177,18 @@ class Objective(nn.Module):
             hl, lh, hh = (coded(band, level, orientation, ratio) for band, orientation, ratio in named)
             decoded.append((hl, lh, hh))
         ll = coded(pyramid[0], levels, "LL", low)
+        carrier_error = x.new_zeros(len(x))
+        if self.settings.carrier_weight and structure is not None:
+            # before the structure, which may change the subbands in place
+            carrier = synthesise(None, self.wavelet, (ll, decoded))
+            carrier_error = (carrier - x).square().sum((1, 2, 3))
         out = synthesise(structure, self.wavelet, (ll, decoded))
         distortion = (out - x).square().sum((1, 2, 3))
-        if self.settings.aliasing_weight and structure is not None:
+        if structure is None:
+            carrier_error = distortion
+        elif self.settings.aliasing_weight:
             distortion = distortion + self.settings.aliasing_weight * self._aliasing(lows)
+        distortion = distortion + self.settings.carrier_weight * carrier_error
         return (distortion / step.flatten() ** 2 + self.settings.rate_weight * bits) / x[0].numel()
 
     def _aliasing(self, lows: Sequence[Tensor]) -> Tensor:

@@ -25,9 +25,11 @@ class Validation:
     Parameters
     ----------
     folder : Path
-        Holds the pictures. They are converted to luma.
+        Holds the pictures. They are converted to luma, unless `rgb` is set.
     count : int
         Largest number of pictures to use; they are evenly spread over the sorted names.
+    rgb : bool
+        Keep the colours.
 
     Raises
     ------
@@ -37,7 +39,7 @@ class Validation:
         If the folder has no pictures.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, *, rgb: bool = False) -> None:
         try:
             from ...metrics.bd_rate import bd_rate  # noqa: F401
         except ImportError as error:
@@ -46,13 +48,13 @@ class Validation:
         if not files:
             raise InputError(f"there are no pictures to validate on in {folder}")
         chosen = [files[i * len(files) // min(count, len(files))] for i in range(min(count, len(files)))]
-        self.pictures = [self._read(path) for path in chosen]
+        self.pictures = [self._read(path, "RGB" if rgb else "L") for path in chosen]
         self.anchor = self._curve(None)
 
     @staticmethod
-    def _read(path: Path) -> NDArray[np.uint8]:
+    def _read(path: Path, mode: str) -> NDArray[np.uint8]:
         with Image.open(path) as picture:
-            return np.asarray(picture.convert("L"))
+            return np.asarray(picture.convert(mode))
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
         """Return mean rates in bits per pixel and mean PSNRs in dB, from one file with layers per picture."""
@@ -66,7 +68,7 @@ class Validation:
             for layer in range(1, len(_RATES) + 1):
                 part = keep_layers(data, layer)
                 decoded = decode(part, model=model)
-                points[layer - 1] += (8 * len(part) / image.size, psnr(image, decoded))
+                points[layer - 1] += (8 * len(part) / (image.shape[0] * image.shape[1]), psnr(image, decoded))
         return [(float(rate), float(db)) for rate, db in points / len(self.pictures)]
 
     def bd_rate(self, model: Model) -> float | None:

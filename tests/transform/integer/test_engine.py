@@ -52,7 +52,13 @@ def components(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_every_shipped_transform_has_a_twin() -> None:
-    assert TWINS == ["hybrid53-9c-compact-int", "hybrid97-9c-compact-dq-int", "hybrid97-9c-compact-int"]
+    assert TWINS == [
+        "hybrid53-9c-compact-int",
+        "hybrid97-16p7-dq-int",
+        "hybrid97-16p7-int",
+        "hybrid97-9c-compact-dq-int",
+        "hybrid97-9c-compact-int",
+    ]
     for model in shipped().values():
         assert model.integer or (model.twin and model.twin.twin_of == model.transform_id)
 

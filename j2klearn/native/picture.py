@@ -1,0 +1,258 @@
+"""Learned files from bytes to samples in native code (``j2kl_picture_*`` in ``native/include/j2kl.h``).
+
+The native code does all that `j2klearn.decode` does for files whose model is an integer model or has one as its twin,
+and gives the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.geometry import Rect
+from ..errors import CodestreamError, OptionError
+from .library import Report, check, load
+
+__all__ = ["DEQUANTISERS", "MODELS", "LearnedPicture", "Models", "PictureInfo"]
+
+#: What is known of the model of a file, and of its network for de-quantisation, in the order of ``j2kl.h``.
+MODELS = ("missing", "integer", "twin", "float")
+DEQUANTISERS = ("none", "integer", "float")
+
+
+class Models:
+    """The models that files may name. Several threads may use one at the same time.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of model files, which are read when a model is first looked up.
+    files : sequence of bytes
+        Model files that are searched before those in the folders.
+    beside : bool
+        Whether the models beside the library are searched, too: those of the package.
+
+    Raises
+    ------
+    ModelError
+        If a file in `files` is no valid model.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path] = (), files: Sequence[bytes] = (), *, beside: bool = True
+    ) -> None:
+        ffi, library = load()
+        handle = ffi.new("j2kl_models **")
+        check(library.j2kl_models_create(handle))
+        self._handle = ffi.gc(handle[0], library.j2kl_models_free)
+        for data in files:
+            report = Report(ffi)
+            report.check(
+                library.j2kl_models_add(self._handle, ffi.from_buffer(data), len(data), report.pointer)
+            )
+        for folder in folders:
+            check(library.j2kl_models_add_folder(self._handle, str(folder).encode()))
+        if beside:
+            check(library.j2kl_models_add_folder(self._handle, ffi.NULL))
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """What an open file is.
+
+    Attributes
+    ----------
+    learned : bool
+        Whether it has a learned-transform segment. For other files only the sizes below are valid.
+    area : Rect
+        The area of the picture on the reference grid.
+    components, precision, levels, layers : int
+        Number of components, bits per sample, decomposition levels and quality layers.
+    signed : bool
+        Whether samples are signed.
+    segment_version : int
+        Version of the segment, 1 to 3.
+    model_id : bytes
+        Id of the model, 32 bytes.
+    model : str
+        One of `MODELS`.
+    model_name : str
+        Name of the model; empty if it is missing.
+    dequantiser : str
+        One of `DEQUANTISERS`.
+    """
+
+    learned: bool
+    area: Rect
+    components: int
+    precision: int
+    levels: int
+    layers: int
+    signed: bool
+    segment_version: int
+    model_id: bytes
+    model: str
+    model_name: str
+    dequantiser: str
+
+
+class LearnedPicture:
+    """A file that native code decodes. One thread may use it at a time.
+
+    Parameters
+    ----------
+    data : bytes, or callable
+        The file; or a function that is called as ``read(offset, count)`` and returns up to `count` bytes.
+    models : Models
+        The models that it may name.
+    size : int, optional
+        The size of the file, if `data` is callable.
+
+    Raises
+    ------
+    CodestreamError
+        If the file is damaged; `SegmentError` and `UnsupportedError` are subclasses.
+    ModelError
+        If a model is in the file, and is invalid.
+    """
+
+    def __init__(
+        self,
+        data: bytes | Callable[[int, int], bytes],
+        models: Models,
+        size: int | None = None,
+    ) -> None:
+        self._ffi, self._library = load()
+        self._report = Report(self._ffi)
+        handle = self._ffi.new("j2kl_picture **")
+        self._models = models
+        if callable(data):
+            self._keep: Any = self._reader(data, size or 0)
+            code = self._library.j2kl_picture_open_reader(
+                self._keep[0], models._handle, self._report.pointer, handle
+            )
+        else:
+            self._keep = self._ffi.from_buffer("uint8_t[]", data)
+            code = self._library.j2kl_picture_open(
+                self._keep, len(data), models._handle, self._report.pointer, handle
+            )
+        self._report.check(code)
+        self._handle = self._ffi.gc(handle[0], self._library.j2kl_picture_free)
+        self.info = self._info()
+
+    def _reader(self, read: Callable[[int, int], bytes], size: int) -> tuple[Any, Any]:
+        def copied(_: Any, offset: int, target: Any, count: int) -> int:
+            data = read(offset, count)[:count]
+            self._ffi.memmove(target, data, len(data))
+            return len(data)
+
+        function = self._ffi.callback(
+            "int64_t(void *, uint64_t, uint8_t *, size_t)", copied, error=-1, onerror=lambda *_: None
+        )
+        return self._ffi.new("j2kl_reader *", [self._ffi.NULL, size, function]), function
+
+    def _info(self) -> PictureInfo:
+        native = self._ffi.new("j2kl_picture_info *")
+        check(self._library.j2kl_picture_info_of(self._handle, native))
+        return PictureInfo(
+            learned=bool(native.learned),
+            area=Rect(native.y0, native.x0, native.y1, native.x1),
+            components=native.components,
+            precision=native.precision,
+            levels=native.levels,
+            layers=native.layers,
+            signed=bool(native.is_signed),
+            segment_version=native.segment_version,
+            model_id=bytes(self._ffi.buffer(native.model_id)),
+            model=MODELS[native.model],
+            model_name=self._ffi.string(native.model_name).decode("utf-8", "replace"),
+            dequantiser=DEQUANTISERS[native.dequantiser],
+        )
+
+    @property
+    def missing(self) -> str | None:
+        """What the codestream lacked when it was last decoded; None if it is complete."""
+        return self._report.missing
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings of OpenJPEG when the codestream was last decoded."""
+        return self._report.warnings
+
+    def decode(
+        self,
+        *,
+        reduce: int = 0,
+        layers: int = 0,
+        area: Rect | None = None,
+        components: Sequence[int] = (),
+        draft: bool = False,
+        max_pixels: int = 0,
+        threads: int = 1,
+    ) -> NDArray[np.int32]:
+        """Decode samples.
+
+        Parameters
+        ----------
+        reduce : int
+            Number of highest resolutions to leave out.
+        layers : int
+            Quality layers to decode; 0 for all.
+        area : Rect, optional
+            Area on the reference grid, clipped to the picture. Default: the whole picture.
+        components : sequence of int
+            Components to return, without the inverse component transform. Empty: all, with the inverse transform.
+        draft : bool
+            Whether de-quantisation is left out.
+        max_pixels : int
+            Limit of the pixels to decode; 0 for none.
+        threads : int
+            Most threads to use.
+
+        Returns
+        -------
+        ndarray, shape (C, H, W), int32
+            The samples.
+
+        Raises
+        ------
+        OptionError
+            If an option is out of range.
+        ModelNotFoundError
+            If the model of the file is missing.
+        CodestreamError
+            If the codestream is damaged, or the model needs PyTorch (`UnsupportedError`).
+        LimitError
+            If there are more than `max_pixels` pixels.
+        """
+        native = self._ffi.new("j2kl_picture_request *")
+        rect = self._ffi.new("j2kl_rect *")
+        listed = self._ffi.new("uint32_t[]", list(components))
+        try:
+            native.reduce, native.layers, native.draft = reduce, layers, int(draft)
+            native.max_pixels, native.threads = max_pixels, threads
+            if area is not None:
+                native.y0, native.x0, native.y1, native.x1 = area.y0, area.x0, area.y1, area.x1
+        except OverflowError as error:
+            raise OptionError(f"an option of the decoder is out of range: {error}") from None
+        native.component_count, native.component_list = len(components), listed
+        self._report.check(self._library.j2kl_picture_area(self._handle, native, rect))
+        shape = rect.y1 - rect.y0, rect.x1 - rect.x0
+        if max_pixels == 0 or shape[0] * shape[1] <= max_pixels:
+            out = np.empty((len(components) or self.info.components, *shape), np.int32)
+        else:
+            out = np.empty(
+                (len(components) or self.info.components, 0, 0), np.int32
+            )  # the call reports the limit
+        if not self.info.learned:
+            raise CodestreamError("this is an ordinary file, without a learned transform")
+        planes = self._ffi.new(
+            "int32_t *[]", [self._ffi.cast("int32_t *", plane.ctypes.data) for plane in out]
+        )
+        self._report.check(self._library.j2kl_picture_decode(self._handle, native, planes))
+        return out

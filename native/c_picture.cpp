@@ -1,0 +1,108 @@
+// The C interface of learned files.
+#include "base/failure.hpp"
+#include "base/guarded.hpp"
+#include "decoder/models.hpp"
+#include "decoder/picture.hpp"
+#include "j2kl.h"
+
+#include <memory>
+
+struct j2kl_models : j2kl::picture::Models {};
+
+struct j2kl_picture : j2kl::picture::Picture {
+    using Picture::Picture;
+};
+
+using j2kl::guarded;
+using j2kl::on;
+
+namespace {
+
+int open_picture(const j2kl::picture::Source &source, const j2kl_models *models, j2kl_report *report,
+                 j2kl_picture **picture) noexcept
+{
+    const j2kl::picture::Models *known = models;
+    return j2kl::create(picture, report, source, known);
+}
+
+} // namespace
+
+int j2kl_models_create(j2kl_models **models)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(models != nullptr, "");
+        *models = nullptr;
+        *models = new j2kl_models();
+    });
+}
+
+int j2kl_models_add_folder(j2kl_models *models, const char *folder)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(models != nullptr, "");
+        models->add_folder(folder != nullptr ? folder : "");
+    });
+}
+
+int j2kl_models_add(j2kl_models *models, const std::uint8_t *data, std::size_t size, j2kl_report *report)
+{
+    return j2kl::reported(report, [&] {
+        j2kl::require(models != nullptr && data != nullptr, "a pointer is missing");
+        models->add({data, data + size});
+    });
+}
+
+void j2kl_models_free(j2kl_models *models)
+{
+    delete models;
+}
+
+int j2kl_picture_open(const std::uint8_t *data, std::size_t size, const j2kl_models *models,
+                      j2kl_report *report, j2kl_picture **picture)
+{
+    if (data == nullptr || picture == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return open_picture(j2kl::picture::Source(data, size), models, report, picture);
+}
+
+int j2kl_picture_open_reader(const j2kl_reader *reader, const j2kl_models *models, j2kl_report *report,
+                             j2kl_picture **picture)
+{
+    if (reader == nullptr || reader->read == nullptr || picture == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return open_picture(j2kl::picture::Source(*reader), models, report, picture);
+}
+
+int j2kl_picture_info_of(const j2kl_picture *picture, j2kl_picture_info *info)
+{
+    return on(picture, [&] {
+        j2kl::require(info != nullptr, "there is no place for the description");
+        *info = picture->info();
+    });
+}
+
+int j2kl_picture_area(const j2kl_picture *picture, const j2kl_picture_request *request, j2kl_rect *area)
+{
+    return on(picture, [&] {
+        j2kl::require(request != nullptr && area != nullptr, "a pointer is missing");
+        const j2kl::Rect wanted = picture->area(*request);
+        *area = {static_cast<std::int32_t>(wanted.y0), static_cast<std::int32_t>(wanted.x0),
+                 static_cast<std::int32_t>(wanted.y1), static_cast<std::int32_t>(wanted.x1)};
+    });
+}
+
+int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *request,
+                        std::int32_t *const *planes)
+{
+    return on(picture, [&] {
+        j2kl::require(request != nullptr && planes != nullptr, "a pointer is missing");
+        picture->decode(*request, planes);
+    });
+}
+
+void j2kl_picture_free(j2kl_picture *picture)
+{
+    delete picture;
+}

@@ -1,0 +1,27 @@
+// An integer model (docs/format-integer.md), ready to decode.
+#pragma once
+
+#include "decoder/model_file.hpp"
+#include "dequantisation/dequantiser.hpp"
+#include "lifting/operator.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace j2kl::picture {
+
+enum class Base { wavelet97, wavelet53 };
+
+struct IntegerModel {
+    // Throws Failure (J2KL_ERROR_MODEL) if the configuration or the weights are invalid.
+    explicit IntegerModel(const ModelFile &file);
+
+    // Samples of the finer level that the synthesis of one level reads beyond an area.
+    std::uint32_t reach = 0;
+    Base base = Base::wavelet97;
+    std::unique_ptr<const lifting::Operator> high_to_low, low_to_high;
+    std::unique_ptr<const dequantisation::Dequantiser> dequantiser; // null if the model has none
+};
+
+} // namespace j2kl::picture

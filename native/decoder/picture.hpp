@@ -1,0 +1,50 @@
+// An open file: what it is, and the samples of a learned one.
+#pragma once
+
+#include "base/geometry.hpp"
+#include "base/report.hpp"
+#include "decoder/coefficients.hpp"
+#include "decoder/main_header.hpp"
+#include "decoder/models.hpp"
+#include "decoder/segment.hpp"
+#include "decoder/source.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace j2kl::picture {
+
+class Picture {
+public:
+    // `models` may be null. Throws Failure if the file is damaged.
+    Picture(const Source &source, const Models *models, j2kl_report *report);
+
+    j2kl_picture_info info() const;
+    // The area of the samples of a request, in the coordinates of its resolution. Throws Failure if it is
+    // invalid.
+    Rect area(const j2kl_picture_request &request) const;
+    // See j2kl_picture_decode.
+    void decode(const j2kl_picture_request &request, std::int32_t *const *planes);
+
+    Reporter &reporter() const { return reporter_; }
+
+private:
+    void check_segment() const;
+    Rect grid_area(const j2kl_picture_request &request) const;
+    void check_decodable(const j2kl_picture_request &request) const;
+    Bytes load();
+
+    Source source_;
+    Place place_;
+    j2kl_report *report_;
+    mutable Reporter reporter_;
+    std::vector<std::uint8_t> head_; // the main header, as the file has it
+    std::unique_ptr<const MainHeader> header_;
+    std::optional<Segment> segment_;
+    std::optional<FoundModel> model_;
+    std::unique_ptr<const Reconstruction> reconstruction_;
+    std::vector<std::uint8_t> codestream_; // read when it is needed, unless the file is in memory
+};
+
+} // namespace j2kl::picture

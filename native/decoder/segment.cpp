@@ -1,0 +1,170 @@
+#include "decoder/segment.hpp"
+
+#include "base/failure.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+
+namespace j2kl::picture {
+
+namespace {
+
+constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
+constexpr std::uint32_t latest_version = 4;
+constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, version 4
+constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
+constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
+
+void need(bool condition, const char *text)
+{
+    if (!condition) {
+        throw Failure(J2KL_ERROR_SEGMENT, text);
+    }
+}
+
+constexpr char wrong_length[] = "the learned-transform segment has the wrong length";
+
+Bytes without_checksum(const Bytes &data)
+{
+    need(data.size >= checksum_size &&
+             crc32(data.from(0, data.size - checksum_size)) == data.u32(data.size - checksum_size),
+         "the learned-transform segment is damaged: its checksum is wrong");
+    return data.from(0, data.size - checksum_size);
+}
+
+void read_noise(const Bytes &table, Segment &segment)
+{
+    need(table.size >= noise_head, wrong_length);
+    segment.noise_layers = table.data[0];
+    segment.noise_tiles = table.u32(1);
+    const std::size_t rows = std::size_t{segment.components} * segment.noise_layers,
+                      size = table.size - noise_head;
+    need(rows > 0 && segment.noise_tiles > 0 && size % rows == 0 && size / rows == segment.noise_tiles,
+         wrong_length);
+    segment.noise.assign(table.data + noise_head, table.data + table.size);
+}
+
+void read_rules(const Bytes &rules, Segment &segment)
+{
+    constexpr std::int32_t most_offset = 1 << 17;
+    for (std::size_t at = 0; at < rules.size; at += rule_size) {
+        Normalisation rule;
+        rule.exponent = rules.data[at];
+        const std::uint32_t bits = rules.u32(at + 1);
+        std::memcpy(&rule.offset, &bits, sizeof bits);
+        need(rule.exponent <= 15 && rule.offset >= -most_offset && rule.offset <= most_offset,
+             "the normalisation of a component is out of range");
+        segment.normalisation.push_back(rule);
+    }
+}
+
+Segment read_segment(const Bytes &data)
+{
+    const Bytes payload = without_checksum(data);
+    need(payload.size >= fixed_size, "the learned-transform segment is too short");
+    Segment segment;
+    segment.version = payload.data[4];
+    if (segment.version < 1 || segment.version > latest_version) {
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "the learned-transform segment has version " +
+                                                  std::to_string(segment.version) +
+                                                  ", but j2klearn reads versions up to " +
+                                                  std::to_string(latest_version));
+    }
+    const std::uint8_t transport = payload.data[6], colour = payload.data[10],
+                       flags = segment.version == 4 ? payload.data[12] & (base_chroma | normalised) : 0,
+                       opacities = payload.data[12] - flags;
+    const std::size_t count = payload.data[13];
+    segment.precision = payload.data[7];
+    segment.levels = payload.data[9];
+    segment.components = payload.data[11];
+    need(transport <= 1 && colour <= 2 && opacities <= 2,
+         "the learned-transform segment names an unknown transport, colour or opacities");
+    need(segment.precision >= 1 && segment.precision <= 16 && segment.levels <= 32 && segment.components >= 1,
+         "the learned-transform segment has a precision, levels or components out of range");
+    segment.reversible = transport == 1;
+    segment.colour = static_cast<Segment::Colour>(colour);
+    segment.base_chroma = (flags & base_chroma) != 0;
+    segment.shared = opacities == 0 ? 1 : opacities == 1 ? segment.components : 3;
+    std::memcpy(segment.model.data(), payload.data + 14, segment.model.size());
+    const std::size_t table = fixed_size + 4 * count;
+    std::size_t end = payload.size;
+    need(payload.size >= table && (segment.version > 1 || payload.size == table), wrong_length);
+    if (segment.version == 3 || (flags & normalised) != 0) {
+        const std::size_t rules = rule_size * segment.components;
+        need(end - table >= rules + noise_head, wrong_length);
+        end -= rules;
+        read_rules(payload.from(end, rules), segment);
+    }
+    if (segment.version >= 2) {
+        const Bytes noise = payload.from(table, end - table);
+        const bool none =
+            segment.version >= 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
+        if (!none) {
+            read_noise(noise, segment);
+        }
+    }
+    need(count == 0 || count == 3 * std::size_t{segment.levels} + 1,
+         "the learned-transform segment has invalid subband scales");
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t bits = payload.u32(fixed_size + 4 * i);
+        float scale = 0;
+        std::memcpy(&scale, &bits, sizeof bits);
+        need(std::isfinite(scale) && static_cast<double>(scale) >= 1e-3 && static_cast<double>(scale) <= 1e3,
+             "the learned-transform segment has invalid subband scales");
+        segment.scales.push_back(scale);
+    }
+    return segment;
+}
+
+std::vector<std::uint8_t> join_model(const std::vector<Bytes> &payloads)
+{
+    std::map<std::uint32_t, Bytes> parts;
+    std::size_t expected = 0, size = 0;
+    for (const Bytes &data : payloads) {
+        const Bytes payload = without_checksum(data);
+        need(payload.size >= weights_head, "a part of the embedded model is too short");
+        expected = payload.data[7];
+        parts[payload.data[6]] = payload.from(weights_head, payload.size - weights_head);
+    }
+    for (const auto &[index, part] : parts) {
+        size += part.size;
+    }
+    need(parts.size() == expected && (parts.empty() || parts.rbegin()->first + 1 == expected),
+         "parts of the embedded model are missing");
+    need(size <= most_embedded_bytes, "the embedded model is larger than 1048576 bytes");
+    std::vector<std::uint8_t> model;
+    model.reserve(size);
+    for (const auto &[index, part] : parts) {
+        model.insert(model.end(), part.data, part.data + part.size);
+    }
+    return model;
+}
+
+} // namespace
+
+Comments read_comments(const std::vector<Bytes> &comments)
+{
+    std::vector<Bytes> segments, weights;
+    bool others = false, ours = false;
+    for (const Bytes &data : comments) {
+        if (data.size > sizeof magic + 1 && data.starts_with(magic, sizeof magic)) {
+            ours = true;
+            const std::uint8_t kind = data.data[5];
+            (kind == 0 ? segments : weights).push_back(data);
+            others |= kind > 1;
+        }
+    }
+    if (!ours) {
+        return {};
+    }
+    need(!others && segments.size() == 1,
+         "the codestream does not have exactly one valid learned-transform segment");
+    Comments result;
+    result.segment = read_segment(segments[0]);
+    result.model = join_model(weights);
+    return result;
+}
+
+} // namespace j2kl::picture

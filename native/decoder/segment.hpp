@@ -1,0 +1,42 @@
+// The learned-transform segment (docs/format.md): its fields, and the model file that a picture may carry.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "decoder/digest.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace j2kl::picture {
+
+struct Normalisation {
+    std::uint32_t exponent = 0; // components are multiplied by 2^exponent
+    std::int32_t offset = 0;    // subtracted before, in units of the samples
+};
+
+struct Segment {
+    std::uint32_t version = 0;
+    bool reversible = false; // the transport
+    std::uint32_t precision = 0, levels = 0;
+    enum class Colour { none, ict, rct } colour = Colour::none;
+    std::uint32_t components = 0;
+    std::uint32_t shared = 1; // components, from the first on, that share the opacities of the first
+    bool base_chroma = false; // components that use another one's opacities: no learned steps at level 1
+    Id model{};
+    std::vector<float> scales; // empty: all are 1
+    std::uint32_t noise_layers = 0, noise_tiles = 0;
+    std::vector<std::uint8_t> noise;          // by component, layer and tile; empty if there is no table
+    std::vector<Normalisation> normalisation; // one for every component; empty if there is none
+};
+
+struct Comments {
+    std::optional<Segment> segment;  // nothing if the file is not a learned one
+    std::vector<std::uint8_t> model; // the embedded model file; empty if there is none
+};
+
+// Parses the data of all COM marker segments with Rcom = 0. Throws Failure (J2KL_ERROR_SEGMENT or
+// J2KL_ERROR_UNSUPPORTED).
+Comments read_comments(const std::vector<Bytes> &comments);
+
+} // namespace j2kl::picture

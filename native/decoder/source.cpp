@@ -1,0 +1,168 @@
+#include "decoder/source.hpp"
+
+#include "base/bytes.hpp"
+#include "base/failure.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace j2kl::picture {
+
+namespace {
+
+constexpr std::uint8_t jp2_signature[12] = {0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20, 0x0d, 0x0a, 0x87, 0x0a};
+constexpr std::uint8_t soc_and_siz[4] = {0xff, 0x4f, 0xff, 0x51};
+constexpr std::uint32_t jp2h = 0x6a703268, jp2c = 0x6a703263, pclr = 0x70636c72;
+
+constexpr std::size_t most_header_bytes = std::size_t{1} << 26, most_boxes = 65536, chunk = 65536;
+
+[[noreturn]] void fail(const char *text)
+{
+    throw Failure(J2KL_ERROR_OPENJPEG, text);
+}
+
+struct Box {
+    std::uint32_t type;
+    std::uint64_t content, end;
+};
+
+// Calls visit(box) for the boxes in [at, end) until it returns false (I.4).
+template <class Visit>
+void for_boxes(const Source &source, std::uint64_t at, std::uint64_t end, const Visit &visit)
+{
+    for (std::size_t count = 0; count < most_boxes && at < end && end - at >= 8; ++count) {
+        std::uint8_t head[16];
+        const Bytes bytes = {head, source.read(at, head, sizeof head)};
+        if (bytes.size < 8) {
+            return;
+        }
+        std::uint64_t length = bytes.u32(0), header = 8;
+        if (length == 1) {
+            if (bytes.size < 16) {
+                return;
+            }
+            length = std::uint64_t{bytes.u32(8)} << 32 | bytes.u32(12);
+            header = 16;
+        } else if (length == 0) { // to the end of the file
+            length = end - at;
+        }
+        if (length < header || end - at < header) {
+            return;
+        }
+        const Box box = {bytes.u32(4), at + header, at + std::min(length, end - at)};
+        if (!visit(box)) {
+            return;
+        }
+        at = box.end;
+    }
+}
+
+} // namespace
+
+Source::Source(const j2kl_reader &reader) : reader_(reader), size_(reader.size)
+{
+    require(reader.read != nullptr, "there is no function that reads the file");
+}
+
+std::size_t Source::read(std::uint64_t offset, std::uint8_t *target, std::size_t count) const
+{
+    if (offset >= size_) {
+        return 0;
+    }
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset));
+    if (data_ != nullptr) {
+        std::memcpy(target, data_ + offset, length);
+        return length;
+    }
+    std::size_t done = 0;
+    while (done < length) {
+        const std::int64_t got = reader_.read(reader_.context, offset + done, target + done, length - done);
+        if (got < 0 || static_cast<std::uint64_t>(got) > length - done) {
+            fail("the file cannot be read");
+        }
+        if (got == 0) {
+            break;
+        }
+        done += static_cast<std::size_t>(got);
+    }
+    return done;
+}
+
+Place find_codestream(const Source &source)
+{
+    std::uint8_t start[12];
+    const Bytes bytes = {start, source.read(0, start, sizeof start)};
+    if (bytes.starts_with(soc_and_siz, sizeof soc_and_siz)) {
+        return {0, source.size(), false};
+    }
+    if (!bytes.starts_with(jp2_signature, sizeof jp2_signature)) {
+        fail("this is neither a JPEG 2000 codestream nor a JP2 file");
+    }
+    Place place;
+    for_boxes(source, 0, source.size(), [&](const Box &box) {
+        if (box.type == jp2h) {
+            for_boxes(source, box.content, box.end, [&](const Box &inner) {
+                place.has_palette |= inner.type == pclr;
+                return true;
+            });
+        } else if (box.type == jp2c) {
+            place.begin = box.content;
+            place.end = box.end;
+        }
+        return box.type != jp2c;
+    });
+    if (place.end == 0) {
+        fail("the JP2 file has no codestream");
+    }
+    return place;
+}
+
+std::vector<std::uint8_t> read_main_header(const Source &source, const Place &place)
+{
+    std::vector<std::uint8_t> head;
+    // Whether the first `count` bytes of the codestream are there.
+    const auto have = [&](std::size_t count) {
+        if (count > most_header_bytes) {
+            throw Failure(J2KL_ERROR_LIMIT, "the main header of the codestream is larger than 64 MiB");
+        }
+        if (count <= head.size()) {
+            return true;
+        }
+        const std::size_t old = head.size();
+        const std::uint64_t left = place.end - place.begin - old;
+        const auto wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(std::max(count - old, chunk), left));
+        head.resize(old + wanted);
+        head.resize(old + source.read(place.begin + old, head.data() + old, wanted));
+        return count <= head.size();
+    };
+    const auto truncated = [] { fail("the main header of the codestream is damaged or truncated"); };
+    if (!have(4) || !Bytes{head.data(), head.size()}.starts_with(soc_and_siz, sizeof soc_and_siz)) {
+        fail("this is not a JPEG 2000 codestream");
+    }
+    for (std::size_t at = 2;;) {
+        if (!have(at + 2)) {
+            truncated();
+        }
+        const std::uint32_t name = Bytes{head.data(), head.size()}.u16(at);
+        if (name == 0xff90) { // SOT
+            head.resize(at);
+            return head;
+        }
+        if (name >= 0xff30 && name <= 0xff3f) { // reserved markers without a segment (T.800 A.1.3)
+            at += 2;
+            continue;
+        }
+        if (name <= 0xff4f || name == 0xff91 || name == 0xff92 || name == 0xff93 || name == 0xffd9 ||
+            !have(at + 4)) {
+            truncated();
+        }
+        const std::uint32_t length = Bytes{head.data(), head.size()}.u16(at + 2);
+        if (length < 2 || !have(at + 2 + length)) {
+            truncated();
+        }
+        at += 2 + length;
+    }
+}
+
+} // namespace j2kl::picture

@@ -1,0 +1,383 @@
+// The public functions of OpenJPEG 2.5. Every one calls that of the real library. Where a decompressor reads
+// a learned file, the samples are replaced by those of the learned transform.
+#include "openjp2/codec.hpp"
+#include "openjp2/real.hpp"
+#include "openjp2/registry.hpp"
+#include "openjp2/stream.hpp"
+
+#include <algorithm>
+#include <exception>
+
+namespace {
+
+using j2kl::openjp2::Codec;
+using j2kl::openjp2::inside;
+using j2kl::openjp2::real;
+using j2kl::openjp2::Stream;
+
+// Never freed: programs may call until the process ends.
+auto &codecs()
+{
+    static auto &known = *new j2kl::openjp2::Registry<void, Codec>;
+    return known;
+}
+
+auto &streams()
+{
+    static auto &known = *new j2kl::openjp2::Registry<void, Stream>;
+    return known;
+}
+
+// Runs a body that must not throw into a program in C.
+template <class Body> void quietly(const Body &body) noexcept
+{
+    try {
+        body();
+    } catch (const std::exception &) { // memory ran out: the call passes through
+    }
+}
+
+template <class Change> void of_codec(opj_codec_t *codec, const Change &change) noexcept
+{
+    quietly([&] {
+        if (const auto known = codecs().find(codec)) {
+            change(*known);
+        }
+    });
+}
+
+template <class Change> void of_stream(opj_stream_t *stream, const Change &change) noexcept
+{
+    quietly([&] {
+        if (const auto known = streams().find(stream)) {
+            change(*known);
+        }
+    });
+}
+
+opj_stream_t *active(opj_stream_t *stream) noexcept
+{
+    opj_stream_t *result = stream;
+    of_stream(stream, [&](const Stream &known) { result = known.active(); });
+    return result;
+}
+
+opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL input,
+                         const char *file = nullptr) noexcept
+{
+    if (stream != nullptr && input != OPJ_FALSE && !inside()) {
+        quietly([&] {
+            auto known = std::make_shared<Stream>(stream, buffer_size);
+            known->file = file != nullptr ? file : "";
+            streams().add(stream, std::move(known));
+        });
+    }
+    return stream;
+}
+
+} // namespace
+
+// A function that only passes its arguments on; it returns 0 or null if the real library lacks it.
+#define J2KL_PASS(result, name, parameters, arguments)                                                       \
+    result OPJ_CALLCONV name parameters                                                                      \
+    {                                                                                                        \
+        return real().name != nullptr ? real().name arguments : result();                                    \
+    }
+#define J2KL_PASS_VOID(name, parameters, arguments)                                                          \
+    void OPJ_CALLCONV name parameters                                                                        \
+    {                                                                                                        \
+        if (real().name != nullptr) {                                                                        \
+            real().name arguments;                                                                           \
+        }                                                                                                    \
+    }
+
+using Text = const char *;
+using ImagePointer = opj_image_t *;
+using Pointer = void *;
+using CodecPointer = opj_codec_t *;
+using InfoPointer = opj_codestream_info_v2_t *;
+using IndexPointer = opj_codestream_index_t *;
+
+extern "C" {
+
+// Tells this library from OpenJPEG's own.
+OPJ_API const char *opj_j2klearn_version(void)
+{
+    return "1";
+}
+
+J2KL_PASS(Text, opj_version, (void), ())
+J2KL_PASS(ImagePointer, opj_image_create,
+          (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
+          (count, parameters, space))
+J2KL_PASS_VOID(opj_image_destroy, (opj_image_t * image), (image))
+J2KL_PASS(ImagePointer, opj_image_tile_create,
+          (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
+          (count, parameters, space))
+J2KL_PASS(Pointer, opj_image_data_alloc, (OPJ_SIZE_T size), (size))
+J2KL_PASS_VOID(opj_image_data_free, (void *data), (data))
+J2KL_PASS_VOID(opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
+               (stream, function))
+J2KL_PASS_VOID(opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
+J2KL_PASS(OPJ_BOOL, opj_decoder_set_strict_mode, (opj_codec_t * codec, OPJ_BOOL strict), (codec, strict))
+J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
+          (codec, callback, data))
+J2KL_PASS(OPJ_BOOL, opj_set_error_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
+          (codec, callback, data))
+J2KL_PASS(OPJ_BOOL, opj_set_decode_area,
+          (opj_codec_t * codec, opj_image_t *image, OPJ_INT32 x0, OPJ_INT32 y0, OPJ_INT32 x1, OPJ_INT32 y1),
+          (codec, image, x0, y0, x1, y1))
+J2KL_PASS(OPJ_BOOL, opj_write_tile,
+          (opj_codec_t * codec, OPJ_UINT32 tile, OPJ_BYTE *data, OPJ_UINT32 size, opj_stream_t *stream),
+          (codec, tile, data, size, stream))
+J2KL_PASS(CodecPointer, opj_create_compress, (OPJ_CODEC_FORMAT format), (format))
+J2KL_PASS_VOID(opj_set_default_encoder_parameters, (opj_cparameters_t * parameters), (parameters))
+J2KL_PASS(OPJ_BOOL, opj_setup_encoder,
+          (opj_codec_t * codec, opj_cparameters_t *parameters, opj_image_t *image),
+          (codec, parameters, image))
+J2KL_PASS(OPJ_BOOL, opj_encoder_set_extra_options, (opj_codec_t * codec, const char *const *options),
+          (codec, options))
+J2KL_PASS(OPJ_BOOL, opj_start_compress, (opj_codec_t * codec, opj_image_t *image, opj_stream_t *stream),
+          (codec, image, stream))
+J2KL_PASS(OPJ_BOOL, opj_end_compress, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
+J2KL_PASS(OPJ_BOOL, opj_encode, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
+J2KL_PASS_VOID(opj_destroy_cstr_info, (opj_codestream_info_v2_t * *info), (info))
+J2KL_PASS_VOID(opj_dump_codec, (opj_codec_t * codec, OPJ_INT32 flag, FILE *output), (codec, flag, output))
+J2KL_PASS(InfoPointer, opj_get_cstr_info, (opj_codec_t * codec), (codec))
+J2KL_PASS(IndexPointer, opj_get_cstr_index, (opj_codec_t * codec), (codec))
+J2KL_PASS_VOID(opj_destroy_cstr_index, (opj_codestream_index_t * *index), (index))
+J2KL_PASS(OPJ_BOOL, opj_set_MCT,
+          (opj_cparameters_t * parameters, OPJ_FLOAT32 *matrix, OPJ_INT32 *shift, OPJ_UINT32 count),
+          (parameters, matrix, shift, count))
+J2KL_PASS(OPJ_BOOL, opj_has_thread_support, (void), ())
+J2KL_PASS(int, opj_get_num_cpus, (void), ())
+
+opj_stream_t *OPJ_CALLCONV opj_stream_default_create(OPJ_BOOL input)
+{
+    return real().opj_stream_default_create == nullptr
+               ? nullptr
+               : remembered(real().opj_stream_default_create(input), OPJ_J2K_STREAM_CHUNK_SIZE, input);
+}
+
+opj_stream_t *OPJ_CALLCONV opj_stream_create(OPJ_SIZE_T buffer_size, OPJ_BOOL input)
+{
+    return real().opj_stream_create == nullptr
+               ? nullptr
+               : remembered(real().opj_stream_create(buffer_size, input), buffer_size, input);
+}
+
+opj_stream_t *OPJ_CALLCONV opj_stream_create_default_file_stream(const char *file, OPJ_BOOL input)
+{
+    return real().opj_stream_create_default_file_stream == nullptr
+               ? nullptr
+               : remembered(real().opj_stream_create_default_file_stream(file, input),
+                            OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
+}
+
+opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size,
+                                                         OPJ_BOOL input)
+{
+    return real().opj_stream_create_file_stream == nullptr
+               ? nullptr
+               : remembered(real().opj_stream_create_file_stream(file, buffer_size, input), buffer_size,
+                            input, file);
+}
+
+void OPJ_CALLCONV opj_stream_destroy(opj_stream_t *stream)
+{
+    quietly([&] { streams().remove(stream); });
+    if (real().opj_stream_destroy != nullptr) {
+        real().opj_stream_destroy(stream);
+    }
+}
+
+void OPJ_CALLCONV opj_stream_set_read_function(opj_stream_t *stream, opj_stream_read_fn function)
+{
+    of_stream(stream, [&](Stream &known) { known.read = function; });
+    if (real().opj_stream_set_read_function != nullptr) {
+        real().opj_stream_set_read_function(stream, function);
+    }
+}
+
+void OPJ_CALLCONV opj_stream_set_skip_function(opj_stream_t *stream, opj_stream_skip_fn function)
+{
+    of_stream(stream, [&](Stream &known) { known.skip = function; });
+    if (real().opj_stream_set_skip_function != nullptr) {
+        real().opj_stream_set_skip_function(stream, function);
+    }
+}
+
+void OPJ_CALLCONV opj_stream_set_seek_function(opj_stream_t *stream, opj_stream_seek_fn function)
+{
+    of_stream(stream, [&](Stream &known) { known.seek = function; });
+    if (real().opj_stream_set_seek_function != nullptr) {
+        real().opj_stream_set_seek_function(stream, function);
+    }
+}
+
+void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data,
+                                           opj_stream_free_user_data_fn function)
+{
+    of_stream(stream, [&](Stream &known) { known.user_data = data; });
+    if (real().opj_stream_set_user_data != nullptr) {
+        real().opj_stream_set_user_data(stream, data, function);
+    }
+}
+
+void OPJ_CALLCONV opj_stream_set_user_data_length(opj_stream_t *stream, OPJ_UINT64 length)
+{
+    of_stream(stream, [&](Stream &known) { known.length = length; });
+    if (real().opj_stream_set_user_data_length != nullptr) {
+        real().opj_stream_set_user_data_length(stream, length);
+    }
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_set_warning_handler(opj_codec_t *codec, opj_msg_callback callback, void *data)
+{
+    of_codec(codec, [&](Codec &known) {
+        known.warning = callback;
+        known.warning_data = data;
+    });
+    return real().opj_set_warning_handler != nullptr ? real().opj_set_warning_handler(codec, callback, data)
+                                                     : OPJ_FALSE;
+}
+
+opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
+{
+    opj_codec_t *codec =
+        real().opj_create_decompress != nullptr ? real().opj_create_decompress(format) : nullptr;
+    if (codec != nullptr && !inside()) {
+        quietly([&] { codecs().add(codec, std::make_shared<Codec>()); });
+    }
+    return codec;
+}
+
+void OPJ_CALLCONV opj_destroy_codec(opj_codec_t *codec)
+{
+    quietly([&] { codecs().remove(codec); });
+    if (real().opj_destroy_codec != nullptr) {
+        real().opj_destroy_codec(codec);
+    }
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_setup_decoder(opj_codec_t *codec, opj_dparameters_t *parameters)
+{
+    if (parameters != nullptr) {
+        of_codec(codec, [&](Codec &known) {
+            known.layers = parameters->cp_layer;
+            known.reduce = parameters->cp_reduce;
+        });
+    }
+    return real().opj_setup_decoder != nullptr ? real().opj_setup_decoder(codec, parameters) : OPJ_FALSE;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_codec_set_threads(opj_codec_t *codec, int threads)
+{
+    of_codec(codec,
+             [&](Codec &known) { known.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256)); });
+    return real().opj_codec_set_threads != nullptr ? real().opj_codec_set_threads(codec, threads) : OPJ_FALSE;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, opj_image_t **image)
+{
+    if (real().opj_read_header == nullptr) {
+        return OPJ_FALSE;
+    }
+    of_codec(codec, [&](Codec &known) {
+        if (const auto source = streams().find(stream)) {
+            known.examine(source);
+        }
+    });
+    return real().opj_read_header(active(stream), codec, image);
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count,
+                                                 const OPJ_UINT32 *indices, OPJ_BOOL transforms)
+{
+    const OPJ_BOOL done = real().opj_set_decoded_components != nullptr
+                              ? real().opj_set_decoded_components(codec, count, indices, transforms)
+                              : OPJ_FALSE;
+    if (done != OPJ_FALSE) {
+        of_codec(codec, [&](Codec &known) { known.components.assign(indices, indices + count); });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_UINT32 factor)
+{
+    const OPJ_BOOL done = real().opj_set_decoded_resolution_factor != nullptr
+                              ? real().opj_set_decoded_resolution_factor(codec, factor)
+                              : OPJ_FALSE;
+    if (done != OPJ_FALSE) {
+        of_codec(codec, [&](Codec &known) { known.reduce = factor; });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
+{
+    const OPJ_BOOL done =
+        real().opj_decode != nullptr ? real().opj_decode(codec, active(stream), image) : OPJ_FALSE;
+    if (done != OPJ_FALSE && image != nullptr) {
+        of_codec(codec, [&](Codec &known) {
+            if (known.is_learned()) {
+                known.fill(*image);
+            }
+        });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
+                                           OPJ_UINT32 tile)
+{
+    const OPJ_BOOL done = real().opj_get_decoded_tile != nullptr
+                              ? real().opj_get_decoded_tile(codec, active(stream), image, tile)
+                              : OPJ_FALSE;
+    if (done != OPJ_FALSE && image != nullptr) {
+        of_codec(codec, [&](Codec &known) {
+            if (known.is_learned()) {
+                known.fill(*image);
+            }
+        });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,
+                                           OPJ_UINT32 *size, OPJ_INT32 *x0, OPJ_INT32 *y0, OPJ_INT32 *x1,
+                                           OPJ_INT32 *y1, OPJ_UINT32 *count, OPJ_BOOL *go_on)
+{
+    const OPJ_BOOL done =
+        real().opj_read_tile_header != nullptr
+            ? real().opj_read_tile_header(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on)
+            : OPJ_FALSE;
+    if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE) {
+        of_codec(codec, [&](Codec &known) { known.tile = {*size, *x0, *y0, *x1, *y1}; });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, OPJ_BYTE *data,
+                                           OPJ_UINT32 size, opj_stream_t *stream)
+{
+    const OPJ_BOOL done = real().opj_decode_tile_data != nullptr
+                              ? real().opj_decode_tile_data(codec, tile, data, size, active(stream))
+                              : OPJ_FALSE;
+    if (done != OPJ_FALSE && data != nullptr) {
+        of_codec(codec, [&](Codec &known) {
+            if (known.is_learned()) {
+                known.fill_tile(data, size);
+            }
+        });
+    }
+    return done;
+}
+
+OPJ_BOOL OPJ_CALLCONV opj_end_decompress(opj_codec_t *codec, opj_stream_t *stream)
+{
+    return real().opj_end_decompress != nullptr ? real().opj_end_decompress(codec, active(stream))
+                                                : OPJ_FALSE;
+}
+
+} // extern "C"

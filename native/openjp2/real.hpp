@@ -1,0 +1,74 @@
+// The real OpenJPEG, to which every call goes in the end.
+#pragma once
+
+#include <openjpeg.h>
+
+// The public functions of OpenJPEG 2.5, as its shared library exports them.
+#define J2KL_OPENJPEG_FUNCTIONS(X)                                                                           \
+    X(opj_codec_set_threads)                                                                                 \
+    X(opj_create_compress)                                                                                   \
+    X(opj_create_decompress)                                                                                 \
+    X(opj_decode)                                                                                            \
+    X(opj_decode_tile_data)                                                                                  \
+    X(opj_decoder_set_strict_mode)                                                                           \
+    X(opj_destroy_codec)                                                                                     \
+    X(opj_destroy_cstr_index)                                                                                \
+    X(opj_destroy_cstr_info)                                                                                 \
+    X(opj_dump_codec)                                                                                        \
+    X(opj_encode)                                                                                            \
+    X(opj_encoder_set_extra_options)                                                                         \
+    X(opj_end_compress)                                                                                      \
+    X(opj_end_decompress)                                                                                    \
+    X(opj_get_cstr_index)                                                                                    \
+    X(opj_get_cstr_info)                                                                                     \
+    X(opj_get_decoded_tile)                                                                                  \
+    X(opj_get_num_cpus)                                                                                      \
+    X(opj_has_thread_support)                                                                                \
+    X(opj_image_create)                                                                                      \
+    X(opj_image_data_alloc)                                                                                  \
+    X(opj_image_data_free)                                                                                   \
+    X(opj_image_destroy)                                                                                     \
+    X(opj_image_tile_create)                                                                                 \
+    X(opj_read_header)                                                                                       \
+    X(opj_read_tile_header)                                                                                  \
+    X(opj_set_MCT)                                                                                           \
+    X(opj_set_decode_area)                                                                                   \
+    X(opj_set_decoded_components)                                                                            \
+    X(opj_set_decoded_resolution_factor)                                                                     \
+    X(opj_set_default_decoder_parameters)                                                                    \
+    X(opj_set_default_encoder_parameters)                                                                    \
+    X(opj_set_error_handler)                                                                                 \
+    X(opj_set_info_handler)                                                                                  \
+    X(opj_set_warning_handler)                                                                               \
+    X(opj_setup_decoder)                                                                                     \
+    X(opj_setup_encoder)                                                                                     \
+    X(opj_start_compress)                                                                                    \
+    X(opj_stream_create)                                                                                     \
+    X(opj_stream_create_default_file_stream)                                                                 \
+    X(opj_stream_create_file_stream)                                                                         \
+    X(opj_stream_default_create)                                                                             \
+    X(opj_stream_destroy)                                                                                    \
+    X(opj_stream_set_read_function)                                                                          \
+    X(opj_stream_set_seek_function)                                                                          \
+    X(opj_stream_set_skip_function)                                                                          \
+    X(opj_stream_set_user_data)                                                                              \
+    X(opj_stream_set_user_data_length)                                                                       \
+    X(opj_stream_set_write_function)                                                                         \
+    X(opj_version)                                                                                           \
+    X(opj_write_tile)
+
+namespace j2kl::openjp2 {
+
+// Pointers to the functions of the real library; null where it has none.
+struct Real {
+#define J2KL_POINTER(name) decltype(&::name) name = nullptr;
+    J2KL_OPENJPEG_FUNCTIONS(J2KL_POINTER)
+#undef J2KL_POINTER
+};
+
+// Finds and loads the library at the first call. In this order: the file that the environment variable
+// J2KLEARN_OPENJP2 names; another OpenJPEG that the program has loaded, such as a bundled copy; that of the
+// system. If there is none, it says so on stderr, and all pointers are null.
+const Real &real();
+
+} // namespace j2kl::openjp2

@@ -1,0 +1,87 @@
+"""Damaged files give typed errors by every entry point, and take no longer than their size allows."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import j2klearn
+from j2klearn.errors import J2KError, LimitError
+from tests.support.mutations import run
+
+
+def test_damaged_files_are_read_or_refused() -> None:
+    assert [finding[:2] for finding in run(seed=20, count=150)] == []
+
+
+@pytest.mark.parametrize("side", [4, 8])
+def test_a_short_file_that_declares_many_tiles(side: int) -> None:
+    """OpenJPEG would take seconds for tiles that are not there."""
+    data = bytearray(
+        j2klearn.encode(np.zeros((64, 64), np.uint8), model=None, lossless=True, jp2=False, levels=2)
+    )
+    at = data.index(b"\xff\x51")
+    struct.pack_into(">II", data, at + 6, 1020, 1024)
+    struct.pack_into(">II", data, at + 22, side, side)
+    for options in ({}, {"reduce": 1}, {"region": (0, 0, 1024, 1000)}):
+        start = time.process_time()
+        with pytest.raises(LimitError, match="too many tiles"):
+            j2klearn.decode(bytes(data), **options)
+        assert time.process_time() - start < 0.5
+
+
+def test_a_short_file_that_declares_many_packets() -> None:
+    image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    small = {"codeblock_size": (4, 4), "precincts": [(4, 4)], "levels": 1}
+    data = bytearray(j2klearn.encode(image, model=None, bpp=0.2, jp2=False, **small))
+    at = data.index(b"\xff\x52")
+    struct.pack_into(">H", data, at + 6, 5000)  # layers
+    for options in ({}, {"reduce": 1}, {"region": (0, 0, 200, 200)}):
+        start = time.process_time()
+        with pytest.raises(LimitError, match="too many packets"):
+            j2klearn.decode(bytes(data[:-20]), **options)
+        assert j2klearn.decode(bytes(data), **options).size  # OpenJPEG stops at the end of the data
+        assert time.process_time() - start < 2
+    struct.pack_into(">H", data, at + 6, 20)
+    with pytest.warns(j2klearn.errors.TruncatedWarning):
+        assert j2klearn.decode(bytes(data[:-20])).shape == image.shape
+
+
+def test_jp2k_of_a_damaged_size(rgb: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    data = bytearray(j2klearn.encode(rgb[:40, :50], model=None, lossless=True, jp2=False))
+    at = data.index(b"\xff\x51")
+    for start, value in ((at + 2, 0x0005), (at + 38, 0xFFFF), (at + 38, 0), (at + 10, 0)):
+        path.write_bytes(data[:start] + value.to_bytes(2, "big") + data[start + 2 :])
+        for read in (
+            lambda file: file[:4, :4],
+            lambda file: file.tilesize,
+            lambda file: file[:0, :0],
+            lambda file: file[0],
+        ):
+            with contextlib.suppress(J2KError):
+                read(j2klearn.Jp2k(path))
+
+
+def test_an_empty_slice_of_components_that_differ(tmp_path: Path) -> None:
+    """The smallest dtype that holds all samples; `dtype` itself is an error, as in glymur."""
+    path = tmp_path / "a.j2k"
+    data = bytearray(j2klearn.encode(np.zeros((8, 8, 3), np.uint8), model=None, lossless=True, jp2=False))
+    data[data.index(b"\xff\x51") + 40] = 11  # the first component has 12 bits
+    path.write_bytes(data)
+    assert j2klearn.Jp2k(path)[:0, :0].dtype == np.uint16
+
+
+def test_a_file_with_many_tiles_is_read(grey: np.ndarray) -> None:
+    image = np.tile(grey, (2, 2))[:320, :320]
+    data = j2klearn.encode(image, model=None, lossless=True, tile_size=4, levels=1)
+    assert j2klearn.info(data).tiles == 6400
+    assert np.array_equal(j2klearn.decode(data, region=(100, 100, 140, 180)), image[100:140, 100:180])
+    with pytest.warns(j2klearn.errors.TruncatedWarning, match="tiles is missing"):
+        part = j2klearn.decode(data[: len(data) // 2])
+    assert part.shape == image.shape

@@ -1,0 +1,58 @@
+"""Programs that read JPEG 2000 through OpenJPEG: those of the system, or of Debian packages unpacked into a folder.
+
+    python -m tests.support.programs
+
+unpacks the packages, and those that they need, into build/programs. It needs apt, the network the first time, and no
+rights: nothing is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.support.paths import ROOT
+
+FOLDER = ROOT / "build" / "programs"
+PACKAGES = ("gdal-bin", "imagemagick", "libvips-tools", "ffmpeg")
+
+_LIBRARIES = FOLDER / "usr" / "lib" / f"{os.uname().machine}-linux-gnu" if sys.platform == "linux" else FOLDER
+
+
+def find(*names: str) -> tuple[str, dict[str, str]] | None:
+    """Return the path of the first program that is there, and the variables that it needs; None if there is none."""
+    for name in names:
+        unpacked = FOLDER / "usr" / "bin" / name
+        if unpacked.exists():
+            parts = ("blas", "lapack", "pulseaudio")
+            folders = [_LIBRARIES, *(_LIBRARIES / part for part in parts), FOLDER / "usr" / "lib"]
+            variables = {
+                "LD_LIBRARY_PATH": ":".join(map(str, folders)),
+                "GDAL_DATA": str(FOLDER / "usr" / "share" / "gdal"),
+                "MAGICK_CONFIGURE_PATH": str(FOLDER / "etc" / "ImageMagick-6"),
+            }
+            for modules in _LIBRARIES.glob("ImageMagick-*/modules-*/coders"):
+                variables["MAGICK_CODER_MODULE_PATH"] = str(modules)
+            return str(unpacked), variables
+        installed = shutil.which(name)
+        if installed:
+            return installed, {}
+    return None
+
+
+def unpack() -> None:
+    """Download the packages that are not installed, and unpack them into `FOLDER`."""
+    command = ["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES]
+    plan = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    packages = sorted({line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")})
+    archives = FOLDER / "archives"
+    archives.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["apt-get", "download", "-qq", *packages], check=True, cwd=archives)
+    for archive in sorted(archives.glob("*.deb")):
+        subprocess.run(["dpkg", "--extract", str(archive), str(FOLDER)], check=True)
+
+
+if __name__ == "__main__":
+    unpack()
