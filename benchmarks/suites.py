@@ -94,9 +94,6 @@ SUITES = {
     "kodak-luma-guided": Suite("Kodak, luma, the larger model", _GUIDED),
     "kodak-rgb-guided": Suite("Kodak, RGB, the larger model", (*_GUIDED, "--channels", "rgb")),
     "kodak-luma-16p7": Suite("Kodak, luma, sixteen proposals", _SIXTEEN),
-    "kodak-rgb-16p7": Suite(
-        "Kodak, RGB, sixteen proposals", (*_SIXTEEN, "--channels", "rgb", "--metrics", "psnr")
-    ),
     "cid22-validation-luma-16p7": Suite("CID22 validation, luma, sixteen proposals", _SIXTEEN),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),

@@ -156,9 +156,11 @@ def format_of(path: Path) -> Format:
     OptionError
         If the suffix is unknown.
     """
+    suffix = path.suffix.lower()
+    if _FORMATS.get(suffix) in (TIFF, PNG):  # the package has writers of its own
+        return _FORMATS[suffix]
     from PIL import Image
 
-    suffix = path.suffix.lower()
     program = Image.registered_extensions().get(suffix)
     if program == "JPEG2000":
         raise OptionError("decoding writes no JPEG 2000 files: use convert to code a file again")

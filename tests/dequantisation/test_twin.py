@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -159,6 +160,21 @@ def test_tables():
     assert np.abs(octaves() / np.exp2(np.arange(256) / 256) - 1).max() < 2**-24
     exponents = np.array([-2560, -1, 0, 256, 5632], np.int32)
     assert np.allclose(power(exponents, 3), 8 * np.exp2(exponents / 256), rtol=1e-7)
+
+
+def test_tables_are_exact():
+    """The tables are part of the file format: they are the same as in decimals of 40 digits."""
+    with localcontext() as context:
+        context.prec = 40
+        nodes = []
+        for node in range(545):
+            v = Decimal((32 + node % 32) << (node // 32)) / 32 - 1
+            asinh = (v + (v * v + 1).sqrt()).ln()
+            nodes.append(Decimal("0.7") * 1024 * asinh)
+        assert compression().tolist() == [int(node.to_integral_value()) for node in nodes]
+        assert min(abs(node % 1 - Decimal("0.5")) for node in nodes) > Decimal("0.0005")
+        powers = [(Decimal(2).ln() * k / 256).exp() for k in range(256)]
+    assert octaves().tolist() == [float(np.float32(np.float64(int(each * 2**40)))) / 2**40 for each in powers]
 
 
 def test_inputs_are_those_of_the_network():
