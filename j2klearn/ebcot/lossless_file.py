@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..codestream.reversibility import claim
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.targets import Targets
 from ..errors import InputError, OptionError
+from ..native.library import openjpeg_version
 from .coders import OrdinaryCoder
 from .layout import Layout, levels_fit
 from .made_file import MadeFile
@@ -68,7 +70,8 @@ def lossless_file(
     if not fallback:
         return learned()
     ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
-    files = [RateControl(ordinary, jp2=jp2).made(targets)]
+    note = claim(openjpeg_version(), lossless=True)
+    files = [RateControl(ordinary, jp2=jp2, note=note).made(targets)]
     if fits and flatness(picture.samples) < _DRAWN:
         with suppress(InputError):  # the carrier of noise at full contrast may need too many bits
             files.insert(0, learned())

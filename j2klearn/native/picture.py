@@ -76,7 +76,7 @@ class PictureInfo:
     signed : bool
         Whether samples are signed.
     segment_version : int
-        Version of the segment, 1 to 3.
+        Version of the segment, 1 to 4.
     model_id : bytes
         Id of the model, 32 bytes.
     model : str

@@ -395,7 +395,7 @@ typedef struct j2kl_picture_info {
     uint32_t precision;                 /* bits per sample of all components, 1 .. 16 */
     int32_t is_signed;
     uint32_t levels, layers;
-    uint32_t segment_version;           /* 1 .. 3 */
+    uint32_t segment_version;           /* 1 .. 4 */
     uint8_t model_id[32];
     int32_t model, dequantiser;         /* one of each of the values above */
     char model_name[64];                /* UTF-8, truncated; empty if the model is missing */

@@ -254,7 +254,7 @@ Data segment(std::uint8_t version, const Id &model, std::uint32_t components, st
                 static_cast<std::uint8_t>(levels),
                 static_cast<std::uint8_t>(components >= 3 ? 1 : 0),
                 static_cast<std::uint8_t>(components),
-                1,
+                static_cast<std::uint8_t>(version == 4 ? 1 + 16 + 32 : 1), // base chroma, and normalisations
                 0};
     out.insert(out.end(), model.begin(), model.end());
     if (version == 2) {
@@ -263,7 +263,7 @@ Data segment(std::uint8_t version, const Id &model, std::uint32_t components, st
         for (std::uint32_t i = 0; i < components * layers; ++i) {
             put(out, 90, 1);
         }
-    } else if (version == 3) {
+    } else if (version >= 3) {
         put(out, 0, 5);
         for (std::uint32_t i = 0; i < components; ++i) {
             put(out, 2, 1);
@@ -318,7 +318,7 @@ void segments()
 {
     Id id{};
     id[0] = 7;
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4}) {
         const Data good = segment(version, id, 3, 2);
         const auto parse = [](const Data &data) {
             return read_comments({j2kl::Bytes{data.data(), data.size()}});
@@ -326,10 +326,11 @@ void segments()
         const Comments read = parse(good);
         CHECK(read.segment && read.segment->model == id && read.segment->version == version &&
                   read.segment->noise.size() == (version == 2 ? 3 * layers : 0) &&
-                  read.segment->normalisation.size() == (version == 3 ? 3 : 0),
+                  read.segment->normalisation.size() == (version >= 3 ? 3 : 0) &&
+                  read.segment->base_chroma == (version == 4) && read.segment->shared == 3,
               "version " + std::to_string(version));
         Data later = good;
-        later[4] = 4;
+        later[4] = 5;
         later.resize(later.size() - 4);
         CHECK(code_of([&] { parse(with_checksum(later)); }) == J2KL_ERROR_UNSUPPORTED, "later version");
         check::Random random(version);
@@ -394,7 +395,7 @@ struct Opened {
 // reads.
 void pictures()
 {
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4}) {
         const Data file = learned_file(version);
         Opened opened(file);
         CHECK(opened.code == J2KL_OK && opened.info.learned == 1 && opened.info.model == J2KL_MODEL_INTEGER &&
