@@ -17,7 +17,14 @@ inline constexpr std::uint32_t cap = 0xff50, siz = 0xff51, cod = 0xff52, coc = 0
 
 } // namespace marker
 
+// Whether a marker stands alone, without a length and parameters (Table A.1: reserved for future extensions).
+constexpr bool stands_alone(std::uint32_t name)
+{
+    return name >= 0xff30 && name <= 0xff3f;
+}
+
 // Calls visit(marker, offset, content) for every marker segment from `at` on, until it returns false.
+// Markers that stand alone are skipped.
 // Returns the offset of the marker `last`, or nothing if visit() returned false, if a length is
 // invalid, or if the bytes end first.
 template <class Visit>
@@ -28,6 +35,10 @@ std::optional<std::size_t> for_segments(const Bytes &bytes, std::size_t at, std:
         const std::uint32_t name = bytes.u16(at);
         if (name == last) {
             return at;
+        }
+        if (stands_alone(name)) {
+            at += 2;
+            continue;
         }
         const std::size_t left = bytes.size - at;
         if (name < 0xff00 || left < 4) {

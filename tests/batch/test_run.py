@@ -312,7 +312,7 @@ class TestFailures:
 
     def test_options_are_checked_before_any_work(self, folder, tmp_path):
         for options, error in (
-            ({"lossless": True}, OptionError),
+            ({"lossless": True, "wavelet": "9-7"}, OptionError),
             ({"bpp": -1}, OptionError),
             ({"layers": 0}, OptionError),
             ({"progression": "x"}, OptionError),

@@ -210,7 +210,7 @@ def _gdal(file: Path, out: Path) -> list[tuple[list[str], dict[str, Any]]]:
 
 
 def _magick(file: Path, out: Path) -> list[tuple[list[str], dict[str, Any]]]:
-    program, _ = _program("convert-im6.q16", "convert")
+    program, _ = _program("convert-im6.q16")
     return [([program, str(file), str(out)], {})]
 
 
