@@ -46,9 +46,10 @@ DIGESTS = GOLDEN / "integer.json"
 #: The version of the learned-transform segment of a kind, if it is not the first one.
 VERSIONS = {"narrow": 3, "bands": 3, "chroma": 4, "narrow-chroma": 4}
 
-#: Largest and mean difference from the float32 picture, in units of the samples, for networks in float32. With AVX2
-#: and with AVX-512 there is none; without either, a few samples of 12 and 16 bits differ by one.
-FLOAT32 = (1, 0.01)
+#: Largest and mean difference from the float32 picture, in units of the samples, for networks in float32. Pictures of
+#: 8 and 12 bits have almost none. Those of 16 bits were recorded before decoders took the integers of tier-1, when
+#: multiples of the finest quantiser steps were not exact: up to 0.033 in the mean.
+FLOAT32 = (1, 0.05)
 
 #: The same in 8-bit grey levels, for networks in bfloat16. Measured: one level in pictures of 8 bits, where one sample
 #: in 270 rounds differently; 0.63 and 0.19 in those of 12 and 16 bits; at most 0.026 in the mean.

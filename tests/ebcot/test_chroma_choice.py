@@ -135,7 +135,7 @@ def test_four_components_and_narrow_ranges(forced: bool, smooth: NDArray[np.uint
 
 def test_fitted_coefficients(forced: bool, smooth: NDArray[np.uint8]) -> None:
     picture = smooth[:64, :72]
-    fitted = j2klearn.encode(picture, bpp=2, fallback=False, effort=2)
+    fitted = j2klearn.encode(picture, bpp=2, levels=2, fallback=False, effort=2)
     assert base_chroma(fitted) == forced
     samples, transform = planes(Picture(picture)), resolve("hybrid97-9c-compact").using("torch")
     bands = transform.transform.analyse(samples, Rect(0, 0, 64, 72), 3, base_chroma=forced)

@@ -35,8 +35,8 @@ def test_as_many_bytes_make_a_better_picture(grey):
 def test_no_file_is_worse(small, rgb):
     """If fitting gives no gain, the file without fitting is returned."""
     for picture, rate, options in (
-        (small[:80, :96], 1.0, {"model": "hybrid97-9c-compact"}),
-        (rgb[:64, :80], 1.5, {"layers": 2}),
+        (small[:80, :96], 1.0, {"model": "hybrid97-9c-compact", "levels": 3}),
+        (rgb[:64, :80], 1.5, {"layers": 2, "levels": 3}),
     ):
         plain, fitted = (
             j2klearn.encode(picture, bpp=rate, effort=effort, fallback=False, **options) for effort in (0, 2)
@@ -107,10 +107,9 @@ def test_the_command_line_and_wrong_efforts(small, tmp_path):
 
     picture = np.ascontiguousarray(small[:32, :48])
     Image.fromarray(picture).save(tmp_path / "a.png")
-    assert (
-        main(["encode", str(tmp_path / "a.png"), str(tmp_path / "a.jp2"), "--bpp", "2", "--effort", "2"]) == 0
-    )
-    assert (tmp_path / "a.jp2").read_bytes() == j2klearn.encode(picture, bpp=2, effort=2)
+    typed = ["--bpp", "2", "--effort", "2", "--levels", "2"]
+    assert main(["encode", str(tmp_path / "a.png"), str(tmp_path / "a.jp2"), *typed]) == 0
+    assert (tmp_path / "a.jp2").read_bytes() == j2klearn.encode(picture, bpp=2, effort=2, levels=2)
     with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
         j2klearn.encode(picture, bpp=1, effort=3)
     with pytest.raises(OptionError, match="the effort is one of 0, 1, 2"):
