@@ -49,13 +49,14 @@ def test_suites(suite, pictures, tmp_path):
 
 
 @pytest.mark.slow
-def test_ablation(pictures, tmp_path):
-    training = tmp_path / "training"
+def test_ablation(photograph, tmp_path):
+    training, pictures = tmp_path / "training", tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(photograph[500:596, 900:1028]).save(pictures / "first.png")
     training.mkdir()
     write_pictures(training)
     words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
     words += ["--configs", "update-predict-iwave,hybrid97-5c", "--json", tmp_path / "ablation.json"]
-    words += ["--first", 1]
     shown = run("ablation.py", *words)
     found = json.loads((tmp_path / "ablation.json").read_text())
     assert {"update-predict-iwave", "hybrid97-5c"} <= {codec["name"] for codec in found["codecs"]}

@@ -26,7 +26,7 @@ def small(grey):
 
 def test_as_many_bytes_make_a_better_picture(grey):
     picture = np.ascontiguousarray(grey[:160, :192])
-    plain, fitted = (j2klearn.encode(picture, bpp=0.5, effort=effort) for effort in (0, 2))
+    plain, fitted = (j2klearn.encode(picture, bpp=0.5, effort=effort, levels=3) for effort in (0, 2))
     assert len(fitted) <= 0.5 * picture.size / 8
     assert len(fitted) <= 1.02 * len(plain)
     assert psnr(picture, j2klearn.decode(fitted)) > psnr(picture, j2klearn.decode(plain)) + 0.15
@@ -51,7 +51,7 @@ def test_no_file_is_worse(small, rgb):
 
 def test_a_psnr_takes_fewer_bytes(grey):
     picture = np.ascontiguousarray(grey[:160, :192])
-    plain, fitted = (j2klearn.encode(picture, psnr=34, effort=effort) for effort in (0, 2))
+    plain, fitted = (j2klearn.encode(picture, psnr=34, effort=effort, levels=3) for effort in (0, 2))
     assert len(fitted) < 0.98 * len(plain)
     # fitted coefficients lie on a coarse lattice, and small pictures have few possible sizes
     assert abs(psnr(picture, j2klearn.decode(fitted)) - 34) < 0.2
