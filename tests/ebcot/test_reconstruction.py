@@ -67,8 +67,8 @@ def test_the_coefficients_are_those_of_other_decoders(untiled: bytes) -> None:
 def test_layers_refine_the_intervals(rgb: NDArray[np.uint8]) -> None:
     """The numbers of a layer are midpoints, and those of later layers lie within their intervals.
 
-    OpenJPEG's encoder may end a layer a few bits early. A decoder then reads the last decisions of a code-block
-    wrong, until the next layer brings the bits.
+    A few coefficients at the end of a layer are not: OpenJPEG's own decoder shows the same ones. Probably its encoder
+    ends the layer a few bits early there, and the next layer brings the bits.
     """
     stream = j2klearn.encode(rgb, jp2=False, bpp=2, layers=3, fallback=False)
     every = [half_steps(stream, 5, layers=layer) for layer in (1, 2, 3)]
