@@ -296,7 +296,7 @@ def exact(options: argparse.Namespace) -> dict[str, Any]:
     """Compare operators and the network for de-quantisation with their definitions: all sets, 1, 2, 4, 7 threads."""
     from j2klearn.dequantisation.twin.definition import corrected
     from j2klearn.native.instructions import available_instructions
-    from j2klearn.transform.integer.engine import _native
+    from j2klearn.transform.integer.engine import native_operator
     from j2klearn.transform.integer.reference import lift
 
     model = resolve(DEFAULT_MODEL)
@@ -325,7 +325,7 @@ def exact(options: argparse.Namespace) -> dict[str, Any]:
         targets = [[(rng.normal(0, 30, plane.shape).astype(np.float32), rect) for _ in range(outputs)]]
         expected = [[(x.copy(), r) for x, r in own] for own in targets]
         lift(operator, sources, expected, -1, shared=True)
-        native = _native(operator)
+        native = native_operator(operator)
         noise = np.full((1, 1), rng.integers(-500, 1500), np.int16)
         clean = corrected(network, plane, rect, noise)  # type: ignore[arg-type]
         for name in available_instructions()[1:]:

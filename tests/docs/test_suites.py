@@ -92,3 +92,12 @@ def test_other_readers(pictures, tmp_path):
     found = json.loads((tmp_path / "readers.json").read_text())
     assert found["worst_psnr"] <= found["mean_psnr"]
     assert set(found["psnr"]) == {"first.png", "second.png"}
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [("exact", "equal"), ("growth", "resident"), ("damage", "damaged")]
+)
+def test_engine(command, expected, pictures):
+    shown = run("engine.py", command, "--pictures", pictures, "--count", 10)
+    assert expected in shown
+    assert not {"DIFFERENT", "FAULT", "DIED"} & set(shown.replace(":", " ").replace("'", " ").split())
