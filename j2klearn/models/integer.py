@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from ..dequantisation.twin.network import DequantiserTwin
 from ..errors import ModelError
 from ..transform.integer.engine import BASES, Twins
-from ..transform.integer.operator import OperatorTwin
+from .operator_tables import check_table, operator_of, table_of, tensor_names, tensors_of
 
 __all__ = [
-    "ARRAYS",
     "DEQUANTISER",
     "GAINS",
-    "NUMBERS",
     "VERSION",
     "check_config",
     "dequantiser_of",
@@ -41,10 +39,6 @@ GAINS = 10
 DEQUANTISER = "dequantiser."
 
 _STEPS = ("h2l", "l2h")
-
-#: The names of an operator's tensors and of its single numbers.
-ARRAYS = ("first", "blocks", "last", "proposals")
-NUMBERS = ("input_bits", "first_shift", "last_shift", "proposal_shift", "offset", "output_bits")
 _REQUIRED = {"version", "structure", "base", "operator", *_STEPS}
 _OPTIONAL = {"twin_of", "gains", "dequantiser"}
 
@@ -107,11 +101,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if base != "9-7" and "gains" not in config:
         raise ModelError(f"an integer model on the {base} needs gains")
     for step in _STEPS:
-        table = config[step]
-        if not isinstance(table, Mapping) or set(table) != {*NUMBERS, "block_shifts"}:
-            raise ModelError(f"the numbers of the integer model's {step} are incomplete")
-        if not isinstance(table["block_shifts"], list):
-            raise ModelError(f"the integer model's {step} has no list of block_shifts")
+        check_table(config[step], step, "integer")
     return dict(config)
 
 
@@ -131,12 +121,9 @@ def twins_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
         If tensors are missing or unknown, or an operator is invalid; see `OperatorTwin`.
     """
     own = {name for name in tensors if not name.startswith(DEQUANTISER)}
-    if own != {f"{step}.{name}" for step in _STEPS for name in ARRAYS}:
+    if own != tensor_names(*_STEPS):
         raise ModelError("the model's weights do not match its configuration")
-    operators = {}
-    for step in _STEPS:
-        values: dict[str, Any] = {name: tensors[f"{step}.{name}"] for name in ARRAYS}
-        operators[step] = OperatorTwin(**values, **config[step])
+    operators = {step: operator_of(step, config[step], tensors) for step in _STEPS}
     return Twins(config["base"], operators["h2l"], operators["l2h"])
 
 
@@ -190,10 +177,9 @@ def packed(
     }
     tensors: dict[str, NDArray[Any]] = {}
     for step in _STEPS:
-        operator: OperatorTwin = getattr(twins, step)
-        config[step] = {name: getattr(operator, name) for name in NUMBERS}
-        config[step]["block_shifts"] = list(operator.block_shifts)
-        tensors |= {f"{step}.{name}": getattr(operator, name) for name in ARRAYS}
+        operator = getattr(twins, step)
+        config[step] = table_of(operator)
+        tensors |= tensors_of(step, operator)
     if twin_of is not None:
         config["twin_of"] = twin_of.hex()
     if gains:

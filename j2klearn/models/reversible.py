@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..transform.integer.operator import OperatorTwin
-from .integer import ARRAYS, NUMBERS
+from . import operator_tables
+from .operator_tables import check_table, table_of, tensor_names, tensors_of
 
 __all__ = ["VERSION", "check_config", "is_reversible", "operator_of", "packed"]
 
@@ -46,11 +47,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise ModelError("the reversible model lacks an option or has an unknown one")
     if any(config[name] != value for name, value in _FIXED.items()):
         raise ModelError("this version of j2klearn does not support the structure of the reversible model")
-    table = config[_STEP]
-    if not isinstance(table, Mapping) or set(table) != {*NUMBERS, "block_shifts"}:
-        raise ModelError(f"the numbers of the reversible model's {_STEP} are incomplete")
-    if not isinstance(table["block_shifts"], list):
-        raise ModelError(f"the reversible model's {_STEP} has no list of block_shifts")
+    check_table(config[_STEP], _STEP, "reversible")
     return dict(config)
 
 
@@ -69,10 +66,9 @@ def operator_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     ModelError
         If tensors are missing or unknown, or the operator is invalid; see `OperatorTwin`.
     """
-    if set(tensors) != {f"{_STEP}.{name}" for name in ARRAYS}:
+    if set(tensors) != tensor_names(_STEP):
         raise ModelError("the model's weights do not match its configuration")
-    values: dict[str, Any] = {name: tensors[f"{_STEP}.{name}"] for name in ARRAYS}
-    operator = OperatorTwin(**values, **config[_STEP])
+    operator = operator_tables.operator_of(_STEP, config[_STEP], tensors)
     if (operator.inputs, operator.outputs) != (1, 3):
         raise ModelError(f"the operator {_STEP} must have 1 input and 3 outputs")
     return operator
@@ -80,6 +76,4 @@ def operator_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
 def packed(l2h: OperatorTwin) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the configuration and the tensors of a reversible model."""
-    numbers = {name: getattr(l2h, name) for name in NUMBERS}
-    config = {"version": VERSION, **_FIXED, _STEP: {**numbers, "block_shifts": list(l2h.block_shifts)}}
-    return config, {f"{_STEP}.{name}": getattr(l2h, name) for name in ARRAYS}
+    return {"version": VERSION, **_FIXED, _STEP: table_of(l2h)}, tensors_of(_STEP, l2h)
