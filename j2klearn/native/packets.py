@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .handle import Handle
 from .library import Report, load
 
 __all__ = ["PACKET", "PacketReader"]
@@ -22,7 +22,7 @@ PACKET = np.dtype(
 Packets = NDArray[Any]
 
 
-class PacketReader:
+class PacketReader(Handle):
     """Lists the packets of the tiles of a codestream.
 
     Parameters
@@ -38,28 +38,13 @@ class PacketReader:
 
     def __init__(self, head: bytes) -> None:
         self._ffi, self._library = load()
-        self._report, self._handle = Report(self._ffi), None
+        self._report = Report(self._ffi)
         handle = self._ffi.new("j2kl_packets **")
-        code = self._library.j2kl_packets_open(head, len(head), self._report.pointer, handle)
-        self._report.check(code)
+        self._report.check(self._library.j2kl_packets_open(head, len(head), self._report.pointer, handle))
         self._handle = handle[0]
 
-    def close(self) -> None:
-        """Free the native memory. Further calls do nothing."""
-        if self._handle is not None:
-            self._library.j2kl_packets_free(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_packets_free(handle)
 
     def listed(self, tile: int, segments: bytes) -> Packets:
         """Return the packets that a tile should have, in order. Their offsets are 0.
@@ -116,7 +101,7 @@ class PacketReader:
 
     def _call(self, function: Any, *arguments: Any) -> Packets:
         result, count = self._ffi.new("const j2kl_packet **"), self._ffi.new("size_t *")
-        self._report.check(function(self._handle, *arguments, result, count))
+        self._report.check(function(self._open(), *arguments, result, count))
         if not count[0]:
             return np.empty(0, PACKET)
         size = count[0] * PACKET.itemsize

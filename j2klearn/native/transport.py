@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..core.timing import stage
 from ..errors import CodestreamError, DecodingError, OptionError
+from .handle import Handle
 from .library import Report, as_array, load
 
 __all__ = ["Component", "Decoder", "Encoder", "Header", "Parameters"]
@@ -187,56 +187,7 @@ class Component:
     alpha: bool
 
 
-class _Handle:
-    """A native object, freed on `close` or, at the latest, when it is garbage collected."""
-
-    _library: Any
-    _report: Report
-    _handle: Any = None
-    _buffer: Any = None  # memory that the native object refers to
-
-    def _free(self, handle: Any) -> None:
-        raise NotImplementedError
-
-    def _open(self) -> Any:
-        if self._handle is None:
-            raise RuntimeError(f"the {type(self).__name__.lower()} is closed")
-        return self._handle
-
-    @property
-    def warnings(self) -> list[str]:
-        """Warnings of OpenJPEG, for example of damage or of unusual boxes."""
-        return self._report.warnings
-
-    @property
-    def missing(self) -> str | None:
-        """What a codestream that ends early lacks; None if it is complete."""
-        return self._report.missing
-
-    @property
-    def messages(self) -> list[str]:
-        """Informational messages of OpenJPEG."""
-        return self._report.messages
-
-    def close(self) -> None:
-        """Free the native memory and release the data. Further calls do nothing."""
-        if self._handle is not None:
-            self._free(self._handle)
-            self._handle = self._buffer = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class Encoder(_Handle):
+class Encoder(Handle):
     """Writes one codestream: pass every component once, then call `finish`.
 
     Parameters
@@ -321,7 +272,7 @@ class Encoder(_Handle):
         return bytes(self._ffi.buffer(codestream[0], size[0]))
 
 
-class Decoder(_Handle):
+class Decoder(Handle):
     """Reads one codestream or JP2 file: call `decode` once, then get the components.
 
     Parameters
