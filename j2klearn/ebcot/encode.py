@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-from ..codestream.reversibility import claim
 from ..core.picture import Picture
 from ..core.pytorch import need_pytorch
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
-from ..native.library import openjpeg_version
 from .coders import Coder, LearnedCoder, OrdinaryCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
-from .lossless_file import lossless_file
+from .lossless_file import lossless_file, reversibility_note
 from .made_file import MadeFile
 from .missed import report
 from .probe import Probe
@@ -22,7 +20,7 @@ from .rate_control import RateControl
 from .reversible_coder import ReversibleCoder
 from .transform_choice import worth_measuring
 
-__all__ = ["bounds", "coder_of", "doubtful", "encode_picture", "reversibility_note"]
+__all__ = ["bounds", "coder_of", "doubtful", "encode_picture"]
 
 #: Colour pictures with more bits per sample are always measured.
 _HIGH_COLOUR_RATE = 0.75
@@ -138,13 +136,6 @@ def _made(
     if fallback and (effort or doubtful(control.coder, targets)):
         return measured(control, targets, effort)
     return learned_file(control, targets, effort)
-
-
-def reversibility_note(transform: Model | str, targets: Targets) -> str:
-    """Return a comment that says whether a file of the 5/3 is lossless; no text for other transforms."""
-    if transform != "5-3":
-        return ""
-    return claim(openjpeg_version(), lossless=targets.kind == "bytes" and not targets.values[-1])
 
 
 def doubtful(coder: LearnedCoder, targets: Targets) -> bool:

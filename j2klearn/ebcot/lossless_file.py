@@ -21,11 +21,18 @@ from .transform_choice import flatness
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["lossless_file"]
+__all__ = ["lossless_file", "reversibility_note"]
 
 #: Pictures with at least this share of flat pixels are drawn. The 5/3 is better for almost all of them, so only that is
 #: coded. Photographs have less than 0.3.
 _DRAWN = 0.5
+
+
+def reversibility_note(transform: Model | str, targets: Targets) -> str:
+    """Return a comment that says whether a file of the 5/3 is lossless; no text for other transforms."""
+    if transform != "5-3":
+        return ""
+    return claim(openjpeg_version(), lossless=targets.kind == "bytes" and not targets.values[-1])
 
 
 def lossless_file(
@@ -70,8 +77,7 @@ def lossless_file(
     if not fallback:
         return learned()
     ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
-    note = claim(openjpeg_version(), lossless=True)
-    files = [RateControl(ordinary, jp2=jp2, note=note).made(targets)]
+    files = [RateControl(ordinary, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)]
     if fits and flatness(picture.samples) < _DRAWN:
         with suppress(InputError):  # the carrier of noise at full contrast may need too many bits
             files.insert(0, learned())

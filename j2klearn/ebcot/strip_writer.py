@@ -30,9 +30,10 @@ from ..jp2.boxes import wrapped
 from ..models.registry import finder
 from ..transform.strips import StripAnalysis
 from .coders import Coder, LearnedCoder
-from .encode import bounds, coder_of, reversibility_note
+from .encode import bounds, coder_of
 from .layout import Layout
 from .learned_file import LearnedFile
+from .lossless_file import reversibility_note
 from .made_file import MadeFile
 from .missed import report_size
 from .probe import Probe
