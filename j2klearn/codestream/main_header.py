@@ -1,11 +1,4 @@
-"""The main header of a codestream (T.800 A.3): parsing it, and rewriting the precision that it declares.
-
-The carrier of a learned picture exceeds the range of the samples and has fractional bits. It is therefore coded as
-signed samples of more bits than the picture has. Other readers must get an ordinary picture: when a file is written,
-its header is changed to declare the precision of the picture: every exponent in QCD and QCC is lowered by `HEADROOM`,
-and the number of guard bits is raised by the same number. So the number of bit-planes (T.800 equation E-2) stays the
-same, and the quantiser steps (E-3) scale with the declared precision.
-"""
+"""The main header of a codestream (T.800 A.3): parsing it, and rewriting its precision and its comments."""
 
 from __future__ import annotations
 
@@ -14,10 +7,10 @@ from dataclasses import dataclass
 
 from ..core.geometry import Rect
 from ..core.peeking import Peek, peek_bytes
-from ..errors import CodestreamError, SegmentError
+from ..errors import CodestreamError
 from .coding_segments import Coc, Cod, Poc, Rgn
 from .markers import CODESTREAM_START, Marker, MarkerSegment, walk
-from .quantisation_segments import Qcc, Qcd, QuantisationStyle
+from .quantisation_segments import Qcc, Qcd
 from .segments import Com, Siz
 
 __all__ = [
@@ -30,7 +23,6 @@ __all__ = [
     "main_segments",
     "read_main_header",
     "replace_comments",
-    "to_declared",
     "walk_main_header",
     "with_precision",
     "without_comments",
@@ -239,43 +231,6 @@ def read_main_header(codestream: bytes) -> MainHeader:
         poc=tuple(Poc.parse(body, components) for body in bodies(Marker.POC)),
         rgn=tuple(Rgn.parse(body, components) for body in bodies(Marker.RGN)),
     )
-
-
-def to_declared(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:
-    """Change the header of a coded carrier so that it declares samples of `precision` bits.
-
-    The COM marker segments, which OpenJPEG has written, are removed.
-
-    Parameters
-    ----------
-    codestream : bytes
-        The carrier as OpenJPEG has coded it.
-    header : MainHeader
-        Its main header.
-    precision : int
-        Bits per sample of the picture.
-    signed : bool
-        Whether the samples of the picture are signed.
-
-    Raises
-    ------
-    SegmentError
-        If an exponent or the guard bits would be out of range.
-    """
-    out = bytearray(with_precision(codestream, header, precision, signed))
-    for start, end in header.quantisation:
-        style, guard = out[start] & 0x1F, (out[start] >> 5) + HEADROOM
-        if style != QuantisationStyle.EXPOUNDED or (end - start) % 2 == 0 or guard > 7:
-            raise SegmentError("the quantisation of the codestream is not that of a learned picture")
-        out[start] = style | guard << 5
-        for at in range(start + 1, end, 2):
-            exponent = (out[at] >> 3) - HEADROOM
-            if exponent < 0:
-                raise SegmentError("the quantisation exponents of the codestream are out of range")
-            out[at] = out[at] & 0x07 | exponent << 3
-    for comment in reversed(header.comments):
-        del out[comment.offset : comment.offset + comment.length]
-    return bytes(out)
 
 
 def with_precision(codestream: bytes, header: MainHeader, precision: int, signed: bool = False) -> bytes:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codestream.guard_bits import to_declared
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
-from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, to_declared, with_precision
+from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, with_precision
 from ..core.geometry import Rect
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import Normalisation, normalise, normalised_bands, restore_bands

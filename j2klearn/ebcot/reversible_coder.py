@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.guard_bits import with_guard_bits
+from ..codestream.guard_bits import to_declared
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, split_weights
-from ..codestream.main_header import HEADROOM, read_main_header, without_comments
+from ..codestream.main_header import HEADROOM, read_main_header
+from ..codestream.quantisation_segments import QuantisationStyle
 from ..core.picture import Picture
 from ..core.reversible_steps import Steps
 from ..core.run import Run
@@ -117,5 +118,5 @@ class ReversibleCoder(Coder):
                 encoder.put_subbands(index, flat)
             self.run.progress(0.6, "coding")
             codestream = encoder.finish()
-        codestream = without_comments(codestream, read_main_header(codestream))
-        return with_guard_bits(codestream, picture.bit_depth, picture.signed, HEADROOM)
+        header = read_main_header(codestream)
+        return to_declared(codestream, header, picture.bit_depth, picture.signed, QuantisationStyle.NONE)

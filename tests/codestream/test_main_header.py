@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.codestream.guard_bits import to_declared
 from j2klearn.codestream.main_header import (
     HEADROOM,
     insert_comments,
     read_main_header,
-    to_declared,
     with_precision,
 )
 from j2klearn.core.geometry import Rect

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codestream.main_header import read_main_header
+from ...codestream.main_header import read_main_header, without_comments
 from ...core.picture import Picture
 from ...ebcot.coders import OrdinaryCoder
 from ...ebcot.layout import Layout
@@ -85,12 +85,4 @@ def _fitted(coder: OrdinaryCoder, budget: int) -> bytes:
         low, high = (allowed, high) if packets < budget else (low, allowed)
     fitting = [each for each in tries if each[0] <= budget]
     _, best = max(fitting) if fitting else min(tries)
-    return _without_comments(best)
-
-
-def _without_comments(codestream: bytes) -> bytes:
-    """Return a codestream without the comment that OpenJPEG writes."""
-    out = bytearray(codestream)
-    for comment in reversed(read_main_header(codestream).comments):
-        del out[comment.offset : comment.offset + comment.length]
-    return bytes(out)
+    return without_comments(best, read_main_header(best))  # OpenJPEG writes one
