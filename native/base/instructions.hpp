@@ -21,4 +21,20 @@ inline Instructions resolved(Instructions instructions)
     return instructions == Instructions::best ? best_instructions() : instructions;
 }
 
+// That of three variants which is written for a set; the one for AVX-512 needs no VNNI.
+template <class Variant>
+const Variant &variant_for(Instructions instructions, const Variant &portable, const Variant &avx2,
+                           const Variant &avx512)
+{
+    switch (resolved(instructions)) {
+    case Instructions::avx2:
+        return avx2;
+    case Instructions::avx512:
+    case Instructions::avx512_vnni:
+        return avx512;
+    default:
+        return portable;
+    }
+}
+
 } // namespace j2kl

@@ -11,11 +11,14 @@ namespace j2kl {
 
 namespace marker {
 
-inline constexpr std::uint32_t cap = 0xff50, siz = 0xff51, cod = 0xff52, coc = 0xff53, tlm = 0xff55, plm = 0xff57,
-                               plt = 0xff58, qcd = 0xff5c, qcc = 0xff5d, rgn = 0xff5e, poc = 0xff5f, ppm = 0xff60, ppt = 0xff61, sot = 0xff90,
+inline constexpr std::uint32_t soc = 0xff4f, cap = 0xff50, siz = 0xff51, cod = 0xff52, coc = 0xff53, tlm = 0xff55, plm = 0xff57,
+                               plt = 0xff58, qcd = 0xff5c, qcc = 0xff5d, rgn = 0xff5e, poc = 0xff5f, ppm = 0xff60, ppt = 0xff61, com = 0xff64, sot = 0xff90,
                                sop = 0xff91, eph = 0xff92, sod = 0xff93, eoc = 0xffd9;
 
 } // namespace marker
+
+// How a codestream begins: SOC, and the marker SIZ.
+inline constexpr std::uint8_t soc_and_siz[4] = {0xff, 0x4f, 0xff, 0x51};
 
 // Whether a marker stands alone, without a length and parameters (Table A.1: reserved for future extensions).
 constexpr bool stands_alone(std::uint32_t name)

@@ -2,58 +2,33 @@
 
 #include "base/bytes.hpp"
 #include "base/failure.hpp"
+#include "codestream/boxes.hpp"
 #include "codestream/markers.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace j2kl {
 
 namespace {
 
-constexpr std::uint8_t jp2_signature[12] = {0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20, 0x0d, 0x0a, 0x87, 0x0a};
-constexpr std::uint8_t soc_and_siz[4] = {0xff, 0x4f, 0xff, 0x51};
-
-constexpr std::uint32_t box(const char (&name)[5])
+// Calls visit(box) for the boxes in [at, end) of a file in memory until it returns false.
+template <class Visit>
+void for_boxes(const Bytes &file, std::uint64_t at, std::uint64_t end, const Visit &visit)
 {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-        value = (value << 8) | static_cast<std::uint8_t>(name[i]);
-    }
-    return value;
+    const auto read = [&](std::uint64_t offset, std::uint8_t *target, std::size_t count) {
+        const Bytes part = file.from(static_cast<std::size_t>(offset), count);
+        std::memcpy(target, part.data, part.size);
+        return part.size;
+    };
+    j2kl::for_boxes(read, at, end, visit);
 }
 
-// Calls visit(type, content, size of the box header) for every box until it returns false (T.800
-// I.4). Stops at an invalid length.
-template <class Visit> void for_boxes(Bytes bytes, const Visit &visit)
+void scan_header_box(const Bytes &file, const Box &header, CodestreamScan &result)
 {
-    while (bytes.size >= 8) {
-        std::uint64_t length = bytes.u32(0);
-        std::size_t header = 8;
-        if (length == 1) {
-            if (bytes.size < 16) {
-                return;
-            }
-            length = (std::uint64_t{bytes.u32(8)} << 32) | bytes.u32(12);
-            header = 16;
-        } else if (length == 0) {
-            length = bytes.size; // to the end of the file
-        }
-        if (length < header) {
-            return;
-        }
-        const auto available = static_cast<std::size_t>(std::min<std::uint64_t>(length, bytes.size));
-        if (!visit(bytes.u32(4), bytes.from(header, available - header), header)) {
-            return;
-        }
-        bytes = bytes.from(available, bytes.size);
-    }
-}
-
-void scan_header_box(const Bytes &header, CodestreamScan &result)
-{
-    for_boxes(header, [&](std::uint32_t type, const Bytes &content, std::size_t) {
-        if (type == box("cmap")) {
-            result.channels = std::max(result.channels, static_cast<std::uint32_t>(content.size / 4));
+    for_boxes(file, header.content, header.end, [&](const Box &box) {
+        if (box.type == box_type("cmap")) {
+            result.channels = std::max(result.channels, static_cast<std::uint32_t>((box.end - box.content) / 4));
         }
         return true;
     });
@@ -96,14 +71,14 @@ CodestreamScan scan(const std::uint8_t *data, std::size_t size)
     CodestreamScan result;
     if (bytes.starts_with(jp2_signature, sizeof jp2_signature)) {
         result.is_jp2 = true;
-        for_boxes(bytes, [&](std::uint32_t type, const Bytes &content, std::size_t header) {
-            if (type == box("jp2h")) {
-                scan_header_box(content, result);
-            } else if (type == box("jp2c")) {
-                scan_siz(content, result);
-                result.begin = static_cast<std::size_t>(content.data - data);
-                result.end = result.begin + content.size;
-                result.box = result.begin - header;
+        for_boxes(bytes, 0, size, [&](const Box &box) {
+            if (box.type == box_type("jp2h")) {
+                scan_header_box(bytes, box, result);
+            } else if (box.type == box_type("jp2c")) {
+                result.box = static_cast<std::size_t>(box.start);
+                result.begin = static_cast<std::size_t>(box.content);
+                result.end = static_cast<std::size_t>(box.end);
+                scan_siz(bytes.from(result.begin, result.end - result.begin), result);
                 return false;
             }
             return true;

@@ -116,4 +116,14 @@ std::uint32_t crc32(const Bytes &bytes)
     return ~value;
 }
 
+std::string hexadecimal(const Id &id)
+{
+    std::string text;
+    for (const std::uint8_t byte : id) {
+        text += "0123456789abcdef"[byte >> 4U];
+        text += "0123456789abcdef"[byte & 15U];
+    }
+    return text;
+}
+
 } // namespace j2kl::picture

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace j2kl::picture {
@@ -29,5 +30,7 @@ private:
 };
 
 std::uint32_t crc32(const Bytes &bytes);
+
+std::string hexadecimal(const Id &id);
 
 } // namespace j2kl::picture

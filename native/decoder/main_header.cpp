@@ -9,7 +9,6 @@ namespace j2kl::picture {
 
 namespace {
 
-constexpr std::uint32_t com = 0xff64;
 constexpr std::size_t siz_fixed = 36; // bytes of SIZ from Rsiz to Csiz
 constexpr std::size_t siz_at = 2;     // SIZ follows SOC
 constexpr std::uint32_t most_components = 16384, most_levels = 32, most_precision = 38;
@@ -29,15 +28,7 @@ MainHeader::MainHeader(const Bytes &head)
     std::size_t sizes = 0, styles = 0, defaults = 0;
     std::vector<Bytes> of_components, styles_of_components;
     Bytes quantisation_default;
-    for (std::size_t at = siz_at; at + 4 <= head.size;) {
-        const std::uint32_t name = head.u16(at);
-        if (name >= 0xff30 && name <= 0xff3f) { // reserved markers without a segment (T.800 A.1.3)
-            at += 2;
-            continue;
-        }
-        const std::size_t length = head.u16(at + 2);
-        need(length >= 2 && length <= head.size - at - 2, "last");
-        const Bytes body = head.from(at + 4, length - 2);
+    const auto visit = [&](std::uint32_t name, std::size_t at, const Bytes &body) {
         if (name == marker::siz) {
             need(++sizes == 1 && at == siz_at, "SIZ");
             parse_siz(body);
@@ -51,14 +42,15 @@ MainHeader::MainHeader(const Bytes &head)
             quantisation_default = body;
         } else if (name == marker::qcc) {
             of_components.push_back(body);
-        } else if (name == com) {
+        } else if (name == marker::com) {
             need(body.size >= 2, "COM");
             if (body.u16(0) == 0) {
                 binary_comments.push_back(body.from(2, body.size));
             }
         }
-        at += 2 + length;
-    }
+        return true;
+    };
+    need(for_segments(head, siz_at, marker::sot, visit).has_value(), "last");
     need(sizes == 1, "SIZ");
     need(styles == 1, "COD");
     need(defaults == 1, "QCD");

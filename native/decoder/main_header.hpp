@@ -11,8 +11,8 @@
 namespace j2kl::picture {
 
 struct MainHeader {
-    // `head` is the main header, from SOC up to the first SOT marker; it must outlive this object. Throws
-    // Failure if it is damaged.
+    // `head` is the main header with the SOT marker that ends it; it must outlive this object. Throws Failure
+    // if it is damaged.
     explicit MainHeader(const Bytes &head);
 
     struct Component {

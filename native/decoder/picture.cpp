@@ -21,16 +21,6 @@ void need(bool condition, const char *text)
     }
 }
 
-std::string hexadecimal(const Id &id)
-{
-    std::string text;
-    for (const std::uint8_t byte : id) {
-        text += "0123456789abcdef"[byte >> 4U];
-        text += "0123456789abcdef"[byte & 15U];
-    }
-    return text;
-}
-
 // Copies UTF-8 text, truncated between characters, with a zero at the end.
 template <std::size_t Size> void copy_text(const std::string &text, char (&target)[Size])
 {

@@ -2,6 +2,8 @@
 
 #include "base/bytes.hpp"
 #include "base/failure.hpp"
+#include "codestream/boxes.hpp"
+#include "codestream/markers.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,10 +12,6 @@ namespace j2kl::picture {
 
 namespace {
 
-constexpr std::uint8_t jp2_signature[12] = {0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20, 0x0d, 0x0a, 0x87, 0x0a};
-constexpr std::uint8_t soc_and_siz[4] = {0xff, 0x4f, 0xff, 0x51};
-constexpr std::uint32_t jp2h = 0x6a703268, jp2c = 0x6a703263, pclr = 0x70636c72;
-
 constexpr std::size_t most_header_bytes = std::size_t{1} << 26, most_boxes = 65536, chunk = 65536;
 
 [[noreturn]] void fail(const char *text)
@@ -21,40 +19,14 @@ constexpr std::size_t most_header_bytes = std::size_t{1} << 26, most_boxes = 655
     throw Failure(J2KL_ERROR_OPENJPEG, text);
 }
 
-struct Box {
-    std::uint32_t type;
-    std::uint64_t content, end;
-};
-
-// Calls visit(box) for the boxes in [at, end) until it returns false (I.4).
+// Calls visit(box) for the boxes in [at, end), of which there are at most `most_boxes`, until it returns false.
 template <class Visit>
 void for_boxes(const Source &source, std::uint64_t at, std::uint64_t end, const Visit &visit)
 {
-    for (std::size_t count = 0; count < most_boxes && at < end && end - at >= 8; ++count) {
-        std::uint8_t head[16];
-        const Bytes bytes = {head, source.read(at, head, sizeof head)};
-        if (bytes.size < 8) {
-            return;
-        }
-        std::uint64_t length = bytes.u32(0), header = 8;
-        if (length == 1) {
-            if (bytes.size < 16) {
-                return;
-            }
-            length = std::uint64_t{bytes.u32(8)} << 32 | bytes.u32(12);
-            header = 16;
-        } else if (length == 0) { // to the end of the file
-            length = end - at;
-        }
-        if (length < header || end - at < header) {
-            return;
-        }
-        const Box box = {bytes.u32(4), at + header, at + std::min(length, end - at)};
-        if (!visit(box)) {
-            return;
-        }
-        at = box.end;
-    }
+    std::size_t count = 0;
+    j2kl::for_boxes([&](std::uint64_t offset, std::uint8_t *target,
+                        std::size_t size) { return source.read(offset, target, size); },
+                    at, end, [&](const Box &box) { return count++ < most_boxes && visit(box); });
 }
 
 } // namespace
@@ -100,16 +72,16 @@ Place find_codestream(const Source &source)
     }
     Place place;
     for_boxes(source, 0, source.size(), [&](const Box &box) {
-        if (box.type == jp2h) {
+        if (box.type == box_type("jp2h")) {
             for_boxes(source, box.content, box.end, [&](const Box &inner) {
-                place.has_palette |= inner.type == pclr;
+                place.has_palette |= inner.type == box_type("pclr");
                 return true;
             });
-        } else if (box.type == jp2c) {
+        } else if (box.type == box_type("jp2c")) {
             place.begin = box.content;
             place.end = box.end;
         }
-        return box.type != jp2c;
+        return box.type != box_type("jp2c");
     });
     if (place.end == 0) {
         fail("the JP2 file has no codestream");
@@ -145,16 +117,16 @@ std::vector<std::uint8_t> read_main_header(const Source &source, const Place &pl
             truncated();
         }
         const std::uint32_t name = Bytes{head.data(), head.size()}.u16(at);
-        if (name == 0xff90) { // SOT
-            head.resize(at);
+        if (name == marker::sot) {
+            head.resize(at + 2);
             return head;
         }
-        if (name >= 0xff30 && name <= 0xff3f) { // reserved markers without a segment (T.800 A.1.3)
+        if (stands_alone(name)) {
             at += 2;
             continue;
         }
-        if (name <= 0xff4f || name == 0xff91 || name == 0xff92 || name == 0xff93 || name == 0xffd9 ||
-            !have(at + 4)) {
+        if (name <= marker::soc || name == marker::sop || name == marker::eph || name == marker::sod ||
+            name == marker::eoc || !have(at + 4)) {
             truncated();
         }
         const std::uint32_t length = Bytes{head.data(), head.size()}.u16(at + 2);

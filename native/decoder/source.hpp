@@ -35,8 +35,8 @@ struct Place {
 };
 Place find_codestream(const Source &source);
 
-// The main header of a codestream, from SOC to the first SOT marker, whose offset is the size. Throws Failure
-// if it is damaged, or larger than a bound.
+// The main header of a codestream, from SOC to the first SOT marker, which is its end. Throws Failure if it
+// is damaged, or larger than a bound.
 std::vector<std::uint8_t> read_main_header(const Source &source, const Place &place);
 
 } // namespace j2kl::picture

@@ -1,6 +1,7 @@
 #include "dequantisation/rows.hpp"
 
 #include "base/independent.hpp"
+#include "base/x86.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -38,7 +39,7 @@ namespace portable {
 constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
 } // namespace portable
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef J2KL_X86
 namespace avx2 {
 #define J2KL_TARGET __attribute__((target("avx2")))
 #include "dequantisation/rows.inc"
@@ -52,23 +53,16 @@ namespace avx512 {
 #undef J2KL_TARGET
 constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
 } // namespace avx512
+#else
+namespace avx2 = portable;
+namespace avx512 = portable;
 #endif
 
 } // namespace
 
 const RowKernels &row_kernels(Instructions instructions)
 {
-    switch (resolved(instructions)) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    case Instructions::avx2:
-        return avx2::kernels;
-    case Instructions::avx512:
-    case Instructions::avx512_vnni:
-        return avx512::kernels;
-#endif
-    default:
-        return portable::kernels;
-    }
+    return variant_for(instructions, portable::kernels, avx2::kernels, avx512::kernels);
 }
 
 } // namespace j2kl::dequantisation

@@ -55,6 +55,19 @@ template <class Change> void of_stream(opj_stream_t *stream, const Change &chang
     });
 }
 
+// A function of the real library, which may lack it: then a call returns 0 or null.
+template <class Result, class... Parameters> class Function {
+public:
+    explicit Function(Result (*pointer)(Parameters...)) : pointer_(pointer) {}
+    Result operator()(Parameters... arguments) const
+    {
+        return pointer_ != nullptr ? pointer_(arguments...) : Result();
+    }
+
+private:
+    Result (*pointer_)(Parameters...);
+};
+
 opj_stream_t *active(opj_stream_t *stream) noexcept
 {
     opj_stream_t *result = stream;
@@ -75,20 +88,26 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
     return stream;
 }
 
+// Replaces the samples of a decoded image by those of a learned file; returns `done`, whether it was decoded.
+OPJ_BOOL filled(OPJ_BOOL done, opj_codec_t *codec, const opj_image_t *image) noexcept
+{
+    if (done != OPJ_FALSE && image != nullptr) {
+        of_codec(codec, [&](Codec &known) {
+            if (known.is_learned()) {
+                known.fill(*image);
+            }
+        });
+    }
+    return done;
+}
+
 } // namespace
 
-// A function that only passes its arguments on; it returns 0 or null if the real library lacks it.
+// A function that only passes its arguments on.
 #define J2KL_PASS(result, name, parameters, arguments)                                                       \
     result OPJ_CALLCONV name parameters                                                                      \
     {                                                                                                        \
-        return real().name != nullptr ? real().name arguments : result();                                    \
-    }
-#define J2KL_PASS_VOID(name, parameters, arguments)                                                          \
-    void OPJ_CALLCONV name parameters                                                                        \
-    {                                                                                                        \
-        if (real().name != nullptr) {                                                                        \
-            real().name arguments;                                                                           \
-        }                                                                                                    \
+        return Function(real().name) arguments;                                                              \
     }
 
 using Text = const char *;
@@ -110,15 +129,15 @@ J2KL_PASS(Text, opj_version, (void), ())
 J2KL_PASS(ImagePointer, opj_image_create,
           (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
           (count, parameters, space))
-J2KL_PASS_VOID(opj_image_destroy, (opj_image_t * image), (image))
+J2KL_PASS(void, opj_image_destroy, (opj_image_t * image), (image))
 J2KL_PASS(ImagePointer, opj_image_tile_create,
           (OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space),
           (count, parameters, space))
 J2KL_PASS(Pointer, opj_image_data_alloc, (OPJ_SIZE_T size), (size))
-J2KL_PASS_VOID(opj_image_data_free, (void *data), (data))
-J2KL_PASS_VOID(opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
+J2KL_PASS(void, opj_image_data_free, (void *data), (data))
+J2KL_PASS(void, opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
                (stream, function))
-J2KL_PASS_VOID(opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
+J2KL_PASS(void, opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
 J2KL_PASS(OPJ_BOOL, opj_decoder_set_strict_mode, (opj_codec_t * codec, OPJ_BOOL strict), (codec, strict))
 J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
           (codec, callback, data))
@@ -131,7 +150,7 @@ J2KL_PASS(OPJ_BOOL, opj_write_tile,
           (opj_codec_t * codec, OPJ_UINT32 tile, OPJ_BYTE *data, OPJ_UINT32 size, opj_stream_t *stream),
           (codec, tile, data, size, stream))
 J2KL_PASS(CodecPointer, opj_create_compress, (OPJ_CODEC_FORMAT format), (format))
-J2KL_PASS_VOID(opj_set_default_encoder_parameters, (opj_cparameters_t * parameters), (parameters))
+J2KL_PASS(void, opj_set_default_encoder_parameters, (opj_cparameters_t * parameters), (parameters))
 J2KL_PASS(OPJ_BOOL, opj_setup_encoder,
           (opj_codec_t * codec, opj_cparameters_t *parameters, opj_image_t *image),
           (codec, parameters, image))
@@ -141,11 +160,11 @@ J2KL_PASS(OPJ_BOOL, opj_start_compress, (opj_codec_t * codec, opj_image_t *image
           (codec, image, stream))
 J2KL_PASS(OPJ_BOOL, opj_end_compress, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
 J2KL_PASS(OPJ_BOOL, opj_encode, (opj_codec_t * codec, opj_stream_t *stream), (codec, stream))
-J2KL_PASS_VOID(opj_destroy_cstr_info, (opj_codestream_info_v2_t * *info), (info))
-J2KL_PASS_VOID(opj_dump_codec, (opj_codec_t * codec, OPJ_INT32 flag, FILE *output), (codec, flag, output))
+J2KL_PASS(void, opj_destroy_cstr_info, (opj_codestream_info_v2_t * *info), (info))
+J2KL_PASS(void, opj_dump_codec, (opj_codec_t * codec, OPJ_INT32 flag, FILE *output), (codec, flag, output))
 J2KL_PASS(InfoPointer, opj_get_cstr_info, (opj_codec_t * codec), (codec))
 J2KL_PASS(IndexPointer, opj_get_cstr_index, (opj_codec_t * codec), (codec))
-J2KL_PASS_VOID(opj_destroy_cstr_index, (opj_codestream_index_t * *index), (index))
+J2KL_PASS(void, opj_destroy_cstr_index, (opj_codestream_index_t * *index), (index))
 J2KL_PASS(OPJ_BOOL, opj_set_MCT,
           (opj_cparameters_t * parameters, OPJ_FLOAT32 *matrix, OPJ_INT32 *shift, OPJ_UINT32 count),
           (parameters, matrix, shift, count))
@@ -154,82 +173,62 @@ J2KL_PASS(int, opj_get_num_cpus, (void), ())
 
 opj_stream_t *OPJ_CALLCONV opj_stream_default_create(OPJ_BOOL input)
 {
-    return real().opj_stream_default_create == nullptr
-               ? nullptr
-               : remembered(real().opj_stream_default_create(input), OPJ_J2K_STREAM_CHUNK_SIZE, input);
+    return remembered(Function(real().opj_stream_default_create)(input), OPJ_J2K_STREAM_CHUNK_SIZE, input);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create(OPJ_SIZE_T buffer_size, OPJ_BOOL input)
 {
-    return real().opj_stream_create == nullptr
-               ? nullptr
-               : remembered(real().opj_stream_create(buffer_size, input), buffer_size, input);
+    return remembered(Function(real().opj_stream_create)(buffer_size, input), buffer_size, input);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create_default_file_stream(const char *file, OPJ_BOOL input)
 {
-    return real().opj_stream_create_default_file_stream == nullptr
-               ? nullptr
-               : remembered(real().opj_stream_create_default_file_stream(file, input),
+    return remembered(Function(real().opj_stream_create_default_file_stream)(file, input),
                             OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size,
                                                          OPJ_BOOL input)
 {
-    return real().opj_stream_create_file_stream == nullptr
-               ? nullptr
-               : remembered(real().opj_stream_create_file_stream(file, buffer_size, input), buffer_size,
+    return remembered(Function(real().opj_stream_create_file_stream)(file, buffer_size, input), buffer_size,
                             input, file);
 }
 
 void OPJ_CALLCONV opj_stream_destroy(opj_stream_t *stream)
 {
     quietly([&] { streams().remove(stream); });
-    if (real().opj_stream_destroy != nullptr) {
-        real().opj_stream_destroy(stream);
-    }
+    Function(real().opj_stream_destroy)(stream);
 }
 
 void OPJ_CALLCONV opj_stream_set_read_function(opj_stream_t *stream, opj_stream_read_fn function)
 {
     of_stream(stream, [&](Stream &known) { known.read = function; });
-    if (real().opj_stream_set_read_function != nullptr) {
-        real().opj_stream_set_read_function(stream, function);
-    }
+    Function(real().opj_stream_set_read_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_skip_function(opj_stream_t *stream, opj_stream_skip_fn function)
 {
     of_stream(stream, [&](Stream &known) { known.skip = function; });
-    if (real().opj_stream_set_skip_function != nullptr) {
-        real().opj_stream_set_skip_function(stream, function);
-    }
+    Function(real().opj_stream_set_skip_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_seek_function(opj_stream_t *stream, opj_stream_seek_fn function)
 {
     of_stream(stream, [&](Stream &known) { known.seek = function; });
-    if (real().opj_stream_set_seek_function != nullptr) {
-        real().opj_stream_set_seek_function(stream, function);
-    }
+    Function(real().opj_stream_set_seek_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data,
                                            opj_stream_free_user_data_fn function)
 {
     of_stream(stream, [&](Stream &known) { known.user_data = data; });
-    if (real().opj_stream_set_user_data != nullptr) {
-        real().opj_stream_set_user_data(stream, data, function);
-    }
+    Function(real().opj_stream_set_user_data)(stream, data, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_user_data_length(opj_stream_t *stream, OPJ_UINT64 length)
 {
     of_stream(stream, [&](Stream &known) { known.length = length; });
-    if (real().opj_stream_set_user_data_length != nullptr) {
-        real().opj_stream_set_user_data_length(stream, length);
-    }
+    Function(real().opj_stream_set_user_data_length)(stream, length);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_set_warning_handler(opj_codec_t *codec, opj_msg_callback callback, void *data)
@@ -238,14 +237,13 @@ OPJ_BOOL OPJ_CALLCONV opj_set_warning_handler(opj_codec_t *codec, opj_msg_callba
         known.warning = callback;
         known.warning_data = data;
     });
-    return real().opj_set_warning_handler != nullptr ? real().opj_set_warning_handler(codec, callback, data)
-                                                     : OPJ_FALSE;
+    return Function(real().opj_set_warning_handler)(codec, callback, data);
 }
 
 opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
 {
     opj_codec_t *codec =
-        real().opj_create_decompress != nullptr ? real().opj_create_decompress(format) : nullptr;
+        Function(real().opj_create_decompress)(format);
     if (codec != nullptr && !inside()) {
         quietly([&] { codecs().add(codec, std::make_shared<Codec>()); });
     }
@@ -255,9 +253,7 @@ opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
 void OPJ_CALLCONV opj_destroy_codec(opj_codec_t *codec)
 {
     quietly([&] { codecs().remove(codec); });
-    if (real().opj_destroy_codec != nullptr) {
-        real().opj_destroy_codec(codec);
-    }
+    Function(real().opj_destroy_codec)(codec);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_setup_decoder(opj_codec_t *codec, opj_dparameters_t *parameters)
@@ -268,14 +264,14 @@ OPJ_BOOL OPJ_CALLCONV opj_setup_decoder(opj_codec_t *codec, opj_dparameters_t *p
             known.reduce = parameters->cp_reduce;
         });
     }
-    return real().opj_setup_decoder != nullptr ? real().opj_setup_decoder(codec, parameters) : OPJ_FALSE;
+    return Function(real().opj_setup_decoder)(codec, parameters);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_codec_set_threads(opj_codec_t *codec, int threads)
 {
     of_codec(codec,
              [&](Codec &known) { known.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256)); });
-    return real().opj_codec_set_threads != nullptr ? real().opj_codec_set_threads(codec, threads) : OPJ_FALSE;
+    return Function(real().opj_codec_set_threads)(codec, threads);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, opj_image_t **image)
@@ -294,9 +290,7 @@ OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, 
 OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count,
                                                  const OPJ_UINT32 *indices, OPJ_BOOL transforms)
 {
-    const OPJ_BOOL done = real().opj_set_decoded_components != nullptr
-                              ? real().opj_set_decoded_components(codec, count, indices, transforms)
-                              : OPJ_FALSE;
+    const OPJ_BOOL done = Function(real().opj_set_decoded_components)(codec, count, indices, transforms);
     if (done != OPJ_FALSE) {
         of_codec(codec, [&](Codec &known) { known.components.assign(indices, indices + count); });
     }
@@ -305,9 +299,7 @@ OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 
 
 OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_UINT32 factor)
 {
-    const OPJ_BOOL done = real().opj_set_decoded_resolution_factor != nullptr
-                              ? real().opj_set_decoded_resolution_factor(codec, factor)
-                              : OPJ_FALSE;
+    const OPJ_BOOL done = Function(real().opj_set_decoded_resolution_factor)(codec, factor);
     if (done != OPJ_FALSE) {
         of_codec(codec, [&](Codec &known) { known.reduce = factor; });
     }
@@ -317,31 +309,15 @@ OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_
 OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
 {
     const OPJ_BOOL done =
-        real().opj_decode != nullptr ? real().opj_decode(codec, active(stream), image) : OPJ_FALSE;
-    if (done != OPJ_FALSE && image != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            if (known.is_learned()) {
-                known.fill(*image);
-            }
-        });
-    }
-    return done;
+        Function(real().opj_decode)(codec, active(stream), image);
+    return filled(done, codec, image);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
                                            OPJ_UINT32 tile)
 {
-    const OPJ_BOOL done = real().opj_get_decoded_tile != nullptr
-                              ? real().opj_get_decoded_tile(codec, active(stream), image, tile)
-                              : OPJ_FALSE;
-    if (done != OPJ_FALSE && image != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            if (known.is_learned()) {
-                known.fill(*image);
-            }
-        });
-    }
-    return done;
+    const OPJ_BOOL done = Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
+    return filled(done, codec, image);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,
@@ -349,9 +325,7 @@ OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *str
                                            OPJ_INT32 *y1, OPJ_UINT32 *count, OPJ_BOOL *go_on)
 {
     const OPJ_BOOL done =
-        real().opj_read_tile_header != nullptr
-            ? real().opj_read_tile_header(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on)
-            : OPJ_FALSE;
+        Function(real().opj_read_tile_header)(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on);
     if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE) {
         of_codec(codec, [&](Codec &known) { known.tile = {*size, *x0, *y0, *x1, *y1}; });
     }
@@ -361,9 +335,7 @@ OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *str
 OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, OPJ_BYTE *data,
                                            OPJ_UINT32 size, opj_stream_t *stream)
 {
-    const OPJ_BOOL done = real().opj_decode_tile_data != nullptr
-                              ? real().opj_decode_tile_data(codec, tile, data, size, active(stream))
-                              : OPJ_FALSE;
+    const OPJ_BOOL done = Function(real().opj_decode_tile_data)(codec, tile, data, size, active(stream));
     if (done != OPJ_FALSE && data != nullptr) {
         of_codec(codec, [&](Codec &known) {
             if (known.is_learned()) {
@@ -376,8 +348,7 @@ OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, 
 
 OPJ_BOOL OPJ_CALLCONV opj_end_decompress(opj_codec_t *codec, opj_stream_t *stream)
 {
-    return real().opj_end_decompress != nullptr ? real().opj_end_decompress(codec, active(stream))
-                                                : OPJ_FALSE;
+    return Function(real().opj_end_decompress)(codec, active(stream));
 }
 
 } // extern "C"

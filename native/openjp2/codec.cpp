@@ -3,11 +3,13 @@
 #include "base/failure.hpp"
 #include "codestream/half_steps.hpp"
 #include "decoder/beside.hpp"
+#include "decoder/digest.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 namespace j2kl::openjp2 {
@@ -170,12 +172,10 @@ void Codec::examine(const std::shared_ptr<Stream> &stream)
     };
     const std::string name = info_.model_name;
     if (info_.model == J2KL_MODEL_MISSING) {
-        std::string id;
-        for (const std::uint8_t byte : info_.model_id) {
-            id += "0123456789abcdef"[byte >> 4U];
-            id += "0123456789abcdef"[byte & 15U];
-        }
-        approximate("this file needs the model with id " + id + ", which is not installed");
+        picture::Id id;
+        std::copy(std::begin(info_.model_id), std::end(info_.model_id), id.begin());
+        approximate("this file needs the model with id " + picture::hexadecimal(id) +
+                    ", which is not installed");
     } else if (info_.model == J2KL_MODEL_FLOAT) {
         approximate("the model " + name + " needs PyTorch");
     } else if (info_.dequantiser == J2KL_DEQUANTISER_FLOAT) {

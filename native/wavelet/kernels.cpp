@@ -73,26 +73,15 @@ namespace avx512 {
 #include "wavelet/kernels.inc"
 #undef J2KL_TARGET
 } // namespace avx512
+#else
+namespace avx2 = portable;
+namespace avx512 = portable;
 #endif
-
-const Kernels &chosen(Instructions instructions)
-{
-    switch (instructions) {
-#ifdef J2KL_X86
-    case Instructions::avx2:
-        return avx2::kernels;
-    case Instructions::avx512:
-    case Instructions::avx512_vnni:
-        return avx512::kernels;
-#endif
-    default:
-        return portable::kernels;
-    }
-}
 
 const Kernels &kernels_of_processor()
 {
-    static const Kernels &kernels = chosen(best_instructions());
+    static const Kernels &kernels =
+        variant_for(Instructions::best, portable::kernels, avx2::kernels, avx512::kernels);
     return kernels;
 }
 
