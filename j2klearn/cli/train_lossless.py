@@ -19,7 +19,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         help=help,
         description="Train the model of lossless files: predictions of the details of the reversible 5/3, for least "
         "bits. The pictures are reduced and get noise, as most collections were compressed before. OUT receives the "
-        "model, and OUT with the suffix .pt the checkpoint.",
+        "model, OUT with the suffix .pt the checkpoint, and with .csv the log.",
         epilog="example:  j2klearn train-lossless --data pictures/ --out lossless.safetensors",
     )
     add_data(parser)
@@ -57,5 +57,6 @@ def _run(options: argparse.Namespace) -> None:
     trainer = Trainer(Cells(options.data), options.out, options.steps, begun(start.state_dict()))
     if options.resume:
         trainer.resume()
-    model = trainer.run()
+    trainer.run()
+    model = trainer.write()
     print(f"{options.out}: {options.out.stat().st_size} bytes, id {model.id.hex()}")

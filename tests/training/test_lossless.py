@@ -58,17 +58,23 @@ def test_a_larger_operator_begins_with_the_predictions_of_a_smaller_one() -> Non
         begun(ProposalOpacity(1, 3, **{**OPTIONS, "width": 8}).state_dict())
 
 
+def _step(trainer: Trainer) -> float:
+    figures = trainer.train_step()
+    assert figures is not None
+    return float(figures)
+
+
 def test_training_saves_bits_and_can_be_resumed(cells: Cells, tmp_path: Path) -> None:
     torch.manual_seed(0)
     whole = Trainer(cells, tmp_path / "whole.safetensors", 24, _start())
-    costs = [whole.take_step() for _ in range(24)]
+    costs = [_step(whole) for _ in range(24)]
     assert np.mean(costs[-8:]) < np.mean(costs[:8])
     half = Trainer(cells, tmp_path / "half.safetensors", 24, _start())
-    first = [half.take_step() for _ in range(12)]
-    half._save()
+    first = [_step(half) for _ in range(12)]
+    half.save()
     rest = Trainer(cells, tmp_path / "half.safetensors", 24, _start())
     rest.resume()
-    assert [*first, *(rest.take_step() for _ in range(12))] == costs
+    assert [*first, *(_step(rest) for _ in range(12))] == costs
 
 
 def test_the_command_writes_a_model_that_codes(folder: Path, tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_refusals(folder: Path, tmp_path: Path, cells: Cells) -> None:
     trainer = Trainer(cells, tmp_path / "model.safetensors", 1, _start())
     with pytest.raises(OptionError, match="no checkpoint"):
         trainer.resume()
-    torch.save({"operator": {}}, trainer.checkpoint)
+    torch.save({"operator": {}}, trainer.plan.checkpoint)
     with pytest.raises(OptionError, match="another training"):
         trainer.resume()
     words = ["train-lossless", "--data", str(folder), "--out", str(tmp_path / "a"), "--steps", "0"]

@@ -6,8 +6,7 @@ uniform noise. The cost is the share of these bits in those of the details of th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from ...core.geometry import ORIENTATIONS
 from ...ebcot.rate_proxy import RateProxy
@@ -25,7 +23,10 @@ from ...models.model import Model
 from ...models.reversible import packed
 from ...transform.integer.quantise import quantise_operator
 from ...transform.operators import ProposalOpacity
-from ..checkpoint import read_checkpoint, write_checkpoint
+from ..checkpoint import Identity
+from ..log import Log
+from ..loop import Plan, TrainingLoop
+from ..processes import Processes
 from ..schedule import half_cosine, warm_up
 from .cells import SHARES, Cells
 
@@ -47,8 +48,12 @@ _BATCH = (4, 14, 60)
 #: Highest learning rates: of the network of the opacities, and of the proposals.
 _RATE, _PROPOSAL_RATE = 1.5e-3, 1.2e-4
 
-_WARM_UP, _MAX_GRADIENT_NORM = 100, 1.0
-_SAVE_EVERY = 200
+_WARM_UP = 100
+
+#: Steps between rows of the log, and between checkpoints.
+_LOG_EVERY, _SAVE_EVERY = 20, 200
+
+_HEADER = ("step", "bits / bits of the 5/3", "patches/s")
 
 #: Patches that calibrate the integers.
 _CALIBRATION = 160
@@ -100,7 +105,7 @@ def begun(weights: Mapping[str, Tensor], seed: int = 0) -> ProposalOpacity:
     return operator
 
 
-class Trainer:
+class Trainer(TrainingLoop[ProposalOpacity]):
     """Trains one reversible model. Every step depends only on the seed, the number of the step and the checkpoint.
 
     Parameters
@@ -108,7 +113,7 @@ class Trainer:
     cells : Cells
         Training data.
     out : Path
-        Model file to write. The checkpoint beside it has the suffix ``.pt``.
+        Model file to write. The checkpoint beside it has the suffix ``.pt``, the log ``.csv``.
     steps : int
         Number of steps.
     start : ProposalOpacity
@@ -118,36 +123,57 @@ class Trainer:
     """
 
     def __init__(self, cells: Cells, out: Path, steps: int, start: ProposalOpacity, seed: int = 0) -> None:
-        self.cells, self.out, self.steps, self.seed = cells, out, steps, seed
-        self.operator, self.proxy, self.step = start.train(), RateProxy(), 0
+        self.cells, self.out, self.steps, self.seed, self.proxy = cells, out, steps, seed, RateProxy()
+        plan = Plan(
+            name=out.stem,
+            checkpoint=out.with_suffix(".pt"),
+            log=Log(out.with_suffix(".csv"), _HEADER),
+            steps=steps,
+            batch=round(sum(count * share for count, share in zip(_BATCH, SHARES, strict=True))),
+            log_every=_LOG_EVERY,
+            save_every=_SAVE_EVERY,
+        )
         groups = [
-            {"params": [*start.opacity.parameters()], "highest": _RATE},
-            {"params": [start.proposal.weight], "highest": _PROPOSAL_RATE},
+            {"params": [*start.opacity.parameters()], "lr": _RATE},
+            {"params": [start.proposal.weight], "lr": _PROPOSAL_RATE},
         ]
-        self.optimiser = torch.optim.Adam(groups, lr=_RATE, betas=(0.9, 0.98))
+        optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
+        trained = list(start.parameters())
+        super().__init__(
+            plan, start.train(), trained, optimiser, schedule, Processes(0, 1, torch.device("cpu"))
+        )
 
-    @property
-    def checkpoint(self) -> Path:
-        """File of the state."""
-        return self.out.with_suffix(".pt")
+    def identity(self) -> Identity:
+        return {
+            "operator": OPTIONS,
+            "training": {"seed": self.seed},
+            "data": {"patches": [own.shape for own in self.cells.levels]},
+        }
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
         """Continue from the checkpoint.
 
         Raises
         ------
         OptionError
-            If there is none, or it is that of another operator.
+            If there is none, or it is that of another training.
         """
-        state = read_checkpoint(self.checkpoint, torch.device("cpu"))
-        if state is None:
-            raise OptionError(f"there is no checkpoint {self.checkpoint}")
+        path = self.plan.checkpoint
         try:
-            self.operator.load_state_dict(state["operator"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step = int(state["step"])
-        except (KeyError, RuntimeError, ValueError, TypeError):
-            raise OptionError(f"{self.checkpoint} is the checkpoint of another training") from None
+            found = super().resume()
+        except OptionError as error:
+            raise OptionError(f"{path} is the checkpoint of another training: {error}") from None
+        if not found:
+            raise OptionError(f"there is no checkpoint {path}")
+        # the number of steps may have changed, and with it the rates
+        for group, highest in zip(self.optimiser.param_groups, (_RATE, _PROPOSAL_RATE), strict=True):
+            group["lr"] = highest * self._rate(self.step)
+        return found
+
+    def _rate(self, step: int) -> float:
+        """Return the share of the highest learning rates at a step."""
+        return warm_up(step, _WARM_UP) * half_cosine(step, self.steps)
 
     def _bits(self, details: Tensor) -> Tensor:
         """Return the bits per coefficient of details with rounding noise, shape (n, 3, h, w)."""
@@ -157,67 +183,48 @@ class Trainer:
         ]
         return torch.stack(bits).mean()
 
-    def take_step(self) -> float:
-        """Take one step, and return the bits of the details over those of the 5/3."""
+    def cost(self) -> tuple[Tensor, Tensor]:
+        """Return the bits of the details over those of the 5/3, twice: to minimise and for the log."""
         rng = np.random.default_rng((self.seed, self.step))
         level = int(rng.choice(len(SHARES), p=SHARES))
         x = self.cells.batch(level, _BATCH[level], rng)
         noise = torch.from_numpy(rng.random(x[:, 1:].shape, np.float32)) - 0.5
-        factor = warm_up(self.step, _WARM_UP) * half_cosine(self.step, self.steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["highest"] * factor
         details = x[:, 1:] + noise
-        predictions = self.operator(F.pad(x[:, :1], (self.operator.radius,) * 4, mode="replicate"))
+        predictions = self.network(F.pad(x[:, :1], (self.network.radius,) * 4, mode="replicate"))
         with torch.no_grad():
             before = self._bits(details)
         cost = self._bits(details - predictions) / before
-        self.optimiser.zero_grad()
-        cost.backward()
-        torch.nn.utils.clip_grad_norm_(self.operator.parameters(), _MAX_GRADIENT_NORM)
-        self.optimiser.step()
-        self.step += 1
-        return float(cost.detach())
+        return cost, cost.detach().reshape(1)
 
-    def run(self) -> Model:
-        """Take the steps that are left, and write the checkpoint and the model.
+    def row(self, figures: Sequence[float], speed: float) -> list[Any]:
+        return [self.step, f"{figures[0]:.6f}", f"{speed:.1f}"]
+
+    def summary(self, figures: Sequence[float]) -> str:
+        return f"{100 * (figures[0] - 1):+.2f} %"
+
+    def write(self) -> Model:
+        """Write the model with the present weights in integers.
 
         Returns
         -------
         Model
             The reversible model.
         """
-        means: list[float] = []
-        with tqdm(total=self.steps, initial=self.step, unit=" steps", disable=None) as bar:
-            while self.step < self.steps:
-                means = [*means[-_SAVE_EVERY + 1 :], self.take_step()]
-                bar.set_postfix_str(f"{100 * (math.fsum(means) / len(means) - 1):+.2f} %", refresh=False)
-                bar.update()
-                if self.step % _SAVE_EVERY == 0:
-                    self._save()
-        self._save()
         model = self.model()
         write_whole(self.out, model.to_bytes())
         return model
-
-    def _save(self) -> None:
-        state = {
-            "operator": self.operator.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-        }
-        write_checkpoint(self.checkpoint, state)
 
     def model(self) -> Model:
         """Return the model with the present weights in integers."""
         inputs = [
             own[:: max(1, len(own) // _CALIBRATION), :1].astype(np.float32) for own in self.cells.levels
         ]
-        radius = self.operator.radius
+        radius = self.network.radius
         padded = [
             np.pad(x[None], ((0, 0), (0, 0), (radius, radius), (radius, radius)), "edge")
             for own in inputs
             for x in own
         ]
-        twin, _ = quantise_operator(self.operator.eval(), padded)
-        self.operator.train()
+        twin, _ = quantise_operator(self.network.eval(), padded)
+        self.network.train()
         return Model(*packed(twin), {"name": self.out.stem, "training": f"{self.step} steps"})
