@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Rect
 from ..errors import CodestreamError, OptionError
+from .handle import Handle
 from .library import Report, check, load
 
 __all__ = ["DEQUANTISERS", "MODELS", "LearnedPicture", "Models", "PictureInfo"]
@@ -101,7 +102,7 @@ class PictureInfo:
     dequantiser: str
 
 
-class LearnedPicture:
+class LearnedPicture(Handle):
     """A file that native code decodes. One thread may use it at a time.
 
     Parameters
@@ -132,18 +133,21 @@ class LearnedPicture:
         handle = self._ffi.new("j2kl_picture **")
         self._models = models
         if callable(data):
-            self._keep: Any = self._reader(data, size or 0)
+            self._buffer = self._reader(data, size or 0)
             code = self._library.j2kl_picture_open_reader(
-                self._keep[0], models._handle, self._report.pointer, handle
+                self._buffer[0], models._handle, self._report.pointer, handle
             )
         else:
-            self._keep = self._ffi.from_buffer("uint8_t[]", data)
+            self._buffer = self._ffi.from_buffer("uint8_t[]", data)
             code = self._library.j2kl_picture_open(
-                self._keep, len(data), models._handle, self._report.pointer, handle
+                self._buffer, len(data), models._handle, self._report.pointer, handle
             )
         self._report.check(code)
-        self._handle = self._ffi.gc(handle[0], self._library.j2kl_picture_free)
+        self._handle = handle[0]
         self.info = self._info()
+
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_picture_free(handle)
 
     def _reader(self, read: Callable[[int, int], bytes], size: int) -> tuple[Any, Any]:
         def copied(_: Any, offset: int, target: Any, count: int) -> int:
@@ -158,7 +162,7 @@ class LearnedPicture:
 
     def _info(self) -> PictureInfo:
         native = self._ffi.new("j2kl_picture_info *")
-        check(self._library.j2kl_picture_info_of(self._handle, native))
+        check(self._library.j2kl_picture_info_of(self._open(), native))
         return PictureInfo(
             learned=bool(native.learned),
             area=Rect(native.y0, native.x0, native.y1, native.x1),
@@ -173,16 +177,6 @@ class LearnedPicture:
             model_name=self._ffi.string(native.model_name).decode("utf-8", "replace"),
             dequantiser=DEQUANTISERS[native.dequantiser],
         )
-
-    @property
-    def missing(self) -> str | None:
-        """What the codestream lacked when it was last decoded; None if it is complete."""
-        return self._report.missing
-
-    @property
-    def warnings(self) -> list[str]:
-        """Warnings of OpenJPEG when the codestream was last decoded."""
-        return self._report.warnings
 
     def decode(
         self,
@@ -241,18 +235,15 @@ class LearnedPicture:
         except OverflowError as error:
             raise OptionError(f"an option of the decoder is out of range: {error}") from None
         native.component_count, native.component_list = len(components), listed
-        self._report.check(self._library.j2kl_picture_area(self._handle, native, rect))
+        self._report.check(self._library.j2kl_picture_area(self._open(), native, rect))
         shape = rect.y1 - rect.y0, rect.x1 - rect.x0
-        if max_pixels == 0 or shape[0] * shape[1] <= max_pixels:
-            out = np.empty((len(components) or self.info.components, *shape), np.int32)
-        else:
-            out = np.empty(
-                (len(components) or self.info.components, 0, 0), np.int32
-            )  # the call reports the limit
+        if 0 < max_pixels < shape[0] * shape[1]:
+            shape = 0, 0  # the call reports the limit
+        out = np.empty((len(components) or self.info.components, *shape), np.int32)
         if not self.info.learned:
             raise CodestreamError("this is an ordinary file, without a learned transform")
         planes = self._ffi.new(
             "int32_t *[]", [self._ffi.cast("int32_t *", plane.ctypes.data) for plane in out]
         )
-        self._report.check(self._library.j2kl_picture_decode(self._handle, native, planes))
+        self._report.check(self._library.j2kl_picture_decode(self._open(), native, planes))
         return out

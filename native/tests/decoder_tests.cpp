@@ -32,16 +32,6 @@ int code_of(const std::function<void()> &body)
     return J2KL_OK;
 }
 
-std::string hexadecimal(const Id &id)
-{
-    std::string text;
-    for (const std::uint8_t byte : id) {
-        text += "0123456789abcdef"[byte >> 4U];
-        text += "0123456789abcdef"[byte & 15U];
-    }
-    return text;
-}
-
 void digests()
 {
     Sha256 empty, abc, two_blocks;
