@@ -114,15 +114,20 @@ def _cost(path: Path, **options: Any) -> dict[str, int]:
     return {**found, "url_bytes": Server.bytes, "url_requests": Server.requests}
 
 
-def bytes_of_repacked(side: int) -> dict[str, Any]:
-    """Return the bytes and requests of parts of ordinary files, before and after they are repacked."""
-    found: dict[str, Any] = {"side": side, "tile": TILE, "layers_bpp": LAYERS, "parts": []}
+def _asked(side: int) -> dict[str, dict[str, Any]]:
+    """Return the parts of a picture that are decoded, as options of `decode` by name."""
     place = side // 2 - 100
-    asked: dict[str, dict[str, Any]] = {
+    return {
         "region 256 x 256": {"region": (place, place, place + 256, place + 256)},
         "overview, reduce=5": {"reduce": 5},
         "first layer": {"layers": 1},
     }
+
+
+def bytes_of_repacked(side: int) -> dict[str, Any]:
+    """Return the bytes and requests of parts of ordinary files, before and after they are repacked."""
+    found: dict[str, Any] = {"side": side, "tile": TILE, "layers_bpp": LAYERS, "parts": []}
+    asked = _asked(side)
     ordinary: dict[str, Any] = {"model": None, "progression": "LRCP", "plt": False, "tlm": False}
     kinds: dict[str, dict[str, Any]] = {
         "tiles": {"tile_size": TILE},
@@ -148,12 +153,7 @@ def bytes_of_repacked(side: int) -> dict[str, Any]:
 def bytes_of_parts(side: int) -> dict[str, Any]:
     """Return the bytes and requests of parts, for learned and ordinary files."""
     found: dict[str, Any] = {"side": side, "tile": TILE, "layers_bpp": LAYERS, "parts": []}
-    place = side // 2 - 100
-    asked: dict[str, dict[str, Any]] = {
-        "region 256 x 256": {"region": (place, place, place + 256, place + 256)},
-        "overview, reduce=5": {"reduce": 5},
-        "first layer": {"layers": 1},
-    }
+    asked = _asked(side)
     kinds: dict[str, dict[str, Any]] = {
         "learned, RPCL": {},
         "learned, RLCP": {"progression": "RLCP"},

@@ -19,6 +19,7 @@ from ..models.registry import DEFAULT_MODEL
 __all__ = [
     "MODE_SWITCHES",
     "Commands",
+    "add_input",
     "coding_given",
     "coding_of",
     "coding_parser",
@@ -190,6 +191,13 @@ def limits_parser() -> argparse.ArgumentParser:
         "--threads", type=int, metavar="N", help="number of threads (default: one per processor)"
     )
     return limits
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add the argument IN of a command that reads one JPEG 2000 file."""
+    parser.add_argument(
+        "input", type=source, metavar="IN", help="JPEG 2000 file, or its URL; - for standard input"
+    )
 
 
 def engine_parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Commands, engine_parser, limits_parser, region, source, suffix
+from .arguments import Commands, add_input, engine_parser, limits_parser, region, suffix
 from .progress_bar import ProgressBar
 from .streams import output_file, report, shown
 
@@ -113,9 +113,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "samples as j2klearn.decode returns them.",
         epilog="example:  j2klearn decode scan.jp2 corner.png --region 0,0,512,512 --reduce 1",
     )
-    parser.add_argument(
-        "input", type=source, metavar="IN", help="JPEG 2000 file, or its URL; - for standard input"
-    )
+    add_input(parser)
     parser.add_argument(
         "output", type=Path, metavar="OUT", help="picture file to write; - for standard output"
     )

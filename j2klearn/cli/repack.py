@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..ebcot.layout import PROGRESSIONS
 from ..errors import OptionError
-from .arguments import Commands, division, is_raw, source
+from .arguments import Commands, add_input, division, is_raw
 from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]
@@ -59,9 +59,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "input", type=source, metavar="IN", help="JPEG 2000 file or its URL; - for standard input"
-    )
+    add_input(parser)
     parser.add_argument(
         "output",
         type=Path,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..core.timing import stage
-from .levels import compose, decompose
+from .levels import compose, decompose, share_of_level
 
 __all__ = ["BASE_REACH", "Bands", "CodingTransform", "Plane", "Planes"]
 
@@ -131,7 +131,7 @@ class CodingTransform(ABC):
             finer = area.resolution(level - 1)
             ll, hl, lh, hh = self.split(x, finer.origin, threads, 1 if base_chroma and level == 1 else None)
             if progress:
-                progress((finer.size - area.resolution(level).size) / area.size)
+                progress(share_of_level(area, level))
             return ll, (hl, lh, hh)
 
         with stage("analysis"):
@@ -175,7 +175,7 @@ class CodingTransform(ABC):
             own.clear()  # a copy of the picture is too much memory to keep
             out = self.join((ll, hl, lh, hh), finer, threads, 1 if base_chroma and level == 1 else None)
             if progress:
-                progress((finer.size - area.resolution(level).size) / area.size)
+                progress(share_of_level(area, level))
             return out
 
         with stage("synthesis"):

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["compose", "decompose"]
+from ..core.geometry import Rect
+
+__all__ = ["compose", "decompose", "share_of_level"]
 
 #: Type of a plane (tensor or array), and of the detail subbands of one level.
 Samples = TypeVar("Samples")
 Level = TypeVar("Level")
+
+
+def share_of_level(area: Rect, level: int) -> float:
+    """Return about the share of a level, 1 for the finest, in the work of transforming an area."""
+    return (area.resolution(level - 1).size - area.resolution(level).size) / area.size
 
 
 def decompose(

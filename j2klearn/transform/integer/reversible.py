@@ -21,7 +21,7 @@ from ...core.timing import stage
 from ...errors import ModelError
 from ...native import wavelet
 from ..coding import BASE_REACH
-from ..levels import compose, decompose
+from ..levels import compose, decompose, share_of_level
 from .engine import native_operator
 from .operator import OperatorTwin
 
@@ -220,7 +220,7 @@ class ReversibleEngine:
                 details.append((hl, lh, hh))
             predictions.append(self._predicted(lows, finer, steps, depth, threads))
             if progress:
-                progress((finer.size - area.resolution(level).size) / area.size)
+                progress(share_of_level(area, level))
             return lows, details
 
         with stage("analysis"):
@@ -307,7 +307,7 @@ class ReversibleEngine:
             for ll, (hl, lh, hh) in zip(lows, details, strict=True):
                 out.append(wavelet.synthesise(ll, hl, lh, hh, finer, threads))
             if progress:
-                progress((finer.size - area.resolution(level).size) / area.size)
+                progress(share_of_level(area, level))
             return out
 
         with stage("synthesis"):
