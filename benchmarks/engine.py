@@ -159,9 +159,10 @@ def ratios(options: argparse.Namespace) -> dict[str, Any]:
     print(f"{'cpu':9} MP threads {'':9} OpenJPEG  learned  draft  default")
     for cpu, rows in found.items():
         for row in rows:
+            draft = f"{row['draft']:5.2f}x" if "draft" in row else "     -"  # of decoding alone
             print(
                 f"{cpu:9} {row['megapixels']:2} {row['threads']:7} {row['what']:9} {row['openjpeg_seconds']:7.3f}s "
-                f"{row['learned']:7.2f}x {row.get('draft', float('nan')):5.2f}x {row['default']:7.2f}x"
+                f"{row['learned']:7.2f}x {draft} {row['default']:7.2f}x"
             )
     return found
 
