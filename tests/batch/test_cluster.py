@@ -171,7 +171,8 @@ def test_a_worker_that_does_not_see_the_files(dask, folder, tmp_path):
         encode_batch(folder, out, scheduler=dask.address, progress=progress, model=None)
     done = journalled(out)
     assert 0 < len(done) < 30
-    assert set(done) <= set(files(out))
+    # the first worker may still write a picture: its partial file has another name
+    assert set(done) <= {path.relative_to(out).as_posix() for path in out.rglob("*.jp2")}
     first.kill()
     first.wait()
     with pytest.raises(ClusterError, match=r"the worker at tcp://.* does not see .*out: all workers"):
