@@ -16,7 +16,16 @@ import sys
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "build" / "programs"
-PACKAGES = ("gdal-bin", "imagemagick", "libvips-tools", "ffmpeg")
+PACKAGES = (
+    "gdal-bin",
+    "imagemagick",
+    "libvips-tools",
+    "ffmpeg",
+    "openslide-tools",
+    "iipimage-server",
+    "poppler-utils",
+    "python3-pil",
+)
 
 _LIBRARIES = FOLDER / "usr" / "lib" / f"{os.uname().machine}-linux-gnu" if sys.platform == "linux" else FOLDER
 
