@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <vector>
 
 namespace {
 
@@ -88,17 +89,76 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
     return stream;
 }
 
-// Replaces the samples of a decoded image by those of a learned file; returns `done`, whether it was decoded.
-OPJ_BOOL filled(OPJ_BOOL done, opj_codec_t *codec, const opj_image_t *image) noexcept
+// The field of a component that is obsolete, and that OpenJPEG carries along without reading it.
+OPJ_UINT32 &unused_field(opj_image_comp_t &component) noexcept
 {
-    if (done != OPJ_FALSE && image != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            if (known.is_learned()) {
-                known.fill(*image);
-            }
-        });
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#endif
+    return component.bpp;
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+}
+
+// Numbers the components of an image while OpenJPEG decodes it: channel definitions, and a choice of
+// components, change their order.
+class Numbered {
+public:
+    explicit Numbered(opj_image_t *image) : image_(image)
+    {
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            before_.push_back(unused_field(image_->comps[i]));
+        }
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            unused_field(image_->comps[i]) = i;
+        }
     }
-    return done;
+    Numbered(const Numbered &) = delete;
+    Numbered &operator=(const Numbered &) = delete;
+    ~Numbered()
+    {
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            const OPJ_UINT32 index = unused_field(image_->comps[i]);
+            unused_field(image_->comps[i]) = index < before_.size() ? before_[index] : 0;
+        }
+    }
+    std::vector<OPJ_UINT32> order() const
+    {
+        std::vector<OPJ_UINT32> result;
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            result.push_back(unused_field(image_->comps[i]));
+        }
+        return result;
+    }
+
+private:
+    OPJ_UINT32 count() const noexcept
+    {
+        return image_ != nullptr && image_->comps != nullptr ? image_->numcomps : 0;
+    }
+
+    opj_image_t *image_;
+    std::vector<OPJ_UINT32> before_;
+};
+
+// Decodes an image by a call of the real library, and replaces the samples of a learned file.
+template <class Call> OPJ_BOOL decoded(opj_codec_t *codec, opj_image_t *image, const Call &call) noexcept
+{
+    OPJ_BOOL done = OPJ_FALSE;
+    bool called = false;
+    of_codec(codec, [&](Codec &known) {
+        if (known.is_learned()) {
+            const Numbered numbered(image);
+            called = true;
+            done = call();
+            if (done != OPJ_FALSE && image != nullptr) {
+                known.fill(*image, numbered.order());
+            }
+        }
+    });
+    return called ? done : call();
 }
 
 } // namespace
@@ -308,16 +368,16 @@ OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_
 
 OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
 {
-    const OPJ_BOOL done =
-        Function(real().opj_decode)(codec, active(stream), image);
-    return filled(done, codec, image);
+    return decoded(codec, image,
+                   [&] { return Function(real().opj_decode)(codec, active(stream), image); });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
                                            OPJ_UINT32 tile)
 {
-    const OPJ_BOOL done = Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
-    return filled(done, codec, image);
+    return decoded(codec, image, [&] {
+        return Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
+    });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,
