@@ -6,6 +6,8 @@
 #include "openjp2/stream.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <vector>
 
@@ -87,6 +89,18 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
         });
     }
     return stream;
+}
+
+// The threads of a decompressor before opj_codec_set_threads(): OpenJPEG reads this variable, too.
+std::uint32_t default_threads() noexcept
+{
+    const char *named = std::getenv("OPJ_NUM_THREADS");
+    if (named == nullptr || Function(real().opj_has_thread_support)() == OPJ_FALSE) {
+        return 1;
+    }
+    const int processors = std::max(Function(real().opj_get_num_cpus)(), 1);
+    const bool all = std::strcmp(named, "ALL_CPUS") == 0;
+    return static_cast<std::uint32_t>(std::clamp(all ? processors : std::atoi(named), 1, 2 * processors));
 }
 
 // The field of a component that is obsolete, and that OpenJPEG carries along without reading it.
@@ -305,7 +319,11 @@ opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
     opj_codec_t *codec =
         Function(real().opj_create_decompress)(format);
     if (codec != nullptr && !inside()) {
-        quietly([&] { codecs().add(codec, std::make_shared<Codec>()); });
+        quietly([&] {
+            auto known = std::make_shared<Codec>();
+            known->threads = default_threads();
+            codecs().add(codec, std::move(known));
+        });
     }
     return codec;
 }

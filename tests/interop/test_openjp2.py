@@ -259,6 +259,14 @@ def test_pillow_of_debian(files: dict[str, Path], kind: str, tmp_path: Path) -> 
         )
 
 
+def test_imagecodecs_with_its_own_copy(files: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    script = "import sys, numpy, imagecodecs; data = open(sys.argv[1], 'rb').read()\n"
+    script += "numpy.save(sys.argv[2], imagecodecs.jpeg2k_decode(data))"
+    _run([sys.executable, "-c", script, str(files["rgba"]), str(tmp_path / "out.npy")])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), j2klearn.decode(files["rgba"]))
+
+
 @pytest.mark.parametrize("kind", ["rgb", "tiled"])
 def test_glymur(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
     _run([sys.executable, "-W", "ignore", "-c", _GLYMUR, str(files[kind]), str(tmp_path / "out")])
