@@ -84,7 +84,9 @@ def main() -> None:
 
             def native_run(name: str = name, twin: DequantiserTwin = twin) -> None:
                 area = Rect(0, 0, *plane.shape)
-                twin.native.apply([plane], [target], area, [codes], threads=options.threads, instructions=name)
+                twin.native.apply(
+                    [plane], [target], area, [codes], threads=options.threads, instructions=name
+                )
 
             row += f"{best(native_run, options.runs, options.threads) / plane.size * 1e9:14.1f}"
         print(row, flush=True)

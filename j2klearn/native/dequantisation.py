@@ -140,8 +140,8 @@ class IntegerDequantiser:
         Raises
         ------
         InputError
-            If the number of arrays is wrong, an array has the wrong dtype or shape, a code of the noise is out of range,
-            or the rows are not in the area.
+            If the number of arrays is wrong, an array has the wrong dtype or shape, a code of the noise is out of
+            range, or the rows are not in the area.
         """
         if (len(sources), len(targets), len(noises)) != (self._reads, self._writes, self._writes):
             raise InputError(
