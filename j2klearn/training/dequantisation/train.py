@@ -264,7 +264,9 @@ def train(
     if len(data) < settings.batch:
         raise OptionError(f"a batch needs {settings.batch} decoded patches, but there are only {len(data)}")
     if chroma_only and (start is None or not settings.guided):
-        raise OptionError("training only the network for chroma needs guided networks and a model to start from")
+        raise OptionError(
+            "training only the network for chroma needs guided networks and a model to start from"
+        )
     settings = dataclasses.replace(settings, bfloat16=trains_in_bfloat16(settings.bfloat16, _DEVICE))
     torch.manual_seed(settings.seed)
     luma = Dequantiser(settings.width, settings.pairs)
