@@ -1,0 +1,67 @@
+"""MkDocs hooks: pages of the repository that lie outside docs/, links, generated references and plots.
+
+The pages in docs/ are written for a code-hosting site. MkDocs differs in three ways, and these hooks bridge them:
+pages such as README.md and CHANGELOG.md lie outside docs/, lists are indented otherwise, and comments that mark a
+generated part are to be replaced by that part.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "site"), str(ROOT / "benchmarks")]
+
+import command_line  # noqa: E402
+import plots  # noqa: E402
+import repository_links  # noqa: E402
+from list_indentation import with_four_spaces  # noqa: E402
+
+_API = re.compile(r"^<!-- api: ([\w.]+)((?: \w+=\w+)*) -->$", re.MULTILINE)
+_COMMAND_LINE = "<!-- command line -->"
+
+_pages = repository_links.pages(ROOT)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages of the repository that lie elsewhere or have another name here, and the plots."""
+    for name, source in _pages.items():
+        old = files.get_file_from_path(source.removeprefix("docs/"))
+        if source.startswith("docs/") and old is not None:
+            files.remove(old)
+        text = (ROOT / source).read_text("utf-8")
+        files.append(File.generated(config, name, content=text))
+    with tempfile.TemporaryDirectory() as folder:
+        for path in plots.draw_all(Path(folder)):
+            name = f"{plots.FOLDER.removeprefix('docs/')}/{path.name}"
+            old = files.get_file_from_path(name)
+            if old is not None:
+                files.remove(old)
+            files.append(File.generated(config, name, content=path.read_bytes()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Replace the marks of generated parts, and make lists and links those of MkDocs."""
+    markdown = repository_links.rewritten(markdown, page.file.src_uri, _pages, ROOT)
+    markdown = with_four_spaces(markdown)
+    if _COMMAND_LINE in markdown:
+        markdown = markdown.replace(_COMMAND_LINE, command_line.reference())
+    return _API.sub(_directive, markdown)
+
+
+def _directive(match: re.Match[str]) -> str:
+    """Return the directive of mkdocstrings for a mark ``<!-- api: NAME option=value -->``."""
+    options: dict[str, Any] = dict(pair.split("=") for pair in match[2].split())
+    lines = [f"::: {match[1]}"]
+    if options:
+        lines += ["    options:", *(f"      {name}: {value}" for name, value in options.items())]
+    return "\n".join(lines)
