@@ -19,7 +19,7 @@ PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist workst
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel setup clean
+.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel site setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ wheel: setup ## build a wheel into dist/
 	rm -rf build/lib* build/bdist*
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
+site: setup $(STAMPS)/docs ## build the documentation site into build/site; it needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 setup: $(STAMPS)/python $(LIBRARY) ## create .venv with everything that development needs
 
 clean: ## remove everything that was built, except .venv
@@ -84,6 +87,10 @@ $(STAMPS)/system: scripts/setup-system.sh
 $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(STAMPS)/docs: pyproject.toml constraints.txt | $(STAMPS)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 # After $(STAMPS)/python, which builds the library too: the two must not write it at the same time.
