@@ -10,7 +10,7 @@ from unittest import mock
 
 cli = import_module("j2klearn.cli.main")  # the package has a function of this name
 
-_WIDTH = 96  # columns of a usage line
+_WIDTH = 84  # columns of a usage line
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def _arguments(parser: argparse.ArgumentParser) -> str:
     for action in parser._actions:
         if action.help == argparse.SUPPRESS or isinstance(action, argparse._HelpAction):
             continue
-        name = formatter._format_action_invocation(action).replace("|", "\\|")
+        name = formatter._format_action_invocation(action)
         rows.append(f"| `{name}` | {_line(formatter._expand_help(action)) if action.help else ''} |")
     return "\n".join(rows)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -22,10 +23,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "site"), str(ROOT / "benchmark
 
 import command_line  # noqa: E402
 import plots  # noqa: E402
+import python_markdown  # noqa: E402
 import repository_links  # noqa: E402
-from list_indentation import with_four_spaces  # noqa: E402
 
 _API = re.compile(r"^<!-- api: ([\w.]+)((?: \w+=\w+)*) -->$", re.MULTILINE)
+_REMOTE_WORKER = "https://unpkg.com/iframe-worker/shim"
 _COMMAND_LINE = "<!-- command line -->"
 
 _pages = repository_links.pages(ROOT)
@@ -51,11 +53,32 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Replace the marks of generated parts, and make lists and links those of MkDocs."""
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]
     markdown = repository_links.rewritten(markdown, page.file.src_uri, _pages, ROOT)
-    markdown = with_four_spaces(markdown)
+    markdown = python_markdown.converted(markdown)
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, command_line.reference())
     return _API.sub(_directive, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Let the search of pages that are opened as files load nothing from elsewhere."""
+    folders = page.file.dest_uri.count("/")
+    return output.replace(_REMOTE_WORKER, "../" * folders + "worker.js")
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same for the page of errors."""
+    return output_content.replace(_REMOTE_WORKER, "worker.js")
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Check that no page loads anything from elsewhere."""
+    for path in Path(config.site_dir).rglob("*.html"):
+        found = re.search(r"""(?:src=|<link [^>]*href=)["']?https?:[^\s"'>]+""", path.read_text("utf-8"))
+        if found:
+            raise PluginError(f"{path.name} loads {found[0]}")
 
 
 def _directive(match: re.Match[str]) -> str:

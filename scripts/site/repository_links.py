@@ -23,6 +23,12 @@ def pages(root: Path) -> dict[str, str]:
     return {name: source for name, source in _RENAMED.items() if (root / source).exists()}
 
 
+def title(path: Path) -> str:
+    """Return the heading of a page, or the name of another file."""
+    heading = re.match(r"# (.+)", path.read_text("utf-8")) if path.suffix == ".md" else None
+    return heading[1] if heading else path.name
+
+
 def rewritten(markdown: str, page: str, pages: dict[str, str], root: Path) -> str:
     """Return the text of a page with the links of the site.
 
@@ -40,7 +46,8 @@ def rewritten(markdown: str, page: str, pages: dict[str, str], root: Path) -> st
     Returns
     -------
     str
-        The text. A link to a file that the site does not have becomes its label.
+        The text. A link whose label is a file name gets the title of that page, and a link to a file that the site does
+        not have becomes its label.
     """
     source = pages.get(page, f"docs/{page}")
     names = {path: name for name, path in pages.items()}
@@ -49,14 +56,16 @@ def rewritten(markdown: str, page: str, pages: dict[str, str], root: Path) -> st
         image, label, target = match.groups()
         if "://" in target or target.startswith(("#", "mailto:")):
             return match[0]
-        path, mark, anchor = target.partition("#")
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
+        target_path, mark, anchor = target.partition("#")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target_path))
         if path in names:
             path = names[path]
         elif path.startswith("docs/") and (root / path).is_file():
             path = path.removeprefix("docs/")
         else:
             return label
+        if not image and label.endswith(".md") and posixpath.basename(label) == posixpath.basename(target_path):
+            label = title(root / pages.get(path, f"docs/{path}"))
         here = posixpath.relpath(path, posixpath.dirname(page) or ".")
         return f"{image}[{label}]({here}{mark}{anchor})"
 

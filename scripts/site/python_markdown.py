@@ -1,7 +1,9 @@
-"""Lists as Python-Markdown reads them.
+"""Lists and tables as Python-Markdown reads them, from those of a code-hosting site (CommonMark).
 
-On a code-hosting site (CommonMark) the text of a list item is indented as far as its first word: two columns after
-``*``, three after ``1.``. Python-Markdown wants four columns, and an empty line before a list.
+* The text of a list item is indented as far as its first word: two columns after ``*``, three after ``1.``.
+  Python-Markdown wants four columns, and an empty line before a list.
+* Numbers in tables stay on one line with their units.
+* A vertical bar in a table's code is escaped. Python-Markdown shows the backslash.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import re
 
 _ITEM = re.compile(r"([*+-]|\d+\.)( +)(?=\S)")
+_CODE = re.compile(r"`[^`]+`")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|dB|s|x|MB|MiB|GiB)(?:\W|$))")
 _FENCE = re.compile(r"```+|~~~+")
 
 
-def with_four_spaces(markdown: str) -> str:
-    """Return the text with lists that Python-Markdown reads as CommonMark reads the given ones."""
+def converted(markdown: str) -> str:
+    """Return the text that Python-Markdown reads as CommonMark reads the given one."""
     lines: list[str] = []
     columns: list[int] = []  # of the texts of the open list items, from the outermost
     fence, before = "", ""
@@ -27,14 +31,19 @@ def with_four_spaces(markdown: str) -> str:
             while columns and indent < columns[-1]:
                 columns.pop()
             item = _ITEM.match(text)
+            if item and not columns and before and not _may_interrupt(item[1]):
+                item = None
             if item and indent - (columns[-1] if columns else 0) < 4:
-                if not columns and before and not _ITEM.match(before.lstrip()):
+                if not columns and before:
                     lines.append("")
                 depth = len(columns)
                 columns.append(indent + item.end())
                 lines.append(" " * 4 * depth + f"{item[1]:<3} {text[item.end() :]}")
                 before = line
                 continue
+            if text.startswith("|"):
+                text = _CODE.sub(lambda code: code[0].replace("\\|", "|"), text)
+                text = _UNIT.sub("\N{NO-BREAK SPACE}", text)
             opened = _FENCE.match(text)
             if opened:
                 fence = opened[0]
@@ -42,3 +51,8 @@ def with_four_spaces(markdown: str) -> str:
         lines.append(" " * (indent + shift) + text if text else "")
         before = line
     return "\n".join(lines) + "\n"
+
+
+def _may_interrupt(marker: str) -> bool:
+    """Return whether a list that begins with this marker may follow a line of text: any bullet, or the number 1."""
+    return marker in ("*", "+", "-", "1.")
