@@ -128,7 +128,9 @@ def readers(axes: Axes, found: Result, rgb: Result) -> None:
     curve = rgb["curves"][_learned(rgb)]
     full = curve["psnr"][-1]
     axes.axhline(
-        full, color=_BLUE, label=f"j2klearn, and programs under j2klearn run: mean at {curve['bpp'][-1]:.1f} bpp"
+        full,
+        color=_BLUE,
+        label=f"j2klearn, and programs under j2klearn run: mean at {curve['bpp'][-1]:.1f} bpp",
     )
     axes.axhline(found["mean_psnr"], color=_ORANGE, linestyle="--", label="mean of the approximations")
     axes.set_ylim(20, full + 6)

@@ -27,15 +27,14 @@ import python_markdown  # noqa: E402
 import repository_links  # noqa: E402
 
 _API = re.compile(r"^<!-- api: ([\w.]+)((?: \w+=\w+)*) -->$", re.MULTILINE)
+_INCLUDE = re.compile(r"^<!-- include: (\S+) -->$", re.MULTILINE)
 _REMOTE_WORKER = "https://unpkg.com/iframe-worker/shim"
 _COMMAND_LINE = "<!-- command line -->"
-
-_pages = repository_links.pages(ROOT)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of the repository that lie elsewhere or have another name here, and the plots."""
-    for name, source in _pages.items():
+    for name, source in repository_links.RENAMED.items():
         old = files.get_file_from_path(source.removeprefix("docs/"))
         if source.startswith("docs/") and old is not None:
             files.remove(old)
@@ -55,7 +54,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Replace the marks of generated parts, and make lists and links those of MkDocs."""
     if page.is_homepage:
         page.meta["hide"] = ["navigation"]
-    markdown = repository_links.rewritten(markdown, page.file.src_uri, _pages, ROOT)
+    name = page.file.src_uri
+    markdown = repository_links.rewritten(markdown, repository_links.source_of(name), name, ROOT)
+    markdown = _INCLUDE.sub(lambda mark: _included(mark[1], name), markdown)
     markdown = python_markdown.converted(markdown)
     if _COMMAND_LINE in markdown:
         markdown = markdown.replace(_COMMAND_LINE, command_line.reference())
@@ -79,6 +80,15 @@ def on_post_build(config: MkDocsConfig) -> None:
         found = re.search(r"""(?:src=|<link [^>]*href=)["']?https?:[^\s"'>]+""", path.read_text("utf-8"))
         if found:
             raise PluginError(f"{path.name} loads {found[0]}")
+
+
+def _included(name: str, page: str) -> str:
+    """Return the text of a file of the repository below its title, for a page; nothing if there is no such file."""
+    path = ROOT / name
+    if not path.exists():
+        return ""
+    text = re.sub(r"\A# .*\n", "", path.read_text("utf-8"))
+    return repository_links.rewritten(text, name, page, ROOT)
 
 
 def _directive(match: re.Match[str]) -> str:

@@ -28,13 +28,14 @@ def converted(markdown: str) -> str:
             if text.startswith(fence):
                 fence = ""
         elif text:
+            in_text = bool(before) and not columns  # a line of text is above, which no list contains
             while columns and indent < columns[-1]:
                 columns.pop()
             item = _ITEM.match(text)
-            if item and not columns and before and not _may_interrupt(item[1]):
+            if item and in_text and not _may_interrupt(item[1]):
                 item = None
             if item and indent - (columns[-1] if columns else 0) < 4:
-                if not columns and before:
+                if in_text:
                     lines.append("")
                 depth = len(columns)
                 columns.append(indent + item.end())

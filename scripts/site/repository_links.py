@@ -10,17 +10,21 @@ _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 #: Pages that have another name on the site: the name, and the file in the repository.
-_RENAMED = {
+RENAMED = {
     "index.md": "README.md",
     "contents.md": "docs/README.md",
     "changelog.md": "CHANGELOG.md",
-    "reporting.md": "SECURITY.md",
 }
 
+#: Files in the repository that are a part of a page of the site.
+INCLUDED = {"SECURITY.md": "security.md"}
 
-def pages(root: Path) -> dict[str, str]:
-    """Return the pages with another name on the site whose files exist."""
-    return {name: source for name, source in _RENAMED.items() if (root / source).exists()}
+_SITE_NAMES = {source: name for name, source in RENAMED.items()} | INCLUDED
+
+
+def source_of(page: str) -> str:
+    """Return the file in the repository of a page of the site."""
+    return RENAMED.get(page, f"docs/{page}")
 
 
 def title(path: Path) -> str:
@@ -29,17 +33,17 @@ def title(path: Path) -> str:
     return heading[1] if heading else path.name
 
 
-def rewritten(markdown: str, page: str, pages: dict[str, str], root: Path) -> str:
-    """Return the text of a page with the links of the site.
+def rewritten(markdown: str, source: str, page: str, root: Path) -> str:
+    """Return text with the links of the site.
 
     Parameters
     ----------
     markdown : str
         The text.
+    source : str
+        The file that it comes from, below the root of the repository.
     page : str
-        Its path on the site.
-    pages : dict
-        The result of `pages`.
+        The page of the site that shows it.
     root : Path
         The root of the repository.
 
@@ -49,23 +53,21 @@ def rewritten(markdown: str, page: str, pages: dict[str, str], root: Path) -> st
         The text. A link whose label is a file name gets the title of that page, and a link to a file that the site does
         not have becomes its label.
     """
-    source = pages.get(page, f"docs/{page}")
-    names = {path: name for name, path in pages.items()}
 
     def replaced(match: re.Match[str]) -> str:
         image, label, target = match.groups()
         if "://" in target or target.startswith(("#", "mailto:")):
             return match[0]
-        target_path, mark, anchor = target.partition("#")
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target_path))
-        if path in names:
-            path = names[path]
+        target, mark, anchor = target.partition("#")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        if not image and label.endswith(".md") and posixpath.basename(label) == posixpath.basename(target):
+            label = title(root / path)
+        if path in _SITE_NAMES:
+            path = _SITE_NAMES[path]
         elif path.startswith("docs/") and (root / path).is_file():
             path = path.removeprefix("docs/")
         else:
             return label
-        if not image and label.endswith(".md") and posixpath.basename(label) == posixpath.basename(target_path):
-            label = title(root / pages.get(path, f"docs/{path}"))
         here = posixpath.relpath(path, posixpath.dirname(page) or ".")
         return f"{image}[{label}]({here}{mark}{anchor})"
 

@@ -12,7 +12,10 @@ import pytest
 from j2klearn.cli import main
 from tests.support.paths import ROOT
 
-PAGES = ["start.md", *(f"cookbook/{path.name}" for path in sorted((ROOT / "docs/cookbook").glob("[a-z]*.md")))]
+PAGES = [
+    "start.md",
+    *(f"cookbook/{path.name}" for path in sorted((ROOT / "docs/cookbook").glob("[a-z]*.md"))),
+]
 
 
 def steps(page: str) -> Iterator[tuple[str, str]]:
