@@ -2,8 +2,8 @@
 
     python benchmarks/model_times.py [--rounds 7] [--json FILE]
 
-The photograph is scikit-image's astronaut (512 x 512, RGB), at 1 bpp. All models take turns in every round. The ratio to
-the 9/7 is taken within a round, so that another load of the machine changes it little; medians are shown.
+The photograph is scikit-image's astronaut (512 x 512, RGB), at 1 bpp. All models take turns in every round. The ratio
+to the 9/7 is taken within a round, so that another load of the machine changes it little. Medians are shown.
 """
 
 from __future__ import annotations

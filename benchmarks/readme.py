@@ -47,9 +47,20 @@ _SUITES = (
     "kodak-12-bit",
 )
 
+#: Results of the table of profiles.
+_PROFILES = (
+    "kodak-rgb",
+    "kodak-neural",
+    "lossless-kodak",
+    "neural-lossless",
+    "neural-speed",
+    "other-readers-kodak",
+)
+
 _GUIDED = "hybrid97-9c-compact-guided"
 _SIXTEEN = "hybrid97-16p7-dq"
 
+_TEXT_WIDTH = 118  # characters per line of text
 _COMMAND_WIDTH = 116  # characters per line of a command
 
 Result = dict[str, Any]
@@ -153,14 +164,16 @@ def profiles(
 def equal_bytes(found: Result) -> str:
     """Return the picture of equal bytes, and what the two files have."""
     size, quality = found["bytes"], found["psnr"]
-    more = size["learned"] / size["ordinary"] - 1
-    return (
+    picture = (
         "![The same part of a photograph: the original, coded by OpenJPEG, and coded by j2klearn]"
-        "(docs/pictures/equal-bytes.png)\n\n"
-        f"Two files of equal size, {found['bpp']:g} bits per pixel (they differ by {100 * abs(more):.1f} %). The PSNR of "
-        f"the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and {quality['learned']:.1f} dB with "
-        "j2klearn.\n"
+        "(docs/pictures/equal-bytes.png)"
     )
+    text = (
+        f"Two files of equal size, {found['bpp']:g} bits per pixel: {size['ordinary']:,} and {size['learned']:,} "
+        f"bytes. The PSNR of the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and "
+        f"{quality['learned']:.1f} dB with j2klearn."
+    )
+    return f"{picture}\n\n{textwrap.fill(text, _TEXT_WIDTH)}\n"
 
 
 def measured_by(*found: Result) -> str:
@@ -647,31 +660,9 @@ def _commands(found: list[Result]) -> str:
 
 
 FIGURES = {
-    "profiles": Figure(
-        profiles,
-        (
-            "kodak-rgb",
-            "kodak-neural",
-            "lossless-kodak",
-            "neural-lossless",
-            "neural-speed",
-            "other-readers-kodak",
-        ),
-        commands=False,
-    ),
+    "profiles": Figure(profiles, _PROFILES, commands=False),
     "equal-bytes": Figure(equal_bytes, ("equal-bytes",), commands=False),
-    "measured-by": Figure(
-        measured_by,
-        (
-            "equal-bytes",
-            "kodak-rgb",
-            "kodak-neural",
-            "lossless-kodak",
-            "neural-lossless",
-            "neural-speed",
-            "other-readers-kodak",
-        ),
-    ),
+    "measured-by": Figure(measured_by, ("equal-bytes", *_PROFILES)),
     "summary": Figure(
         summary,
         ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
