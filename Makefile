@@ -69,7 +69,7 @@ wheel: setup ## build a wheel into dist/
 	rm -rf build/lib* build/bdist*
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 
-site: setup $(STAMPS)/docs ## build the documentation site into build/site; it needs no network
+site: setup ## build the documentation site into build/site; it needs no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 setup: $(STAMPS)/python $(LIBRARY) ## create .venv with everything that development needs
@@ -87,10 +87,6 @@ $(STAMPS)/system: scripts/setup-system.sh
 $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
-
-$(STAMPS)/docs: pyproject.toml constraints.txt | $(STAMPS)/python
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 # After $(STAMPS)/python, which builds the library too: the two must not write it at the same time.

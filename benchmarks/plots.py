@@ -152,7 +152,7 @@ def access(axes: Axes, found: Result) -> None:
         axes.bar_label(bars, [f"{share:.1f} %" for share in shares], padding=4, fontsize=9)
     axes.set_yticks(range(len(parts)), reversed(parts))
     axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 32)
+    axes.set_xlim(0, 1.2 * max(100 * case["bytes"] / case["size"] for case in found["parts"]))
     axes.set_xlabel(f"per cent of the bytes of the file, {found['side']} x {found['side']} pixels")
     axes.legend(loc="lower right")
 

@@ -1,6 +1,7 @@
-"""A Griffe extension: the types of numpydoc's sections as they are written.
+"""A Griffe extension: the types of numpydoc's sections as they are written, and the defaults of the signature.
 
-Griffe reads them as Python expressions where it can, and then shows ``str, Path or None`` as a tuple.
+Griffe reads types as Python expressions where it can, and then shows ``str, Path or None`` as a tuple. It takes None for
+the default of whatever is optional.
 """
 
 from __future__ import annotations
@@ -31,8 +32,15 @@ class NumpydocTypes(griffe.Extension):
         for section in obj.docstring.parsed:
             if section.kind in _NAMED:
                 for item in section.value:
-                    if item.name in types:
-                        item.annotation = types[item.name].removesuffix(", optional")
+                    name = item.name.lstrip("*")
+                    signed = obj.parameters[name] if obj.is_function and name in obj.parameters else None
+                    written = types.get(item.name, "").removesuffix("optional").removesuffix(", ")
+                    if written:
+                        item.annotation = written
+                    elif signed is not None:
+                        item.annotation = signed.annotation
+                    if signed is not None:
+                        item.value = signed.default
             elif section.kind in _UNNAMED:
                 for item, line in zip(section.value, results, strict=False):
                     item.annotation = line.partition(" : ")[2] or line
