@@ -142,11 +142,9 @@ def profiles(
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
         ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
-        ["lossless", "yes", "yes", "yes"],
         ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
         ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
         ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
-        ["j2klearn shows", "the picture", "the picture", "the picture"],
         ["programs under `j2klearn run` show", "the picture", "the picture", "a small preview"],
         [
             "other programs show",
@@ -154,7 +152,6 @@ def profiles(
             f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
             "a small preview",
         ],
-        ["lower resolutions", "yes", "yes", "yes"],
         ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
         ["decodes a region without the rest", "yes", "yes", "no"],
     ]
@@ -171,7 +168,7 @@ def equal_bytes(found: Result) -> str:
     text = (
         f"Two files of equal size, {found['bpp']:g} bits per pixel: {size['ordinary']:,} and {size['learned']:,} "
         f"bytes. The PSNR of the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and "
-        f"{quality['learned']:.1f} dB with j2klearn."
+        f"{quality['learned']:.1f} dB with j2klearn. Photograph: NASA."
     )
     return f"{picture}\n\n{textwrap.fill(text, _TEXT_WIDTH)}\n"
 

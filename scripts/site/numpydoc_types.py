@@ -1,7 +1,7 @@
 """A Griffe extension: the types of numpydoc's sections as they are written, and the defaults of the signature.
 
-Griffe reads types as Python expressions where it can, and then shows ``str, Path or None`` as a tuple. It takes None for
-the default of whatever is optional.
+Griffe reads types as Python expressions where it can, and then shows ``str, Path or None`` as a tuple. It takes None
+for the default of whatever is optional.
 """
 
 from __future__ import annotations
