@@ -58,6 +58,8 @@ def learned() -> list[bytes]:
         j2klearn.encode(plane, model=model, jp2=False, **common),
         j2klearn.encode(opaque.astype(np.uint16) * 257, model=model, levels=2, **common),
         j2klearn.encode(colours, model=small_pair()[1], embed_model=True, levels=2, **embedded),
+        j2klearn.encode(colours, lossless=True, fallback=False),
+        j2klearn.encode(colours, lossless=True, tile_size=16, fallback=False),
         j2klearn.encode(opaque, model=None, bpp=3),
     ]
 
