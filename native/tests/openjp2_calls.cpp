@@ -183,8 +183,8 @@ void store(const std::string &name, const void *data, std::size_t size)
     }
 }
 
-// What a caller sees of an image, as text.
-std::string described(const std::string &name, const opj_image_t *image)
+// What a caller sees of an image, as text. The samples are undefined after a call that has failed.
+std::string described(const std::string &name, const opj_image_t *image, const std::string &codes)
 {
     if (image == nullptr) {
         return " no image";
@@ -194,11 +194,12 @@ std::string described(const std::string &name, const opj_image_t *image)
                   static_cast<int>(image->color_space), image->icc_profile_len,
                   checksum(image->icc_profile_buf, image->icc_profile_buf != nullptr ? image->icc_profile_len : 0));
     std::string out = text;
+    const bool defined = codes.empty() || codes.back() == '1';
     std::vector<OPJ_INT32> all;
     for (std::uint32_t i = 0; i < image->numcomps; ++i) {
         const opj_image_comp_t &component = image->comps[i];
         const std::size_t count =
-            component.data != nullptr ? std::size_t{component.w} * component.h : std::size_t{0};
+            defined && component.data != nullptr ? std::size_t{component.w} * component.h : std::size_t{0};
         std::snprintf(text, sizeof text, " (%ux%u at %u,%u step %u,%u prec %u sgnd %u resno %u factor %u alpha %u %08x)",
                       component.w, component.h, component.x0, component.y0, component.dx, component.dy, component.prec,
                       component.sgnd, component.resno_decoded, component.factor, component.alpha,
@@ -219,7 +220,7 @@ public:
     }
     void image(const std::string &name, Reading &reading) const
     {
-        line(name, reading.codes, described(name, reading.image));
+        line(name, reading.codes, described(name, reading.image, reading.codes));
         reading.codes.clear();
         std::fputs(reading.messages.c_str(), stdout);
         reading.messages.clear();
@@ -400,7 +401,8 @@ void at_once(const File &file)
             Reading reading(file.path, file.data, options);
             reading.decode();
             reading.end();
-            texts[i] = reading.codes + described("at once " + std::to_string(i), reading.image) + reading.messages;
+            texts[i] = reading.codes + described("at once " + std::to_string(i), reading.image, reading.codes) +
+                       reading.messages;
         });
     }
     for (std::thread &reader : readers) {
