@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
     not _has_library(), reason="the library for other programs is built on Linux only"
 )
 
-_MODEL = "hybrid97-9c-compact-dq"
+_MODEL = "hybrid97-16p7-dq"
 
 #: How the files of the tests are made. 16-bit samples are 257 times those of 8 bits.
 KINDS: dict[str, dict[str, Any]] = {
