@@ -60,13 +60,12 @@ def lossless_file(
     Raises
     ------
     OptionError
-        If `fallback` is false, and a tile has a single high-pass sample in a row or a column (T.800 F.3.6): the carrier
-        cannot hold an odd coefficient there.
+        If `fallback` is false, and a tile is too small for the levels of the layout.
     InputError
         If `fallback` is false, and the carrier needs too many bits.
     """
     area = layout.area(picture.height, picture.width)
-    fits = levels_fit(area, layout.tile_offset, layout.tile_size, layout.levels)
+    fits = levels_fit(area, layout.tile_offset, layout.tile_size, layout.levels, reversible=True)
     if not fits and not fallback:
         raise OptionError(f"a tile is too small for {layout.levels} levels of the learned transform")
 
