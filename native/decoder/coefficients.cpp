@@ -36,7 +36,7 @@ template <class Body> void in_parts(std::size_t count, std::size_t threads, cons
 }
 
 // Calls visit(band, level, offset of the first coefficient, their number) for every subband.
-template <class Visit> void for_bands(const Coefficients<float> &coefficients, const Visit &visit)
+template <class Visit> void for_bands(const Coefficients &coefficients, const Visit &visit)
 {
     const Rect &area = coefficients.area;
     const SubbandLayout layout(area, coefficients.levels);
@@ -76,12 +76,11 @@ std::vector<Lattice> read_lattices(const MainHeader &header)
     return lattices;
 }
 
-Coefficients<float> Reconstruction::apply(std::uint32_t component,
-                                          const std::vector<std::int32_t> &half_steps, const Rect &area,
-                                          std::uint32_t levels, std::uint32_t reduce,
-                                          std::size_t threads) const
+Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps,
+                                   const Rect &area, std::uint32_t levels, std::uint32_t reduce,
+                                   std::size_t threads) const
 {
-    Coefficients<float> result = {area, levels, std::vector<float>(half_steps.size())};
+    Coefficients result = {area, levels, std::vector<float>(half_steps.size())};
     const Lattice &lattice = lattices_[component];
     const bool has_low =
         reduce + levels == segment_.levels; // LL of other levels was not coded: it stays zero

@@ -12,11 +12,11 @@
 
 namespace j2kl::picture {
 
-// The subbands of a component, in the order of SubbandLayout: of float, or of integers in lossless files.
-template <class T> struct Coefficients {
+// The subbands of a component, in the order of SubbandLayout.
+struct Coefficients {
     Rect area;
     std::uint32_t levels = 0;
-    std::vector<T> values;
+    std::vector<float> values;
 };
 
 // Half the quantiser steps of the subbands of a component, in 8-bit grey levels: LL, then HL, LH and HH from
@@ -36,9 +36,8 @@ public:
 
     // Returns the coefficients of a component, of `levels` levels below the `reduce` finest ones of the
     // codestream. `half_steps` has what tier-1 decoded, as j2kl_decoder_get_subbands returns it.
-    Coefficients<float> apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps,
-                              const Rect &area, std::uint32_t levels, std::uint32_t reduce,
-                              std::size_t threads) const;
+    Coefficients apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps, const Rect &area,
+                       std::uint32_t levels, std::uint32_t reduce, std::size_t threads) const;
 
 private:
     const Segment &segment_;

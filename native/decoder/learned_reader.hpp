@@ -1,32 +1,53 @@
-// Decoding of a lossy learned file: tier-1, reconstruction, synthesis, de-quantisation, and the inverse colour
+// Decoding of a learned file: tier-1, reconstruction, synthesis, de-quantisation, and the inverse colour
 // transform.
 #pragma once
 
-#include "decoder/level_reader.hpp"
+#include "base/geometry.hpp"
+#include "base/report.hpp"
+#include "decoder/coefficients.hpp"
+#include "decoder/main_header.hpp"
+#include "decoder/models.hpp"
+#include "decoder/segment.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace j2kl::picture {
 
-class LearnedReader : public LevelReader<float> {
+// The parts of an open file that a reader needs. `model` has a transform.
+struct LearnedFile {
+    Bytes codestream;
+    const MainHeader &header;
+    const Segment &segment;
+    const FoundModel &model;
+    const Reconstruction &reconstruction;
+};
+
+class LearnedReader {
 public:
-    using LevelReader::LevelReader;
+    LearnedReader(const LearnedFile &file, const j2kl_picture_request &request, Reporter &reporter);
 
     // Decodes an area of the reference grid. See j2kl_picture_decode.
     void decode(const Rect &on_grid, std::int32_t *const *samples);
 
-protected:
-    void decode_tier1(Decoder &decoder, const j2kl_request &request) const override;
-    Coefficients<float> coefficients(std::uint32_t component, std::vector<std::int32_t> decoded,
-                                     const Rect &area, std::uint32_t levels,
-                                     std::uint32_t reduce) const override;
-    Planes synthesised(std::vector<Coefficients<float>> components, std::uint32_t reduce) const override;
-    std::uint32_t margin() const override;
-
 private:
+    using Planes = std::vector<std::vector<float>>;
+
+    std::vector<Coefficients> level(std::uint32_t reduce, const Rect &request, std::uint32_t levels);
+    // The planes of a resolution, `reduce` levels below the finest one.
+    Planes synthesised(std::vector<Coefficients> components, std::uint32_t reduce) const;
+    Planes whole();
+    Planes region(const Rect &wanted, Rect &area);
     bool dequantises() const;
     void dequantise(Planes &planes, const Rect &area) const;
     void restore(Planes &planes) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
                    std::int32_t *const *samples) const;
+    Rect picture(std::uint32_t reduce) const { return file_.header.area().resolution(reduce); }
+
+    LearnedFile file_;
+    j2kl_picture_request request_;
+    Reporter &reporter_;
 };
 
 } // namespace j2kl::picture

@@ -216,12 +216,14 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
     if (report_ != nullptr) {
         *report_ = j2kl_report{};
     }
-    const LearnedFile file = {load(), *header_, *segment_, *model_, reconstruction_.get()};
     if (segment_->reversible) {
+        const LosslessFile file = {load(), *header_, *segment_, *model_->transform};
         ReversibleReader(file, request, reporter_).decode(on_grid, planes);
-    } else {
-        LearnedReader(file, request, reporter_).decode(on_grid, planes);
+        return;
     }
+    const LearnedFile file = {load(), *header_, *segment_, *model_, *reconstruction_};
+    LearnedReader reader(file, request, reporter_);
+    reader.decode(on_grid, planes);
 }
 
 } // namespace j2kl::picture

@@ -107,22 +107,22 @@ Plane32 join(const Plane32 &low, const Details &high, const Rect &area, std::siz
 
 } // namespace
 
-std::vector<Plane32> synthesise_reversible(const IntegerModel &model, const Segment &segment,
-                                           std::vector<Coefficients<std::int32_t>> components,
-                                           std::uint32_t reduce, std::size_t threads)
+IntegerPlanes synthesise_reversible(const IntegerModel &model, const Segment &segment,
+                                    std::vector<IntegerBands> components, std::uint32_t reduce,
+                                    std::size_t threads)
 {
     const Rect area = components[0].area;
     const std::uint32_t levels = components[0].levels;
     const SubbandLayout layout(area, levels);
-    std::vector<Plane32> planes;
-    for (const Coefficients<std::int32_t> &component : components) {
+    IntegerPlanes planes;
+    for (const IntegerBands &component : components) {
         const auto size = static_cast<std::ptrdiff_t>(area.subband(Band::LL, levels).size());
         planes.emplace_back(component.values.begin(), component.values.begin() + size);
     }
     for (std::uint32_t level = levels; level > 0; --level) {
         const Rect finer = area.resolution(level - 1);
         std::vector<Details> high;
-        for (Coefficients<std::int32_t> &component : components) {
+        for (IntegerBands &component : components) {
             std::int32_t *values = component.values.data();
             high.push_back({values + layout.offset(Band::HL, level), values + layout.offset(Band::LH, level),
                             values + layout.offset(Band::HH, level)});

@@ -1,24 +1,42 @@
 // Decoding of a lossless learned file: tier-1, the reversible synthesis and the inverse RCT, all in integers.
 #pragma once
 
-#include "decoder/level_reader.hpp"
+#include "base/geometry.hpp"
+#include "base/report.hpp"
+#include "decoder/integer_model.hpp"
+#include "decoder/main_header.hpp"
+#include "decoder/reversible.hpp"
+#include "decoder/segment.hpp"
+
+#include <cstdint>
+#include <vector>
 
 namespace j2kl::picture {
 
-class ReversibleReader : public LevelReader<std::int32_t> {
+// The parts of an open file that a reader needs. `model` is reversible.
+struct LosslessFile {
+    Bytes codestream;
+    const MainHeader &header;
+    const Segment &segment;
+    const IntegerModel &model;
+};
+
+class ReversibleReader {
 public:
-    using LevelReader::LevelReader;
+    ReversibleReader(const LosslessFile &file, const j2kl_picture_request &request, Reporter &reporter);
 
     // Decodes an area of the reference grid. See j2kl_picture_decode.
     void decode(const Rect &on_grid, std::int32_t *const *samples);
 
-protected:
-    void decode_tier1(Decoder &decoder, const j2kl_request &request) const override;
-    Coefficients<std::int32_t> coefficients(std::uint32_t component, std::vector<std::int32_t> decoded,
-                                            const Rect &area, std::uint32_t levels,
-                                            std::uint32_t reduce) const override;
-    Planes synthesised(std::vector<Coefficients<std::int32_t>> components,
-                       std::uint32_t reduce) const override;
+private:
+    std::vector<IntegerBands> level(std::uint32_t reduce, const Rect &request, std::uint32_t levels);
+    IntegerPlanes region(const Rect &wanted, Rect &area);
+    IntegerPlanes synthesised(std::vector<IntegerBands> components, std::uint32_t reduce) const;
+    Rect picture(std::uint32_t reduce) const { return file_.header.area().resolution(reduce); }
+
+    LosslessFile file_;
+    j2kl_picture_request request_;
+    Reporter &reporter_;
 };
 
 } // namespace j2kl::picture

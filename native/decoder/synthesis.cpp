@@ -54,7 +54,7 @@ std::vector<std::vector<float>> join(const IntegerModel &model, std::vector<floa
 }
 
 // Synthesises components that share opacities.
-void synthesise_group(const IntegerModel &model, std::vector<Coefficients<float>> group, bool base_chroma,
+void synthesise_group(const IntegerModel &model, std::vector<Coefficients> group, bool base_chroma,
                       std::size_t threads, std::vector<std::vector<float>> &out)
 {
     const Rect area = group[0].area;
@@ -80,14 +80,13 @@ void synthesise_group(const IntegerModel &model, std::vector<Coefficients<float>
 
 } // namespace
 
-std::vector<std::vector<float>> synthesise(const IntegerModel &model,
-                                           std::vector<Coefficients<float>> components, std::size_t shared,
-                                           bool base_chroma, std::size_t threads)
+std::vector<std::vector<float>> synthesise(const IntegerModel &model, std::vector<Coefficients> components,
+                                           std::size_t shared, bool base_chroma, std::size_t threads)
 {
     std::vector<std::vector<float>> planes;
     for (std::size_t first = 0; first < components.size();) {
         const std::size_t count = first == 0 ? std::min(shared, components.size()) : 1;
-        std::vector<Coefficients<float>> group;
+        std::vector<Coefficients> group;
         for (std::size_t i = first; i < first + count; ++i) {
             group.push_back(std::move(components[i]));
         }

@@ -46,53 +46,44 @@ def _file(folder: Path, picture: NDArray[Any], **options: Any) -> Path:
     return path
 
 
-def test_every_way_of_calling(tmp_path: Path) -> None:
-    picture = textured((100, 120, 3))
-    file, out = _file(tmp_path, picture, tile_size=64, layers=3), tmp_path / "out.npz"
-    _run(sys.executable, "-m", "tests.support.openjp2_calls", file, out)
-    got, exact = np.load(out), np.moveaxis(picture, 2, 0)
-    for way in ("whole", "no seek", "seek"):
-        np.testing.assert_array_equal(got[way], exact)
-    np.testing.assert_array_equal(got["at once"], np.stack([exact] * 8))
-    np.testing.assert_array_equal(got["tile"], exact[:, :64, 64:])
-    for name, own in (("tile 0 1", np.s_[:, :64, 64:]), ("tile 0 3", np.s_[:, 64:, 64:])):
-        np.testing.assert_array_equal(got[name], exact[own].ravel())
-    requests: dict[str, dict[str, Any]] = {
-        "reduced": {"reduce": 1},
-        "layer": {"layers": 1},
-        "component": {"components": [1]},
-    }
-    for way, request in requests.items():
-        expected = np.atleast_3d(j2klearn.decode(file, **request))
-        np.testing.assert_array_equal(got[way], np.moveaxis(expected, 2, 0))
-    assert got["warnings"] == ""
-
-
 def test_opj_decompress(tmp_path: Path) -> None:
+    """Whole pictures, resolutions, layers, regions and tiles, as OpenJPEG reads files."""
     program = shutil.which("opj_decompress")
     if program is None:
         pytest.skip("opj_decompress is not installed")
-    picture = textured((90, 101, 3), 16)
-    file, out = _file(tmp_path, picture), tmp_path / "out.ppm"
-    assert "j2klearn" not in _run(program, "-i", file, "-o", out)
-    np.testing.assert_array_equal(np.asarray(read_picture(out)), picture)
-    _run(program, "-i", file, "-o", out, "-d", "7,5,70,61", "-r", "1")
-    expected = j2klearn.decode(file, region=(5, 7, 61, 70), reduce=1)
-    np.testing.assert_array_equal(np.asarray(read_picture(out)), expected)
+    out = tmp_path / "out.ppm"
+    requests: dict[str, dict[str, Any]] = {
+        "": {},
+        "-r 1": {"reduce": 1},
+        "-l 1": {"layers": 1},
+        "-d 7,5,70,61 -r 1": {"region": (5, 7, 61, 70), "reduce": 1},
+        "-t 3": {"region": (64, 64, 90, 101)},
+    }
+    for depth in (8, 16):
+        picture = textured((90, 101, 3), depth)
+        file = _file(tmp_path, picture, tile_size=64, layers=3)
+        for words, request in requests.items():
+            said = _run(program, "-i", file, "-o", out, *words.split())
+            assert "j2klearn" not in said
+            expected = j2klearn.decode(file, **request)
+            np.testing.assert_array_equal(np.asarray(read_picture(out)), expected, err_msg=words)
+            assert words or np.array_equal(expected, picture)
 
 
-_DECODE = """
+_READ = """
 import sys, warnings
 import numpy as np
+from PIL import Image
 import j2klearn
 warnings.simplefilter("error")
-np.save(sys.argv[2], j2klearn.decode(sys.argv[1]))
+for reader, read in (("pillow", lambda path: np.asarray(Image.open(path))), ("j2klearn", j2klearn.decode)):
+    np.save(f"{sys.argv[2]}/{reader}.npy", read(sys.argv[1]))
 """
 
 
-def test_j2klearn_itself(tmp_path: Path) -> None:
-    """The library leaves the carriers alone that j2klearn decodes through OpenJPEG."""
+def test_python(tmp_path: Path) -> None:
+    """Pillow reads through functions of its own; the library leaves the carriers alone that j2klearn decodes."""
     picture = textured((64, 64, 3))
-    file, out = _file(tmp_path, picture), tmp_path / "out.npy"
-    assert _run(sys.executable, "-c", _DECODE, file, out) == ""
-    np.testing.assert_array_equal(np.load(out), picture)
+    assert _run(sys.executable, "-c", _READ, _file(tmp_path, picture), tmp_path) == ""
+    for reader in ("pillow", "j2klearn"):
+        np.testing.assert_array_equal(np.load(tmp_path / f"{reader}.npy"), picture)
