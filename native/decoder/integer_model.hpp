@@ -24,7 +24,8 @@ struct IntegerModel {
     bool reversible() const { return base == Base::reversible53; }
     std::unique_ptr<const lifting::Operator> high_to_low; // null if the model is reversible
     std::unique_ptr<const lifting::Operator> low_to_high;
-    std::unique_ptr<const dequantisation::Dequantiser> dequantiser; // null if the model has none
+    // Of single components, and of chroma with luma as a guide; null if the model has none.
+    std::unique_ptr<const dequantisation::Dequantiser> dequantiser, chroma_dequantiser;
 };
 
 } // namespace j2kl::picture
