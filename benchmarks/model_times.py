@@ -28,11 +28,12 @@ _ORDINARY = "9-7"
 #: The models, with the names that `encode` takes; the 9/7 comes first.
 MODELS = (
     _ORDINARY,
-    "hybrid97-9c-compact-dq",
     "hybrid97-16p7-dq",
-    "hybrid97-9c-compact",
-    "hybrid97-16p7",
+    "hybrid97-8p7-dq",
     "hybrid97-9c-compact-guided",
+    "hybrid97-9c-compact-dq",
+    "hybrid97-16p7",
+    "hybrid97-9c-compact",
     "hybrid53-9c-compact",
 )
 

@@ -57,8 +57,6 @@ _PROFILES = (
     "other-readers-kodak",
 )
 
-_GUIDED = "hybrid97-9c-compact-guided"
-_SIXTEEN = "hybrid97-16p7-dq"
 
 _TEXT_WIDTH = 118  # characters per line of text
 _COMMAND_WIDTH = 116  # characters per line of a command
@@ -180,11 +178,12 @@ def measured_by(*found: Result) -> str:
 
 #: What each model is for.
 _PURPOSES = {
-    "hybrid97-9c-compact-dq": "photographs",
     "hybrid97-16p7-dq": "photographs",
-    "hybrid97-9c-compact": "quick reading: no de-quantisation",
-    "hybrid97-16p7": "quick reading: no de-quantisation",
-    "hybrid97-9c-compact-guided": "best quality in colour; needs PyTorch to read",
+    "hybrid97-8p7-dq": "photographs, where reading has to be quick",
+    "hybrid97-9c-compact-guided": "colour at its best, where reading may be slow",
+    "hybrid97-9c-compact-dq": "the default of earlier versions",
+    "hybrid97-16p7": "research: no de-quantisation",
+    "hybrid97-9c-compact": "research: no de-quantisation",
     "hybrid53-9c-compact": "research: the transform on the 5/3",
 }
 
@@ -273,25 +272,20 @@ def coding(*suites: Result) -> str:
     return _table(rows)
 
 
-def guided(*suites: Result) -> str:
-    """Return the BD-rates of the larger model and of the default one."""
-    rows = [["pictures", "the larger model", "the default"]]
+def other_models(*suites: Result) -> str:
+    """Return the BD-rates of the shipped models, of luma and of colour."""
+    gains: dict[str, dict[str, str]] = {}
     for found in suites:
-        of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
-        rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])
-    return _table(rows)
-
-
-def sixteen(*suites: Result) -> str:
-    """Return the BD-rates of the model with sixteen proposals, and of the default one."""
-    metrics = ("psnr", "ssim", "ms-ssim")
-    names = {_SIXTEEN: "sixteen proposals", DEFAULT_MODEL: "the default"}
-    head = [f"{name}, {metric.upper()}" for metric in metrics for name in names.values()]
-    rows = [["pictures", *head]]
-    for found in suites:
-        of = {(delta["codec"], delta["metric"]): _percent(delta["bd_rate"]) for delta in found["deltas"]}
-        title = found["suite"].removesuffix(", sixteen proposals")
-        rows.append([title, *(of[name, metric] for metric in metrics for name in names)])
+        title = found["suite"].removesuffix(", other models")
+        learned = {codec["name"] for codec in found["codecs"] if codec["kind"] == "learned"}
+        for delta in found["deltas"]:
+            if delta["codec"] in learned and delta["metric"] == "psnr":
+                gains.setdefault(delta["codec"], {})[title] = _percent(delta["bd_rate"])
+    titles = list(dict.fromkeys(title for row in gains.values() for title in row))
+    rows = [["model", *titles]]
+    for name, row in gains.items():
+        label = f"`{name}`" + (", the default" if name == DEFAULT_MODEL else "")
+        rows.append([label, *(row.get(title, "-") for title in titles)])
     return _table(rows)
 
 
@@ -501,7 +495,7 @@ def neural_coding(found: Result) -> str:
         codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
     )
     rows = [["against", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "luma", "better on"]]
-    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the EBCOT profile, default model"}.items():
+    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: f"the EBCOT profile, `{learned}`"}.items():
         both = [found["against"][model][anchor][metric] for metric in ("psnr", "psnr-y")]
         rates = [_percent(each[key]) for key in ("bd_rate", "mean") for each in both]
         rows.append([title, *rates, f"{both[0]['better_on']} of {both[0]['of']}"])
@@ -671,9 +665,8 @@ FIGURES = {
             "model-times",
             "kodak-luma",
             "kodak-rgb",
-            "kodak-luma-16p7",
-            "kodak-luma-guided",
-            "kodak-rgb-guided",
+            "kodak-luma-models",
+            "kodak-rgb-models",
             "kodak-luma-compact",
         ),
     ),
@@ -682,8 +675,13 @@ FIGURES = {
     "coding": Figure(coding, _SUITES),
     "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
-    "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
-    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "cid22-validation-luma-16p7")),
+    "other-models": Figure(
+        other_models,
+        (
+            *("kodak-luma", "kodak-rgb", "cid22-validation-luma"),
+            *("kodak-luma-models", "kodak-rgb-models", "cid22-validation-luma-models"),
+        ),
+    ),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),

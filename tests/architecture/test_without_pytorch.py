@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.support.float_networks import with_float_network
 
 #: Beginnings of the names of what is left out of the environment: PyTorch, and what needs it.
@@ -94,8 +95,8 @@ WORKS = {
 
 #: Uses that need PyTorch, and what names it in the message of the error.
 NEEDS_IT = {
-    "j2klearn.decode(FOLDER + 'learned.jp2', engine='torch')": "hybrid97-9c-compact-dq",
-    "j2klearn.encode(picture, engine='torch')": "hybrid97-9c-compact-dq",
+    "j2klearn.decode(FOLDER + 'learned.jp2', engine='torch')": DEFAULT_MODEL,
+    "j2klearn.encode(picture, engine='torch')": DEFAULT_MODEL,
     "j2klearn.decode(FOLDER + 'residual.jp2')": "de-quantisation of residual",
     "j2klearn.encode(picture, effort=2)": "effort=2",
     "j2klearn.encode(picture, profile='neural')": "neural profile",

@@ -35,7 +35,7 @@ from j2klearn.ebcot.learned_file import LearnedFile
 from j2klearn.errors import InputError, ModelError, OptionError
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
-from j2klearn.models.registry import DEFAULT_MODEL, resolve
+from j2klearn.models.registry import resolve
 from j2klearn.native.instructions import available_instructions
 
 
@@ -245,8 +245,8 @@ def test_noise_in_integers_is_that_of_the_network():
 
 
 def float_network() -> Dequantiser:
-    """Return the network of the default model in float32, on every processor."""
-    model = resolve(DEFAULT_MODEL)
+    """Return a shipped network for single components in float32, on every processor."""
+    model = resolve("hybrid97-9c-compact-dq")
     network = dequantiser_of(model.config["dequantiser"])
     assert isinstance(network, Dequantiser)
     prefix = "dequantiser."
