@@ -146,8 +146,8 @@ def decode(
         Called with the share of the work done, 0 to 1, and the name of the stage.
     isolate : bool or Isolation
         Whether to read the file in a child process with limits of memory and time, by default 4 GiB and 60 s: for files
-        that nobody trusts. The child is a new Python process, which takes a few tenths of a second to start. The samples
-        are the same. `model` is the name or the path of a model then.
+        that nobody trusts. The child is a new Python process, which takes a few tenths of a second to start. The
+        samples are the same. `model` is the name or the path of a model then.
 
     Returns
     -------

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import operator
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -174,53 +174,53 @@ class _Child:
     def result(self, progress: Progress) -> NDArray[Any] | list[NDArray[Any]]:
         """Return the samples that the child sends, or raise its error."""
         while True:
-            message = self._message()
-            match message.get("kind"):
-                case "progress":
-                    progress(min(1.0, max(0.0, float(message["share"]))), str(message["stage"]))
-                case "warning":
-                    category = _class_of(message["category"], J2KWarning)
-                    warn_caller(str(message["text"]), category)
-                case "error":
-                    kind = _class_of(message["type"], J2KError)
-                    text = str(message["text"])
+            match self._message():
+                case {"kind": "progress", "share": float(share), "stage": str(stage)}:
+                    progress(min(1.0, max(0.0, share)), stage)
+                case {"kind": "warning", "category": str(name), "text": str(text)}:
+                    warn_caller(text, _class_of(name, J2KWarning))
+                case {"kind": "error", "type": str(name), "text": str(text)}:
+                    kind = _class_of(name, J2KError)
                     raise (kind if kind is not J2KError else IsolationError)(text)
-                case "memory":
+                case {"kind": "memory"}:
                     raise IsolationError(
                         f"reading the file needs more than the {self._limits.memory} bytes of memory that it may have"
                     )
-                case "samples":
-                    return self._samples(message)
+                case {"kind": "samples", "arrays": list(declared), "several": bool(several)}:
+                    arrays = self._samples(declared)
+                    if several:
+                        return arrays
+                    if len(arrays) == 1:
+                        return arrays[0]
+                    raise self._failure()
                 case _:
                     raise self._failure()
 
-    def _message(self) -> Mapping[str, Any]:
+    def _message(self) -> object:
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size))
         if length > MOST_MESSAGE_BYTES:
             raise self._failure()
         try:
-            message = json.loads(self._exactly(length))
-        except ValueError:
+            return json.loads(self._exactly(length))
+        except (ValueError, RecursionError):
             raise self._failure() from None
-        return message if isinstance(message, dict) else {}
 
-    def _samples(self, message: Mapping[str, Any]) -> NDArray[Any] | list[NDArray[Any]]:
+    def _samples(self, declared: list[Any]) -> list[NDArray[Any]]:
+        """Read the samples of arrays, of which the child has sent the dtypes and the shapes."""
         left, arrays = self._limits.memory, []
-        for name, shape in message["arrays"]:
-            if name not in _DTYPES or len(shape) not in (2, 3) or min(shape) < 1:
+        for one in declared:
+            match one:
+                case [str(name), [int(), int(), *more] as shape] if name in _DTYPES and len(more) < 2:
+                    size = math.prod(shape) * np.dtype(name).itemsize
+                case _:
+                    raise self._failure()
+            if min(shape) < 1 or size > left:
                 raise self._failure()
-            size = int(np.prod([int(side) for side in shape], dtype=object)) * np.dtype(name).itemsize
             left -= size
-            if left < 0:
-                raise self._failure()
             array = np.empty(shape, name)
             self._fill(memoryview(array).cast("B"))
             arrays.append(array)
-        if message["several"]:
-            return arrays
-        if len(arrays) != 1:
-            raise self._failure()
-        return arrays[0]
+        return arrays
 
     def _exactly(self, count: int) -> bytes:
         data = bytearray(count)
@@ -236,18 +236,19 @@ class _Child:
 
     def _failure(self) -> IsolationError:
         """Return the error for a child that has ended early, or does not keep to the protocol."""
-        self._process.kill() if self._process.poll() is None and self._late else None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         if self._late:
-            return IsolationError(f"reading the file takes longer than the {self._limits.seconds:g} s that it may take")
+            return IsolationError(
+                f"reading the file takes longer than the {self._limits.seconds:g} s that it may take"
+            )
         status = self._process.returncode
         if status is None:
             return IsolationError("the process that read the file sent something that is no answer")
         return IsolationError(f"the process that read the file {how_it_ended(status)}")
 
 
-def _class_of(name: object, base: type[Any]) -> type[Any]:
+def _class_of(name: str, base: type[Any]) -> type[Any]:
     """Return the class of `j2klearn.errors` with a name, if it is a subclass of `base`, else `base`."""
-    found = getattr(errors, name, None) if isinstance(name, str) and name in errors.__all__ else None
+    found = getattr(errors, name, None) if name in errors.__all__ else None
     return found if isinstance(found, type) and issubclass(found, base) else base

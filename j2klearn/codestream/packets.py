@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect, ceil_div
 from .main_header import MainHeader
 
-__all__ = ["LRCP", "MAX_PACKETS", "RLCP", "RPCL", "PacketOrder", "packet_count", "packet_order", "precincts_of"]
+__all__ = [
+    "LRCP",
+    "MAX_PACKETS",
+    "RLCP",
+    "RPCL",
+    "PacketOrder",
+    "packet_count",
+    "packet_order",
+    "precincts_of",
+]
 
 LRCP, RLCP, RPCL = 0, 1, 2
 

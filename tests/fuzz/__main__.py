@@ -121,10 +121,11 @@ def table(outcomes: list[Outcome]) -> str:
         counts = (one.executions, round(one.rate), one.edges, one.features, one.new, len(one.crashes))
         rows.append((one.name, *(f"{count:,}" for count in counts)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    )
+    lines = []
+    for name, *cells in rows:
+        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned]))
+    return "\n".join(lines)
 
 
 def main() -> int:

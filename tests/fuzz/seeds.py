@@ -41,7 +41,13 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
 def tiny_pair() -> tuple[Model, Model]:
     """Return a float model with hardly any weights, and its twin in integers."""
     operator = {"proposals": 2, "width": 2, "blocks": 1, "first_kernel": 3, "zero_dc": False}
-    config = {"structure": "hybrid", "base": "9-7", "operator": "proposal-opacity", "h2l": operator, "l2h": dict(operator)}
+    config = {
+        "structure": "hybrid",
+        "base": "9-7",
+        "operator": "proposal-opacity",
+        "h2l": operator,
+        "l2h": dict(operator),
+    }
     model = Model.of(randomised(build(config), 0.02), config, {"name": "tiny"})
     return model, twin_of(model)
 
@@ -50,8 +56,18 @@ def files() -> Iterator[tuple[str, bytes]]:
     rgb = picture(24, 32)
     grey = rgb[..., 0]
     plain: dict[str, Any] = {"model": None}
-    marked = {"precincts": [(8, 8)], "codeblock_size": (4, 4), "sop": True, "eph": True, "plt": True, "tlm": True}
-    yield "grey-53.j2k", j2klearn.encode(grey, lossless=True, jp2=False, levels=2, **plain)
+    marked = {
+        "precincts": [(8, 8)],
+        "codeblock_size": (4, 4),
+        "sop": True,
+        "eph": True,
+        "plt": True,
+        "tlm": True,
+    }
+    reversible = j2klearn.encode(grey, lossless=True, jp2=False, levels=2, **plain)
+    yield "grey-53.j2k", reversible
+    # its only tile-part has a wrong Lsot: there is none to put in order
+    yield "wrong-lsot.j2k", reversible.replace(b"\xff\x90\x00\x0a", b"\xff\x90\x00\x24")
     yield "rgb-97.jp2", j2klearn.encode(rgb, bpp=2, levels=3, **plain)
     layered = j2klearn.encode(rgb, bpp=[0.5, 1, 3], tile_size=16, levels=2, **plain, **marked)
     yield "layers-tiles.jp2", layered
@@ -59,13 +75,26 @@ def files() -> Iterator[tuple[str, bytes]]:
         yield (
             f"{order.lower()}.j2k",
             j2klearn.encode(
-                rgb[:16, :20], bpp=[1, 3], levels=2, progression=order, offset=(3, 5), jp2=False, precincts=[(8, 8)], **plain
+                rgb[:16, :20],
+                bpp=[1, 3],
+                levels=2,
+                progression=order,
+                offset=(3, 5),
+                jp2=False,
+                precincts=[(8, 8)],
+                **plain,
             ),
         )
     yield "tile-parts.jp2", j2klearn.repack(layered, progression="RPCL", tile_parts="R", plt=True, tlm=True)
     yield "truncated.j2k", j2klearn.encode(rgb, bpp=[1, 3], levels=2, jp2=False, **plain)[:-60]
-    yield "alpha16.jp2", j2klearn.encode(
-        np.concatenate([rgb[:8, :8], rgb[:8, :8, :1]], -1).astype(np.uint16) * 200, lossless=True, levels=1, **plain
+    yield (
+        "alpha16.jp2",
+        j2klearn.encode(
+            np.concatenate([rgb[:8, :8], rgb[:8, :8, :1]], -1).astype(np.uint16) * 200,
+            lossless=True,
+            levels=1,
+            **plain,
+        ),
     )
     float_model, twin = tiny_pair()
     for name, options in {
@@ -73,7 +102,10 @@ def files() -> Iterator[tuple[str, bytes]]:
         "learned-tiles.j2k": {"bpp": [1, 4], "tile_size": 16, "jp2": False},
     }.items():
         yield name, j2klearn.encode(rgb, model=twin, embed_model=True, levels=2, fallback=False, **options)
-    yield "learned-float.jp2", j2klearn.encode(grey, model=float_model, embed_model=True, levels=2, bpp=3, fallback=False)
+    yield (
+        "learned-float.jp2",
+        j2klearn.encode(grey, model=float_model, embed_model=True, levels=2, bpp=3, fallback=False),
+    )
     yield "lossless-learned.jp2", j2klearn.encode(grey, lossless=True, levels=2, fallback=False)
     yield "neural.jp2", j2klearn.encode(rgb[:16, :16], profile="neural", quality=20)
     yield "neural-lossless.jp2", j2klearn.encode(grey[:8, :8], profile="neural", lossless=True)

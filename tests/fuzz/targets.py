@@ -1,4 +1,6 @@
-"""The fuzz targets of the Python side: each reads bytes that nothing is known of. Any exception but `J2KError` is a fault.
+"""The fuzz targets of the Python side: each reads bytes that nothing is known of.
+
+Any exception but `J2KError` is a fault.
 
     J2K_FUZZ_TARGET=boxes python -m tests.fuzz.targets CORPUS ... -max_total_time=60
 
@@ -206,7 +208,11 @@ def corrected(data: bytes) -> bytes:
     """Correct the checksums of all learned-transform segments; hardly any input would pass the first check without."""
     out, at = bytearray(data), data.find(b"\0\0J2KL")
     while at >= 0:
-        length = int.from_bytes(data[at - 2 : at], "big") if at >= 4 and data[at - 4 : at - 2] == b"\xff\x64" else 0
+        length = (
+            int.from_bytes(data[at - 2 : at], "big")
+            if at >= 4 and data[at - 4 : at - 2] == b"\xff\x64"
+            else 0
+        )
         if 8 <= length <= len(data) - at + 2:
             end = at + length - 6
             out[end : end + 4] = zlib.crc32(bytes(out[at + 2 : end])).to_bytes(4, "big")
