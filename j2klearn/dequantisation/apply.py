@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..core.timing import stage
 from .noise import REACH
-from .twin.engine import dequantise_component
-from .twin.network import DequantiserTwin
+from .twin.engine import dequantise_part
+from .twin.network import AnyTwin, DequantiserTwin
 from .twin.noise import noise_codes
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
-    from .networks import AnyDequantiser, Part
+    from .networks import AnyDequantiser
+    from .parts import Part
 
 __all__ = ["NoiseMap", "dequantise"]
 
@@ -100,7 +102,7 @@ class NoiseMap:
 def dequantise(
     planes: NDArray[np.float32],
     area: Rect,
-    network: AnyDequantiser | DequantiserTwin,
+    network: AnyDequantiser | AnyTwin,
     noises: Sequence[NoiseMap | None],
     *,
     ict: bool,
@@ -115,7 +117,7 @@ def dequantise(
     area : Rect
         The area of the planes on the grid. If it ends inside the picture, the outermost
         `j2klearn.dequantisation.noise.REACH` samples there are wrong and must be cropped.
-    network : Dequantiser, GuidedDequantiser, ResidualDequantiser or DequantiserTwin
+    network : Dequantiser, GuidedDequantiser, ResidualDequantiser, DequantiserTwin or GuidedTwin
         The network of the model. Twins need no PyTorch.
     noises : sequence of NoiseMap or None
         The noise of each component; None leaves the component unchanged. If one network writes both chroma components
@@ -125,18 +127,18 @@ def dequantise(
     threads : int
         Most threads that a twin uses. PyTorch uses its own.
     """
-    if isinstance(network, DequantiserTwin):
-        for plane, noise in zip(planes, noises, strict=True):
-            if noise is not None and area.size:
-                dequantise_component(plane, area, network, noise.codes(area.evened()), threads=threads)
-        return
     for part in network.parts(len(planes), ict=ict):
         available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
-        if len(available) == len(part.writes):
+        if len(available) < len(part.writes) or not area.size:
+            continue
+        if isinstance(part.network, DequantiserTwin):
+            codes = [noise.codes(area.evened()) for noise in available]
+            dequantise_part(planes, area, part, codes, threads=threads)
+        else:
             _apply(planes, area, part, available)
 
 
-def _apply(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:
+def _apply(planes: NDArray[np.float32], area: Rect, part: Part[Module], noises: Sequence[NoiseMap]) -> None:
     import torch
 
     source = planes[list(part.reads)]  # a copy: later blocks must read unchanged samples

@@ -19,7 +19,7 @@ from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import REACH
-from ..dequantisation.twin.network import DequantiserTwin
+from ..dequantisation.twin.network import AnyTwin
 from ..native import transport
 from ..transform.colour import pixels
 from .ordinary import TRUNCATED
@@ -38,9 +38,9 @@ _CARRIER_MARGIN = 2
 _DEFAULT_RUN = Run()
 
 
-def _bounds(network: AnyDequantiser | DequantiserTwin, threads: int) -> AbstractContextManager[None]:
+def _bounds(network: AnyDequantiser | AnyTwin, threads: int) -> AbstractContextManager[None]:
     """Return a context that bounds the threads of PyTorch, if the network needs PyTorch."""
-    if isinstance(network, DequantiserTwin):
+    if isinstance(network, AnyTwin):
         return nullcontext()
     from ..transform.threads import bounded
 

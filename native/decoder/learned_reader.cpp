@@ -177,26 +177,61 @@ bool LearnedReader::dequantises() const
 
 void LearnedReader::dequantise(Planes &planes, const Rect &area) const
 {
+    if (area.empty()) {
+        return;
+    }
+    const auto count = static_cast<std::uint32_t>(planes.size());
     const std::uint32_t layer = request_.layers > 0 ? request_.layers : file_.header.layers;
-    std::vector<float> source;
-    for (std::uint32_t index = 0; index < planes.size() && !area.empty(); ++index) {
-        const NoiseCodes noise = noise_codes(file_.segment, file_.header.tiles, index, layer, area);
-        if (noise.codes.empty()) {
-            continue;
-        }
-        if (!file_.model.network) {
-            throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
-                                                      file_.model.name +
-                                                      " has no twin in integers: it needs PyTorch");
-        }
-        source = planes[index];
+    std::vector<NoiseCodes> noise;
+    for (std::uint32_t index = 0; index < count; ++index) {
+        noise.push_back(noise_codes(file_.segment, file_.header.tiles, index, layer, area));
+    }
+    const bool some = std::any_of(noise.begin(), noise.end(),
+                                  [](const NoiseCodes &each) { return !each.codes.empty(); });
+    if (some && !file_.model.network) {
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
+                                                  file_.model.name +
+                                                  " has no twin in integers: it needs PyTorch");
+    }
+    const auto apply = [&](const dequantisation::Dequantiser &network, std::uint32_t first_read) {
         const auto corner = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
-        const auto stride = static_cast<std::ptrdiff_t>(area.width());
-        file_.model.network->dequantiser->apply({source.data(), planes[index].data(), stride, stride,
-                                                 corner(area.y0), corner(area.x0), corner(area.y1),
-                                                 corner(area.x1), corner(area.y0), corner(area.y1),
-                                                 noise.codes.data(), noise.stride},
-                                                Instructions::best, request_.threads);
+        dequantisation::Components components = {};
+        const std::size_t only_read = network.reads() - network.writes();
+        Planes unchanged(network.writes());
+        for (std::size_t at = 0; at < network.reads(); ++at) {
+            components.sources[at] = planes[first_read + at].data();
+        }
+        for (std::size_t at = 0; at < network.writes(); ++at) {
+            const std::size_t index = first_read + only_read + at;
+            if (noise[index].codes.empty()) {
+                return;
+            }
+            unchanged[at] = planes[index];
+            components.sources[only_read + at] = unchanged[at].data();
+            components.targets[at] = planes[index].data();
+            components.noise[at] = noise[index].codes.data();
+            components.noise_stride = noise[index].stride;
+        }
+        components.source_stride = components.target_stride = static_cast<std::ptrdiff_t>(area.width());
+        components.y0 = components.first_row = corner(area.y0);
+        components.y1 = components.end_row = corner(area.y1);
+        components.x0 = corner(area.x0);
+        components.x1 = corner(area.x1);
+        network.apply(components, Instructions::best, request_.threads);
+    };
+    if (!some) {
+        return;
+    }
+    const IntegerModel &model = *file_.model.network;
+    const bool guided =
+        model.chroma_dequantiser && file_.segment.colour == Segment::Colour::ict && count >= 3;
+    if (guided) { // before luma, which it reads unchanged
+        apply(*model.chroma_dequantiser, 0);
+    }
+    for (std::uint32_t index = 0; index < count; ++index) {
+        if (!guided || index == 0 || index > 2) {
+            apply(*model.dequantiser, index);
+        }
     }
 }
 

@@ -208,6 +208,9 @@ void lifting(Input &input)
 void dequantiser(Input &input)
 {
     j2kl_dequantiser_numbers numbers{};
+    const bool chroma = input.byte() % 2 != 0;
+    numbers.reads = chroma ? 3 : 1;
+    numbers.writes = chroma ? 2 : 1;
     numbers.width = input.number(1, 20);
     numbers.pairs = input.number(1, 2);
     numbers.first_shift = input.integer(0, 29);
@@ -218,10 +221,10 @@ void dequantiser(Input &input)
     numbers.output_bits = input.integer(0, 25);
     const std::uint32_t bits = input.number(1, 15);
     const std::size_t square = std::size_t{numbers.width} * numbers.width * 9;
-    const auto first = input.weights(std::size_t{numbers.width} * 45, bits);
+    const auto first = input.weights(std::size_t{numbers.width} * (4 * numbers.reads + numbers.writes) * 9, bits);
     const auto body = input.weights(2 * numbers.pairs * square, bits);
-    const auto last = input.weights(std::size_t{numbers.width} * 36, bits);
-    std::vector<std::int32_t> biases((2 * numbers.pairs + 1) * numbers.width + 4);
+    const auto last = input.weights(std::size_t{numbers.width} * 4 * numbers.writes * 9, bits);
+    std::vector<std::int32_t> biases((2 * numbers.pairs + 1) * numbers.width + 4 * numbers.writes);
     for (std::int32_t &bias : biases) {
         bias = input.integer(-32768, 32767) * 64;
     }
@@ -241,19 +244,29 @@ void dequantiser(Input &input)
     const std::int32_t y0 = input.integer(-5, 5), x0 = input.integer(-5, 5), y1 = y0 + input.integer(1, 12),
                        x1 = x0 + input.integer(1, 40);
     const std::ptrdiff_t width = x1 - x0;
-    const auto source = input.samples(static_cast<std::size_t>(width) * static_cast<std::size_t>(y1 - y0));
+    const std::size_t count = static_cast<std::size_t>(width) * static_cast<std::size_t>(y1 - y0);
+    std::vector<std::vector<float>> sources;
+    std::vector<const float *> from;
+    for (std::uint32_t i = 0; i < numbers.reads; ++i) {
+        sources.push_back(input.samples(count));
+    }
+    for (const auto &source : sources) {
+        from.push_back(source.data());
+    }
     const std::size_t noise_width = 24;
-    std::vector<std::int16_t> noise(noise_width * 16);
+    std::vector<std::int16_t> noise(noise_width * 16 * numbers.writes);
     for (std::int16_t &value : noise) {
         value = static_cast<std::int16_t>(input.integer(-2560, 5632));
     }
+    const std::int16_t *const noises[] = {noise.data(), noise.data() + noise.size() / 2};
     const bool single = input.byte() % 2 != 0;
     int code = J2KL_OK;
     const auto apply = [&](std::uint32_t instructions) {
-        std::vector<float> target(source.size());
-        code = j2kl_dequantiser_apply(handle, source.data(), width, target.data(), width, y0, x0, y1, x1, y0, y1,
-                                      noise.data(), single ? 0 : static_cast<std::ptrdiff_t>(noise_width),
-                                      instructions, 1, nullptr);
+        std::vector<float> target(count * numbers.writes);
+        float *const to[] = {target.data(), target.data() + target.size() - count};
+        code = j2kl_dequantiser_apply(handle, from.data(), width, to, width, y0, x0, y1, x1, y0, y1, noises,
+                                      single ? 0 : static_cast<std::ptrdiff_t>(noise_width), instructions, 1,
+                                      nullptr);
         return target;
     };
     const auto wanted = apply(J2KL_INSTRUCTIONS_PORTABLE);
