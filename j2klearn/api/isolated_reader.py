@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import sys
 import threading
 import warnings
@@ -17,14 +16,9 @@ from typing import Any, BinaryIO
 from ..core.process_limits import Isolation, apply_limits
 from ..errors import J2KError, J2KWarning
 from .decode import decode
+from .isolation import LENGTH
 
-__all__ = ["LENGTH", "MOST_MESSAGE_BYTES", "main"]
-
-#: The length before a message.
-LENGTH = struct.Struct(">I")
-
-#: Limit of a message, samples not counted.
-MOST_MESSAGE_BYTES = 1 << 20
+__all__ = ["main"]
 
 #: Characters of a text in a message.
 _MOST_TEXT = 4000

@@ -13,6 +13,7 @@ import math
 import operator
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -28,9 +29,14 @@ from ..core.progress import Progress, silent
 from ..core.warning import warn_caller
 from ..errors import IsolationError, J2KError, J2KWarning, OptionError
 from ..io.sources import Source, open_source
-from .isolated_reader import LENGTH, MOST_MESSAGE_BYTES
 
-__all__ = ["child_command", "child_environment", "decode_isolated", "how_it_ended"]
+__all__ = ["LENGTH", "child_command", "child_environment", "decode_isolated", "how_it_ended"]
+
+#: The length before a message.
+LENGTH = struct.Struct(">I")
+
+#: Limit of a message of the child, samples not counted.
+_MOST_MESSAGE_BYTES = 1 << 20
 
 #: The types of samples that `decode` returns.
 _DTYPES = {"uint8", "int8", "uint16", "int16", "int32"}
@@ -198,7 +204,7 @@ class _Child:
 
     def _message(self) -> object:
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size))
-        if length > MOST_MESSAGE_BYTES:
+        if length > _MOST_MESSAGE_BYTES:
             raise self._failure()
         try:
             return json.loads(self._exactly(length))
@@ -218,7 +224,7 @@ class _Child:
                 raise self._failure()
             left -= size
             array = np.empty(shape, name)
-            self._fill(memoryview(array).cast("B"))
+            self._fill(array.data.cast("B"))
             arrays.append(array)
         return arrays
 
