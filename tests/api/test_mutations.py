@@ -85,6 +85,20 @@ def test_jp2k_of_a_tile_part_shorter_than_its_header(grey: np.ndarray, tmp_path:
         j2klearn.Jp2k(path).get_codestream(header_only=False)
 
 
+def test_a_short_file_that_declares_a_million_precincts() -> None:
+    """There is no need to list the precincts of a file that has fewer bytes than packets."""
+    image = np.zeros((19, 25), np.uint8)
+    small = {"precincts": [(8, 8)], "codeblock_size": (4, 4), "levels": 2}
+    data = bytearray(j2klearn.encode(image, model=None, lossless=True, jp2=False, **small)[:-20])
+    at = data.index(b"\xff\x51")
+    for offset in (6, 10, 22, 26):  # Xsiz, Ysiz, XTsiz, YTsiz
+        struct.pack_into(">I", data, at + offset, 12000)
+    start = time.process_time()
+    with pytest.raises(LimitError, match="too many packets"):
+        j2klearn.decode(bytes(data), region=(0, 0, 8, 8))
+    assert time.process_time() - start < 0.5
+
+
 @pytest.mark.parametrize("kind", ["ordinary", "learned"])
 def test_a_short_file_that_declares_many_layers(
     grey: np.ndarray, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -89,6 +89,7 @@ def run(name: str, seconds: int) -> Outcome:
         f"-max_total_time={seconds}",
         f"-max_len={_LARGEST_INPUT}",
         f"-timeout={_SECONDS}",
+        f"-report_slow_units={_SECONDS}",
         f"-rss_limit_mb={_MEMORY}",
         f"-artifact_prefix={crashes}/{name}-",
         "-print_final_stats=1",

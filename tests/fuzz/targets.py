@@ -167,6 +167,9 @@ def jp2k(data: bytes) -> None:
         lambda: file[::2, ::2],
         lambda: file.get_codestream(header_only=False),
         lambda: np.asarray(file[0]),
+        lambda: (file.ndim, file.tilesize, file.learned, len(file)),
+        lambda: file.read_bands(rlevel=1),
+        lambda: str(file.codestream),
     ]
     for one in reads:
         with contextlib.suppress(_errors()):
