@@ -19,7 +19,7 @@ PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist workst
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel site setup clean
+.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize fuzz wheel site setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,14 @@ sanitize: $(STAMPS)/system ## run the native tests with the address and undefine
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    ctest --test-dir build/sanitize --output-on-failure --no-tests=error
 
+FUZZ_SECONDS ?= 60
+
+fuzz: setup $(STAMPS)/fuzz ## fuzz all parsers for FUZZ_SECONDS=60 each; FUZZ_TARGETS="picture py-jp2k" chooses some
+	@mkdir -p build
+	@$(call cmake,fuzz,-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -gline-tables-only" \
+	    -DJ2KL_FUZZ=ON -DJ2KL_SANITIZE=ON) --target j2kl_fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 wheel: setup ## build a wheel into dist/
 	rm -rf build/lib* build/bdist*
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
@@ -82,6 +90,11 @@ clean: ## remove everything that was built, except .venv
 $(STAMPS)/system: scripts/setup-system.sh
 	@sh scripts/setup-system.sh $(PYTHON)
 	@mkdir -p $(@D)
+	@touch $@
+
+$(STAMPS)/fuzz: scripts/setup-fuzz.sh constraints.txt | $(STAMPS)/python
+	@sh scripts/setup-fuzz.sh
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt atheris
 	@touch $@
 
 $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from .api.picture_file import PictureFile, open
     from .api.presets import presets
     from .api.repack import repack
+    from .core.process_limits import Isolation
     from .interop.glymur.jp2k import Jp2k
     from .interop.glymur.jp2kr import Jp2kr
     from .interop.pillow import register_pillow
 
 __all__ = [
+    "Isolation",
     "Jp2k",
     "Jp2kr",
     "PictureFile",
@@ -43,6 +45,7 @@ from .core import forked as _forked  # noqa: F401  (it registers a function that
 from .core.lazy import lazy_names
 
 _HOMES = {
+    "Isolation": "core.process_limits",
     "Jp2k": "interop.glymur.jp2k",
     "Jp2kr": "interop.glymur.jp2kr",
     "PictureFile": "api.picture_file",

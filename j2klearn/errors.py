@@ -14,6 +14,7 @@ __all__ = [
     "DiskFullError",
     "InputError",
     "InputWarning",
+    "IsolationError",
     "J2KError",
     "J2KWarning",
     "LimitError",
@@ -78,6 +79,10 @@ class SegmentError(CodestreamError):
 
 class UnsupportedError(CodestreamError):
     """The file is valid, but uses a feature that j2klearn does not support."""
+
+
+class IsolationError(CodestreamError):
+    """The child process in which a file was read has died, or has exceeded a limit of memory or time."""
 
 
 class ModelError(J2KError, ValueError):

@@ -24,6 +24,7 @@ LAYERS = (
     ("transport", "lifting", "dequantisation"),
     ("decoder",),
     ("c_api.cpp", "c_picture.cpp", "openjp2"),
+    ("fuzz",),
     ("tests",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..codestream.main_header import MainHeader, main_header_end, read_main_header
+from ..codestream.packets import packet_count
 from ..codestream.tile_parts import EOC
 from ..core.geometry import Rect
 from ..io.sources import ByteSource
@@ -207,14 +208,15 @@ class PartialCodestream:
         if count > _FEW_TILES + size // _BYTES_PER_TILE:
             return None
         across = header.tile_grid[1]
-        tiles = [
-            plan_tile(header, row * across + column, needs, layers, self._parts)
+        numbers = [
+            row * across + column
             for row in range(bounds[0], bounds[2])
             for column in range(bounds[1], bounds[3])
         ]
-        packets = sum(len(tile.order) for tile in tiles if tile.order is not None)
+        packets = sum(packet_count(header, header.tile_area(number)) for number in numbers)
         if packets > _FEW_PACKETS + size * _PACKETS_PER_BYTE:
             return None
+        tiles = [plan_tile(header, number, needs, layers, self._parts) for number in numbers]
         reader = TilePartReader(
             header, size, self._read, self._parts, trusts_plt=self._trust == _Trust.PACKETS
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from numpy.typing import NDArray
 
 from ..core.limits import MAX_PIXELS
+from ..core.process_limits import Isolation, isolation_of
 from ..core.progress import Progress
 from ..core.run import Run
 from ..io.sources import Source
@@ -37,6 +38,7 @@ def decode(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    isolate: bool | Isolation = False,
 ) -> NDArray[Any]: ...
 
 
@@ -56,6 +58,7 @@ def decode(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    isolate: bool | Isolation = False,
 ) -> list[NDArray[Any]]: ...
 
 
@@ -75,6 +78,7 @@ def decode(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    isolate: bool | Isolation = False,
 ) -> NDArray[Any] | list[NDArray[Any]]: ...
 
 
@@ -93,6 +97,7 @@ def decode(
     max_pixels: int | None = MAX_PIXELS,
     storage_options: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    isolate: bool | Isolation = False,
 ) -> NDArray[Any] | list[NDArray[Any]]:
     """Decode a picture: ordinary JPEG 2000, JPEG 2000 with a learned transform, or the neural profile.
 
@@ -139,6 +144,10 @@ def decode(
         Options of fsspec's file system, for a URL.
     progress : callable, optional
         Called with the share of the work done, 0 to 1, and the name of the stage.
+    isolate : bool or Isolation
+        Whether to read the file in a child process with limits of memory and time, by default 4 GiB and 60 s: for files
+        that nobody trusts. The child is a new Python process, which takes a few tenths of a second to start. The
+        samples are the same. `model` is the name or the path of a model then.
 
     Returns
     -------
@@ -157,6 +166,8 @@ def decode(
     OptionError
         If `reduce`, `layers`, `region`, `components` or `engine` is out of range, or the engine cannot compute the
         model.
+    IsolationError
+        If the child process of `isolate` dies, or exceeds a limit; a `CodestreamError`.
     LimitError
         If there are more than `max_pixels` pixels to decode.
     PyTorchError
@@ -169,6 +180,26 @@ def decode(
     CodestreamWarning
         If OpenJPEG has another remark on the file: on unusual boxes or markers, wrong tile-part numbers, or damage.
     """
+    limits = isolation_of(isolate)
+    if limits is not None:
+        from .isolation import decode_isolated
+
+        return decode_isolated(
+            data,
+            limits,
+            storage_options=storage_options,
+            progress=progress,
+            reduce=reduce,
+            layers=layers,
+            region=region,
+            model=model,
+            components=components,
+            engine=engine,
+            upsample=upsample,
+            draft=draft,
+            threads=threads,
+            max_pixels=max_pixels,
+        )
     file = OpenedFile(data, model, storage_options, engine)
     run = Run.of(threads, progress, max_pixels, draft=draft)
     return file.read(

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.process_limits import Isolation
 from .arguments import Commands, add_input, engine_parser, limits_parser, region, suffix
+from .isolated import inside, run_isolated
 from .progress_bar import ProgressBar
 from .streams import output_file, report, shown
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["add_parser"]
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int | None:
+    if options.isolate and not inside():
+        return run_isolated(options.words, Isolation())
     from ..api.picture_file import open as open_picture
 
     with output_file(options.output, options.format) as target, ProgressBar() as bar:
@@ -31,6 +35,7 @@ def _run(options: argparse.Namespace) -> None:
         save = _save_samples if target.suffix.lower() == ".npy" else _save_picture
         height, width = save(picture, target, options, bar)
     report(options.output, f"{shown(options.output)}: {width} x {height}")
+    return None
 
 
 def _is_large(shape: tuple[int, ...], options: argparse.Namespace) -> bool:
@@ -151,5 +156,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--draft",
         action="store_true",
         help="leave out the learned de-quantisation: faster, with some loss of quality at low rates",
+    )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="read the file in a child process with limits of memory and time, for files that nobody trusts",
     )
     parser.set_defaults(run=_run)

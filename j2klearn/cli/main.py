@@ -105,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
+    options.words = words
     run: Callable[[argparse.Namespace], int | None] = options.run
     with warnings.catch_warnings():
         warnings.simplefilter("always", J2KWarning)

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect, ceil_div
 from .main_header import MainHeader
 
-__all__ = ["LRCP", "MAX_PACKETS", "RLCP", "RPCL", "PacketOrder", "packet_order", "precincts_of"]
+__all__ = [
+    "LRCP",
+    "MAX_PACKETS",
+    "RLCP",
+    "RPCL",
+    "PacketOrder",
+    "packet_count",
+    "packet_order",
+    "precincts_of",
+]
 
 LRCP, RLCP, RPCL = 0, 1, 2
 
@@ -78,6 +87,15 @@ def _precinct_count(header: MainHeader, tile: Rect, resolution: int) -> int:
     return down * (ceil_div(area.x1, width) - area.x0 // width)
 
 
+def packet_count(header: MainHeader, tile: Rect) -> int:
+    """Return how many packets a tile has if all its components are coded as COD says; it may be billions."""
+    return sum(_precinct_counts(header, tile)) * header.components * header.layers
+
+
+def _precinct_counts(header: MainHeader, tile: Rect) -> tuple[int, ...]:
+    return tuple(_precinct_count(header, tile, resolution) for resolution in range(header.levels + 1))
+
+
 def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     """Return the order of the packets of a tile.
 
@@ -96,10 +114,9 @@ def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     """
     if not header.uniform or header.progression not in (LRCP, RLCP, RPCL):
         return None
-    counts = tuple(_precinct_count(header, tile, resolution) for resolution in range(header.levels + 1))
-    if sum(counts) * header.components * header.layers > MAX_PACKETS:
+    if packet_count(header, tile) > MAX_PACKETS:
         return None
-    return _order(header.progression, header.layers, header.components, counts)
+    return _order(header.progression, header.layers, header.components, _precinct_counts(header, tile))
 
 
 @lru_cache(maxsize=16)

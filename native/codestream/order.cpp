@@ -88,8 +88,8 @@ std::vector<std::uint8_t> in_order(const Bytes &codestream, std::uint64_t tiles)
         first = std::min<std::uint32_t>(first, codestream.data[at + 10]);
         at += length;
     }
-    if (codestream.size - at < 2) {
-        return {}; // truncated
+    if (count == 0 || codestream.size - at < 2) {
+        return {}; // there is none, or the codestream is truncated
     }
     std::vector<std::uint8_t> out(codestream.data, codestream.data + 2);
     for_segments(codestream, 2, marker::sot, [&](std::uint32_t name, std::size_t start, const Bytes &content) {

@@ -87,6 +87,10 @@ void PacketList::find(std::uint32_t tile, const Bytes &segments, const Bytes &da
     packets_.clear();
     const Coding coding = coding_of(tile, segments);
     const std::uint64_t total = count(tile, coding);
+    const auto missing = [&] { return failure(J2KL_ERROR_OPENJPEG, tile, " is truncated: packets are missing"); };
+    if (total > (headers != nullptr ? headers->size : data.size)) { // a header has at least one byte
+        throw missing();
+    }
     std::vector<Packet> found;
     const std::optional<PacketWalk> walk = walk_packets(coding, tiles_.tile(tile), data, effort_, &found, headers);
     if (!walk) {
@@ -96,7 +100,7 @@ void PacketList::find(std::uint32_t tile, const Bytes &segments, const Bytes &da
         throw failure(J2KL_ERROR_OPENJPEG, tile, " has a damaged packet");
     }
     if (walk->packets < total) {
-        throw failure(J2KL_ERROR_OPENJPEG, tile, " is truncated: packets are missing");
+        throw missing();
     }
     packets_.reserve(found.size());
     for (const Packet &packet : found) {

@@ -89,13 +89,16 @@ public:
             }
             const Rect area = grid_.tile(tile);
             const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
+            if (!packets || *packets > in_.size) { // a packet has at least one byte
+                return false;
+            }
             Output joined;
             std::vector<Packet> found;
             const std::vector<std::uint32_t> &parts = parts_.of_tile[tile];
             const std::optional<PacketWalk> walk =
                 parts.empty() ? PacketWalk{}
                               : walk_packets(coding, area, data_of(parts, joined), effort_, &found);
-            if (!packets || !walk || walk->packets < *packets || walk->damaged || !are_parts(parts, found)) {
+            if (!walk || walk->packets < *packets || walk->damaged || !are_parts(parts, found)) {
                 return false;
             }
         }
@@ -195,6 +198,9 @@ private:
         }
         const Rect area = grid_.tile(tile);
         const std::optional<std::uint64_t> packets = count_packets(coding, area, effort_);
+        if (packets && *packets > most_missing_packets + missing_packets_of_byte * in_.size + in_.size) {
+            lacks_packets(); // a packet has at least one byte: no need to look for them
+        }
         std::optional<PacketWalk> walk = PacketWalk{};
         bool cut = true;
         if (!parts.empty()) {
@@ -225,11 +231,16 @@ private:
         missing_packets_ += std::min(missing, most_added);
         if (missing > (most_added - added_) / empty_packet_size(coding) ||
             missing_packets_ > most_missing_packets + missing_packets_of_byte * in_.size) {
-            throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many packets");
+            lacks_packets();
         }
         added_ += missing * empty_packet_size(coding);
         append_empty_packets(coding, present, missing, result.tail);
         return true;
+    }
+
+    [[noreturn]] static void lacks_packets()
+    {
+        throw Failure(J2KL_ERROR_LIMIT, "the codestream is truncated, and lacks too many packets");
     }
 
     std::size_t data_size(std::uint32_t part) const { return parts_.all[part].end - data_[part]; }

@@ -43,3 +43,4 @@ void integer_tests();
 void lifting_tests();
 void dequantisation_tests();
 void decoder_tests();
+void fuzz_tests();

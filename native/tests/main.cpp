@@ -22,6 +22,7 @@ int main()
     lifting_tests();
     dequantisation_tests();
     decoder_tests();
+    fuzz_tests();
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

@@ -270,10 +270,31 @@ void mutated()
     }
 }
 
+// A short file that declares many layers is decoded as if it declared as many as it can hold.
+void declared_layers()
+{
+    const Encoded encoded = sample_stream(true, false);
+    Bytes many = encoded.bytes;
+    const std::uint8_t cod[] = {0xff, 0x52};
+    const auto at = std::search(many.begin(), many.end(), std::begin(cod), std::end(cod));
+    at[6] = at[7] = 0xff;
+    for (const std::size_t size : {many.size(), many.size() / 2}) {
+        Bytes few = many;
+        few.resize(size);
+        Decoded decoded(few);
+        const std::size_t layers = decoded.header.layers;
+        CHECK(decoded.code == J2KL_OK && layers >= 2 && layers <= size, decoded.error());
+        few = encoded.bytes;
+        few.resize(size);
+        CHECK(decoded.samples(1) == Decoded(few).samples(1), "samples");
+    }
+}
+
 } // namespace
 
 void reading_tests()
 {
+    declared_layers();
     reduced();
     areas();
     choices();

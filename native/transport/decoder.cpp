@@ -4,6 +4,7 @@
 #include "codestream/carrier.hpp"
 #include "codestream/coding.hpp"
 #include "codestream/half_steps.hpp"
+#include "codestream/layer_count.hpp"
 #include "transport/stream.hpp"
 #include "wavelet/kernels.hpp"
 #include "wavelet/wavelet.hpp"
@@ -58,7 +59,11 @@ Decoder::Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &
     : data_{data, size}, limits_(limits), reporter_(report), scan_(scan(data, size))
 {
     check_tiles();
-    repair_ = repair(data, size, scan_);
+    possible_ = with_possible_layers(data, size, scan_);
+    if (!possible_.empty()) {
+        data_ = {possible_.data(), possible_.size()};
+    }
+    repair_ = repair(data_.data, data_.size, scan_);
     if (!repair_.bytes.empty()) {
         data_ = {repair_.bytes.data(), repair_.bytes.size()};
     }

@@ -59,11 +59,12 @@ private:
     void analyse_component(const opj_image_comp_t &component, bool transformed, std::uint32_t levels,
                            std::int32_t *subbands);
 
-    Bytes data_; // the caller's data, or that of repair_
+    Bytes data_; // the caller's data, or that of possible_ or repair_
     j2kl_limits limits_;
     mutable Reporter reporter_;
     CodestreamScan scan_; // of the caller's data
-    Repair repair_; // of the caller's data
+    std::vector<std::uint8_t> possible_; // the caller's data, if it declares more layers than it can hold
+    Repair repair_;                      // of that
     j2kl_header header_{};
     std::vector<Source> sources_;
 

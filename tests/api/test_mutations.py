@@ -6,11 +6,14 @@ import contextlib
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from glymur.jp2box import InvalidJp2kError
 
 import j2klearn
+from j2klearn.codestream import packets
 from j2klearn.errors import J2KError, LimitError
 from tests.support.mutations import run
 
@@ -66,6 +69,49 @@ def test_jp2k_of_a_damaged_size(rgb: np.ndarray, tmp_path: Path) -> None:
         ):
             with contextlib.suppress(J2KError):
                 read(j2klearn.Jp2k(path))
+
+
+@pytest.mark.parametrize("psot", [1, 12, 13])
+def test_jp2k_of_a_tile_part_shorter_than_its_header(grey: np.ndarray, tmp_path: Path, psot: int) -> None:
+    """glymur's parser would read such a tile-part for ever."""
+    path = tmp_path / "a.jp2"
+    data = bytearray(j2klearn.encode(grey[:16, :16], model=None, lossless=True))
+    path.write_bytes(data)
+    segments = j2klearn.Jp2k(path).get_codestream(header_only=False).segment
+    assert [segment.marker_id for segment in segments[-3:]] == ["SOT", "SOD", "EOC"]
+    struct.pack_into(">I", data, data.index(b"\xff\x90\0\x0a") + 6, psot)
+    path.write_bytes(data)
+    with pytest.raises(InvalidJp2kError, match="shorter than its header"):
+        j2klearn.Jp2k(path).get_codestream(header_only=False)
+
+
+def test_a_short_file_that_declares_a_million_precincts() -> None:
+    """There is no need to list the precincts of a file that has fewer bytes than packets."""
+    image = np.zeros((19, 25), np.uint8)
+    small = {"precincts": [(8, 8)], "codeblock_size": (4, 4), "levels": 2}
+    data = bytearray(j2klearn.encode(image, model=None, lossless=True, jp2=False, **small)[:-20])
+    at = data.index(b"\xff\x51")
+    for offset in (6, 10, 22, 26):  # Xsiz, Ysiz, XTsiz, YTsiz
+        struct.pack_into(">I", data, at + offset, 12000)
+    start = time.process_time()
+    with pytest.raises(LimitError, match="too many packets"):
+        j2klearn.decode(bytes(data), region=(0, 0, 8, 8))
+    assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "learned"])
+def test_a_short_file_that_declares_many_layers(
+    grey: np.ndarray, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of a million packets is not computed, and OpenJPEG is told how many layers the file can hold."""
+    options: dict[str, Any] = {"model": None} if kind == "ordinary" else {"fallback": False}
+    parts: list[dict[str, Any]] = [{}, {"region": (5, 5, 20, 30), "reduce": 1}]
+    data = bytearray(j2klearn.encode(grey[:64, :96], bpp=2, jp2=False, levels=2, **options))
+    wanted = [j2klearn.decode(bytes(data), **part) for part in parts]
+    struct.pack_into(">H", data, data.index(b"\xff\x52") + 6, 65535)
+    monkeypatch.setattr(packets, "_order", None)
+    for part, picture in zip(parts, wanted, strict=True):
+        assert np.array_equal(j2klearn.decode(bytes(data), **part), picture)
 
 
 def test_an_empty_slice_of_components_that_differ(tmp_path: Path) -> None:

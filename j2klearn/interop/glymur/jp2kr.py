@@ -45,6 +45,7 @@ from ...native import transport
 from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
 from .boxes import remember
+from .codestream import FiniteCodestream
 from .errors import (
     InvalidFileError,
     InvalidOptionError,
@@ -342,11 +343,27 @@ class Jp2kr(glymur.Jp2kr):
     def get_codestream(self, header_only: bool = True) -> Any:
         """Return the marker segments of the codestream; see `glymur.Jp2kr.get_codestream`."""
         try:
-            return super().get_codestream(header_only)
+            return super().get_codestream(True) if header_only else self._whole_codestream()
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except AttributeError as error:
             raise InvalidFileError(f"{self.filename} contains no codestream") from error
+
+    def _whole_codestream(self) -> Any:
+        """Return the marker segments of the codestream, those of the tile-parts included."""
+        with self.path.open("rb") as stream, as_glymur():
+            size = stream.seek(0, os.SEEK_END)
+
+            def peek(at: int, count: int) -> bytes:
+                stream.seek(at)
+                return bytes(stream.read(count))
+
+            _, start, end = boxes.locate(peek, size)
+            stream.seek(start)
+            try:
+                return FiniteCodestream(stream, min(end, size) - start, header_only=False)
+            except _DAMAGE as error:
+                raise InvalidFileError(f"the codestream of {self.filename} is damaged: {error}") from error
 
     @property
     def dtype(self) -> Any:
