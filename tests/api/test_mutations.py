@@ -35,7 +35,7 @@ def test_a_short_file_that_declares_many_tiles(side: int) -> None:
         start = time.process_time()
         with pytest.raises(LimitError, match="too many tiles"):
             j2klearn.decode(bytes(data), **options)
-        assert time.process_time() - start < 0.5
+        assert time.process_time() - start < 3
 
 
 def test_a_short_file_that_declares_many_packets() -> None:
@@ -49,7 +49,7 @@ def test_a_short_file_that_declares_many_packets() -> None:
         with pytest.raises(LimitError, match="too many packets"):
             j2klearn.decode(bytes(data[:-20]), **options)
         assert j2klearn.decode(bytes(data), **options).size  # OpenJPEG stops at the end of the data
-        assert time.process_time() - start < 2
+        assert time.process_time() - start < 6
     struct.pack_into(">H", data, at + 6, 20)
     with pytest.warns(j2klearn.errors.TruncatedWarning):
         assert j2klearn.decode(bytes(data[:-20])).shape == image.shape
@@ -96,7 +96,7 @@ def test_a_short_file_that_declares_a_million_precincts() -> None:
     start = time.process_time()
     with pytest.raises(LimitError, match="too many packets"):
         j2klearn.decode(bytes(data), region=(0, 0, 8, 8))
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize("kind", ["ordinary", "learned"])
