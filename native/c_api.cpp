@@ -442,8 +442,8 @@ int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const std::
 int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *source,
                            std::ptrdiff_t source_stride, float *target, std::ptrdiff_t target_stride,
                            std::int32_t y0, std::int32_t x0, std::int32_t y1, std::int32_t x1,
-                           std::int32_t first_row, std::int32_t end_row, const std::int16_t *noise,
-                           std::ptrdiff_t noise_stride, std::uint32_t instructions, std::uint32_t threads,
+                           const j2kl_rect *part, const std::int16_t *noise, std::ptrdiff_t noise_stride,
+                           std::uint32_t instructions, std::uint32_t threads,
                            j2kl_report *report)
 {
     Reporter reporter(report);
@@ -452,8 +452,8 @@ int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *sou
         const auto set = static_cast<j2kl::Instructions>(instructions);
         j2kl::require(dequantiser != nullptr, "there is no de-quantiser");
         j2kl::require(j2kl::available(set), "the processor does not support the instruction set");
-        dequantiser->apply({source, target, source_stride, target_stride, y0, x0, y1, x1, first_row, end_row,
-                            noise, noise_stride},
+        dequantiser->apply({source, target, source_stride, target_stride, y0, x0, y1, x1,
+                            part != nullptr ? *part : j2kl_rect{y0, x0, y1, x1}, noise, noise_stride},
                            set, threads);
     });
 }

@@ -36,10 +36,11 @@ void check_noise(const Component &component, std::ptrdiff_t height, std::ptrdiff
 void Dequantiser::apply(const Component &component, Instructions instructions, std::uint32_t threads) const
 {
     const Component &c = component;
-    if (c.y0 >= c.y1 || c.x0 >= c.x1 || c.first_row >= c.end_row) {
+    if (c.part.y0 >= c.part.y1 || c.part.x0 >= c.part.x1) {
         return;
     }
-    require(c.y0 <= c.first_row && c.end_row <= c.y1, "the rows are not in the area");
+    require(c.y0 <= c.part.y0 && c.part.y1 <= c.y1 && c.x0 <= c.part.x0 && c.part.x1 <= c.x1,
+            "the part to write is not in the area");
     require(component.source != nullptr && component.target != nullptr && component.noise != nullptr,
             "samples or noise are missing");
     constexpr std::int32_t most = 1 << 30; // so that positions can be doubled and added to
@@ -50,19 +51,26 @@ void Dequantiser::apply(const Component &component, Instructions instructions, s
     const std::ptrdiff_t height = rows.end - rows.begin, width = columns.end - columns.begin;
     check_noise(component, height, width);
     const auto strip = static_cast<std::ptrdiff_t>(strip_positions(network_));
-    const std::ptrdiff_t strips = divided(width, strip);
-    const Range written = position_range(c.first_row, c.end_row);
+    const Range written = position_range(c.part.y0, c.part.y1), across = position_range(c.part.x0, c.part.x1);
     const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin;
+    const std::ptrdiff_t left = across.begin - columns.begin, right = across.end - columns.begin;
+    const std::ptrdiff_t strips = divided(right - left, strip);
     const std::ptrdiff_t wanted =
         threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
     const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band),
                          bands = divided(end - first, band);
     parallel_for(static_cast<std::size_t>(strips * bands), threads, [&](std::size_t index) {
-        const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(index) % strips * strip,
+        const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(index) % strips * strip,
                              y = first + static_cast<std::ptrdiff_t>(index) / strips * band;
-        dequantise_strip(network_, component, {y, std::min(y + band, end)}, {x, std::min(x + strip, width)},
+        dequantise_strip(network_, component, {y, std::min(y + band, end)}, {x, std::min(x + strip, right)},
                          instructions);
     });
+}
+
+// Every convolution and the local mean read positions around a position, and the part may begin and end within one.
+std::uint32_t Dequantiser::reach() const
+{
+    return static_cast<std::uint32_t>(2 * (network_.body.size() + 2 + mean_reach) + 1);
 }
 
 } // namespace j2kl::dequantisation

@@ -363,11 +363,11 @@ void Strip::correct(std::ptrdiff_t y)
     kernels_.corrections(
         {outputs_.data(), scales_.data(), static_cast<std::size_t>(count), corrections[0], corrections[1]});
     const std::ptrdiff_t left = 2 * (first_position(c.x0) + columns_.begin) - c.x0, right = left + 2 * count;
-    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
-                         to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
+    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, c.part.x0 - c.x0),
+                         to = std::min<std::ptrdiff_t>(right, c.part.x1 - c.x0);
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
         const std::ptrdiff_t at = 2 * (first_position(c.y0) + y) + i, row = at - c.y0;
-        if (at >= c.first_row && at < c.end_row) {
+        if (at >= c.part.y0 && at < c.part.y1) {
             kernels_.add(c.target + row * c.target_stride + from, c.source + row * c.source_stride + from,
                          corrections[i] + (from - left), static_cast<std::size_t>(to - from));
         }

@@ -340,12 +340,12 @@ typedef struct j2kl_dequantiser_numbers {
 int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const int16_t *first, const int16_t *body,
                             const int16_t *last, const int32_t *biases, const int16_t *compression,
                             const float *octaves, j2kl_report *report, j2kl_dequantiser **dequantiser);
-/* Write the corrected samples of the rows [first_row, end_row) of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude,
- * to `target`. Source and target begin at (y0, x0) and must not overlap; strides are numbers of elements. `noise` has log2 of the noise in 1/256, -2560 .. 5632, for
+/* Write the corrected samples of a part of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude, to `target`; all of
+ * them if `part` is null. Source and target begin at (y0, x0) and must not overlap; strides are numbers of elements. `noise` has log2 of the noise in 1/256, -2560 .. 5632, for
  * every block of 2x2 samples at even positions; with a `noise_stride` of 0 it is one number. */
 int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *source, ptrdiff_t source_stride,
                            float *target, ptrdiff_t target_stride, int32_t y0, int32_t x0, int32_t y1, int32_t x1,
-                           int32_t first_row, int32_t end_row, const int16_t *noise, ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads,
+                           const j2kl_rect *part, const int16_t *noise, ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads,
                            j2kl_report *report);
 void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
 
