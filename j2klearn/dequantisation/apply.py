@@ -104,6 +104,7 @@ def dequantise(
     noises: Sequence[NoiseMap | None],
     *,
     ict: bool,
+    part: Rect | None = None,
     threads: int = 1,
 ) -> None:
     """Remove quantisation noise from the components of a picture, in place.
@@ -122,13 +123,16 @@ def dequantise(
         and one of them has None, both are left unchanged.
     ict : bool
         Whether the first three components are those of the ICT.
+    part : Rect, optional
+        The part of the area that is needed. Default: all of it.
     threads : int
         Most threads that a twin uses. PyTorch uses its own.
     """
     if isinstance(network, DequantiserTwin):
         for plane, noise in zip(planes, noises, strict=True):
             if noise is not None and area.size:
-                dequantise_component(plane, area, network, noise.codes(area.evened()), threads=threads)
+                codes = noise.codes(area.evened())
+                dequantise_component(plane, area, network, codes, part=part, threads=threads)
         return
     for part in network.parts(len(planes), ict=ict):
         available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]

@@ -107,7 +107,7 @@ class IntegerDequantiser:
         area: Rect,
         noise: NDArray[np.int16],
         *,
-        rows: tuple[int, int] | None = None,
+        part: Rect | None = None,
         threads: int = 1,
         instructions: str = "best",
     ) -> None:
@@ -123,8 +123,8 @@ class IntegerDequantiser:
         noise : ndarray, int16, shape (H, W) or (1, 1)
             log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions; or one number
             for all.
-        rows : (int, int), optional
-            First row and end row on the grid of those to write. Default: all rows of the area.
+        part : Rect, optional
+            The part of the area to write. Default: all of it.
         threads : int
             Most threads to use.
         instructions : str
@@ -133,8 +133,8 @@ class IntegerDequantiser:
         Raises
         ------
         InputError
-            If an array has the wrong dtype or shape, a code of the noise is out of range, or the rows
-            are not in the area.
+            If an array has the wrong dtype or shape, a code of the noise is out of range, or the part is not
+            in the area.
         """
         for plane in (source, target):
             if plane.dtype != np.float32 or plane.shape != area.shape or not _has_contiguous_columns(plane):
@@ -167,7 +167,7 @@ class IntegerDequantiser:
                     area.x0,
                     area.y1,
                     area.x1,
-                    *(rows or (area.y0, area.y1)),
+                    self._ffi.NULL if part is None else self._ffi.new("j2kl_rect *", (part.y0, part.x0, part.y1, part.x1)),
                     self._ffi.from_buffer("int16_t[]", noise),
                     stride,
                     INSTRUCTIONS.index(instructions),

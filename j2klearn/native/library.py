@@ -29,7 +29,7 @@ from ..errors import (
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 6
+_ABI_VERSION = 7
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"

@@ -159,14 +159,11 @@ bool LearnedReader::read_blocks(const std::vector<PartAreas> &areas, std::vector
     for (const Part &part : parts) {
         requests.push_back(part.request);
     }
-    j2kl_report report{};
-    Reporter reporter(&report);
     try {
-        file_.blocks->read(requests, request_.layers, request_.threads, reporter);
+        file_.blocks->read(requests, request_.layers, request_.threads);
     } catch (const Failure &) {
         return false; // OpenJPEG may decode the codestream as a whole
     }
-    reporter_.warning(report.warning);
     for (const Part &part : parts) {
         file_.reconstruction.apply(part.request.component, part.request.band, part.request.level,
                                    part.request.half_steps, part.values->data(), part.values->size(),

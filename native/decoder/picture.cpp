@@ -194,7 +194,7 @@ BlockReader *Picture::blocks(const Bytes &codestream)
 {
     if (!blocks_ && !without_blocks_) {
         try {
-            blocks_ = std::make_unique<BlockReader>(codestream);
+            blocks_ = std::make_unique<BlockReader>(codestream, nullptr);
         } catch (const Failure &) {
             without_blocks_ = true;
         }

@@ -158,6 +158,27 @@ int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *sam
 int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, int32_t *subbands);
 void j2kl_decoder_free(j2kl_decoder *decoder);
 
+/* Reads some code-blocks of a complete codestream of the 9/7 (not of a JP2 file), without its other parts. The data must
+ * stay unchanged until the reader is freed. Headers are read once; those of tiles when they are first needed. It is an
+ * error (J2KL_ERROR_UNSUPPORTED) if code-blocks cannot be decoded by themselves: the codestream may still be decoded as
+ * a whole. */
+typedef struct j2kl_block_reader j2kl_block_reader;
+
+/* A part of a subband, in the coordinates of the subband, and the place for its coefficients, row by row without gaps.
+ * `band` is 0 for LL, 1 for HL, 2 for LH, 3 for HH; `level` is the decomposition level. LL exists at the coarsest level
+ * only. */
+typedef struct j2kl_band_request {
+    uint32_t component, level, band;
+    uint32_t x0, y0, x1, y1;
+    int32_t *half_steps;                /* as j2kl_decoder_get_subbands returns them */
+} j2kl_band_request;
+
+int j2kl_block_reader_open(const uint8_t *data, size_t size, j2kl_report *report, j2kl_block_reader **reader);
+/* There may be one request for each subband. `layers` is the number of layers to decode; 0: all. */
+int j2kl_block_reader_read(j2kl_block_reader *reader, const j2kl_band_request *requests, size_t count, uint32_t layers,
+                           uint32_t threads);
+void j2kl_block_reader_free(j2kl_block_reader *reader);
+
 /* The packets of tiles (T.800 B.9 to B.12), for programs that move packets without decoding them. */
 typedef struct j2kl_packets j2kl_packets;
 

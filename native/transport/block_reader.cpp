@@ -385,8 +385,7 @@ const TileBlocks &BlockReader::blocks_of(std::uint32_t tile)
     return tiles_.front().second;
 }
 
-void BlockReader::read(const std::vector<BandRequest> &requests, std::uint32_t layers, std::uint32_t threads,
-                       Reporter &reporter)
+void BlockReader::read(const std::vector<BandRequest> &requests, std::uint32_t layers, std::uint32_t threads)
 {
     const auto key = [](std::uint32_t component, std::uint32_t level, Band band) {
         return (std::uint64_t{component} * 33 + level) * orientations + static_cast<std::uint64_t>(band);
@@ -435,7 +434,7 @@ void BlockReader::read(const std::vector<BandRequest> &requests, std::uint32_t l
         divide(kind.second, batches);
     }
     parallel_for(batches.size(), threads, [&](std::size_t index) {
-        decode_batch(batches[index], layers > 0 ? layers : UINT32_MAX, reporter);
+        decode_batch(batches[index], layers > 0 ? layers : UINT32_MAX, reporter_);
     });
     std::size_t kept = 0;
     for (auto tile = tiles_.begin(); tile != tiles_.end();) {

@@ -27,16 +27,18 @@ struct BandRequest {
 class BlockReader {
 public:
     // The codestream must outlive the reader. Throws Failure (J2KL_ERROR_UNSUPPORTED) as BlockIndex does.
-    explicit BlockReader(const Bytes &codestream) : index_(codestream) {}
+    BlockReader(const Bytes &codestream, j2kl_report *report) : reporter_(report), index_(codestream) {}
 
     // Decodes `layers` layers, or all of them if it is 0. There may be one request for each subband. Throws Failure if
     // a tile is damaged, or if OpenJPEG cannot decode a code-block.
-    void read(const std::vector<BandRequest> &requests, std::uint32_t layers, std::uint32_t threads,
-              Reporter &reporter);
+    void read(const std::vector<BandRequest> &requests, std::uint32_t layers, std::uint32_t threads);
+
+    Reporter &reporter() { return reporter_; }
 
 private:
     const TileBlocks &blocks_of(std::uint32_t tile);
 
+    Reporter reporter_;
     BlockIndex index_;
     std::list<std::pair<std::uint32_t, TileBlocks>> tiles_; // those read last, the latest first
 };

@@ -21,6 +21,7 @@ def dequantise_component(
     twin: DequantiserTwin,
     noise: NDArray[np.int16],
     *,
+    part: Rect | None = None,
     threads: int = 1,
 ) -> None:
     """Remove quantisation noise from a component, in place.
@@ -35,17 +36,22 @@ def dequantise_component(
         The network.
     noise : ndarray, int16
         See `j2klearn.dequantisation.twin.noise.noise_codes`.
+    part : Rect, optional
+        The part of the area to correct. Default: all of it.
     threads : int
         Most threads to use.
     """
-    above = plane[:0]  # unchanged rows above the band
-    for y in range(area.y0, area.y1, _BAND):
-        end = min(y + _BAND, area.y1)
+    part = area if part is None else part
+    above = plane[max(part.y0 - REACH - area.y0, 0) : part.y0 - area.y0]  # unchanged rows above the band
+    for y in range(part.y0, part.y1, _BAND):
+        end = min(y + _BAND, part.y1)
         band = Rect(y - len(above), area.x0, min(end + REACH, area.y1), area.x1)
         source = np.concatenate([above, plane[y - area.y0 : band.y1 - area.y0]])
         target = plane[band.y0 - area.y0 : band.y1 - area.y0]
         codes = noise if len(noise) == 1 else noise[_block(band.y0, area) : _block(band.y1 + 1, area)]
-        twin.native.apply(source, target, band, codes, rows=(y, end), threads=threads)
+        twin.native.apply(
+            source, target, band, codes, part=Rect(y, part.x0, end, part.x1), threads=threads
+        )
         above = source[max(0, end - REACH - band.y0) : end - band.y0].copy()
 
 

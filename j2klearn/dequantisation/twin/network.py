@@ -22,6 +22,9 @@ LARGEST_ACTIVATION = 8191
 #: Samples of a position, and inputs of the network: the phases and the noise.
 PHASES, INPUTS = 4, 5
 
+#: Positions on each side of the window of the local mean.
+_MEAN_REACH = 4
+
 _MOST_CHANNELS, _MOST_PAIRS = 64, 4
 _MAX_SHIFT, _MAX_OUTPUT_BITS = 28, 24
 _SUM_LIMIT = 1 << 31
@@ -165,6 +168,11 @@ class DequantiserTwin:
         weights = [self.first, *self.body, self.last]
         biases = [self.first_bias, *self.body_bias, self.last_bias]
         return list(zip(weights, biases, self.shifts, strict=True))
+
+    @property
+    def reach(self) -> int:
+        """Samples around a part of a component that correcting it reads: it may begin and end within a position."""
+        return 2 * (len(self.body) + 2 + _MEAN_REACH) + 1
 
     @functools.cached_property
     def native(self) -> IntegerDequantiser:
