@@ -91,26 +91,31 @@ std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Picture &p
 {
     std::vector<float> target(p.samples.size(), 77);
     CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, p.y0, p.y0 + p.height, p.noise.data(),
-                                 p.noise_stride, instructions, threads, nullptr) == J2KL_OK,
+                                 p.y0 + p.height, p.x0 + p.width, nullptr, p.noise.data(), p.noise_stride,
+                                 instructions, threads, nullptr) == J2KL_OK,
           name);
     return target;
 }
 
-// Some rows, written by themselves: the others stay as they are.
-void some_rows(const j2kl_dequantiser *dequantiser, const Picture &p, const std::vector<float> &expected,
+// A part, written by itself: the other samples stay as they are.
+void some_part(const j2kl_dequantiser *dequantiser, const Picture &p, const std::vector<float> &expected,
                const std::string &name)
 {
-    const std::int32_t first = p.height / 3, end = p.height - p.height / 4;
-    std::vector<float> target(p.samples.size(), 77), rows(target);
-    const auto begin = static_cast<std::ptrdiff_t>(first) * p.width,
-               stop = static_cast<std::ptrdiff_t>(end) * p.width;
-    std::copy(expected.begin() + begin, expected.begin() + stop, rows.begin() + begin);
+    const j2kl_rect part = {p.y0 + p.height / 3, p.x0 + p.width / 3, p.y0 + p.height - p.height / 4,
+                            p.x0 + p.width - p.width / 5};
+    std::vector<float> target(p.samples.size(), 77), only(target);
+    for (std::int32_t y = part.y0; y < part.y1; ++y) {
+        for (std::int32_t x = part.x0; x < part.x1; ++x) {
+            const auto at = static_cast<std::size_t>(y - p.y0) * static_cast<std::size_t>(p.width) +
+                            static_cast<std::size_t>(x - p.x0);
+            only[at] = expected[at];
+        }
+    }
     CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, p.y0 + first, p.y0 + end, p.noise.data(),
-                                 p.noise_stride, J2KL_INSTRUCTIONS_BEST, 2, nullptr) == J2KL_OK,
+                                 p.y0 + p.height, p.x0 + p.width, &part, p.noise.data(), p.noise_stride,
+                                 J2KL_INSTRUCTIONS_BEST, 2, nullptr) == J2KL_OK,
           name);
-    CHECK(target == rows, name);
+    CHECK(target == only, name);
 }
 
 void agree(const Weights &w, const Picture &p)
@@ -134,7 +139,7 @@ void agree(const Weights &w, const Picture &p)
             }
         }
     }
-    some_rows(dequantiser, p, expected, name);
+    some_part(dequantiser, p, expected, name);
     j2kl_dequantiser_free(dequantiser);
 }
 
@@ -186,7 +191,7 @@ void refused()
     const float source[4] = {1, 2, 3, 4};
     float target[4] = {};
     const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
-        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, 0, end, &noise, 0, set,
+        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, nullptr, &noise, 0, set,
                                       1, &report);
     };
     CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
@@ -196,10 +201,13 @@ void refused()
     CHECK(apply(0, 0, INT32_MAX) == J2KL_ERROR_ARGUMENT, "area");
     CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
     const std::int16_t noise = 0;
-    CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1,
-                                 &report) == J2KL_ERROR_ARGUMENT,
-          "rows");
-    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1,
+    const j2kl_rect low = {1, 0, 3, 2}, wide = {0, -1, 2, 2};
+    for (const j2kl_rect *part : {&low, &wide}) {
+        CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, part, &noise, 0, 0, 1,
+                                     &report) == J2KL_ERROR_ARGUMENT,
+              "part");
+    }
+    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, nullptr, nullptr, 0, 0, 1,
                                  nullptr) == J2KL_ERROR_ARGUMENT,
           "null");
     j2kl_dequantiser_free(dequantiser);
