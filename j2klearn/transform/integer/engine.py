@@ -37,7 +37,15 @@ class _Base(Protocol):
     ) -> tuple[Plane, Plane, Plane, Plane]: ...
 
     def synthesise(
-        self, ll: Plane, hl: Plane, lh: Plane, hh: Plane, area: Rect, threads: int = ..., /
+        self,
+        ll: Plane,
+        hl: Plane,
+        lh: Plane,
+        hh: Plane,
+        area: Rect,
+        threads: int = ...,
+        out: Plane | None = ...,
+        /,
     ) -> Plane: ...
 
 
@@ -171,5 +179,5 @@ class Engine(CodingTransform):
             ll, hl, lh, hh = (
                 band[inner.slices_in(rect)] for (band, rect), inner in zip(own, wanted, strict=True)
             )
-            plane[...] = self._base.synthesise(ll, hl, lh, hh, areas.synthesised, threads)
+            self._base.synthesise(ll, hl, lh, hh, areas.synthesised, threads, plane)
         return out
