@@ -228,7 +228,9 @@ class PartialCodestream:
         bounds = _bounds(header, areas)
         across = header.tile_grid[1]
         numbers = [
-            row * across + column for row in range(bounds[0], bounds[2]) for column in range(bounds[1], bounds[3])
+            row * across + column
+            for row in range(bounds[0], bounds[2])
+            for column in range(bounds[1], bounds[3])
         ]
         if len(numbers) > _FEW_TILES:
             return None

@@ -134,10 +134,10 @@ def dequantise(
                 codes = noise.codes(area.evened())
                 dequantise_component(plane, area, network, codes, part=part, threads=threads)
         return
-    for part in network.parts(len(planes), ict=ict):
-        available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
-        if len(available) == len(part.writes):
-            _apply(planes, area, part, available)
+    for some in network.parts(len(planes), ict=ict):
+        available = [noise for noise in (noises[at] for at in some.writes) if noise is not None]
+        if len(available) == len(some.writes):
+            _apply(planes, area, some, available)
 
 
 def _apply(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:

@@ -314,15 +314,14 @@ class LearnedReader:
         blocks = self._blocks(areas, reduce)
         if blocks is None:
             # at the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside
-            requests = [self._request(at, own.low.grown(_CARRIER_MARGIN)) for at, own in enumerate(areas, reduce)]
+            requests = [
+                self._request(at, own.low.grown(_CARRIER_MARGIN)) for at, own in enumerate(areas, reduce)
+            ]
             self._load([(request, at) for at, request in enumerate(requests, reduce)])
         planes: NDArray[Any] | None = None
         for at in range(levels - 1, reduce - 1, -1):
             own = areas[at - reduce]
-            if blocks is None:
-                components = self._cropped(at, requests[at - reduce], own)
-            else:
-                components = blocks.pop()
+            components = blocks.pop() if blocks else self._cropped(at, requests[at - reduce], own)
             if planes is not None:
                 inner = own.low.resolution(1).slices_in(areas[at + 1 - reduce].synthesised)
                 for bands, plane in zip(components, planes, strict=True):
@@ -340,8 +339,9 @@ class LearnedReader:
         """
         if not self.half_steps:
             return None
-        grids = [self._request(at, own.details) for at, own in enumerate(areas, reduce)]
-        grids.append(self._request(reduce + len(areas) - 1, areas[-1].low))
+        parts_of_grid = [(self._request(at, own.details), at) for at, own in enumerate(areas, reduce)]
+        last = self.descriptor.levels - 1
+        parts_of_grid.append((self._request(last, areas[-1].low), last))
         count = range(self.header.components)
         requests = [
             transport.BandRequest(component, name, at, own.details.subband(name))
@@ -352,9 +352,9 @@ class LearnedReader:
         coarsest = areas[-1].low.resolution(1)
         requests += [transport.BandRequest(index, "LL", self.descriptor.levels, coarsest) for index in count]
         try:
-            codestream = self.source.whole_tiles(grids)
+            codestream = self.source.whole_tiles([area for area, _ in parts_of_grid])
             if codestream is None:
-                self._load([(area, at) for at, area in enumerate(grids[:-1], reduce)] + [(grids[-1], reduce + len(areas) - 1)])
+                self._load(parts_of_grid)
                 codestream = self.codestream
             with transport.BlockReader(codestream) as reader:
                 parts = iter(reader.read(requests, self.layers, self.threads))
@@ -364,7 +364,8 @@ class LearnedReader:
             return None
         self.remarks += [remark for remark in remarks if remark not in self.remarks]
         levels = [
-            [Subbands(own.details, _NONE, [(next(parts), next(parts), next(parts))]) for _ in count] for own in areas
+            [Subbands(own.details, _NONE, [(next(parts), next(parts), next(parts))]) for _ in count]
+            for own in areas
         ]
         for bands, low in zip(levels[-1], parts, strict=True):
             bands.ll = low
@@ -374,7 +375,7 @@ class LearnedReader:
         ]
 
     def _cropped(self, reduce: int, request: Rect, areas: PartAreas) -> list[Subbands]:
-        """Decode one level of the codestream, and return what the synthesis reads of the subbands of every component."""
+        """Decode one level of the codestream, and return what the synthesis reads of every component."""
         decoded, flats = self._level(reduce, request, 1)
         components = []
         rects = areas.low.decomposed()[:1] + areas.details.decomposed()[1:]
@@ -396,9 +397,7 @@ class LearnedReader:
             hl, lh, hh = ([bands.details[0][at] for bands in own] for at in range(3))
             learned = 1 if self.descriptor.base_chroma and not reduce else None
             bands = [bands.ll for bands in own], hl, lh, hh
-            planes.append(
-                self.model.transform.synthesise_part(bands, areas, self.threads, learned=learned)
-            )
+            planes.append(self.model.transform.synthesise_part(bands, areas, self.threads, learned=learned))
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _request(self, reduce: int, area: Rect) -> Rect:

@@ -1,8 +1,8 @@
 """The declarations of ``j2kl.h`` for cffi.
 
 Parsing them takes about as long as decoding a small picture. So the build parses them once and writes the module
-``_j2kl.py``, which is installed beside the library (``python declarations.py HEADER MODULE``). It is used only if it was made from the same header;
-otherwise the header is parsed.
+``_j2kl.py``, which is installed beside the library (``python declarations.py HEADER MODULE``). It is used only if
+it was made from the same header; otherwise the header is parsed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read(header: Path) -> Any:
     data = header.read_bytes()
     try:
         module = importlib.import_module(f".{_MODULE}", __package__)
-        if module.DIGEST == _digest(data):
+        if _digest(data) == module.DIGEST:
             return module.ffi
     except Exception:  # it is missing, damaged, or made for another cffi
         pass

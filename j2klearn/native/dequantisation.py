@@ -167,7 +167,9 @@ class IntegerDequantiser:
                     area.x0,
                     area.y1,
                     area.x1,
-                    self._ffi.NULL if part is None else self._ffi.new("j2kl_rect *", (part.y0, part.x0, part.y1, part.x1)),
+                    self._ffi.NULL
+                    if part is None
+                    else self._ffi.new("j2kl_rect *", (part.y0, part.x0, part.y1, part.x1)),
                     self._ffi.from_buffer("int16_t[]", noise),
                     stride,
                     INSTRUCTIONS.index(instructions),

@@ -49,9 +49,7 @@ def dequantise_component(
         source = np.concatenate([above, plane[y - area.y0 : band.y1 - area.y0]])
         target = plane[band.y0 - area.y0 : band.y1 - area.y0]
         codes = noise if len(noise) == 1 else noise[_block(band.y0, area) : _block(band.y1 + 1, area)]
-        twin.native.apply(
-            source, target, band, codes, part=Rect(y, part.x0, end, part.x1), threads=threads
-        )
+        twin.native.apply(source, target, band, codes, part=Rect(y, part.x0, end, part.x1), threads=threads)
         above = source[max(0, end - REACH - band.y0) : end - band.y0].copy()
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
+from ...core.timing import stage
 from ...errors import ModelError
 from ...native import wavelet
-from ...core.timing import stage
 from ..coding import BASE_REACH, Bands, CodingTransform, Plane, Planes
 from ..part_areas import PartAreas
 from . import wavelet53
@@ -166,9 +166,7 @@ class Engine(CodingTransform):
         with stage("synthesis"):
             return self._join(bands, areas, threads, learned)
 
-    def _join(
-        self, bands: Bands, areas: PartAreas, threads: int, learned: int | None
-    ) -> NDArray[np.float32]:
+    def _join(self, bands: Bands, areas: PartAreas, threads: int, learned: int | None) -> NDArray[np.float32]:
         wanted = areas.synthesised.decomposed()
         rects = areas.low.decomposed()[:1] + areas.details.decomposed()[1:]
         parts = [list(zip(own, rects, strict=True)) for own in zip(*bands, strict=True)]
