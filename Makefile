@@ -19,7 +19,7 @@ PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist workst
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel setup clean
+.PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize wheel site setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ sanitize: $(STAMPS)/system ## run the native tests with the address and undefine
 wheel: setup ## build a wheel into dist/
 	rm -rf build/lib* build/bdist*
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+site: setup ## build the documentation site into build/site; it needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 setup: $(STAMPS)/python $(LIBRARY) ## create .venv with everything that development needs
 

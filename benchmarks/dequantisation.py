@@ -42,7 +42,7 @@ def networks(width: int, pairs: int, plane: np.ndarray) -> tuple[Dequantiser, De
     torch.manual_seed(0)
     network = Dequantiser(width, pairs).eval().requires_grad_(False)
     network.tail.weight.normal_(0, 0.05)
-    twin = quantise_dequantiser(network, [(plane[:256, :256], LEVEL)])
+    twin = quantise_dequantiser(network, [(plane[None, :256, :256], np.array([LEVEL]))])
     return network.to(torch.bfloat16) if fast_bfloat16() else network, twin
 
 
@@ -84,7 +84,9 @@ def main() -> None:
 
             def native_run(name: str = name, twin: DequantiserTwin = twin) -> None:
                 area = Rect(0, 0, *plane.shape)
-                twin.native.apply(plane, target, area, codes, threads=options.threads, instructions=name)
+                twin.native.apply(
+                    [plane], [target], area, [codes], threads=options.threads, instructions=name
+                )
 
             row += f"{best(native_run, options.runs, options.threads) / plane.size * 1e9:14.1f}"
         print(row, flush=True)

@@ -336,7 +336,7 @@ def exact(options: argparse.Namespace) -> dict[str, Any]:
                 same = all(np.array_equal(a[0], b[0]) for a, b in zip(found[0], expected[0], strict=True))
                 counts["lifting: equal" if same else "lifting: DIFFERENT"] += 1
                 out = np.empty_like(plane)
-                network.native.apply(plane, out, rect, noise, threads=threads, instructions=name)  # type: ignore[union-attr]
+                network.native.apply([plane], [out], rect, [noise], threads=threads, instructions=name)  # type: ignore[union-attr]
                 counts[f"de-quantisation: {'equal' if np.array_equal(out, clean) else 'DIFFERENT'}"] += 1
     print(f"{options.count} planes: {dict(counts)}")
     return dict(counts)

@@ -30,7 +30,7 @@ RATES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 #: By part: the model with it, the model without it, and a patch that disables the part.
 PARTS: dict[str, tuple[str, str, Callable]] = {
-    "learned de-quantisation": (DEFAULT_MODEL, "hybrid97-9c-compact", nullcontext),
+    "learned de-quantisation": (DEFAULT_MODEL, "hybrid97-16p7", nullcontext),
     "reconstruction below the middle": (
         DEFAULT_MODEL,
         DEFAULT_MODEL,

@@ -8,6 +8,9 @@ commands that made the results.
 
     <!-- figures: NAME -->
     <!-- end of figures -->
+
+The plots (`benchmarks/plots.py`) are drawn too. So is the picture of the README (`benchmarks/equal_bytes.py`), if it
+was made with another model than the default one.
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import plots
 
 from j2klearn.metrics.bd_rate import Curve, bd_rate
-from j2klearn.models.registry import DEFAULT_MODEL
+from j2klearn.models.registry import DEFAULT_MODEL, shipped
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -43,9 +47,18 @@ _SUITES = (
     "kodak-12-bit",
 )
 
-_GUIDED = "hybrid97-9c-compact-guided"
-_SIXTEEN = "hybrid97-16p7-dq"
+#: Results of the table of profiles.
+_PROFILES = (
+    "kodak-rgb",
+    "kodak-neural",
+    "lossless-kodak",
+    "neural-lossless",
+    "neural-speed",
+    "other-readers-kodak",
+)
 
+
+_TEXT_WIDTH = 118  # characters per line of text
 _COMMAND_WIDTH = 116  # characters per line of a command
 
 Result = dict[str, Any]
@@ -127,20 +140,105 @@ def profiles(
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
         ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
-        ["lossless", "yes", "yes", "yes"],
         ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
         ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
         ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
-        ["j2klearn shows", "the picture", "the picture", "the picture"],
+        ["programs under `j2klearn run` show", "the picture", "the picture", "a small preview"],
         [
-            "other JPEG 2000 programs show",
+            "other programs show",
             "the picture",
             f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
-            "a preview of up to 64 pixels",
+            "a small preview",
         ],
-        ["lower resolutions", "yes", "yes", "yes"],
         ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
         ["decodes a region without the rest", "yes", "yes", "no"],
+    ]
+    return _table(rows)
+
+
+def equal_bytes(found: Result) -> str:
+    """Return the picture of equal bytes, and what the two files have."""
+    size, quality = found["bytes"], found["psnr"]
+    picture = (
+        "![The same part of a photograph: the original, coded by OpenJPEG, and coded by j2klearn]"
+        "(docs/pictures/equal-bytes.png)"
+    )
+    text = (
+        f"Two files of equal size, {found['bpp']:g} bits per pixel: {size['ordinary']:,} and {size['learned']:,} "
+        f"bytes. The PSNR of the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and "
+        f"{quality['learned']:.1f} dB with j2klearn. Photograph: NASA."
+    )
+    return f"{picture}\n\n{textwrap.fill(text, _TEXT_WIDTH)}\n"
+
+
+def measured_by(*found: Result) -> str:
+    """Return what stands above the commands of the README."""
+    return "These commands measure the figures of this page. `PICTURES` is the folder of the pictures.\n"
+
+
+#: What each model is for.
+_PURPOSES = {
+    "hybrid97-16p7-dq": "photographs",
+    "hybrid97-8p7-dq": "photographs, where reading has to be quick",
+    "hybrid97-9c-compact-guided": "colour at its best, where reading may be slow",
+    "hybrid97-9c-compact-dq": "the default of earlier versions",
+    "hybrid97-16p7": "research: no de-quantisation",
+    "hybrid97-9c-compact": "research: no de-quantisation",
+    "hybrid53-9c-compact": "research: the transform on the 5/3",
+}
+
+
+def models(times: Result, *suites: Result) -> str:
+    """Return the table from which a user chooses a model."""
+    gains: dict[str, list[float | None]] = {}
+    for at, found in enumerate(suites):
+        place = "rgb" if found["protocol"]["channels"] == "rgb" else "luma"
+        for codec in found["codecs"]:
+            if codec["kind"] == "learned":
+                rates = gains.setdefault(codec["name"], [None, None])
+                delta = next(
+                    d for d in found["deltas"] if d["codec"] == codec["name"] and d["metric"] == "psnr"
+                )
+                column = ("luma", "rgb").index(place)
+                rates[column] = delta["bd_rate"] if rates[column] is None or not at else rates[column]
+    rows = [["model", "for", "BD-rate, luma", "BD-rate, RGB", "time to write", "time to read"]]
+    for case in times["cases"]:
+        name = case["model"]
+        spent = [f"{case[f'{what}_ratio']:.1f} x" for what in ("encode", "decode")]
+        if name == "9-7":
+            rows.append(["`model=None`", "ordinary JPEG 2000", "0", "0", *spent])
+            continue
+        title = f"`{name}`" + (", the default" if name == DEFAULT_MODEL else "")
+        rows.append([title, _PURPOSES[name], *map(_percent, gains.get(name, [None, None])), *spent])
+    return _table(rows)
+
+
+def efforts(found: Result) -> str:
+    """Return the table of efforts."""
+    does = {1: "compares with the 9/7 and the 5/3", 2: "also fits the coefficients to the decoder"}
+    rows = [
+        ["`effort=`", "what the encoder does", "BD-rate against `effort=0`", "seconds per megapixel"],
+        ["0", "one coding; drawings are compared with the 9/7 and the 5/3", "0", "-"],
+    ]
+    for row in found["efforts"]:
+        spent = row["seconds_per_megapixel"]
+        seconds = f"{spent:.0f}" if spent > 10 else f"{spent:.1f}"
+        rows.append([str(row["effort"]), does[row["effort"]], _percent(row["bd_rate"]), seconds])
+    return _table(rows)
+
+
+def who_sees(found: Result) -> str:
+    """Return the table of what programs show."""
+    approximation = f"approximation, {found['mean_psnr']:.0f} dB"
+    full, preview, no = "full quality", "preview", "not possible"
+    through = "GDAL, Pillow, glymur, ImageMagick, libvips, OpenJPEG's own commands"
+    rows = [
+        ["program", "ordinary file", "learned file", "learned file, under `j2klearn run`", "neural file"],
+        ["j2klearn: Python, command line, its Pillow plugin, its `Jp2k`", full, full, "-", full],
+        [f"Linux programs that use OpenJPEG: {through}", full, approximation, full, preview],
+        ["FFmpeg with `-c:v libopenjpeg`", full, approximation, full, preview],
+        ["programs with another decoder (Kakadu, Grok, FFmpeg's own)", full, approximation, no, preview],
+        ["all programs on macOS and Windows but j2klearn", full, approximation, no, preview],
     ]
     return _table(rows)
 
@@ -174,25 +272,20 @@ def coding(*suites: Result) -> str:
     return _table(rows)
 
 
-def guided(*suites: Result) -> str:
-    """Return the BD-rates of the larger model and of the default one."""
-    rows = [["pictures", "the larger model", "the default"]]
+def other_models(*suites: Result) -> str:
+    """Return the BD-rates of the shipped models, of luma and of colour."""
+    gains: dict[str, dict[str, str]] = {}
     for found in suites:
-        of = {delta["codec"]: _percent(delta["bd_rate"]) for delta in found["deltas"]}
-        rows.append([found["suite"].removesuffix(", the larger model"), of[_GUIDED], of[DEFAULT_MODEL]])
-    return _table(rows)
-
-
-def sixteen(*suites: Result) -> str:
-    """Return the BD-rates of the model with sixteen proposals, and of the default one."""
-    metrics = ("psnr", "ssim", "ms-ssim")
-    names = {_SIXTEEN: "sixteen proposals", DEFAULT_MODEL: "the default"}
-    head = [f"{name}, {metric.upper()}" for metric in metrics for name in names.values()]
-    rows = [["pictures", *head]]
-    for found in suites:
-        of = {(delta["codec"], delta["metric"]): _percent(delta["bd_rate"]) for delta in found["deltas"]}
-        title = found["suite"].removesuffix(", sixteen proposals")
-        rows.append([title, *(of[name, metric] for metric in metrics for name in names)])
+        title = found["suite"].removesuffix(", other models")
+        learned = {codec["name"] for codec in found["codecs"] if codec["kind"] == "learned"}
+        for delta in found["deltas"]:
+            if delta["codec"] in learned and delta["metric"] == "psnr":
+                gains.setdefault(delta["codec"], {})[title] = _percent(delta["bd_rate"])
+    titles = list(dict.fromkeys(title for row in gains.values() for title in row))
+    rows = [["model", *titles]]
+    for name, row in gains.items():
+        label = f"`{name}`" + (", the default" if name == DEFAULT_MODEL else "")
+        rows.append([label, *(row.get(title, "-") for title in titles)])
     return _table(rows)
 
 
@@ -402,7 +495,7 @@ def neural_coding(found: Result) -> str:
         codec["name"] for codec in found["codecs"] if codec["kind"] == "learned" and codec["name"] != model
     )
     rows = [["against", "PSNR of RGB", "PSNR of luma", "mean of the pictures, RGB", "luma", "better on"]]
-    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: "the EBCOT profile, default model"}.items():
+    for anchor, title in {"9-7": "OpenJPEG's 9/7", learned: f"the EBCOT profile, `{learned}`"}.items():
         both = [found["against"][model][anchor][metric] for metric in ("psnr", "psnr-y")]
         rates = [_percent(each[key]) for key in ("bd_rate", "mean") for each in both]
         rows.append([title, *rates, f"{both[0]['better_on']} of {both[0]['of']}"])
@@ -558,28 +651,37 @@ def _commands(found: list[Result]) -> str:
 
 
 FIGURES = {
-    "profiles": Figure(
-        profiles,
-        (
-            "kodak-rgb",
-            "kodak-neural",
-            "lossless-kodak",
-            "neural-lossless",
-            "neural-speed",
-            "other-readers-kodak",
-        ),
-        commands=False,
-    ),
+    "profiles": Figure(profiles, _PROFILES, commands=False),
+    "equal-bytes": Figure(equal_bytes, ("equal-bytes",), commands=False),
+    "measured-by": Figure(measured_by, ("equal-bytes", *_PROFILES)),
     "summary": Figure(
         summary,
         ("kodak-luma", "kodak-rgb", "cid22-validation-luma", "kodak-neural", "neural-lossless"),
-        commands_of=("lossless-kodak", "neural-speed", "other-readers-kodak"),
+        commands_of=("lossless-kodak", "lossless-cid22", "access-bytes"),
     ),
+    "models": Figure(
+        models,
+        (
+            "model-times",
+            "kodak-luma",
+            "kodak-rgb",
+            "kodak-luma-models",
+            "kodak-rgb-models",
+            "kodak-luma-compact",
+        ),
+    ),
+    "efforts": Figure(efforts, ("effort",)),
+    "who-sees": Figure(who_sees, ("other-readers-kodak",)),
     "coding": Figure(coding, _SUITES),
     "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
-    "guided": Figure(guided, ("kodak-luma-guided", "kodak-rgb-guided")),
-    "sixteen": Figure(sixteen, ("kodak-luma-16p7", "cid22-validation-luma-16p7")),
+    "other-models": Figure(
+        other_models,
+        (
+            *("kodak-luma", "kodak-rgb", "cid22-validation-luma"),
+            *("kodak-luma-models", "kodak-rgb-models", "cid22-validation-luma-models"),
+        ),
+    ),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
@@ -631,12 +733,18 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
+    stale = result("equal-bytes")["model_id"] != shipped()[DEFAULT_MODEL].id.hex()
+    if stale and not options.check:
+        import equal_bytes as picture  # imports the coder, which --check does not need
+
+        picture.measure()
     old = {page: page.read_text() for page in pages()}
     new = {page: rendered(text) for page, text in old.items()}
     if options.check:
-        return int(new != old)
+        return int(new != old or stale or bool(plots.out_of_date()))
     for page, text in new.items():
         page.write_text(text)
+    plots.draw_all(ROOT / plots.FOLDER)
     return 0
 
 

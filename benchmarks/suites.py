@@ -80,8 +80,16 @@ _COMPACT = (
     *("--codecs", "hybrid53-9c-compact,hybrid97-9c-compact,9-7,5-3"),
     *("--metrics", "psnr", "--crops", "0"),
 )
-_GUIDED = ("--codecs", "hybrid97-9c-compact-guided,default,9-7", "--metrics", "psnr", "--crops", "0")
-_SIXTEEN = ("--codecs", "hybrid97-16p7-dq,default,9-7", "--crops", "0")
+_MODELS = (
+    "--codecs",
+    "hybrid97-8p7-dq,hybrid97-9c-compact-dq,hybrid97-9c-compact-guided,hybrid97-16p7,9-7",
+    *("--metrics", "psnr", "--crops", "0"),
+)
+#: The neural profile beside the EBCOT profile, through the same transform.
+_NEURAL = (
+    *("--channels", "rgb", "--codecs", "context97,hybrid97-9c-compact-dq,9-7"),
+    *("--metrics", "psnr,psnr-y"),
+)
 _OPENJPEG = "9-7,5-3,opj-9-7,opj-5-3,pillow"
 
 SUITES = {
@@ -91,10 +99,9 @@ SUITES = {
     "cid22-validation-luma-compact": Suite(
         "CID22 validation, luma, models without de-quantisation", _COMPACT
     ),
-    "kodak-luma-guided": Suite("Kodak, luma, the larger model", _GUIDED),
-    "kodak-rgb-guided": Suite("Kodak, RGB, the larger model", (*_GUIDED, "--channels", "rgb")),
-    "kodak-luma-16p7": Suite("Kodak, luma, sixteen proposals", _SIXTEEN),
-    "cid22-validation-luma-16p7": Suite("CID22 validation, luma, sixteen proposals", _SIXTEEN),
+    "kodak-luma-models": Suite("Kodak, luma, other models", _MODELS),
+    "kodak-rgb-models": Suite("Kodak, RGB, other models", (*_MODELS, "--channels", "rgb")),
+    "cid22-validation-luma-models": Suite("CID22 validation, luma, other models", _MODELS),
     "kodak-single-rate": Suite("Kodak, luma, one file per rate", (*_TRIO, "--protocol", "single")),
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),
@@ -110,14 +117,8 @@ SUITES = {
         (*_TRIO, "--channels", "rgb", "--crops", "0", "--bit-depth", "12"),
         partial(deep, 12),
     ),
-    "kodak-neural": Suite(
-        "Kodak, RGB, the neural profile",
-        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr,psnr-y"),
-    ),
-    "cid22-validation-neural": Suite(
-        "CID22 validation, RGB, the neural profile",
-        ("--channels", "rgb", "--codecs", "context97,default,9-7", "--metrics", "psnr,psnr-y"),
-    ),
+    "kodak-neural": Suite("Kodak, RGB, the neural profile", _NEURAL),
+    "cid22-validation-neural": Suite("CID22 validation, RGB, the neural profile", _NEURAL),
     "peers": Suite(
         "Kodak, RGB, other formats",
         ("--channels", "rgb", "--codecs", "default,9-7,jxl,avif,webp,jpeg"),

@@ -56,7 +56,7 @@ using j2kl::on;
 using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 7;
+constexpr std::uint32_t abi_version = 8;
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
@@ -476,11 +476,11 @@ int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const std::
     });
 }
 
-int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *source,
-                           std::ptrdiff_t source_stride, float *target, std::ptrdiff_t target_stride,
+int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *const *sources,
+                           std::ptrdiff_t source_stride, float *const *targets, std::ptrdiff_t target_stride,
                            std::int32_t y0, std::int32_t x0, std::int32_t y1, std::int32_t x1,
-                           const j2kl_rect *part, const std::int16_t *noise, std::ptrdiff_t noise_stride,
-                           std::uint32_t instructions, std::uint32_t threads,
+                           const j2kl_rect *part, const std::int16_t *const *noise,
+                           std::ptrdiff_t noise_stride, std::uint32_t instructions, std::uint32_t threads,
                            j2kl_report *report)
 {
     Reporter reporter(report);
@@ -489,9 +489,20 @@ int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *sou
         const auto set = static_cast<j2kl::Instructions>(instructions);
         j2kl::require(dequantiser != nullptr, "there is no de-quantiser");
         j2kl::require(j2kl::available(set), "the processor does not support the instruction set");
-        dequantiser->apply({source, target, source_stride, target_stride, y0, x0, y1, x1,
-                            part != nullptr ? *part : j2kl_rect{y0, x0, y1, x1}, noise, noise_stride},
-                           set, threads);
+        j2kl::require(sources != nullptr && targets != nullptr && noise != nullptr, "a pointer is missing");
+        j2kl::dequantisation::Components components = {};
+        std::copy_n(sources, dequantiser->reads(), components.sources);
+        std::copy_n(targets, dequantiser->writes(), components.targets);
+        std::copy_n(noise, dequantiser->writes(), components.noise);
+        components.source_stride = source_stride;
+        components.target_stride = target_stride;
+        components.y0 = y0;
+        components.x0 = x0;
+        components.y1 = y1;
+        components.x1 = x1;
+        components.part = part != nullptr ? *part : j2kl_rect{y0, x0, y1, x1};
+        components.noise_stride = noise_stride;
+        dequantiser->apply(components, set, threads);
     });
 }
 

@@ -16,7 +16,7 @@ from .training_arguments import add_data
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..dequantisation.twin.network import DequantiserTwin
+    from ..dequantisation.twin.network import AnyTwin
     from ..models.model import Model
 
 __all__ = ["add_parser"]
@@ -40,7 +40,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "native code, without PyTorch, with the same result on every machine. The scales of its integers are chosen on "
         "the pictures. The loss is printed: the difference of predictions in 8-bit grey levels, and the difference of "
         "the PSNR of the pictures coded by both models at some rates. A network for de-quantisation is quantised "
-        "too if it processes every component by itself; any other is left out.",
+        "too, unless it is that of iWave++, which is left out.",
         epilog="example:  j2klearn quantise model.safetensors --data pictures/ --out integer.safetensors",
     )
     parser.add_argument("model", metavar="MODEL", help="name of an installed model, or a model file")
@@ -88,7 +88,7 @@ def _samples(data: bytes) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb[top : top + _SIDE, left : left + _SIDE])
 
 
-def _dequantiser(model: Model, pictures: list[bytes]) -> DequantiserTwin:
+def _dequantiser(model: Model, pictures: list[bytes]) -> AnyTwin:
     """Return the network for de-quantisation in integers, calibrated with the pictures coded at several rates."""
     from ..dequantisation.twin.quantise import quantise_dequantiser
     from ..training.dequantisation.decoded import code
@@ -98,9 +98,7 @@ def _dequantiser(model: Model, pictures: list[bytes]) -> DequantiserTwin:
     patches = np.stack([part[:side, :side] for part in parts])
     coded = code(patches, model, _NOISY_RATES, len(_NOISY_RATES), np.random.default_rng(0))
     samples = [
-        (plane.astype(np.float32), float(noise))
-        for planes, noises in zip(coded.decoded, coded.noise, strict=True)
-        for plane, noise in zip(planes, noises, strict=True)
+        (planes.astype(np.float32), noises) for planes, noises in zip(coded.decoded, coded.noise, strict=True)
     ]
     return quantise_dequantiser(model.float_dequantiser(), samples)
 
@@ -124,7 +122,7 @@ def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
         twins, losses = quantise(structure, parts(), bar.update)
     gains = () if model.matched else measure(structure)
     network = None
-    if model.dequantises and "kind" not in model.config["dequantiser"]:
+    if model.dequantises:
         network = _dequantiser(model, pictures), model.id
     config, tensors = packed(twins, twin_of=model.transform_id, gains=gains, dequantiser=network)
     print("differences of predictions, in 8-bit grey levels:")
@@ -184,7 +182,7 @@ def _run(options: argparse.Namespace) -> None:
     model = resolve(options.model)
     if model.integer:
         raise OptionError(f"{model.name} is an integer model already")
-    if model.dequantises and "kind" in model.config["dequantiser"]:
+    if model.dequantises and model.config["dequantiser"].get("kind") == "residual":
         own = {key: value for key, value in model.tensors.items() if not key.startswith("dequantiser.")}
         config = {key: value for key, value in model.config.items() if key != "dequantiser"}
         model = Model(config, own, model.card)

@@ -66,6 +66,17 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "chroma)",
     )
     parser.add_argument(
+        "--chroma-width", type=int, metavar="N", help="channels of the network for chroma, if it has others"
+    )
+    parser.add_argument(
+        "--chroma-pairs", type=int, metavar="N", help="pairs of convolutions in it, if it has others"
+    )
+    parser.add_argument(
+        "--chroma-only",
+        action="store_true",
+        help="needs --guided and --start: train only the network for chroma, and keep the other one",
+    )
+    parser.add_argument(
         "--patches", type=int, metavar="N", help="number of patches to train with (default: all)"
     )
     parser.add_argument(
@@ -87,12 +98,13 @@ def _run(options: argparse.Namespace) -> None:
     from ..training.dequantisation.train import GUIDED, DequantisationSettings, train
     from ..training.subband_patches import read_patches
 
-    for name in ("threads", "steps", "patches", "width", "pairs"):
+    for name in ("threads", "steps", "patches", "width", "pairs", "chroma_width", "chroma_pairs"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise OptionError(f"--{name} is at least 1, not {value}")
-    if options.entropy is not None and not options.guided:
-        raise OptionError("--entropy needs --guided")
+            raise OptionError(f"--{name.replace('_', '-')} is at least 1, not {value}")
+    for name in ("entropy", "chroma_width", "chroma_pairs", "chroma_only"):
+        if getattr(options, name) and not options.guided:
+            raise OptionError(f"--{name.replace('_', '-')} needs --guided")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     settings = replace(GUIDED if options.guided else DequantisationSettings(), seed=options.seed)
@@ -102,6 +114,9 @@ def _run(options: argparse.Namespace) -> None:
         if (value := getattr(options, name)) is not None:
             both = {name: value, f"chroma_{name}": value} if options.guided else {name: value}
             settings = replace(settings, **both)
+    for name in ("chroma_width", "chroma_pairs"):
+        if (value := getattr(options, name)) is not None:
+            settings = replace(settings, **{name: value})
     model, start = resolve(options.model), None if options.start is None else resolve(options.start)
     rng = np.random.default_rng(settings.seed)
     try:
@@ -115,5 +130,13 @@ def _run(options: argparse.Namespace) -> None:
     data = code(patches, model, settings.bpp, settings.layers, rng)
     if options.entropy is not None:
         data = data.joined(code_neural(patches, resolve_entropy(options.entropy), rng))
-    train(data, options.out, model, settings, start=start, resume=options.resume)
+    train(
+        data,
+        options.out,
+        model,
+        settings,
+        start=start,
+        chroma_only=options.chroma_only,
+        resume=options.resume,
+    )
     print(f"{options.out}: {options.out.stat().st_size} bytes")

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..core.timing import stage
 from .noise import REACH
-from .twin.engine import dequantise_component
-from .twin.network import DequantiserTwin
+from .twin.engine import dequantise_part
+from .twin.network import AnyTwin, DequantiserTwin
 from .twin.noise import noise_codes
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
-    from .networks import AnyDequantiser, Part
+    from .networks import AnyDequantiser
+    from .parts import Part
 
 __all__ = ["NoiseMap", "dequantise"]
 
@@ -100,11 +102,11 @@ class NoiseMap:
 def dequantise(
     planes: NDArray[np.float32],
     area: Rect,
-    network: AnyDequantiser | DequantiserTwin,
+    network: AnyDequantiser | AnyTwin,
     noises: Sequence[NoiseMap | None],
     *,
     ict: bool,
-    part: Rect | None = None,
+    wanted: Rect | None = None,
     threads: int = 1,
 ) -> None:
     """Remove quantisation noise from the components of a picture, in place.
@@ -116,31 +118,30 @@ def dequantise(
     area : Rect
         The area of the planes on the grid. If it ends inside the picture, the outermost
         `j2klearn.dequantisation.noise.REACH` samples there are wrong and must be cropped.
-    network : Dequantiser, GuidedDequantiser, ResidualDequantiser or DequantiserTwin
+    network : Dequantiser, GuidedDequantiser, ResidualDequantiser, DequantiserTwin or GuidedTwin
         The network of the model. Twins need no PyTorch.
     noises : sequence of NoiseMap or None
         The noise of each component; None leaves the component unchanged. If one network writes both chroma components
         and one of them has None, both are left unchanged.
     ict : bool
         Whether the first three components are those of the ICT.
-    part : Rect, optional
+    wanted : Rect, optional
         The part of the area that is needed. Default: all of it.
     threads : int
         Most threads that a twin uses. PyTorch uses its own.
     """
-    if isinstance(network, DequantiserTwin):
-        for plane, noise in zip(planes, noises, strict=True):
-            if noise is not None and area.size:
-                codes = noise.codes(area.evened())
-                dequantise_component(plane, area, network, codes, part=part, threads=threads)
-        return
-    for some in network.parts(len(planes), ict=ict):
-        available = [noise for noise in (noises[at] for at in some.writes) if noise is not None]
-        if len(available) == len(some.writes):
-            _apply(planes, area, some, available)
+    for part in network.parts(len(planes), ict=ict):
+        available = [noise for noise in (noises[at] for at in part.writes) if noise is not None]
+        if len(available) < len(part.writes) or not area.size:
+            continue
+        if isinstance(part.network, DequantiserTwin):
+            codes = [noise.codes(area.evened()) for noise in available]
+            dequantise_part(planes, area, part, codes, wanted=wanted, threads=threads)
+        else:
+            _apply(planes, area, part, available)
 
 
-def _apply(planes: NDArray[np.float32], area: Rect, part: Part, noises: Sequence[NoiseMap]) -> None:
+def _apply(planes: NDArray[np.float32], area: Rect, part: Part[Module], noises: Sequence[NoiseMap]) -> None:
     import torch
 
     source = planes[list(part.reads)]  # a copy: later blocks must read unchanged samples

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..transform.convolution import Convolution
+from .parts import Part, guided, single
 
 __all__ = [
     "AnyDequantiser",
     "ChromaDequantiser",
     "Dequantiser",
     "GuidedDequantiser",
-    "Part",
     "ResidualDequantiser",
     "dequantiser_of",
 ]
@@ -40,39 +40,6 @@ _LOG_SCALE = 0.25
 
 #: Samples of the network of P2 are divided by this.
 _RANGE = 256.0
-
-
-class Part(NamedTuple):
-    """One application of a network: it reads some components of a picture and adds its output to some of these.
-
-    Attributes
-    ----------
-    network : Module
-        Takes samples (N, reads, H, W) and log2 of the noise (N, writes, H / 2, W / 2). Returns (N, writes, H, W).
-    reads, writes : tuple of int
-        Indices of components.
-    """
-
-    network: nn.Module
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-
-
-class _SingleComponent:
-    """Mixin for networks that process every component separately."""
-
-    def parts(self, components: int, *, ict: bool) -> list[Part]:
-        """Return the applications of the network to a picture, in order.
-
-        Parameters
-        ----------
-        components : int
-            Number of components of the picture.
-        ict : bool
-            Whether the first three components are those of the ICT.
-        """
-        assert isinstance(self, nn.Module)
-        return [Part(self, (index,), (index,)) for index in range(components)]
 
 
 def _octaves(exponent: Tensor) -> Tensor:
@@ -117,7 +84,7 @@ class _Pairs(nn.Module):
         return out.float()
 
 
-class Dequantiser(_Pairs, _SingleComponent):
+class Dequantiser(_Pairs):
     """The network for one component.
 
     Let u be the four phases of the component divided by the noise, and v be u minus its local mean. The input is
@@ -166,6 +133,10 @@ class Dequantiser(_Pairs, _SingleComponent):
         v = _normalised(x, _octaves(noise))
         return torch.cat([v, (noise * _LOG_SCALE).expand(-1, 1, *v.shape[2:])], 1)
 
+    def parts(self, components: int, *, ict: bool) -> list[Part[nn.Module]]:
+        """Return the applications of the network to a picture; see `j2klearn.dequantisation.parts.single`."""
+        return single(self, components)
+
 
 class ChromaDequantiser(_Pairs):
     """The network for both chroma components, which reads luma too.
@@ -198,11 +169,15 @@ class ChromaDequantiser(_Pairs):
         Tensor, shape (N, 2, H, W), float32
             The correction of both chroma components, in units of 8-bit grey levels.
         """
+        scale = _octaves(noise).repeat_interleave(_PHASES, 1)
+        return F.pixel_shuffle(self._run(self.inputs(x, noise)) * scale, 2)
+
+    def inputs(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Return the inputs of the first convolution, (N, 14, H / 2, W / 2); the arguments are those of `forward`."""
         scale = _octaves(noise)
         scales = (_octaves(noise.mean(1, keepdim=True)), scale[:, :1], scale[:, 1:])
         v = torch.cat([_normalised(x[:, at : at + 1], each) for at, each in enumerate(scales)], 1)
-        out = self._run(torch.cat([v, (noise * _LOG_SCALE).expand(-1, 2, *v.shape[2:])], 1))
-        return F.pixel_shuffle(out * scale.repeat_interleave(_PHASES, 1), 2)
+        return torch.cat([v, (noise * _LOG_SCALE).expand(-1, 2, *v.shape[2:])], 1)
 
 
 class GuidedDequantiser(nn.Module):
@@ -230,15 +205,12 @@ class GuidedDequantiser(nn.Module):
         self.luma = Dequantiser(width, pairs)
         self.chroma = ChromaDequantiser(chroma_width, chroma_pairs)
 
-    def parts(self, components: int, *, ict: bool) -> list[Part]:
-        """Return the applications of the networks, in order. Chroma comes first, because it reads unchanged luma."""
-        if not ict:
-            return self.luma.parts(components, ict=False)
-        alone = self.luma.parts(components, ict=False)
-        return [Part(self.chroma, (0, 1, 2), (1, 2)), alone[0], *alone[3:]]
+    def parts(self, components: int, *, ict: bool) -> list[Part[nn.Module]]:
+        """Return the applications of the networks, in order; see `j2klearn.dequantisation.parts.guided`."""
+        return guided(self.luma, self.chroma, components, ict=ict)
 
 
-class ResidualDequantiser(nn.Module, _SingleComponent):
+class ResidualDequantiser(nn.Module):
     """The de-quantisation module of iWave++ (P2, Section 2.2), at full resolution.
 
     The samples are divided by 256. They pass through a 3x3 convolution, residual blocks of two 3x3 convolutions with a
@@ -283,6 +255,10 @@ class ResidualDequantiser(nn.Module, _SingleComponent):
             h = h + outer(F.relu(inner(h)))
         out: Tensor = self.tail(self.join(h) + first)
         return out.float() * _RANGE
+
+    def parts(self, components: int, *, ict: bool) -> list[Part[nn.Module]]:
+        """Return the applications of the network to a picture; see `j2klearn.dequantisation.parts.single`."""
+        return single(self, components)
 
 
 AnyDequantiser = Dequantiser | GuidedDequantiser | ResidualDequantiser

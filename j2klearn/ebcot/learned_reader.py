@@ -19,8 +19,7 @@ from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import REACH
-from ..dequantisation.twin.network import DequantiserTwin
-from ..errors import CodestreamError, LimitError
+from ..dequantisation.twin.network import AnyTwin
 from ..native import transport
 from ..transform.colour import pixels
 from ..transform.part_areas import PartAreas
@@ -42,9 +41,9 @@ _DEFAULT_RUN = Run()
 _NONE = np.empty((0, 0), np.int32)
 
 
-def _bounds(network: AnyDequantiser | DequantiserTwin, threads: int) -> AbstractContextManager[None]:
+def _bounds(network: AnyDequantiser | AnyTwin, threads: int) -> AbstractContextManager[None]:
     """Return a context that bounds the threads of PyTorch, if the network needs PyTorch."""
-    if isinstance(network, DequantiserTwin):
+    if isinstance(network, AnyTwin):
         return nullcontext()
     from ..transform.threads import bounded
 
@@ -182,7 +181,7 @@ class LearnedReader:
             )
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
-    def _dequantise(self, planes: NDArray[np.float32], area: Rect, part: Rect | None = None) -> None:
+    def _dequantise(self, planes: NDArray[np.float32], area: Rect, wanted: Rect | None = None) -> None:
         """Remove quantisation noise from a part of components at full resolution, in place."""
         if not self.dequantises:
             return
@@ -190,7 +189,7 @@ class LearnedReader:
         if any(noise is not None for noise in noises):
             ict, network = self.descriptor.colour == Colour.ICT, self.model.dequantiser_for_decoding
             with _bounds(network, self.threads):
-                dequantise(planes, area, network, noises, ict=ict, part=part, threads=self.threads)
+                dequantise(planes, area, network, noises, ict=ict, wanted=wanted, threads=self.threads)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Decode the whole picture.
@@ -289,7 +288,7 @@ class LearnedReader:
         area = wanted
         if not reduce and self.dequantises:
             network = self.model.dequantiser_for_decoding
-            reach = network.reach if isinstance(network, DequantiserTwin) else REACH
+            reach = network.reach if isinstance(network, AnyTwin) else REACH
             area = wanted.grown(reach).intersection(grid)
         if reduce == levels:
             request = self._request(reduce, area)

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..dequantisation.twin.network import DequantiserTwin
+from ..dequantisation.twin.network import AnyTwin, DequantiserTwin, GuidedTwin
 from ..errors import ModelError
 from ..transform.integer.engine import BASES, Twins
 from .operator_tables import check_table, operator_of, table_of, tensor_names, tensors_of
@@ -127,7 +127,7 @@ def twins_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
     return Twins(config["base"], operators["h2l"], operators["l2h"])
 
 
-def dequantiser_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> DequantiserTwin | None:
+def dequantiser_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> AnyTwin | None:
     """Return the network for de-quantisation of an integer model; None if it has none.
 
     Parameters
@@ -146,7 +146,7 @@ def dequantiser_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]
             raise ModelError("the model's weights do not match its configuration")
         return None
     numbers = {name: value for name, value in config["dequantiser"].items() if name != "twin_of"}
-    return DequantiserTwin.from_tensors(own, numbers)
+    return (GuidedTwin if "chroma" in numbers else DequantiserTwin).from_tensors(own, numbers)
 
 
 def packed(
@@ -154,7 +154,7 @@ def packed(
     *,
     twin_of: bytes | None,
     gains: Sequence[float] = (),
-    dequantiser: tuple[DequantiserTwin, bytes] | None = None,
+    dequantiser: tuple[AnyTwin, bytes] | None = None,
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the configuration and the tensors of an integer model.
 
@@ -166,7 +166,7 @@ def packed(
         The id of the float transform that they stand for.
     gains : sequence of float
         The measured ratios of `j2klearn.transform.gains.measure`; empty if the subbands are not scaled.
-    dequantiser : (DequantiserTwin, bytes), optional
+    dequantiser : (DequantiserTwin or GuidedTwin, bytes), optional
         A network for de-quantisation, and the id of the float model whose network it stands for.
     """
     config: dict[str, Any] = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..dequantisation.networks import AnyDequantiser
-    from ..dequantisation.twin.network import DequantiserTwin
+    from ..dequantisation.twin.network import AnyTwin
     from ..transform.coding import CodingTransform
     from ..transform.integer.engine import Engine
     from ..transform.integer.reversible import ReversibleEngine
@@ -360,7 +360,7 @@ class Model:
         return "native" if native else "torch"
 
     @functools.cached_property
-    def dequantiser_for_decoding(self) -> AnyDequantiser | DequantiserTwin:
+    def dequantiser_for_decoding(self) -> AnyDequantiser | AnyTwin:
         """The network for de-quantisation that decodes files: in integers where there is one, else that of PyTorch.
 
         Only models with `dequantises` have it.

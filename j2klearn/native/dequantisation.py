@@ -28,15 +28,19 @@ def _has_contiguous_columns(plane: NDArray[np.float32]) -> bool:
 class IntegerDequantiser:
     """A de-quantisation network that native code computes in integers. Several threads may use one at the same time.
 
+    The network reads R components and corrects the last K of them: one component, or three and two.
+
     Parameters
     ----------
-    first : ndarray, int16, shape (W, 5, 3, 3)
+    components : (int, int)
+        R and K: (1, 1) or (3, 2).
+    first : ndarray, int16, shape (W, 4 R + K, 3, 3)
         Weights of the first convolution; W is at most 64.
     body : ndarray, int16, shape (2 P, W, W, 3, 3)
         Weights of the residual pairs; P is 1 to 4.
-    last : ndarray, int16, shape (4, W, 3, 3)
+    last : ndarray, int16, shape (4 K, W, 3, 3)
         Weights of the last convolution.
-    biases : ndarray, int32, shape ((2 P + 1) W + 4,)
+    biases : ndarray, int32, shape ((2 P + 1) W + 4 K,)
         Biases of all convolutions, in their order.
     shifts : sequence of int
         Shifts of all convolutions, in their order.
@@ -56,6 +60,7 @@ class IntegerDequantiser:
     def __init__(
         self,
         *,
+        components: tuple[int, int],
         first: NDArray[np.int16],
         body: NDArray[np.int16],
         last: NDArray[np.int16],
@@ -67,12 +72,13 @@ class IntegerDequantiser:
     ) -> None:
         self._ffi, self._library = load()
         width, layers = len(first), len(body)
+        self._reads, self._writes = reads, writes = components
         try:
             arrays = [
-                as_array(first, np.int16, (width, 5, 3, 3), "weights"),
+                as_array(first, np.int16, (width, 4 * reads + writes, 3, 3), "weights"),
                 as_array(body, np.int16, (layers, width, width, 3, 3), "weights"),
-                as_array(last, np.int16, (4, width, 3, 3), "weights"),
-                as_array(biases, np.int32, ((layers + 1) * width + 4,), "biases"),
+                as_array(last, np.int16, (4 * writes, width, 3, 3), "weights"),
+                as_array(biases, np.int32, ((layers + 1) * width + 4 * writes,), "biases"),
                 as_array(compression, np.int16, (545,), "the nodes of the compression"),
                 as_array(octaves, np.float32, (256,), "powers of two"),
             ]
@@ -83,6 +89,7 @@ class IntegerDequantiser:
                 "a de-quantisation network has one to four pairs of convolutions, and a shift for each"
             )
         numbers = self._ffi.new("j2kl_dequantiser_numbers *")
+        numbers.reads, numbers.writes = reads, writes
         numbers.width, numbers.pairs = width, layers // 2
         try:
             numbers.first_shift, *body_shifts, numbers.last_shift = shifts
@@ -102,27 +109,27 @@ class IntegerDequantiser:
 
     def apply(
         self,
-        source: NDArray[np.float32],
-        target: NDArray[np.float32],
+        sources: Sequence[NDArray[np.float32]],
+        targets: Sequence[NDArray[np.float32]],
         area: Rect,
-        noise: NDArray[np.int16],
+        noises: Sequence[NDArray[np.int16]],
         *,
         part: Rect | None = None,
         threads: int = 1,
         instructions: str = "best",
     ) -> None:
-        """Write the corrected samples of a component.
+        """Write the corrected samples of components.
 
         Parameters
         ----------
-        source, target : ndarray, float32, shape (area.height, area.width)
-            Samples in units of 8-bit grey levels, level shifted, and the place for the corrected ones. Columns are
-            contiguous. The arrays must not overlap.
+        sources, targets : sequences of ndarray, float32, shape (area.height, area.width)
+            Samples of the R components in units of 8-bit grey levels, level shifted, and the places for the K corrected
+            ones. Columns are contiguous. No target may overlap a source.
         area : Rect
             The area of the samples on the grid.
-        noise : ndarray, int16, shape (H, W) or (1, 1)
-            log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions; or one number
-            for all.
+        noises : sequence of ndarray, int16, all of shape (H, W) or (1, 1)
+            For each target log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions;
+            or one number for all.
         part : Rect, optional
             The part of the area to write. Default: all of it.
         threads : int
@@ -133,31 +140,48 @@ class IntegerDequantiser:
         Raises
         ------
         InputError
-            If an array has the wrong dtype or shape, a code of the noise is out of range, or the part is not
-            in the area.
+            If the number of arrays is wrong, an array has the wrong dtype or shape, a code of the noise is out of
+            range, or the part is not in the area.
         """
-        for plane in (source, target):
+        if (len(sources), len(targets), len(noises)) != (self._reads, self._writes, self._writes):
+            raise InputError(
+                f"the network reads {self._reads} components and writes {self._writes}, each with its noise"
+            )
+        for plane in (*sources, *targets):
             if plane.dtype != np.float32 or plane.shape != area.shape or not _has_contiguous_columns(plane):
                 raise InputError(f"samples have to be float32 of shape {area.shape}, with contiguous columns")
-        if not target.flags.writeable:
+        if not all(target.flags.writeable for target in targets):
             raise InputError("the target of the de-quantisation cannot be written to")
         if not area.size:
             return
-        if np.may_share_memory(source, target):
-            raise InputError("source and target of the de-quantisation must not overlap")
+        if any(np.may_share_memory(source, target) for source in sources for target in targets):
+            raise InputError("sources and targets of the de-quantisation must not overlap")
         even = area.evened()
         blocks = even.height // 2, even.width // 2
-        if noise.dtype != np.int16 or noise.shape not in {blocks, (1, 1)}:
-            raise InputError(
-                f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
-            )
-        noise = np.ascontiguousarray(noise)
+        for noise in noises:
+            if (
+                noise.dtype != np.int16
+                or noise.shape != noises[0].shape
+                or noise.shape not in {blocks, (1, 1)}
+            ):
+                raise InputError(
+                    f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
+                )
+        codes = [np.ascontiguousarray(noise) for noise in noises]
+        inner = area if part is None else part
         report = Report(self._ffi)
         arguments: list[Any] = []
-        for plane in (source, target):
+        for planes in (sources, targets):
+            strides = {plane.strides[0] for plane in planes}
+            if len(strides) > 1 and area.height > 1:
+                raise InputError(
+                    "the rows of all sources, and those of all targets, have to be equally far apart"
+                )
             # not by `from_buffer`, which takes contiguous arrays only: rows may be apart
-            arguments += [self._ffi.cast("float *", plane.ctypes.data), plane.strides[0] // plane.itemsize]
-        stride = 0 if noise.size == 1 else noise.shape[1]
+            pointers = [self._ffi.cast("float *", plane.ctypes.data) for plane in planes]
+            arguments += [self._ffi.new("float *[]", pointers), planes[0].strides[0] // planes[0].itemsize]
+        arrays = [self._ffi.from_buffer("int16_t[]", each) for each in codes]
+        stride = 0 if codes[0].size == 1 else codes[0].shape[1]
         try:
             report.check(
                 self._library.j2kl_dequantiser_apply(
@@ -167,10 +191,8 @@ class IntegerDequantiser:
                     area.x0,
                     area.y1,
                     area.x1,
-                    self._ffi.NULL
-                    if part is None
-                    else self._ffi.new("j2kl_rect *", (part.y0, part.x0, part.y1, part.x1)),
-                    self._ffi.from_buffer("int16_t[]", noise),
+                    self._ffi.new("j2kl_rect *", (inner.y0, inner.x0, inner.y1, inner.x1)),
+                    self._ffi.new("int16_t *[]", arrays),
                     stride,
                     INSTRUCTIONS.index(instructions),
                     max(threads, 1),

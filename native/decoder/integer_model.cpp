@@ -145,16 +145,15 @@ std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, cons
     });
 }
 
-std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFile &file)
+// A network that reads some components and corrects the last ones of them. Names of tensors begin with
+// `prefix`.
+std::unique_ptr<const dequantisation::Dequantiser> network_of(const ModelFile &file, const Json &table,
+                                                              const std::string &prefix, std::uint32_t reads,
+                                                              std::uint32_t writes)
 {
-    const Json &table = *file.config().member("dequantiser");
-    need(has_exactly(table, {"first_shift", "body_shifts", "last_shift", "output_bits", "twin_of"}) &&
-             id_of(table.member("twin_of")),
-         "the numbers of the integer model's dequantiser are incomplete");
     std::vector<std::size_t> first_shape, body_shape, last_shape, bias_shape;
     using Shape = std::vector<std::size_t>;
-    const std::string prefix = "dequantiser.",
-                      misfit = "the shapes of the weights of the dequantiser do not fit each other";
+    const std::string misfit = "the shapes of the weights of the dequantiser do not fit each other";
     const auto tensor = [&](const char *name, std::size_t axes, Shape &shape) {
         return values_of<std::int16_t>(file, prefix + name, Tensor::Type::i16, axes, shape);
     };
@@ -162,12 +161,12 @@ std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFil
                last = tensor("last", 4, last_shape);
     const std::size_t width = first_shape[0], layers = body_shape[0];
     need(width >= 1 && width <= 64 && layers >= 2 && layers <= 8 && layers % 2 == 0 &&
-             first_shape == Shape{width, 5, 3, 3} && body_shape == Shape{layers, width, width, 3, 3} &&
-             last_shape == Shape{4, width, 3, 3},
+             first_shape == Shape{width, 4 * reads + writes, 3, 3} &&
+             body_shape == Shape{layers, width, width, 3, 3} && last_shape == Shape{4 * writes, width, 3, 3},
          misfit);
     std::vector<std::int32_t> biases;
     const std::pair<const char *, Shape> parts[] = {
-        {"first_bias", {width}}, {"body_bias", {layers, width}}, {"last_bias", {4}}};
+        {"first_bias", {width}}, {"body_bias", {layers, width}}, {"last_bias", {4 * writes}}};
     for (const auto &[name, wanted] : parts) {
         const auto bias =
             values_of<std::int32_t>(file, prefix + name, Tensor::Type::i32, wanted.size(), bias_shape);
@@ -175,6 +174,8 @@ std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFil
         biases.insert(biases.end(), bias.begin(), bias.end());
     }
     j2kl_dequantiser_numbers numbers{};
+    numbers.reads = reads;
+    numbers.writes = writes;
     numbers.width = static_cast<std::uint32_t>(width);
     numbers.pairs = static_cast<std::uint32_t>(layers / 2);
     numbers.first_shift = number(*table.member("first_shift"), "first_shift", 0, 28);
@@ -186,6 +187,20 @@ std::unique_ptr<const dequantisation::Dequantiser> dequantiser_of(const ModelFil
             dequantisation::Network(numbers, first.data(), body.data(), last.data(), biases.data(),
                                     compression_nodes().data(), octave_powers().data()));
     });
+}
+
+void check_table(const Json &table, bool whole)
+{
+    const char *const message = "the numbers of the integer model's dequantiser are incomplete";
+    std::size_t known = 4;
+    for (const char *name : {"first_shift", "body_shifts", "last_shift", "output_bits"}) {
+        need(table.is(Json::Kind::object) && table.member(name) != nullptr, message);
+    }
+    if (whole) {
+        need(id_of(table.member("twin_of")).has_value(), message);
+        known += table.member("chroma") != nullptr ? 2 : 1;
+    }
+    need(table.members.size() == known, message);
 }
 
 void check_config(const Json &config)
@@ -226,7 +241,9 @@ IntegerModel::IntegerModel(const ModelFile &file)
 {
     need(file.is_integer(), "the model has no operators in integers");
     check_config(file.config());
-    need(file.tensors().size() == (file.dequantises() ? 14 : 8),
+    const Json *const networks = file.config().member("dequantiser"),
+                     *const chroma = networks != nullptr ? networks->member("chroma") : nullptr;
+    need(file.tensors().size() == 8U + (networks != nullptr ? 6U : 0U) + (chroma != nullptr ? 6U : 0U),
          "the model's weights do not match its configuration");
     base = is_text(file.config().member("base"), "9-7") ? Base::wavelet97 : Base::wavelet53;
     std::uint32_t high_radius = 0, low_radius = 0;
@@ -236,8 +253,13 @@ IntegerModel::IntegerModel(const ModelFile &file)
     base_reach = reach_of_base;
     detail_reach = base_reach + 2 * (high_radius + 1);
     low_reach = detail_reach + 2 * (low_radius + 1);
-    if (file.dequantises()) {
-        dequantiser = dequantiser_of(file);
+    if (networks != nullptr) {
+        check_table(*networks, true);
+        dequantiser = network_of(file, *networks, "dequantiser.", 1, 1);
+    }
+    if (chroma != nullptr) {
+        check_table(*chroma, false);
+        chroma_dequantiser = network_of(file, *chroma, "dequantiser.chroma.", 3, 2);
     }
 }
 

@@ -22,7 +22,8 @@ struct IntegerModel {
     std::uint32_t base_reach = 0, detail_reach = 0, low_reach = 0;
     Base base = Base::wavelet97;
     std::unique_ptr<const lifting::Operator> high_to_low, low_to_high;
-    std::unique_ptr<const dequantisation::Dequantiser> dequantiser; // null if the model has none
+    // Of single components, and of chroma with luma as a guide; null if the model has none.
+    std::unique_ptr<const dequantisation::Dequantiser> dequantiser, chroma_dequantiser;
 };
 
 } // namespace j2kl::picture

@@ -238,27 +238,75 @@ bool LearnedReader::dequantises() const
            file_.model.dequantises;
 }
 
+// Samples that the de-quantisation reads around an area.
+std::uint32_t LearnedReader::dequantiser_reach() const
+{
+    if (!dequantises() || !file_.model.network) {
+        return 0;
+    }
+    const IntegerModel &model = *file_.model.network;
+    return std::max(model.dequantiser->reach(), model.chroma_dequantiser ? model.chroma_dequantiser->reach() : 0);
+}
+
 // Corrects the samples of `wanted`, from planes of a larger area.
 void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wanted) const
 {
+    if (area.empty()) {
+        return;
+    }
+    const auto count = static_cast<std::uint32_t>(planes.size());
     const std::uint32_t layer = request_.layers > 0 ? request_.layers : file_.header.layers;
-    std::vector<float> source;
-    for (std::uint32_t index = 0; index < planes.size() && !area.empty(); ++index) {
-        const NoiseCodes noise = noise_codes(file_.segment, file_.header.tiles, index, layer, area);
-        if (noise.codes.empty()) {
-            continue;
+    std::vector<NoiseCodes> noise;
+    for (std::uint32_t index = 0; index < count; ++index) {
+        noise.push_back(noise_codes(file_.segment, file_.header.tiles, index, layer, area));
+    }
+    const bool some = std::any_of(noise.begin(), noise.end(),
+                                  [](const NoiseCodes &each) { return !each.codes.empty(); });
+    if (some && !file_.model.network) {
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
+                                                  file_.model.name +
+                                                  " has no twin in integers: it needs PyTorch");
+    }
+    const auto apply = [&](const dequantisation::Dequantiser &network, std::uint32_t first_read) {
+        dequantisation::Components components = {};
+        const std::size_t only_read = network.reads() - network.writes();
+        Planes unchanged(network.writes());
+        for (std::size_t at = 0; at < network.reads(); ++at) {
+            components.sources[at] = planes[first_read + at].data();
         }
-        if (!file_.model.network) {
-            throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
-                                                      file_.model.name +
-                                                      " has no twin in integers: it needs PyTorch");
+        for (std::size_t at = 0; at < network.writes(); ++at) {
+            const std::size_t index = first_read + only_read + at;
+            if (noise[index].codes.empty()) {
+                return;
+            }
+            unchanged[at] = planes[index];
+            components.sources[only_read + at] = unchanged[at].data();
+            components.targets[at] = planes[index].data();
+            components.noise[at] = noise[index].codes.data();
+            components.noise_stride = noise[index].stride;
         }
-        source = planes[index];
-        const j2kl_plane from = plane_of(source.data(), area), part = part_of(from, wanted);
-        file_.model.network->dequantiser->apply(
-            {from.samples, planes[index].data(), from.row_stride, from.row_stride, from.y0, from.x0, from.y1, from.x1,
-             {part.y0, part.x0, part.y1, part.x1}, noise.codes.data(), noise.stride},
-            Instructions::best, request_.threads);
+        const j2kl_plane all = plane_of(planes[0].data(), area), part = part_of(all, wanted);
+        components.source_stride = components.target_stride = all.row_stride;
+        components.y0 = all.y0;
+        components.x0 = all.x0;
+        components.y1 = all.y1;
+        components.x1 = all.x1;
+        components.part = {part.y0, part.x0, part.y1, part.x1};
+        network.apply(components, Instructions::best, request_.threads);
+    };
+    if (!some) {
+        return;
+    }
+    const IntegerModel &model = *file_.model.network;
+    const bool guided =
+        model.chroma_dequantiser && file_.segment.colour == Segment::Colour::ict && count >= 3;
+    if (guided) { // before luma, which it reads unchanged
+        apply(*model.chroma_dequantiser, 0);
+    }
+    for (std::uint32_t index = 0; index < count; ++index) {
+        if (!guided || index == 0 || index > 2) {
+            apply(*model.dequantiser, index);
+        }
     }
 }
 
@@ -310,9 +358,7 @@ void LearnedReader::decode(const Rect &on_grid, std::int32_t *const *samples)
     if (all) {
         planes = whole();
     } else {
-        const bool more = dequantises() && file_.model.network;
-        const std::uint32_t margin = more ? file_.model.network->dequantiser->reach() : 0;
-        planes = region(grown(wanted, margin, picture(request_.reduce)), area);
+        planes = region(grown(wanted, dequantiser_reach(), picture(request_.reduce)), area);
     }
     if (dequantises()) {
         dequantise(planes, area, wanted);

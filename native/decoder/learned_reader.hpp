@@ -52,6 +52,7 @@ private:
     Planes region(const Rect &wanted, Rect &area);
     Sharing sharing() const;
     bool dequantises() const;
+    std::uint32_t dequantiser_reach() const;
     void dequantise(Planes &planes, const Rect &area, const Rect &wanted) const;
     void restore(Planes &planes) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,

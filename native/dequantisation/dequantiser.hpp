@@ -1,4 +1,4 @@
-// De-quantisation of a component by a network in integers.
+// De-quantisation of components by a network in integers.
 #pragma once
 
 #include "dequantisation/network.hpp"
@@ -10,8 +10,11 @@ class Dequantiser {
 public:
     explicit Dequantiser(Network network) : network_(std::move(network)) {}
 
+    std::size_t reads() const { return network_.reads; }
+    std::size_t writes() const { return network_.writes; }
+
     // See j2kl_dequantiser_apply.
-    void apply(const Component &component, Instructions instructions, std::uint32_t threads) const;
+    void apply(const Components &components, Instructions instructions, std::uint32_t threads) const;
 
     // Samples around a part of a component that correcting it reads.
     std::uint32_t reach() const;

@@ -16,6 +16,9 @@ constexpr std::int16_t largest_activation = 8191;
 
 constexpr std::size_t most_channels = 64, most_pairs = 4;
 
+// A network reads components and corrects the last ones of them.
+constexpr std::size_t most_reads = 3, most_writes = 2;
+
 // A convolution of 3x3. Channels are padded: inputs to an even number, outputs to eight or to groups.
 struct Convolution {
     std::size_t inputs, outputs, groups; // padded
@@ -27,7 +30,7 @@ struct Convolution {
     std::vector<std::int32_t> winograd_bias;
 };
 
-// The last convolution, with four outputs.
+// The part of the last convolution that corrects one component: four outputs.
 struct LastConvolution {
     std::vector<std::int16_t> weights; // for FourOutputsRow
     std::int32_t bias[4];              // rounding included
@@ -43,10 +46,11 @@ struct Network {
     // 2^exponent, of an exponent in units of 2^-noise_bits, times 2^more
     float power(std::int32_t exponent, std::int32_t more) const;
 
-    std::size_t channels; // of the hidden layers, padded
+    std::size_t reads, writes; // components
+    std::size_t channels;      // of the hidden layers, padded
     Convolution first;
     std::vector<Convolution> body; // two for every pair
-    LastConvolution last;
+    std::vector<LastConvolution> last; // one for every component that is written
     std::int32_t output_bits;
     std::vector<std::int32_t> compression; // pairs for FeatureRow
     std::vector<float> octaves;

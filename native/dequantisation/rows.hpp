@@ -13,10 +13,6 @@ namespace j2kl::dequantisation {
 // Samples of a position, in the order of the phases: even rows before odd ones.
 constexpr std::size_t phases = 4;
 
-// Elements of a position of the network's input: the phases, the noise, and a zero, as inputs are read in
-// pairs.
-constexpr std::size_t input_channels = 6;
-
 // Fractional bits of samples over noise, and of the inputs of the network.
 constexpr int sample_bits = 7, feature_bits = 10;
 
@@ -51,9 +47,9 @@ struct FeatureRow {
         *sums; // of the 9 rows of means, from mean_reach positions before the first one; a scratch row
     std::int32_t *scratch;     // count + 2 x mean_reach elements
     const std::int32_t *table; // pairs of a node and the step to the next one
-    const std::int16_t *noise; // codes of the positions
     std::size_t count;
-    std::int16_t *features; // count x input_channels
+    std::int16_t *features; // of the first position; the phases are side by side
+    std::size_t channels;   // from one position to the next
 };
 
 struct CorrectionRow {

@@ -1,9 +1,10 @@
 #include "dequantisation/strip.hpp"
 
+#include "dequantisation/features.hpp"
 #include "integer/winograd.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <vector>
 
 namespace j2kl::dequantisation {
 
@@ -11,9 +12,6 @@ namespace {
 
 // Rows of a layer that are kept: two new rows of the next layer read two and their neighbours.
 constexpr std::ptrdiff_t ring_rows = 4;
-
-// Rows of samples over noise that are kept for the local mean.
-constexpr std::ptrdiff_t mean_rows = 16;
 
 // The last rows of a layer, channels innermost. Columns begin `margin` positions left of the strip.
 class Ring {
@@ -41,7 +39,7 @@ private:
 
 class Strip {
 public:
-    Strip(const Network &network, const Component &component, Range rows, Range columns,
+    Strip(const Network &network, const Components &components, Range rows, Range columns,
           Instructions instructions);
     void run();
 
@@ -54,8 +52,6 @@ private:
     }
     bool inside(std::ptrdiff_t y) const { return y >= 0 && y < height_; }
 
-    const std::int16_t *noise_at(std::ptrdiff_t y, std::ptrdiff_t x) const;
-    void fetch(std::ptrdiff_t y);
     void inputs(std::ptrdiff_t y);
     void hidden(std::ptrdiff_t layer, std::ptrdiff_t y);
     void direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
@@ -63,20 +59,11 @@ private:
     void eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
                Range columns, std::size_t count);
     void outputs(std::ptrdiff_t y);
-    void correct(std::ptrdiff_t y);
-
-    // Rows of samples over noise.
-    std::int32_t *quotients(std::ptrdiff_t y)
-    {
-        return quotients_.data() + static_cast<std::size_t>(y & (mean_rows - 1)) * phases * stride_;
-    }
-    std::int32_t *means(std::ptrdiff_t y)
-    {
-        return means_.data() + static_cast<std::size_t>(y & (mean_rows - 1)) * stride_;
-    }
+    void scale(std::size_t written, std::ptrdiff_t y);
+    void correct(std::size_t written, std::ptrdiff_t y);
 
     const Network &network_;
-    const Component &component_;
+    const Components &components_;
     const Range rows_, columns_;
     const Instructions instructions_;
     const RowKernels &kernels_;
@@ -85,32 +72,19 @@ private:
     const std::ptrdiff_t height_, width_; // of the picture in positions
     const std::ptrdiff_t origin_;         // the column of the picture where the buffers begin
     const std::size_t stride_;            // columns of the buffers
-    std::ptrdiff_t fetched_ = -1;         // the last row of samples over noise
-    std::ptrdiff_t summed_ = -1;          // the row whose window has the sums
+    std::vector<Features> features_;      // of every component that is read
     std::vector<Ring> rings_;
-    std::vector<std::int32_t> quotients_, means_, sums_, scratch_;
-    std::vector<float> samples_, factors_, scales_;
-    std::vector<std::int16_t> noise_, outputs_;
+    std::vector<float> corrections_, scales_;
+    std::vector<std::int16_t> outputs_;
     std::vector<std::int16_t> inputs_scratch_;
     std::vector<std::int32_t> products_scratch_;
     std::vector<std::ptrdiff_t> offsets_;
 };
 
-std::ptrdiff_t first_position(std::int32_t from)
-{
-    return position_range(from, from).begin;
-}
-
-std::ptrdiff_t positions(std::int32_t from, std::int32_t to)
-{
-    const Range range = position_range(from, to);
-    return range.end - range.begin;
-}
-
-Strip::Strip(const Network &network, const Component &component, Range rows, Range columns,
+Strip::Strip(const Network &network, const Components &components, Range rows, Range columns,
              Instructions instructions)
     : network_(network),
-      component_(component),
+      components_(components),
       rows_(rows),
       columns_(columns),
       instructions_(instructions),
@@ -118,80 +92,34 @@ Strip::Strip(const Network &network, const Component &component, Range rows, Ran
       winograd_(has_winograd(instructions)),
       eight_(has_eight_outputs(instructions)),
       layers_(static_cast<std::ptrdiff_t>(network.body.size()) + 2),
-      height_(positions(component.y0, component.y1)),
-      width_(positions(component.x0, component.x1)),
+      height_(position_count(components.y0, components.y1)),
+      width_(position_count(components.x0, components.x1)),
       origin_(columns.begin - layers_ - mean_reach - 1),
       stride_(static_cast<std::size_t>(columns.end - origin_ + layers_ + mean_reach) + winograd_columns + 2)
 {
-    rings_.emplace_back(stride_, input_channels);
+    const std::ptrdiff_t reach = layers_ + mean_reach;
+    const Buffers buffers = {
+        origin_,
+        stride_,
+        {std::max<std::ptrdiff_t>(columns.begin - reach, 0), std::min(columns.end + reach, width_)}};
+    for (std::size_t index = 0; index < network.reads; ++index) {
+        features_.emplace_back(network, components, index, buffers, kernels_);
+    }
+    rings_.emplace_back(stride_, network.first.inputs);
     for (std::ptrdiff_t layer = 1; layer < layers_; ++layer) {
         rings_.emplace_back(stride_, network.channels);
     }
-    quotients_.resize(static_cast<std::size_t>(mean_rows) * phases * stride_);
-    means_.resize(static_cast<std::size_t>(mean_rows) * stride_);
-    sums_.resize(stride_);
-    scratch_.resize(stride_);
-    samples_.resize(4 * stride_);
-    factors_.resize(stride_);
-    scales_.resize(stride_);
-    noise_.resize(stride_);
+    corrections_.resize(4 * stride_);
+    scales_.resize(network.writes * stride_);
+    if (components.noise_stride == 0) {
+        for (std::size_t written = 0; written < network.writes; ++written) {
+            scale(written, 0);
+        }
+    }
     outputs_.resize(phases * stride_);
     if (winograd_) {
         inputs_scratch_.resize(winograd::positions * winograd_tiles * network.channels);
         products_scratch_.resize(inputs_scratch_.size());
-    }
-    if (component.noise_stride == 0) {
-        std::fill(noise_.begin(), noise_.end(), component.noise[0]);
-        std::fill(factors_.begin(), factors_.end(), network.power(-component.noise[0], sample_bits));
-        std::fill(scales_.begin(), scales_.end(), network.power(component.noise[0], -network.output_bits));
-    }
-}
-
-const std::int16_t *Strip::noise_at(std::ptrdiff_t y, std::ptrdiff_t x) const
-{
-    return component_.noise + y * component_.noise_stride + x;
-}
-
-// Divides the samples of a row of positions by the noise. Beyond the picture the means repeat.
-void Strip::fetch(std::ptrdiff_t y)
-{
-    const std::ptrdiff_t begin = std::max<std::ptrdiff_t>(columns_.begin - layers_ - mean_reach, 0),
-                         end = std::min(columns_.end + layers_ + mean_reach, width_), count = end - begin;
-    const auto at = static_cast<std::size_t>(begin - origin_);
-    const Component &c = component_;
-    // samples of the area, in which a missing row or column repeats its neighbour
-    const std::ptrdiff_t left = 2 * (first_position(c.x0) + begin) - c.x0, right = left + 2 * count;
-    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
-                         to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
-    const float *rows[2];
-    for (std::ptrdiff_t i = 0; i < 2; ++i) {
-        const std::ptrdiff_t row = std::clamp<std::ptrdiff_t>(2 * (first_position(c.y0) + y) + i - c.y0, 0,
-                                                              std::ptrdiff_t{c.y1} - c.y0 - 1);
-        const float *source = c.source + row * c.source_stride;
-        rows[i] = source + left;
-        if (from != left || to != right) {
-            float *copy = samples_.data() + static_cast<std::size_t>(i) * 2 * stride_;
-            std::copy(source + from, source + to, copy + (from - left));
-            copy[0] = source[from];
-            copy[right - left - 1] = source[to - 1];
-            rows[i] = copy;
-        }
-    }
-    if (c.noise_stride != 0) {
-        const std::int16_t *codes = noise_at(y, begin);
-        for (std::ptrdiff_t i = 0; i < count; ++i) {
-            factors_[static_cast<std::size_t>(i)] = network_.power(-codes[i], sample_bits);
-        }
-    }
-    std::int32_t *const mean = means(y);
-    kernels_.quotients({rows[0], rows[1], factors_.data(), static_cast<std::size_t>(count), quotients(y) + at,
-                        stride_, mean + at});
-    if (begin == 0) {
-        std::fill(mean, mean + at, mean[at]);
-    }
-    if (end == width_) {
-        const std::size_t last = at + static_cast<std::size_t>(count) - 1;
-        std::fill(mean + last + 1, mean + stride_, mean[last]);
     }
 }
 
@@ -203,30 +131,18 @@ void Strip::inputs(std::ptrdiff_t y)
         ring.clear(y);
         return;
     }
-    const auto row = [&](std::ptrdiff_t at) { return std::clamp<std::ptrdiff_t>(at, 0, height_ - 1); };
-    const std::ptrdiff_t last = row(y + mean_reach);
-    for (std::ptrdiff_t at = std::max(fetched_ + 1, row(y - mean_reach)); at <= last; ++at) {
-        fetch(at);
+    const Range columns = needed(0, columns_, width_);
+    std::int16_t *target = ring.at(y, columns.begin - origin_);
+    for (Features &each : features_) {
+        each.write(y, columns, target, ring.channels());
+        target += phases;
     }
-    fetched_ = last;
-    if (summed_ == y - 1 && summed_ >= 0) {
-        kernels_.slide(sums_.data(), means(last), means(row(y - mean_reach - 1)), stride_);
-    } else {
-        std::fill(sums_.begin(), sums_.end(), 0);
-        for (std::ptrdiff_t i = -mean_reach; i <= mean_reach; ++i) {
-            const std::int32_t *mean = means(row(y + i));
-            for (std::size_t x = 0; x < stride_; ++x) {
-                sums_[x] += mean[x];
-            }
+    for (std::size_t written = 0; written < network_.writes; ++written, ++target) {
+        std::int16_t *at = target;
+        for (std::ptrdiff_t x = columns.begin; x < columns.end; ++x, at += ring.channels()) {
+            *at = components_.code(written, y, x);
         }
     }
-    summed_ = y;
-    const Range columns = needed(0, columns_, width_);
-    const std::ptrdiff_t at = columns.begin - origin_;
-    const auto count = static_cast<std::size_t>(columns.end - columns.begin);
-    const std::int16_t *noise = component_.noise_stride == 0 ? noise_.data() : noise_at(y, columns.begin);
-    kernels_.features({quotients(y) + at, stride_, sums_.data() + (at - mean_reach), scratch_.data(),
-                       network_.compression.data(), noise, count, ring.at(y, at)});
 }
 
 void Strip::direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
@@ -331,45 +247,58 @@ void Strip::hidden(std::ptrdiff_t layer, std::ptrdiff_t y)
     }
 }
 
+// Computes the last layer in a row of positions, and corrects the components that are written.
 void Strip::outputs(std::ptrdiff_t y)
 {
     Ring &source = rings_.back();
-    FourOutputsRow row = {};
-    for (std::ptrdiff_t i = 0; i < 3; ++i) {
-        row.input[i] = source.at(y - 1 + i, columns_.begin - origin_ - 1);
+    for (std::size_t written = 0; written < network_.writes; ++written) {
+        const LastConvolution &layer = network_.last[written];
+        FourOutputsRow row = {};
+        for (std::ptrdiff_t i = 0; i < 3; ++i) {
+            row.input[i] = source.at(y - 1 + i, columns_.begin - origin_ - 1);
+        }
+        row.weights = layer.weights.data();
+        row.bias = layer.bias;
+        row.shift = layer.shift;
+        row.channels = network_.channels;
+        row.output = outputs_.data();
+        row.pixels = static_cast<std::size_t>(columns_.end - columns_.begin);
+        convolve_four(row, instructions_);
+        correct(written, y);
     }
-    row.weights = network_.last.weights.data();
-    row.bias = network_.last.bias;
-    row.shift = network_.last.shift;
-    row.channels = network_.channels;
-    row.output = outputs_.data();
-    row.pixels = static_cast<std::size_t>(columns_.end - columns_.begin);
-    convolve_four(row, instructions_);
-    correct(y);
 }
 
-// Adds the outputs times the noise to a row of positions.
-void Strip::correct(std::ptrdiff_t y)
+// Computes what the outputs of a row of positions are multiplied by.
+void Strip::scale(std::size_t written, std::ptrdiff_t y)
 {
-    const Component &c = component_;
+    float *at = scales_.data() + written * stride_;
+    for (std::ptrdiff_t x = columns_.begin; x < columns_.end; ++x) {
+        *at++ = network_.power(components_.code(written, y, x), -network_.output_bits);
+    }
+}
+
+// Adds the outputs times the noise to a row of positions of a component.
+void Strip::correct(std::size_t written, std::ptrdiff_t y)
+{
+    const Components &c = components_;
     const std::ptrdiff_t count = columns_.end - columns_.begin;
     if (c.noise_stride != 0) {
-        const std::int16_t *codes = noise_at(y, columns_.begin);
-        for (std::ptrdiff_t i = 0; i < count; ++i) {
-            scales_[static_cast<std::size_t>(i)] = network_.power(codes[i], -network_.output_bits);
-        }
+        scale(written, y);
     }
-    float *const corrections[2] = {samples_.data(), samples_.data() + 2 * stride_};
+    float *const corrections[2] = {corrections_.data(), corrections_.data() + 2 * stride_};
     kernels_.corrections(
-        {outputs_.data(), scales_.data(), static_cast<std::size_t>(count), corrections[0], corrections[1]});
-    const std::ptrdiff_t left = 2 * (first_position(c.x0) + columns_.begin) - c.x0, right = left + 2 * count;
+        {outputs_.data(), scales_.data() + written * stride_, static_cast<std::size_t>(count), corrections[0], corrections[1]});
+    const std::ptrdiff_t left = 2 * (position_range(c.x0, c.x0).begin + columns_.begin) - c.x0,
+                         right = left + 2 * count;
     const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, c.part.x0 - c.x0),
                          to = std::min<std::ptrdiff_t>(right, c.part.x1 - c.x0);
+    const float *const source = c.sources[network_.reads - network_.writes + written];
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
-        const std::ptrdiff_t at = 2 * (first_position(c.y0) + y) + i, row = at - c.y0;
-        if (at >= c.part.y0 && at < c.part.y1) {
-            kernels_.add(c.target + row * c.target_stride + from, c.source + row * c.source_stride + from,
-                         corrections[i] + (from - left), static_cast<std::size_t>(to - from));
+        const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
+        if (row + c.y0 >= c.part.y0 && row + c.y0 < c.part.y1) {
+            kernels_.add(c.targets[written] + row * c.target_stride + from,
+                         source + row * c.source_stride + from, corrections[i] + (from - left),
+                         static_cast<std::size_t>(to - from));
         }
     }
 }
@@ -401,10 +330,10 @@ std::size_t strip_positions(const Network &network)
     return 5 * winograd_columns - 2 * network.body.size();
 }
 
-void dequantise_strip(const Network &network, const Component &component, Range rows, Range columns,
+void dequantise_strip(const Network &network, const Components &components, Range rows, Range columns,
                       Instructions instructions)
 {
-    Strip(network, component, rows, columns, instructions).run();
+    Strip(network, components, rows, columns, instructions).run();
 }
 
 } // namespace j2kl::dequantisation

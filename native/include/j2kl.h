@@ -339,13 +339,15 @@ int j2kl_mixture_outside(const j2kl_mixture_tables *tables, const int16_t *param
 int j2kl_mixture_digits(const j2kl_mixture_tables *tables, const int16_t *parameters, size_t count, uint32_t components,
                         const int32_t *low, const int32_t *step, const int32_t *bits, float *rows, uint32_t threads);
 
-/* De-quantisation in integers, as docs/format.md defines it. The network has `width` channels and `pairs` residual pairs
- * of convolutions of 3x3. With R(a, s) = (a + (1 << s >> 1)) >> s, the first layer and every layer of the body return
+/* De-quantisation in integers, as docs/format.md defines it. The network reads the samples of `reads` components and
+ * corrects the last `writes` of them: (1, 1) or (3, 2). It has `width` channels and `pairs` residual pairs of
+ * convolutions of 3x3. With R(a, s) = (a + (1 << s >> 1)) >> s, the first layer and every layer of the body return
  * clamp(R(sum + bias, shift) + residual, 0, 8191), the last layer clamp(R(sum + bias, shift), -32768, 32767). Results
  * are the same on every machine, for any number of threads. */
 typedef struct j2kl_dequantiser j2kl_dequantiser;
 
 typedef struct j2kl_dequantiser_numbers {
+    uint32_t reads, writes;             /* (1, 1) or (3, 2) */
     uint32_t width;                     /* 1 .. 64 */
     uint32_t pairs;                     /* 1 .. 4 */
     int32_t first_shift;                /* shifts are 0 .. 28 */
@@ -354,20 +356,24 @@ typedef struct j2kl_dequantiser_numbers {
     int32_t output_bits;                /* fractional bits of the last layer, 0 .. 24 */
 } j2kl_dequantiser_numbers;
 
-/* The weights have the shapes (width, 5, 3, 3), (2 pairs, width, width, 3, 3) and (4, width, 3, 3). `biases` are those of
+/* The weights have the shapes (width, 4 reads + writes, 3, 3), (2 pairs, width, width, 3, 3) and
+ * (4 writes, width, 3, 3). `biases` are those of
  * all layers, one after the other. `compression` has 545 nodes, in rising order from 0 to at most 8943; `octaves` has 2^(k
  * / 256) for k from 0 to 255. All arrays are copied. It is an error if a sum could exceed 32 bits. `report` may be null.
  * Several threads may use a de-quantiser at the same time. */
 int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const int16_t *first, const int16_t *body,
                             const int16_t *last, const int32_t *biases, const int16_t *compression,
                             const float *octaves, j2kl_report *report, j2kl_dequantiser **dequantiser);
-/* Write the corrected samples of a part of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude, to `target`; all of
- * them if `part` is null. Source and target begin at (y0, x0) and must not overlap; strides are numbers of elements. `noise` has log2 of the noise in 1/256, -2560 .. 5632, for
- * every block of 2x2 samples at even positions; with a `noise_stride` of 0 it is one number. */
-int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *source, ptrdiff_t source_stride,
-                           float *target, ptrdiff_t target_stride, int32_t y0, int32_t x0, int32_t y1, int32_t x1,
-                           const j2kl_rect *part, const int16_t *noise, ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads,
-                           j2kl_report *report);
+/* Write the corrected samples of a part of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude; all of them if `part` is
+ * null.
+ * There are `reads` sources and `writes` targets. They begin at (y0, x0), and no target may overlap a source; strides are
+ * numbers of elements, the same for all sources and for all targets. `noise` has an array for each target: log2 of the
+ * noise in 1/256, -2560 .. 5632, for every block of 2x2 samples at even positions; with a `noise_stride` of 0 it is one
+ * number. */
+int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *const *sources, ptrdiff_t source_stride,
+                           float *const *targets, ptrdiff_t target_stride, int32_t y0, int32_t x0, int32_t y1,
+                           int32_t x1, const j2kl_rect *part, const int16_t *const *noise,
+                           ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads, j2kl_report *report);
 void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
 
 /* Learned files (docs/format.md), from bytes to samples. Everything is computed in this library, in integers and in

@@ -30,20 +30,24 @@ std::vector<std::int16_t> random_weights(std::size_t count, std::int32_t most, R
     return weights;
 }
 
-// With weights of up to `most` in the body.
-Weights random_network(std::uint32_t width, std::uint32_t pairs, std::int32_t most, Random &random)
+// With weights of up to `most` in the body. It reads one component, or, as those for chroma, three.
+Weights random_network(std::uint32_t width, std::uint32_t pairs, std::int32_t most, Random &random,
+                       bool chroma = false)
 {
     Weights w = {};
+    const std::uint32_t reads = chroma ? 3 : 1, writes = chroma ? 2 : 1;
+    w.numbers.reads = reads;
+    w.numbers.writes = writes;
     w.numbers.width = width;
     w.numbers.pairs = pairs;
     w.numbers.first_shift = 13;
     std::fill(w.numbers.body_shifts, w.numbers.body_shifts + 8, 12);
     w.numbers.last_shift = 10;
     w.numbers.output_bits = 10;
-    w.first = random_weights(std::size_t{width} * 5 * 9, 4000, random);
+    w.first = random_weights(std::size_t{width} * (4 * reads + writes) * 9, 1600, random);
     w.body = random_weights(std::size_t{2} * pairs * width * width * 9, most, random);
-    w.last = random_weights(std::size_t{4} * width * 9, 600, random);
-    for (std::uint32_t i = 0; i < (2 * pairs + 1) * width + 4; ++i) {
+    w.last = random_weights(std::size_t{4} * writes * width * 9, 600, random);
+    for (std::uint32_t i = 0; i < (2 * pairs + 1) * width + 4 * writes; ++i) {
         w.biases.push_back(random.integer(-1000000, 1000000));
     }
     for (int i = 0; i <= 544; ++i) {
@@ -62,11 +66,14 @@ int create(const Weights &w, j2kl_report *report, j2kl_dequantiser **dequantiser
                                    w.compression.data(), w.octaves.data(), report, dequantiser);
 }
 
+// Three components, and the noise of two. Networks for single components use the first ones.
 struct Picture {
     std::int32_t y0, x0, height, width;
     std::vector<float> samples;
     std::vector<std::int16_t> noise;
     std::ptrdiff_t noise_stride;
+
+    std::size_t size() const { return samples.size() / 3; }
 };
 
 Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, std::int32_t width,
@@ -75,46 +82,63 @@ Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, st
     Picture p = {y0, x0, height, width, {}, {}, 0};
     constexpr float infinity = std::numeric_limits<float>::infinity();
     const float odd[] = {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity, 3e38F, 1e-40F, -0.0F};
-    for (std::int32_t i = 0; i < height * width; ++i) {
+    for (std::int32_t i = 0; i < 3 * height * width; ++i) {
         p.samples.push_back(random.next() % 50 == 0 ? odd[random.next() % 6] : random.real(200));
     }
     const std::int32_t rows = (y0 + height + 1) / 2 - y0 / 2, columns = (x0 + width + 1) / 2 - x0 / 2;
     p.noise_stride = one_noise ? 0 : columns;
-    for (std::int32_t i = 0; i < (one_noise ? 1 : rows * columns); ++i) {
+    for (std::int32_t i = 0; i < 2 * (one_noise ? 1 : rows * columns); ++i) {
         p.noise.push_back(static_cast<std::int16_t>(random.integer(-2560, 5632)));
     }
     return p;
 }
 
-std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Picture &p, std::uint32_t instructions,
-                           std::uint32_t threads, const std::string &name)
+// Writes a part of all components that the network corrects, one after the other. The corners are within the picture.
+int apply_part(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
+               std::vector<float> &target, const j2kl_rect &part, std::uint32_t instructions,
+               std::uint32_t threads)
 {
-    std::vector<float> target(p.samples.size(), 77);
-    CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, nullptr, p.noise.data(), p.noise_stride,
-                                 instructions, threads, nullptr) == J2KL_OK,
-          name);
+    const float *sources[3];
+    float *targets[2];
+    const std::int16_t *noise[2];
+    for (std::size_t i = 0; i < 3; ++i) {
+        sources[i] = p.samples.data() + i * p.size();
+    }
+    for (std::size_t i = 0; i < w.numbers.writes; ++i) {
+        targets[i] = target.data() + i * p.size();
+        noise[i] = p.noise.data() + i * p.noise.size() / 2;
+    }
+    const j2kl_rect placed = {p.y0 + part.y0, p.x0 + part.x0, p.y0 + part.y1, p.x0 + part.x1};
+    return j2kl_dequantiser_apply(dequantiser, sources, p.width, targets, p.width, p.y0, p.x0,
+                                  p.y0 + p.height, p.x0 + p.width, &placed, noise,
+                                  p.noise_stride, instructions, threads, nullptr);
+}
+
+std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
+                           std::uint32_t instructions, std::uint32_t threads, const std::string &name)
+{
+    std::vector<float> target(w.numbers.writes * p.size(), 77);
+    CHECK(apply_part(dequantiser, w, p, target, {0, 0, p.height, p.width}, instructions, threads) == J2KL_OK, name);
     return target;
 }
 
 // A part, written by itself: the other samples stay as they are.
-void some_part(const j2kl_dequantiser *dequantiser, const Picture &p, const std::vector<float> &expected,
-               const std::string &name)
+void some_part(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
+               const std::vector<float> &expected, const std::string &name)
 {
-    const j2kl_rect part = {p.y0 + p.height / 3, p.x0 + p.width / 3, p.y0 + p.height - p.height / 4,
-                            p.x0 + p.width - p.width / 5};
-    std::vector<float> target(p.samples.size(), 77), only(target);
-    for (std::int32_t y = part.y0; y < part.y1; ++y) {
-        for (std::int32_t x = part.x0; x < part.x1; ++x) {
-            const auto at = static_cast<std::size_t>(y - p.y0) * static_cast<std::size_t>(p.width) +
-                            static_cast<std::size_t>(x - p.x0);
-            only[at] = expected[at];
+    const j2kl_rect part = {p.height / 3, p.width / 3, p.height - p.height / 4, p.width - p.width / 5};
+    std::vector<float> target(expected.size(), 77), only(target);
+    for (std::size_t i = 0; i < w.numbers.writes; ++i) {
+        for (std::int32_t y = part.y0; y < part.y1; ++y) {
+            for (std::int32_t x = part.x0; x < part.x1; ++x) {
+                const std::size_t at = i * p.size() +
+                                       static_cast<std::size_t>(y) * static_cast<std::size_t>(p.width) +
+                                       static_cast<std::size_t>(x);
+                only[at] = expected[at];
+            }
         }
     }
-    CHECK(j2kl_dequantiser_apply(dequantiser, p.samples.data(), p.width, target.data(), p.width, p.y0, p.x0,
-                                 p.y0 + p.height, p.x0 + p.width, &part, p.noise.data(), p.noise_stride,
-                                 J2KL_INSTRUCTIONS_BEST, 2, nullptr) == J2KL_OK,
-          name);
+    CHECK(apply_part(dequantiser, w, p, target, part, J2KL_INSTRUCTIONS_BEST, 2) == J2KL_OK, name);
     CHECK(target == only, name);
 }
 
@@ -130,16 +154,16 @@ void agree(const Weights &w, const Picture &p)
     if (dequantiser == nullptr) {
         return;
     }
-    const std::vector<float> expected = applied(dequantiser, p, J2KL_INSTRUCTIONS_PORTABLE, 1, name);
+    const std::vector<float> expected = applied(dequantiser, w, p, J2KL_INSTRUCTIONS_PORTABLE, 1, name);
     CHECK(std::none_of(expected.begin(), expected.end(), [](float v) { return std::isnan(v); }), name);
     for (std::uint32_t set = J2KL_INSTRUCTIONS_BEST; set <= J2KL_INSTRUCTIONS_AVX512_VNNI; ++set) {
         for (const std::uint32_t threads : {1U, 3U}) {
             if (j2kl_instructions_available(set) != 0) {
-                CHECK(applied(dequantiser, p, set, threads, name) == expected, name);
+                CHECK(applied(dequantiser, w, p, set, threads, name) == expected, name);
             }
         }
     }
-    some_part(dequantiser, p, expected, name);
+    some_part(dequantiser, w, p, expected, name);
     j2kl_dequantiser_free(dequantiser);
 }
 
@@ -161,6 +185,8 @@ void same_samples()
           random_picture(0, 1, 301, 467, false, random)); // several strips, bands
     agree(random_network(16, 1, 1800, random),
           random_picture(0, 0, 30, 40, true, random)); // sums not for Winograd
+    agree(random_network(16, 2, 300, random, true), random_picture(3, 0, 35, 61, false, random));
+    agree(random_network(5, 1, 900, random, true), random_picture(0, 1, 20, 33, true, random));
 }
 
 void refused()
@@ -178,6 +204,8 @@ void refused()
     };
     is_refused("width", [](Weights &w) { w.numbers.width = 65; });
     is_refused("width", [](Weights &w) { w.numbers.width = 0; });
+    is_refused("components", [](Weights &w) { w.numbers.reads = 3; });
+    is_refused("components", [](Weights &w) { w.numbers.writes = 0; });
     is_refused("pairs", [](Weights &w) { w.numbers.pairs = 5; });
     is_refused("shift", [](Weights &w) { w.numbers.last_shift = 29; });
     is_refused("shift", [](Weights &w) { w.numbers.body_shifts[1] = -1; });
@@ -188,11 +216,12 @@ void refused()
     is_refused("nodes", [](Weights &w) { w.compression[544] = 9000; });
     is_refused("octaves", [](Weights &w) { w.octaves[3] = 2; });
     CHECK(create(good, nullptr, &dequantiser) == J2KL_OK, "a good one");
-    const float source[4] = {1, 2, 3, 4};
-    float target[4] = {};
+    const float samples[4] = {1, 2, 3, 4}, *const source = samples;
+    float corrected[4] = {}, *const target = corrected;
     const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
-        return j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, end, 2, nullptr, &noise, 0, set,
-                                      1, &report);
+        const std::int16_t *const codes = &noise;
+        return j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, end, 2, nullptr, &codes, 0,
+                                      set, 1, &report);
     };
     CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
     CHECK(apply(-2561, 0, 2) == J2KL_ERROR_ARGUMENT, "noise");
@@ -200,14 +229,18 @@ void refused()
     CHECK(apply(0, 99, 2) == J2KL_ERROR_ARGUMENT, "instructions");
     CHECK(apply(0, 0, INT32_MAX) == J2KL_ERROR_ARGUMENT, "area");
     CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
-    const std::int16_t noise = 0;
+    const std::int16_t zero = 0, *const noise = &zero;
+    const float *const nothing = nullptr;
     const j2kl_rect low = {1, 0, 3, 2}, wide = {0, -1, 2, 2};
     for (const j2kl_rect *part : {&low, &wide}) {
-        CHECK(j2kl_dequantiser_apply(dequantiser, source, 2, target, 2, 0, 0, 2, 2, part, &noise, 0, 0, 1,
+        CHECK(j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, 2, 2, part, &noise, 0, 0, 1,
                                      &report) == J2KL_ERROR_ARGUMENT,
               "part");
     }
-    CHECK(j2kl_dequantiser_apply(nullptr, source, 2, target, 2, 0, 0, 2, 2, nullptr, nullptr, 0, 0, 1,
+    CHECK(j2kl_dequantiser_apply(dequantiser, &nothing, 2, &target, 2, 0, 0, 2, 2, nullptr, &noise, 0, 0, 1,
+                                 &report) == J2KL_ERROR_ARGUMENT,
+          "no samples");
+    CHECK(j2kl_dequantiser_apply(nullptr, &source, 2, &target, 2, 0, 0, 2, 2, nullptr, nullptr, 0, 0, 1,
                                  nullptr) == J2KL_ERROR_ARGUMENT,
           "null");
     j2kl_dequantiser_free(dequantiser);

@@ -15,6 +15,7 @@ from j2klearn.errors import ModelError, OptionError
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.model import Model
 from j2klearn.models.registry import resolve
+from tests.support.float_networks import with_float_network
 from tests.support.integer_models import small_pair
 
 MODELS = ["hybrid97-9c-compact", "hybrid53-9c-compact", "hybrid97-9c-compact-dq", "hybrid97-9c-compact-int"]
@@ -123,8 +124,9 @@ def test_info_tells_what_dequantises(picture: NDArray[np.uint8]) -> None:
     assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", "native", False)
     facts = j2klearn.info(j2klearn.encode(picture, model="hybrid97-9c-compact", **how))
     assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", None, False)
-    guided = j2klearn.encode(picture, model="hybrid97-9c-compact-guided", **how)
-    facts = j2klearn.info(guided)
+    facts = j2klearn.info(j2klearn.encode(picture, model="hybrid97-9c-compact-guided", **how))
+    assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", "native", False)
+    facts = j2klearn.info(j2klearn.encode(picture, model=with_float_network(), embed_model=True, **how))
     assert (facts.engine, facts.dequantiser, facts.needs_pytorch) == ("native", "torch", True)
     assert "engine:        native, with PyTorch for de-quantisation" in str(facts)
     unknown = j2klearn.info(j2klearn.encode(picture, model=small_pair()[0], **how))

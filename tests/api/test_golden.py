@@ -87,6 +87,9 @@ INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "ti
     ("53", "rgb")
 ]
 
+#: Files with an integer model that has networks for de-quantisation: one for every component, or one for chroma too.
+DEQUANTISED_KINDS = ("dequantised", "guided")
+
 #: Files with a reversible model, version 5 of the segment: the kind of the picture, and how it is coded.
 LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
     "grey": {"lossless": True},
@@ -172,8 +175,17 @@ def test_files_of_integer_models_decode_to_the_same_samples(stem: str) -> None:
 
 def test_all_kinds_are_there() -> None:
     assert {path.stem for path in FLOATS} >= {f"v{VERSIONS.get(kind, 1)}-{kind}" for kind in KINDS}
-    stems = {f"integer-{base}-{kind}" for base, kind in INTEGER_KINDS}
+    kinds = [*INTEGER_KINDS, *(("97", kind) for kind in DEQUANTISED_KINDS)]
+    stems = {f"integer-{base}-{kind}" for base, kind in kinds}
     assert set(json.loads(DIGESTS.read_text())) >= stems | {f"lossless-{kind}" for kind in LOSSLESS_KINDS}
+
+
+@pytest.mark.parametrize("kind", DEQUANTISED_KINDS)
+def test_files_are_dequantised(kind: str) -> None:
+    path = GOLDEN / f"integer-97-{kind}.jp2"
+    whole = j2klearn.decode(path)
+    assert not np.array_equal(whole, j2klearn.decode(path, draft=True))
+    assert np.array_equal(j2klearn.decode(path, region=(11, 20, 60, 77)), whole[11:60, 20:77])
 
 
 @pytest.mark.parametrize("kind", LOSSLESS_KINDS)
@@ -254,6 +266,14 @@ def _write() -> None:
         if not path.exists():
             path.write_bytes(_encoded(kind, _twin(_model("9-7" if base == "97" else "5-3").to_bytes())))
             digests[path.stem] = _decoded(path)
+    for kind in DEQUANTISED_KINDS:
+        path = GOLDEN / f"integer-97-{kind}.jp2"
+        if not path.exists():
+            model = _dequantising(kind)
+            path.write_bytes(
+                j2klearn.encode(_picture("rgb"), bpp=3, model=model, embed_model=True, fallback=False)
+            )
+            digests[path.stem] = _decoded(path)
     for kind, coding in LOSSLESS_KINDS.items():
         path = GOLDEN / f"lossless-{kind}.jp2"
         if not path.exists():
@@ -269,6 +289,29 @@ def _encoded(kind: str, model: Model) -> bytes:
         return j2klearn.encode(
             _picture(kind), bpp=24, model=model, embed_model=True, fallback=False, **KINDS[kind]
         )
+
+
+def _dequantising(kind: str) -> Model:
+    """Return an integer model with random networks for de-quantisation."""
+    import torch
+
+    from j2klearn.dequantisation.networks import dequantiser_of
+    from j2klearn.dequantisation.twin.quantise import quantise_dequantiser
+
+    sizes = {"width": 6, "pairs": 1}
+    chroma = {"kind": "guided", "chroma_width": 9, "chroma_pairs": 2}
+    torch.manual_seed(2)
+    network = dequantiser_of(sizes | chroma if kind == "guided" else sizes).requires_grad_(False)
+    for name, weight in network.named_parameters():
+        if "tail" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    picture = planes(Picture(_picture("rgb")))
+    twin = quantise_dequantiser(network, [(picture, np.array([1.0, 0.5, 0.0], np.float32))])
+    plain = _twin(_model("9-7").to_bytes())
+    twins = plain.engine.twins
+    assert twins is not None
+    config, tensors = packed(twins, twin_of=plain.twin_of, dequantiser=(twin, bytes(32)))
+    return Model(config, tensors, {"name": "golden"})
 
 
 def _model(base: str) -> Model:

@@ -13,12 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.models.registry import DEFAULT_MODEL
+from tests.support.float_networks import with_float_network
 
 #: Beginnings of the names of what is left out of the environment: PyTorch, and what needs it.
 LEFT_OUT = ("torch", "functorch", "pytorch")
 
 #: Uses by name. FOLDER has picture.png and picture.npy, learned.jp2 (by the default model) and tiled.jp2, 53.jp2,
-#: guided.jp2 (whose de-quantisation needs PyTorch), neural.jp2, and the decoded samples of each, such as learned.npy.
+#: residual.jp2 (whose de-quantisation needs PyTorch), neural.jp2, and the decoded samples of each, such as learned.npy.
 WORKS = {
     "encode": """
         data = j2klearn.encode(picture, bpp=2)
@@ -30,18 +32,18 @@ WORKS = {
         assert np.abs(j2klearn.decode(FOLDER + "strips.jp2").astype(int) - picture).mean() < 8
     """,
     "decode": """
-        for name in ("learned", "tiled", "53"):
+        for name in ("learned", "tiled", "guided", "53"):
             whole = np.load(FOLDER + name + ".npy")
             assert np.array_equal(j2klearn.decode(FOLDER + name + ".jp2"), whole)
             assert np.array_equal(j2klearn.decode(FOLDER + name + ".jp2", engine="native", threads=2), whole)
             part = j2klearn.decode(FOLDER + name + ".jp2", region=(20, 31, 90, 70))
             assert np.array_equal(part, whole[20:90, 31:70])
             assert np.array_equal(j2klearn.open(FOLDER + name + ".jp2")[3:50, 60:], whole[3:50, 60:])
-        assert j2klearn.decode(FOLDER + "guided.jp2", draft=True).shape == picture.shape
-        assert j2klearn.decode(FOLDER + "guided.jp2", reduce=2).shape == (33, 35, 3)
+        assert j2klearn.decode(FOLDER + "residual.jp2", draft=True).shape == picture.shape
+        assert j2klearn.decode(FOLDER + "residual.jp2", reduce=2).shape == (33, 35, 3)
     """,
     "info": """
-        for name, needed in (("learned", False), ("guided", True), ("neural", True)):
+        for name, needed in (("learned", False), ("guided", False), ("residual", True), ("neural", True)):
             found = j2klearn.info(FOLDER + name + ".jp2")
             assert found.needs_pytorch is needed and found.model, found
     """,
@@ -93,9 +95,9 @@ WORKS = {
 
 #: Uses that need PyTorch, and what names it in the message of the error.
 NEEDS_IT = {
-    "j2klearn.decode(FOLDER + 'learned.jp2', engine='torch')": "hybrid97-9c-compact-dq",
-    "j2klearn.encode(picture, engine='torch')": "hybrid97-9c-compact-dq",
-    "j2klearn.decode(FOLDER + 'guided.jp2')": "de-quantisation of hybrid97-9c-compact-guided",
+    "j2klearn.decode(FOLDER + 'learned.jp2', engine='torch')": DEFAULT_MODEL,
+    "j2klearn.encode(picture, engine='torch')": DEFAULT_MODEL,
+    "j2klearn.decode(FOLDER + 'residual.jp2')": "de-quantisation of residual",
     "j2klearn.encode(picture, effort=2)": "effort=2",
     "j2klearn.encode(picture, profile='neural')": "neural profile",
     "j2klearn.decode(FOLDER + 'neural.jp2')": "neural profile",
@@ -117,6 +119,7 @@ def folder(rgb: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> 
         "tiled": {"bpp": 2, "tile_size": 48, "fallback": False},
         "53": {"bpp": 2, "model": "hybrid53-9c-compact", "fallback": False},
         "guided": {"bpp": 1, "model": "hybrid97-9c-compact-guided", "fallback": False},
+        "residual": {"bpp": 2, "model": with_float_network(), "embed_model": True, "fallback": False},
         "neural": {"profile": "neural", "quality": 20},
     }.items():
         data = j2klearn.encode(picture, **options)
@@ -173,7 +176,7 @@ def test_what_needs_it_says_so(python: Path, folder: Path) -> None:
 def test_commands_that_need_it_say_so(python: Path, folder: Path) -> None:
     for words in (
         ["structures"],
-        ["decode", "guided.jp2", "out.png"],
+        ["decode", "residual.jp2", "out.png"],
         ["encode", "picture.png", "a.jp2", "--effort", "2"],
     ):
         done = run(python, folder, f"from j2klearn.cli import main\nraise SystemExit(main({words!r}))")

@@ -17,11 +17,17 @@ import j2klearn
 from j2klearn.access.partial_codestream import PartialCodestream
 from j2klearn.core.geometry import Rect
 from j2klearn.dequantisation.apply import NoiseMap, dequantise
-from j2klearn.dequantisation.networks import Dequantiser, GuidedDequantiser, dequantiser_of
+from j2klearn.dequantisation.networks import (
+    Dequantiser,
+    GuidedDequantiser,
+    ResidualDequantiser,
+    dequantiser_of,
+)
 from j2klearn.dequantisation.noise import REACH
+from j2klearn.dequantisation.parts import Part
 from j2klearn.dequantisation.twin.definition import compressed, corrected, features
-from j2klearn.dequantisation.twin.engine import dequantise_component
-from j2klearn.dequantisation.twin.network import DequantiserTwin
+from j2klearn.dequantisation.twin.engine import dequantise_part
+from j2klearn.dequantisation.twin.network import DequantiserTwin, GuidedTwin
 from j2klearn.dequantisation.twin.noise import HIGHEST, LOWEST, noise_codes
 from j2klearn.dequantisation.twin.quantise import quantise_dequantiser
 from j2klearn.dequantisation.twin.tables import LARGEST_FEATURE, compression, octaves, power
@@ -29,11 +35,13 @@ from j2klearn.ebcot.learned_file import LearnedFile
 from j2klearn.errors import InputError, ModelError, OptionError
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
-from j2klearn.models.registry import DEFAULT_MODEL, resolve
+from j2klearn.models.registry import resolve
 from j2klearn.native.instructions import available_instructions
 
 
-def random_twin(width: int, pairs: int, seed: int = 0, largest: int = 3000) -> DequantiserTwin:
+def random_twin(
+    width: int, pairs: int, seed: int = 0, largest: int = 3000, reads: int = 1, writes: int = 1
+) -> DequantiserTwin:
     """Return a twin whose activations span the whole range, some of them clamped."""
     rng = np.random.default_rng(seed)
     layers = 2 * pairs
@@ -43,12 +51,12 @@ def random_twin(width: int, pairs: int, seed: int = 0, largest: int = 3000) -> D
         return rng.integers(-most, most + 1, shape).astype(np.int16)
 
     return DequantiserTwin(
-        first=rng.integers(-3000, 3001, (width, 5, 3, 3)).astype(np.int16),
+        first=rng.integers(-3000, 3001, (width, 4 * reads + writes, 3, 3)).astype(np.int16),
         first_bias=rng.integers(-(1 << 20), 1 << 20, width).astype(np.int32),
         body=weights(layers, width, width, 3, 3),
         body_bias=rng.integers(-(1 << 20), 1 << 20, (layers, width)).astype(np.int32),
-        last=weights(4, width, 3, 3),
-        last_bias=rng.integers(-(1 << 20), 1 << 20, 4).astype(np.int32),
+        last=weights(4 * writes, width, 3, 3),
+        last_bias=rng.integers(-(1 << 20), 1 << 20, 4 * writes).astype(np.int32),
         first_shift=13,
         body_shifts=(11, 12) * pairs,
         last_shift=9,
@@ -71,28 +79,34 @@ def random_noise(rng: np.random.Generator, area: Rect) -> np.ndarray:
 
 @pytest.mark.parametrize("instructions", available_instructions())
 @pytest.mark.parametrize(
-    ("width", "pairs", "area"),
+    ("width", "pairs", "components", "area"),
     [
-        (32, 2, Rect(0, 0, 70, 270)),
-        (16, 2, Rect(3, 5, 153, 246)),
-        (8, 1, Rect(1, 0, 40, 33)),
-        (20, 3, Rect(0, 1, 31, 20)),
-        (64, 4, Rect(6, 4, 20, 21)),
-        (1, 1, Rect(0, 0, 9, 9)),
-        (5, 2, Rect(1, 1, 2, 2)),
-        (5, 2, Rect(0, 7, 1, 30)),
+        (32, 2, (1, 1), Rect(0, 0, 70, 270)),
+        (16, 2, (1, 1), Rect(3, 5, 153, 246)),
+        (8, 1, (1, 1), Rect(1, 0, 40, 33)),
+        (20, 3, (1, 1), Rect(0, 1, 31, 20)),
+        (64, 4, (1, 1), Rect(6, 4, 20, 21)),
+        (1, 1, (1, 1), Rect(0, 0, 9, 9)),
+        (5, 2, (1, 1), Rect(1, 1, 2, 2)),
+        (5, 2, (1, 1), Rect(0, 7, 1, 30)),
+        (32, 2, (3, 2), Rect(3, 5, 60, 250)),
+        (20, 1, (3, 2), Rect(0, 0, 33, 40)),
+        (8, 2, (3, 2), Rect(1, 1, 2, 2)),
     ],
 )
-def test_native_code_follows_the_definition(width, pairs, area, instructions):
+def test_native_code_follows_the_definition(width, pairs, components, area, instructions):
     rng = np.random.default_rng(width)
-    twin, plane = random_twin(width, pairs), random_plane(rng, area)
-    for noise in (np.array([[512]], np.int16), random_noise(rng, area)):
-        expected = corrected(twin, plane, area, noise)
+    reads, writes = components
+    twin = random_twin(width, pairs, reads=reads, writes=writes)
+    planes = [random_plane(rng, area) for _ in range(reads)]
+    one = [np.array([[code]], np.int16) for code in (512, -77)]
+    for noises in (one[:writes], [random_noise(rng, area) for _ in range(writes)]):
+        expected = corrected(twin, np.stack(planes), area, noises)
         assert np.isnan(expected).sum() == 0
         for threads in (1, 3):
-            target = np.full_like(plane, 7)
-            twin.native.apply(plane, target, area, noise, threads=threads, instructions=instructions)
-            assert np.array_equal(target.view(np.int32), expected.view(np.int32))
+            targets = [np.full_like(planes[0], 7) for _ in range(writes)]
+            twin.native.apply(planes, targets, area, noises, threads=threads, instructions=instructions)
+            assert np.array_equal(np.stack(targets).view(np.int32), expected.view(np.int32))
 
 
 @pytest.mark.parametrize("largest", [30, 3000, 20000])
@@ -101,10 +115,10 @@ def test_winograd_and_direct_sums_are_the_same(largest):
     area, rng = Rect(0, 0, 40, 64), np.random.default_rng(1)
     twin, plane = random_twin(16, 1, largest=largest), random_plane(rng, area)
     noise = random_noise(rng, area)
-    expected = corrected(twin, plane, area, noise)
+    expected = corrected(twin, plane[None], area, [noise])[0]
     for name in available_instructions():
         target = np.empty_like(plane)
-        twin.native.apply(plane, target, area, noise, instructions=name)
+        twin.native.apply([plane], [target], area, [noise], instructions=name)
         assert np.array_equal(target, expected)
 
 
@@ -126,14 +140,22 @@ def test_regions_have_the_samples_of_the_whole():
 def test_bands_are_not_seen(monkeypatch):
     rng = np.random.default_rng(15)
     area = Rect(5, 2, 206, 90)
-    twin, plane, noise = random_twin(9, 4), random_plane(rng, area), random_noise(rng, area)
-    expected = corrected(twin, plane, area, noise)
-    for rows in (1, 7, 40, 64, 1000):
-        monkeypatch.setattr("j2klearn.dequantisation.twin.engine._BAND", rows)
-        for codes in (noise, noise[:1, :1]):
-            out = plane.copy()
-            dequantise_component(out, area, twin, codes, threads=2)
-            assert np.array_equal(out, expected if codes is noise else corrected(twin, plane, area, codes))
+    planes = np.stack([random_plane(rng, area) for _ in range(3)])
+    maps = [random_noise(rng, area) for _ in range(2)]
+    cases = [
+        (random_twin(9, 4), (0,), [maps[0]]),
+        (random_twin(9, 4), (0,), [maps[0][:1, :1]]),
+        (random_twin(9, 1, reads=3, writes=2), (1, 2), maps),
+    ]
+    for twin, writes, noises in cases:
+        reads = (0, 1, 2) if len(writes) == 2 else writes
+        expected = planes.copy()
+        expected[list(writes)] = corrected(twin, planes[list(reads)], area, noises)
+        for rows in (1, 7, 40, 64, 1000):
+            monkeypatch.setattr("j2klearn.dequantisation.twin.engine._BAND", rows)
+            out = planes.copy()
+            dequantise_part(out, area, Part(twin, reads, writes), noises, threads=2)
+            assert np.array_equal(out, expected, equal_nan=True)
 
 
 def test_components_without_noise_are_left_alone():
@@ -142,10 +164,24 @@ def test_components_without_noise_are_left_alone():
     planes = rng.normal(0, 30, (3, *area.shape)).astype(np.float32)
     zero = np.zeros(1)
     noise = NoiseMap(np.full((1, 1), 3, np.float32), zero, zero)
-    after = planes.copy()
+    after, planes_before = planes.copy(), planes.copy()
     dequantise(after, area, random_twin(8, 1), [noise, None, noise], ict=True)
     assert [not np.array_equal(a, b) for a, b in zip(planes, after, strict=True)] == [True, False, True]
-    assert np.array_equal(after[2], corrected(random_twin(8, 1), planes[2], area, noise.codes(area)))
+    twin = random_twin(8, 1)
+    assert np.array_equal(after[2], corrected(twin, planes[2:], area, [noise.codes(area)])[0])
+
+    # the network for chroma corrects both chroma components or none, from unchanged luma
+    guided = GuidedTwin(twin, random_twin(8, 1, reads=3, writes=2))
+    after = planes.copy()
+    dequantise(after, area, guided, [noise, None, noise], ict=True)
+    assert [np.array_equal(a, b) for a, b in zip(planes, after, strict=True)] == [False, True, True]
+    after = planes.copy()
+    dequantise(after, area, guided, [noise] * 3, ict=True)
+    codes = noise.codes(area)
+    assert np.array_equal(after[1:], corrected(guided.chroma, planes, area, [codes] * 2))
+    assert np.array_equal(after[:1], corrected(twin, planes[:1], area, [codes]))
+    dequantise(planes, area, guided, [None, noise, None], ict=False)
+    assert np.array_equal(planes[1:2], corrected(twin, planes_before[1:2], area, [codes]))
 
 
 def test_tables():
@@ -184,7 +220,8 @@ def test_inputs_are_those_of_the_network():
     ours = features(phases, np.full((20, 30), 600, np.int16)) / 1024
     level = torch.full((1, 1, 1, 1), 600 / 256)
     theirs = Dequantiser(4, 1).inputs(torch.from_numpy(plane)[None, None], level)[0].numpy()
-    assert np.abs(ours - theirs).max() < 0.006
+    assert np.abs(ours - theirs[:4]).max() < 0.006
+    assert np.allclose(theirs[4], 600 / 1024)
 
 
 def test_noise_in_integers_is_that_of_the_network():
@@ -208,8 +245,8 @@ def test_noise_in_integers_is_that_of_the_network():
 
 
 def float_network() -> Dequantiser:
-    """Return the network of the default model in float32, on every processor."""
-    model = resolve(DEFAULT_MODEL)
+    """Return a shipped network for single components in float32, on every processor."""
+    model = resolve("hybrid97-9c-compact-dq")
     network = dequantiser_of(model.config["dequantiser"])
     assert isinstance(network, Dequantiser)
     prefix = "dequantiser."
@@ -235,7 +272,7 @@ def decoded(picture: np.ndarray, rates: list[float]) -> list[tuple[np.ndarray, N
 def test_the_twin_of_the_shipped_network_costs_no_quality():
     network = float_network()
     samples = decoded(photographs.astronaut()[:, :, 1], [0.15, 0.5, 1.5])
-    twin = quantise_dequantiser(network, [(plane, float(noise.levels[0, 0])) for plane, noise in samples])
+    twin = quantise_dequantiser(network, [(plane[None], noise.levels[0]) for plane, noise in samples])
     for picture in (photographs.camera(), photographs.coffee()[:, :, 0]):
         area = Rect(0, 0, *picture.shape)
         for plane, noise in decoded(picture, [0.25, 1.0]):
@@ -257,10 +294,10 @@ def test_twins_are_written_and_read():
     tensors, numbers = twin.tensors(), twin.numbers()
     assert {array.dtype for array in tensors.values()} == {np.dtype(np.int16), np.dtype(np.int32)}
     again = DequantiserTwin.from_tensors(tensors, numbers)
-    assert (again.width, again.pairs, again.shifts) == (12, 2, twin.shifts)
+    assert (again.width, again.pairs, again.shifts, again.components) == (12, 2, twin.shifts, (1, 1))
     area, rng = Rect(0, 0, 16, 16), np.random.default_rng(0)
-    plane = random_plane(rng, area)
-    noise = random_noise(rng, area)
+    plane = random_plane(rng, area)[None]
+    noise = [random_noise(rng, area)]
     assert np.array_equal(corrected(again, plane, area, noise), corrected(twin, plane, area, noise))
     for wrong in (
         {**numbers, "last_shift": 40},
@@ -282,6 +319,23 @@ def test_twins_are_written_and_read():
             DequantiserTwin.from_tensors({k: v for k, v in tensors.items() if k != name}, numbers)
 
 
+def test_guided_twins_are_written_and_read():
+    chroma = random_twin(6, 1, reads=3, writes=2)
+    twin = GuidedTwin(random_twin(12, 2), chroma)
+    tensors, numbers = twin.tensors(), twin.numbers()
+    again = GuidedTwin.from_tensors(tensors, numbers)
+    assert np.array_equal(again.chroma.last, chroma.last)
+    assert np.array_equal(again.luma.first, twin.luma.first)
+    assert again.chroma.components == (3, 2)
+    with pytest.raises(ModelError, match="one for chroma"):
+        GuidedTwin(chroma, twin.luma)
+    for wrong in (7, {}, numbers):
+        with pytest.raises(ModelError, match="de-quantiser"):
+            GuidedTwin.from_tensors(tensors, {**numbers, "chroma": wrong})
+    with pytest.raises(ModelError, match="arrays"):
+        GuidedTwin.from_tensors({**tensors, "chroma.more": chroma.last}, numbers)
+
+
 def test_sums_that_could_overflow_are_refused():
     twin = random_twin(16, 1)
     for name in ("body", "last", "first"):
@@ -293,16 +347,18 @@ def test_sums_that_could_overflow_are_refused():
 
 
 def test_quantisation_refuses_what_it_cannot_do():
-    plane = np.zeros((16, 16), np.float32)
-    with pytest.raises(OptionError, match="single components"):
-        quantise_dequantiser(GuidedDequantiser(4, 1, 4, 1), [(plane, 1.0)])
+    sample = np.zeros((1, 16, 16), np.float32), np.ones(1, np.float32)
+    with pytest.raises(OptionError, match="residual"):
+        quantise_dequantiser(ResidualDequantiser(4, 1, told=True), [sample])
+    with pytest.raises(OptionError, match="colour pictures"):
+        quantise_dequantiser(GuidedDequantiser(4, 1, 4, 1), [sample])
     with pytest.raises(OptionError, match="decoded pictures"):
         quantise_dequantiser(Dequantiser(4, 1), [])
     network = Dequantiser(4, 1)
     with torch.no_grad():
         network.head.weight[0] = math.nan
     with pytest.raises(ModelError, match="finite"):
-        quantise_dequantiser(network, [(plane, 1.0)])
+        quantise_dequantiser(network, [sample])
 
 
 def test_quantisation_of_any_size_keeps_the_correction():
@@ -315,13 +371,33 @@ def test_quantisation_of_any_size_keeps_the_correction():
         network = Dequantiser(width, pairs).eval().requires_grad_(False)
         network.tail.weight.normal_(0, 0.1)
         network.tail.bias.normal_(0, 0.1)
-        twin = quantise_dequantiser(network, [(plane, 2.5)])
+        twin = quantise_dequantiser(network, [(plane[None], np.array([2.5]))])
         assert (twin.width, twin.pairs) == (width, pairs)
         outs = [plane[None].copy(), plane[None].copy()]
         for each, out in zip((network, twin), outs, strict=True):
             dequantise(out, Rect(0, 0, *plane.shape), each, [noise], ict=False)
         assert np.abs(outs[0] - plane).max() > 1
         assert np.abs(outs[0] - outs[1]).max() < 0.01 * np.abs(outs[0] - plane).max()
+
+
+def test_quantisation_of_a_guided_network_keeps_the_correction():
+    rng = np.random.default_rng(9)
+    planes = (rng.normal(0, 20, (3, 61, 75)).cumsum(2) / 3).astype(np.float32)
+    zero = np.zeros(1)
+    levels = [2.5, 1.0, 3.25]
+    noises = [NoiseMap(np.full((1, 1), level, np.float32), zero, zero) for level in levels]
+    torch.manual_seed(3)
+    network = GuidedDequantiser(8, 1, 16, 2).eval().requires_grad_(False)
+    for part in (network.luma, network.chroma):
+        part.tail.weight.normal_(0, 0.1)
+    twin = quantise_dequantiser(network, [(planes, np.array(levels))])
+    outs = [planes.copy(), planes.copy()]
+    for each, out in zip((network, twin), outs, strict=True):
+        dequantise(out, Rect(0, 0, *planes.shape[1:]), each, noises, ict=True)
+    for plane, by_network, by_twin in zip(planes, *outs, strict=True):
+        correction = np.abs(by_network - plane).max()
+        assert correction > 1
+        assert np.abs(by_network - by_twin).max() < 0.01 * correction
 
 
 def test_native_code_checks_its_arguments():
@@ -337,10 +413,18 @@ def test_native_code_checks_its_arguments():
         (plane, target, area, noise + np.int16(9000)),
         (plane, plane, area, noise),
     ):
+        source, goal, where, codes = arguments
         with pytest.raises(InputError):
-            native.apply(*arguments)
-    native.apply(np.zeros((8, 20), np.float32)[:, 3:11], target, area, noise)
-    native.apply(np.zeros((0, 8), np.float32), np.zeros((0, 8), np.float32), Rect(3, 0, 3, 8), noise)
+            native.apply([source], [goal], where, [codes])
+    for sources, targets, codes in (([], [target], [noise]), ([plane], [target], [noise] * 2)):
+        with pytest.raises(InputError, match="reads 1 components"):
+            native.apply(sources, targets, area, codes)
+    native.apply([np.zeros((8, 20), np.float32)[:, 3:11]], [target], area, [noise])
+    native.apply([np.zeros((0, 8), np.float32)], [np.zeros((0, 8), np.float32)], Rect(3, 0, 3, 8), [noise])
+    guided = random_twin(4, 1, reads=3, writes=2).native
+    apart = np.zeros((8, 9), np.float32)[:, :8]
+    with pytest.raises(InputError, match="equally far apart"):
+        guided.apply([plane, plane, apart], [target, target.copy()], area, [noise] * 2)
 
 
 def test_reading_needs_no_pytorch():

@@ -25,9 +25,12 @@ def figures():
     spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["readme"] = module  # dataclasses look up their module
+    sys.path.insert(0, str(ROOT / "benchmarks"))
     spec.loader.exec_module(module)
     yield module
+    sys.path.remove(str(ROOT / "benchmarks"))
     del sys.modules["readme"]
+    del sys.modules["plots"]
 
 
 def test_figures_are_those_of_the_results(figures):
@@ -45,6 +48,7 @@ def test_every_figure_has_one_place(figures):
 
 def test_every_result_is_shown_or_listed_as_unused(figures):
     shown = {name for key, figure in figures.FIGURES.items() if key != "machines" for name in figure.results}
+    assert {name for plot in figures.plots.PLOTS.values() for name in plot.results} <= shown
     assert {path.stem for path in RESULTS} - shown == {"openjpeg"}  # compares the benchmark with opj_compress
 
 
@@ -59,6 +63,19 @@ def test_commands_stand_beside_their_figures(figures):
                     assert " ".join(figures.result(each)["command"].split()) in words
 
 
+def test_plots_are_those_of_the_results(figures):
+    assert not figures.plots.out_of_date(), "run python benchmarks/readme.py: plots are out of date"
+    drawn = {path.stem for path in (ROOT / figures.plots.FOLDER).iterdir()}
+    assert drawn == set(figures.plots.PLOTS)
+    pages = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    assert all(f"pictures/plots/{name}.svg)" in pages for name in drawn)
+
+
+def test_the_picture_is_that_of_the_default_model(figures):
+    expected = figures.shipped()[figures.DEFAULT_MODEL].id.hex()
+    assert figures.result("equal-bytes")["model_id"] == expected, "run python benchmarks/readme.py"
+
+
 def test_another_result_would_show(figures, monkeypatch):
     """Check that the tests above can fail: they detect a figure that differs in its last digit."""
     real = figures.result
@@ -70,7 +87,10 @@ def test_another_result_would_show(figures, monkeypatch):
         return found
 
     monkeypatch.setattr(figures, "result", other)
-    assert figures.rendered(README) != README
+    page = (ROOT / "docs" / "figures.md").read_text()
+    assert figures.rendered(page) != page
+    monkeypatch.setattr(figures.plots.Plot, "found", lambda plot: [other(name) for name in plot.results])
+    assert set(figures.plots.out_of_date()) == {"curves", "pictures", "readers", "sizes-and-times"}
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)

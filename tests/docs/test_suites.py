@@ -55,12 +55,12 @@ def test_ablation(photograph, tmp_path):
     Image.fromarray(photograph[500:596, 900:1028]).save(pictures / "first.png")
     training.mkdir()
     write_pictures(training)
-    words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
+    words = ["--data", training, "--pictures", pictures, "--steps", 6, "--out", tmp_path / "out"]
     words += ["--configs", "update-predict-iwave,hybrid97-5c", "--json", tmp_path / "ablation.json"]
     shown = run("ablation.py", *words)
     found = json.loads((tmp_path / "ablation.json").read_text())
     assert {"update-predict-iwave", "hybrid97-5c"} <= {codec["name"] for codec in found["codecs"]}
-    assert found["steps"] == 20
+    assert found["steps"] == 6
     assert not found["protocol"]["fallback"]
     assert list(found["training"]["update-predict-iwave"]) == ["progressive", "end-to-end"]
     assert list(found["training"]["hybrid97-5c"]) == ["end-to-end"]

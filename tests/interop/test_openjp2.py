@@ -61,7 +61,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         picture = (rgba[..., :channels] * scale).astype(np.uint8 if scale == 1 else np.uint16)
         out[name] = folder / f"{name}.jp2"
         samples = picture[..., 0] if channels == 1 else picture
-        model = "hybrid97-9c-compact-dq"
+        model = "hybrid97-16p7-dq"
         out[name].write_bytes(j2klearn.encode(samples, bpp=2, model=model, fallback=False, **options))
     return out
 

@@ -12,13 +12,15 @@ import pytest
 import safetensors.numpy
 
 from j2klearn.core.geometry import Rect
-from j2klearn.dequantisation.twin.network import DequantiserTwin
+from j2klearn.dequantisation.networks import ResidualDequantiser
+from j2klearn.dequantisation.twin.network import DequantiserTwin, GuidedTwin
 from j2klearn.errors import ModelError, ModelNotFoundError, OptionError
 from j2klearn.models import registry
 from j2klearn.models.integer import packed
 from j2klearn.models.model import Model
 from j2klearn.models.transport_scales import transport_scales
 from j2klearn.transform.gains import measure
+from tests.support.float_networks import with_float_network
 from tests.support.integer_models import small_pair
 from tests.support.small_models import small_model
 
@@ -101,9 +103,10 @@ def test_a_network_stands_for_that_of_its_own_model_only() -> None:
     assert isinstance(default.dequantiser_for_decoding, DequantiserTwin)
     assert not isinstance(default.using("torch").dequantiser_for_decoding, DequantiserTwin)
     assert not plain.dequantises
-    guided = registry.resolve("hybrid97-9c-compact-guided")
-    assert guided.engine_name == "native"
-    assert not isinstance(guided.dequantiser_for_decoding, DequantiserTwin)
+    assert isinstance(registry.resolve("hybrid97-9c-compact-guided").dequantiser_for_decoding, GuidedTwin)
+    other = registry.resolve(with_float_network())
+    assert other.engine_name == "native"
+    assert isinstance(other.dequantiser_for_decoding, ResidualDequantiser)
 
 
 def _without(table: dict[str, Any], name: str) -> dict[str, Any]:
@@ -189,7 +192,7 @@ def test_models_with_a_dequantiser_share_the_twin(name: str) -> None:
     assert plain.twin is models[f"{name}-int"]
     assert full.twin is models[f"{name}-dq-int"]
     if f"{name}-guided" in models:
-        assert models[f"{name}-guided"].twin is plain.twin
+        assert models[f"{name}-guided"].twin is models[f"{name}-guided-int"]
     for step in ("h2l", "l2h"):
         own, other = (getattr(model.twin.engine.twins, step) for model in (plain, full))
         assert np.array_equal(own.proposals, other.proposals)

@@ -29,6 +29,7 @@ from j2klearn.errors import (
 from j2klearn.models.model import Model
 from j2klearn.models.registry import shipped, shipped_files
 from j2klearn.native.picture import LearnedPicture, Models
+from tests.support.float_networks import with_float_network
 from tests.support.paths import GOLDEN
 
 Samples = NDArray[Any]
@@ -38,6 +39,7 @@ SHIPPED = Models()
 #: Models, and a picture that is written through them: more would repeat what the golden files show.
 CASES: dict[str, dict[str, Any]] = {
     "twin with de-quantisation": {"model": "hybrid97-9c-compact-dq"},
+    "chroma guided by luma": {"model": "hybrid97-16p7-dq"},
     "integer with de-quantisation": {"model": "hybrid97-9c-compact-dq-int"},
     "5/3": {"model": "hybrid53-9c-compact"},
     "no de-quantisation": {"model": "hybrid97-9c-compact"},
@@ -201,8 +203,8 @@ def test_drafts_leave_dequantisation_out() -> None:
 
 
 def test_a_dequantiser_without_a_twin() -> None:
-    """The guided model's network needs PyTorch; its transform has a twin."""
-    data = _encode(_rgb(), bpp=0.5, model="hybrid97-9c-compact-guided")
+    """The network of P2 needs PyTorch; the transform has a twin."""
+    data = _encode(_rgb(), bpp=2, model=with_float_network(), embed_model=True)
     picture = LearnedPicture(data, SHIPPED)
     assert (picture.info.model, picture.info.dequantiser) == ("twin", "float")
     with pytest.raises(UnsupportedError, match="PyTorch"):

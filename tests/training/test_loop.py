@@ -439,5 +439,15 @@ def test_training_of_dequantisers_resumes_nothing_else(decoded: Decoded, tmp_pat
     assert not (tmp_path / "model.chroma.pt").exists()
     plain = DequantisationSettings(width=4, pairs=1, crop=16, batch=2, steps=3)
     grey = Decoded(decoded.patches[..., 0], decoded.which, decoded.decoded[:, :1], decoded.noise[:, :1])
-    assert train(grey, tmp_path / "plain.safetensors", base, plain).card["dequantiser"]["bfloat16"] is False
+    luma = train(grey, tmp_path / "plain.safetensors", base, plain)
+    assert luma.card["dequantiser"]["bfloat16"] is False
     assert not (tmp_path / "plain.chroma.csv").exists()
+
+    # the network for luma of another model can be kept
+    guided = replace(SETTINGS, width=4, pairs=1, chroma_width=3, steps=2)
+    kept = train(decoded, tmp_path / "kept.safetensors", base, guided, start=luma, chroma_only=True)
+    assert not (tmp_path / "kept.luma.csv").exists()
+    weights = luma.tensors["dequantiser.body.0.weight"].astype(np.float16)
+    assert np.array_equal(kept.tensors["dequantiser.luma.body.0.weight"], weights)
+    with pytest.raises(OptionError, match="a model to start from"):
+        train(decoded, tmp_path / "kept.safetensors", base, guided, chroma_only=True)

@@ -26,7 +26,7 @@ for picture, options in (
     (rgb, {"ratio": 10}),
     (fine, {"ratio": 8, "tile_size": 64}),
     (rgb, {"psnr": 34, "model": "hybrid97-9c-compact"}),
-    (rgb[:48, :64, 0].copy(), {"bpp": 1, "effort": 2, "levels": 2, "fallback": False}),
+    (rgb[:24, :24, 0].copy(), {"bpp": 4, "effort": 2, "levels": 1, "fallback": False}),
 ):
     data = j2klearn.encode(picture, **options)
     print(hashlib.sha256(data).hexdigest(), hashlib.sha256(j2klearn.decode(data).tobytes()).hexdigest())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 
 import pytest
 import torch
 
 from j2klearn.transform.threads import bounded
-
-#: A model that computes in PyTorch.
-PYTORCH = "hybrid97-9c-compact-dq"
 
 #: Run in a process of its own: the OpenMP threads of the tests must not be in it, and it must be able to hang alone.
 PREAMBLE = """
@@ -26,12 +25,12 @@ noise = np.random.default_rng(0).normal(0, 12, (160, 160, 3))
 image = np.clip(np.stack([x, y, (x + y) // 2], -1) * 0.7 + 30 + noise, 0, 255).astype(np.uint8)
 
 def decode(data=None):
-    out = j2klearn.decode(DATA if data is None else data, threads=THREADS)
+    out = j2klearn.decode(DATA if data is None else data, threads=THREADS, engine=ENGINE)
     assert data is not None or np.array_equal(out, PICTURE)
     return int(out.sum())
 
 def encode(_=None):
-    data = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=THREADS)
+    data = j2klearn.encode(image, bpp=1, fallback=False, engine=ENGINE, threads=THREADS)
     assert data == DATA
     return len(data)
 
@@ -42,13 +41,13 @@ def neural():
 def file():
     import tempfile, pathlib
     path = pathlib.Path(tempfile.mkdtemp()) / "a.jp2"
-    j2klearn.encode_file(image, path, bpp=1, tile_size=64, model=MODEL, threads=THREADS)
+    j2klearn.encode_file(image, path, bpp=1, tile_size=64, engine=ENGINE, threads=THREADS)
     with j2klearn.open(path, threads=THREADS) as opened:
         return path.read_bytes(), opened.read(region=(5, 6, 90, 80))
 
 def fitted():
     grey = np.ascontiguousarray(image[:20, :20, 0])
-    return [j2klearn.encode(grey, bpp=4, effort=2, levels=2, model=MODEL, threads=THREADS)]
+    return [j2klearn.encode(grey, bpp=4, effort=2, levels=1, threads=THREADS)]
 
 def same(work):
     # return a function that does the work again and compares the results with those of this process
@@ -125,40 +124,43 @@ BODIES = {
 }
 
 
+#: Bodies that take an engine, or compute in PyTorch in any case.
+WITH_PYTORCH = ("decode", "encode", "grandchild", "pool", "data loader", "neural", "encode_file", "effort")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("threads", "model"), [(1, "auto"), (3, PYTORCH)])
-def test_work_in_a_forked_process_ends(threads: int, model: str) -> None:
+@pytest.mark.parametrize(("threads", "engine", "names"), [(1, "auto", BODIES), (3, "torch", WITH_PYTORCH)])
+def test_work_in_a_forked_process_ends(threads: int, engine: str, names: Iterable[str]) -> None:
     """One process does the work and then forks for every body in turn; a failure names the body."""
-    script = f"{PREAMBLE}\nTHREADS, MODEL = {threads}, {model!r}\n" + (
+    script = f"{PREAMBLE}\nTHREADS, ENGINE = {threads}, {engine!r}\n" + (
         "import torch; torch.set_num_threads(3)\n"
-        "DATA = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=THREADS)\n"
+        "DATA = j2klearn.encode(image, bpp=1, fallback=False, engine=ENGINE, threads=THREADS)\n"
         "assert j2klearn.info(DATA).learned\n"
-        "PICTURE = j2klearn.decode(DATA, threads=THREADS)\n"
+        "PICTURE = j2klearn.decode(DATA, threads=THREADS, engine=ENGINE)\n"
     )
-    for name, body in BODIES.items():
+    bodies = {name: BODIES[name] for name in names}
+    for name, body in bodies.items():
         script += f"print({name!r}, flush=True)\n{body}\n"
     command = [sys.executable, "-c", script]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=300, env=environment()
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.splitlines() == list(BODIES)
+    assert done.stdout.splitlines() == list(bodies)
 
 
 def environment() -> dict[str, str]:
-    import os
-
     return {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
 
 
 @pytest.mark.slow
 def test_threads_that_the_caller_started_before_a_fork() -> None:
     script = PREAMBLE + (
-        "import torch; torch.set_num_threads(3)\nTHREADS, MODEL = 3, 'hybrid97-9c-compact-dq'\n"
+        "import torch; torch.set_num_threads(3)\nTHREADS, ENGINE = 3, 'torch'\n"
         "torch.nn.functional.conv2d(torch.ones(8, 8, 200, 200), torch.ones(8, 8, 3, 3))\n"
         "def work():\n"
-        "    data = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=3)\n"
-        "    assert j2klearn.decode(data, threads=3).shape == image.shape\n"
+        "    data = j2klearn.encode(image, bpp=1, fallback=False, engine='torch', threads=3)\n"
+        "    assert j2klearn.decode(data, threads=3, engine='torch').shape == image.shape\n"
         "assert 'j2klearn.transform.threads' not in sys.modules\n"
         "in_child(work)"
     )
@@ -181,10 +183,10 @@ def test_a_fork_before_pytorch_keeps_the_threads() -> None:
 @pytest.mark.slow
 def test_one_thread_is_one_thread() -> None:
     script = PREAMBLE + (
-        "import torch; torch.set_num_threads(4)\nTHREADS, MODEL = 1, 'hybrid97-9c-compact-dq'\n"
+        "import torch; torch.set_num_threads(4)\nTHREADS, ENGINE = 1, 'torch'\n"
         "before = len(os.listdir('/proc/self/task'))\n"
-        "DATA = j2klearn.encode(image, bpp=1, fallback=False, model=MODEL, threads=1)\n"
-        "PICTURE = j2klearn.decode(DATA, threads=1)\n"
+        "DATA = j2klearn.encode(image, bpp=1, fallback=False, engine='torch', threads=1)\n"
+        "PICTURE = j2klearn.decode(DATA, threads=1, engine='torch')\n"
         "decode(), encode(), neural(), file(), fitted()\n"
         "assert len(os.listdir('/proc/self/task')) == before, 'threads were started'\n"
         "assert torch.get_num_threads() == 4\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +34,7 @@ def compressed(v: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def features(phases: NDArray[np.float32], noise: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Return the inputs of the network.
+    """Return the inputs of the network that come from one component.
 
     Parameters
     ----------
@@ -43,8 +45,8 @@ def features(phases: NDArray[np.float32], noise: NDArray[np.int16]) -> NDArray[n
 
     Returns
     -------
-    ndarray, int64, shape (5, h, w)
-        With 10 fractional bits: the compressed phases, and a quarter of log2 of the noise.
+    ndarray, int64, shape (4, h, w)
+        The compressed phases, with 10 fractional bits.
     """
     height, width = noise.shape
     with np.errstate(over="ignore"):
@@ -56,7 +58,7 @@ def features(phases: NDArray[np.float32], noise: NDArray[np.int16]) -> NDArray[n
         for x in range(2 * _MEAN_REACH + 1):
             sums += wide[y : y + height, x : x + width]
     mean = np.rint(sums.astype(np.float32) * (np.float32(1) / np.float32(81))).astype(np.int64)
-    return np.concatenate([compressed(q - mean), noise[None].astype(np.int64)])
+    return compressed(q - mean)
 
 
 def _sums(
@@ -74,39 +76,56 @@ def _sums(
     return (sums >> shift).reshape(len(weights), height, width)
 
 
+def _phases(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([plane[at // 2 :: 2, at % 2 :: 2] for at in range(PHASES)])
+
+
 def corrected(
-    twin: DequantiserTwin, samples: NDArray[np.float32], area: Rect, noise: NDArray[np.int16]
+    twin: DequantiserTwin,
+    samples: NDArray[np.float32],
+    area: Rect,
+    noises: Sequence[NDArray[np.int16]],
 ) -> NDArray[np.float32]:
-    """Return the corrected samples of a component.
+    """Return the corrected samples of the components that a network writes.
 
     Parameters
     ----------
     twin : DequantiserTwin
-        The network.
-    samples : ndarray, float32, shape (area.height, area.width)
+        The network; it reads R components and corrects the last K of them.
+    samples : ndarray, float32, shape (R, area.height, area.width)
         Samples in units of 8-bit grey levels, level shifted.
     area : Rect
         The area of the samples on the grid.
-    noise : ndarray, int16, shape (H, W) or (1, 1)
-        See `j2klearn.dequantisation.twin.noise.noise_codes`.
+    noises : sequence of ndarray, int16, shape (H, W) or (1, 1)
+        The noise of each of the K components; see `j2klearn.dequantisation.twin.noise.noise_codes`.
+
+    Returns
+    -------
+    ndarray, float32, shape (K, area.height, area.width)
     """
     samples = np.where(np.isnan(samples), np.float32(0), samples)
     even = area.evened()
-    pads = ((area.y0 - even.y0, even.y1 - area.y1), (area.x0 - even.x0, even.x1 - area.x1))
+    pads = ((0, 0), (area.y0 - even.y0, even.y1 - area.y1), (area.x0 - even.x0, even.x1 - area.x1))
     wide = np.pad(samples, pads, mode="edge")
-    phases = np.stack([wide[at // 2 :: 2, at % 2 :: 2] for at in range(PHASES)])
-    noise = np.broadcast_to(noise, phases.shape[1:])
+    positions = even.height // 2, even.width // 2
+    noises = [np.broadcast_to(noise, positions) for noise in noises]
 
+    # a component that is only read is divided by the geometric mean of the others' noise
+    mean = (noises[0].astype(np.int32) + noises[-1]) >> 1
+    guide = [mean.astype(np.int16)] * (len(samples) - len(noises))
+    read = [features(_phases(plane), noise) for plane, noise in zip(wide, guide + noises, strict=True)]
     first, *body, last = twin.convolutions()
-    h = _sums(features(phases, noise), *first).clip(0, LARGEST_ACTIVATION)
+    h = _sums(np.concatenate([*read, np.stack(noises)]), *first).clip(0, LARGEST_ACTIVATION)
     for inner, outer in zip(body[::2], body[1::2], strict=True):
         g = _sums(h, *inner).clip(0, LARGEST_ACTIVATION)
         h = (_sums(g, *outer) + h).clip(0, LARGEST_ACTIVATION)
-    out = _sums(h, *last).clip(-32768, 32767)
+    outputs = _sums(h, *last).clip(-32768, 32767).astype(np.float32)
 
-    correction = out.astype(np.float32) * power(noise.astype(np.int32), -twin.output_bits)
-    added = np.empty_like(wide)
-    for at in range(PHASES):
-        added[at // 2 :: 2, at % 2 :: 2] = correction[at]
-    result: NDArray[np.float32] = samples + added[area.slices_in(even)]
+    result = samples[len(samples) - len(noises) :].copy()
+    for index, noise in enumerate(noises):
+        correction = outputs[PHASES * index :] * power(noise.astype(np.int32), -twin.output_bits)
+        added = np.empty_like(wide[0])
+        for at in range(PHASES):
+            added[at // 2 :: 2, at % 2 :: 2] = correction[at]
+        result[index] += added[area.slices_in(even)]
     return result

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
 from ..noise import REACH
+from ..parts import Part
 from .network import DequantiserTwin
 
-__all__ = ["dequantise_component"]
+__all__ = ["dequantise_part"]
 
 #: Rows that are corrected at a time. A copy of them and of their neighbours is all the memory that a picture needs.
 _BAND = 1024
 
 
-def dequantise_component(
-    plane: NDArray[np.float32],
+def dequantise_part(
+    planes: NDArray[np.float32],
     area: Rect,
-    twin: DequantiserTwin,
-    noise: NDArray[np.int16],
+    part: Part[DequantiserTwin],
+    noises: Sequence[NDArray[np.int16]],
     *,
-    part: Rect | None = None,
+    wanted: Rect | None = None,
     threads: int = 1,
 ) -> None:
-    """Remove quantisation noise from a component, in place.
+    """Apply a network to components of a picture, in place.
 
     Parameters
     ----------
-    plane : ndarray, float32, shape (area.height, area.width)
-        Samples in units of 8-bit grey levels, level shifted.
+    planes : ndarray, float32, shape (C, area.height, area.width)
+        All components, in units of 8-bit grey levels, level shifted.
     area : Rect
         The area of the samples on the grid.
-    twin : DequantiserTwin
-        The network.
-    noise : ndarray, int16
-        See `j2klearn.dequantisation.twin.noise.noise_codes`.
-    part : Rect, optional
+    part : Part
+        The network, and the components that it reads and corrects.
+    noises : sequence of ndarray, int16
+        Of each component that is corrected; see `j2klearn.dequantisation.twin.noise.noise_codes`.
+    wanted : Rect, optional
         The part of the area to correct. Default: all of it.
     threads : int
         Most threads to use.
     """
-    part = area if part is None else part
-    above = plane[max(part.y0 - REACH - area.y0, 0) : part.y0 - area.y0]  # unchanged rows above the band
-    for y in range(part.y0, part.y1, _BAND):
-        end = min(y + _BAND, part.y1)
-        band = Rect(y - len(above), area.x0, min(end + REACH, area.y1), area.x1)
-        source = np.concatenate([above, plane[y - area.y0 : band.y1 - area.y0]])
-        target = plane[band.y0 - area.y0 : band.y1 - area.y0]
-        codes = noise if len(noise) == 1 else noise[_block(band.y0, area) : _block(band.y1 + 1, area)]
-        twin.native.apply(source, target, band, codes, part=Rect(y, part.x0, end, part.x1), threads=threads)
-        above = source[max(0, end - REACH - band.y0) : end - band.y0].copy()
+    reads = list(part.reads)
+    inner = area if wanted is None else wanted
+    # unchanged rows above the band
+    above = planes[reads, max(inner.y0 - REACH - area.y0, 0) : inner.y0 - area.y0]
+    for y in range(inner.y0, inner.y1, _BAND):
+        end = min(y + _BAND, inner.y1)
+        band = Rect(y - above.shape[1], area.x0, min(end + REACH, area.y1), area.x1)
+        below = planes[:, y - area.y0 : band.y1 - area.y0]
+        sources = np.concatenate([above, below[reads]], 1)
+        targets = [planes[at, band.y0 - area.y0 : band.y1 - area.y0] for at in part.writes]
+        rows = slice(_block(band.y0, area), _block(band.y1 + 1, area))
+        codes = [noise if len(noise) == 1 else noise[rows] for noise in noises]
+        part.network.native.apply(list(sources), targets, band, codes, part=Rect(y, inner.x0, end, inner.x1), threads=threads)
+        above = sources[:, max(0, end - REACH - band.y0) : end - band.y0].copy()
 
 
 def _block(row: int, area: Rect) -> int:

@@ -1,4 +1,4 @@
-"""The arrays and numbers of the twin of `j2klearn.dequantisation.networks.Dequantiser`, and their checks."""
+"""The arrays and numbers of the twins of `j2klearn.dequantisation.networks`, and their checks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...native.dequantisation import IntegerDequantiser
+from ..parts import Part, guided, single
 from .tables import LARGEST_FEATURE, compression, octaves
 
-__all__ = ["INPUTS", "LARGEST_ACTIVATION", "PHASES", "DequantiserTwin", "largest_sum"]
+__all__ = ["LARGEST_ACTIVATION", "PHASES", "AnyTwin", "DequantiserTwin", "GuidedTwin", "largest_sum"]
 
 #: Hidden activations are 0 to this.
 LARGEST_ACTIVATION = 8191
 
-#: Samples of a position, and inputs of the network: the phases and the noise.
-PHASES, INPUTS = 4, 5
+#: Samples of a position.
+PHASES = 4
+
+#: Components that a network reads, and how many of them it corrects: one component, or chroma with luma as a guide.
+_SINGLE, _CHROMA = (1, 1), (3, 2)
 
 #: Positions on each side of the window of the local mean.
 _MEAN_REACH = 4
@@ -30,6 +34,8 @@ _MAX_SHIFT, _MAX_OUTPUT_BITS = 28, 24
 _SUM_LIMIT = 1 << 31
 
 _TENSORS = ("first", "first_bias", "body", "body_bias", "last", "last_bias")
+#: The names of the tensors of the network for chroma begin with this.
+_PREFIX = "chroma."
 _NUMBERS = ("first_shift", "body_shifts", "last_shift", "output_bits")
 
 
@@ -58,21 +64,24 @@ def largest_sum(
 
 @dataclass(frozen=True, eq=False)
 class DequantiserTwin:
-    """A `j2klearn.dequantisation.networks.Dequantiser` in integers. ``docs/format.md`` defines the arithmetic.
+    """A network for de-quantisation in integers. ``docs/format.md`` defines the arithmetic.
+
+    It stands for a `j2klearn.dequantisation.networks.Dequantiser`, which reads one component (R = 1) and corrects it
+    (K = 1), or for a `j2klearn.dequantisation.networks.ChromaDequantiser` (R = 3, K = 2).
 
     Attributes
     ----------
-    first : ndarray, int16, shape (W, 5, 3, 3)
-        Weights of the first convolution, of the four phases and the noise. W is 1 to 64.
+    first : ndarray, int16, shape (W, 4 R + K, 3, 3)
+        Weights of the first convolution: of the four phases of each component, and of the noise. W is 1 to 64.
     first_bias : ndarray, int32, shape (W,)
         Its biases.
     body : ndarray, int16, shape (2 P, W, W, 3, 3)
         Weights of the pairs of convolutions. P is 1 to 4.
     body_bias : ndarray, int32, shape (2 P, W)
         Their biases.
-    last : ndarray, int16, shape (4, W, 3, 3)
+    last : ndarray, int16, shape (4 K, W, 3, 3)
         Weights of the last convolution.
-    last_bias : ndarray, int32, shape (4,)
+    last_bias : ndarray, int32, shape (4 K,)
         Its biases.
     first_shift, last_shift : int
         Shifts of the sums, 0 to 28.
@@ -103,13 +112,14 @@ class DequantiserTwin:
 
     def __post_init__(self) -> None:
         width, layers = self._sizes()
+        reads, writes = self.components
         for name, dtype, shape in (
-            ("first", np.int16, (width, INPUTS, 3, 3)),
+            ("first", np.int16, (width, PHASES * reads + writes, 3, 3)),
             ("first_bias", np.int32, (width,)),
             ("body", np.int16, (layers, width, width, 3, 3)),
             ("body_bias", np.int32, (layers, width)),
-            ("last", np.int16, (PHASES, width, 3, 3)),
-            ("last_bias", np.int32, (PHASES,)),
+            ("last", np.int16, (PHASES * writes, width, 3, 3)),
+            ("last_bias", np.int32, (PHASES * writes,)),
         ):
             array = getattr(self, name)
             if array.dtype != dtype or array.shape != shape:
@@ -149,6 +159,11 @@ class DequantiserTwin:
         return width, layers
 
     @property
+    def components(self) -> tuple[int, int]:
+        """How many components the network reads, and how many of these it corrects."""
+        return _SINGLE if len(self.last) == PHASES else _CHROMA
+
+    @property
     def width(self) -> int:
         """Channels of the hidden layers."""
         return len(self.first)
@@ -178,6 +193,7 @@ class DequantiserTwin:
     def native(self) -> IntegerDequantiser:
         """The network in native code."""
         return IntegerDequantiser(
+            components=self.components,
             first=self.first,
             body=self.body,
             last=self.last,
@@ -187,6 +203,10 @@ class DequantiserTwin:
             compression=compression(),
             octaves=octaves(),
         )
+
+    def parts(self, components: int, *, ict: bool) -> list[Part[DequantiserTwin]]:
+        """Return the applications of the network to a picture; see `j2klearn.dequantisation.parts.single`."""
+        return single(self, components)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is copied and pickled: the native network is built again."""
@@ -216,3 +236,59 @@ class DequantiserTwin:
             raise ModelError("the shifts of a de-quantiser's pairs have to be a list")
         values: dict[str, Any] = {**tensors, **numbers, "body_shifts": tuple(shifts)}
         return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class GuidedTwin:
+    """A `j2klearn.dequantisation.networks.GuidedDequantiser` in integers.
+
+    Attributes
+    ----------
+    luma, chroma : DequantiserTwin
+        The network for single components, and the one for chroma with luma as a guide.
+    told : bool
+        Whether the networks read the noise level: always True.
+
+    Raises
+    ------
+    ModelError
+        If a network is in the place of the other.
+    """
+
+    luma: DequantiserTwin
+    chroma: DequantiserTwin
+    told: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        if (self.luma.components, self.chroma.components) != (_SINGLE, _CHROMA):
+            raise ModelError("a guided de-quantiser has a network for single components, and one for chroma")
+
+    @property
+    def reach(self) -> int:
+        """Samples around a part of a picture that correcting it reads."""
+        return max(self.luma.reach, self.chroma.reach)
+
+    def parts(self, components: int, *, ict: bool) -> list[Part[DequantiserTwin]]:
+        """Return the applications of the networks, in order; see `j2klearn.dequantisation.parts.guided`."""
+        return guided(self.luma, self.chroma, components, ict=ict)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name; see `DequantiserTwin.tensors`."""
+        return self.luma.tensors() | {_PREFIX + name: each for name, each in self.chroma.tensors().items()}
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the shifts and the output bits by name; see `DequantiserTwin.numbers`."""
+        return {**self.luma.numbers(), "chroma": self.chroma.numbers()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> GuidedTwin:
+        """Return the twin of what `tensors` and `numbers` returned; see `DequantiserTwin.from_tensors`."""
+        chroma = {name.removeprefix(_PREFIX): w for name, w in tensors.items() if name.startswith(_PREFIX)}
+        luma = {name: w for name, w in tensors.items() if not name.startswith(_PREFIX)}
+        own, other = {key: value for key, value in numbers.items() if key != "chroma"}, numbers["chroma"]
+        if not isinstance(other, Mapping):
+            raise ModelError("chroma of a de-quantiser has to be a table of numbers")
+        return cls(DequantiserTwin.from_tensors(luma, own), DequantiserTwin.from_tensors(chroma, other))
+
+
+AnyTwin = DequantiserTwin | GuidedTwin

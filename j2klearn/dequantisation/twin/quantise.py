@@ -14,14 +14,16 @@ from torch import Tensor, nn
 
 from ...errors import ModelError, OptionError
 from ...transform.integer.winograd import SUM_LIMIT, transform_fits
-from ..networks import Dequantiser
-from .network import LARGEST_ACTIVATION, DequantiserTwin, largest_sum
+from ..networks import ChromaDequantiser, Dequantiser, GuidedDequantiser
+from .network import LARGEST_ACTIVATION, AnyTwin, DequantiserTwin, GuidedTwin, largest_sum
 from .tables import FEATURE_BITS, LARGEST_FEATURE
 
 __all__ = ["Sample", "quantise_dequantiser"]
 
-#: A decoded plane without de-quantisation (H, W), in 8-bit grey levels, level shifted; and log2 of its noise.
-Sample = tuple[NDArray[np.float32], float]
+#: Decoded components without de-quantisation (C, H, W), in 8-bit grey levels, level shifted; and log2 of their noise.
+Sample = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+Network = Dequantiser | ChromaDequantiser
 
 #: Activations of other pictures may be this many times as large as the largest ones that were seen.
 _HEADROOM = 1.5
@@ -36,23 +38,25 @@ _INT32 = np.iinfo(np.int32)
 _SUM_LIMIT = 1 << 31
 
 
-def _even(plane: NDArray[np.float32]) -> Tensor:
-    height, width = plane.shape
-    padded = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
-    return torch.from_numpy(padded.astype(np.float32))[None, None]
+def _even(planes: NDArray[np.float32]) -> Tensor:
+    height, width = planes.shape[1:]
+    padded = np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    return torch.from_numpy(padded.astype(np.float32))[None]
 
 
 class _Largest:
     """The largest activations of a network: of the trunk, of the first layer of every pair, and of the outputs."""
 
-    def __init__(self, network: Dequantiser, samples: Sequence[Sample]) -> None:
+    def __init__(self, network: Network, samples: Sequence[Sample]) -> None:
         self.trunk = self.outputs = 1e-3
         self.inner = [1e-3] * (len(network.body) // 2)
         with torch.inference_mode():
-            for plane, noise in samples:
-                self._see(network, _even(plane), torch.full((1, 1, 1, 1), float(noise)))
+            for planes, noises in samples:
+                self._see(
+                    network, _even(planes), torch.from_numpy(noises.astype(np.float32)).view(1, -1, 1, 1)
+                )
 
-    def _see(self, network: Dequantiser, x: Tensor, noise: Tensor) -> None:
+    def _see(self, network: Network, x: Tensor, noise: Tensor) -> None:
         h = F.relu(network.head(network.inputs(x, noise)))
         self.trunk = max(self.trunk, float(h.max()))
         for at, (first, second) in enumerate(zip(network.body[::2], network.body[1::2], strict=True)):
@@ -89,7 +93,7 @@ def _rounded(
     raise ModelError("the weights of the de-quantisation network are too large for integers")
 
 
-def quantise_dequantiser(network: nn.Module, samples: Sequence[Sample]) -> DequantiserTwin:
+def quantise_dequantiser(network: nn.Module, samples: Sequence[Sample]) -> AnyTwin:
     """Return the integer twin of a network.
 
     The weights are rounded to the largest power of two for which every sum fits. Activations are scaled so that the
@@ -97,24 +101,39 @@ def quantise_dequantiser(network: nn.Module, samples: Sequence[Sample]) -> Dequa
 
     Parameters
     ----------
-    network : Dequantiser
+    network : Dequantiser or GuidedDequantiser
         A trained network in float32. It is not changed.
-    samples : sequence of (ndarray, float)
-        Decoded planes without de-quantisation, float32 of shape (H, W), in 8-bit grey levels, level shifted; and log2
-        of the noise of each. They should be as various as the pictures to come, in contrast and in rate.
+    samples : sequence of (ndarray, ndarray)
+        Decoded pictures without de-quantisation, float32 of shape (C, H, W), in 8-bit grey levels, level shifted; and
+        log2 of the noise of their components, of shape (C,). They should be as various as the pictures to come, in
+        contrast and in rate. A guided network needs the three components of the ICT.
 
     Raises
     ------
     OptionError
-        If there is no sample, or the network is of another kind.
+        If there is no sample, the network is of another kind, or a guided network has samples of another number of
+        components.
     ModelError
         If weights are not finite, or too large.
     """
-    if not isinstance(network, Dequantiser):
-        raise OptionError("only the de-quantisation network for single components has an integer twin")
+    if not isinstance(network, Dequantiser | GuidedDequantiser):
+        raise OptionError("a residual de-quantisation network has no integer twin")
     if not samples:
         raise OptionError("a de-quantisation network can be quantised only with decoded pictures")
     network = copy.deepcopy(network).float().cpu().eval().requires_grad_(False)
+    alone = [
+        (planes[at : at + 1], noises[at : at + 1]) for planes, noises in samples for at in range(len(planes))
+    ]
+    if isinstance(network, Dequantiser):
+        return _twin(network, alone)
+    if any(len(planes) != 3 for planes, _ in samples):
+        raise OptionError("a guided de-quantisation network can be quantised only with colour pictures")
+    chroma = [(planes, noises[1:]) for planes, noises in samples]
+    return GuidedTwin(_twin(network.luma, alone), _twin(network.chroma, chroma))
+
+
+def _twin(network: Network, samples: Sequence[Sample]) -> DequantiserTwin:
+    """Return the twin of one network, given what it reads, and the noise of what it corrects."""
     largest = _Largest(network, samples)
     inputs = float(1 << FEATURE_BITS)
     trunk = LARGEST_ACTIVATION / (_HEADROOM * largest.trunk)

@@ -223,6 +223,7 @@ def train(
     settings: DequantisationSettings,
     *,
     start: Model | None = None,
+    chroma_only: bool = False,
     resume: bool = False,
 ) -> Model:
     """Train the networks, and write a model that has them in addition to the transform.
@@ -243,6 +244,9 @@ def train(
     start : Model, optional
         Model with the initial de-quantisation network, of the same size or smaller. Chroma begins with two copies of
         it, side by side.
+    chroma_only : bool
+        Train only the network for chroma, which then begins at random. The network for single components stays that of
+        `start`.
     resume : bool
         Resume from the states in the folder of `out`. A network that has no state yet begins from the start.
 
@@ -254,11 +258,15 @@ def train(
     Raises
     ------
     OptionError
-        If there are fewer patches than a batch needs, `start` has no suitable network, or the states are missing,
-        damaged, or of another training.
+        If there are fewer patches than a batch needs, `start` has no suitable network, `chroma_only` needs a start and
+        a network for chroma, or the states are missing, damaged, or of another training.
     """
     if len(data) < settings.batch:
         raise OptionError(f"a batch needs {settings.batch} decoded patches, but there are only {len(data)}")
+    if chroma_only and (start is None or not settings.guided):
+        raise OptionError(
+            "training only the network for chroma needs guided networks and a model to start from"
+        )
     settings = dataclasses.replace(settings, bfloat16=trains_in_bfloat16(settings.bfloat16, _DEVICE))
     torch.manual_seed(settings.seed)
     luma = Dequantiser(settings.width, settings.pairs)
@@ -269,7 +277,7 @@ def train(
     chroma = None
     if settings.guided:
         chroma = networks["chroma."] = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
-        if begun is not None:
+        if begun is not None and not chroma_only:
             grow(chroma, doubled(begun, _CHROMA_INPUTS), added=_adds)
 
     def write() -> None:
@@ -280,9 +288,11 @@ def train(
         "training": dataclasses.asdict(settings),
         "data": {"decoded patches": len(data)},
     }
-    trainings = [
-        _Training("luma", luma, data, slice(0, 1), torch.ones(1), settings, out, identity, write),
-    ]
+    trainings = []
+    if not chroma_only:
+        trainings.append(
+            _Training("luma", luma, data, slice(0, 1), torch.ones(1), settings, out, identity, write)
+        )
     if chroma is not None:
         weights = torch.tensor(component_norms(3, ict=True)[1:]).square()
         trainings.append(
