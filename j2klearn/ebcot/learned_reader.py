@@ -20,6 +20,7 @@ from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import REACH
 from ..dequantisation.twin.network import AnyTwin
+from ..errors import CodestreamError, LimitError
 from ..native import transport
 from ..transform.colour import pixels
 from ..transform.part_areas import PartAreas
