@@ -35,8 +35,8 @@ def test_as_many_bytes_make_a_better_picture(grey):
 def test_no_file_is_worse(small, rgb):
     """If fitting gives no gain, the file without fitting is returned."""
     for picture, rate, options in (
-        (small[:80, :96], 1.0, {"model": "hybrid97-9c-compact", "levels": 3}),
-        (rgb[:64, :80], 1.5, {"layers": 2, "levels": 3}),
+        (small[:48, :64], 1.0, {"model": "hybrid97-9c-compact", "levels": 2}),
+        (rgb[:40, :48], 1.5, {"layers": 2, "levels": 2}),
     ):
         plain, fitted = (
             j2klearn.encode(picture, bpp=rate, effort=effort, fallback=False, **options) for effort in (0, 2)

@@ -74,10 +74,10 @@ def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, ope
     [
         ("hybrid97", {}),
         (
-            "custom4s",
+            "hybrid53",
             {"pretraining": "progressive", "pretraining_steps": 4, "gains_every": 5, "quantiser": "mixed"},
         ),
-        ("custom5s", {"pretraining": "oracle", "pretraining_steps": 3}),
+        ("hybrid97", {"pretraining": "oracle", "pretraining_steps": 3}),
         ("hybrid97", {"relative": True, "quantiser": "straight-through"}),
     ],
 )
