@@ -195,7 +195,7 @@ void model_files()
     CHECK(code_of([&] {
               const ModelFile file(good);
               const IntegerModel model(file);
-              CHECK(file.name() == "small" && model.reach == 2 * (4 + 4) + 8 && !model.dequantiser, "fields");
+              CHECK(file.name() == "small" && model.low_reach == 2 * (4 + 4) + 8 && !model.dequantiser, "fields");
           }) == J2KL_OK,
           "valid");
     CHECK(code_of([&] { IntegerModel(ModelFile(model_file("3"))); }) == J2KL_ERROR_MODEL, "version");
