@@ -116,6 +116,11 @@ class PartialCodestream:
         """Whether the file is a JP2 file."""
         return self.start > 0
 
+    @property
+    def ends(self) -> bool:
+        """Whether the codestream ends with EOC: it is not truncated."""
+        return self.peek(self.end - len(EOC), len(EOC)) == EOC
+
     def whole(self) -> bytes:
         """Return the whole codestream."""
         data = self.source.whole()

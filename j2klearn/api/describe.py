@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..access.partial_codestream import PartialCodestream
-from ..codestream.learned_segment import Transport, read_comments
+from ..codestream.learned_segment import Descriptor, Transport, read_comments
 from ..codestream.main_header import Comment
 from ..codestream.reversibility import Reversibility, reversibility
 from ..core.geometry import ceil_div
@@ -71,8 +71,9 @@ class Info:
         Whether the encoder compared the learned transform with the 9/7 and the 5/3, and one of these was better.
     reversibility : {"lossless", "possibly lossless", "lossy"}
         Whether decoded samples are those that were encoded. ``"possibly lossless"``: the 5/3 without quantisation, of
-        an encoder that does not say whether it left anything out. It is that of the complete file; a truncated one is
-        not noticed.
+        an encoder that does not say whether it left anything out. Of ordinary JPEG 2000, it is that of the complete
+        file; a truncated one is not noticed. A lossless learned file is ``"lossless"`` if it has all of its layers and
+        its end.
     lossless : bool or None
         In the neural profile: whether the coding is lossless.
     step : float or None
@@ -244,6 +245,13 @@ def _text(comment: Comment) -> str:
     return comment.data if isinstance(comment.data, str) else comment.data.decode("latin-1")
 
 
+def _reversibility(codestream: PartialCodestream, descriptor: Descriptor | None) -> Reversibility:
+    found = reversibility(codestream.header, descriptor)
+    if found == "lossless" and descriptor is not None and not codestream.ends:
+        return "possibly lossless"
+    return found
+
+
 def info(data: Source | ByteSource) -> Info:
     """Return the properties of a file, without decoding it.
 
@@ -287,7 +295,7 @@ def info(data: Source | ByteSource) -> Info:
         progression=PROGRESSIONS[header.progression] if header.progression < 5 else "unknown",
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,
-        reversibility=reversibility(header),
+        reversibility=_reversibility(codestream, descriptor),
         measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
     )
     if descriptor is None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
 from ..core.targets import Values
+from ..ebcot.lossless_strips import LosslessStripWriter
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
-from ..errors import InputError, OptionError
+from ..errors import InputError
 from ..io.atomic import write_by
 from .options import EncodeOptions
 
@@ -68,8 +69,8 @@ def encode_file(
     tile_size : int or (int, int)
         Height and width of tiles in pixels.
     bpp, ratio, lossless, layers, model, wavelet, embed_model, engine : optional
-        As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory. Lossless files have the 5/3
-        without learned steps.
+        As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory. Without loss, windows of the
+        picture are coded by the learned transform and by the 5/3, and the one that makes them smaller is taken.
     bit_depth, colorspace, alpha, component_transform : optional
         As in `j2klearn.encode`.
     levels, codeblock_size, precincts, progression, plt, tlm, jp2, threads, progress : optional
@@ -142,22 +143,17 @@ def encode_file_with(source: ArrayLike, path: str | Path, options: EncodeOptions
     shape = tuple(int(side) for side in source.shape)
     if len(shape) not in (2, 3) or 0 in shape:
         raise InputError(f"a picture has the shape (H, W) or (H, W, C), without zeros, not {shape}")
-    if options.lossless and options.model is not None:
-        if options.model != "auto":
-            raise OptionError(
-                "a reversible model needs a picture in memory: use model=None, which is the 5/3"
-            )
-        options = replace(options, model=None)
     layout = options.layout(*shape[:2])
     first = options.picture(rows_of(source, 0, 1))
     pixels = shape[0] * shape[1]
     targets = options.targets(pixels, pixels * first.components * first.bit_depth / 8)
-    run = options.run
-    writer = StripWriter(
+    run, transform = options.run, options.transform()
+    kind = StripWriter if isinstance(transform, str) or not transform.reversible else LosslessStripWriter
+    writer = kind(
         source,
         options.picture,
         layout,
-        options.transform(),
+        transform,
         targets,
         run,
         embed_model=options.embed_model,

@@ -120,6 +120,8 @@ class Descriptor:
         wavelet alone, without learned steps.
     steps : Steps, optional
         The steps of the reversible transform. Reversible transport has them, and no scales, noise or normalisation.
+    layers : int
+        For reversible transport: the number of layers, 1 to 255, that together hold the exact samples. 0: unknown.
     """
 
     transport: Transport
@@ -135,6 +137,7 @@ class Descriptor:
     normalisation: tuple[Normalisation, ...] = ()
     base_chroma: bool = False
     steps: Steps | None = None
+    layers: int = 0
 
     @property
     def groups(self) -> list[slice]:
@@ -149,9 +152,10 @@ class Descriptor:
         if self.noise is not None:
             _, layers, tiles = self.noise.codes.shape
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
-        version, opacities = 2 if noise else 1, int(self.opacities)
+        version, opacities, fraction_bits = 2 if noise else 1, int(self.opacities), self.fraction_bits
         if self.steps is not None:
             version, noise = 5, _pack_steps(self.steps)
+            fraction_bits = self.layers - (self.layers >> 7 << 8)  # the same byte
         if self.normalisation or self.base_chroma:
             version, noise = 3, noise or _NOISE.pack(0, 0)
             noise += b"".join(rule.to_bytes() for rule in self.normalisation)
@@ -163,7 +167,7 @@ class Descriptor:
             _KIND_DESCRIPTOR,
             self.transport,
             self.precision,
-            self.fraction_bits,
+            fraction_bits,
             self.levels,
             self.colour,
             self.components,
@@ -201,12 +205,14 @@ class Descriptor:
         noise: NoiseTable | None = None
         rules: tuple[Normalisation, ...] = ()
         steps: Steps | None = None
+        layers = 0
         if version == 3 or flags & _NORMALISED:
             end, rules = _read_normalisation(payload, start, components)
         elif version >= 2:
             end = len(payload)
         if version == 5:
             steps = _read_steps(payload[start:], components, levels, rct=colour == Colour.RCT)
+            layers, fraction = fraction & 0xFF, 0
         elif version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
             noise = _read_noise(payload[start:end], components)
         elif version == 1 and len(payload) != start:
@@ -238,6 +244,7 @@ class Descriptor:
             normalisation=rules,
             base_chroma=bool(flags & _BASE_CHROMA),
             steps=steps,
+            layers=layers,
         )
 
 

@@ -2,7 +2,7 @@
 
 The 5/3 without quantisation can be lossless, but only the encoder knows whether coding passes were left out. GDAL says
 it in a comment: "LOSSLESS settings used" or "LOSSY settings used". Kakadu lists the slopes at which its layers end; at
-the lowest value that it writes, the last layer has all coding passes.
+the lowest value that it writes, the last layer has all coding passes. Lossless learned files count their layers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from .learned_segment import Descriptor
 from .main_header import MainHeader
 from .quantisation_segments import QuantisationStyle
 
@@ -37,19 +38,22 @@ def claim(version: str, *, lossless: bool) -> str:
     return f"Created by OpenJPEG version {version}. {(_LOSSLESS if lossless else _LOSSY).decode()}"
 
 
-def reversibility(header: MainHeader) -> Reversibility:
+def reversibility(header: MainHeader, descriptor: Descriptor | None = None) -> Reversibility:
     """Return whether a codestream is lossless, from its main header.
 
     Parameters
     ----------
     header : MainHeader
-        The main header of a codestream without a learned transform.
+        The main header.
+    descriptor : Descriptor, optional
+        The learned-transform segment, if the codestream has one.
 
     Returns
     -------
     {"lossless", "possibly lossless", "lossy"}
         ``"lossy"`` if any component is quantised or coded with the 9/7, or a comment says so. Otherwise ``"lossless"``
-        if a comment says so.
+        if a comment says so. The segment of a lossless learned file counts the layers that hold the exact samples:
+        ``"lossless"`` if all of them are there, ``"lossy"`` if not.
     """
     styles = [header.cod.style, *(coc.style for coc in header.coc)]
     steps = [header.qcd, *(qcc.quantisation for qcc in header.qcc)]
@@ -57,6 +61,10 @@ def reversibility(header: MainHeader) -> Reversibility:
         return "lossy"
     if any(step.style is not QuantisationStyle.NONE for step in steps):
         return "lossy"
+    if descriptor is not None:
+        if not descriptor.layers:
+            return "possibly lossless"
+        return "lossless" if header.layers >= descriptor.layers else "lossy"
     for comment in header.comments:
         said = None if comment.binary else _said(comment.data, header.layers)
         if said is not None:

@@ -301,6 +301,11 @@ class LearnedCoder(Coder):
                 yield self._flat(components.pop(0), index)
                 index += 1
 
+    @property
+    def groups(self) -> list[slice]:
+        """Groups of components that share opacities."""
+        return self.descriptor.groups
+
     def strip_analysis(self, area: Rect) -> StripAnalysis:
         """Return a new analysis, by strips, of a group of components of a picture with this area."""
         return StripAnalysis(

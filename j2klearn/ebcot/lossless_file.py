@@ -9,19 +9,19 @@ from ..codestream.reversibility import claim
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.targets import Targets
-from ..errors import InputError, OptionError
+from ..errors import OptionError
 from ..native.library import openjpeg_version
 from .coders import OrdinaryCoder
 from .layout import Layout, levels_fit
 from .made_file import MadeFile
 from .rate_control import RateControl
-from .reversible_coder import ReversibleCoder
+from .reversible_coder import CarrierError, ReversibleCoder
 from .transform_choice import flatness
 
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["lossless_file", "reversibility_note"]
+__all__ = ["is_drawn", "lossless_file", "reversibility_note"]
 
 #: Pictures with at least this share of flat pixels are drawn. The 5/3 is better for almost all of them, so only that is
 #: coded. Photographs have less than 0.3.
@@ -33,6 +33,11 @@ def reversibility_note(transform: Model | str, targets: Targets) -> str:
     if transform != "5-3":
         return ""
     return claim(openjpeg_version(), lossless=targets.kind == "bytes" and not targets.values[-1])
+
+
+def is_drawn(picture: Picture) -> bool:
+    """Return whether a picture is drawn, so that only the 5/3 is worth coding."""
+    return flatness(picture.samples) >= _DRAWN
 
 
 def lossless_file(
@@ -60,13 +65,12 @@ def lossless_file(
     Raises
     ------
     OptionError
-        If `fallback` is false, and a tile has a single high-pass sample in a row or a column (T.800 F.3.6): the carrier
-        cannot hold an odd coefficient there.
+        If `fallback` is false, and a tile is too small for the levels of the layout.
     InputError
         If `fallback` is false, and the carrier needs too many bits.
     """
     area = layout.area(picture.height, picture.width)
-    fits = levels_fit(area, layout.tile_offset, layout.tile_size, layout.levels)
+    fits = levels_fit(area, layout.tile_offset, layout.tile_size, layout.levels, reversible=True)
     if not fits and not fallback:
         raise OptionError(f"a tile is too small for {layout.levels} levels of the learned transform")
 
@@ -78,7 +82,7 @@ def lossless_file(
         return learned()
     ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
     files = [RateControl(ordinary, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)]
-    if fits and flatness(picture.samples) < _DRAWN:
-        with suppress(InputError):  # the carrier of noise at full contrast may need too many bits
+    if fits and not is_drawn(picture):
+        with suppress(CarrierError):
             files.insert(0, learned())
     return min(files, key=len)

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.geometry import Rect
 from ..core.normalisation import MAX_EXPONENT, Normalisation
+from ..core.picture import Picture
 from ..core.reversible_steps import Steps, Weights
 from ..core.subbands import Subbands
-from ..transform.integer.reversible import Exploration, with_luma
+from ..transform.colour import reversible_planes
+from ..transform.integer.reversible import Exploration, ReversibleEngine, with_luma
 from .probe import value_range
 
-__all__ = ["choose_steps", "estimated_bits", "rules"]
+__all__ = ["choose_steps", "estimated_bits", "rules", "steps_for"]
 
 Plane = NDArray[Any]
 
@@ -95,13 +98,13 @@ def _weights(luma: Plane, blue: Plane, red: Plane) -> tuple[int, int, int]:
     return in_blue, in_red, blue_in_red
 
 
-def rules(planes: Sequence[Plane], depth: int) -> tuple[Normalisation, ...]:
+def rules(parts: Sequence[Sequence[Plane]], depth: int) -> tuple[Normalisation, ...]:
     """Return the normalisation with which the range of each component is more than half of that of 8-bit samples.
 
     Parameters
     ----------
-    planes : sequence of ndarray, each (H, W), int32
-        The components.
+    parts : sequence of sequence of ndarray, each (H, W), int32
+        The components of the picture, or of some windows of it.
     depth : int
         Bits per sample.
 
@@ -113,8 +116,9 @@ def rules(planes: Sequence[Plane], depth: int) -> tuple[Normalisation, ...]:
     if depth <= _LEAST_DEPTH:
         return ()
     out = []
-    for plane in planes:
-        middle, spread = value_range(_middle(plane, _SIDE).ravel().astype(np.float32))
+    for planes in zip(*parts, strict=True):
+        values = np.concatenate([_middle(plane, _SIDE).ravel() for plane in planes])
+        middle, spread = value_range(values.astype(np.float32))
         exponent = math.floor(math.log2(2.0**depth / max(spread, 1.0)))
         out.append(Normalisation(max(0, min(MAX_EXPONENT, exponent)), round(middle)))
     return tuple(out)
@@ -126,27 +130,58 @@ def _middle(plane: Plane, side: int) -> Plane:
     return plane[y0 : y0 + side, x0 : x0 + side]
 
 
-def choose_steps(exploration: Exploration, normalisation: tuple[Normalisation, ...], *, rct: bool) -> Steps:
+def steps_for(engine: ReversibleEngine, parts: Sequence[Picture], levels: int, threads: int = 1) -> Steps:
+    """Choose the steps for a picture that does not fit into memory.
+
+    Parameters
+    ----------
+    engine : ReversibleEngine
+        The transform.
+    parts : sequence of Picture
+        Windows of the picture, all of one size.
+    levels : int
+        Decomposition levels of the picture.
+    threads : int
+        Threads of native code.
+    """
+    first = parts[0]
+    planes = [list(reversible_planes(part)) for part in parts]
+    every = Steps((True,) * first.components, normalisation=rules(planes, first.bit_depth))
+    area, levels = Rect(0, 0, first.height, first.width), min(levels, _LEVELS)
+    explorations = [engine.explore(own, area, levels, every, first.bit_depth, threads) for own in planes]
+    return choose_steps(explorations, every.normalisation, rct=first.ict)
+
+
+def choose_steps(
+    explorations: Sequence[Exploration], normalisation: tuple[Normalisation, ...], *, rct: bool
+) -> Steps:
     """Choose the steps for a picture.
 
     Parameters
     ----------
-    exploration : Exploration
-        The subbands of the picture, and the predictions for all components.
+    explorations : sequence of Exploration
+        The subbands of the picture, or of windows of one size, and the predictions for all components.
     normalisation : tuple of Normalisation
         Their normalisation.
     rct : bool
         Whether the first three components are those of the RCT.
     """
-    count = len(exploration.components)
-    levels = min(len(exploration.predictions), _LEVELS)
-    without, with_steps = (exploration.taking(Steps((use,) * count)) for use in (False, True))
+    count = len(explorations[0].components)
+    levels = min(len(explorations[0].predictions), _LEVELS)
+    # for each component, its subbands in every part
+    without, with_steps = (
+        list(zip(*(part.taking(Steps((use,) * count)) for part in explorations), strict=True))
+        for use in (False, True)
+    )
 
-    def details(bands: Subbands, level: int) -> list[Plane]:
-        return [_middle(band, _SIDE >> (level + 1)) for band in bands.details[level]]
+    def details(parts: Sequence[Subbands], level: int) -> list[Plane]:
+        side = _SIDE >> (level + 1)
+        return [
+            np.concatenate([_middle(bands.details[level][at], side) for bands in parts]) for at in range(3)
+        ]
 
-    def total(bands: Subbands) -> float:
-        return sum(estimated_bits(band) for level in range(levels) for band in details(bands, level))
+    def total(parts: Sequence[Subbands]) -> float:
+        return sum(estimated_bits(band) for level in range(levels) for band in details(parts, level))
 
     learned = tuple(total(new) < total(old) for new, old in zip(with_steps, without, strict=True))
     weights: list[Weights] = []

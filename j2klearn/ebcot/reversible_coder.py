@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,15 @@ from ..codestream.guard_bits import to_declared
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, split_weights
 from ..codestream.main_header import HEADROOM, read_main_header
 from ..codestream.quantisation_segments import QuantisationStyle
+from ..core.geometry import Rect
 from ..core.picture import Picture
 from ..core.reversible_steps import Steps
 from ..core.run import Run
+from ..core.subbands import Subbands
+from ..errors import InputError
 from ..native import transport
 from ..transform.colour import reversible_planes
+from ..transform.strips import StripAnalysis
 from .coders import Coder
 from .layout import Layout
 from .reversible_choice import choose_steps, rules
@@ -25,9 +28,13 @@ from .reversible_choice import choose_steps, rules
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["ReversibleCoder"]
+__all__ = ["CarrierError", "ReversibleCoder"]
 
 _DEFAULT_RUN = Run()
+
+
+class CarrierError(InputError):
+    """The carrier of a picture does not fit into its bits, as it may happen with noise at full contrast."""
 
 
 class ReversibleCoder(Coder):
@@ -41,6 +48,8 @@ class ReversibleCoder(Coder):
         A reversible model.
     embed_model : bool
         Whether the file carries the weights of the model.
+    steps : Steps, optional
+        The steps of the transform. Default: they are chosen for the picture.
     """
 
     def __init__(
@@ -51,30 +60,57 @@ class ReversibleCoder(Coder):
         run: Run = _DEFAULT_RUN,
         *,
         embed_model: bool = False,
+        steps: Steps | None = None,
     ) -> None:
         super().__init__(picture, layout, run)
         self.model: Model = model
         self.embed_model = embed_model
+        self._steps, self._coefficients = steps, list[NDArray[np.int32]]()
+        self._layers = 0  # of the codestream that was coded last, if it is exact
 
-    @functools.cached_property
-    def _coefficients(self) -> tuple[Steps, list[NDArray[np.int32]]]:
-        """The steps, and the coefficients of every component in the transport's order."""
+    def _transform(self) -> None:
+        """Choose the steps, unless they are given, and compute the coefficients in the transport's order."""
         picture, levels, threads = self.picture, self.layout.levels, self.run.threads
         engine = self.model.reversible_engine
         area = self.layout.area(picture.height, picture.width)
-        planes = list(reversible_planes(picture))
-        depth = picture.bit_depth
-        every = Steps((True,) * len(planes), normalisation=rules(planes, depth))
+        planes = list(self.planes(picture))
+        depth, steps = picture.bit_depth, self._steps
+        every = steps or Steps((True,) * len(planes), normalisation=rules([planes], depth))
         exploration = engine.explore(planes, area, levels, every, depth, threads)
-        steps = choose_steps(exploration, every.normalisation, rct=picture.ict)
-        components = exploration.taking(steps)
+        self._steps = steps or choose_steps([exploration], every.normalisation, rct=picture.ict)
+        self.use(exploration.taking(self._steps))
         self.run.progress(0.5, "lifting")
-        return steps, [bands.to_flat() for bands in components]
 
     @property
     def steps(self) -> Steps:
-        """The steps that were chosen for the picture."""
-        return self._coefficients[0]
+        """The steps of the transform."""
+        if self._steps is None:
+            self._transform()
+        assert self._steps is not None
+        return self._steps
+
+    @property
+    def groups(self) -> list[slice]:
+        """Groups of components that are transformed together: all."""
+        return [slice(0, self.picture.components)]
+
+    def planes(self, picture: Picture) -> NDArray[np.int32]:
+        """Return the components of a part of the picture, shape (C, H, W)."""
+        return reversible_planes(picture)
+
+    def strip_analysis(self, area: Rect) -> StripAnalysis:
+        """Return a new analysis, by strips, of all components of a picture with this area."""
+        engine, steps = self.model.reversible_engine, self.steps
+        depth, threads = self.picture.bit_depth, self.run.threads
+
+        def split(planes: NDArray[np.int32], part: Rect, level: int) -> Any:
+            return engine.split(planes, part, level, steps, depth, threads)
+
+        return StripAnalysis.by(split, engine.reach, area, self.layout.levels)
+
+    def use(self, components: Sequence[Subbands]) -> None:
+        """Take the subbands of every component. `code` then does not transform the samples."""
+        self._coefficients = [bands.to_flat() for bands in components]
 
     @property
     def descriptor(self) -> Descriptor:
@@ -84,6 +120,7 @@ class ReversibleCoder(Coder):
             transport=Transport.REVERSIBLE,
             precision=picture.bit_depth,
             fraction_bits=0,
+            layers=self._layers,
             levels=self.layout.levels,
             colour=Colour.RCT if picture.ict else Colour.NONE,
             components=picture.components,
@@ -101,9 +138,11 @@ class ReversibleCoder(Coder):
 
         Raises
         ------
-        InputError
+        CarrierError
             If the carrier needs more than `HEADROOM` bits in addition to those of the samples.
         """
+        if not self._coefficients:
+            self._transform()
         picture = self.picture
         parameters = self.layout.parameters(
             picture,
@@ -113,10 +152,14 @@ class ReversibleCoder(Coder):
             layer_bytes=tuple(budget),
             threads=self.run.threads,
         )
-        with transport.Encoder(parameters) as encoder:
-            for index, flat in enumerate(self._coefficients[1]):
-                encoder.put_subbands(index, flat)
-            self.run.progress(0.6, "coding")
-            codestream = encoder.finish()
+        try:
+            with transport.Encoder(parameters) as encoder:
+                for index, flat in enumerate(self._coefficients):
+                    encoder.put_subbands(index, flat)
+                self.run.progress(0.6, "coding")
+                codestream = encoder.finish()
+        except InputError as error:
+            raise CarrierError(str(error)) from error
+        self._layers = 0 if budget[-1] else len(budget)
         header = read_main_header(codestream)
         return to_declared(codestream, header, picture.bit_depth, picture.signed, QuantisationStyle.NONE)

@@ -39,6 +39,7 @@ from .missed import report_size
 from .probe import Probe
 from .rate_control import header_overhead
 from .reader import read
+from .reversible_coder import ReversibleCoder
 from .strip_choice import loses_on_probe, worth_comparing
 from .transform_choice import NOTE, best, note_is_cheap
 
@@ -285,20 +286,12 @@ class StripWriter:
             layout = self.layout.at((strip.y0, strip.x0))
             share = strip.size / self.area.size
             part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))
-            coder = coder_of(
-                picture,
-                layout,
-                self.transform,
-                part_targets,
-                self.run,
-                embed_model=self.embed_model,
-                probe=self.probe,
-            )
-            if not isinstance(coder, LearnedCoder):
+            coder = self._coder(picture, layout, part_targets)
+            if not isinstance(coder, LearnedCoder | ReversibleCoder):
                 yield coder, strip
                 continue
             if not groups:
-                groups = [(group, coder.strip_analysis(self.area)) for group in coder.descriptor.groups]
+                groups = [(group, coder.strip_analysis(self.area)) for group in coder.groups]
             whole = coder.planes(picture)
             for group, analysis in groups:
                 analysis.push(whole[group])
@@ -306,10 +299,22 @@ class StripWriter:
             waiting.append((coder, strip))
             while waiting and all(analysis.has(waiting[0][1]) for _, analysis in groups):
                 done, at = waiting.pop(0)
-                assert isinstance(done, LearnedCoder)
+                assert isinstance(done, LearnedCoder | ReversibleCoder)
                 bands: list[Subbands] = [part for _, analysis in groups for part in analysis.take(at)]
                 done.use(bands)
                 yield done, at
+
+    def _coder(self, picture: Picture, layout: Layout, targets: Targets) -> Coder:
+        """Return the coder of a row of tiles."""
+        return coder_of(
+            picture,
+            layout,
+            self.transform,
+            targets,
+            self.run,
+            embed_model=self.embed_model,
+            probe=self.probe,
+        )
 
     def _main_header(self, codestream: bytes) -> bytes:
         """Return the main header of the whole picture, made from the codestream of its first strip."""

@@ -77,7 +77,7 @@ class PictureInfo:
     signed : bool
         Whether samples are signed.
     segment_version : int
-        Version of the segment, 1 to 4.
+        Version of the segment, 1 to 5; 5 is that of lossless files.
     model_id : bytes
         Id of the model, 32 bytes.
     model : str

@@ -6,7 +6,8 @@ Its LL is the input of the next level.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,24 +25,28 @@ _ROWS = 512
 _MIN_ROWS = 32
 
 
-#: Subbands of one level of all components: LL, HL, LH and HH, each (C, h, w).
-Bands = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+#: Planes of all components, shape (C, h, w): float32, or int32 without loss.
+Planes = NDArray[Any]
+
+#: Subbands of one level of all components: LL, HL, LH and HH.
+Bands = tuple[Planes, Planes, Planes, Planes]
+
+#: Decomposes planes by one level. Takes them, their area and the level, 1 for the finest. Returns LL, HL, LH and HH,
+#: each an array or a sequence of planes.
+Split = Callable[[Planes, Rect, int], Any]
 
 
 class _Level:
     """One level of the analysis."""
 
-    def __init__(
-        self, area: Rect, transform: CodingTransform, rows: int, threads: int, learned: int | None
-    ) -> None:
-        self.area, self.transform, self.rows, self.threads = area, transform, rows, threads
-        self.learned = learned
-        self.margin = transform.reach
-        self.buffer: NDArray[np.float32] | None = None  # input rows that are still needed
+    def __init__(self, area: Rect, level: int, split: Split, reach: int) -> None:
+        self.area, self.level, self.split, self.margin = area, level, split, reach
+        self.rows = max(_MIN_ROWS, _ROWS >> (level - 1))
+        self.buffer: Planes | None = None  # input rows that are still needed
         self.top = area.y0  # position of the first row in the buffer
         self.done = area.y0  # the rows above this one have been analysed
 
-    def push(self, x: NDArray[np.float32]) -> Iterator[tuple[Rect, Bands]]:
+    def push(self, x: Planes) -> Iterator[tuple[Rect, Bands]]:
         """Take rows (C, h, W); yield the areas that can now be analysed and their subbands, from top to bottom."""
         self.buffer = x if self.buffer is None else np.concatenate([self.buffer, x], -2)
         del x
@@ -61,7 +66,7 @@ class _Level:
         part = Rect(self.done, self.area.x0, stop, self.area.x1)
         whole = part.grown(self.margin).intersection(self.area)
         window = self.buffer[..., whole.y0 - self.top : whole.y1 - self.top, :]
-        bands = self.transform.split(window, whole.origin, self.threads, self.learned)
+        bands = self.split(window, whole, self.level)
         places = zip(bands, part.decomposed(), whole.decomposed(), strict=True)
         ll, hl, lh, hh = (
             np.stack([plane[inner.slices_in(outer)] for plane in band]) for band, inner, outer in places
@@ -78,19 +83,19 @@ class _Rows:
 
     def __init__(self, top: int) -> None:
         self.top = top
-        self.parts: list[NDArray[np.float32]] = []
-        self._empty: NDArray[np.float32] | None = None  # no rows: a strip may have none of a subband
+        self.parts: list[Planes] = []
+        self._empty: Planes | None = None  # no rows: a strip may have none of a subband
 
     @property
     def end(self) -> int:
         return self.top + sum(int(part.shape[1]) for part in self.parts)
 
-    def add(self, rows: NDArray[np.float32]) -> None:
+    def add(self, rows: Planes) -> None:
         self._empty = rows[:, :0].copy()
         if rows.shape[1]:
             self.parts.append(rows)
 
-    def take(self, end: int) -> NDArray[np.float32]:
+    def take(self, end: int) -> Planes:
         """Remove and return the rows above `end`, shape (C, h, w). They must have been added."""
         assert self._empty is not None
         out = [self._empty]
@@ -107,7 +112,7 @@ class _Rows:
 
 
 class StripAnalysis:
-    """Decomposes components that share opacities, strip by strip.
+    """Decomposes components that share opacities, strip by strip. Without loss these are all components; see `by`.
 
     Parameters
     ----------
@@ -132,34 +137,51 @@ class StripAnalysis:
         *,
         base_chroma: bool = False,
     ) -> None:
+
+        def split(planes: Planes, part: Rect, level: int) -> Any:
+            learned = 1 if base_chroma and level == 1 else None
+            return transform.split(planes, part.origin, threads, learned)
+
+        self._begin(area, levels, split, transform.reach)
+
+    @classmethod
+    def by(cls, split: Split, reach: int, area: Rect, levels: int) -> StripAnalysis:
+        """Return the analysis by a function that decomposes one level.
+
+        Parameters
+        ----------
+        split : callable
+            Takes planes, their area and the level, 1 for the finest. Returns LL, HL, LH and HH of all components.
+        reach : int
+            Samples of the finer level that it reads beyond an area.
+        area, levels
+            As for the constructor.
+        """
+        analysis = cls.__new__(cls)
+        analysis._begin(area, levels, split, reach)
+        return analysis
+
+    def _begin(self, area: Rect, levels: int, split: Split, reach: int) -> None:
         self.area = area
-        self._levels = [
-            _Level(
-                area.resolution(at),
-                transform,
-                max(_MIN_ROWS, _ROWS >> at),
-                threads,
-                1 if base_chroma and at == 0 else None,
-            )
-            for at in range(levels)
-        ]
+        self._levels = [_Level(area.resolution(at), at + 1, split, reach) for at in range(levels)]
         self._low = _Rows(area.resolution(levels).y0)
         self._details = [
             tuple(_Rows(area.subband(name, at + 1).y0) for name in ("HL", "LH", "HH")) for at in range(levels)
         ]
 
-    def push(self, planes: NDArray[np.float32]) -> None:
+    def push(self, planes: Planes) -> None:
         """Take the next rows of the picture.
 
         Parameters
         ----------
-        planes : ndarray, shape (C, h, W), float32
-            Rows below those taken before, in units of 8-bit grey levels, level shifted.
+        planes : ndarray, shape (C, h, W)
+            Rows below those taken before, level shifted: float32 in units of 8-bit grey levels, or int32 in units of
+            the samples.
         """
         with stage("analysis"):
             self._push(0, planes)
 
-    def _push(self, at: int, x: NDArray[np.float32]) -> None:
+    def _push(self, at: int, x: Planes) -> None:
         if at == len(self._levels):
             self._low.add(x)
             return
@@ -196,7 +218,7 @@ class StripAnalysis:
         Returns
         -------
         list of Subbands
-            One per component, float32.
+            One per component, of the dtype of the planes.
         """
         low = self._low.take(strip.resolution(len(self._levels)).y1)
         details = [

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace j2kl {
 
@@ -33,10 +34,10 @@ class HeaderRewriter {
 public:
     explicit HeaderRewriter(const Bytes &codestream) : in_(codestream) {}
 
-    HalfStepHeader run()
+    NewHeader run()
     {
         read_coding();
-        HalfStepHeader result;
+        NewHeader result;
         append(in_.from(0, 2)); // SOC
         const std::optional<std::size_t> end = for_segments(
             in_, 2, marker::sot, [&](std::uint32_t name, std::size_t at, const Bytes &content) {
@@ -176,7 +177,7 @@ void check_tile_parts(const Bytes &codestream, std::uint64_t tiles)
 
 } // namespace
 
-HalfStepHeader half_step_header(const Bytes &codestream, std::uint64_t tiles)
+NewHeader half_step_header(const Bytes &codestream, std::uint64_t tiles)
 {
     check_tile_parts(codestream, tiles);
     return HeaderRewriter(codestream).run();

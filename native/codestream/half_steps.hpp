@@ -7,22 +7,16 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "codestream/new_header.hpp"
 
-#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace j2kl {
 
 inline constexpr std::uint32_t half_step_precision = 31; // OpenJPEG decodes no more bits per sample
 
-struct HalfStepHeader {
-    std::vector<std::uint8_t> bytes;
-    std::size_t end = 0; // of the main header that it replaces: the offset of the first SOT
-};
-
 // Throws Failure if the codestream is not of the 9/7 with a quantiser step for every subband, if it has regions of
 // interest, if a tile-part header changes the coding or the quantisation, or if the main header is damaged.
-HalfStepHeader half_step_header(const Bytes &codestream, std::uint64_t tiles);
+NewHeader half_step_header(const Bytes &codestream, std::uint64_t tiles);
 
 } // namespace j2kl

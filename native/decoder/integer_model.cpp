@@ -17,6 +17,11 @@ constexpr std::uint32_t reach_of_base = 4;
 
 constexpr std::size_t gains = 10;
 
+// Versions of model files.
+constexpr std::int64_t integer_version = 2, reversible_version = 3;
+
+constexpr std::size_t tensors_of_operator = 4, tensors_of_dequantiser = 6;
+
 void need(bool condition, const std::string &text)
 {
     if (!condition) {
@@ -101,7 +106,7 @@ std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, cons
     const Json &table = *file.config().member(step);
     need(has_exactly(table, {"input_bits", "first_shift", "last_shift", "proposal_shift", "offset",
                              "output_bits", "block_shifts"}),
-         "the numbers of the integer model's " + step + " are incomplete");
+         "the numbers of the model's " + step + " are incomplete");
     std::vector<std::size_t> first_shape, blocks_shape, last_shape, proposals_shape;
     const auto first = weights_of(file, step + ".first", 4, first_shape);
     const auto blocks = weights_of(file, step + ".blocks", 5, blocks_shape);
@@ -203,11 +208,25 @@ void check_table(const Json &table, bool whole)
     need(table.members.size() == known, message);
 }
 
-void check_config(const Json &config)
+void check_reversible_config(const Json &config)
+{
+    need(has_exactly(config, {"version", "structure", "base", "operator", "l2h"}),
+         "the reversible model lacks an option or has an unknown one");
+    need(is_text(config.member("structure"), "reversible") &&
+             is_text(config.member("operator"), "proposal-opacity") && is_text(config.member("base"), "5-3"),
+         "this version of j2klearn does not support the structure of the reversible model");
+}
+
+// Checks the configuration and returns whether the model is reversible.
+bool check_config(const Json &config)
 {
     const Json *version = config.member("version"), *base = config.member("base"),
                *table = config.member("gains");
-    need(version->is(Json::Kind::integer) && version->integer == 2,
+    if (version->is(Json::Kind::integer) && version->integer == reversible_version) {
+        check_reversible_config(config);
+        return true;
+    }
+    need(version->is(Json::Kind::integer) && version->integer == integer_version,
          "this version of j2klearn does not support the version of the integer model");
     std::size_t known = 0;
     for (const char *name : {"version", "structure", "base", "operator", "h2l", "l2h"}) {
@@ -233,6 +252,7 @@ void check_config(const Json &config)
                              }),
              "the integer model's gains are not 10 numbers from 0.01 to 100");
     }
+    return false;
 }
 
 } // namespace
@@ -240,14 +260,20 @@ void check_config(const Json &config)
 IntegerModel::IntegerModel(const ModelFile &file)
 {
     need(file.is_integer(), "the model has no operators in integers");
-    check_config(file.config());
+    const bool is_reversible = check_config(file.config());
     const Json *const networks = file.config().member("dequantiser"),
-                     *const chroma = networks != nullptr ? networks->member("chroma") : nullptr;
-    need(file.tensors().size() == 8U + (networks != nullptr ? 6U : 0U) + (chroma != nullptr ? 6U : 0U),
+                      *const chroma = networks != nullptr ? networks->member("chroma") : nullptr;
+    const std::size_t operators = is_reversible ? 1 : 2,
+                      dequantisers = (networks != nullptr ? 1 : 0) + (chroma != nullptr ? 1 : 0);
+    need(file.tensors().size() == operators * tensors_of_operator + dequantisers * tensors_of_dequantiser,
          "the model's weights do not match its configuration");
-    base = is_text(file.config().member("base"), "9-7") ? Base::wavelet97 : Base::wavelet53;
+    base = is_reversible                               ? Base::reversible53
+           : is_text(file.config().member("base"), "9-7") ? Base::wavelet97
+                                                          : Base::wavelet53;
     std::uint32_t high_radius = 0, low_radius = 0;
-    high_to_low = operator_of(file, "h2l", 3, 1, high_radius);
+    if (!is_reversible) {
+        high_to_low = operator_of(file, "h2l", 3, 1, high_radius);
+    }
     low_to_high = operator_of(file, "l2h", 1, 3, low_radius);
     // One cell more than the radius, as an area may begin and end within a cell.
     base_reach = reach_of_base;

@@ -1,4 +1,4 @@
-// An integer model (docs/format-integer.md), ready to decode.
+// An integer model (docs/format-integer.md) or a reversible one (docs/format-lossless.md), ready to decode.
 #pragma once
 
 #include "decoder/model_file.hpp"
@@ -11,7 +11,8 @@
 
 namespace j2kl::picture {
 
-enum class Base { wavelet97, wavelet53 };
+// reversible53: the model of lossless files, on the 5/3 that rounds to integers.
+enum class Base { wavelet97, wavelet53, reversible53 };
 
 struct IntegerModel {
     // Throws Failure (J2KL_ERROR_MODEL) if the configuration or the weights are invalid.
@@ -21,7 +22,9 @@ struct IntegerModel {
     // high-to-low step reads for them, and those whose low-pass samples the low-to-high step reads for these.
     std::uint32_t base_reach = 0, detail_reach = 0, low_reach = 0;
     Base base = Base::wavelet97;
-    std::unique_ptr<const lifting::Operator> high_to_low, low_to_high;
+    bool reversible() const { return base == Base::reversible53; }
+    std::unique_ptr<const lifting::Operator> high_to_low; // null if the model is reversible
+    std::unique_ptr<const lifting::Operator> low_to_high;
     // Of single components, and of chroma with luma as a guide; null if the model has none.
     std::unique_ptr<const dequantisation::Dequantiser> dequantiser, chroma_dequantiser;
 };

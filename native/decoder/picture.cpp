@@ -2,6 +2,7 @@
 
 #include "base/failure.hpp"
 #include "decoder/learned_reader.hpp"
+#include "decoder/reversible_reader.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -55,7 +56,12 @@ Picture::Picture(const Source &source, const Models *models, j2kl_report *report
     }
     const Models none;
     model_ = (models != nullptr ? *models : none).find(segment_->model, embedded ? &*embedded : nullptr);
-    reconstruction_ = std::make_unique<const Reconstruction>(*segment_, read_lattices(*header_));
+    if (model_) {
+        check_model();
+    }
+    if (!segment_->reversible) {
+        reconstruction_ = std::make_unique<const Reconstruction>(*segment_, read_lattices(*header_));
+    }
 }
 
 // Checks that the segment and the main header describe the same picture.
@@ -73,16 +79,25 @@ void Picture::check_segment() const
          "the learned-transform segment contradicts the number of tiles");
     need(segment_->components == header_->components.size(),
          "the learned-transform segment contradicts the number of components");
-    need((segment_->colour == Segment::Colour::ict) == header_->component_transform,
+    const auto transform = segment_->reversible ? Segment::Colour::rct : Segment::Colour::ict;
+    need(segment_->colour == (header_->component_transform ? transform : Segment::Colour::none),
          "the learned-transform segment contradicts the component transform");
     need(segment_->colour == Segment::Colour::none || segment_->components >= 3,
          "the learned-transform segment contradicts the number of components");
-    if (segment_->reversible || header_->reversible || segment_->colour == Segment::Colour::rct) {
-        throw Failure(J2KL_ERROR_UNSUPPORTED,
-                      "lossless pictures with a learned transform need a later version of j2klearn");
-    }
+    need(segment_->reversible == header_->reversible,
+         "the learned-transform segment contradicts the wavelet of the codestream");
     if (std::max(header_->area().x1, header_->area().y1) > farthest) {
         throw Failure(J2KL_ERROR_LIMIT, "the picture lies beyond position 2^30 of the reference grid");
+    }
+}
+
+// Checks that the model is one for the transport of the segment.
+void Picture::check_model() const
+{
+    const bool reversible = model_->transform && model_->transform->reversible();
+    if (reversible != segment_->reversible) {
+        throw Failure(J2KL_ERROR_SEGMENT, "the model " + model_->name +
+                                              " does not fit the transport of the learned-transform segment");
     }
 }
 
@@ -215,6 +230,11 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
         *report_ = j2kl_report{};
     }
     const Bytes codestream = load();
+    if (segment_->reversible) {
+        const LosslessFile file = {codestream, *header_, *segment_, *model_->transform};
+        ReversibleReader(file, request, reporter_).decode(on_grid, planes);
+        return;
+    }
     const bool whole = on_grid == header_->area();
     const LearnedFile file = {codestream, *header_, *segment_,
                               *model_,    *reconstruction_, whole ? nullptr : blocks(codestream)};

@@ -32,6 +32,7 @@ public:
 
 private:
     void check_segment() const;
+    void check_model() const;
     Rect grid_area(const j2kl_picture_request &request) const;
     void check_decodable(const j2kl_picture_request &request) const;
     Bytes load();
@@ -45,7 +46,7 @@ private:
     std::unique_ptr<const MainHeader> header_;
     std::optional<Segment> segment_;
     std::optional<FoundModel> model_;
-    std::unique_ptr<const Reconstruction> reconstruction_;
+    std::unique_ptr<const Reconstruction> reconstruction_; // null in lossless files
     std::vector<std::uint8_t> codestream_; // read when it is needed, unless the file is in memory
     std::unique_ptr<BlockReader> blocks_;  // made for the first region
     bool without_blocks_ = false;          // there can be no reader

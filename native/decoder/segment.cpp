@@ -12,7 +12,7 @@ namespace j2kl::picture {
 namespace {
 
 constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
-constexpr std::uint32_t latest_version = 4;
+constexpr std::uint32_t latest_version = 5, lossless_version = 5;
 constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, version 4
 constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
 constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
@@ -60,6 +60,27 @@ void read_rules(const Bytes &rules, Segment &segment)
     }
 }
 
+// Reads the steps of the reversible transform, which end the payload.
+void read_steps(const Bytes &data, Segment &segment)
+{
+    constexpr std::size_t per_level = sizeof(Weights);
+    const std::size_t components = segment.components,
+                      levels = data.size > components ? data.data[components] : 0,
+                      end = components + 1 + per_level * levels, rules = rule_size * components;
+    need(data.size == end || data.size == end + rules, "the learned-transform segment has invalid steps");
+    for (std::size_t i = 0; i < components; ++i) {
+        need(data.data[i] <= 1, "the learned-transform segment has invalid steps");
+        segment.steps.learned.push_back(data.data[i] == 1);
+    }
+    need(levels <= (segment.colour == Segment::Colour::rct ? segment.levels : 0),
+         "the learned-transform segment has weights of levels or components that are not there");
+    segment.steps.weights.resize(levels);
+    for (std::size_t level = 0; level < levels; ++level) {
+        std::memcpy(&segment.steps.weights[level], data.data + components + 1 + per_level * level, per_level);
+    }
+    read_rules(data.from(end, data.size - end), segment);
+}
+
 Segment read_segment(const Bytes &data)
 {
     const Bytes payload = without_checksum(data);
@@ -97,7 +118,9 @@ Segment read_segment(const Bytes &data)
         end -= rules;
         read_rules(payload.from(end, rules), segment);
     }
-    if (segment.version >= 2) {
+    if (segment.version == lossless_version) {
+        read_steps(payload.from(table, end - table), segment);
+    } else if (segment.version >= 2) {
         const Bytes noise = payload.from(table, end - table);
         const bool none =
             segment.version >= 3 && noise.size == noise_head && noise.data[0] == 0 && noise.u32(1) == 0;
@@ -105,6 +128,8 @@ Segment read_segment(const Bytes &data)
             read_noise(noise, segment);
         }
     }
+    need(segment.reversible == (segment.version == lossless_version) && (!segment.reversible || count == 0),
+         "the version of the learned-transform segment does not fit its transport");
     need(count == 0 || count == 3 * std::size_t{segment.levels} + 1,
          "the learned-transform segment has invalid subband scales");
     for (std::size_t i = 0; i < count; ++i) {

@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "decoder/digest.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -15,9 +16,19 @@ struct Normalisation {
     std::int32_t offset = 0;    // subtracted before, in units of the samples
 };
 
+// The weights of HL, LH and HH of one level, in sixteenths: of Y in Cb, of Y in Cr and of Cb in Cr.
+using Weights = std::array<std::array<std::int8_t, 3>, 3>;
+
+// The steps of the reversible transform (docs/format-lossless.md).
+struct Steps {
+    std::vector<bool> learned;    // for each component: whether its details are predicted from its LL
+    std::vector<Weights> weights; // of the levels that have some, from the finest on
+};
+
 struct Segment {
     std::uint32_t version = 0;
-    bool reversible = false; // the transport
+    bool reversible = false; // the transport; only version 5 is reversible
+    Steps steps;             // version 5
     std::uint32_t precision = 0, levels = 0;
     enum class Colour { none, ict, rct } colour = Colour::none;
     std::uint32_t components = 0;

@@ -145,7 +145,8 @@ int j2kl_decoder_component_count(const j2kl_decoder *decoder, uint32_t *count);
 int j2kl_decoder_component(const j2kl_decoder *decoder, uint32_t index, j2kl_component *component);
 int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *samples);
 /* Decompose the decoded samples of every tile into `levels` levels. If the requested area ends inside a tile, the
- * coefficients within two samples of that edge are those of an image that ends there. If the codestream has a component
+ * coefficients within two samples of that edge are those of an image that ends there. A single high-pass sample of a tile
+ * is not doubled (T.800 F.4.6), so that any integers can be put and got again. If the codestream has a component
  * transform, the first call overwrites the samples of the first three components: get their samples before.
  *
  * A codestream of the 9/7 has to be decoded with `half_steps`. Then there are no samples, the component transform is not
@@ -422,7 +423,7 @@ typedef struct j2kl_picture_info {
     uint32_t precision;                 /* bits per sample of all components, 1 .. 16 */
     int32_t is_signed;
     uint32_t levels, layers;
-    uint32_t segment_version;           /* 1 .. 4 */
+    uint32_t segment_version;           /* 1 .. 5; 5: lossless */
     uint8_t model_id[32];
     int32_t model, dequantiser;         /* one of each of the values above */
     char model_name[64];                /* UTF-8, truncated; empty if the model is missing */

@@ -1,6 +1,7 @@
 #include "openjp2/codec.hpp"
 
 #include "base/failure.hpp"
+#include "codestream/carrier.hpp"
 #include "codestream/half_steps.hpp"
 #include "decoder/beside.hpp"
 #include "decoder/digest.hpp"
@@ -78,12 +79,15 @@ std::int64_t read_start(void *context, std::uint64_t offset, std::uint8_t *buffe
     return static_cast<std::int64_t>(end - start);
 }
 
-// Whether a stream has the main header that half_step_header() writes.
-bool holds_half_steps(Stream &stream)
+// Whether a stream has the main header that half_step_header() or carrier_header() writes.
+bool holds_a_carrier(Stream &stream)
 {
-    constexpr std::size_t ssiz = 42; // SOC, and SIZ up to Csiz
-    return stream.file.empty() && stream.have(ssiz + 1) > ssiz && stream.bytes()[1] == 0x4f &&
-           stream.bytes()[ssiz] == (0x80U | (half_step_precision - 1));
+    constexpr std::size_t at = 42; // SOC, and SIZ up to Csiz
+    if (!stream.file.empty() || stream.have(at + 1) <= at || stream.bytes()[1] != 0x4f) {
+        return false;
+    }
+    const std::uint8_t ssiz = stream.bytes()[at];
+    return ssiz == (0x80U | (half_step_precision - 1)) || ssiz == carrier_ssiz;
 }
 
 } // namespace
@@ -146,10 +150,10 @@ void Codec::examine(const std::shared_ptr<Stream> &stream)
         open(*stream);
     } catch (const Failure &failure) {
         // OpenJPEG says what is wrong with a file; about the segment it knows nothing. The native library of
-        // j2klearn itself, if this program uses it, decodes learned files to half quantiser steps, and needs
-        // no warning.
+        // j2klearn itself, if this program uses it, decodes the carriers of learned files, and needs no
+        // warning.
         const bool known = failure.code() != J2KL_ERROR_OPENJPEG && failure.code() != J2KL_ERROR_LIMIT;
-        if (known && !holds_half_steps(*stream)) {
+        if (known && !holds_a_carrier(*stream)) {
             warn(std::string(failure.what()) + ": the picture is decoded without the learned steps");
         }
         picture_.reset();

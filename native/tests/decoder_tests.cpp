@@ -142,16 +142,16 @@ Data with_checksum(Data payload)
     return payload;
 }
 
-// A model file of two small operators, with random weights.
-Data model_file(const std::string &version = "2")
+// A model file of two small operators, or of one in a reversible model, with random weights.
+Data model_file(const std::string &version = "2", bool reversible = false)
 {
     const std::string table =
         R"({"input_bits": 4, "first_shift": 8, "last_shift": 9, "proposal_shift": 12, "offset": 40, )"
         R"("output_bits": 4, "block_shifts": [9, 9]})";
-    const std::string config = R"({"version": )" + version +
-                               R"(, "structure": "hybrid", "base": "9-7", "operator": )"
-                               R"("proposal-opacity", "h2l": )" +
-                               table + R"(, "l2h": )" + table + "}";
+    const std::string kind = reversible ? R"("reversible", "base": "5-3")" : R"("hybrid", "base": "9-7")";
+    const std::string config = R"({"version": )" + version + R"(, "structure": )" + kind +
+                               R"(, "operator": "proposal-opacity", )" +
+                               (reversible ? "" : R"("h2l": )" + table + ", ") + R"("l2h": )" + table + "}";
     const std::pair<const char *, std::vector<std::size_t>> tensors[] = {
         {"h2l.first", {4, 3, 3, 3}},     {"h2l.blocks", {2, 4, 4, 3, 3}}, {"h2l.last", {2, 4, 3, 3}},
         {"h2l.proposals", {2, 3, 5, 5}}, {"l2h.first", {4, 1, 3, 3}},     {"l2h.blocks", {2, 4, 4, 3, 3}},
@@ -164,6 +164,9 @@ Data model_file(const std::string &version = "2")
     Data weights;
     check::Random random(5);
     for (const auto &[name, shape] : tensors) {
+        if (reversible && name[0] == 'h') {
+            continue;
+        }
         std::size_t count = 1;
         std::string axes;
         for (const std::size_t axis : shape) {
@@ -198,7 +201,15 @@ void model_files()
               CHECK(file.name() == "small" && model.low_reach == 2 * (4 + 4) + 8 && !model.dequantiser, "fields");
           }) == J2KL_OK,
           "valid");
-    CHECK(code_of([&] { IntegerModel(ModelFile(model_file("3"))); }) == J2KL_ERROR_MODEL, "version");
+    CHECK(code_of([&] {
+              const IntegerModel model(ModelFile(model_file("3", true)));
+              CHECK(model.reversible() && model.low_reach == 2 * 4 + 8 && !model.high_to_low, "reversible");
+          }) == J2KL_OK,
+          "valid");
+    for (const auto &[version, reversible] : {std::pair("3", false), {"4", false}, {"2", true}}) {
+        const Data other = model_file(version, reversible);
+        CHECK(code_of([&] { IntegerModel(ModelFile(other)); }) == J2KL_ERROR_MODEL, version);
+    }
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{7}, std::size_t{8}, good.size() / 2, good.size() - 1}) {
         CHECK(code_of([&] {
@@ -232,21 +243,32 @@ constexpr std::uint32_t layers = 2;
 // The payload of the learned-transform segment of `learned_file`.
 Data segment(std::uint8_t version, const Id &model, std::uint32_t components, std::uint32_t levels)
 {
+    const bool lossless = version == 5;
     Data out = {'J',
                 '2',
                 'K',
                 'L',
                 version,
                 0,
-                0,
+                static_cast<std::uint8_t>(lossless ? 1 : 0),
                 12,
-                2,
+                static_cast<std::uint8_t>(lossless ? 0 : 2),
                 static_cast<std::uint8_t>(levels),
-                static_cast<std::uint8_t>(components >= 3 ? 1 : 0),
+                static_cast<std::uint8_t>(components < 3 ? 0 : lossless ? 2 : 1),
                 static_cast<std::uint8_t>(components),
                 static_cast<std::uint8_t>(version == 4 ? 1 + 16 + 32 : 1), // base chroma, and normalisations
                 0};
     out.insert(out.end(), model.begin(), model.end());
+    if (lossless) {
+        for (std::uint32_t i = 0; i < components; ++i) {
+            out.push_back(i % 2 == 0 ? 1 : 0);
+        }
+        const std::uint32_t weights = components < 3 ? 0 : 1;
+        put(out, weights, 1);
+        for (std::uint32_t i = 0; i < 9 * weights; ++i) {
+            put(out, 5 * i - 17, 1);
+        }
+    }
     if (version == 2) {
         put(out, layers, 1);
         put(out, 1, 4);
@@ -254,7 +276,7 @@ Data segment(std::uint8_t version, const Id &model, std::uint32_t components, st
             put(out, 90, 1);
         }
     } else if (version >= 3) {
-        put(out, 0, 5);
+        put(out, 0, lossless ? 0 : 5);
         for (std::uint32_t i = 0; i < components; ++i) {
             put(out, 2, 1);
             put(out, 17, 4);
@@ -283,15 +305,21 @@ Data learned_file(std::uint8_t version = 1)
     p.fraction_bits = 2;
     p.layers = layers;
     p.layer_bytes[0] = 3000;
+    const bool lossless = version == 5;
+    p.reversible = lossless ? 1 : 0;
+    p.fraction_bits = lossless ? 0 : 2;
     Planes<float> planes(3, std::vector<float>(sample_count(p)));
+    Planes<std::int32_t> integers(3, std::vector<std::int32_t>(sample_count(p)));
     check::Random random(9);
-    for (auto &plane : planes) {
-        for (float &value : plane) {
-            value = random.real(60);
+    for (std::size_t component = 0; component < 3; ++component) {
+        for (std::size_t i = 0; i < sample_count(p); ++i) {
+            const float value = random.real(60);
+            planes[component][i] = value;
+            integers[component][i] = static_cast<std::int32_t>(value);
         }
     }
-    Data data = encode(p, planes).bytes;
-    const Data model = model_file();
+    Data data = (lossless ? encode(p, integers) : encode(p, planes)).bytes;
+    const Data model = lossless ? model_file("3", true) : model_file();
     Data part = {'J', '2', 'K', 'L', 1, 1, 0, 1}, comments;
     put(part, model);
     comment(comments, with_checksum(part));
@@ -308,7 +336,7 @@ void segments()
 {
     Id id{};
     id[0] = 7;
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5}) {
         const Data good = segment(version, id, 3, 2);
         const auto parse = [](const Data &data) {
             return read_comments({j2kl::Bytes{data.data(), data.size()}});
@@ -317,10 +345,13 @@ void segments()
         CHECK(read.segment && read.segment->model == id && read.segment->version == version &&
                   read.segment->noise.size() == (version == 2 ? 3 * layers : 0) &&
                   read.segment->normalisation.size() == (version >= 3 ? 3 : 0) &&
-                  read.segment->base_chroma == (version == 4) && read.segment->shared == 3,
+                  read.segment->base_chroma == (version == 4) && read.segment->shared == 3 &&
+                  read.segment->steps.learned.size() == (version == 5 ? 3 : 0) &&
+                  read.segment->steps.weights.size() == (version == 5 ? 1 : 0) &&
+                  (version != 5 || read.segment->steps.weights[0][1][2] == 8),
               "version " + std::to_string(version));
         Data later = good;
-        later[4] = 5;
+        later[4] = 6;
         later.resize(later.size() - 4);
         CHECK(code_of([&] { parse(with_checksum(later)); }) == J2KL_ERROR_UNSUPPORTED, "later version");
         check::Random random(version);
@@ -385,7 +416,7 @@ struct Opened {
 // reads.
 void pictures()
 {
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5}) {
         const Data file = learned_file(version);
         Opened opened(file);
         CHECK(opened.code == J2KL_OK && opened.info.learned == 1 && opened.info.model == J2KL_MODEL_INTEGER &&
@@ -471,10 +502,11 @@ void pictures()
 // Mutated files are decoded or refused.
 void mutated_files()
 {
-    const Data good = learned_file(2);
+    const Data files[] = {learned_file(2), learned_file(5)};
     check::Random random(21);
     int refused = 0;
     for (int round = 0; round < 400; ++round) {
+        const Data &good = files[round / 2 % 2];
         Data bad = good;
         const std::size_t end = round % 2 == 0 ? bad.size() : 150;
         for (int i = random.integer(1, 4); i > 0; --i) {

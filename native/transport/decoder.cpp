@@ -1,7 +1,9 @@
 #include "transport/decoder.hpp"
 
 #include "base/failure.hpp"
+#include "codestream/carrier.hpp"
 #include "codestream/coding.hpp"
+#include "codestream/half_steps.hpp"
 #include "transport/stream.hpp"
 #include "wavelet/kernels.hpp"
 #include "wavelet/wavelet.hpp"
@@ -152,8 +154,8 @@ void Decoder::check_request(const j2kl_request &request) const
     }
 }
 
-// The inverse 5/3 halves a single high-pass sample (T.800 F.3.6), so odd integers would be lost. No writer of learned
-// files makes such tiles.
+// OpenJPEG's inverse 5/3 halves a single high-pass sample (T.800 F.3.6), so odd integers would be lost. No writer of
+// lossy learned files makes such tiles.
 void Decoder::check_lone_samples(std::uint32_t reduce) const
 {
     const TileGrid grid = tiles();
@@ -177,14 +179,24 @@ void Decoder::check_lone_samples(std::uint32_t reduce) const
     }
 }
 
-// Replaces the main header that OpenJPEG reads; see half_step_header().
-void Decoder::prepare_half_steps()
+// The codestream without the boxes of a JP2 file before it.
+Bytes Decoder::codestream() const
 {
-    const std::size_t begin = scan(data_.data, data_.size).begin;
-    const Bytes codestream = data_.from(begin, data_.size);
-    half_steps_ = half_step_header(codestream, tiles().count());
-    head_ = {half_steps_.bytes.data(), half_steps_.bytes.size()};
-    rest_ = codestream.from(half_steps_.end, codestream.size);
+    return data_.from(scan(data_.data, data_.size).begin, data_.size);
+}
+
+// Replaces the main header that OpenJPEG reads.
+void Decoder::replace_header(NewHeader header)
+{
+    const Bytes all = codestream();
+    new_header_ = std::move(header);
+    head_ = {new_header_.bytes.data(), new_header_.bytes.size()};
+    rest_ = all.from(new_header_.end, all.size);
+}
+
+void Decoder::expect_carrier()
+{
+    replace_header(carrier_header(codestream()));
 }
 
 // The area of all tiles that an area touches.
@@ -239,7 +251,7 @@ void Decoder::decode(const j2kl_request &request)
     check_size(request, decoded);
     if (request.half_steps != 0) {
         check_lone_samples(request.reduce);
-        prepare_half_steps();
+        replace_header(half_step_header(codestream(), tiles().count()));
     }
     attempted_ = true;
     request_ = request;
@@ -300,7 +312,7 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, co
 Image Decoder::run(const j2kl_request &request, const Rect &area, bool strict)
 {
     const InputStream stream(head_, rest_);
-    const Codec codec = make_codec(scan_.is_jp2 && request.half_steps == 0, request, strict, reporter_);
+    const Codec codec = make_codec(scan_.is_jp2 && head_.size == 0, request, strict, reporter_);
     Image image = read_header_of(codec, stream, reporter_);
     const auto need = [&](bool success) {
         require_openjpeg(success, reporter_, "OpenJPEG could not decode the codestream");

@@ -1,9 +1,10 @@
 // Decodes a codestream or JP2 file to samples or subbands.
 #pragma once
 
+#include "base/bytes.hpp"
 #include "base/failure.hpp"
 #include "base/geometry.hpp"
-#include "codestream/half_steps.hpp"
+#include "codestream/new_header.hpp"
 #include "codestream/repair.hpp"
 #include "codestream/scan.hpp"
 #include "j2kl.h"
@@ -21,6 +22,8 @@ public:
     Decoder(const std::uint8_t *data, std::size_t size, const j2kl_limits &limits, j2kl_report *report);
 
     const j2kl_header &header() const { return header_; }
+    // Before decode(): the codestream is the carrier of a lossless learned file; see carrier_header().
+    void expect_carrier();
     void decode(const j2kl_request &request);
     std::uint32_t component_count() const;
     j2kl_component component(std::uint32_t index) const;
@@ -41,7 +44,8 @@ private:
     Rect requested_area(const j2kl_request &request) const;
     void check_request(const j2kl_request &request) const;
     void check_lone_samples(std::uint32_t reduce) const;
-    void prepare_half_steps();
+    void replace_header(NewHeader header);
+    Bytes codestream() const;
     void check_size(const j2kl_request &request, const Rect &area) const;
     Rect whole_tiles(const Rect &area) const;
     Image run(const j2kl_request &request, const Rect &area, bool strict);
@@ -64,7 +68,7 @@ private:
     std::vector<Source> sources_;
 
     j2kl_request request_{};
-    HalfStepHeader half_steps_; // empty unless half steps are decoded
+    NewHeader new_header_; // empty unless half steps or a carrier are decoded
     Bytes head_, rest_;         // what OpenJPEG reads
     Rect image_area_;         // on the reference grid
     Rect area_;               // the requested area on the reference grid

@@ -4,6 +4,7 @@
 #include "wavelet/kernels.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 // Both directions pass over the picture once, a few rows at a time. After row t is read, lifting step s runs
@@ -107,15 +108,15 @@ private:
 
 // Splits a row into its low-pass and high-pass halves, and multiplies both by `gain` (floating point only).
 template <class T>
-void analyse_row(const T *row, std::size_t width, std::size_t odd, double gain, Phases<T> &phases, T *low_out,
-                 T *high_out)
+void analyse_row(const T *row, std::size_t width, std::size_t odd, double gain, Single single,
+                 Phases<T> &phases, T *low_out, T *high_out)
 {
     using L = Lifting<T>;
     if (width == 1) { // T.800 F.4.6
         if (odd == 0) {
             L::copy(low_out, row, static_cast<float>(gain), 1);
         } else {
-            const T value = L::twice(row[0]);
+            const T value = single == Single::doubled ? L::twice(row[0]) : row[0];
             L::copy(high_out, &value, static_cast<float>(gain), 1);
         }
         return;
@@ -146,12 +147,12 @@ void analyse_row(const T *row, std::size_t width, std::size_t odd, double gain, 
 
 template <class T>
 void synthesise_row(const T *low_in, const T *high_in, std::size_t width, std::size_t odd, double gain,
-                    Phases<T> &phases, T *row)
+                    Single single, Phases<T> &phases, T *row)
 {
     using L = Lifting<T>;
     if (width == 1) {
         L::copy(row, odd == 0 ? low_in : high_in, static_cast<float>(gain), 1);
-        if (odd != 0) {
+        if (odd != 0 && single == Single::doubled) {
             row[0] = L::half(row[0]);
         }
         return;
@@ -228,7 +229,8 @@ template <class T> RowPair<T> subband_rows(const Bands<T> &bands, const Rect &ar
 }
 
 template <class T>
-void analyse_run(Plane<const T> plane, const Rect &area, const Bands<T> &bands, const Run &run)
+void analyse_run(Plane<const T> plane, const Rect &area, const Bands<T> &bands, Single single,
+                 const Run &run)
 {
     using L = Lifting<T>;
     const std::size_t width = area.width(), odd = area.x0 % 2;
@@ -238,7 +240,7 @@ void analyse_run(Plane<const T> plane, const Rect &area, const Bands<T> &bands, 
     const auto emit = [&](std::int64_t row) {
         const RowPair<T> out = subband_rows(bands, area, row);
         const double gain = row % 2 != 0 ? L::high_gain : L::low_gain;
-        analyse_row(ring.row(row), width, odd, gain, phases, out.low, out.high);
+        analyse_row(ring.row(row), width, odd, gain, single, phases, out.low, out.high);
     };
     const std::int64_t start = (run.first - L::steps) & ~std::int64_t{1};
     for (std::int64_t t = start; t < run.last + L::steps + 1; t += 2) {
@@ -262,7 +264,8 @@ void analyse_run(Plane<const T> plane, const Rect &area, const Bands<T> &bands, 
 }
 
 template <class T>
-void synthesise_run(const Bands<const T> &bands, const Rect &area, Plane<T> plane, const Run &run)
+void synthesise_run(const Bands<const T> &bands, const Rect &area, Plane<T> plane, Single single,
+                    const Run &run)
 {
     using L = Lifting<T>;
     const std::size_t width = area.width(), odd = area.x0 % 2;
@@ -277,7 +280,7 @@ void synthesise_run(const Bands<const T> &bands, const Rect &area, Plane<T> plan
             if (run.needs(row, L::steps)) {
                 const RowPair<const T> in = subband_rows(bands, area, row);
                 const double gain = 1 / (row % 2 != 0 ? L::high_gain : L::low_gain);
-                synthesise_row(in.low, in.high, width, odd, gain, phases, place(row));
+                synthesise_row(in.low, in.high, width, odd, gain, single, phases, place(row));
             }
         }
         for (int step = 1; step <= L::steps; ++step) {
@@ -292,45 +295,51 @@ void synthesise_run(const Bands<const T> &bands, const Rect &area, Plane<T> plan
 } // namespace
 
 template <class T>
-void analyse(Plane<const T> plane, const Rect &area, const Bands<T> &bands, std::size_t threads)
+void analyse(Plane<const T> plane, const Rect &area, const Bands<T> &bands, std::size_t threads,
+             Single single)
 {
     if (area.empty()) {
         return;
     }
     if (area.height() > 1) {
-        for_runs(area, threads, [&](const Run &run) { analyse_run(plane, area, bands, run); });
+        for_runs(area, threads, [&](const Run &run) { analyse_run(plane, area, bands, single, run); });
         return;
     }
     const std::size_t width = area.width();
     std::vector<T> row(plane.data, plane.data + width);
-    if (area.y0 % 2 != 0) {
+    if (area.y0 % 2 != 0 && single == Single::doubled) {
         std::transform(row.begin(), row.end(), row.begin(), Lifting<T>::twice);
     }
     Phases<T> phases(width);
     const RowPair<T> out = subband_rows(bands, area, area.y0);
-    analyse_row(row.data(), width, area.x0 % 2, 1.0, phases, out.low, out.high);
+    analyse_row(row.data(), width, area.x0 % 2, 1.0, single, phases, out.low, out.high);
 }
 
 template <class T>
-void synthesise(const Bands<const T> &bands, const Rect &area, Plane<T> plane, std::size_t threads)
+void synthesise(const Bands<const T> &bands, const Rect &area, Plane<T> plane, std::size_t threads,
+                Single single)
 {
     if (area.empty()) {
         return;
     }
     if (area.height() > 1) {
-        for_runs(area, threads, [&](const Run &run) { synthesise_run(bands, area, plane, run); });
+        for_runs(area, threads, [&](const Run &run) { synthesise_run(bands, area, plane, single, run); });
         return;
     }
     const std::size_t width = area.width();
     Phases<T> phases(width);
     const RowPair<const T> in = subband_rows(bands, area, area.y0);
-    synthesise_row(in.low, in.high, width, area.x0 % 2, 1.0, phases, plane.data);
-    if (area.y0 % 2 != 0) {
+    synthesise_row(in.low, in.high, width, area.x0 % 2, 1.0, single, phases, plane.data);
+    if (area.y0 % 2 != 0 && single == Single::doubled) {
         std::transform(plane.data, plane.data + width, plane.data, Lifting<T>::half);
     }
 }
 
 namespace {
+
+// In tiles. Floating-point tiles have no single high-pass samples; see parameters.cpp.
+template <class T>
+constexpr Single single_in_tiles = std::is_integral_v<T> ? Single::kept : Single::doubled;
 
 // The part of a subband of the whole image that belongs to a tile.
 template <class T>
@@ -404,7 +413,8 @@ void analyse_tile(Plane<const T> samples, const Rect &tile, T *subbands, const S
     Plane<const T> source = samples;
     for (std::uint32_t level = 1; level <= levels; ++level) {
         const Plane<T> low = level == levels ? coarsest : between.plane(tile, level);
-        analyse(source, tile.resolution(level - 1), tile_bands(subbands, layout, tile, level, low), threads);
+        analyse(source, tile.resolution(level - 1), tile_bands(subbands, layout, tile, level, low), threads,
+                single_in_tiles<T>);
         source = readable(low);
     }
 }
@@ -426,17 +436,17 @@ void synthesise_tile(const T *subbands, const SubbandLayout &layout, const Rect 
     for (std::uint32_t level = levels; level >= 1; --level) {
         const Plane<T> target = level == 1 ? samples : between.plane(tile, level - 1);
         synthesise(tile_bands(subbands, layout, tile, level, low), tile.resolution(level - 1), target,
-                   threads);
+                   threads, single_in_tiles<T>);
         low = readable(target);
     }
 }
 
-template void analyse<float>(Plane<const float>, const Rect &, const Bands<float> &, std::size_t);
+template void analyse<float>(Plane<const float>, const Rect &, const Bands<float> &, std::size_t, Single);
 template void analyse<std::int32_t>(Plane<const std::int32_t>, const Rect &, const Bands<std::int32_t> &,
-                                    std::size_t);
-template void synthesise<float>(const Bands<const float> &, const Rect &, Plane<float>, std::size_t);
+                                    std::size_t, Single);
+template void synthesise<float>(const Bands<const float> &, const Rect &, Plane<float>, std::size_t, Single);
 template void synthesise<std::int32_t>(const Bands<const std::int32_t> &, const Rect &, Plane<std::int32_t>,
-                                       std::size_t);
+                                       std::size_t, Single);
 template void analyse_tile<float>(Plane<const float>, const Rect &, float *, const SubbandLayout &,
                                   std::size_t);
 template void analyse_tile<std::int32_t>(Plane<const std::int32_t>, const Rect &, std::int32_t *,

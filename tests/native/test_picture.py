@@ -31,6 +31,7 @@ from j2klearn.models.registry import shipped, shipped_files
 from j2klearn.native.picture import LearnedPicture, Models
 from tests.support.float_networks import with_float_network
 from tests.support.paths import GOLDEN
+from tests.support.reversible_models import small_reversible, textured
 
 Samples = NDArray[Any]
 
@@ -99,10 +100,12 @@ def _assert_equal(data: bytes, models: Models = SHIPPED, **options: Any) -> None
     compare(region=(5, 6, 37, 50), layers=1)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.glob("integer-*.j*")))
+@pytest.mark.parametrize(
+    "name",
+    sorted(path.name for kind in ("integer-*.j[2p]*", "lossless-*.jp2") for path in GOLDEN.glob(kind)),
+)
 def test_golden_files(name: str) -> None:
-    if not name.endswith(".json"):
-        _assert_equal((GOLDEN / name).read_bytes())
+    _assert_equal((GOLDEN / name).read_bytes())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -137,10 +140,29 @@ def test_samples(kind: str) -> None:
     assert version == (3 if kind == "narrow" else 2)
 
 
-def test_lossless_files_are_refused() -> None:
-    data = j2klearn.encode(_rgb(40, 40), lossless=True, model="auto")
-    with pytest.raises(UnsupportedError, match="version 5"):
-        LearnedPicture(data, SHIPPED)
+#: Depth, whether samples are signed, components, and options of lossless files; more than the golden files show.
+LOSSLESS: dict[str, tuple[int, bool, int, dict[str, Any]]] = {
+    "embedded, in tiles, layers": (8, False, 3, {"model": small_reversible(), "tile_size": (64, 48), "layers": 3}),
+    "16 bits, four components": (16, False, 4, {"layers": 2}),
+    "1 bit": (1, False, 1, {}),
+    "signed 12 bits, two components": (12, True, 2, {"offset": (37, 21), "levels": 3}),
+    "signed RGB, single samples": (8, True, 3, {"offset": (49, 47), "tile_size": (50, 48), "levels": 1}),
+    "no levels": (5, False, 5, {"levels": 0, "jp2": False}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LOSSLESS)
+def test_lossless_files(case: str) -> None:
+    depth, signed, components, options = LOSSLESS[case]
+    samples = textured((101, 115, components), depth, signed=signed, seed=1)
+    samples = samples[..., 0] if components == 1 else samples
+    embed = "model" in options
+    data = _encode(samples, lossless=True, bit_depth=depth, embed_model=embed, **options)
+    models = Models(beside=not embed)
+    picture = LearnedPicture(data, models)
+    assert (picture.info.segment_version, picture.info.model) == (5, "integer")
+    np.testing.assert_array_equal(picture.decode(), _components_first(samples))
+    _assert_equal(data, models)
 
 
 def test_information() -> None:
@@ -161,8 +183,8 @@ def test_all_shipped_transforms_are_found() -> None:
     data = _encode(_rgb(40, 40), bpp=2, model="hybrid97-9c-compact")
     old = shipped()["hybrid97-9c-compact"].id
     for name, model in shipped().items():
-        if model.reversible:  # for lossless files, which native code does not decode as a whole
-            with pytest.raises(ModelError):
+        if model.reversible:  # for lossless files
+            with pytest.raises(SegmentError, match="does not fit the transport"):
                 LearnedPicture(_with_id(data, old, model.id), SHIPPED)
             continue
         info = LearnedPicture(_with_id(data, old, model.id), SHIPPED).info

@@ -75,11 +75,33 @@ def _weighted(first: Plane, weight: int, second: Plane | None = None, other: int
     return total
 
 
+def _base(planes: Sequence[Plane] | Plane, area: Rect, threads: int) -> tuple[list[Plane], list[Details]]:
+    """Decompose planes by one level of the 5/3: LL, and the details, of each."""
+    lows: list[Plane] = []
+    details: list[Details] = []
+    for plane in planes:
+        ll, hl, lh, hh = wavelet.analyse(plane, area.origin, threads)
+        lows.append(ll)
+        details.append((hl, lh, hh))
+    return lows, details
+
+
 def _added(details: Details, predictions: Details | None, sign: int) -> Details:
     if predictions is None:
         return details
     hl, lh, hh = (band + np.int32(sign) * found for band, found in zip(details, predictions, strict=True))
     return hl, lh, hh
+
+
+def _taken(
+    details: Sequence[Details], predictions: Sequence[Details | None], steps: Steps, level: int
+) -> list[Details]:
+    """Return the details of a level, 1 for the finest, after the steps of the analysis that are taken."""
+    out = [
+        _added(own, found if learned else None, -1)
+        for own, found, learned in zip(details, predictions, steps.learned, strict=True)
+    ]
+    return with_luma(out, steps.weights[level - 1], -1) if level <= len(steps.weights) else out
 
 
 @dataclass(frozen=True)
@@ -107,13 +129,8 @@ class Exploration:
         """
         pyramid: list[list[Details]] = []
         for level, predictions in enumerate(self.predictions):
-            details = [
-                _added(bands.details[level], found if learned else None, -1)
-                for bands, found, learned in zip(self.components, predictions, steps.learned, strict=True)
-            ]
-            if level < len(steps.weights):
-                details = with_luma(details, steps.weights[level], -1)
-            pyramid.append(details)
+            details = [bands.details[level] for bands in self.components]
+            pyramid.append(_taken(details, predictions, steps, level + 1))
         return [
             Subbands(bands.area, bands.ll, [level[at] for level in pyramid])
             for at, bands in enumerate(self.components)
@@ -212,12 +229,7 @@ class ReversibleEngine:
 
         def split(x: Sequence[Plane], level: int) -> tuple[list[Plane], list[Details]]:
             finer = area.resolution(level - 1)
-            lows: list[Plane] = []
-            details: list[Details] = []
-            for plane in x:
-                ll, hl, lh, hh = wavelet.analyse(plane, finer.origin, threads)
-                lows.append(ll)
-                details.append((hl, lh, hh))
+            lows, details = _base(x, finer, threads)
             predictions.append(self._predicted(lows, finer, steps, depth, threads))
             if progress:
                 progress(share_of_level(area, level))
@@ -248,6 +260,38 @@ class ReversibleEngine:
             One per component, int32.
         """
         return self.explore(planes, area, levels, steps, depth, threads, progress).taking(steps)
+
+    def split(
+        self,
+        planes: Sequence[Plane] | Plane,
+        area: Rect,
+        level: int,
+        steps: Steps,
+        depth: int,
+        threads: int = 1,
+    ) -> tuple[list[Plane], list[Plane], list[Plane], list[Plane]]:
+        """Decompose all components of a picture by one level.
+
+        Parameters
+        ----------
+        planes : sequence of ndarray, each (H, W), int32
+            LL of the next finer level, at first the samples, in an area.
+        area : Rect
+            The area, on the grid of the finer level.
+        level : int
+            The level, 1 for the finest.
+        steps, depth, threads
+            As in `explore`.
+
+        Returns
+        -------
+        ll, hl, lh, hh : list of ndarray
+            The subbands of every component, int32.
+        """
+        lows, details = _base(planes, area, threads)
+        details = _taken(details, self._predicted(lows, area, steps, depth, threads), steps, level)
+        hl, lh, hh = (list(band) for band in zip(*details, strict=True))
+        return lows, hl, lh, hh
 
     def _predicted(
         self, lows: Sequence[Plane], area: Rect, steps: Steps, depth: int, threads: int
