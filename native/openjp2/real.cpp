@@ -43,12 +43,27 @@ bool is_ours(void *library)
     return dlsym(library, "opj_j2klearn_version") != nullptr;
 }
 
+// The library at a path; null if it cannot be loaded, or is none of OpenJPEG's.
+void *open_at(const std::string &path)
+{
+    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr || (dlsym(library, "opj_version") != nullptr && !is_ours(library))) {
+        return library;
+    }
+    dlclose(library);
+    return nullptr;
+}
+
 void *open_library()
 {
-    std::vector<std::string> paths;
     if (const char *named = std::getenv("J2KLEARN_OPENJP2"); named != nullptr && *named != '\0') {
-        paths.emplace_back(named);
+        void *library = open_at(named);
+        if (library == nullptr) {
+            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n", named);
+        }
+        return library;
     }
+    std::vector<std::string> paths;
     dl_iterate_phdr(collect, &paths);
     for (const char *path : {J2KL_SYSTEM_OPENJP2, "/usr/lib/x86_64-linux-gnu/libopenjp2.so.7",
                              "/usr/lib/aarch64-linux-gnu/libopenjp2.so.7", "/usr/lib64/libopenjp2.so.7",
@@ -60,12 +75,8 @@ void *open_library()
         if (same_file(path, own)) {
             continue;
         }
-        void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (library != nullptr && dlsym(library, "opj_version") != nullptr && !is_ours(library)) {
+        if (void *library = open_at(path); library != nullptr) {
             return library;
-        }
-        if (library != nullptr) {
-            dlclose(library);
         }
     }
     std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
