@@ -56,7 +56,9 @@ def dequantise_part(
         targets = [planes[at, band.y0 - area.y0 : band.y1 - area.y0] for at in part.writes]
         rows = slice(_block(band.y0, area), _block(band.y1 + 1, area))
         codes = [noise if len(noise) == 1 else noise[rows] for noise in noises]
-        part.network.native.apply(list(sources), targets, band, codes, part=Rect(y, inner.x0, end, inner.x1), threads=threads)
+        part.network.native.apply(
+            list(sources), targets, band, codes, part=Rect(y, inner.x0, end, inner.x1), threads=threads
+        )
         above = sources[:, max(0, end - REACH - band.y0) : end - band.y0].copy()
 
 
