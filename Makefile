@@ -84,7 +84,7 @@ setup: $(STAMPS)/python $(LIBRARY) ## create .venv with everything that developm
 
 clean: ## remove everything that was built, except .venv
 	rm -rf build dist *.egg-info .pytest_cache .import_linter_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f j2klearn/native/libj2kl.* j2klearn/native/j2kl.h
+	rm -f j2klearn/native/libj2kl.* j2klearn/native/j2kl.h j2klearn/native/_j2kl.py
 	find j2klearn tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMPS)/system: scripts/setup-system.sh
@@ -105,6 +105,6 @@ $(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
 # After $(STAMPS)/python, which builds the library too: the two must not write it at the same time.
 $(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
 	@mkdir -p build
-	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release)
+	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(abspath $(BIN))/python)
 	@cmake --install build/native --prefix j2klearn/native
 	@touch $@

@@ -8,6 +8,7 @@
 #include "integer/mixture.hpp"
 #include "j2kl.h"
 #include "lifting/operator.hpp"
+#include "transport/block_reader.hpp"
 #include "transport/decoder.hpp"
 #include "transport/encoder.hpp"
 #include "wavelet/kernels.hpp"
@@ -17,6 +18,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <vector>
 
 struct j2kl_encoder : j2kl::Encoder {
     using Encoder::Encoder;
@@ -24,6 +26,10 @@ struct j2kl_encoder : j2kl::Encoder {
 
 struct j2kl_decoder : j2kl::Decoder {
     using Decoder::Decoder;
+};
+
+struct j2kl_block_reader : j2kl::BlockReader {
+    using BlockReader::BlockReader;
 };
 
 struct j2kl_packets : j2kl::PacketList {
@@ -50,7 +56,7 @@ using j2kl::on;
 using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 7;
+constexpr std::uint32_t abi_version = 8;
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
@@ -225,6 +231,37 @@ int j2kl_decoder_get_subbands(j2kl_decoder *decoder, std::uint32_t index, std::u
 void j2kl_decoder_free(j2kl_decoder *decoder)
 {
     delete decoder;
+}
+
+int j2kl_block_reader_open(const std::uint8_t *data, std::size_t size, j2kl_report *report,
+                           j2kl_block_reader **reader)
+{
+    if (data == nullptr || reader == nullptr) {
+        return J2KL_ERROR_ARGUMENT;
+    }
+    return create(reader, report, j2kl::Bytes{data, size});
+}
+
+int j2kl_block_reader_read(j2kl_block_reader *reader, const j2kl_band_request *requests, std::size_t count,
+                           std::uint32_t layers, std::uint32_t threads)
+{
+    return on(reader, [&] {
+        j2kl::require(requests != nullptr || count == 0, "the requests are missing");
+        std::vector<j2kl::BandRequest> parts;
+        for (std::size_t i = 0; i < count; ++i) {
+            const j2kl_band_request &request = requests[i];
+            j2kl::require(request.band <= 3, "there is no such orientation");
+            j2kl::require(request.x0 <= request.x1 && request.y0 <= request.y1, "a part of a subband has no size");
+            parts.push_back({request.component, request.level, static_cast<j2kl::Band>(request.band),
+                             {request.x0, request.y0, request.x1, request.y1}, request.half_steps});
+        }
+        reader->read(parts, layers, threads);
+    });
+}
+
+void j2kl_block_reader_free(j2kl_block_reader *reader)
+{
+    delete reader;
 }
 
 int j2kl_packets_open(const std::uint8_t *head, std::size_t size, j2kl_report *report, j2kl_packets **packets)
@@ -442,7 +479,7 @@ int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const std::
 int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *const *sources,
                            std::ptrdiff_t source_stride, float *const *targets, std::ptrdiff_t target_stride,
                            std::int32_t y0, std::int32_t x0, std::int32_t y1, std::int32_t x1,
-                           std::int32_t first_row, std::int32_t end_row, const std::int16_t *const *noise,
+                           const j2kl_rect *part, const std::int16_t *const *noise,
                            std::ptrdiff_t noise_stride, std::uint32_t instructions, std::uint32_t threads,
                            j2kl_report *report)
 {
@@ -463,8 +500,7 @@ int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *con
         components.x0 = x0;
         components.y1 = y1;
         components.x1 = x1;
-        components.first_row = first_row;
-        components.end_row = end_row;
+        components.part = part != nullptr ? *part : j2kl_rect{y0, x0, y1, x1};
         components.noise_stride = noise_stride;
         dequantiser->apply(components, set, threads);
     });

@@ -6,17 +6,21 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..codestream.main_header import MainHeader, main_header_end, read_main_header
 from ..codestream.packets import packet_count
+from ..codestream.segments import Sot
 from ..codestream.tile_parts import EOC
 from ..core.geometry import Rect
+from ..errors import CodestreamError
 from ..io.sources import ByteSource
 from ..jp2.boxes import locate
 from .assembly import assemble, covered, stretches
 from .needs import Needs
 from .tile_index import ContradictionError, TileParts, from_tlm, walk
 from .tile_part_reader import TilePartReader
-from .tile_plan import Part, plan_tile
+from .tile_plan import Part, TilePlan, plan_tile
 
 __all__ = ["Extract", "PartialCodestream"]
 
@@ -25,6 +29,9 @@ _FEW_TILES, _BYTES_PER_TILE = 4096, 64
 
 #: A file has at most so many packets that are extracted one by one, and so many more for every byte.
 _FEW_PACKETS, _PACKETS_PER_BYTE = 1 << 17, 16
+
+#: Whole tiles have at most so many bytes.
+_FEW_BYTES = 1 << 22
 
 #: Bytes of the first read of a file.
 _FIRST_READ = 1 << 14
@@ -200,6 +207,61 @@ class PartialCodestream:
         except ContradictionError:
             return None
 
+    def whole_tiles(self, areas: Sequence[Rect]) -> bytes | None:
+        """Return a codestream with the tiles that hold some areas, with all of their packets.
+
+        This takes less time than `extract`, where reading bytes that are not needed takes none.
+
+        Parameters
+        ----------
+        areas : sequence of Rect
+            Areas on the reference grid, within the picture.
+
+        Returns
+        -------
+        bytes or None
+            A codestream with the smallest rectangle of tiles that holds the areas. None if the file is not near, if the
+            tiles are large, or if they are not all there, where their headers say.
+
+        Raises
+        ------
+        CodestreamError
+            If the codestream cannot be read.
+        """
+        if not self.source.near or self.header.packed or self._trust == _Trust.NOTHING:
+            return None
+        header, size = self.header, self.end - self.start
+        bounds = _bounds(header, areas)
+        across = header.tile_grid[1]
+        numbers = [
+            row * across + column
+            for row in range(bounds[0], bounds[2])
+            for column in range(bounds[1], bounds[3])
+        ]
+        if len(numbers) > _FEW_TILES:
+            return None
+        try:
+            parts = [self._parts(number) for number in numbers]
+        except ContradictionError:
+            return None
+        all_parts = [part for own in parts for part in own]
+        if not all(parts) or sum(part.end - part.start for part in all_parts) > _FEW_BYTES:
+            return None
+        if any(part.end > size for part in all_parts):
+            return None
+        bodies = self._read([(part.start, part.end) for part in all_parts])
+        found = iter(bodies)
+        for number, own in zip(numbers, parts, strict=True):
+            for part in own:
+                if not _begins(next(found), number, part):
+                    return None
+        plans = [
+            TilePlan(number, header.tile_area(number), header.levels, None, own, np.empty(0, bool), raw=True)
+            for number, own in zip(numbers, parts, strict=True)
+        ]
+        kept = [stretches(plan, size) for plan in plans]
+        return assemble(header, self.head, bounds, plans, kept, iter(bodies))
+
     def _extract(self, requests: Sequence[tuple[Rect, int]], layers: int) -> Extract | None:
         header, size = self.header, self.end - self.start
         needs = Needs(header, requests)
@@ -232,3 +294,23 @@ class PartialCodestream:
 
     def _parts(self, number: int) -> list[Part]:
         return [Part(at, *ends) for at, ends in enumerate(self.index.of(number))]
+
+
+def _bounds(header: MainHeader, areas: Sequence[Rect]) -> tuple[int, int, int, int]:
+    """Return the range of tiles that holds some areas, as `Needs.tiles` does."""
+    (top, left), (height, width) = header.tile_origin, header.tile_size
+    return (
+        (min(area.y0 for area in areas) - top) // height,
+        (min(area.x0 for area in areas) - left) // width,
+        (max(area.y1 for area in areas) - 1 - top) // height + 1,
+        (max(area.x1 for area in areas) - 1 - left) // width + 1,
+    )
+
+
+def _begins(data: bytes, tile: int, part: Part) -> bool:
+    """Return whether data begins as the tile-part should."""
+    try:
+        sot = Sot.read(data)
+    except CodestreamError:
+        return False
+    return sot.tile == tile and sot.index == part.index and sot.length in (0, part.end - part.start)

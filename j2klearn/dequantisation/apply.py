@@ -106,6 +106,7 @@ def dequantise(
     noises: Sequence[NoiseMap | None],
     *,
     ict: bool,
+    wanted: Rect | None = None,
     threads: int = 1,
 ) -> None:
     """Remove quantisation noise from the components of a picture, in place.
@@ -124,6 +125,8 @@ def dequantise(
         and one of them has None, both are left unchanged.
     ict : bool
         Whether the first three components are those of the ICT.
+    wanted : Rect, optional
+        The part of the area that is needed. Default: all of it.
     threads : int
         Most threads that a twin uses. PyTorch uses its own.
     """
@@ -133,7 +136,7 @@ def dequantise(
             continue
         if isinstance(part.network, DequantiserTwin):
             codes = [noise.codes(area.evened()) for noise in available]
-            dequantise_part(planes, area, part, codes, threads=threads)
+            dequantise_part(planes, area, part, codes, wanted=wanted, threads=threads)
         else:
             _apply(planes, area, part, available)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Colour, Descriptor
 from ..codestream.main_header import MainHeader
-from ..core.geometry import Rect
+from ..core.geometry import ORIENTATIONS, Rect
 from ..core.limits import MAX_TILES
 from ..core.normalisation import normalised_bands, restore
 from ..core.run import Run
@@ -20,8 +20,10 @@ from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
 from ..dequantisation.noise import REACH
 from ..dequantisation.twin.network import AnyTwin
+from ..errors import CodestreamError, LimitError
 from ..native import transport
 from ..transform.colour import pixels
+from ..transform.part_areas import PartAreas
 from .ordinary import TRUNCATED
 from .reconstruction import Lattice, reconstruct
 
@@ -36,6 +38,8 @@ __all__ = ["LearnedReader", "LearnedSource"]
 _CARRIER_MARGIN = 2
 
 _DEFAULT_RUN = Run()
+
+_NONE = np.empty((0, 0), np.int32)
 
 
 def _bounds(network: AnyDequantiser | AnyTwin, threads: int) -> AbstractContextManager[None]:
@@ -95,8 +99,6 @@ class LearnedReader:
         A message if the codestream is truncated, else None.
     remarks : list of str
         Other warnings of OpenJPEG.
-    reach : int
-        Samples of the finer level that one level of synthesis reads beyond an area.
     """
 
     #: Whether the coefficients are quantised, and are decoded to half quantiser steps.
@@ -149,10 +151,6 @@ class LearnedReader:
             raise
         return decoder
 
-    @property
-    def reach(self) -> int:
-        return self.model.transform.reach
-
     def _pixels(self, planes: NDArray[np.float32]) -> NDArray[Any]:
         restore(planes, self.descriptor.normalisation, self.descriptor.precision)
         ict = self.descriptor.colour == Colour.ICT
@@ -184,15 +182,15 @@ class LearnedReader:
             )
         return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
-    def _dequantise(self, planes: NDArray[np.float32], area: Rect) -> None:
-        """Remove quantisation noise from components at full resolution, in place."""
+    def _dequantise(self, planes: NDArray[np.float32], area: Rect, wanted: Rect | None = None) -> None:
+        """Remove quantisation noise from a part of components at full resolution, in place."""
         if not self.dequantises:
             return
         noises = [self.file.noise_map(index, self.layers) for index in range(len(planes))]
         if any(noise is not None for noise in noises):
             ict, network = self.descriptor.colour == Colour.ICT, self.model.dequantiser_for_decoding
             with _bounds(network, self.threads):
-                dequantise(planes, area, network, noises, ict=ict, threads=self.threads)
+                dequantise(planes, area, network, noises, ict=ict, wanted=wanted, threads=self.threads)
 
     def whole(self, reduce: int) -> NDArray[Any]:
         """Decode the whole picture.
@@ -255,9 +253,11 @@ class LearnedReader:
 
         They are normalised, and without scales.
         """
-        half_steps = Subbands.from_flat(flat, area, levels)
+        return self._reconstructed(component, Subbands.from_flat(flat, area, levels), reduce)
+
+    def _reconstructed(self, component: int, half_steps: Subbands, reduce: int) -> Subbands:
         bands = reconstruct(half_steps, self.lattices[component], reduce + 1, self.threads)
-        deepest = self.descriptor.levels - reduce
+        levels, deepest = half_steps.levels, self.descriptor.levels - reduce
         if self.descriptor.normalisation:
             rule = self.descriptor.normalisation[component]
             normalised_bands(bands, rule, self.descriptor.precision, low=levels == deepest)
@@ -270,10 +270,8 @@ class LearnedReader:
     def region(self, wanted: Rect, reduce: int) -> NDArray[Any]:
         """Decode a region of a resolution, and at every level only the area that the synthesis reads.
 
-        The synthesis of one level reads a margin around its area. So the areas are computed from the finest level to
-        the coarsest; each is one margin larger than the one before. Then they are decoded from the coarsest level to
-        the finest. At every resolution only the carrier of the area is decoded, and one level of analysis of the
-        carrier returns the details of the level.
+        The synthesis of one level reads subbands around its area. So the areas are computed from the finest level to
+        the coarsest, each larger than the one before. Then they are synthesised from the coarsest level to the finest.
 
         Parameters
         ----------
@@ -287,39 +285,120 @@ class LearnedReader:
         ndarray, shape (h, w) or (h, w, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
-        grid, levels, margin = self.header.area, self.descriptor.levels, self.reach
-        areas = {reduce: wanted}
+        grid, levels = self.header.area, self.descriptor.levels
+        area = wanted
         if not reduce and self.dequantises:
-            areas[reduce] = wanted.grown(REACH).intersection(grid)
-        for at in range(reduce, levels):
-            areas[at] = areas[at].grown(margin).intersection(grid.resolution(at))
-            areas[at + 1] = areas[at].resolution(1)
-        coarsest = [reduce] if reduce == levels else range(reduce, levels)
-        # at the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside
-        carrier_margin = 0 if reduce == levels else _CARRIER_MARGIN
-        requests = {at: self._request(at, areas[at].grown(carrier_margin)) for at in coarsest}
-        self._load([(request, at) for at, request in requests.items()])
+            network = self.model.dequantiser_for_decoding
+            reach = network.reach if isinstance(network, AnyTwin) else REACH
+            area = wanted.grown(reach).intersection(grid)
         if reduce == levels:
-            areas[reduce], flats = self._level(reduce, requests[reduce], 0)
+            request = self._request(reduce, area)
+            self._load([(request, reduce)])
+            area, flats = self._level(reduce, request, 0)
             planes = np.stack(
-                [self._subbands(index, flat, areas[reduce], 0, reduce).ll for index, flat in enumerate(flats)]
+                [self._subbands(index, flat, area, 0, reduce).ll for index, flat in enumerate(flats)]
             )
-        for at in range(levels - 1, reduce - 1, -1):
-            area = areas[at]
-            decoded, flats = self._level(at, requests[at], 1)
-            components = []
-            for index, flat in enumerate(flats):
-                bands = self._subbands(index, flat, decoded, 1, at)
-                parts = zip(bands.bands(), area.decomposed(), decoded.decomposed(), strict=True)
-                ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
-                if at < levels - 1:
-                    ll = planes[index][area.resolution(1).slices_in(areas[at + 1])]
-                components.append(Subbands(area, ll, [(hl, lh, hh)]))
-            planes = self._synthesise(components, reduce=at)
-            self.progress((levels - at) / (levels - reduce + 1), "lifting")
+        else:
+            areas = []
+            for at in range(reduce, levels):
+                areas.append(self._part_areas(area, grid.resolution(at)))
+                area = areas[-1].low.resolution(1)
+            planes, area = self._synthesised_part(areas, reduce), areas[0].synthesised
         if not reduce:
-            self._dequantise(planes, areas[reduce])
-        return self._pixels(planes[(slice(None), *wanted.slices_in(areas[reduce]))])
+            self._dequantise(planes, area, wanted.intersection(area))
+        return self._pixels(planes[(slice(None), *wanted.slices_in(area))])
+
+    def _synthesised_part(self, areas: list[PartAreas], reduce: int) -> NDArray[Any]:
+        """Return the planes of a region before de-quantisation; `areas` are those of every level, the finest first."""
+        levels = self.descriptor.levels
+        blocks = self._blocks(areas, reduce)
+        if blocks is None:
+            # at the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside
+            requests = [
+                self._request(at, own.low.grown(_CARRIER_MARGIN)) for at, own in enumerate(areas, reduce)
+            ]
+            self._load([(request, at) for at, request in enumerate(requests, reduce)])
+        planes: NDArray[Any] | None = None
+        for at in range(levels - 1, reduce - 1, -1):
+            own = areas[at - reduce]
+            components = blocks.pop() if blocks else self._cropped(at, requests[at - reduce], own)
+            if planes is not None:
+                inner = own.low.resolution(1).slices_in(areas[at + 1 - reduce].synthesised)
+                for bands, plane in zip(components, planes, strict=True):
+                    bands.ll = plane[inner]
+            planes = self._synthesise_part(components, own, reduce=at)
+            self.progress((levels - at) / (levels - reduce + 1), "lifting")
+        assert planes is not None
+        return planes
+
+    def _blocks(self, areas: list[PartAreas], reduce: int) -> list[list[Subbands]] | None:
+        """Decode the code-blocks that a region needs, and no other part of the file.
+
+        Return the subbands of every component at each level, the finest first: LL of the coarsest level only. None if
+        the code-blocks cannot be decoded by themselves.
+        """
+        if not self.half_steps:
+            return None
+        parts_of_grid = [(self._request(at, own.details), at) for at, own in enumerate(areas, reduce)]
+        last = self.descriptor.levels - 1
+        parts_of_grid.append((self._request(last, areas[-1].low), last))
+        count = range(self.header.components)
+        requests = [
+            transport.BandRequest(component, name, at, own.details.subband(name))
+            for at, own in enumerate(areas, reduce + 1)
+            for component in count
+            for name in ORIENTATIONS
+        ]
+        coarsest = areas[-1].low.resolution(1)
+        requests += [transport.BandRequest(index, "LL", self.descriptor.levels, coarsest) for index in count]
+        try:
+            codestream = self.source.whole_tiles([area for area, _ in parts_of_grid])
+            if codestream is None:
+                self._load(parts_of_grid)
+                codestream = self.codestream
+            with transport.BlockReader(codestream) as reader:
+                parts = iter(reader.read(requests, self.layers, self.threads))
+                remarks = reader.warnings
+        except (CodestreamError, LimitError):
+            self.missing = None
+            return None
+        self.remarks += [remark for remark in remarks if remark not in self.remarks]
+        levels = [
+            [Subbands(own.details, _NONE, [(next(parts), next(parts), next(parts))]) for _ in count]
+            for own in areas
+        ]
+        for bands, low in zip(levels[-1], parts, strict=True):
+            bands.ll = low
+        return [
+            [self._reconstructed(index, bands, at) for index, bands in enumerate(level)]
+            for at, level in enumerate(levels, reduce)
+        ]
+
+    def _cropped(self, reduce: int, request: Rect, areas: PartAreas) -> list[Subbands]:
+        """Decode one level of the codestream, and return what the synthesis reads of every component."""
+        decoded, flats = self._level(reduce, request, 1)
+        components = []
+        rects = areas.low.decomposed()[:1] + areas.details.decomposed()[1:]
+        for index, flat in enumerate(flats):
+            bands = self._subbands(index, flat, decoded, 1, reduce)
+            parts = zip(bands.bands(), rects, decoded.decomposed(), strict=True)
+            ll, hl, lh, hh = (band[inner.slices_in(outer)] for band, inner, outer in parts)
+            components.append(Subbands(areas.details, ll, [(hl, lh, hh)]))
+        return components
+
+    def _part_areas(self, part: Rect, picture: Rect) -> PartAreas:
+        return self.model.transform.part_areas(part, picture)
+
+    def _synthesise_part(self, components: list[Subbands], areas: PartAreas, *, reduce: int) -> NDArray[Any]:
+        """Synthesise one level of a part of every component; see `CodingTransform.synthesise_part`."""
+        planes = []
+        for group in self.descriptor.groups:
+            own = components[group]
+            hl, lh, hh = ([bands.details[0][at] for bands in own] for at in range(3))
+            learned = 1 if self.descriptor.base_chroma and not reduce else None
+            bands = [bands.ll for bands in own], hl, lh, hh
+            planes.append(self.model.transform.synthesise_part(bands, areas, self.threads, learned=learned))
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _request(self, reduce: int, area: Rect) -> Rect:
         """Return an area of the reference grid that contains an area of a resolution."""

@@ -13,6 +13,7 @@ from ..codestream.main_header import read_main_header, with_precision
 from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..transform.colour import reversible_pixels
+from ..transform.part_areas import PartAreas
 from .learned_reader import LearnedReader
 
 __all__ = ["ReversibleReader"]
@@ -35,9 +36,12 @@ class ReversibleReader(LearnedReader):
         header = read_main_header(self.codestream)
         self.codestream = with_precision(self.codestream, header, _CARRIER_BITS, signed=True)
 
-    @property
-    def reach(self) -> int:
-        return self.model.reversible_engine.reach
+    def _part_areas(self, part: Rect, picture: Rect) -> PartAreas:
+        reach = self.model.reversible_engine.reach
+        return PartAreas.around(part, (reach, reach, reach), picture)
+
+    def _synthesise_part(self, components: list[Subbands], areas: PartAreas, *, reduce: int) -> NDArray[Any]:
+        return self._synthesise(list(components), reduce=reduce)
 
     def _subbands(self, component: int, flat: NDArray[Any], area: Rect, levels: int, reduce: int) -> Subbands:
         return Subbands.from_flat(flat, area, levels)

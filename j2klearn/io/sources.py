@@ -89,9 +89,12 @@ class ByteSource:
     ----------
     size : int
         Size of the file in bytes.
+    near : bool
+        Whether reading a few megabytes takes no longer than finding out which of them are needed.
     """
 
     size: int
+    near = False
     _waste_bytes = 0
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
@@ -130,6 +133,8 @@ class ByteSource:
 
 
 class _Memory(ByteSource):
+    near = True
+
     def __init__(self, data: bytes) -> None:
         self.data, self.size = data, len(data)
 
@@ -216,6 +221,8 @@ def _path_of(stream: Any) -> str | None:
 
 class _File(ByteSource):
     """A regular file on disk, opened for each read."""
+
+    near = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

@@ -114,7 +114,7 @@ class IntegerDequantiser:
         area: Rect,
         noises: Sequence[NDArray[np.int16]],
         *,
-        rows: tuple[int, int] | None = None,
+        part: Rect | None = None,
         threads: int = 1,
         instructions: str = "best",
     ) -> None:
@@ -130,8 +130,8 @@ class IntegerDequantiser:
         noises : sequence of ndarray, int16, all of shape (H, W) or (1, 1)
             For each target log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions;
             or one number for all.
-        rows : (int, int), optional
-            First row and end row on the grid of those to write. Default: all rows of the area.
+        part : Rect, optional
+            The part of the area to write. Default: all of it.
         threads : int
             Most threads to use.
         instructions : str
@@ -141,7 +141,7 @@ class IntegerDequantiser:
         ------
         InputError
             If the number of arrays is wrong, an array has the wrong dtype or shape, a code of the noise is out of
-            range, or the rows are not in the area.
+            range, or the part is not in the area.
         """
         if (len(sources), len(targets), len(noises)) != (self._reads, self._writes, self._writes):
             raise InputError(
@@ -168,6 +168,7 @@ class IntegerDequantiser:
                     f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
                 )
         codes = [np.ascontiguousarray(noise) for noise in noises]
+        inner = area if part is None else part
         report = Report(self._ffi)
         arguments: list[Any] = []
         for planes in (sources, targets):
@@ -190,7 +191,7 @@ class IntegerDequantiser:
                     area.x0,
                     area.y1,
                     area.x1,
-                    *(rows or (area.y0, area.y1)),
+                    self._ffi.new("j2kl_rect *", (inner.y0, inner.x0, inner.y1, inner.x1)),
                     self._ffi.new("int16_t *[]", arrays),
                     stride,
                     INSTRUCTIONS.index(instructions),

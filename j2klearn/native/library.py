@@ -26,10 +26,11 @@ from ..errors import (
     SegmentError,
     UnsupportedError,
 )
+from . import declarations
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 7
+_ABI_VERSION = 8
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -66,18 +67,14 @@ def load() -> tuple[Any, Any]:
     OptionError
         If ``J2KLEARN_CPU`` has a wrong value.
     """
-    import cffi  # not at the top: it would slow down ``import j2klearn``
-
     path = _library_path()
-    header = path.with_name("j2kl.h")
+    header = path.with_name(declarations.HEADER)
     if not path.exists() or not header.exists():
         raise NativeLibraryError(
             f"the native library {path.name} is missing from the package: {_HOW_TO_BUILD}"
         )
     processor_limit()  # the library reads the variable, and ignores wrong values
-    declarations = header.read_text("utf-8").partition("[cffi begin] */")[2].partition("/* [cffi end]")[0]
-    ffi = cffi.FFI()
-    ffi.cdef(declarations)
+    ffi = declarations.read(header)
     try:
         library = ffi.dlopen(str(path))
         version = library.j2kl_abi_version()

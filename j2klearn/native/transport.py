@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,10 @@ from ..errors import CodestreamError, DecodingError, OptionError
 from .handle import Handle
 from .library import Report, as_array, load
 
-__all__ = ["Component", "Decoder", "Encoder", "Header", "Parameters"]
+__all__ = ["BandRequest", "BlockReader", "Component", "Decoder", "Encoder", "Header", "Parameters"]
+
+#: The orientations of subbands, in the order of ``j2kl_band_request``.
+_ORIENTATIONS = ("LL", "HL", "LH", "HH")
 
 
 @dataclass(frozen=True)
@@ -459,3 +463,98 @@ class Decoder(Handle):
         pointer = self._ffi.from_buffer("int32_t[]", subbands)
         self._report.check(self._library.j2kl_decoder_get_subbands(self._open(), index, levels, pointer))
         return subbands
+
+
+@dataclass(frozen=True)
+class BandRequest:
+    """A part of a subband.
+
+    Attributes
+    ----------
+    component : int
+        Index of the component.
+    orientation : {"LL", "HL", "LH", "HH"}
+        Orientation of the subband.
+    level : int
+        Decomposition level, 1 for the finest. LL exists at the coarsest level only.
+    area : Rect
+        The part, in the coordinates of the subband.
+    """
+
+    component: int
+    orientation: str
+    level: int
+    area: Rect
+
+
+class BlockReader(Handle):
+    """Decodes some code-blocks of a codestream of the 9/7, without its other parts.
+
+    Parameters
+    ----------
+    data : bytes
+        A complete codestream. It is not copied, and must not change while the reader is open.
+
+    Raises
+    ------
+    UnsupportedError
+        If the code-blocks cannot be decoded by themselves. `Decoder` may decode the codestream as a whole.
+    CodestreamError
+        If the data is no codestream.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._ffi, self._library = load()
+        self._report = Report(self._ffi)
+        self._buffer = self._ffi.from_buffer("uint8_t[]", data)
+        handle = self._ffi.new("j2kl_block_reader **")
+        self._report.check(
+            self._library.j2kl_block_reader_open(
+                self._buffer, len(self._buffer), self._report.pointer, handle
+            )
+        )
+        self._handle = handle[0]
+
+    def _free(self, handle: Any) -> None:
+        self._library.j2kl_block_reader_free(handle)
+
+    @stage("tier-1/2")
+    def read(
+        self, requests: Sequence[BandRequest], layers: int = 0, threads: int = 1
+    ) -> list[NDArray[np.int32]]:
+        """Decode parts of subbands.
+
+        Parameters
+        ----------
+        requests : sequence of BandRequest
+            At most one part of each subband.
+        layers : int
+            Number of quality layers to decode; 0 for all.
+        threads : int
+            Number of threads.
+
+        Returns
+        -------
+        list of ndarray, int32
+            The coefficients of each part, in half quantiser steps: see `Decoder.subbands`. Coefficients outside the
+            picture are 0.
+
+        Raises
+        ------
+        OptionError
+            If there is no such subband, or one is asked for twice.
+        CodestreamError
+            If a tile is damaged, or code-blocks cannot be decoded.
+        """
+        parts = [np.empty(request.area.shape, np.int32) for request in requests]
+        native = self._ffi.new("j2kl_band_request[]", len(requests))
+        for place, request, part in zip(native, requests, parts, strict=True):
+            place.component, place.level = request.component, request.level
+            place.band = _ORIENTATIONS.index(request.orientation)
+            area = request.area
+            place.x0, place.y0, place.x1, place.y1 = area.x0, area.y0, area.x1, area.y1
+            place.half_steps = self._ffi.cast("int32_t *", part.ctypes.data)
+        self._report.check(
+            self._library.j2kl_block_reader_read(self._open(), native, len(requests), layers, threads)
+        )
+        return parts

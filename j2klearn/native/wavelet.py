@@ -68,7 +68,13 @@ def analyse(
 
 
 def synthesise(
-    ll: NDArray[Any], hl: NDArray[Any], lh: NDArray[Any], hh: NDArray[Any], area: Rect, threads: int = 1
+    ll: NDArray[Any],
+    hl: NDArray[Any],
+    lh: NDArray[Any],
+    hh: NDArray[Any],
+    area: Rect,
+    threads: int = 1,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Reconstruct a plane from LL, HL, LH and HH: the inverse of `analyse` (T.800 F.3.2).
 
@@ -80,6 +86,8 @@ def synthesise(
         Area of the plane on the grid.
     threads : int
         Number of threads.
+    out : ndarray, shape (area.height, area.width), optional
+        The place for the plane: contiguous, and of the dtype of the subbands. Default: a new array.
 
     Returns
     -------
@@ -89,7 +97,7 @@ def synthesise(
     Raises
     ------
     InputError
-        If a subband has another dtype, or its shape does not fit `area`.
+        If a subband or `out` has another dtype, or its shape does not fit `area`.
     """
     ctype, suffix = _names(ll.dtype)
     ffi, library = load()
@@ -99,7 +107,9 @@ def synthesise(
         for band, rect in zip((ll, hl, lh, hh), area.decomposed(), strict=True)
     ]
     pointers = [ffi.from_buffer(ctype, band) for band in bands]
-    plane: NDArray[Any] = np.empty(area.shape, dtype)
+    plane: NDArray[Any] = np.empty(area.shape, dtype) if out is None else out
+    if as_array(plane, dtype, area.shape, "the samples of a plane") is not plane:
+        raise InputError("the place for a plane has to be contiguous")
     function = getattr(library, f"j2kl_synthesise_{suffix}")
     place = ffi.from_buffer(ctype, plane)
     _check_level(function(*pointers, area.width, area.height, area.x0, area.y0, place, area.width, threads))

@@ -16,6 +16,7 @@ from ..core.geometry import Rect
 from ..core.subbands import Subbands
 from ..core.timing import stage
 from .levels import compose, decompose, share_of_level
+from .part_areas import PartAreas
 
 __all__ = ["BASE_REACH", "Bands", "CodingTransform", "Plane", "Planes"]
 
@@ -181,3 +182,31 @@ class CodingTransform(ABC):
         with stage("synthesis"):
             out = compose(low, details, join)
         return out if isinstance(out, np.ndarray) else np.stack(out)
+
+    def part_areas(self, part: Rect, picture: Rect) -> PartAreas:
+        """Return the areas that the synthesis of a part of a picture by one level reads."""
+        return PartAreas.around(part, (self.reach, self.reach, self.reach), picture)
+
+    def synthesise_part(
+        self, bands: Bands, areas: PartAreas, threads: int = 1, *, learned: int | None = None
+    ) -> NDArray[np.float32]:
+        """Synthesise a part of a picture by one level.
+
+        Parameters
+        ----------
+        bands : tuple
+            The subbands of every component: LL of `areas.low`, the others of `areas.details`. They may be overwritten.
+        areas : PartAreas
+            The areas, from `part_areas`.
+        threads : int
+            Threads of native code.
+        learned : int, optional
+            As in `split`.
+
+        Returns
+        -------
+        ndarray, shape (C, H, W), float32
+            Samples of `areas.synthesised`. Those of the part are right.
+        """
+        with stage("synthesis"):
+            return self.join(bands, areas.synthesised, threads, learned)

@@ -37,26 +37,9 @@ std::uint32_t read_passes(HeaderReader &bits)
     return more < 31 ? 6 + more : 37 + bits.bits(7);
 }
 
-// The number of passes in the codeword segment (D.4.2, D.6) that begins after `done` passes.
-std::uint32_t passes_in_segment(std::uint32_t style, std::uint32_t done)
-{
-    if ((style & style_ht) != 0) {
-        // The cleanup pass, then the refinement passes (T.814 clause 7).
-        return done == 0 ? 1 : most_passes;
-    }
-    if ((style & style_termall) != 0) {
-        return 1;
-    }
-    if ((style & style_bypass) != 0) {
-        // The first segment has ten passes. Then segments of two raw passes and of one
-        // arithmetic-coded pass alternate.
-        return done < 10 ? 10 - done : (done - 10) % 3 == 0 ? 2 : 1;
-    }
-    return most_passes;
-}
-
 // Clauses B.10.6 and B.10.7: the number of passes, and the lengths of their codeword segments.
-bool read_lengths(HeaderReader &bits, std::uint32_t style, Block &block, std::uint64_t &size)
+bool read_lengths(HeaderReader &bits, std::uint32_t style, Block &block, Contribution &contribution,
+                  std::vector<Segment> &segments)
 {
     std::uint32_t passes = read_passes(bits);
     if (block.passes + passes > most_passes) {
@@ -73,7 +56,9 @@ bool read_lengths(HeaderReader &bits, std::uint32_t style, Block &block, std::ui
         if (width > 32) {
             return false;
         }
-        size += bits.bits(width);
+        const std::uint32_t size = bits.bits(width);
+        segments.push_back({count, size});
+        contribution.size += size;
         block.passes = static_cast<std::uint16_t>(block.passes + count);
         passes -= count;
     }
@@ -106,6 +91,23 @@ void set_values(BandState &state, std::uint32_t band, std::uint32_t layer, const
 
 } // namespace
 
+std::uint32_t passes_in_segment(std::uint32_t style, std::uint32_t done)
+{
+    if ((style & style_ht) != 0) {
+        // The cleanup pass, then the refinement passes (T.814 clause 7).
+        return done == 0 ? 1 : most_passes;
+    }
+    if ((style & style_termall) != 0) {
+        return 1;
+    }
+    if ((style & style_bypass) != 0) {
+        // The first segment has ten passes. Then segments of two raw passes and of one
+        // arithmetic-coded pass alternate.
+        return done < 10 ? 10 - done : (done - 10) % 3 == 0 ? 2 : 1;
+    }
+    return most_passes;
+}
+
 bool read_packet_header(HeaderReader &bits, std::uint32_t style, std::uint32_t layer, PrecinctState &state,
                         PacketHeader &header)
 {
@@ -123,11 +125,17 @@ bool read_packet_header(HeaderReader &bits, std::uint32_t style, std::uint32_t l
             if (first && !read_zero_planes(bits, now.zero_planes, contribution)) {
                 return false;
             }
+            if (first) {
+                block.number = header.blocks++;
+            }
+            contribution.number = block.number;
             contribution.first_bit = header.record.size();
-            if (!read_lengths(bits, style, block, contribution.size)) {
+            contribution.first_segment = header.segments.size();
+            if (!read_lengths(bits, style, block, contribution, header.segments)) {
                 return false;
             }
             contribution.last_bit = header.record.size();
+            contribution.end_segment = header.segments.size();
             header.contributions.push_back(contribution);
         }
     }

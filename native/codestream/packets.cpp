@@ -31,8 +31,9 @@ void append_end_of_header(const Coding &coding, std::vector<std::uint8_t> &bytes
 
 class Walker {
 public:
-    Walker(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort, const Bytes *headers)
-        : coding_(coding), tile_(tile), data_(data), headers_(headers), effort_(effort)
+    Walker(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort, const Bytes *headers,
+           const PacketVisit &visit)
+        : coding_(coding), tile_(tile), data_(data), headers_(headers), effort_(effort), visit_(visit)
     {
     }
 
@@ -53,6 +54,9 @@ public:
             }
             if (packets != nullptr) {
                 packets->push_back(packet_);
+            }
+            if (visit_) {
+                visit_(packet_, header_);
             }
             ++result_.packets;
             result_.size = packet_.end;
@@ -84,6 +88,7 @@ private:
         packet_.header = headers_ != nullptr ? next_header_ : at;
         header_.record.clear();
         header_.contributions.clear();
+        header_.segments.clear();
         HeaderReader bits(source, packet_.header, header_.record);
         const bool any = bits.bit() != 0;
         PrecinctState before; // the state from which a truncated packet is rewritten
@@ -170,6 +175,7 @@ private:
     const Bytes *headers_;        // packed packet headers; null: they are in the data
     std::size_t next_header_ = 0; // in the packed packet headers
     Effort &effort_;
+    const PacketVisit &visit_;
     std::vector<std::unique_ptr<PrecinctState>> states_;
     std::uint64_t blocks_ = 0;
     PacketHeader header_; // of the current packet
@@ -180,9 +186,10 @@ private:
 } // namespace
 
 std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort,
-                                       std::vector<Packet> *packets, const Bytes *headers)
+                                       std::vector<Packet> *packets, const Bytes *headers,
+                                       const PacketVisit &visit)
 {
-    return Walker(coding, tile, data, effort, headers).run(packets);
+    return Walker(coding, tile, data, effort, headers, visit).run(packets);
 }
 
 std::uint64_t empty_packet_size(const Coding &coding)

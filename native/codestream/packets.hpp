@@ -4,10 +4,12 @@
 #include "base/bytes.hpp"
 #include "base/geometry.hpp"
 #include "codestream/coding.hpp"
+#include "codestream/packet_header.hpp"
 #include "codestream/precincts.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -32,11 +34,15 @@ struct Packet {
     std::size_t size() const { return end - begin; }
 };
 
+// Called with every complete packet and its header, which is empty if the packet is.
+using PacketVisit = std::function<void(const Packet &packet, const PacketHeader &header)>;
+
 // `data` is the concatenated data of the tile-parts of the tile, and `headers` its packed packet headers (A.7.4, A.7.5),
 // if it has any. Returns nothing if `effort` or the limit on code-blocks is exceeded. Appends every complete packet to
-// `packets`, if given.
+// `packets`, if given, and calls `visit`, if given.
 std::optional<PacketWalk> walk_packets(const Coding &coding, const Rect &tile, const Bytes &data, Effort &effort,
-                                       std::vector<Packet> *packets = nullptr, const Bytes *headers = nullptr);
+                                       std::vector<Packet> *packets = nullptr, const Bytes *headers = nullptr,
+                                       const PacketVisit &visit = {});
 
 // Appends empty packets; `first` is the number of the first one in the tile, for SOP.
 void append_empty_packets(const Coding &coding, std::uint64_t first, std::uint64_t count,

@@ -76,46 +76,51 @@ std::vector<Lattice> read_lattices(const MainHeader &header)
     return lattices;
 }
 
+void Reconstruction::apply(std::uint32_t component, Band band, std::uint32_t level,
+                           const std::int32_t *half_steps, float *values, std::size_t count,
+                           std::size_t threads) const
+{
+    const std::size_t index = index_of(band, level, segment_.levels);
+    const auto spacing = static_cast<float>(lattices_[component][index]);
+    const auto bias =
+        static_cast<float>(band == Band::LL ? 0 : bias_of_finest * std::pow(bias_ratio, level - 1.0));
+    float shift = 0, factor = 1;
+    if (!segment_.normalisation.empty()) {
+        const Normalisation &rule = segment_.normalisation[component];
+        factor = std::ldexp(1.0F, static_cast<int>(rule.exponent));
+        shift = band == Band::LL ? std::ldexp(static_cast<float>(rule.offset),
+                                              8 - static_cast<int>(segment_.precision))
+                                 : 0.0F;
+    }
+    const float scale = segment_.scales.empty() ? 1.0F : segment_.scales[index];
+    in_parts(count, threads, [&](std::size_t first, std::size_t length) {
+        float *part = values + first;
+        kernels::reconstruct(half_steps + first, part, spacing, bias, length);
+        if (!segment_.normalisation.empty()) {
+            for (std::size_t i = 0; i < length; ++i) {
+                part[i] = (part[i] - shift) * factor;
+            }
+        }
+        if (!segment_.scales.empty()) {
+            for (std::size_t i = 0; i < length; ++i) {
+                part[i] /= scale;
+            }
+        }
+    });
+}
+
 Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps,
                                    const Rect &area, std::uint32_t levels, std::uint32_t reduce,
                                    std::size_t threads) const
 {
     Coefficients result = {area, levels, std::vector<float>(half_steps.size())};
-    const Lattice &lattice = lattices_[component];
     const bool has_low =
         reduce + levels == segment_.levels; // LL of other levels was not coded: it stays zero
     for_bands(result, [&](Band band, std::uint32_t level, std::size_t offset, std::size_t count) {
-        if (band == Band::LL && !has_low) {
-            return;
+        if (band != Band::LL || has_low) {
+            apply(component, band, reduce + level, half_steps.data() + offset, result.values.data() + offset,
+                  count, threads);
         }
-        const std::uint32_t own = reduce + level; // the level in the codestream
-        const std::size_t index = index_of(band, own, segment_.levels);
-        const auto spacing = static_cast<float>(lattice[index]);
-        const double bias = band == Band::LL ? 0 : bias_of_finest * std::pow(bias_ratio, own - 1.0);
-        float shift = 0, factor = 1;
-        if (!segment_.normalisation.empty()) {
-            const Normalisation &rule = segment_.normalisation[component];
-            factor = std::ldexp(1.0F, static_cast<int>(rule.exponent));
-            shift = band == Band::LL ? std::ldexp(static_cast<float>(rule.offset),
-                                                  8 - static_cast<int>(segment_.precision))
-                                     : 0.0F;
-        }
-        const float scale = segment_.scales.empty() ? 1.0F : segment_.scales[index];
-        in_parts(count, threads, [&](std::size_t first, std::size_t length) {
-            float *values = result.values.data() + offset + first;
-            kernels::reconstruct(half_steps.data() + offset + first, values, spacing,
-                                 static_cast<float>(bias), length);
-            if (!segment_.normalisation.empty()) {
-                for (std::size_t i = 0; i < length; ++i) {
-                    values[i] = (values[i] - shift) * factor;
-                }
-            }
-            if (!segment_.scales.empty()) {
-                for (std::size_t i = 0; i < length; ++i) {
-                    values[i] /= scale;
-                }
-            }
-        });
     });
     return result;
 }

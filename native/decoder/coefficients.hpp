@@ -34,6 +34,10 @@ public:
     {
     }
 
+    // Reconstructs `count` coefficients of a subband. `level` is its decomposition level in the codestream.
+    void apply(std::uint32_t component, Band band, std::uint32_t level, const std::int32_t *half_steps,
+               float *values, std::size_t count, std::size_t threads) const;
+
     // Returns the coefficients of a component, of `levels` levels below the `reduce` finest ones of the
     // codestream. `half_steps` has what tier-1 decoded, as j2kl_decoder_get_subbands returns it.
     Coefficients apply(std::uint32_t component, const std::vector<std::int32_t> &half_steps, const Rect &area,

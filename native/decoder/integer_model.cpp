@@ -13,7 +13,7 @@ namespace j2kl::picture {
 namespace {
 
 // Samples that one level of base wavelet synthesis reads beyond an area.
-constexpr std::uint32_t base_reach = 8;
+constexpr std::uint32_t reach_of_base = 4;
 
 constexpr std::size_t gains = 10;
 
@@ -275,7 +275,10 @@ IntegerModel::IntegerModel(const ModelFile &file)
         high_to_low = operator_of(file, "h2l", 3, 1, high_radius);
     }
     low_to_high = operator_of(file, "l2h", 1, 3, low_radius);
-    reach = 2 * (high_radius + low_radius) + base_reach;
+    // One cell more than the radius, as an area may begin and end within a cell.
+    base_reach = reach_of_base;
+    detail_reach = base_reach + 2 * (high_radius + 1);
+    low_reach = detail_reach + 2 * (low_radius + 1);
     if (networks != nullptr) {
         check_table(*networks, true);
         dequantiser = network_of(file, *networks, "dequantiser.", 1, 1);

@@ -18,8 +18,9 @@ struct IntegerModel {
     // Throws Failure (J2KL_ERROR_MODEL) if the configuration or the weights are invalid.
     explicit IntegerModel(const ModelFile &file);
 
-    // Samples of the finer level that the synthesis of one level reads beyond an area.
-    std::uint32_t reach = 0;
+    // Samples of the finer level beyond an area: those whose subbands the base wavelet reads, those whose details the
+    // high-to-low step reads for them, and those whose low-pass samples the low-to-high step reads for these.
+    std::uint32_t base_reach = 0, detail_reach = 0, low_reach = 0;
     Base base = Base::wavelet97;
     bool reversible() const { return base == Base::reversible53; }
     std::unique_ptr<const lifting::Operator> high_to_low; // null if the model is reversible

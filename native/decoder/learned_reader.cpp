@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <map>
 
 namespace j2kl::picture {
 
@@ -20,17 +19,7 @@ namespace {
 // OpenJPEG hands out the integers of tier-1, reads two samples on either side of a low-pass sample.
 constexpr std::uint32_t carrier_margin = 2;
 
-// Samples that de-quantisation reads beyond an area.
-constexpr std::uint32_t dequantiser_reach = 32;
-
 constexpr std::uint32_t most_tiles = 65535;
-
-// An area extended on every side, within `bounds`.
-Rect grown(const Rect &area, std::uint32_t margin, const Rect &bounds)
-{
-    const auto less = [&](std::uint32_t value) { return value > margin ? value - margin : 0; };
-    return Rect{less(area.x0), less(area.y0), area.x1 + margin, area.y1 + margin}.intersection(bounds);
-}
 
 // An area of the reference grid that contains an area of a resolution.
 Rect on_grid(const Rect &area, std::uint32_t reduce, const Rect &picture)
@@ -51,22 +40,13 @@ void copy_part(const float *from, const Rect &outer, const Rect &inner, float *t
     }
 }
 
-// One level of coefficients of a smaller area; `low`, if it is not null, replaces LL and covers `low_area`.
-Coefficients cropped(const Coefficients &decoded, const Rect &area, const float *low, const Rect &low_area)
+// The subbands of an area, from one level of coefficients of a larger one.
+void cut_out(const Coefficients &decoded, Band band, const Rect &area, std::vector<float> &values)
 {
-    Coefficients result = {area, 1, std::vector<float>(static_cast<std::size_t>(area.size()))};
-    const SubbandLayout from(decoded.area, 1), to(area, 1);
-    for (const Band band : {Band::LL, Band::HL, Band::LH, Band::HH}) {
-        const Rect inner = area.subband(band, 1);
-        float *target = result.values.data() + to.offset(band, 1);
-        if (band == Band::LL && low != nullptr) {
-            copy_part(low, low_area, inner, target);
-        } else {
-            copy_part(decoded.values.data() + from.offset(band, 1), decoded.area.subband(band, 1), inner,
-                      target);
-        }
-    }
-    return result;
+    const SubbandLayout layout(decoded.area, 1);
+    const Rect inner = area.subband(band, 1);
+    values.resize(static_cast<std::size_t>(inner.size()));
+    copy_part(decoded.values.data() + layout.offset(band, 1), decoded.area.subband(band, 1), inner, values.data());
 }
 
 } // namespace
@@ -121,52 +101,135 @@ std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect 
     return components;
 }
 
-LearnedReader::Planes LearnedReader::synthesised(std::vector<Coefficients> components,
-                                                 std::uint32_t reduce) const
+Planes LearnedReader::synthesised(std::vector<Coefficients> components, std::uint32_t reduce) const
 {
-    const bool base_chroma = file_.segment.base_chroma && reduce == 0;
-    return synthesise(*file_.model.transform, std::move(components), file_.segment.shared, base_chroma,
-                      request_.threads);
+    return synthesise(*file_.model.transform, std::move(components), sharing(), reduce, request_.threads);
 }
 
-LearnedReader::Planes LearnedReader::whole()
+Planes LearnedReader::whole()
 {
     const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels - reduce;
     return synthesised(level(reduce, file_.header.area(), levels), reduce);
 }
 
-// Decodes a region, and at every level only the area that the synthesis reads. The synthesis of one level
-// reads a margin around its area. So the areas are computed from the finest level to the coarsest; each is
-// one margin larger than the one before. Then they are decoded from the coarsest level to the finest.
-LearnedReader::Planes LearnedReader::region(const Rect &wanted, Rect &area)
+// The synthesis of one level reads subbands around its area. So the areas are computed from the finest level to the
+// coarsest, each larger than the one before.
+std::vector<PartAreas> LearnedReader::areas_of(const Rect &wanted) const
 {
-    const Rect &grid = file_.header.area();
-    const std::uint32_t reduce = request_.reduce, levels = file_.segment.levels,
-                        margin = file_.model.transform->reach;
-    std::map<std::uint32_t, Rect> areas;
-    areas[reduce] = dequantises() ? grown(wanted, dequantiser_reach, grid) : wanted;
-    for (std::uint32_t at = reduce; at < levels; ++at) {
-        areas[at] = grown(areas[at], margin, picture(at));
-        areas[at + 1] = areas[at].resolution(1);
+    std::vector<PartAreas> result;
+    Rect area = wanted;
+    for (std::uint32_t at = request_.reduce; at < file_.segment.levels; ++at) {
+        result.push_back(part_areas(*file_.model.transform, area, picture(at)));
+        area = result.back().low.resolution(1);
     }
-    Planes planes;
-    if (reduce == levels) {
-        const Rect request = on_grid(areas[reduce], reduce, grid);
+    return result;
+}
+
+// Decodes the code-blocks of the subbands that the synthesis reads, and no other part of the file.
+bool LearnedReader::read_blocks(const std::vector<PartAreas> &areas, std::vector<LevelValues> &levels)
+{
+    if (file_.blocks == nullptr) {
+        return false;
+    }
+    struct Part {
+        BandRequest request;
+        std::vector<float> *values;
+    };
+    std::vector<Part> parts;
+    std::vector<std::vector<std::int32_t>> half_steps; // moved when it grows, but not its elements
+    const auto add = [&](std::uint32_t component, std::uint32_t at, Band band, const Rect &area,
+                         std::vector<float> &values) {
+        half_steps.emplace_back(static_cast<std::size_t>(area.size()));
+        values.resize(half_steps.back().size());
+        parts.push_back({{component, at + 1, band, area, half_steps.back().data()}, &values});
+    };
+    for (std::size_t i = areas.size(); i-- > 0;) {
+        const auto at = static_cast<std::uint32_t>(request_.reduce + i);
+        for (std::uint32_t component = 0; component < file_.segment.components; ++component) {
+            ComponentValues &values = levels[i][component];
+            for (std::size_t band = 0; band < details.size(); ++band) {
+                add(component, at, details[band], areas[i].details.subband(details[band], 1), values.details[band]);
+            }
+            if (i + 1 == areas.size()) {
+                add(component, at, Band::LL, areas[i].low.subband(Band::LL, 1), values.low);
+            }
+        }
+    }
+    std::vector<BandRequest> requests;
+    for (const Part &part : parts) {
+        requests.push_back(part.request);
+    }
+    try {
+        file_.blocks->read(requests, request_.layers, request_.threads);
+    } catch (const Failure &) {
+        return false; // OpenJPEG may decode the codestream as a whole
+    }
+    for (const Part &part : parts) {
+        file_.reconstruction.apply(part.request.component, part.request.band, part.request.level,
+                                   part.request.half_steps, part.values->data(), part.values->size(),
+                                   request_.threads);
+    }
+    return true;
+}
+
+// Decodes one level of the whole codestream, and keeps the subbands that the synthesis reads.
+void LearnedReader::read_level(std::uint32_t at, const PartAreas &areas, bool coarsest,
+                               LevelValues &values)
+{
+    // At the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside.
+    const Rect area = grown(coarsest ? areas.low : areas.details, carrier_margin, picture(at));
+    const std::vector<Coefficients> components = level(at, on_grid(area, at, file_.header.area()), 1);
+    for (std::size_t i = 0; i < components.size(); ++i) {
+        for (std::size_t band = 0; band < details.size(); ++band) {
+            cut_out(components[i], details[band], areas.details, values[i].details[band]);
+        }
+        if (coarsest) {
+            cut_out(components[i], Band::LL, areas.low, values[i].low);
+        }
+    }
+}
+
+// Decodes a region, and at every level only the area that the synthesis reads, from the coarsest level to the finest.
+Planes LearnedReader::region(const Rect &wanted, Rect &area)
+{
+    const std::uint32_t reduce = request_.reduce;
+    if (reduce == file_.segment.levels) {
+        const Rect request = on_grid(wanted, reduce, file_.header.area());
         area = request.resolution(reduce);
         return synthesised(level(reduce, request, 0), reduce);
     }
-    for (std::uint32_t at = levels; at-- > reduce;) {
-        // At the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside.
-        const Rect request = on_grid(grown(areas[at], carrier_margin, picture(at)), at, grid);
-        std::vector<Coefficients> components = level(at, request, 1);
-        for (std::size_t i = 0; i < components.size(); ++i) {
-            const float *low = planes.empty() ? nullptr : planes[i].data();
-            components[i] = cropped(components[i], areas[at], low, areas[at + 1]);
+    const std::vector<PartAreas> areas = areas_of(wanted);
+    std::vector<LevelValues> levels(areas.size(), LevelValues(file_.segment.components));
+    const bool by_blocks = read_blocks(areas, levels);
+    Planes planes;
+    for (std::size_t i = areas.size(); i-- > 0;) {
+        const auto at = static_cast<std::uint32_t>(reduce + i);
+        const bool coarsest = i + 1 == areas.size();
+        if (!by_blocks) {
+            read_level(at, areas[i], coarsest, levels[i]);
         }
-        planes = synthesised(std::move(components), at);
+        std::vector<LevelPart> parts;
+        for (std::size_t component = 0; component < levels[i].size(); ++component) {
+            ComponentValues &values = levels[i][component];
+            const Rect low_area = areas[i].low.subband(Band::LL, 1);
+            LevelPart part;
+            part.low = coarsest ? plane_of(values.low.data(), low_area)
+                                : part_of(plane_of(planes[component].data(), areas[i + 1].synthesised), low_area);
+            for (std::size_t band = 0; band < details.size(); ++band) {
+                part.details[band] =
+                    plane_of(values.details[band].data(), areas[i].details.subband(details[band], 1));
+            }
+            parts.push_back(part);
+        }
+        planes = synthesise_part(*file_.model.transform, parts, areas[i], sharing(), at, request_.threads);
     }
-    area = areas[reduce];
+    area = areas[0].synthesised;
     return planes;
+}
+
+Sharing LearnedReader::sharing() const
+{
+    return {file_.segment.shared, file_.segment.base_chroma};
 }
 
 bool LearnedReader::dequantises() const
@@ -175,7 +238,18 @@ bool LearnedReader::dequantises() const
            file_.model.dequantises;
 }
 
-void LearnedReader::dequantise(Planes &planes, const Rect &area) const
+// Samples that the de-quantisation reads around an area.
+std::uint32_t LearnedReader::dequantiser_reach() const
+{
+    if (!dequantises() || !file_.model.network) {
+        return 0;
+    }
+    const IntegerModel &model = *file_.model.network;
+    return std::max(model.dequantiser->reach(), model.chroma_dequantiser ? model.chroma_dequantiser->reach() : 0);
+}
+
+// Corrects the samples of `wanted`, from planes of a larger area.
+void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wanted) const
 {
     if (area.empty()) {
         return;
@@ -194,7 +268,6 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area) const
                                                   " has no twin in integers: it needs PyTorch");
     }
     const auto apply = [&](const dequantisation::Dequantiser &network, std::uint32_t first_read) {
-        const auto corner = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
         dequantisation::Components components = {};
         const std::size_t only_read = network.reads() - network.writes();
         Planes unchanged(network.writes());
@@ -212,11 +285,13 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area) const
             components.noise[at] = noise[index].codes.data();
             components.noise_stride = noise[index].stride;
         }
-        components.source_stride = components.target_stride = static_cast<std::ptrdiff_t>(area.width());
-        components.y0 = components.first_row = corner(area.y0);
-        components.y1 = components.end_row = corner(area.y1);
-        components.x0 = corner(area.x0);
-        components.x1 = corner(area.x1);
+        const j2kl_plane all = plane_of(planes[0].data(), area), part = part_of(all, wanted);
+        components.source_stride = components.target_stride = all.row_stride;
+        components.y0 = all.y0;
+        components.x0 = all.x0;
+        components.y1 = all.y1;
+        components.x1 = all.x1;
+        components.part = {part.y0, part.x0, part.y1, part.x1};
         network.apply(components, Instructions::best, request_.threads);
     };
     if (!some) {
@@ -277,10 +352,16 @@ void LearnedReader::to_pixels(const Planes &planes, const Rect &area, const Rect
 void LearnedReader::decode(const Rect &on_grid, std::int32_t *const *samples)
 {
     const Rect wanted = on_grid.resolution(request_.reduce);
+    const bool all = on_grid == file_.header.area();
     Rect area = wanted;
-    Planes planes = on_grid == file_.header.area() ? whole() : region(wanted, area);
+    Planes planes;
+    if (all) {
+        planes = whole();
+    } else {
+        planes = region(grown(wanted, dequantiser_reach(), picture(request_.reduce)), area);
+    }
     if (dequantises()) {
-        dequantise(planes, area);
+        dequantise(planes, area, wanted);
     }
     restore(planes);
     to_pixels(planes, area, wanted, samples);

@@ -8,7 +8,10 @@
 #include "decoder/main_header.hpp"
 #include "decoder/models.hpp"
 #include "decoder/segment.hpp"
+#include "decoder/synthesis.hpp"
+#include "transport/block_reader.hpp"
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +24,7 @@ struct LearnedFile {
     const Segment &segment;
     const FoundModel &model;
     const Reconstruction &reconstruction;
+    BlockReader *blocks; // null if code-blocks cannot be decoded by themselves
 };
 
 class LearnedReader {
@@ -31,15 +35,25 @@ public:
     void decode(const Rect &on_grid, std::int32_t *const *samples);
 
 private:
-    using Planes = std::vector<std::vector<float>>;
+    // Coefficients of one component and level; `low` is empty if the level is not the coarsest one.
+    struct ComponentValues {
+        std::vector<float> low;
+        std::array<std::vector<float>, 3> details;
+    };
+    using LevelValues = std::vector<ComponentValues>;
 
     std::vector<Coefficients> level(std::uint32_t reduce, const Rect &request, std::uint32_t levels);
     // The planes of a resolution, `reduce` levels below the finest one.
     Planes synthesised(std::vector<Coefficients> components, std::uint32_t reduce) const;
     Planes whole();
+    std::vector<PartAreas> areas_of(const Rect &wanted) const;
+    bool read_blocks(const std::vector<PartAreas> &areas, std::vector<LevelValues> &levels);
+    void read_level(std::uint32_t at, const PartAreas &areas, bool coarsest, LevelValues &values);
     Planes region(const Rect &wanted, Rect &area);
+    Sharing sharing() const;
     bool dequantises() const;
-    void dequantise(Planes &planes, const Rect &area) const;
+    std::uint32_t dequantiser_reach() const;
+    void dequantise(Planes &planes, const Rect &area, const Rect &wanted) const;
     void restore(Planes &planes) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
                    std::int32_t *const *samples) const;

@@ -204,6 +204,19 @@ Bytes Picture::load()
     return {codestream_.data(), codestream_.size()};
 }
 
+// The reader of code-blocks; null if the codestream has to be decoded as a whole.
+BlockReader *Picture::blocks(const Bytes &codestream)
+{
+    if (!blocks_ && !without_blocks_) {
+        try {
+            blocks_ = std::make_unique<BlockReader>(codestream, nullptr);
+        } catch (const Failure &) {
+            without_blocks_ = true;
+        }
+    }
+    return blocks_.get();
+}
+
 void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *planes)
 {
     check_decodable(request);
@@ -216,12 +229,15 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
     if (report_ != nullptr) {
         *report_ = j2kl_report{};
     }
+    const Bytes codestream = load();
     if (segment_->reversible) {
-        const LosslessFile file = {load(), *header_, *segment_, *model_->transform};
+        const LosslessFile file = {codestream, *header_, *segment_, *model_->transform};
         ReversibleReader(file, request, reporter_).decode(on_grid, planes);
         return;
     }
-    const LearnedFile file = {load(), *header_, *segment_, *model_, *reconstruction_};
+    const bool whole = on_grid == header_->area();
+    const LearnedFile file = {codestream, *header_, *segment_,
+                              *model_,    *reconstruction_, whole ? nullptr : blocks(codestream)};
     LearnedReader reader(file, request, reporter_);
     reader.decode(on_grid, planes);
 }

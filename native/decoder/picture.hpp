@@ -8,6 +8,7 @@
 #include "decoder/models.hpp"
 #include "decoder/segment.hpp"
 #include "decoder/source.hpp"
+#include "transport/block_reader.hpp"
 
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ private:
     Rect grid_area(const j2kl_picture_request &request) const;
     void check_decodable(const j2kl_picture_request &request) const;
     Bytes load();
+    BlockReader *blocks(const Bytes &codestream);
 
     Source source_;
     Place place_;
@@ -46,6 +48,8 @@ private:
     std::optional<FoundModel> model_;
     std::unique_ptr<const Reconstruction> reconstruction_; // null in lossless files
     std::vector<std::uint8_t> codestream_; // read when it is needed, unless the file is in memory
+    std::unique_ptr<BlockReader> blocks_;  // made for the first region
+    bool without_blocks_ = false;          // there can be no reader
 };
 
 } // namespace j2kl::picture

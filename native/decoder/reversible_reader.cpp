@@ -2,6 +2,7 @@
 
 #include "base/failure.hpp"
 #include "base/parallel.hpp"
+#include "decoder/synthesis.hpp"
 #include "transport/decoder.hpp"
 #include "transport/planes.hpp"
 
@@ -17,13 +18,6 @@ namespace {
 constexpr std::uint32_t carrier_margin = 2;
 
 constexpr std::uint32_t most_tiles = 65535;
-
-// An area extended on every side, within `bounds`.
-Rect grown(const Rect &area, std::uint32_t margin, const Rect &bounds)
-{
-    const auto less = [&](std::uint32_t value) { return value > margin ? value - margin : 0; };
-    return Rect{less(area.x0), less(area.y0), area.x1 + margin, area.y1 + margin}.intersection(bounds);
-}
 
 // An area of the reference grid that contains an area of a resolution.
 Rect on_grid_of(const Rect &area, std::uint32_t reduce, const Rect &picture)
@@ -130,7 +124,7 @@ IntegerPlanes ReversibleReader::region(const Rect &wanted, Rect &area)
     }
     std::vector<Rect> areas = {wanted};
     for (std::uint32_t at = reduce; at < levels; ++at) {
-        areas.back() = grown(areas.back(), file_.model.reach, picture(at));
+        areas.back() = grown(areas.back(), file_.model.low_reach, picture(at));
         areas.push_back(areas.back().resolution(1));
     }
     IntegerPlanes planes;

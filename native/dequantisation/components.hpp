@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dequantisation/network.hpp"
+#include "j2kl.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,7 @@ struct Components {
     float *targets[most_writes];
     std::ptrdiff_t source_stride, target_stride;
     std::int32_t y0, x0, y1, x1;
-    std::int32_t first_row, end_row;        // the rows to write
+    j2kl_rect part;                         // what to write, inside the area
     const std::int16_t *noise[most_writes]; // codes: log2 of the noise in units of 2^-noise_bits
     std::ptrdiff_t noise_stride;            // 0: one code for all positions
 

@@ -36,10 +36,11 @@ void check_noise(const std::int16_t *noise, std::ptrdiff_t stride, std::ptrdiff_
 void Dequantiser::apply(const Components &components, Instructions instructions, std::uint32_t threads) const
 {
     const Components &c = components;
-    if (c.y0 >= c.y1 || c.x0 >= c.x1 || c.first_row >= c.end_row) {
+    if (c.part.y0 >= c.part.y1 || c.part.x0 >= c.part.x1) {
         return;
     }
-    require(c.y0 <= c.first_row && c.end_row <= c.y1, "the rows are not in the area");
+    require(c.y0 <= c.part.y0 && c.part.y1 <= c.y1 && c.x0 <= c.part.x0 && c.part.x1 <= c.x1,
+            "the part to write is not in the area");
     const auto there = [](const auto *pointer) { return pointer != nullptr; };
     require(std::all_of(c.sources, c.sources + reads(), there) &&
                 std::all_of(c.targets, c.targets + writes(), there) &&
@@ -53,19 +54,26 @@ void Dequantiser::apply(const Components &components, Instructions instructions,
         check_noise(c.noise[at], c.noise_stride, height, width);
     }
     const auto strip = static_cast<std::ptrdiff_t>(strip_positions(network_));
-    const std::ptrdiff_t strips = divided(width, strip);
-    const Range written = position_range(c.first_row, c.end_row);
-    const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin;
+    const Range written = position_range(c.part.y0, c.part.y1), across = position_range(c.part.x0, c.part.x1);
+    const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin,
+                         left = across.begin - columns.begin, right = across.end - columns.begin;
+    const std::ptrdiff_t strips = divided(right - left, strip);
     const std::ptrdiff_t wanted =
         threads > 1 ? divided(pieces_of_thread * std::ptrdiff_t{threads}, strips) : 1;
     const std::ptrdiff_t band = std::max(divided(end - first, wanted), lowest_band),
                          bands = divided(end - first, band);
     parallel_for(static_cast<std::size_t>(strips * bands), threads, [&](std::size_t index) {
-        const std::ptrdiff_t x = static_cast<std::ptrdiff_t>(index) % strips * strip,
+        const std::ptrdiff_t x = left + static_cast<std::ptrdiff_t>(index) % strips * strip,
                              y = first + static_cast<std::ptrdiff_t>(index) / strips * band;
-        dequantise_strip(network_, components, {y, std::min(y + band, end)}, {x, std::min(x + strip, width)},
+        dequantise_strip(network_, components, {y, std::min(y + band, end)}, {x, std::min(x + strip, right)},
                          instructions);
     });
+}
+
+// Every convolution and the local mean read positions around a position, and the part may begin and end within one.
+std::uint32_t Dequantiser::reach() const
+{
+    return static_cast<std::uint32_t>(2 * (network_.body.size() + 2 + mean_reach) + 1);
 }
 
 } // namespace j2kl::dequantisation

@@ -16,6 +16,9 @@ public:
     // See j2kl_dequantiser_apply.
     void apply(const Components &components, Instructions instructions, std::uint32_t threads) const;
 
+    // Samples around a part of a component that correcting it reads.
+    std::uint32_t reach() const;
+
 private:
     Network network_;
 };

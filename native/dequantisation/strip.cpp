@@ -290,12 +290,12 @@ void Strip::correct(std::size_t written, std::ptrdiff_t y)
         {outputs_.data(), scales_.data() + written * stride_, static_cast<std::size_t>(count), corrections[0], corrections[1]});
     const std::ptrdiff_t left = 2 * (position_range(c.x0, c.x0).begin + columns_.begin) - c.x0,
                          right = left + 2 * count;
-    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
-                         to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
+    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, c.part.x0 - c.x0),
+                         to = std::min<std::ptrdiff_t>(right, c.part.x1 - c.x0);
     const float *const source = c.sources[network_.reads - network_.writes + written];
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
         const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
-        if (row + c.y0 >= c.first_row && row + c.y0 < c.end_row) {
+        if (row + c.y0 >= c.part.y0 && row + c.y0 < c.part.y1) {
             kernels_.add(c.targets[written] + row * c.target_stride + from,
                          source + row * c.source_stride + from, corrections[i] + (from - left),
                          static_cast<std::size_t>(to - from));

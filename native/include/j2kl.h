@@ -159,6 +159,27 @@ int j2kl_decoder_get_samples(j2kl_decoder *decoder, uint32_t index, int32_t *sam
 int j2kl_decoder_get_subbands(j2kl_decoder *decoder, uint32_t index, uint32_t levels, int32_t *subbands);
 void j2kl_decoder_free(j2kl_decoder *decoder);
 
+/* Reads some code-blocks of a complete codestream of the 9/7 (not of a JP2 file), without its other parts. The data must
+ * stay unchanged until the reader is freed. Headers are read once; those of tiles when they are first needed. It is an
+ * error (J2KL_ERROR_UNSUPPORTED) if code-blocks cannot be decoded by themselves: the codestream may still be decoded as
+ * a whole. */
+typedef struct j2kl_block_reader j2kl_block_reader;
+
+/* A part of a subband, in the coordinates of the subband, and the place for its coefficients, row by row without gaps.
+ * `band` is 0 for LL, 1 for HL, 2 for LH, 3 for HH; `level` is the decomposition level. LL exists at the coarsest level
+ * only. */
+typedef struct j2kl_band_request {
+    uint32_t component, level, band;
+    uint32_t x0, y0, x1, y1;
+    int32_t *half_steps;                /* as j2kl_decoder_get_subbands returns them */
+} j2kl_band_request;
+
+int j2kl_block_reader_open(const uint8_t *data, size_t size, j2kl_report *report, j2kl_block_reader **reader);
+/* There may be one request for each subband. `layers` is the number of layers to decode; 0: all. */
+int j2kl_block_reader_read(j2kl_block_reader *reader, const j2kl_band_request *requests, size_t count, uint32_t layers,
+                           uint32_t threads);
+void j2kl_block_reader_free(j2kl_block_reader *reader);
+
 /* The packets of tiles (T.800 B.9 to B.12), for programs that move packets without decoding them. */
 typedef struct j2kl_packets j2kl_packets;
 
@@ -344,14 +365,15 @@ typedef struct j2kl_dequantiser_numbers {
 int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const int16_t *first, const int16_t *body,
                             const int16_t *last, const int32_t *biases, const int16_t *compression,
                             const float *octaves, j2kl_report *report, j2kl_dequantiser **dequantiser);
-/* Write the corrected samples of the rows [first_row, end_row) of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude.
+/* Write the corrected samples of a part of the area [y0, y1) x [x0, x1), at most 2^30 in magnitude; all of them if `part` is
+ * null.
  * There are `reads` sources and `writes` targets. They begin at (y0, x0), and no target may overlap a source; strides are
  * numbers of elements, the same for all sources and for all targets. `noise` has an array for each target: log2 of the
  * noise in 1/256, -2560 .. 5632, for every block of 2x2 samples at even positions; with a `noise_stride` of 0 it is one
  * number. */
 int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *const *sources, ptrdiff_t source_stride,
                            float *const *targets, ptrdiff_t target_stride, int32_t y0, int32_t x0, int32_t y1,
-                           int32_t x1, int32_t first_row, int32_t end_row, const int16_t *const *noise,
+                           int32_t x1, const j2kl_rect *part, const int16_t *const *noise,
                            ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads, j2kl_report *report);
 void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
 

@@ -37,6 +37,7 @@ private:
 void wavelet_tests();
 void transport_tests();
 void half_steps_tests();
+void block_reader_tests();
 void reading_tests();
 void codestream_tests();
 void integer_tests();

@@ -198,12 +198,12 @@ void model_files()
     CHECK(code_of([&] {
               const ModelFile file(good);
               const IntegerModel model(file);
-              CHECK(file.name() == "small" && model.reach == 2 * (4 + 4) + 8 && !model.dequantiser, "fields");
+              CHECK(file.name() == "small" && model.low_reach == 2 * (4 + 4) + 8 && !model.dequantiser, "fields");
           }) == J2KL_OK,
           "valid");
     CHECK(code_of([&] {
               const IntegerModel model(ModelFile(model_file("3", true)));
-              CHECK(model.reversible() && model.reach == 2 * 4 + 8 && !model.high_to_low, "reversible");
+              CHECK(model.reversible() && model.low_reach == 2 * 4 + 8 && !model.high_to_low, "reversible");
           }) == J2KL_OK,
           "valid");
     for (const auto &[version, reversible] : {std::pair("3", false), {"4", false}, {"2", true}}) {

@@ -93,9 +93,9 @@ Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, st
     return p;
 }
 
-// Writes rows of all components that the network corrects, one after the other.
-int apply_rows(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
-               std::vector<float> &target, std::int32_t first, std::int32_t end, std::uint32_t instructions,
+// Writes a part of all components that the network corrects, one after the other. The corners are within the picture.
+int apply_part(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
+               std::vector<float> &target, const j2kl_rect &part, std::uint32_t instructions,
                std::uint32_t threads)
 {
     const float *sources[3];
@@ -108,8 +108,9 @@ int apply_rows(const j2kl_dequantiser *dequantiser, const Weights &w, const Pict
         targets[i] = target.data() + i * p.size();
         noise[i] = p.noise.data() + i * p.noise.size() / 2;
     }
+    const j2kl_rect placed = {p.y0 + part.y0, p.x0 + part.x0, p.y0 + part.y1, p.x0 + part.x1};
     return j2kl_dequantiser_apply(dequantiser, sources, p.width, targets, p.width, p.y0, p.x0,
-                                  p.y0 + p.height, p.x0 + p.width, p.y0 + first, p.y0 + end, noise,
+                                  p.y0 + p.height, p.x0 + p.width, &placed, noise,
                                   p.noise_stride, instructions, threads, nullptr);
 }
 
@@ -117,23 +118,28 @@ std::vector<float> applied(const j2kl_dequantiser *dequantiser, const Weights &w
                            std::uint32_t instructions, std::uint32_t threads, const std::string &name)
 {
     std::vector<float> target(w.numbers.writes * p.size(), 77);
-    CHECK(apply_rows(dequantiser, w, p, target, 0, p.height, instructions, threads) == J2KL_OK, name);
+    CHECK(apply_part(dequantiser, w, p, target, {0, 0, p.height, p.width}, instructions, threads) == J2KL_OK, name);
     return target;
 }
 
-// Some rows, written by themselves: the others stay as they are.
-void some_rows(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
+// A part, written by itself: the other samples stay as they are.
+void some_part(const j2kl_dequantiser *dequantiser, const Weights &w, const Picture &p,
                const std::vector<float> &expected, const std::string &name)
 {
-    const std::int32_t first = p.height / 3, end = p.height - p.height / 4;
-    std::vector<float> target(expected.size(), 77), rows(target);
+    const j2kl_rect part = {p.height / 3, p.width / 3, p.height - p.height / 4, p.width - p.width / 5};
+    std::vector<float> target(expected.size(), 77), only(target);
     for (std::size_t i = 0; i < w.numbers.writes; ++i) {
-        const auto begin = static_cast<std::ptrdiff_t>(i * p.size()) + std::ptrdiff_t{first} * p.width,
-                   stop = static_cast<std::ptrdiff_t>(i * p.size()) + std::ptrdiff_t{end} * p.width;
-        std::copy(expected.begin() + begin, expected.begin() + stop, rows.begin() + begin);
+        for (std::int32_t y = part.y0; y < part.y1; ++y) {
+            for (std::int32_t x = part.x0; x < part.x1; ++x) {
+                const std::size_t at = i * p.size() +
+                                       static_cast<std::size_t>(y) * static_cast<std::size_t>(p.width) +
+                                       static_cast<std::size_t>(x);
+                only[at] = expected[at];
+            }
+        }
     }
-    CHECK(apply_rows(dequantiser, w, p, target, first, end, J2KL_INSTRUCTIONS_BEST, 2) == J2KL_OK, name);
-    CHECK(target == rows, name);
+    CHECK(apply_part(dequantiser, w, p, target, part, J2KL_INSTRUCTIONS_BEST, 2) == J2KL_OK, name);
+    CHECK(target == only, name);
 }
 
 void agree(const Weights &w, const Picture &p)
@@ -157,7 +163,7 @@ void agree(const Weights &w, const Picture &p)
             }
         }
     }
-    some_rows(dequantiser, w, p, expected, name);
+    some_part(dequantiser, w, p, expected, name);
     j2kl_dequantiser_free(dequantiser);
 }
 
@@ -214,7 +220,7 @@ void refused()
     float corrected[4] = {}, *const target = corrected;
     const auto apply = [&](std::int16_t noise, std::uint32_t set, std::int32_t end) {
         const std::int16_t *const codes = &noise;
-        return j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, end, 2, 0, end, &codes, 0,
+        return j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, end, 2, nullptr, &codes, 0,
                                       set, 1, &report);
     };
     CHECK(apply(0, 0, 2) == J2KL_OK, "a good call");
@@ -225,13 +231,16 @@ void refused()
     CHECK(apply(0, 0, 0) == J2KL_OK, "empty");
     const std::int16_t zero = 0, *const noise = &zero;
     const float *const nothing = nullptr;
-    CHECK(j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, 2, 2, 1, 3, &noise, 0, 0, 1,
-                                 &report) == J2KL_ERROR_ARGUMENT,
-          "rows");
-    CHECK(j2kl_dequantiser_apply(dequantiser, &nothing, 2, &target, 2, 0, 0, 2, 2, 0, 2, &noise, 0, 0, 1,
+    const j2kl_rect low = {1, 0, 3, 2}, wide = {0, -1, 2, 2};
+    for (const j2kl_rect *part : {&low, &wide}) {
+        CHECK(j2kl_dequantiser_apply(dequantiser, &source, 2, &target, 2, 0, 0, 2, 2, part, &noise, 0, 0, 1,
+                                     &report) == J2KL_ERROR_ARGUMENT,
+              "part");
+    }
+    CHECK(j2kl_dequantiser_apply(dequantiser, &nothing, 2, &target, 2, 0, 0, 2, 2, nullptr, &noise, 0, 0, 1,
                                  &report) == J2KL_ERROR_ARGUMENT,
           "no samples");
-    CHECK(j2kl_dequantiser_apply(nullptr, &source, 2, &target, 2, 0, 0, 2, 2, 0, 2, nullptr, 0, 0, 1,
+    CHECK(j2kl_dequantiser_apply(nullptr, &source, 2, &target, 2, 0, 0, 2, 2, nullptr, nullptr, 0, 0, 1,
                                  nullptr) == J2KL_ERROR_ARGUMENT,
           "null");
     j2kl_dequantiser_free(dequantiser);

@@ -16,6 +16,7 @@ int main()
     wavelet_tests();
     transport_tests();
     half_steps_tests();
+    block_reader_tests();
     reading_tests();
     codestream_tests();
     integer_tests();

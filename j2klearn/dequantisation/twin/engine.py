@@ -24,6 +24,7 @@ def dequantise_part(
     part: Part[DequantiserTwin],
     noises: Sequence[NDArray[np.int16]],
     *,
+    wanted: Rect | None = None,
     threads: int = 1,
 ) -> None:
     """Apply a network to components of a picture, in place.
@@ -38,20 +39,26 @@ def dequantise_part(
         The network, and the components that it reads and corrects.
     noises : sequence of ndarray, int16
         Of each component that is corrected; see `j2klearn.dequantisation.twin.noise.noise_codes`.
+    wanted : Rect, optional
+        The part of the area to correct. Default: all of it.
     threads : int
         Most threads to use.
     """
     reads = list(part.reads)
-    above = planes[reads, :0]  # unchanged rows above the band
-    for y in range(area.y0, area.y1, _BAND):
-        end = min(y + _BAND, area.y1)
+    inner = area if wanted is None else wanted
+    # unchanged rows above the band
+    above = planes[reads, max(inner.y0 - REACH - area.y0, 0) : inner.y0 - area.y0]
+    for y in range(inner.y0, inner.y1, _BAND):
+        end = min(y + _BAND, inner.y1)
         band = Rect(y - above.shape[1], area.x0, min(end + REACH, area.y1), area.x1)
         below = planes[:, y - area.y0 : band.y1 - area.y0]
         sources = np.concatenate([above, below[reads]], 1)
         targets = [planes[at, band.y0 - area.y0 : band.y1 - area.y0] for at in part.writes]
         rows = slice(_block(band.y0, area), _block(band.y1 + 1, area))
         codes = [noise if len(noise) == 1 else noise[rows] for noise in noises]
-        part.network.native.apply(list(sources), targets, band, codes, rows=(y, end), threads=threads)
+        part.network.native.apply(
+            list(sources), targets, band, codes, part=Rect(y, inner.x0, end, inner.x1), threads=threads
+        )
         above = sources[:, max(0, end - REACH - band.y0) : end - band.y0].copy()
 
 

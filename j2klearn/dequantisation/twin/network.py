@@ -26,6 +26,9 @@ PHASES = 4
 #: Components that a network reads, and how many of them it corrects: one component, or chroma with luma as a guide.
 _SINGLE, _CHROMA = (1, 1), (3, 2)
 
+#: Positions on each side of the window of the local mean.
+_MEAN_REACH = 4
+
 _MOST_CHANNELS, _MOST_PAIRS = 64, 4
 _MAX_SHIFT, _MAX_OUTPUT_BITS = 28, 24
 _SUM_LIMIT = 1 << 31
@@ -181,6 +184,11 @@ class DequantiserTwin:
         biases = [self.first_bias, *self.body_bias, self.last_bias]
         return list(zip(weights, biases, self.shifts, strict=True))
 
+    @property
+    def reach(self) -> int:
+        """Samples around a part of a component that correcting it reads: it may begin and end within a position."""
+        return 2 * (len(self.body) + 2 + _MEAN_REACH) + 1
+
     @functools.cached_property
     def native(self) -> IntegerDequantiser:
         """The network in native code."""
@@ -254,6 +262,11 @@ class GuidedTwin:
     def __post_init__(self) -> None:
         if (self.luma.components, self.chroma.components) != (_SINGLE, _CHROMA):
             raise ModelError("a guided de-quantiser has a network for single components, and one for chroma")
+
+    @property
+    def reach(self) -> int:
+        """Samples around a part of a picture that correcting it reads."""
+        return max(self.luma.reach, self.chroma.reach)
 
     def parts(self, components: int, *, ict: bool) -> list[Part[DequantiserTwin]]:
         """Return the applications of the networks, in order; see `j2klearn.dequantisation.parts.guided`."""

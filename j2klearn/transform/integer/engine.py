@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
+from ...core.timing import stage
 from ...errors import ModelError
 from ...native import wavelet
 from ..coding import BASE_REACH, Bands, CodingTransform, Plane, Planes
+from ..part_areas import PartAreas
 from . import wavelet53
 from .operator import OperatorTwin
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ...native.lifting import IntegerOperator
 
 __all__ = ["BASES", "Engine", "Twins", "native_operator"]
+
+#: Samples whose subbands one level of base wavelet synthesis reads beyond an area.
+_SYNTHESIS_REACH = 4
 
 
 class _Base(Protocol):
@@ -32,7 +37,15 @@ class _Base(Protocol):
     ) -> tuple[Plane, Plane, Plane, Plane]: ...
 
     def synthesise(
-        self, ll: Plane, hl: Plane, lh: Plane, hh: Plane, area: Rect, threads: int = ..., /
+        self,
+        ll: Plane,
+        hl: Plane,
+        lh: Plane,
+        hh: Plane,
+        area: Rect,
+        threads: int = ...,
+        out: Plane | None = ...,
+        /,
     ) -> Plane: ...
 
 
@@ -116,11 +129,14 @@ class Engine(CodingTransform):
         threads: int,
         *,
         low: bool,
+        grid: Rect | None = None,
     ) -> None:
-        """Take a step: predict LL if `low`, else HL, LH and HH, each from the other subbands."""
+        """Take a step: predict LL if `low`, else HL, LH and HH, each from the other subbands; only inside `grid`."""
         lows, highs = [own[:1] for own in bands], [own[1:] for own in bands]
         sources, targets = (highs, lows) if low else (lows, highs)
-        operator.lift(sources, targets, sign, shared=True, threads=threads, instructions=self.instructions)
+        operator.lift(
+            sources, targets, sign, shared=True, grid=grid, threads=threads, instructions=self.instructions
+        )
 
     def split(
         self, planes: Planes, origin: tuple[int, int], threads: int, learned: int | None = None
@@ -136,12 +152,30 @@ class Engine(CodingTransform):
         return ll, hl, lh, hh
 
     def join(self, bands: Bands, area: Rect, threads: int, learned: int | None = None) -> NDArray[np.float32]:
-        rects = area.decomposed()
+        return self._join(bands, PartAreas(area, area, area), threads, learned)
+
+    def part_areas(self, part: Rect, picture: Rect) -> PartAreas:
+        # one cell more than the radius, as an area may begin and end within a cell
+        details = _SYNTHESIS_REACH + 2 * (self.twins.h2l.radius + 1)
+        low = details + 2 * (self.twins.l2h.radius + 1)
+        return PartAreas.around(part, (_SYNTHESIS_REACH, details, low), picture)
+
+    def synthesise_part(
+        self, bands: Bands, areas: PartAreas, threads: int = 1, *, learned: int | None = None
+    ) -> NDArray[np.float32]:
+        with stage("synthesis"):
+            return self._join(bands, areas, threads, learned)
+
+    def _join(self, bands: Bands, areas: PartAreas, threads: int, learned: int | None) -> NDArray[np.float32]:
+        wanted = areas.synthesised.decomposed()
+        rects = areas.low.decomposed()[:1] + areas.details.decomposed()[1:]
         parts = [list(zip(own, rects, strict=True)) for own in zip(*bands, strict=True)]
         self._lift(self._l2h, parts[:learned], 1, threads, low=False)
-        self._lift(self._h2l, parts[:learned], 1, threads, low=True)
-        out = np.empty((len(parts), *area.shape), np.float32)
+        self._lift(self._h2l, parts[:learned], 1, threads, low=True, grid=wanted[0])
+        out = np.empty((len(parts), *areas.synthesised.shape), np.float32)
         for plane, own in zip(out, parts, strict=True):
-            (ll, _), (hl, _), (lh, _), (hh, _) = own
-            plane[...] = self._base.synthesise(ll, hl, lh, hh, area, threads)
+            ll, hl, lh, hh = (
+                band[inner.slices_in(rect)] for (band, rect), inner in zip(own, wanted, strict=True)
+            )
+            self._base.synthesise(ll, hl, lh, hh, areas.synthesised, threads, plane)
         return out

@@ -66,8 +66,12 @@ def analyse(
     return ll, hl, lh, hh
 
 
-def synthesise(ll: Plane, hl: Plane, lh: Plane, hh: Plane, area: Rect, threads: int = 1) -> Plane:
-    """Reconstruct a plane of shape (area.height, area.width): the inverse of `analyse`."""
+def synthesise(
+    ll: Plane, hl: Plane, lh: Plane, hh: Plane, area: Rect, threads: int = 1, out: Plane | None = None
+) -> Plane:
+    """Reconstruct a plane of shape (area.height, area.width), in `out` if given: the inverse of `analyse`."""
     low = _synthesise_rows(ll.T, hl.T, area.x0).T
     high = _synthesise_rows(lh.T, hh.T, area.x0).T
-    return np.ascontiguousarray(_synthesise_rows(low, high, area.y0))
+    plane = np.empty(area.shape, np.float32) if out is None else out
+    plane[...] = _synthesise_rows(low, high, area.y0)
+    return plane
