@@ -65,9 +65,8 @@ sanitize: $(STAMPS)/system ## run the native tests with the address and undefine
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    ctest --test-dir build/sanitize --output-on-failure --no-tests=error
 
-wheel: setup ## build a wheel into dist/
-	rm -rf build/lib* build/bdist*
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+wheel: ## build the sdist and a wheel with OpenJPEG into dist/, and try them in clean Debian roots; needs root
+	sh scripts/build-wheel.sh $(PYTHON)
 
 site: setup ## build the documentation site into build/site; it needs no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -84,7 +83,7 @@ $(STAMPS)/system: scripts/setup-system.sh
 	@mkdir -p $(@D)
 	@touch $@
 
-$(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
+$(STAMPS)/python: pyproject.toml constraints.txt | $(STAMPS)/system
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
