@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <filesystem>
 #include <link.h>
 #include <string>
 #include <sys/stat.h>
+#include <system_error>
 #include <vector>
 
 namespace j2kl::openjp2 {
@@ -37,6 +39,23 @@ int collect(dl_phdr_info *info, std::size_t, void *paths)
     return 0;
 }
 
+// Appends the copy of OpenJPEG that a wheel of j2klearn brings, site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION,
+// if this library is site-packages/j2klearn/native/openjp2/FILE.
+void collect_bundled(const std::filesystem::path &own, std::vector<std::string> &paths)
+{
+    const auto native = own.parent_path().parent_path();
+    if (native.filename() != "native" || native.parent_path().filename() != "j2klearn") {
+        return;
+    }
+    const auto folder = native.parent_path().parent_path() / "j2klearn.libs";
+    std::error_code failed; // as where there is no such folder
+    for (std::filesystem::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
+        if (at->path().filename().string().rfind("libopenjp2-", 0) == 0) {
+            paths.push_back(at->path().string());
+        }
+    }
+}
+
 // Whether a library is another copy of this one: it has the function that only this one exports.
 bool is_ours(void *library)
 {
@@ -56,8 +75,9 @@ void *open_library()
         paths.emplace_back(path);
     }
     const std::string own = own_path();
+    collect_bundled(own, paths); // the last choice: a program's own copy and the system's come first
     for (const std::string &path : paths) {
-        if (same_file(path, own)) {
+        if (path.empty() || same_file(path, own)) {
             continue;
         }
         void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
