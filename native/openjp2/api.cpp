@@ -6,7 +6,10 @@
 #include "openjp2/stream.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <vector>
 
 namespace {
 
@@ -88,17 +91,88 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
     return stream;
 }
 
-// Replaces the samples of a decoded image by those of a learned file; returns `done`, whether it was decoded.
-OPJ_BOOL filled(OPJ_BOOL done, opj_codec_t *codec, const opj_image_t *image) noexcept
+// The threads of a decompressor before opj_codec_set_threads(): OpenJPEG reads this variable, too.
+std::uint32_t default_threads() noexcept
 {
-    if (done != OPJ_FALSE && image != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            if (known.is_learned()) {
-                known.fill(*image);
-            }
-        });
+    const char *named = std::getenv("OPJ_NUM_THREADS");
+    if (named == nullptr || Function(real().opj_has_thread_support)() == OPJ_FALSE) {
+        return 1;
     }
-    return done;
+    const int processors = std::max(Function(real().opj_get_num_cpus)(), 1);
+    const bool all = std::strcmp(named, "ALL_CPUS") == 0;
+    return static_cast<std::uint32_t>(std::clamp(all ? processors : std::atoi(named), 1, 2 * processors));
+}
+
+// The field of a component that is obsolete, and that OpenJPEG carries along without reading it.
+OPJ_UINT32 &unused_field(opj_image_comp_t &component) noexcept
+{
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#endif
+    return component.bpp;
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+}
+
+// Numbers the components of an image while OpenJPEG decodes it: channel definitions, and a choice of
+// components, change their order.
+class Numbered {
+public:
+    explicit Numbered(opj_image_t *image) : image_(image)
+    {
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            before_.push_back(unused_field(image_->comps[i]));
+        }
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            unused_field(image_->comps[i]) = i;
+        }
+    }
+    Numbered(const Numbered &) = delete;
+    Numbered &operator=(const Numbered &) = delete;
+    ~Numbered()
+    {
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            const OPJ_UINT32 index = unused_field(image_->comps[i]);
+            unused_field(image_->comps[i]) = index < before_.size() ? before_[index] : 0;
+        }
+    }
+    std::vector<OPJ_UINT32> order() const
+    {
+        std::vector<OPJ_UINT32> result;
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            result.push_back(unused_field(image_->comps[i]));
+        }
+        return result;
+    }
+
+private:
+    OPJ_UINT32 count() const noexcept
+    {
+        return image_ != nullptr && image_->comps != nullptr ? image_->numcomps : 0;
+    }
+
+    opj_image_t *image_;
+    std::vector<OPJ_UINT32> before_;
+};
+
+// Decodes an image by a call of the real library, and replaces the samples of a learned file.
+template <class Call> OPJ_BOOL decoded(opj_codec_t *codec, opj_image_t *image, const Call &call) noexcept
+{
+    OPJ_BOOL done = OPJ_FALSE;
+    bool called = false;
+    of_codec(codec, [&](Codec &known) {
+        if (known.is_learned()) {
+            const Numbered numbered(image);
+            called = true;
+            done = call();
+            if (done != OPJ_FALSE && image != nullptr) {
+                known.fill(*image, numbered.order());
+            }
+        }
+    });
+    return called ? done : call();
 }
 
 } // namespace
@@ -245,7 +319,11 @@ opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
     opj_codec_t *codec =
         Function(real().opj_create_decompress)(format);
     if (codec != nullptr && !inside()) {
-        quietly([&] { codecs().add(codec, std::make_shared<Codec>()); });
+        quietly([&] {
+            auto known = std::make_shared<Codec>();
+            known->threads = default_threads();
+            codecs().add(codec, std::move(known));
+        });
     }
     return codec;
 }
@@ -308,16 +386,16 @@ OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_
 
 OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
 {
-    const OPJ_BOOL done =
-        Function(real().opj_decode)(codec, active(stream), image);
-    return filled(done, codec, image);
+    return decoded(codec, image,
+                   [&] { return Function(real().opj_decode)(codec, active(stream), image); });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
                                            OPJ_UINT32 tile)
 {
-    const OPJ_BOOL done = Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
-    return filled(done, codec, image);
+    return decoded(codec, image, [&] {
+        return Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
+    });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,

@@ -168,6 +168,7 @@ void Codec::examine(const std::shared_ptr<Stream> &stream)
     info_ = picture_->info();
     if (info_.learned == 0) {
         picture_.reset();
+        file_.reset();
         return;
     }
     const auto approximate = [&](const std::string &why) {
@@ -206,10 +207,10 @@ bool Codec::decode(j2kl_picture_request request, const std::vector<std::int32_t 
     return false;
 }
 
-void Codec::fill(const opj_image_t &image)
+void Codec::fill(const opj_image_t &image, const std::vector<std::uint32_t> &order)
 {
     const std::size_t count = components.empty() ? info_.components : components.size();
-    bool fits = image.numcomps == count;
+    bool fits = image.numcomps == count && order.size() == count;
     j2kl_picture_request request{};
     request.x0 = image.x0;
     request.y0 = image.y0;
@@ -218,7 +219,8 @@ void Codec::fill(const opj_image_t &image)
     request.reduce = fits ? image.comps[0].factor : 0;
     request.component_count = static_cast<std::uint32_t>(components.size());
     request.component_list = components.data();
-    std::vector<std::int32_t *> planes;
+    // The planes come in the order of the request: all components, or those that the program has chosen.
+    std::vector<std::int32_t *> planes(count);
     try {
         const Rect area = picture_->area(request);
         for (std::size_t i = 0; fits && i < count; ++i) {
@@ -226,7 +228,15 @@ void Codec::fill(const opj_image_t &image)
             fits = component.data != nullptr && component.factor == request.reduce &&
                    component.w == area.width() && component.h == area.height() &&
                    component.prec == info_.precision;
-            planes.push_back(component.data);
+            const auto place = components.empty()
+                                   ? static_cast<std::size_t>(order[i])
+                                   : static_cast<std::size_t>(
+                                         std::find(components.begin(), components.end(), order[i]) -
+                                         components.begin());
+            fits = fits && place < count && planes[place] == nullptr;
+            if (fits) {
+                planes[place] = component.data;
+            }
         }
     } catch (const Failure &) {
         fits = false;
@@ -241,7 +251,7 @@ void Codec::fill(const opj_image_t &image)
 
 void Codec::fill_tile(std::uint8_t *data, std::size_t size)
 {
-    const std::size_t bytes = info_.precision <= 8 ? 1 : 2;
+    const std::size_t bytes = info_.precision <= 8 ? 1 : info_.precision <= 16 ? 2 : 4;
     j2kl_picture_request request{};
     request.x0 = static_cast<std::uint32_t>(tile.x0);
     request.y0 = static_cast<std::uint32_t>(tile.y0);
@@ -272,9 +282,11 @@ void Codec::fill_tile(std::uint8_t *data, std::size_t size)
         for (const std::int32_t sample : plane) {
             if (bytes == 1) {
                 *data = static_cast<std::uint8_t>(sample);
-            } else {
+            } else if (bytes == 2) {
                 const auto wide = static_cast<std::uint16_t>(sample);
                 std::memcpy(data, &wide, sizeof wide);
+            } else {
+                std::memcpy(data, &sample, sizeof sample);
             }
             data += bytes;
         }

@@ -22,8 +22,8 @@ public:
     bool is_learned() const { return picture_ != nullptr; }
 
     // Replaces the samples that OpenJPEG has decoded. If that is not possible, it warns and leaves them as
-    // they are.
-    void fill(const opj_image_t &image);
+    // they are. `order` holds the index of every component of the image in the codestream.
+    void fill(const opj_image_t &image, const std::vector<std::uint32_t> &order);
     void fill_tile(std::uint8_t *data, std::size_t size);
 
     opj_msg_callback warning = nullptr;

@@ -3,12 +3,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dirent.h>
 #include <dlfcn.h>
-#include <filesystem>
 #include <link.h>
 #include <string>
 #include <sys/stat.h>
-#include <system_error>
 #include <vector>
 
 namespace j2kl::openjp2 {
@@ -40,20 +39,24 @@ int collect(dl_phdr_info *info, std::size_t, void *paths)
 }
 
 // Appends the copy of OpenJPEG that a wheel of j2klearn brings, site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION,
-// if this library is site-packages/j2klearn/native/openjp2/FILE.
-void collect_bundled(const std::filesystem::path &own, std::vector<std::string> &paths)
+// if `own`, this library, is site-packages/j2klearn/native/openjp2/FILE.
+void collect_bundled(const std::string &own, std::vector<std::string> &paths)
 {
-    const auto native = own.parent_path().parent_path();
-    if (native.filename() != "native" || native.parent_path().filename() != "j2klearn") {
+    const std::size_t package = own.rfind("/j2klearn/native/openjp2/");
+    if (package == std::string::npos) {
         return;
     }
-    const auto folder = native.parent_path().parent_path() / "j2klearn.libs";
-    std::error_code failed; // as where there is no such folder
-    for (std::filesystem::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
-        if (at->path().filename().string().rfind("libopenjp2-", 0) == 0) {
-            paths.push_back(at->path().string());
+    const std::string folder = own.substr(0, package) + "/j2klearn.libs/";
+    DIR *listing = opendir(folder.c_str());
+    if (listing == nullptr) {
+        return;
+    }
+    while (const dirent *entry = readdir(listing)) {
+        if (std::strncmp(entry->d_name, "libopenjp2-", 11) == 0) {
+            paths.push_back(folder + entry->d_name);
         }
     }
+    closedir(listing);
 }
 
 // Whether a library is another copy of this one: it has the function that only this one exports.
@@ -62,12 +65,27 @@ bool is_ours(void *library)
     return dlsym(library, "opj_j2klearn_version") != nullptr;
 }
 
+// The library at a path; null if it cannot be loaded, or is none of OpenJPEG's.
+void *open_at(const std::string &path)
+{
+    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr || (dlsym(library, "opj_version") != nullptr && !is_ours(library))) {
+        return library;
+    }
+    dlclose(library);
+    return nullptr;
+}
+
 void *open_library()
 {
-    std::vector<std::string> paths;
     if (const char *named = std::getenv("J2KLEARN_OPENJP2"); named != nullptr && *named != '\0') {
-        paths.emplace_back(named);
+        void *library = open_at(named);
+        if (library == nullptr) {
+            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n", named);
+        }
+        return library;
     }
+    std::vector<std::string> paths;
     dl_iterate_phdr(collect, &paths);
     for (const char *path : {J2KL_SYSTEM_OPENJP2, "/usr/lib/x86_64-linux-gnu/libopenjp2.so.7",
                              "/usr/lib/aarch64-linux-gnu/libopenjp2.so.7", "/usr/lib64/libopenjp2.so.7",
@@ -80,12 +98,8 @@ void *open_library()
         if (path.empty() || same_file(path, own)) {
             continue;
         }
-        void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (library != nullptr && dlsym(library, "opj_version") != nullptr && !is_ours(library)) {
+        if (void *library = open_at(path); library != nullptr) {
             return library;
-        }
-        if (library != nullptr) {
-            dlclose(library);
         }
     }
     std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",

@@ -66,9 +66,9 @@ struct Real {
 #undef J2KL_POINTER
 };
 
-// Finds and loads the library at the first call. In this order: the file that the environment variable
-// J2KLEARN_OPENJP2 names; another OpenJPEG that the program has loaded, such as a bundled copy; that of the
-// system. If there is none, it says so on stderr, and all pointers are null.
+// Finds and loads the library at the first call: the file that the environment variable J2KLEARN_OPENJP2
+// names; without it another OpenJPEG that the program has loaded, such as a bundled copy, or else that of the
+// system. If there is none, it says so on stderr, and all pointers are null: then every function fails.
 const Real &real();
 
 } // namespace j2kl::openjp2

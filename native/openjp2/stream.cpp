@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
+#include <memory>
 
 namespace j2kl::openjp2 {
 
 namespace {
 
 constexpr auto end_of_stream = static_cast<OPJ_SIZE_T>(-1);
-constexpr std::size_t chunk = 65536, most_at_once = std::size_t{1} << 22;
 
 } // namespace
 
@@ -46,15 +45,22 @@ bool Stream::replay()
 
 std::size_t Stream::have(std::size_t count)
 {
-    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them.
-    while (bytes_.size() < count && !ended_ && own_position_ == bytes_.size()) {
-        const std::size_t old = bytes_.size(), wanted = std::clamp(count - old, chunk, most_at_once);
-        bytes_.resize(old + wanted);
-        const OPJ_SIZE_T got = read(bytes_.data() + old, wanted, user_data);
-        const bool valid = got != end_of_stream && got > 0 && got <= wanted;
-        bytes_.resize(old + (valid ? got : 0));
-        own_position_ = bytes_.size();
-        ended_ = !valid;
+    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them. The program is asked
+    // for as much at a time as OpenJPEG asks it, and for nothing beyond the length that it has named: its
+    // function need not be prepared for anything else.
+    const std::size_t portion = std::max<std::size_t>(buffer_size_, 1);
+    std::unique_ptr<std::uint8_t[]> buffer;
+    while (bytes_.size() < count && !ended_ && own_position_ == bytes_.size() &&
+           (length == 0 || bytes_.size() < length)) {
+        if (buffer == nullptr) {
+            buffer.reset(new std::uint8_t[portion]); // not cleared: most of it may stay untouched
+        }
+        const OPJ_SIZE_T got = read(buffer.get(), portion, user_data);
+        ended_ = got == end_of_stream || got == 0 || got > portion;
+        if (!ended_) {
+            bytes_.insert(bytes_.end(), buffer.get(), buffer.get() + got);
+            own_position_ = bytes_.size();
+        }
     }
     return std::min(count, bytes_.size());
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +23,8 @@ from j2klearn.errors import NativeLibraryError, OptionError
 from j2klearn.interop.openjp2 import LIBRARY, environment, install, library
 from j2klearn.io.pictures import read_picture
 from tests.support import programs
+from tests.support.containers import pdf_page, slide
+from tests.support.fastcgi import serving
 from tests.support.paths import CONFORMANCE, ROOT
 
 Samples = NDArray[Any]
@@ -35,6 +40,8 @@ def _has_library() -> bool:
 pytestmark = pytest.mark.skipif(
     not _has_library(), reason="the library for other programs is built on Linux only"
 )
+
+_MODEL = "hybrid97-16p7-dq"
 
 #: How the files of the tests are made. 16-bit samples are 257 times those of 8 bits.
 KINDS: dict[str, dict[str, Any]] = {
@@ -61,8 +68,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         picture = (rgba[..., :channels] * scale).astype(np.uint8 if scale == 1 else np.uint16)
         out[name] = folder / f"{name}.jp2"
         samples = picture[..., 0] if channels == 1 else picture
-        model = "hybrid97-16p7-dq"
-        out[name].write_bytes(j2klearn.encode(samples, bpp=2, model=model, fallback=False, **options))
+        out[name].write_bytes(j2klearn.encode(samples, bpp=2, model=_MODEL, fallback=False, **options))
     return out
 
 
@@ -76,10 +82,10 @@ def _run(command: list[str], variables: dict[str, str] | None = None, *, plain: 
     return done.stdout + done.stderr
 
 
-def _program(*names: str) -> tuple[str, dict[str, str]]:
-    found = programs.find(*names)
+def _program(name: str) -> tuple[str, dict[str, str]]:
+    found = programs.find(name)
     if found is None:
-        pytest.skip(f"{names[0]} is not there: python -m tests.support.programs unpacks it")
+        pytest.skip(f"{name} is not there: python -m tests.support.programs unpacks it")
     return found
 
 
@@ -126,34 +132,81 @@ def test_opj_decompress(files: dict[str, Path], kind: str, tmp_path: Path) -> No
     assert not np.array_equal(_pgx(file, tmp_path, plain=True)[0], _expected(file))
 
 
-@pytest.mark.parametrize("kind", ["learned", "ordinary"])
-def test_every_way_of_calling(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
-    """Custom streams, with and without seek; tiles as bytes; single components; eight readers at once."""
-    file, out = files["tiled"], tmp_path / "out.npz"
-    if kind == "ordinary":  # larger than what is read to find out its kind
-        noise = np.random.default_rng(2).integers(0, 256, (300, 290, 3), np.uint8)
-        file = tmp_path / "ordinary.jp2"
-        options: dict[str, Any] = {"model": None, "lossless": True, "tile_size": 64, "layers": 2}
-        file.write_bytes(j2klearn.encode(noise, component_transform=False, colorspace="grey", **options))
-        assert file.stat().st_size > 200_000
-    _run([sys.executable, "-m", "tests.support.openjp2_calls", str(file), str(out)])
-    got, whole = np.load(out), _expected(file)
-    for way in ("whole", "no seek", "seek"):
-        np.testing.assert_array_equal(got[way], whole)
-    np.testing.assert_array_equal(got["at once"], np.stack([whole] * 8))
-    np.testing.assert_array_equal(got["reduced"], _expected(file, reduce=1))
-    np.testing.assert_array_equal(got["layer"], _expected(file, layers=1))
-    np.testing.assert_array_equal(got["component"], _expected(file, components=[1]))
-    np.testing.assert_array_equal(got["tile"], whole[:, :64, 64:128])
-    assert got["warnings"] == ""
-    _, height, width = whole.shape
-    for reduce in (0, 1):
-        picture, scale = _expected(file, reduce=reduce).astype(np.uint8), 1 << reduce
-        tiles = [name for name in got.files if name.startswith(f"tile {reduce}")]
-        assert len(tiles) == -(-height // 64) * -(-width // 64)
-        for name in tiles:
-            x0, y0, x1, y1 = (-(-value // scale) for value in got[name.replace("tile", "area")].tolist())
-            np.testing.assert_array_equal(got[name], picture[:, y0:y1, x0:x1].ravel())
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that calls OpenJPEG's functions in every way."""
+    compiler, out = shutil.which("c++"), tmp_path_factory.mktemp("calls") / "openjp2_calls"
+    if compiler is None:
+        pytest.skip("there is no C++ compiler")
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "libopenjp2"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    source = ROOT / "native" / "tests" / "openjp2_calls.cpp"
+    subprocess.run([compiler, "-std=c++17", str(source), "-o", str(out), "-pthread", *flags], check=True)
+    return out
+
+
+#: The start of a line that reports an image, or a tile as bytes: how it was read, the tile, and the area.
+_REPORTED = re.compile(r"[^:]+: ([^:]+): (?:the same: )?1+ (?:tile (\d+) )?\[(\d+),(\d+),(\d+),(\d+)\]")
+
+
+@pytest.mark.parametrize("kind", ["tiled", "rgba", "exchanged"])
+def test_every_way_of_calling(files: dict[str, Path], calls: Path, kind: str, tmp_path: Path) -> None:
+    """Custom streams, areas, tiles as bytes, chosen components, eight readers at once: OpenJPEG's calls in C."""
+    file = files["rgb" if kind == "exchanged" else kind]
+    if kind == "exchanged":  # the third component is red
+        data = file.read_bytes()
+        at, length = data.index(b"jp2h") - 4, int.from_bytes(data[data.index(b"jp2h") - 4 :][:4], "big")
+        box = struct.pack(">I4s10H", 28, b"cdef", 3, 0, 0, 3, 1, 0, 2, 2, 0, 1)
+        head = struct.pack(">I", length + len(box)) + data[at + 4 : at + length] + box
+        file = tmp_path / "exchanged.jp2"
+        file.write_bytes(data[:at] + head + data[at + length :])
+    command = [str(calls), "--samples", str(tmp_path), str(file)]
+    plain, said = _run(command, plain=True), _run(command)
+    assert re.sub("[0-9a-f]{8}[)\n]", "", said) == re.sub(
+        "[0-9a-f]{8}[)\n]", "", plain
+    )  # but for the samples
+    assert "j2klearn" not in said
+    expected = {name: _expected(file, **request) for name, request in _REQUESTS.items()}
+    count = 0
+    for line in said.splitlines():
+        found = _REPORTED.match(line)
+        if not found or "resno 0" in line:  # nothing was decoded
+            continue
+        name, tile = found[1], found[2]
+        scale = 2 if name == "factor" or name.startswith("reduced") else 1
+        left, top, right, bottom = (-(-int(value) // scale) for value in found.groups()[2:])
+        source = name if name in _REQUESTS else "reduced" if scale == 2 else "whole"
+        want = expected[source][:, top:bottom, left:right]
+        if kind == "exchanged" and not tile and name not in ("raw", "component", "components"):
+            if name.startswith(("area", "reduced area")) and not name.endswith(" 0"):
+                continue  # OpenJPEG exchanges the components of an image each time that it decodes it
+            want = want[::-1]
+        stored = tmp_path / f"{'at once 7' if name == 'at once' else f'{name} {tile}' if tile else name}.raw"
+        got = np.fromfile(stored, np.uint8 if tile else np.int32)
+        np.testing.assert_array_equal(got, want.ravel(), err_msg=line)
+        count += 1
+    assert count >= (45 if kind == "tiled" else 18)
+
+
+_REQUESTS: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "reduced": {"reduce": 1},
+    "layer": {"layers": 1},
+    "component": {"components": [1]},
+    "components": {"components": [0, 2]},
+}
+
+
+def test_ordinary_files_are_read_in_every_way(calls: Path, tmp_path: Path) -> None:
+    """Return codes, messages and samples are those of the real library, also where a call is wrong."""
+    noise = np.random.default_rng(2).integers(0, 256, (150, 140, 3), np.uint8)
+    file = tmp_path / "ordinary.jp2"
+    file.write_bytes(j2klearn.encode(noise, model=None, lossless=True, tile_size=64, layers=2))
+    cut = tmp_path / "cut.jp2"
+    cut.write_bytes(file.read_bytes()[:20_000])
+    command = [str(calls), str(file), str(cut)]
+    assert _run(command) == _run(command, plain=True)
 
 
 _PILLOW = """
@@ -163,6 +216,7 @@ from PIL import Image
 for at, reduce in enumerate((0, 1)):
     image = Image.open(sys.argv[1])
     image.reduce = reduce
+    image.load()
     np.save(f"{sys.argv[2]}{at}.npy", np.array(image))
 """
 
@@ -186,6 +240,31 @@ picture.layer = 1
 for at, part in enumerate([*parts, picture[:]]):
     np.save(f"{sys.argv[2]}{at}.npy", part)
 """
+
+
+@pytest.mark.parametrize("kind", ["rgb", "grey16"])
+def test_pillow_of_debian(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
+    found = programs.debian_python()
+    if found is None:
+        pytest.skip("Debian's Pillow is not there: python -m tests.support.programs unpacks it")
+    python, variables = found
+    command = [python, "-c", _PILLOW, str(files[kind]), str(tmp_path / "out")]
+    done = subprocess.run(
+        command, env=environment({**os.environ, **variables}), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for reduce in (0, 1):
+        np.testing.assert_array_equal(
+            np.load(tmp_path / f"out{reduce}.npy"), j2klearn.decode(files[kind], reduce=reduce)
+        )
+
+
+def test_imagecodecs_with_its_own_copy(files: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    script = "import sys, numpy, imagecodecs; data = open(sys.argv[1], 'rb').read()\n"
+    script += "numpy.save(sys.argv[2], imagecodecs.jpeg2k_decode(data))"
+    _run([sys.executable, "-c", script, str(files["rgba"]), str(tmp_path / "out.npy")])
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), j2klearn.decode(files["rgba"]))
 
 
 @pytest.mark.parametrize("kind", ["rgb", "tiled"])
@@ -249,6 +328,55 @@ def test_programs(files: dict[str, Path], name: str, kind: str, tmp_path: Path) 
         np.testing.assert_array_equal(got, j2klearn.decode(files[kind], **request), err_msg=str(command))
 
 
+@pytest.mark.parametrize("kind", ["rgb", "grey", "tiled"])
+def test_poppler(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
+    """A picture in a PDF file: its samples, and the page, which is that of the same samples without coding."""
+    extract, variables = _program("pdfimages")
+    show, _ = _program("pdftoppm")
+    samples = j2klearn.decode(files[kind])
+    coded, flat = tmp_path / "coded.pdf", tmp_path / "flat.pdf"
+    coded.write_bytes(pdf_page(files[kind].read_bytes(), *samples.shape[:2]))
+    flat.write_bytes(pdf_page(samples, *samples.shape[:2]))
+    _run([extract, "-png", str(coded), str(tmp_path / "image")], variables)
+    np.testing.assert_array_equal(np.asarray(read_picture(tmp_path / "image-000.png")), samples)
+    for page in (coded, flat):
+        _run([show, "-r", "150", str(page), str(page.with_suffix(""))], variables)
+    assert (tmp_path / "coded-1.ppm").read_bytes() == (tmp_path / "flat-1.ppm").read_bytes()
+
+
+def test_openslide(files: dict[str, Path], tmp_path: Path) -> None:
+    """Codestreams with a learned transform as the tiles of a slide; a window over four of them."""
+    program, variables = _program("openslide-write-png")
+    picture = j2klearn.decode(files["rgb"])[:128, :128]
+    coded = [
+        j2klearn.encode(picture[y : y + 64, x : x + 64], bpp=3, model=_MODEL, fallback=False, jp2=False)
+        for y in (0, 64)
+        for x in (0, 64)
+    ]
+    file, out = tmp_path / "slide.svs", tmp_path / "out.png"
+    file.write_bytes(slide(coded, 128, 128, 64))
+    _run([program, str(file), "30", "20", "0", "90", "80", str(out)], variables)
+    tiles = [j2klearn.decode(tile) for tile in coded]
+    whole = np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])
+    np.testing.assert_array_equal(np.asarray(read_picture(out))[..., :3], whole[20:100, 30:120])
+
+
+def test_iipimage(files: dict[str, Path], tmp_path: Path) -> None:
+    """Rows of samples of an image server, over its own tiles of 256 samples, and at half the size."""
+    program, variables = _program("iipsrv.fcgi")
+    file = tmp_path / "large.jp2"
+    picture = np.tile(j2klearn.decode(files["rgb"]), (2, 2, 1))[:280]
+    file.write_bytes(j2klearn.encode(picture, bpp=1, model=_MODEL, fallback=False))
+    base = {**os.environ, **variables, "MAX_LAYERS": "-1", "OMP_NUM_THREADS": "1"}
+    with serving(program, environment(base), tmp_path) as server:
+        for resolution, row in ((1, 7), (1, 270), (0, 3)):
+            samples = j2klearn.decode(file, reduce=1 - resolution)
+            query = f"FIF={file}&PFL={resolution}:0,{row}-{samples.shape[1] - 1},{row}"
+            got = np.array(json.loads(server.ask(query))["profile"]).reshape(-1, 3)
+            np.testing.assert_array_equal(got, samples[row, : len(got)], err_msg=query)
+            assert len(got) >= samples.shape[1] - 1
+
+
 def test_gdalinfo_is_unchanged(files: dict[str, Path]) -> None:
     program, variables = _program("gdalinfo")
     command = [program, str(files["rgb"])]
@@ -283,6 +411,15 @@ def test_unknown_models_give_a_warning(files: dict[str, Path], tmp_path: Path) -
     assert outs[0][0] == outs[1][0]
     assert "needs the model with id" in outs[1][1]
     assert "without the learned steps" in outs[1][1]
+
+
+def test_without_the_real_library(files: dict[str, Path], tmp_path: Path) -> None:
+    program, _ = _program("opj_decompress")
+    variables = {**environment(os.environ), "J2KLEARN_OPENJP2": str(tmp_path / "none.so")}
+    command = [program, "-i", str(files["rgb"]), "-o", str(tmp_path / "out.ppm")]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1  # as for a file that it cannot read
+    assert "which is no library of OpenJPEG" in done.stderr
 
 
 def test_install(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,34 +12,61 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "build" / "programs"
-PACKAGES = ("gdal-bin", "imagemagick", "libvips-tools", "ffmpeg")
+PACKAGES = (
+    "gdal-bin",
+    "imagemagick",
+    "libvips-tools",
+    "ffmpeg",
+    "openslide-tools",
+    "iipimage-server",
+    "poppler-utils",
+    "python3-pil",
+    "python3-numpy",
+)
+
+#: Folders of programs that are not meant to be called by name.
+_SERVERS = Path("usr", "lib", "iipimage-server")
 
 _LIBRARIES = FOLDER / "usr" / "lib" / f"{os.uname().machine}-linux-gnu" if sys.platform == "linux" else FOLDER
 
 
-def find(*names: str) -> tuple[str, dict[str, str]] | None:
-    """Return the path of the first program that is there, and the variables that it needs; None if there is none."""
-    for name in names:
-        unpacked = FOLDER / "usr" / "bin" / name
-        if unpacked.exists():
-            parts = ("blas", "lapack", "pulseaudio")
-            folders = [_LIBRARIES, *(_LIBRARIES / part for part in parts), FOLDER / "usr" / "lib"]
-            variables = {
-                "LD_LIBRARY_PATH": ":".join(map(str, folders)),
-                "GDAL_DATA": str(FOLDER / "usr" / "share" / "gdal"),
-                "MAGICK_CONFIGURE_PATH": str(FOLDER / "etc" / "ImageMagick-6"),
-            }
-            for modules in _LIBRARIES.glob("ImageMagick-*/modules-*/coders"):
-                variables["MAGICK_CODER_MODULE_PATH"] = str(modules)
-            return str(unpacked), variables
-        installed = shutil.which(name)
-        if installed:
-            return installed, {}
-    return None
+def _variables() -> dict[str, str]:
+    """Return the variables of unpacked programs."""
+    parts = ("blas", "lapack", "pulseaudio")
+    folders = [_LIBRARIES, *(_LIBRARIES / part for part in parts), FOLDER / "usr" / "lib"]
+    variables = {
+        "LD_LIBRARY_PATH": ":".join(map(str, folders)),
+        "GDAL_DATA": str(FOLDER / "usr" / "share" / "gdal"),
+        "MAGICK_CONFIGURE_PATH": str(FOLDER / "etc" / "ImageMagick-6"),
+    }
+    for modules in _LIBRARIES.glob("ImageMagick-*/modules-*/coders"):
+        variables["MAGICK_CODER_MODULE_PATH"] = str(modules)
+    return variables
+
+
+def find(name: str) -> tuple[str, dict[str, str]] | None:
+    """Return the path of a program, and the variables that it needs; None if it is not there."""
+    for folder in (FOLDER / "usr" / "bin", FOLDER / _SERVERS):
+        if (folder / name).exists():
+            return str(folder / name), _variables()
+    installed = shutil.which(name) or shutil.which(str("/" / _SERVERS / name))
+    return (installed, {}) if installed else None
+
+
+def debian_python() -> tuple[str, dict[str, str]] | None:
+    """Return Debian's Python, and the variables with which it finds Debian's Pillow; None if they are not there."""
+    python = "/usr/bin/python3"
+    packages = Path("usr", "lib", "python3", "dist-packages")
+    if not Path(python).exists():
+        return None
+    if (FOLDER / packages / "PIL").exists():
+        return python, {**_variables(), "PYTHONPATH": str(FOLDER / packages)}
+    return (python, {"PYTHONPATH": ""}) if ("/" / packages / "PIL").exists() else None
 
 
 def unpack() -> None:
