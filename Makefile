@@ -73,9 +73,8 @@ fuzz: setup $(STAMPS)/fuzz ## fuzz all parsers for FUZZ_SECONDS=60 each; FUZZ_TA
 	    -DJ2KL_FUZZ=ON -DJ2KL_SANITIZE=ON) --target j2kl_fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
-wheel: setup ## build a wheel into dist/
-	rm -rf build/lib* build/bdist*
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+wheel: ## build the sdist and a wheel with OpenJPEG into dist/, and try them in clean Debian roots; needs root
+	sh scripts/build-wheel.sh $(PYTHON)
 
 site: setup ## build the documentation site into build/site; it needs no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -97,7 +96,7 @@ $(STAMPS)/fuzz: scripts/setup-fuzz.sh constraints.txt | $(STAMPS)/python
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt atheris
 	@touch $@
 
-$(STAMPS)/python: pyproject.toml constraints.txt setup.py | $(STAMPS)/system
+$(STAMPS)/python: pyproject.toml constraints.txt | $(STAMPS)/system
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -1,15 +1,23 @@
-"""``j2klearn info``: print the properties and the structure of a file, without decoding it."""
+"""``j2klearn info``: print the properties and the structure of a file without decoding it, or versions."""
 
 from __future__ import annotations
 
 import argparse
 
+from ..errors import OptionError
 from .arguments import Commands, source
 
 __all__ = ["add_parser"]
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.versions:
+        from . import versions
+
+        print(versions.as_json() if options.json else versions.as_text())
+        return
+    if options.input is None:
+        raise OptionError("name the file, or ask for --versions")
     from .outline import as_json, outline
 
     if options.json:
@@ -28,6 +36,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     )
     parser.add_argument(
         "input",
+        nargs="?",
         type=source,
         metavar="FILE",
         help="JPEG 2000 file; or its URL, of which only the properties are printed",
@@ -41,5 +50,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--json",
         action="store_true",
         help="print the properties as a JSON object, for programs; its names are those of j2klearn.info",
+    )
+    parser.add_argument(
+        "--versions",
+        action="store_true",
+        help="print the versions of j2klearn and of what it uses, where its OpenJPEG is, and the published faults that "
+        "this version of OpenJPEG has as it was released; no FILE is needed",
     )
     parser.set_defaults(run=_run)

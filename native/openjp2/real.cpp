@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <string>
@@ -35,6 +36,27 @@ int collect(dl_phdr_info *info, std::size_t, void *paths)
         static_cast<std::vector<std::string> *>(paths)->emplace_back(info->dlpi_name);
     }
     return 0;
+}
+
+// Appends the copy of OpenJPEG that a wheel of j2klearn brings, site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION,
+// if `own`, this library, is site-packages/j2klearn/native/openjp2/FILE.
+void collect_bundled(const std::string &own, std::vector<std::string> &paths)
+{
+    const std::size_t package = own.rfind("/j2klearn/native/openjp2/");
+    if (package == std::string::npos) {
+        return;
+    }
+    const std::string folder = own.substr(0, package) + "/j2klearn.libs/";
+    DIR *listing = opendir(folder.c_str());
+    if (listing == nullptr) {
+        return;
+    }
+    while (const dirent *entry = readdir(listing)) {
+        if (std::strncmp(entry->d_name, "libopenjp2-", 11) == 0) {
+            paths.push_back(folder + entry->d_name);
+        }
+    }
+    closedir(listing);
 }
 
 // Whether a library is another copy of this one: it has the function that only this one exports.
@@ -71,8 +93,9 @@ void *open_library()
         paths.emplace_back(path);
     }
     const std::string own = own_path();
+    collect_bundled(own, paths); // the last choice: a program's own copy and the system's come first
     for (const std::string &path : paths) {
-        if (same_file(path, own)) {
+        if (path.empty() || same_file(path, own)) {
             continue;
         }
         if (void *library = open_at(path); library != nullptr) {
