@@ -264,7 +264,7 @@ void dequantiser(Input &input)
     const auto apply = [&](std::uint32_t instructions) {
         std::vector<float> target(count * numbers.writes);
         float *const to[] = {target.data(), target.data() + target.size() - count};
-        code = j2kl_dequantiser_apply(handle, from.data(), width, to, width, y0, x0, y1, x1, y0, y1, noises,
+        code = j2kl_dequantiser_apply(handle, from.data(), width, to, width, y0, x0, y1, x1, nullptr, noises,
                                       single ? 0 : static_cast<std::ptrdiff_t>(noise_width), instructions, 1,
                                       nullptr);
         return target;

@@ -108,8 +108,8 @@ void exact()
         p.sop = static_cast<std::int32_t>(at % 2);
         p.eph = static_cast<std::int32_t>(at / 2 % 2);
         if (at % 2 != 0) {
-            p.tile_width = 60;
-            p.tile_height = 45;
+            p.tile_width = 64; // learned lossy files have no tiles with a single high-pass sample
+            p.tile_height = 48;
         }
         if (at % 3 == 1) {
             p.precinct_count = 1;
