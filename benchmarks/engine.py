@@ -304,6 +304,7 @@ def exact(options: argparse.Namespace) -> dict[str, Any]:
     assert model.twin is not None
     engine, network = model.transform, model.dequantiser_for_decoding
     twins = engine.twins  # type: ignore[attr-defined]
+    parts = network.parts(3, ict=True)
     rng, real = (
         np.random.default_rng(options.seed),
         [samples for _, samples in pictures(options.pictures, 24)],
@@ -327,16 +328,20 @@ def exact(options: argparse.Namespace) -> dict[str, Any]:
         expected = [[(x.copy(), r) for x, r in own] for own in targets]
         lift(operator, sources, expected, -1, shared=True)
         native = native_operator(operator)
-        noise = np.full((1, 1), rng.integers(-500, 1500), np.int16)
-        clean = corrected(network, plane, rect, noise)  # type: ignore[arg-type]
+        part = parts[at % len(parts)]
+        planes = np.stack([np.roll(plane, step, 1) for step in range(len(part.reads))])
+        noises = [np.full((1, 1), rng.integers(-500, 1500), np.int16) for _ in part.writes]
+        clean = corrected(part.network, planes, rect, noises)
         for name in available_instructions()[1:]:
             for threads in (1, 2, 4, 7):
                 found = [[(x.copy(), r) for x, r in own] for own in targets]
                 native.lift(sources, found, -1, shared=True, threads=threads, instructions=name)
                 same = all(np.array_equal(a[0], b[0]) for a, b in zip(found[0], expected[0], strict=True))
                 counts["lifting: equal" if same else "lifting: DIFFERENT"] += 1
-                out = np.empty_like(plane)
-                network.native.apply([plane], [out], rect, [noise], threads=threads, instructions=name)  # type: ignore[union-attr]
+                out = np.empty_like(clean)
+                part.network.native.apply(
+                    list(planes), list(out), rect, noises, threads=threads, instructions=name
+                )
                 counts[f"de-quantisation: {'equal' if np.array_equal(out, clean) else 'DIFFERENT'}"] += 1
     print(f"{options.count} planes: {dict(counts)}")
     return dict(counts)

@@ -158,7 +158,7 @@ def test_numbers_of_tile_parts(picture: NDArray[np.uint8], kind: str, count: Cal
 def test_pillow(picture: NDArray[np.uint8], kind: str, more: int) -> None:
     """Drafts and crops of a learned file with a wrong TNsot are those of the same file with the right one."""
     j2klearn.register_pillow()
-    data = j2klearn.encode(picture, bpp=3, levels=3, **FILES[kind])
+    data = j2klearn.encode(picture, bpp=3, levels=3, fallback=False, **FILES[kind])
     head, parts, tail = plain_parts(data)
     for part in parts:
         part[11] += more

@@ -178,7 +178,7 @@ def test_bands_with_different_ranges(way: str, tmp_path: Path) -> None:
 )
 def test_the_neural_profile_is_not_behind(name: str) -> None:
     for components in (1, 3):
-        image = picture(name, components)[:40, :40]
+        image = picture(name, components)[:64, :64]
         ours = j2klearn.decode(j2klearn.encode(image, ratio=8, profile="neural"))
         assert_not_behind(image, ours, j2klearn.decode(j2klearn.encode(image, ratio=8, model=None)))
 

@@ -111,7 +111,7 @@ def test_a_stopped_run_goes_on(finished, pictures, monkeypatch, capsys):
     assert {path for path in after if after[path] != before[path]} == {lost}
     assert kept
     assert results(finished)["measurements"] == old["measurements"]
-    assert "hybrid97-9c-compact" in capsys.readouterr().out
+    assert DEFAULT_MODEL in capsys.readouterr().out
 
 
 def test_codecs_can_be_added_and_protocols_cannot(finished, pictures, capsys):

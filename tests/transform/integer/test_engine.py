@@ -34,8 +34,23 @@ class Defined:
     def __init__(self, twin: OperatorTwin) -> None:
         self.twin = twin
 
-    def lift(self, *arguments: Any, shared: bool, threads: int, instructions: str) -> None:
-        reference.lift(self.twin, *arguments, shared=shared)
+    def lift(
+        self,
+        sources: Any,
+        targets: Any,
+        sign: int,
+        *,
+        shared: bool,
+        threads: int,
+        instructions: str,
+        grid: Rect | None = None,
+    ) -> None:
+        found = [[(samples.copy(), area) for samples, area in own] for own in targets]
+        reference.lift(self.twin, sources, found, sign, shared=shared)
+        for own, other in zip(targets, found, strict=True):
+            for (samples, area), (lifted, _) in zip(own, other, strict=True):
+                inside = (area if grid is None else area.intersection(grid)).slices_in(area)
+                samples[inside] = lifted[inside]
 
 
 def defined(engine: Engine) -> Engine:
