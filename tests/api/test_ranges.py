@@ -84,7 +84,7 @@ def assert_not_behind(image: NDArray[Any], ours: NDArray[Any], theirs: NDArray[A
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("components", [1, 3, 4, 5])
+@pytest.mark.parametrize("components", [1, 3, 5])
 @pytest.mark.parametrize("name", RANGES)
 def test_every_range_is_as_good_as_with_the_9_7(name: str, components: int) -> None:
     image = picture(name, components)

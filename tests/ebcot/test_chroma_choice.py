@@ -138,6 +138,7 @@ def test_four_components_and_narrow_ranges(forced: bool, smooth: NDArray[np.uint
     assert psnr(smooth, (j2klearn.decode(data).astype(int) - 900).clip(0, 255).astype(np.uint8), 8) > 33
 
 
+@pytest.mark.parametrize("forced", [True], indirect=True)
 def test_fitted_coefficients(forced: bool, smooth: NDArray[np.uint8]) -> None:
     picture = smooth[:64, :72]
     fitted = j2klearn.encode(picture, bpp=2, levels=2, fallback=False, effort=2)

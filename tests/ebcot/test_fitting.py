@@ -36,7 +36,7 @@ def test_no_file_is_worse(small, rgb):
     """If fitting gives no gain, the file without fitting is returned."""
     for picture, rate, options in (
         (small[:48, :64], 1.0, {"model": "hybrid97-9c-compact", "levels": 2}),
-        (rgb[:40, :48], 1.5, {"layers": 2, "levels": 2}),
+        (rgb[:24, :32], 3, {"layers": 2, "levels": 1}),
     ):
         plain, fitted = (
             j2klearn.encode(picture, bpp=rate, effort=effort, fallback=False, **options) for effort in (0, 2)
