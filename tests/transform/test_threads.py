@@ -124,8 +124,8 @@ BODIES = {
 }
 
 
-#: Bodies that take an engine, or compute in PyTorch in any case.
-WITH_PYTORCH = ("decode", "encode", "grandchild", "pool", "data loader", "neural", "encode_file", "effort")
+#: Bodies that take an engine. The others compute in PyTorch with any engine, or never do.
+WITH_PYTORCH = ("decode", "encode", "grandchild", "pool", "data loader")
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_one_thread_is_one_thread() -> None:
         "before = len(os.listdir('/proc/self/task'))\n"
         "DATA = j2klearn.encode(image, bpp=1, fallback=False, engine='torch', threads=1)\n"
         "PICTURE = j2klearn.decode(DATA, threads=1, engine='torch')\n"
-        "decode(), encode(), neural(), file(), fitted()\n"
+        "decode(), encode(), neural(), file()\n"
         "assert len(os.listdir('/proc/self/task')) == before, 'threads were started'\n"
         "assert torch.get_num_threads() == 4\n"
     )
