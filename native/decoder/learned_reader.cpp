@@ -2,10 +2,9 @@
 
 #include "base/failure.hpp"
 #include "base/parallel.hpp"
+#include "decoder/carrier_reader.hpp"
 #include "decoder/colour.hpp"
-#include "decoder/noise.hpp"
 #include "decoder/synthesis.hpp"
-#include "transport/decoder.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,31 +13,6 @@
 namespace j2kl::picture {
 
 namespace {
-
-// Samples that are decoded on each side of the area whose coefficients are needed: the 5/3, through which
-// OpenJPEG hands out the integers of tier-1, reads two samples on either side of a low-pass sample.
-constexpr std::uint32_t carrier_margin = 2;
-
-constexpr std::uint32_t most_tiles = 65535;
-
-// An area of the reference grid that contains an area of a resolution.
-Rect on_grid(const Rect &area, std::uint32_t reduce, const Rect &picture)
-{
-    const auto scaled = [&](std::uint32_t value) {
-        return static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(std::uint64_t{value} << reduce, UINT32_MAX));
-    };
-    return Rect{scaled(area.x0), scaled(area.y0), scaled(area.x1), scaled(area.y1)}.intersection(picture);
-}
-
-// Copies the part of a plane that covers `outer` which lies in `inner`.
-void copy_part(const float *from, const Rect &outer, const Rect &inner, float *to)
-{
-    for (std::size_t row = 0; row < inner.height() && inner.width() > 0; ++row) {
-        const float *source = from + (row + inner.y0 - outer.y0) * outer.width() + (inner.x0 - outer.x0);
-        std::copy_n(source, inner.width(), to + row * inner.width());
-    }
-}
 
 // The subbands of an area, from one level of coefficients of a larger one.
 void cut_out(const Coefficients &decoded, Band band, const Rect &area, std::vector<float> &values)
@@ -62,42 +36,14 @@ LearnedReader::LearnedReader(const LearnedFile &file, const j2kl_picture_request
 std::vector<Coefficients> LearnedReader::level(std::uint32_t reduce, const Rect &request,
                                                std::uint32_t levels)
 {
-    j2kl_report report{};
     std::vector<Coefficients> components;
-    const auto pass_on = [&] {
-        reporter_.missing(report.missing);
-        reporter_.warning(report.warning);
-    };
-    try {
-        Decoder decoder(file_.codestream.data, file_.codestream.size, {0, most_tiles}, &report);
-        j2kl_request wanted{};
-        wanted.reduce = reduce;
-        wanted.layers = request_.layers;
-        wanted.threads = request_.threads;
-        wanted.half_steps = 1;
-        if (!(request == file_.header.area())) {
-            wanted.x0 = request.x0;
-            wanted.y0 = request.y0;
-            wanted.x1 = request.x1;
-            wanted.y1 = request.y1;
-        }
-        decoder.decode(wanted);
-        pass_on();
-        const std::uint32_t count = file_.segment.components;
-        if (decoder.component_count() != count) {
-            throw Failure(J2KL_ERROR_OPENJPEG, "OpenJPEG has decoded another number of components");
-        }
-        const Rect area = request.resolution(reduce);
-        for (std::uint32_t index = 0; index < count; ++index) {
-            std::vector<std::int32_t> half_steps(static_cast<std::size_t>(area.size()));
-            decoder.get_subbands(index, levels, half_steps.data());
-            components.push_back(
-                file_.reconstruction.apply(index, half_steps, area, levels, reduce, request_.threads));
-        }
-    } catch (const Failure &failure) {
-        reporter_.error(report.error);
-        throw Failure(failure.code(), failure.what());
-    }
+    const CarrierRequest carrier = {file_.codestream, file_.header,     file_.segment.components,
+                                    request_.layers,  request_.threads, true};
+    decode_carrier(carrier, reduce, request, levels, reporter_,
+                   [&](std::uint32_t index, std::vector<std::int32_t> half_steps) {
+                       components.push_back(file_.reconstruction.apply(
+                           index, half_steps, request.resolution(reduce), levels, reduce, request_.threads));
+                   });
     return components;
 }
 
@@ -178,7 +124,7 @@ void LearnedReader::read_level(std::uint32_t at, const PartAreas &areas, bool co
 {
     // At the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside.
     const Rect area = grown(coarsest ? areas.low : areas.details, carrier_margin, picture(at));
-    const std::vector<Coefficients> components = level(at, on_grid(area, at, file_.header.area()), 1);
+    const std::vector<Coefficients> components = level(at, on_grid_of(area, at, file_.header.area()), 1);
     for (std::size_t i = 0; i < components.size(); ++i) {
         for (std::size_t band = 0; band < details.size(); ++band) {
             cut_out(components[i], details[band], areas.details, values[i].details[band]);
@@ -194,7 +140,7 @@ Planes LearnedReader::region(const Rect &wanted, Rect &area)
 {
     const std::uint32_t reduce = request_.reduce;
     if (reduce == file_.segment.levels) {
-        const Rect request = on_grid(wanted, reduce, file_.header.area());
+        const Rect request = on_grid_of(wanted, reduce, file_.header.area());
         area = request.resolution(reduce);
         return synthesised(level(reduce, request, 0), reduce);
     }
@@ -260,54 +206,57 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wan
     for (std::uint32_t index = 0; index < count; ++index) {
         noise.push_back(noise_codes(file_.segment, file_.header.tiles, index, layer, area));
     }
-    const bool some = std::any_of(noise.begin(), noise.end(),
-                                  [](const NoiseCodes &each) { return !each.codes.empty(); });
-    if (some && !file_.model.network) {
+    if (std::all_of(noise.begin(), noise.end(), [](const NoiseCodes &each) { return each.codes.empty(); })) {
+        return;
+    }
+    if (!file_.model.network) {
         throw Failure(J2KL_ERROR_UNSUPPORTED, "the network for de-quantisation of the model " +
                                                   file_.model.name +
                                                   " has no twin in integers: it needs PyTorch");
-    }
-    const auto apply = [&](const dequantisation::Dequantiser &network, std::uint32_t first_read) {
-        dequantisation::Components components = {};
-        const std::size_t only_read = network.reads() - network.writes();
-        Planes unchanged(network.writes());
-        for (std::size_t at = 0; at < network.reads(); ++at) {
-            components.sources[at] = planes[first_read + at].data();
-        }
-        for (std::size_t at = 0; at < network.writes(); ++at) {
-            const std::size_t index = first_read + only_read + at;
-            if (noise[index].codes.empty()) {
-                return;
-            }
-            unchanged[at] = planes[index];
-            components.sources[only_read + at] = unchanged[at].data();
-            components.targets[at] = planes[index].data();
-            components.noise[at] = noise[index].codes.data();
-            components.noise_stride = noise[index].stride;
-        }
-        const j2kl_plane all = plane_of(planes[0].data(), area), part = part_of(all, wanted);
-        components.source_stride = components.target_stride = all.row_stride;
-        components.y0 = all.y0;
-        components.x0 = all.x0;
-        components.y1 = all.y1;
-        components.x1 = all.x1;
-        components.part = {part.y0, part.x0, part.y1, part.x1};
-        network.apply(components, Instructions::best, request_.threads);
-    };
-    if (!some) {
-        return;
     }
     const IntegerModel &model = *file_.model.network;
     const bool guided =
         model.chroma_dequantiser && file_.segment.colour == Segment::Colour::ict && count >= 3;
     if (guided) { // before luma, which it reads unchanged
-        apply(*model.chroma_dequantiser, 0);
+        apply(*model.chroma_dequantiser, 0, noise, planes, area, wanted);
     }
     for (std::uint32_t index = 0; index < count; ++index) {
         if (!guided || index == 0 || index > 2) {
-            apply(*model.dequantiser, index);
+            apply(*model.dequantiser, index, noise, planes, area, wanted);
         }
     }
+}
+
+// Applies a network to the planes from `first` on, if all that it corrects have noise.
+void LearnedReader::apply(const dequantisation::Dequantiser &network, std::size_t first,
+                          const std::vector<NoiseCodes> &noise, Planes &planes, const Rect &area,
+                          const Rect &wanted) const
+{
+    dequantisation::Components components = {};
+    const std::size_t only_read = network.reads() - network.writes();
+    Planes unchanged(network.writes());
+    for (std::size_t at = 0; at < only_read; ++at) {
+        components.sources[at] = planes[first + at].data();
+    }
+    for (std::size_t at = 0; at < network.writes(); ++at) {
+        const std::size_t index = first + only_read + at;
+        if (noise[index].codes.empty()) {
+            return;
+        }
+        unchanged[at] = planes[index];
+        components.sources[only_read + at] = unchanged[at].data();
+        components.targets[at] = planes[index].data();
+        components.noise[at] = noise[index].codes.data();
+        components.noise_stride = noise[index].stride;
+    }
+    const j2kl_plane all = plane_of(planes[0].data(), area), part = part_of(all, wanted);
+    components.source_stride = components.target_stride = all.row_stride;
+    components.y0 = all.y0;
+    components.x0 = all.x0;
+    components.y1 = all.y1;
+    components.x1 = all.x1;
+    components.part = {part.y0, part.x0, part.y1, part.x1};
+    network.apply(components, Instructions::best, request_.threads);
 }
 
 // Undoes the normalisation of components.

@@ -7,6 +7,7 @@
 #include "decoder/coefficients.hpp"
 #include "decoder/main_header.hpp"
 #include "decoder/models.hpp"
+#include "decoder/noise.hpp"
 #include "decoder/segment.hpp"
 #include "decoder/synthesis.hpp"
 #include "transport/block_reader.hpp"
@@ -54,6 +55,8 @@ private:
     bool dequantises() const;
     std::uint32_t dequantiser_reach() const;
     void dequantise(Planes &planes, const Rect &area, const Rect &wanted) const;
+    void apply(const dequantisation::Dequantiser &network, std::size_t first, const std::vector<NoiseCodes> &noise,
+               Planes &planes, const Rect &area, const Rect &wanted) const;
     void restore(Planes &planes) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
                    std::int32_t *const *samples) const;

@@ -1,9 +1,8 @@
 #include "decoder/reversible_reader.hpp"
 
-#include "base/failure.hpp"
 #include "base/parallel.hpp"
+#include "decoder/carrier_reader.hpp"
 #include "decoder/synthesis.hpp"
-#include "transport/decoder.hpp"
 #include "transport/planes.hpp"
 
 #include <algorithm>
@@ -12,31 +11,6 @@
 namespace j2kl::picture {
 
 namespace {
-
-// Samples that are decoded on each side of the area whose coefficients are needed: the 5/3 of the carrier reads two
-// samples on either side of a low-pass sample.
-constexpr std::uint32_t carrier_margin = 2;
-
-constexpr std::uint32_t most_tiles = 65535;
-
-// An area of the reference grid that contains an area of a resolution.
-Rect on_grid_of(const Rect &area, std::uint32_t reduce, const Rect &picture)
-{
-    const auto scaled = [&](std::uint32_t value) {
-        return static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(std::uint64_t{value} << reduce, UINT32_MAX));
-    };
-    return Rect{scaled(area.x0), scaled(area.y0), scaled(area.x1), scaled(area.y1)}.intersection(picture);
-}
-
-// Copies the part of a plane that covers `outer` which lies in `inner`.
-void copy_part(const std::int32_t *from, const Rect &outer, const Rect &inner, std::int32_t *to)
-{
-    for (std::size_t row = 0; row < inner.height() && inner.width() > 0; ++row) {
-        const std::int32_t *source = from + (row + inner.y0 - outer.y0) * outer.width() + (inner.x0 - outer.x0);
-        std::copy_n(source, inner.width(), to + row * inner.width());
-    }
-}
 
 // One level of subbands of a smaller area; `low`, if it is not null, replaces LL and covers `low_area`.
 IntegerBands cropped(const IntegerBands &decoded, const Rect &area, const std::int32_t *low, const Rect &low_area)
@@ -70,38 +44,13 @@ ReversibleReader::ReversibleReader(const LosslessFile &file, const j2kl_picture_
 std::vector<IntegerBands> ReversibleReader::level(std::uint32_t reduce, const Rect &request,
                                                   std::uint32_t levels)
 {
-    j2kl_report report{};
     std::vector<IntegerBands> components;
-    try {
-        Decoder decoder(file_.codestream.data, file_.codestream.size, {0, most_tiles}, &report);
-        j2kl_request wanted{};
-        wanted.reduce = reduce;
-        wanted.layers = request_.layers;
-        wanted.threads = request_.threads;
-        if (!(request == file_.header.area())) {
-            wanted.x0 = request.x0;
-            wanted.y0 = request.y0;
-            wanted.x1 = request.x1;
-            wanted.y1 = request.y1;
-        }
-        decoder.expect_carrier();
-        decoder.decode(wanted);
-        reporter_.missing(report.missing);
-        reporter_.warning(report.warning);
-        const std::uint32_t count = file_.segment.components;
-        if (decoder.component_count() != count) {
-            throw Failure(J2KL_ERROR_OPENJPEG, "OpenJPEG has decoded another number of components");
-        }
-        const Rect area = request.resolution(reduce);
-        for (std::uint32_t index = 0; index < count; ++index) {
-            std::vector<std::int32_t> values(static_cast<std::size_t>(area.size()));
-            decoder.get_subbands(index, levels, values.data());
-            components.push_back({area, levels, std::move(values)});
-        }
-    } catch (const Failure &failure) {
-        reporter_.error(report.error);
-        throw Failure(failure.code(), failure.what());
-    }
+    const CarrierRequest carrier = {file_.codestream, file_.header,     file_.segment.components,
+                                    request_.layers,  request_.threads, false};
+    decode_carrier(carrier, reduce, request, levels, reporter_,
+                   [&](std::uint32_t, std::vector<std::int32_t> values) {
+                       components.push_back({request.resolution(reduce), levels, std::move(values)});
+                   });
     return components;
 }
 
