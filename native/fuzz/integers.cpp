@@ -1,5 +1,6 @@
 // The integer arithmetic behind learned files and the neural profile: layers, operators, networks for
 // de-quantisation and mixtures, of any size and with any numbers. All instruction sets give the same results.
+#include "fuzz/mixture_tables.hpp"
 #include "fuzz/targets.hpp"
 #include "j2kl.h"
 
@@ -277,31 +278,10 @@ void dequantiser(Input &input)
     j2kl_dequantiser_free(handle);
 }
 
-// Tables of the right form (j2klearn/neural/entropy/mixture.py).
-struct Tables {
-    Tables()
-    {
-        for (int i = 0; i < 768; ++i) {
-            exponential.push_back(static_cast<std::int32_t>(32768 * std::exp(-i / 64.0)));
-        }
-        for (int i = -256; i <= 640; ++i) {
-            reciprocal.push_back(static_cast<std::int32_t>(33554432 * std::exp(-i / 64.0)));
-            variance.push_back(static_cast<std::int64_t>(1024 * std::exp(i / 32.0)));
-        }
-        for (int i = 0; i <= 2304; ++i) {
-            cumulative.push_back(static_cast<std::int32_t>(16777216 / (1 + std::exp(18 - i / 64.0))));
-        }
-        cumulative.back() = 16777216;
-    }
-    std::vector<std::int32_t> exponential, reciprocal, cumulative;
-    std::vector<std::int64_t> variance;
-};
-
 void mixture(Input &input)
 {
-    static const Tables data;
-    const j2kl_mixture_tables tables = {data.exponential.data(), data.reciprocal.data(), data.variance.data(),
-                                        data.cumulative.data()};
+    static const MixtureTables data;
+    const j2kl_mixture_tables tables = data.tables();
     const std::uint32_t components = input.number(1, 4);
     const std::size_t count = input.number(1, 40);
     const auto parameters = input.weights(count * 3 * components, input.number(8, 15));

@@ -1,5 +1,6 @@
 // Integer convolutions compared with plain loops, for every instruction set that the
 // processor supports; rows of mixtures.
+#include "fuzz/mixture_tables.hpp"
 #include "j2kl.h"
 #include "tests/check.hpp"
 
@@ -173,21 +174,8 @@ void refused_layers()
 // Rows have the right sum for any parameters. Tables of roughly the right form are enough for this.
 void mixtures()
 {
-    std::vector<std::int32_t> exponential, reciprocal, cumulative;
-    std::vector<std::int64_t> variance;
-    for (int i = 0; i < 768; ++i) {
-        exponential.push_back(static_cast<std::int32_t>(32768 * std::exp(-i / 64.0)));
-    }
-    for (int i = -256; i <= 640; ++i) {
-        reciprocal.push_back(static_cast<std::int32_t>(33554432 * std::exp(-i / 64.0)));
-        variance.push_back(static_cast<std::int64_t>(1024 * std::exp(i / 32.0)));
-    }
-    for (int i = 0; i <= 2304; ++i) {
-        cumulative.push_back(static_cast<std::int32_t>(16777216 / (1 + std::exp(18 - i / 64.0))));
-    }
-    cumulative.back() = 16777216;
-    const j2kl_mixture_tables tables = {exponential.data(), reciprocal.data(), variance.data(),
-                                        cumulative.data()};
+    const j2kl::fuzz::MixtureTables data;
+    const j2kl_mixture_tables tables = data.tables();
     Random random(4);
     const std::size_t count = 2500;
     for (std::uint32_t components = 1; components <= 4; ++components) {
