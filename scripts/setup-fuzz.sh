@@ -13,11 +13,10 @@ if ! command -v apt-get >/dev/null 2>&1; then
     echo "j2klearn: make fuzz needs clang++ with libFuzzer (compiler-rt); install them, then run it again" >&2
     exit 1
 fi
-if [ "$(id -u)" -eq 0 ]; then
-    sudo=
-elif sudo -n true 2>/dev/null; then
-    sudo="sudo -n"
-else
+# shellcheck source=scripts/root.sh
+. "$(dirname "$0")/root.sh"
+sudo=
+if ! find_root; then
     echo "j2klearn: run this command, then make fuzz again: sudo apt-get install -y clang" >&2
     exit 1
 fi

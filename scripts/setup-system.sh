@@ -38,11 +38,10 @@ if ! have apt-get; then
     echo "j2klearn: there is no apt-get; install the equivalent of these Debian packages, then run make again:$missing" >&2
     exit 1
 fi
-if [ "$(id -u)" -eq 0 ]; then
-    sudo=
-elif sudo -n true 2>/dev/null; then
-    sudo="sudo -n"
-else
+# shellcheck source=scripts/root.sh
+. "$(dirname "$0")/root.sh"
+sudo=
+if ! find_root; then
     exit_if_only_optional
     echo "j2klearn: system packages are missing; run this command, then make again:" >&2
     echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
