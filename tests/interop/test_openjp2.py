@@ -19,27 +19,19 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.cli import main
-from j2klearn.errors import NativeLibraryError, OptionError
-from j2klearn.interop.openjp2 import LIBRARY, environment, install, library
+from j2klearn.errors import OptionError
+from j2klearn.interop.openjp2 import LIBRARY, environment, install
 from j2klearn.io.pictures import read_picture
 from tests.support import programs
 from tests.support.containers import pdf_page, slide
 from tests.support.fastcgi import serving
+from tests.support.openjp2 import needs_library, run
 from tests.support.paths import CONFORMANCE, ROOT
 
 Samples = NDArray[Any]
 
 
-def _has_library() -> bool:
-    try:
-        return library().is_file()
-    except NativeLibraryError:
-        return False
-
-
-pytestmark = pytest.mark.skipif(
-    not _has_library(), reason="the library for other programs is built on Linux only"
-)
+pytestmark = needs_library
 
 _MODEL = "hybrid97-16p7-dq"
 
@@ -72,16 +64,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return out
 
 
-def _run(command: list[str], variables: dict[str, str] | None = None, *, plain: bool = False) -> str:
-    """Run a program through the library, or `plain` as it is; return what it prints."""
-    base = {**os.environ, **(variables or {}), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, env=base if plain else environment(base), capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def _program(name: str) -> tuple[str, dict[str, str]]:
     found = programs.find(name)
     if found is None:
@@ -94,7 +76,7 @@ def _pgx(file: Path, folder: Path, *options: str, plain: bool = False) -> tuple[
     program, _ = _program("opj_decompress")
     for left in folder.glob("out*.pgx"):
         left.unlink()
-    said = _run([program, "-i", str(file), "-o", str(folder / "out.pgx"), *options], plain=plain)
+    said = run([program, "-i", str(file), "-o", str(folder / "out.pgx"), *options], plain=plain)
     planes = []
     for path in sorted(folder.glob("out*.pgx")):
         header, _, samples = path.read_bytes().partition(b"\n")
@@ -162,7 +144,7 @@ def test_every_way_of_calling(files: dict[str, Path], calls: Path, kind: str, tm
         file = tmp_path / "exchanged.jp2"
         file.write_bytes(data[:at] + head + data[at + length :])
     command = [str(calls), "--samples", str(tmp_path), str(file)]
-    plain, said = _run(command, plain=True), _run(command)
+    plain, said = run(command, plain=True), run(command)
     assert re.sub("[0-9a-f]{8}[)\n]", "", said) == re.sub(
         "[0-9a-f]{8}[)\n]", "", plain
     )  # but for the samples
@@ -206,7 +188,7 @@ def test_ordinary_files_are_read_in_every_way(calls: Path, tmp_path: Path) -> No
     cut = tmp_path / "cut.jp2"
     cut.write_bytes(file.read_bytes()[:20_000])
     command = [str(calls), str(file), str(cut)]
-    assert _run(command) == _run(command, plain=True)
+    assert run(command) == run(command, plain=True)
 
 
 _PILLOW = """
@@ -223,7 +205,7 @@ for at, reduce in enumerate((0, 1)):
 
 @pytest.mark.parametrize("kind", ["rgb", "grey", "rgba", "tiled"])
 def test_pillow_with_its_own_copy(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
-    _run([sys.executable, "-c", _PILLOW, str(files[kind]), str(tmp_path / "out")])
+    run([sys.executable, "-c", _PILLOW, str(files[kind]), str(tmp_path / "out")])
     for reduce in (0, 1):
         np.testing.assert_array_equal(
             np.load(tmp_path / f"out{reduce}.npy"), j2klearn.decode(files[kind], reduce=reduce)
@@ -263,13 +245,13 @@ def test_imagecodecs_with_its_own_copy(files: dict[str, Path], tmp_path: Path) -
     pytest.importorskip("imagecodecs")
     script = "import sys, numpy, imagecodecs; data = open(sys.argv[1], 'rb').read()\n"
     script += "numpy.save(sys.argv[2], imagecodecs.jpeg2k_decode(data))"
-    _run([sys.executable, "-c", script, str(files["rgba"]), str(tmp_path / "out.npy")])
+    run([sys.executable, "-c", script, str(files["rgba"]), str(tmp_path / "out.npy")])
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), j2klearn.decode(files["rgba"]))
 
 
 @pytest.mark.parametrize("kind", ["rgb", "tiled"])
 def test_glymur(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
-    _run([sys.executable, "-W", "ignore", "-c", _GLYMUR, str(files[kind]), str(tmp_path / "out")])
+    run([sys.executable, "-W", "ignore", "-c", _GLYMUR, str(files[kind]), str(tmp_path / "out")])
     requests: list[dict[str, Any]] = [{}, {"region": (20, 30, 90, 100)}, {"reduce": 1}, {"layers": 1}]
     for at, request in enumerate(requests):
         np.testing.assert_array_equal(
@@ -323,7 +305,7 @@ def test_programs(files: dict[str, Path], name: str, kind: str, tmp_path: Path) 
     first, calls, suffix = PROGRAMS[name]
     for command, request in calls(files[kind], tmp_path / f"out.{suffix}"):
         found = programs.find(first)
-        _run(command, found[1] if found else {})
+        run(command, found[1] if found else {})
         got = np.asarray(read_picture(tmp_path / f"out.{suffix}"))
         np.testing.assert_array_equal(got, j2klearn.decode(files[kind], **request), err_msg=str(command))
 
@@ -337,10 +319,10 @@ def test_poppler(files: dict[str, Path], kind: str, tmp_path: Path) -> None:
     coded, flat = tmp_path / "coded.pdf", tmp_path / "flat.pdf"
     coded.write_bytes(pdf_page(files[kind].read_bytes(), *samples.shape[:2]))
     flat.write_bytes(pdf_page(samples, *samples.shape[:2]))
-    _run([extract, "-png", str(coded), str(tmp_path / "image")], variables)
+    run([extract, "-png", str(coded), str(tmp_path / "image")], variables)
     np.testing.assert_array_equal(np.asarray(read_picture(tmp_path / "image-000.png")), samples)
     for page in (coded, flat):
-        _run([show, "-r", "150", str(page), str(page.with_suffix(""))], variables)
+        run([show, "-r", "150", str(page), str(page.with_suffix(""))], variables)
     assert (tmp_path / "coded-1.ppm").read_bytes() == (tmp_path / "flat-1.ppm").read_bytes()
 
 
@@ -355,7 +337,7 @@ def test_openslide(files: dict[str, Path], tmp_path: Path) -> None:
     ]
     file, out = tmp_path / "slide.svs", tmp_path / "out.png"
     file.write_bytes(slide(coded, 128, 128, 64))
-    _run([program, str(file), "30", "20", "0", "90", "80", str(out)], variables)
+    run([program, str(file), "30", "20", "0", "90", "80", str(out)], variables)
     tiles = [j2klearn.decode(tile) for tile in coded]
     whole = np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])
     np.testing.assert_array_equal(np.asarray(read_picture(out))[..., :3], whole[20:100, 30:120])
@@ -380,13 +362,13 @@ def test_iipimage(files: dict[str, Path], tmp_path: Path) -> None:
 def test_gdalinfo_is_unchanged(files: dict[str, Path]) -> None:
     program, variables = _program("gdalinfo")
     command = [program, str(files["rgb"])]
-    assert _run(command, variables) == _run(command, variables, plain=True)
+    assert run(command, variables) == run(command, variables, plain=True)
 
 
 def test_opj_dump_is_unchanged(files: dict[str, Path]) -> None:
     program, _ = _program("opj_dump")
     command = [program, "-i", str(files["tiled"])]
-    said = [re.sub(r"0x[0-9a-f]+", "", _run(command, plain=plain)) for plain in (False, True)]
+    said = [re.sub(r"0x[0-9a-f]+", "", run(command, plain=plain)) for plain in (False, True)]
     assert said[0] == said[1]
 
 
@@ -454,7 +436,7 @@ def test_run(files: dict[str, Path], tmp_path: Path) -> None:
         "-o",
         str(out),
     ]
-    _run(words, plain=True)
+    run(words, plain=True)
     np.testing.assert_array_equal(np.asarray(read_picture(out)), j2klearn.decode(files["rgb"]))
     assert main(["run", "--", "no-such-program"]) == 2
     assert main(["run"]) == 2
@@ -491,6 +473,6 @@ def test_ordinary_files_pass_through(tmp_path: Path) -> None:
 def test_j2klearn_itself_runs_with_it(files: dict[str, Path], tmp_path: Path) -> None:
     script = "import sys, numpy, j2klearn; numpy.save(sys.argv[2], j2klearn.decode(sys.argv[1]))"
     out = tmp_path / "out.npy"
-    said = _run([sys.executable, "-W", "error", "-c", script, str(files["rgb"]), str(out)])
+    said = run([sys.executable, "-W", "error", "-c", script, str(files["rgb"]), str(out)])
     np.testing.assert_array_equal(np.load(out), j2klearn.decode(files["rgb"]))
     assert not said

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.errors import NativeLibraryError
-from j2klearn.interop.openjp2 import environment, library
 from j2klearn.io.pictures import read_picture
-from tests.support.paths import ROOT
+from tests.support.openjp2 import needs_library, run
 from tests.support.reversible_models import textured
 
-
-def _has_library() -> bool:
-    try:
-        return library().is_file()
-    except NativeLibraryError:
-        return False
-
-
-pytestmark = pytest.mark.skipif(
-    not _has_library(), reason="the library for other programs is built on Linux only"
-)
-
-
-def _run(*command: object) -> str:
-    variables = environment({**os.environ, "PYTHONPATH": str(ROOT)})
-    done = subprocess.run(list(map(str, command)), env=variables, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+pytestmark = needs_library
 
 
 def _file(folder: Path, picture: NDArray[Any], **options: Any) -> Path:
@@ -63,7 +42,7 @@ def test_opj_decompress(tmp_path: Path) -> None:
         picture = textured((90, 101, 3), depth)
         file = _file(tmp_path, picture, tile_size=64, layers=3)
         for words, request in requests.items():
-            said = _run(program, "-i", file, "-o", out, *words.split())
+            said = run([program, "-i", str(file), "-o", str(out), *words.split()])
             assert "j2klearn" not in said
             expected = j2klearn.decode(file, **request)
             np.testing.assert_array_equal(np.asarray(read_picture(out)), expected, err_msg=words)
@@ -84,6 +63,6 @@ for reader, read in (("pillow", lambda path: np.asarray(Image.open(path))), ("j2
 def test_python(tmp_path: Path) -> None:
     """Pillow reads through functions of its own; the library leaves the carriers alone that j2klearn decodes."""
     picture = textured((64, 64, 3))
-    assert _run(sys.executable, "-c", _READ, _file(tmp_path, picture), tmp_path) == ""
+    assert run([sys.executable, "-c", _READ, str(_file(tmp_path, picture)), str(tmp_path)]) == ""
     for reader in ("pillow", "j2klearn"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{reader}.npy"), picture)

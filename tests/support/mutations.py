@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.errors import J2KError
 from tests.support.paths import GOLDEN
 
-__all__ = ["ALLOWED", "READERS", "TIMES", "Finding", "damaged", "originals", "run"]
+__all__ = ["ALLOWED", "MARKERS", "READERS", "TIMES", "Finding", "damaged", "originals", "picture", "run"]
 
 #: Seconds of the processor, and times as long as the original. Reading an undamaged file of 64 x 96 pixels of the
 #: neural profile takes a quarter of a second, and one with another payload up to four times as long.
@@ -55,17 +56,26 @@ class Finding(NamedTuple):
     data: bytes
 
 
+#: Options that write all optional markers.
+MARKERS: dict[str, Any] = {"precincts": [(32, 32)], "sop": True, "eph": True, "plt": True, "tlm": True}
+
+
+def picture(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture with edges and moiré, shape (height, width, 3)."""
+    rows, columns = np.mgrid[:height, :width]
+    plane = (rows * columns // 7 + 40 * (rows // 8 % 2)).astype(np.uint8)
+    return np.stack([plane, plane[::-1], 255 - plane], -1)
+
+
 def originals() -> list[bytes]:
     """Return small files of every kind."""
-    rows, columns = np.mgrid[:64, :96]
-    plane = (rows * columns // 7 + 40 * (rows // 8 % 2)).astype(np.uint8)
-    image = np.stack([plane, plane[::-1], 255 - plane], -1)
-    precincts = {"precincts": [(32, 32)], "sop": True, "eph": True, "plt": True, "tlm": True}
+    image = picture(64, 96)
+    plane = np.ascontiguousarray(image[..., 0])
     ordinary: dict[str, Any] = {"model": None}
     files = [
         j2klearn.encode(image, bpp=2, fallback=False),
         j2klearn.encode(image, bpp=[0.5, 2], tile_size=32, fallback=False),
-        j2klearn.encode(image, bpp=[0.5, 2], **ordinary, **precincts),
+        j2klearn.encode(image, bpp=[0.5, 2], **ordinary, **MARKERS),
         j2klearn.encode(image, lossless=True, tile_size=(32, 48), **ordinary),
         j2klearn.encode(plane, bpp=2, jp2=False, progression="PCRL", offset=(3, 5), **ordinary),
         j2klearn.encode(image[:16, :16], profile="neural", quality=30),

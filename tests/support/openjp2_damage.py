@@ -23,7 +23,7 @@ import numpy as np
 
 import j2klearn
 from tests.support.integer_models import small_pair
-from tests.support.mutations import damaged, originals
+from tests.support.mutations import MARKERS, damaged, originals, picture
 from tests.support.paths import ROOT
 
 __all__ = ["Finding", "run"]
@@ -44,17 +44,15 @@ class Finding(NamedTuple):
 
 def learned() -> list[bytes]:
     """Return small learned files of every kind, and files with channel definitions."""
-    rows, columns = np.mgrid[:40, :48]
-    plane = (rows * columns // 7 + 40 * (rows // 8 % 2)).astype(np.uint8)
-    colours = np.stack([plane, plane[::-1], 255 - plane], -1)
+    colours = picture(40, 48)
+    plane = np.ascontiguousarray(colours[..., 0])
     opaque = np.dstack([colours, plane.T.reshape(40, 48)])
     common: dict[str, Any] = {"bpp": 3, "fallback": False}
-    markers: dict[str, Any] = {"precincts": [(32, 32)], "sop": True, "eph": True, "plt": True, "tlm": True}
     model = "hybrid97-9c-compact-dq"
     embedded = {**common, "bpp": 24}
     return [
         j2klearn.encode(colours, model=model, **common),
-        j2klearn.encode(colours, model=model, bpp=[1, 3], tile_size=16, fallback=False, **markers),
+        j2klearn.encode(colours, model=model, bpp=[1, 3], tile_size=16, fallback=False, **MARKERS),
         j2klearn.encode(plane, model=model, jp2=False, **common),
         j2klearn.encode(opaque.astype(np.uint16) * 257, model=model, levels=2, **common),
         j2klearn.encode(colours, model=small_pair()[1], embed_model=True, levels=2, **embedded),
