@@ -17,7 +17,7 @@ from ..errors import CodestreamError
 from ..io.sources import ByteSource
 from ..jp2.boxes import locate
 from .assembly import assemble, covered, stretches
-from .needs import Needs
+from .needs import Needs, numbers_of, tiles_of
 from .tile_index import ContradictionError, TileParts, from_tlm, walk
 from .tile_part_reader import TilePartReader
 from .tile_plan import Part, TilePlan, plan_tile
@@ -231,15 +231,10 @@ class PartialCodestream:
         if not self.source.near or self.header.packed or self._trust == _Trust.NOTHING:
             return None
         header, size = self.header, self.end - self.start
-        bounds = _bounds(header, areas)
-        across = header.tile_grid[1]
-        numbers = [
-            row * across + column
-            for row in range(bounds[0], bounds[2])
-            for column in range(bounds[1], bounds[3])
-        ]
-        if len(numbers) > _FEW_TILES:
+        bounds = tiles_of(header, areas)
+        if _count(bounds) > _FEW_TILES:
             return None
+        numbers = numbers_of(header, bounds)
         try:
             parts = [self._parts(number) for number in numbers]
         except ContradictionError:
@@ -266,15 +261,9 @@ class PartialCodestream:
         header, size = self.header, self.end - self.start
         needs = Needs(header, requests)
         bounds = needs.tiles()
-        count = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
-        if count > _FEW_TILES + size // _BYTES_PER_TILE:
+        if _count(bounds) > _FEW_TILES + size // _BYTES_PER_TILE:
             return None
-        across = header.tile_grid[1]
-        numbers = [
-            row * across + column
-            for row in range(bounds[0], bounds[2])
-            for column in range(bounds[1], bounds[3])
-        ]
+        numbers = numbers_of(header, bounds)
         packets = sum(packet_count(header, header.tile_area(number)) for number in numbers)
         if packets > _FEW_PACKETS + size * _PACKETS_PER_BYTE:
             return None
@@ -296,15 +285,8 @@ class PartialCodestream:
         return [Part(at, *ends) for at, ends in enumerate(self.index.of(number))]
 
 
-def _bounds(header: MainHeader, areas: Sequence[Rect]) -> tuple[int, int, int, int]:
-    """Return the range of tiles that holds some areas, as `Needs.tiles` does."""
-    (top, left), (height, width) = header.tile_origin, header.tile_size
-    return (
-        (min(area.y0 for area in areas) - top) // height,
-        (min(area.x0 for area in areas) - left) // width,
-        (max(area.y1 for area in areas) - 1 - top) // height + 1,
-        (max(area.x1 for area in areas) - 1 - left) // width + 1,
-    )
+def _count(bounds: tuple[int, int, int, int]) -> int:
+    return (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
 
 
 def _begins(data: bytes, tile: int, part: Part) -> bool:
