@@ -209,4 +209,10 @@ class CodingTransform(ABC):
             Samples of `areas.synthesised`. Those of the part are right.
         """
         with stage("synthesis"):
-            return self.join(bands, areas.synthesised, threads, learned)
+            return self.join_part(bands, areas, threads, learned)
+
+    def join_part(
+        self, bands: Bands, areas: PartAreas, threads: int, learned: int | None
+    ) -> NDArray[np.float32]:
+        """Synthesise a part by one level, like `join`; the arguments are those of `synthesise_part`."""
+        return self.join(bands, areas.synthesised, threads, learned)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
-from ...core.timing import stage
 from ...errors import ModelError
 from ...native import wavelet
 from ..coding import BASE_REACH, Bands, CodingTransform, Plane, Planes
@@ -152,7 +151,7 @@ class Engine(CodingTransform):
         return ll, hl, lh, hh
 
     def join(self, bands: Bands, area: Rect, threads: int, learned: int | None = None) -> NDArray[np.float32]:
-        return self._join(bands, PartAreas(area, area, area), threads, learned)
+        return self.join_part(bands, PartAreas(area, area, area), threads, learned)
 
     def part_areas(self, part: Rect, picture: Rect) -> PartAreas:
         # one cell more than the radius, as an area may begin and end within a cell
@@ -160,13 +159,9 @@ class Engine(CodingTransform):
         low = details + 2 * (self.twins.l2h.radius + 1)
         return PartAreas.around(part, (_SYNTHESIS_REACH, details, low), picture)
 
-    def synthesise_part(
-        self, bands: Bands, areas: PartAreas, threads: int = 1, *, learned: int | None = None
+    def join_part(
+        self, bands: Bands, areas: PartAreas, threads: int, learned: int | None
     ) -> NDArray[np.float32]:
-        with stage("synthesis"):
-            return self._join(bands, areas, threads, learned)
-
-    def _join(self, bands: Bands, areas: PartAreas, threads: int, learned: int | None) -> NDArray[np.float32]:
         wanted = areas.synthesised.decomposed()
         rects = areas.low.decomposed()[:1] + areas.details.decomposed()[1:]
         parts = [list(zip(own, rects, strict=True)) for own in zip(*bands, strict=True)]
