@@ -24,6 +24,9 @@ ctest = ctest --test-dir build/$(1) --parallel $(JOBS) --output-on-failure --no-
 # Options of pytest for parallel tests. With JOBS=1, pytest runs all tests in its own process.
 PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal
 
+# The tests start hundreds of processes: let the first one keep the compiled modules for the others.
+unexport PYTHONDONTWRITEBYTECODE
+
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-avx2 glymur-suite lint format native native-test sanitize fuzz wheel site setup clean
