@@ -33,8 +33,8 @@ def source() -> Path:
     if not (FOLDER / name / "Tests").is_dir():
         FOLDER.mkdir(parents=True, exist_ok=True)
         if not archive.is_file():
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "pillow"]
-            subprocess.run([*command, "--dest", str(FOLDER), name.replace("-", "==")], check=True)
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=pillow"]
+            subprocess.run([*command, f"--dest={FOLDER}", name.replace("-", "==")], check=True)
         with tarfile.open(archive) as opened:
             opened.extractall(FOLDER, filter="data")
     return FOLDER / name
@@ -46,7 +46,11 @@ def run(folder: Path, variables: Mapping[str, str], arguments: list[str]) -> dic
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *FILES]
     done = subprocess.run(
-        [*command, f"--junitxml={report}", *arguments], cwd=folder, env=variables, capture_output=True, text=True
+        [*command, f"--junitxml={report}", *arguments],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
     )
     if not report.is_file():
         raise SystemExit(f"Pillow's tests did not finish:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
@@ -65,8 +69,12 @@ def main(arguments: list[str]) -> int:
     different = [name for name in sorted({*alone, *ours}) if alone.get(name) != ours.get(name)]
     for name in different:
         print(f"{name}: {alone.get(name)} without the library, {ours.get(name)} with it")
-    counts = ", ".join(f"{list(ours.values()).count(each)} {each}" for each in ("passed", "failed", "skipped"))
-    print(f"Pillow {version('pillow')}, {' and '.join(FILES)}: {counts}; {len(different)} differ without the library")
+    counts = ", ".join(
+        f"{list(ours.values()).count(each)} {each}" for each in ("passed", "failed", "skipped")
+    )
+    print(
+        f"Pillow {version('pillow')}, {' and '.join(FILES)}: {counts}; {len(different)} differ without the library"
+    )
     return 1 if different or "passed" not in ours.values() else 0
 
 
