@@ -119,3 +119,4 @@ DAMAGED_FILES ?= 5000
 
 damage-programs: setup sanitize ## read DAMAGED_FILES=5000 damaged files through that library, with sanitizers
 	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES)
+	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES) --opj-decompress

@@ -128,7 +128,7 @@ template <class Call> OPJ_BOOL decoded(opj_codec_t *codec, opj_image_t *image, c
 #define J2KL_PASS(result, name, parameters, arguments)                                                       \
     result OPJ_CALLCONV name parameters                                                                      \
     {                                                                                                        \
-        return J2KL_REAL(name) arguments;                                                              \
+        return J2KL_REAL(name) arguments;                                                                    \
     }
 
 using Text = const char *;
@@ -157,7 +157,7 @@ J2KL_PASS(ImagePointer, opj_image_tile_create,
 J2KL_PASS(Pointer, opj_image_data_alloc, (OPJ_SIZE_T size), (size))
 J2KL_PASS(void, opj_image_data_free, (void *data), (data))
 J2KL_PASS(void, opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
-               (stream, function))
+          (stream, function))
 J2KL_PASS(void, opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
 J2KL_PASS(OPJ_BOOL, opj_decoder_set_strict_mode, (opj_codec_t * codec, OPJ_BOOL strict), (codec, strict))
 J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
@@ -205,14 +205,14 @@ opj_stream_t *OPJ_CALLCONV opj_stream_create(OPJ_SIZE_T buffer_size, OPJ_BOOL in
 opj_stream_t *OPJ_CALLCONV opj_stream_create_default_file_stream(const char *file, OPJ_BOOL input)
 {
     return remembered(J2KL_REAL(opj_stream_create_default_file_stream)(file, input),
-                            OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
+                      OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size,
                                                          OPJ_BOOL input)
 {
-    return remembered(J2KL_REAL(opj_stream_create_file_stream)(file, buffer_size, input), buffer_size,
-                            input, file);
+    return remembered(J2KL_REAL(opj_stream_create_file_stream)(file, buffer_size, input), buffer_size, input,
+                      file);
 }
 
 void OPJ_CALLCONV opj_stream_destroy(opj_stream_t *stream)
@@ -354,8 +354,8 @@ OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *str
                                            OPJ_UINT32 *size, OPJ_INT32 *x0, OPJ_INT32 *y0, OPJ_INT32 *x1,
                                            OPJ_INT32 *y1, OPJ_UINT32 *count, OPJ_BOOL *go_on)
 {
-    const OPJ_BOOL done = J2KL_REAL(opj_read_tile_header)(codec, active(stream), tile, size, x0, y0, x1, y1,
-                                                          count, go_on);
+    const OPJ_BOOL done =
+        J2KL_REAL(opj_read_tile_header)(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on);
     Codec *known = codecs.find(codec);
     if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE && known != nullptr) {
         known->tile = {*size, *x0, *y0, *x1, *y1};

@@ -13,8 +13,8 @@ namespace j2kl::openjp2 {
 
 namespace {
 
-// Whether a stream has the main header that half_step_header() or carrier_header() writes. The native library of
-// j2klearn itself, if this program uses it, decodes the carriers of learned files.
+// Whether a stream has the main header that half_step_header() or carrier_header() writes. The native library
+// of j2klearn itself, if this program uses it, decodes the carriers of learned files.
 bool holds_carrier(Stream &stream)
 {
     constexpr std::size_t at = 42; // SOC, and SIZ up to Csiz
@@ -46,7 +46,8 @@ void Codec::examine(Stream &stream)
             return;
         }
     } else {
-        if (stream.read == nullptr || !stream.replay() || !holds_learned_file(stream) || holds_carrier(stream)) {
+        if (stream.read == nullptr || !stream.replay() || !holds_learned_file(stream) ||
+            holds_carrier(stream)) {
             return;
         }
         stream.have(SIZE_MAX);

@@ -1,5 +1,5 @@
-// What the library in the place of OpenJPEG's and its engine know of each other. The engine is a library of its own,
-// which lies beside, and is loaded when a program reads its first learned file.
+// What the library in the place of OpenJPEG's and its engine know of each other. The engine is a library of
+// its own, which lies beside, and is loaded when a program reads its first learned file.
 #pragma once
 
 #include <openjpeg.h>
@@ -38,16 +38,17 @@ struct Tile {
 
 struct Picture;
 
-// No function throws. Where the learned steps cannot be undone, the program's callback for warnings gets a sentence, and
-// the samples stay what they are.
+// No function throws. Where the learned steps cannot be undone, the program's callback for warnings gets a
+// sentence, and the samples stay what they are.
 struct Engine {
     std::uint32_t version;
     // Opens a learned file; null if its learned steps cannot be undone.
     Picture *(*open)(const Input &input, const Settings &settings);
     void (*close)(Picture *picture);
-    // Replaces the samples that OpenJPEG has decoded. `order` holds the index in the codestream of every component of
-    // the image.
-    void (*fill)(Picture &picture, const Settings &settings, const opj_image_t &image, const std::uint32_t *order);
+    // Replaces the samples that OpenJPEG has decoded. `order` holds the index in the codestream of every
+    // component of the image.
+    void (*fill)(Picture &picture, const Settings &settings, const opj_image_t &image,
+                 const std::uint32_t *order);
     void (*fill_tile)(Picture &picture, const Settings &settings, const Tile &tile, std::uint8_t *data,
                       std::size_t size);
 };

@@ -21,8 +21,10 @@ void load()
 {
     const char *own = own_path(), *name = std::strrchr(own, '/');
     char path[PATH_MAX];
-    std::snprintf(path, sizeof path, "%.*s/%s", name != nullptr ? static_cast<int>(name - own) : 0, own, engine_file);
-    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL); // never closed: its threads may run until the process ends
+    std::snprintf(path, sizeof path, "%.*s/%s", name != nullptr ? static_cast<int>(name - own) : 0, own,
+                  engine_file);
+    void *library =
+        dlopen(path, RTLD_LAZY | RTLD_LOCAL); // never closed: its threads may run until the process ends
     if (library == nullptr) {
         const char *said = dlerror(), *copy = said != nullptr ? strdup(said) : nullptr;
         reason = copy != nullptr ? copy : engine_file;
@@ -44,7 +46,8 @@ const Engine *engine(const Settings &settings)
     pthread_once(&once, load);
     if (loaded == nullptr && settings.warning != nullptr) {
         char text[1024];
-        std::snprintf(text, sizeof text, "j2klearn: %s: the picture is decoded without the learned steps\n", reason);
+        std::snprintf(text, sizeof text, "j2klearn: %s: the picture is decoded without the learned steps\n",
+                      reason);
         settings.warning(text, settings.warning_data);
     }
     return loaded;

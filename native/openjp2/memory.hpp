@@ -1,4 +1,5 @@
-// Memory without the C++ library, which most programs that load this library do not load. A failure is a null pointer.
+// Memory without the C++ library, which most programs that load this library do not load. A failure is a null
+// pointer.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +49,8 @@ public:
 
     const std::uint8_t *data() const { return data_; }
     std::size_t size() const { return size_; }
-    // Room for `count` more bytes behind the last one; null if there is no memory, or if the bytes are shared: they
-    // must not move.
+    // Room for `count` more bytes behind the last one; null if there is no memory, or if the bytes are
+    // shared: they must not move.
     std::uint8_t *room(std::size_t count)
     {
         if (__atomic_load_n(&owners_, __ATOMIC_RELAXED) > 1) {

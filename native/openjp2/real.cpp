@@ -26,8 +26,8 @@ bool is_ours(void *handle)
     return dlsym(handle, "opj_j2klearn_version") != nullptr;
 }
 
-// Opens the library at a path; null if it cannot be loaded, or is none of OpenJPEG's. Its own calls are bound when they
-// happen, as if the program had loaded it.
+// Opens the library at a path; null if it cannot be loaded, or is none of OpenJPEG's. Its own calls are bound
+// when they happen, as if the program had loaded it.
 void *open_at(const char *path)
 {
     void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
@@ -53,7 +53,8 @@ public:
     void *open() const
     {
         void *handle = nullptr;
-        for (const char *path = text_; handle == nullptr && path < text_ + size_; path += std::strlen(path) + 1) {
+        for (const char *path = text_; handle == nullptr && path < text_ + size_;
+             path += std::strlen(path) + 1) {
             handle = open_at(path);
         }
         return handle;
@@ -74,8 +75,9 @@ int add_loaded(dl_phdr_info *info, std::size_t, void *paths)
     return 0;
 }
 
-// Opens the copy of OpenJPEG that a wheel of j2klearn brings, site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION,
-// if this library is site-packages/j2klearn/native/openjp2/FILE.
+// Opens the copy of OpenJPEG that a wheel of j2klearn brings,
+// site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION, if this library is
+// site-packages/j2klearn/native/openjp2/FILE.
 void *open_bundled()
 {
     const char *own = own_path(), *package = std::strstr(own, "/j2klearn/native/openjp2/");
@@ -107,7 +109,8 @@ void load()
     if (const char *named = std::getenv("J2KLEARN_OPENJP2"); named != nullptr && *named != '\0') {
         library = open_at(named);
         if (library == nullptr) {
-            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n", named);
+            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n",
+                         named);
         }
         return;
     }
@@ -124,8 +127,9 @@ void load()
         library = open_bundled(); // the last choice: a program's own copy and the system's come first
     }
     if (library == nullptr) {
-        std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
-                   stderr);
+        std::fputs(
+            "j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
+            stderr);
     }
 }
 

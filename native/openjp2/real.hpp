@@ -61,14 +61,14 @@
 
 namespace j2kl::openjp2 {
 
-// Looks up a function of the real library; null if it has none of this name. The first call finds and loads the
-// library: the file that the environment variable J2KLEARN_OPENJP2 names; without it another OpenJPEG that the program
-// has loaded, such as a bundled copy, or else that of the system. If there is none, it says so on stderr, and every
-// function is null: then every call fails.
+// Looks up a function of the real library; null if it has none of this name. The first call finds and loads
+// the library: the file that the environment variable J2KLEARN_OPENJP2 names; without it another OpenJPEG
+// that the program has loaded, such as a bundled copy, or else that of the system. If there is none, it says
+// so on stderr, and every function is null: then every call fails.
 void *real_symbol(const char *name);
 
-// The functions that have been looked up. Programs use a few of them, and small files are decoded faster than all are
-// looked up.
+// The functions that have been looked up. Programs use a few of them, and small files are decoded faster than
+// all are looked up.
 struct Known {
 #define J2KL_POINTER(name) std::atomic<decltype(&::name)> name{nullptr};
     J2KL_OPENJPEG_FUNCTIONS(J2KL_POINTER)

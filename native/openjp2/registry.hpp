@@ -1,4 +1,5 @@
-// The streams and decompressors that a program has created, by the handles that it holds: those of OpenJPEG itself.
+// The streams and decompressors that a program has created, by the handles that it holds: those of OpenJPEG
+// itself.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,8 @@ template <class Derived> struct Entry {
     Derived *next = nullptr;
 };
 
-// Several threads may use it at the same time; a handle is used by one thread at a time, as OpenJPEG requires. It needs
-// no constructor: programs may call before and after those of other libraries have run.
+// Several threads may use it at the same time; a handle is used by one thread at a time, as OpenJPEG
+// requires. It needs no constructor: programs may call before and after those of other libraries have run.
 template <class Known> class Registry {
 public:
     // Takes the object, in the place of one of the same handle.

@@ -55,9 +55,9 @@ bool Stream::replay()
 
 std::size_t Stream::have(std::size_t count)
 {
-    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them. The program is asked
-    // for as much at a time as OpenJPEG asks it, and for nothing beyond the length that it has named: its
-    // function need not be prepared for anything else.
+    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them. The program is
+    // asked for as much at a time as OpenJPEG asks it, and for nothing beyond the length that it has named:
+    // its function need not be prepared for anything else.
     const std::size_t portion = std::max<std::size_t>(buffer_size_, 1);
     while (bytes_->size() < count && !ended_ && own_position_ == bytes_->size() &&
            (length == 0 || bytes_->size() < length)) {

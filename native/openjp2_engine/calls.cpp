@@ -1,5 +1,5 @@
-// The functions of OpenJPEG that the engine calls. Each one is found when it is first called: the engine is linked with
-// no OpenJPEG, since the program, or the library in the place of OpenJPEG's, has one.
+// The functions of OpenJPEG that the engine calls. Each one is found when it is first called: the engine is
+// linked with no OpenJPEG, since the program, or the library in the place of OpenJPEG's, has one.
 #include "openjp2_engine/calls.hpp"
 
 #include <openjpeg.h>
@@ -23,8 +23,7 @@ void j2kl::openjp2::set_symbol(Symbol symbol)
 }
 
 // The function of the real library.
-#define J2KL_FOUND(name)                                                                                     \
-    static const auto found = reinterpret_cast<decltype(&::name)>(find(#name))
+#define J2KL_FOUND(name) static const auto found = reinterpret_cast<decltype(&::name)>(find(#name))
 
 extern "C" {
 
@@ -118,7 +117,8 @@ void OPJ_CALLCONV opj_image_destroy(opj_image_t *image)
     return call(found, image);
 }
 
-opj_image_t *OPJ_CALLCONV opj_image_tile_create(OPJ_UINT32 count, opj_image_cmptparm_t *parameters, OPJ_COLOR_SPACE space)
+opj_image_t *OPJ_CALLCONV opj_image_tile_create(OPJ_UINT32 count, opj_image_cmptparm_t *parameters,
+                                                OPJ_COLOR_SPACE space)
 {
     J2KL_FOUND(opj_image_tile_create);
     return call(found, count, parameters, space);
@@ -130,13 +130,15 @@ OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, 
     return call(found, stream, codec, image);
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_set_decode_area(opj_codec_t *codec, opj_image_t *image, OPJ_INT32 x0, OPJ_INT32 y0, OPJ_INT32 x1, OPJ_INT32 y1)
+OPJ_BOOL OPJ_CALLCONV opj_set_decode_area(opj_codec_t *codec, opj_image_t *image, OPJ_INT32 x0, OPJ_INT32 y0,
+                                          OPJ_INT32 x1, OPJ_INT32 y1)
 {
     J2KL_FOUND(opj_set_decode_area);
     return call(found, codec, image, x0, y0, x1, y1);
 }
 
-OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count, const OPJ_UINT32 *indices, OPJ_BOOL transforms)
+OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count,
+                                                 const OPJ_UINT32 *indices, OPJ_BOOL transforms)
 {
     J2KL_FOUND(opj_set_decoded_components);
     return call(found, codec, count, indices, transforms);
@@ -220,7 +222,8 @@ void OPJ_CALLCONV opj_stream_set_skip_function(opj_stream_t *stream, opj_stream_
     return call(found, stream, function);
 }
 
-void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data, opj_stream_free_user_data_fn function)
+void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data,
+                                           opj_stream_free_user_data_fn function)
 {
     J2KL_FOUND(opj_stream_set_user_data);
     return call(found, stream, data, function);

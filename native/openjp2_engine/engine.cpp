@@ -90,8 +90,8 @@ std::unique_ptr<Picture> opened(const Input &input)
 {
     auto result = std::make_unique<Picture>();
     if (input.file == nullptr) {
-        result->picture = std::make_unique<picture::Picture>(picture::Source(input.data, input.size), &models(),
-                                                             result->report.get());
+        result->picture = std::make_unique<picture::Picture>(picture::Source(input.data, input.size),
+                                                             &models(), result->report.get());
         return result;
     }
     std::FILE *file = std::fopen(input.file, "rb");
@@ -122,8 +122,8 @@ bool is_decodable(const Picture &picture, const Settings &settings)
     if (info.model == J2KL_MODEL_MISSING) {
         picture::Id id;
         std::copy(std::begin(info.model_id), std::end(info.model_id), id.begin());
-        leave(settings, "this file needs the model with id " + picture::hexadecimal(id) +
-                            ", which is not installed");
+        leave(settings,
+              "this file needs the model with id " + picture::hexadecimal(id) + ", which is not installed");
         return false;
     }
     if (info.model == J2KL_MODEL_FLOAT) {
@@ -131,7 +131,8 @@ bool is_decodable(const Picture &picture, const Settings &settings)
         return false;
     }
     if (info.dequantiser == J2KL_DEQUANTISER_FLOAT) {
-        warn(settings, "the network for de-quantisation of the model " + name + " needs PyTorch: it is left out");
+        warn(settings,
+             "the network for de-quantisation of the model " + name + " needs PyTorch: it is left out");
     }
     return true;
 }
@@ -178,9 +179,11 @@ bool decode(Picture &picture, const Settings &settings, j2kl_picture_request req
     return false;
 }
 
-void fill_image(Picture &picture, const Settings &settings, const opj_image_t &image, const std::uint32_t *order)
+void fill_image(Picture &picture, const Settings &settings, const opj_image_t &image,
+                const std::uint32_t *order)
 {
-    const std::size_t count = settings.component_count == 0 ? picture.info.components : settings.component_count;
+    const std::size_t count =
+        settings.component_count == 0 ? picture.info.components : settings.component_count;
     bool fits = image.numcomps == count;
     j2kl_picture_request request{};
     request.x0 = image.x0;
@@ -213,13 +216,15 @@ void fill_image(Picture &picture, const Settings &settings, const opj_image_t &i
         fits = false;
     }
     if (!fits) {
-        warn(settings, "OpenJPEG has decoded other components than the learned transform has: they are left as they are");
+        warn(settings, "OpenJPEG has decoded other components than the learned transform has: they are left "
+                       "as they are");
         return;
     }
     decode(picture, settings, request, planes);
 }
 
-void fill_bytes(Picture &picture, const Settings &settings, const Tile &tile, std::uint8_t *data, std::size_t size)
+void fill_bytes(Picture &picture, const Settings &settings, const Tile &tile, std::uint8_t *data,
+                std::size_t size)
 {
     const std::size_t bytes = picture.info.precision <= 8 ? 1 : picture.info.precision <= 16 ? 2 : 4;
     j2kl_picture_request request{};
@@ -278,7 +283,8 @@ void fill(Picture &picture, const Settings &settings, const opj_image_t &image, 
     guarded(settings, [&] { fill_image(picture, settings, image, order); });
 }
 
-void fill_tile(Picture &picture, const Settings &settings, const Tile &tile, std::uint8_t *data, std::size_t size)
+void fill_tile(Picture &picture, const Settings &settings, const Tile &tile, std::uint8_t *data,
+               std::size_t size)
 {
     guarded(settings, [&] { fill_bytes(picture, settings, tile, data, size); });
 }
