@@ -30,7 +30,8 @@ LAYERS = (
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 SUFFIXES = {".cpp", ".hpp", ".h", ".inc"}
-OPENJPEG = {"transport", "openjp2", "openjp2_engine", "tests"}  # the only parts that include OpenJPEG's header
+#: The only parts that include OpenJPEG's header.
+OPENJPEG = {"transport", "openjp2", "openjp2_engine", "tests"}
 
 _INCLUDE = re.compile(r"""^\s*\#\s*include\s*(["<])([^">]+)[">]""", re.MULTILINE)
 
