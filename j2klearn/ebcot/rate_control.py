@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..codestream.main_header import insert_comments, replace_comments
+from ..codestream.subband_weights import weights_overhead
 from ..codestream.tile_parts import EOC, arrange, plt_bytes
 from ..core.targets import Targets
 from ..jp2 import boxes
@@ -102,8 +103,11 @@ class RateControl:
         return self.finished(self.coder.code(budget, again=again))
 
     def reached(self, file: MadeFile, layers: int) -> float:
-        """Return the PSNR in dB of a file, decoded with its first `layers` layers."""
-        return file.psnr(self.picture, layers, self.run.threads)
+        """Return the PSNR in dB of a file, decoded with its first `layers` layers.
+
+        Where the coder is tuned for what people see, its errors have visual weights.
+        """
+        return file.psnr(self.picture, layers, self.run.threads, self.coder.tune)
 
     def made(self, targets: Targets) -> MadeFile:
         """Return a file that meets the targets."""
@@ -179,7 +183,7 @@ class RateControl:
 
 
 def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
-    """Return the bytes in the main header and the EOC marker that OpenJPEG's rate control does not count.
+    """Return the bytes in the main header, of visual weights and of EOC that OpenJPEG's rate control does not count.
 
     Parameters
     ----------
@@ -189,9 +193,10 @@ def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
         Number of quality layers and of tiles.
     """
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
+    size = len(EOC) + (weights_overhead(coder.weights, tiles) if coder.weights else 0)
     if not payloads:
-        return len(EOC)
-    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + len(EOC)
+        return size
+    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + size
 
 
 def _comment_bytes() -> int:

@@ -1,0 +1,70 @@
+"""Weights of subbands for what people see: how much more an error of one subband shows than one of another.
+
+Rate allocation minimises the squared error. With these weights it minimises a squared error in which the errors of every
+subband count by the square of its weight (T.800 Annex J.8, visual frequency weighting).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.geometry import ORIENTATIONS
+from ..errors import OptionError
+from ..transform.colour import inverse_transform
+
+if TYPE_CHECKING:
+    from ..core.picture import Picture
+    from ..core.targets import Tune
+
+__all__ = ["TUNES", "check_tune", "component_gains", "visual_weights"]
+
+#: What a file can be tuned for: the squared error, or what people see.
+TUNES: tuple[Tune, ...] = ("psnr", "visual")
+
+#: Weights of Y, Cb and Cr: of LL; then of HL and LH, and of HH, by decomposition level, the finest first. Coarser
+#: levels have the weight of LL.
+_WEIGHTS: tuple[tuple[float, tuple[tuple[float, float], ...]], ...] = (
+    (1.0, ((0.9, 0.7), (1.0, 0.9))),
+    (0.5, ((0.3, 0.25), (0.4, 0.4))),
+    (0.5, ((0.3, 0.25), (0.4, 0.4))),
+)
+
+
+def check_tune(tune: object) -> None:
+    """Raise an OptionError unless an object is one of `TUNES`."""
+    if tune not in TUNES:
+        raise OptionError(f"tune is one of {', '.join(TUNES)}, not {tune!r}")
+
+
+def _of_component(kind: int, levels: int) -> tuple[float, ...]:
+    low, by_level = _WEIGHTS[kind]
+    out = [low]
+    for level in range(levels, 0, -1):
+        sides, diagonal = by_level[level - 1] if level <= len(by_level) else (low, low)
+        out += [diagonal if name == "HH" else sides for name in ORIENTATIONS]
+    return tuple(out)
+
+
+def visual_weights(picture: Picture, levels: int) -> tuple[tuple[float, ...], ...]:
+    """Return the weights of every component: LL, then HL, LH and HH from the coarsest to the finest level.
+
+    Parameters
+    ----------
+    picture : Picture
+        The picture. The first three components of the ICT have weights of their own; all others have those of luma.
+    levels : int
+        Decomposition levels.
+    """
+    kinds = [0, 1, 2] if picture.ict else []
+    kinds += [0] * (picture.components - len(kinds))
+    return tuple(_of_component(kind, levels) for kind in kinds)
+
+
+def component_gains(picture: Picture) -> list[float]:
+    """Return the squared error that a unit error of each component makes in a pixel, summed over its samples."""
+    gains = [1.0] * picture.components
+    if picture.ict:
+        gains[:3] = np.square(inverse_transform()).sum(0).tolist()
+    return gains
