@@ -130,14 +130,23 @@ def _head(
     return out
 
 
-def weights_overhead(weights: Weights, tiles: int) -> int:
-    """Return about how many bytes `with_weights` adds to a codestream with the largest precincts."""
+def weights_overhead(weights: Weights, precincts: Sequence[int]) -> int:
+    """Return about how many bytes `with_weights` adds to a codestream.
+
+    Parameters
+    ----------
+    weights : sequence of sequence of float
+        The weights of every component.
+    precincts : sequence of int
+        The number of precincts of a component at each resolution, the lowest one first.
+    """
     wide = 1 if len(weights) < 257 else 2
-    segments = sum(5 + wide + 2 * len(own) for own in weights if own != weights[0])
-    planes = 0
+    total = sum(5 + wide + 2 * len(own) for own in weights if own != weights[0])
+    lowest = min(weight for own in weights for weight in own)
     for own in weights:
-        lowest = min(min(some) for some in weights)
-        bits = [max(0.0, math.log2(weight / lowest)) for weight in own]
+        bits = [math.ceil(math.log2(weight / lowest)) for weight in own]
         resolutions = [bits[:1], *(bits[at : at + 3] for at in range(1, len(bits), 3))]
-        planes += sum(math.ceil(sum(map(math.ceil, some)) / 8) for some in resolutions)
-    return segments + tiles * planes
+        total += sum(
+            math.ceil(count * sum(some) / 8) for count, some in zip(precincts, resolutions, strict=True)
+        )
+    return total

@@ -10,11 +10,13 @@ import numpy as np
 from ..codestream.main_header import insert_comments, replace_comments
 from ..codestream.subband_weights import weights_overhead
 from ..codestream.tile_parts import EOC, arrange, plt_bytes
+from ..core.geometry import Rect
 from ..core.targets import Targets
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
 from ..native import library
 from .coders import Coder
+from .layout import Layout
 from .made_file import MadeFile
 from .missed import shortfall
 
@@ -84,9 +86,8 @@ class RateControl:
         """
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
-        tiles = len(self.layout.tiles(self.area))
         note = len(self.note) + 6 - _comment_bytes() if self.note else 0
-        return head + header_overhead(self.coder, layers, tiles) + note + parts
+        return head + header_overhead(self.coder, self.layout, self.area, layers) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
         """Make a file once.
@@ -182,18 +183,25 @@ class RateControl:
         return best
 
 
-def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
+def header_overhead(coder: Coder, layout: Layout, area: Rect, layers: int) -> int:
     """Return the bytes in the main header, of visual weights and of EOC that OpenJPEG's rate control does not count.
 
     Parameters
     ----------
     coder : Coder
-        The coder of the picture.
-    layers, tiles : int
-        Number of quality layers and of tiles.
+        The coder of the picture, or of a part of it.
+    layout : Layout
+        The layout of the picture.
+    area : Rect
+        Area of the picture on the reference grid.
+    layers : int
+        Number of quality layers.
     """
+    tiles = len(layout.tiles(area))
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
-    size = len(EOC) + (weights_overhead(coder.weights, tiles) if coder.weights else 0)
+    size = len(EOC)
+    if coder.weights:
+        size += weights_overhead(coder.weights, layout.precinct_counts(area))
     if not payloads:
         return size
     return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + size

@@ -273,8 +273,7 @@ class StripWriter:
         layers = len(self.targets.values)
         share = strip.size / self.area.size
         components = coder.picture.components
-        tiles = len(self.layout.tiles(self.area))
-        once = len(comment_segments([], self.note)) + header_overhead(coder, layers, tiles)
+        once = len(comment_segments([], self.note)) + header_overhead(coder, self.layout, self.area, layers)
         once += len(wrapped(b"", coder.picture)) if self.jp2 else 0
         if self.overhead is None:
             self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
