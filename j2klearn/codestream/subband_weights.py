@@ -95,7 +95,9 @@ def with_weights(codestream: bytes, weights: Weights) -> bytes:
     return _head(codestream, header, steps, lengths) + b"".join(parts) + EOC
 
 
-def _raised(codestream: bytes, header: MainHeader, planes: bytes) -> tuple[list[bytes], list[tuple[int, int]]]:
+def _raised(
+    codestream: bytes, header: MainHeader, planes: bytes
+) -> tuple[list[bytes], list[tuple[int, int]]]:
     """Return the tile-parts with more zero bit-planes, and the tile and the length of each."""
     head, poc = packet_segments(codestream, header)
     parts, lengths = [], []
@@ -111,9 +113,7 @@ def _raised(codestream: bytes, header: MainHeader, planes: bytes) -> tuple[list[
     return parts, lengths
 
 
-def _head(
-    codestream: bytes, header: MainHeader, steps: list[Qcd], lengths: list[tuple[int, int]]
-) -> bytes:
+def _head(codestream: bytes, header: MainHeader, steps: list[Qcd], lengths: list[tuple[int, int]]) -> bytes:
     """Return the main header with new quantiser steps and the lengths of the tile-parts."""
     out = codestream[:2]
     for segment in main_segments(codestream, header.end):

@@ -42,9 +42,7 @@ def decomposed(plane: NDArray[np.float32], area: Rect, levels: int, threads: int
     return Subbands(area, low, details)
 
 
-def visual_psnr(
-    picture: Picture, decoded: NDArray[Any], area: Rect, levels: int, threads: int = 1
-) -> float:
+def visual_psnr(picture: Picture, decoded: NDArray[Any], area: Rect, levels: int, threads: int = 1) -> float:
     """Return the PSNR in dB, with visual weights on the errors of the subbands; infinite for equal pictures.
 
     Parameters

@@ -1,7 +1,7 @@
 """Weights of subbands for what people see: how much more an error of one subband shows than one of another.
 
-Rate allocation minimises the squared error. With these weights it minimises a squared error in which the errors of every
-subband count by the square of its weight (T.800 Annex J.8, visual frequency weighting).
+Rate allocation minimises the squared error. With these weights, the squared errors of every subband are multiplied by
+the square of its weight first (T.800 Annex J.8, visual frequency weighting).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ TUNES: tuple[Tune, ...] = ("psnr", "visual")
 #: Weights of Y, Cb and Cr: of LL; then of HL and LH, and of HH, by decomposition level, the finest first. Coarser
 #: levels have the weight of LL.
 #:
-#: They are measured. The error of one subband of a decoded picture was made smaller by a fifth. The square of its weight
-#: is what that gains in SSIMULACRA2 (0.85) and MS-SSIM (0.15) for each unit of squared error, as a mean over patches of
-#: the training pictures at 0.5 to 2 bpp. The largest weight is 1, and smaller ones than 1/8 cannot be declared.
+#: They are measured. The error of one subband of a decoded picture was made smaller by a fifth. The square of its
+#: weight is about what that gains in SSIMULACRA2 (0.85) and MS-SSIM (0.15) for each unit of squared error, as a mean
+#: over patches of the training pictures at 0.5 to 2 bpp. The largest weight is 1. Weights below 1/8 cannot be declared.
 _WEIGHTS: tuple[tuple[float, tuple[tuple[float, float], ...]], ...] = (
     (0.8, ((0.50, 0.44), (0.74, 0.62), (0.85, 0.72), (1.00, 0.95), (1.00, 1.00))),
     (0.9, ((0.28, 0.24), (0.40, 0.36), (0.55, 0.50), (0.85, 0.70), (0.90, 0.80))),

@@ -63,9 +63,13 @@ class WeightedCoder(Coder):
         area = layout.area(self.picture.height, self.picture.width)
         out = Subbands.from_flat(np.empty(area.size, np.float32), area, layout.levels)
         for tile in layout.tiles(area):
-            part = decomposed(np.ascontiguousarray(plane[tile.slices_in(area)]), tile, layout.levels, self.run.threads)
+            part = decomposed(
+                np.ascontiguousarray(plane[tile.slices_in(area)]), tile, layout.levels, self.run.threads
+            )
             places = zip(subband_rects(area, layout.levels), subband_rects(tile, layout.levels), strict=True)
-            for band, own, ((_, _, whole), (_, _, rect)) in zip(out.bands(), part.bands(), places, strict=True):
+            for band, own, ((_, _, whole), (_, _, rect)) in zip(
+                out.bands(), part.bands(), places, strict=True
+            ):
                 band[rect.slices_in(whole)] = own
         out.multiply(self.weights[index])
         return out.to_flat()

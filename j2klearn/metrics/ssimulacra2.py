@@ -2,9 +2,9 @@
 
 The definition is that of the reference program, https://github.com/cloudinary/ssimulacra2 (version 2.1). Both pictures
 are converted to the colour space XYB of JPEG XL (ISO/IEC 18181-1). At six scales, from 1:1 to 1:32 in linear light,
-three maps of errors are computed for each of X, Y and B: a structural dissimilarity, edges that only the decoded picture
-has, and edges that it has lost. The means and the 4-norms of these maps, 108 numbers, are summed with weights that the
-authors fitted to the data sets CID22, TID2013, KADID-10k and KonFiG-IQA.
+three maps of errors are computed for each of X, Y and B: a structural dissimilarity, edges that were added, and edges
+that were lost. The means and the 4-norms of these maps, 108 numbers, are summed with weights that the authors fitted to
+the data sets CID22, TID2013, KADID-10k and KonFiG-IQA.
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ def _halved(linear: Planes) -> Planes:
 
 def _positive_xyb(linear: Planes) -> Planes:
     """Return XYB, with B less Y, scaled and shifted to about 0 to 1."""
-    responses = np.cbrt(np.maximum(linear @ _ABSORBANCE.T + np.float32(_BIAS), 0)) - np.float32(np.cbrt(_BIAS))
+    responses = np.cbrt(np.maximum(linear @ _ABSORBANCE.T + np.float32(_BIAS), 0)) - np.float32(
+        np.cbrt(_BIAS)
+    )
     long, medium, short = responses[..., 0], responses[..., 1], responses[..., 2]
     x, y = (long - medium) / 2, (long + medium) / 2
     return np.stack([x * 14 + np.float32(0.42), y + np.float32(0.01), short - y + np.float32(0.55)], -1)

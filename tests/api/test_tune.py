@@ -32,7 +32,7 @@ def test_visual_quality_is_higher_at_the_same_size(files):
     picture, made = files
     decoded = {tune: j2klearn.decode(data) for tune, data in made.items()}
     assert max(map(len, made.values())) <= BPP * picture.size / 24 * 1.01
-    assert ssimulacra2(picture, decoded["visual"]) > ssimulacra2(picture, decoded["psnr"]) + 1
+    assert ssimulacra2(picture, decoded["visual"]) > ssimulacra2(picture, decoded["psnr"]) + 0.5
     assert psnr(picture, decoded["visual"]) < psnr(picture, decoded["psnr"])
 
 
@@ -49,12 +49,14 @@ def test_regions_and_other_readers_decode_a_file_as_it_is(files):
     assert np.abs(shown.mean((0, 1)) - picture.mean((0, 1))).max() < 2
 
 
-def test_tiles_in_parts(rgb, tmp_path):
-    size = j2klearn.encode_file(rgb, tmp_path / "a.jp2", bpp=BPP, tile_size=128, tune="visual")
-    whole = j2klearn.encode(rgb, bpp=BPP, tile_size=128, tune="visual", fallback=False)
-    assert size == pytest.approx(len(whole), rel=0.03)
-    decoded = [j2klearn.decode(data) for data in (tmp_path / "a.jp2", whole)]
-    assert ssimulacra2(rgb, decoded[0]) == pytest.approx(ssimulacra2(rgb, decoded[1]), abs=3)
+def test_pictures_that_are_coded_in_parts(rgb, tmp_path):
+    quality = []
+    for tune in ("psnr", "visual"):
+        path = tmp_path / f"{tune}.jp2"
+        size = j2klearn.encode_file(rgb, path, bpp=BPP, tile_size=192, model=None, tune=tune)
+        assert size <= BPP * rgb.size / 24 * 1.01
+        quality.append(ssimulacra2(rgb, j2klearn.decode(path)))
+    assert quality[1] > quality[0]
 
 
 def test_transforms_are_compared_by_the_weighted_error(rgb):
