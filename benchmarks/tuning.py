@@ -1,6 +1,6 @@
 """What the option `tune` changes: BD-rates of ``tune="visual"`` against ``tune="psnr"``, by several metrics.
 
-    python benchmarks/tuning.py NAME PICTURES [--first 8]
+    python benchmarks/tuning.py NAME PICTURES [--first 8] [--codecs default 9-7]
 
 RGB, one file per rate, real bytes. NAME is that of the pictures, for example kodak. Writes
 benchmarks/results/tuning-NAME.json.
@@ -75,7 +75,10 @@ def main() -> int:
             found = compare(points["psnr", metric], points["visual", metric])
             rows.append({"codec": codec, "metric": metric, **found})
             print(f"{codec} {metric}: {found['bd_rate']:+.2f} %, {found['bd_metric']:+.3f}", flush=True)
-    made = made_by(f"python benchmarks/tuning.py {options.name} PICTURES --first {options.first}")
+    command = f"python benchmarks/tuning.py {options.name} PICTURES --first {options.first}"
+    if options.codecs != list(CODECS):
+        command += f" --codecs {' '.join(options.codecs)}"
+    made = made_by(command)
     document = {
         **made,
         "name": options.name,

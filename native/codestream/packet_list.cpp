@@ -92,15 +92,15 @@ std::vector<Packet> PacketList::walk(std::uint32_t tile, const Coding &coding, c
         throw missing();
     }
     std::vector<Packet> found;
-    const std::optional<PacketWalk> walk =
+    const std::optional<PacketWalk> walked =
         walk_packets(coding, tiles_.tile(tile), data, effort_, &found, headers, visit);
-    if (!walk) {
+    if (!walked) {
         throw failure(J2KL_ERROR_LIMIT, tile, " has too many code-blocks");
     }
-    if (walk->damaged) {
+    if (walked->damaged) {
         throw failure(J2KL_ERROR_OPENJPEG, tile, " has a damaged packet");
     }
-    if (walk->packets < total) {
+    if (walked->packets < total) {
         throw missing();
     }
     return found;
@@ -123,11 +123,11 @@ void PacketList::find(std::uint32_t tile, const Bytes &segments, const Bytes &da
 }
 
 void PacketList::raise(std::uint32_t tile, const Bytes &segments, const Bytes &data, const std::uint8_t *planes,
-                       std::size_t count)
+                       std::size_t planes_count)
 {
     packets_.clear();
     const Coding coding = coding_of(tile, segments);
-    RaisedPlanes raised(coding, planes, count);
+    RaisedPlanes raised(coding, planes, planes_count);
     walk(tile, coding, data, nullptr,
          [&](const Packet &packet, const PacketHeader &header) { raised.append(data, packet, header); });
     keep(raised.packets());

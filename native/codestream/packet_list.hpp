@@ -30,7 +30,7 @@ public:
     // Finds the packets of a tile, whose headers are in `data`, and rewrites them; see RaisedPlanes. Then packets() are
     // those of bytes().
     void raise(std::uint32_t tile, const Bytes &segments, const Bytes &data, const std::uint8_t *planes,
-               std::size_t count);
+               std::size_t planes_count);
 
     const std::vector<j2kl_packet> &packets() const { return packets_; }
     const std::vector<std::uint8_t> &bytes() const { return bytes_; }

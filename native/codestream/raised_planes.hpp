@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/bytes.hpp"
-#include "base/geometry.hpp"
 #include "codestream/coding.hpp"
 #include "codestream/packets.hpp"
 
