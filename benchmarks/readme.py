@@ -714,7 +714,7 @@ FIGURES = {
     ),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
-    "tuning": Figure(tuning, ("tuning-kodak", "tuning-cid22-validation")),
+    "tuning": Figure(tuning, tuple(sorted(path.stem for path in (HERE / "results").glob("tuning-*.json")))),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
     "ablation": Figure(ablation, ("ablation",)),
     "parts": Figure(parts, ("parts",)),

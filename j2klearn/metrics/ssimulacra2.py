@@ -85,8 +85,9 @@ def _window() -> NDArray[np.float64]:
     gaussian = np.exp(-0.5 * (_SIGMA * frequencies) ** 2) / _RADIUS
     moments = np.stack([cosines.sum(1), cosines @ places**2])
     missing = np.array([1, _SIGMA**2]) - moments @ gaussian
-    factors: NDArray[np.float64] = gaussian + np.linalg.pinv(moments) @ missing
-    return factors @ cosines
+    factors = gaussian + np.linalg.pinv(moments) @ missing
+    out: NDArray[np.float64] = factors @ cosines
+    return out
 
 
 _WINDOW = _window()
