@@ -49,6 +49,7 @@ CASES: dict[str, dict[str, Any]] = {
     "no levels": {"levels": 0},
     "codestream": {"jp2": False, "progression": "RPCL", "precincts": [(64, 64)]},
     "embedded": {"model": "hybrid97-9c-compact-dq-int", "embed_model": True},
+    "visual weights": {"tune": "visual", "tile_size": 80, "bpp": 2},
 }
 
 
