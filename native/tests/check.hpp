@@ -40,6 +40,7 @@ void half_steps_tests();
 void block_reader_tests();
 void reading_tests();
 void codestream_tests();
+void truncation_tests();
 void integer_tests();
 void lifting_tests();
 void dequantisation_tests();
