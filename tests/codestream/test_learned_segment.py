@@ -82,7 +82,12 @@ def test_wrong_flags_and_lengths(offset: int, value: int) -> None:
 def _lossless(*levels: tuple[BandWeights, BandWeights, BandWeights]) -> Descriptor:
     steps = Steps((True, False, True), levels)
     return dataclasses.replace(
-        DESCRIPTOR, transport=Transport.REVERSIBLE, fraction_bits=0, colour=Colour.RCT, steps=steps, layers=200
+        DESCRIPTOR,
+        transport=Transport.REVERSIBLE,
+        fraction_bits=0,
+        colour=Colour.RCT,
+        steps=steps,
+        layers=200,
     )
 
 

@@ -102,7 +102,9 @@ def test_predictions_are_rounded_and_halves_are_rounded_up() -> None:
         none = np.zeros((1, 0), np.int32)
         return np.array([values], np.int32), none, none
 
-    def predicted(details: list[Details], found: list[Details | None], weights: BandWeights) -> list[list[int]]:
+    def predicted(
+        details: list[Details], found: list[Details | None], weights: BandWeights
+    ) -> list[list[int]]:
         own = (weights, BandWeights(), BandWeights())
         out = with_luma(details, found, own, -1)
         back = with_luma(out, found, own, 1)
