@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,34 +113,38 @@ def choose_steps(
     count = len(explorations[0].components)
     levels = min(len(explorations[0].predictions), _LEVELS)
     bands = [_Band(explorations, level, at) for level in range(levels) for at in range(3)]
-    learned = []
-    for index in range(count):
-        before, after = (
-            sum(estimated_bits(own[index]) for own in planes)
-            for planes in ([band.details for band in bands], [band.left for band in bands])
-        )
-        learned.append(after < before)
+    before, after = (
+        [
+            sum(band.bits(own[index]) for own, band in zip(planes, bands, strict=True))
+            for index in range(count)
+        ]
+        for planes in ([band.details for band in bands], [band.left for band in bands])
+    )
+    learned = [new < old for old, new in zip(before, after, strict=True)]
     if not rct:
         return Steps(tuple(learned), (), normalisation)
-    luma = sum(estimated_bits((band.left if learned[0] else band.details)[0]) for band in bands)
-    learned[1:3] = [False, False]
-    without = [band.weighted(learned) for band in bands]
-    few = luma + sum(bits for _, _, bits in without)
-    chosen = [band.weighted([learned[0], True, True]) for band in bands]
-    if few - luma - sum(bits for _, _, bits in chosen) > _LEAST_GAIN * few:
-        learned[1:3] = [True, True]
-    else:
-        chosen = without
+    plain, chosen = ([band.weighted((learned[0], use, use)) for band in bands] for use in (False, True))
+    few = sum(own.bits for own in plain)
+    learned[1:3] = [
+        few - sum(own.bits for own in chosen) > _LEAST_GAIN * (few + min(before[0], after[0]))
+    ] * 2
+    if not learned[1]:
+        chosen = plain
     weights: list[Weights] = []
     for level in range(levels):
-        own = chosen[3 * level : 3 * level + 3]
-        weights.append((own[0][0], own[1][0], own[2][0]))
-    while weights:
-        own = chosen[3 * len(weights) - 3 : 3 * len(weights)]
-        if sum(plain - bits for _, plain, bits in own) > _BITS_OF_LEVEL:
-            break
+        hl, lh, hh = chosen[3 * level : 3 * level + 3]
+        weights.append((hl.weights, lh.weights, hh.weights))
+    while weights and sum(own.saved for own in chosen[3 * len(weights) - 3 :][:3]) <= _BITS_OF_LEVEL:
         weights.pop()
     return Steps(tuple(learned), tuple(weights), normalisation)
+
+
+class _Choice(NamedTuple):
+    """The weights of a subband, an estimate of the bits of Cb and Cr, and how much less that is than with none."""
+
+    weights: BandWeights
+    bits: float
+    saved: float
 
 
 class _Band:
@@ -154,6 +158,8 @@ class _Band:
         What the operator predicts.
     left : list of ndarray
         The difference of the two.
+    scale : float
+        All coefficients for each one of the blocks.
     """
 
     def __init__(self, explorations: Sequence[Exploration], level: int, at: int) -> None:
@@ -166,19 +172,20 @@ class _Band:
             found = [part.predictions[level][index] for part in explorations]
             self.predictions.append(joined(own[at] for own in found if own is not None))
         self.left = [own - found for own, found in zip(self.details, self.predictions, strict=True)]
+        size = sum(part.components[0].details[level][at].size for part in explorations)
+        self.scale = size / max(self.details[0].size, 1)
 
-    def weighted(self, learned: Sequence[bool]) -> tuple[BandWeights, float, float]:
-        """Choose the weights, if Y, Cb and Cr have these learned steps.
+    def bits(self, blocks: Blocks) -> float:
+        """Estimate the bits of all coefficients of a component from its blocks."""
+        return self.scale * estimated_bits(blocks)
 
-        Returns
-        -------
-        BandWeights, float, float
-            The weights; an estimate of the bits of Cb and Cr if all weights are 0; and of those with the weights.
-        """
+    def weighted(self, learned: tuple[bool, bool, bool]) -> _Choice:
+        """Choose the weights, if Y, Cb and Cr have these learned steps."""
         none = np.zeros_like(self.details[0])
-        own = [(self.left if learned[at] else self.details)[at] for at in range(3)]
-        found = [self.predictions[at] if learned[at] else none for at in range(3)]
+        own = [(self.left if use else self.details)[at] for at, use in enumerate(learned)]
+        found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
         blue, blue_bits = best_weights(own[1], blue_sources(own, found, none + 1))
         red, red_bits = best_weights(own[2], red_sources(own, found, none + 1))
-        plain = estimated_bits(own[1]) + estimated_bits(own[2])
-        return BandWeights(blue, red), plain, blue_bits + red_bits  # type: ignore[arg-type]
+        bits = self.scale * (blue_bits + red_bits)
+        weights = BandWeights(blue, red)  # type: ignore[arg-type]
+        return _Choice(weights, bits, self.bits(own[1]) + self.bits(own[2]) - bits)
