@@ -66,7 +66,7 @@ def estimated_bits(blocks: Blocks) -> float:
     mean = np.abs(blocks).mean(1, dtype=np.float32)
     # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
     bits = np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
-    return float(bits.sum()) * blocks.shape[1]
+    return float(bits.sum() * blocks.shape[1])
 
 
 def _least_squares(target: Blocks, sources: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -110,7 +110,9 @@ def best_weights(target: Blocks, sources: Sequence[Blocks]) -> tuple[tuple[int, 
         return estimated_bits(target - (total >> WEIGHT_BITS))
 
     weights = [nearest_weight(64 * weight) for weight in _least_squares(target, stacked) * used]
-    total = sum((w * own for w, own in zip(weights, stacked, strict=True)), np.int32(1 << WEIGHT_BITS >> 1))
+    total = np.full_like(target, 1 << WEIGHT_BITS >> 1)
+    for weight, own in zip(weights, stacked, strict=True):
+        total += weight * own
     best = bits(total)
     for step in _REFINEMENTS:
         for at in np.flatnonzero(used):

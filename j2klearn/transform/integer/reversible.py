@@ -78,7 +78,7 @@ def with_luma(
     return [(own[0], own[1], own[2]) for own in out]
 
 
-def blue_sources(details: Sequence[T], predictions: Sequence[T | None], one: T | int) -> list[T | int | None]:
+def blue_sources(details: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
     """Return what Cb is predicted from in one subband, in the order of `BandWeights.blue`.
 
     Parameters
@@ -93,7 +93,7 @@ def blue_sources(details: Sequence[T], predictions: Sequence[T | None], one: T |
     return [details[0], predictions[0], predictions[1], one]
 
 
-def red_sources(details: Sequence[T], predictions: Sequence[T | None], one: T | int) -> list[T | int | None]:
+def red_sources(details: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
     """Return what Cr is predicted from in one subband, in the order of `BandWeights.red`; see `blue_sources`."""
     return [details[0], predictions[0], predictions[2], one, details[1], predictions[1]]
 
