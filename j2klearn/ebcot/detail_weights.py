@@ -85,7 +85,9 @@ def _least_squares(target: Blocks, sources: NDArray[np.int32]) -> NDArray[np.flo
     return weights
 
 
-def best_weights(target: Blocks, sources: Sequence[Blocks]) -> tuple[tuple[int, ...], float]:
+def best_weights(
+    target: Blocks, sources: Sequence[Blocks], *, refined: bool
+) -> tuple[tuple[int, ...], float]:
     """Choose the weights of some sources that predict a subband.
 
     Parameters
@@ -94,6 +96,8 @@ def best_weights(target: Blocks, sources: Sequence[Blocks]) -> tuple[tuple[int, 
         Blocks of the subband.
     sources : sequence of ndarray, each (n, 64), int32
         Blocks of what it is predicted from. A source of zeros has the weight 0.
+    refined : bool
+        Whether to refine the weights of the least squares by the estimate of the bits.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def best_weights(target: Blocks, sources: Sequence[Blocks]) -> tuple[tuple[int, 
     for weight, own in zip(weights, stacked, strict=True):
         total += weight * own
     best = bits(total)
-    for step in _REFINEMENTS:
+    for step in _REFINEMENTS if refined else ():
         for at in np.flatnonzero(used):
             for move in (step, -step):
                 while True:

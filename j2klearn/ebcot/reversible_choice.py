@@ -123,13 +123,15 @@ def choose_steps(
     learned = [new < old for old, new in zip(before, after, strict=True)]
     if not rct:
         return Steps(tuple(learned), (), normalisation)
-    plain, chosen = ([band.weighted((learned[0], use, use)) for band in bands] for use in (False, True))
-    few = sum(own.bits for own in plain)
-    learned[1:3] = [
-        few - sum(own.bits for own in chosen) > _LEAST_GAIN * (few + min(before[0], after[0]))
-    ] * 2
-    if not learned[1]:
-        chosen = plain
+    # the finest level, which has most of the coefficients, decides on the learned steps of chroma
+    few, more = (
+        sum(band.weighted((learned[0], use, use), refined=False).bits for band in bands[:3])
+        for use in (False, True)
+    )
+    luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:3])
+    use = few - more > _LEAST_GAIN * (few + luma)
+    learned[1:3] = [use, use]
+    chosen = [band.weighted((learned[0], use, use), refined=True) for band in bands]
     weights: list[Weights] = []
     for level in range(levels):
         hl, lh, hh = chosen[3 * level : 3 * level + 3]
@@ -179,13 +181,13 @@ class _Band:
         """Estimate the bits of all coefficients of a component from its blocks."""
         return self.scale * estimated_bits(blocks)
 
-    def weighted(self, learned: tuple[bool, bool, bool]) -> _Choice:
+    def weighted(self, learned: tuple[bool, bool, bool], *, refined: bool) -> _Choice:
         """Choose the weights, if Y, Cb and Cr have these learned steps."""
         none = np.zeros_like(self.details[0])
         own = [(self.left if use else self.details)[at] for at, use in enumerate(learned)]
         found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
-        blue, blue_bits = best_weights(own[1], blue_sources(own, found, none + 1))
-        red, red_bits = best_weights(own[2], red_sources(own, found, none + 1))
+        blue, blue_bits = best_weights(own[1], blue_sources(own, found, none + 1), refined=refined)
+        red, red_bits = best_weights(own[2], red_sources(own, found, none + 1), refined=refined)
         bits = self.scale * (blue_bits + red_bits)
         weights = BandWeights(blue, red)  # type: ignore[arg-type]
         return _Choice(weights, bits, self.bits(own[1]) + self.bits(own[2]) - bits)
