@@ -123,12 +123,12 @@ def choose_steps(
     learned = [new < old for old, new in zip(before, after, strict=True)]
     if not rct:
         return Steps(tuple(learned), (), normalisation)
-    # the finest level, which has most of the coefficients, decides on the learned steps of chroma
+    # the two finest levels, which have most of the coefficients, decide on the learned steps of chroma
     few, more = (
-        sum(band.weighted((learned[0], use, use), refined=False).bits for band in bands[:3])
+        sum(band.weighted((learned[0], use, use), refined=False).bits for band in bands[:6])
         for use in (False, True)
     )
-    luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:3])
+    luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:6])
     use = few - more > _LEAST_GAIN * (few + luma)
     learned[1:3] = [use, use]
     chosen = [band.weighted((learned[0], use, use), refined=True) for band in bands]
