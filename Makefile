@@ -107,3 +107,16 @@ $(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
 	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(abspath $(BIN))/python)
 	@cmake --install build/native --prefix j2klearn/native
 	@touch $@
+
+.PHONY: test-programs damage-programs
+
+test-programs: setup ## run other programs on learned files (docs/programs.md); it unpacks those that are not there
+	$(BIN)/python -m tests.support.programs
+	$(BIN)/python -m pytest $(PARALLEL) -rs $(PYTEST_FLAGS) tests/interop/test_openjp2.py tests/interop/test_openjp2_lossless.py
+	$(BIN)/python -m tests.support.pillow_suite
+
+DAMAGED_FILES ?= 5000
+
+damage-programs: setup sanitize ## read DAMAGED_FILES=5000 damaged files through that library, with sanitizers
+	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES)
+	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES) --opj-decompress

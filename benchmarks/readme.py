@@ -58,6 +58,9 @@ _PROFILES = (
 )
 
 
+#: Pictures by their name in results.
+_PICTURES = {"kodak": "Kodak", "cid22-validation": "CID22 validation"}
+
 _TEXT_WIDTH = 118  # characters per line of text
 _COMMAND_WIDTH = 116  # characters per line of a command
 
@@ -178,10 +181,12 @@ def measured_by(*found: Result) -> str:
 
 #: What each model is for.
 _PURPOSES = {
-    "hybrid97-16p7-dq": "photographs",
+    "hybrid97-16p7-guided": "photographs",
     "hybrid97-8p7-dq": "photographs, where reading has to be quick",
-    "hybrid97-9c-compact-guided": "colour at its best, where reading may be slow",
-    "hybrid97-9c-compact-dq": "the default of earlier versions",
+    "hybrid97-32p9-guided": "photographs, where reading may be slow",
+    "hybrid97-16p7-dq": "the default of an earlier version, with a smaller network for chroma",
+    "hybrid97-9c-compact-guided": "the larger model of earlier versions",
+    "hybrid97-9c-compact-dq": "the first default",
     "hybrid97-16p7": "research: no de-quantisation",
     "hybrid97-9c-compact": "research: no de-quantisation",
     "hybrid53-9c-compact": "research: the transform on the 5/3",
@@ -262,11 +267,17 @@ def summary(*found: Result) -> str:
 
 def coding(*suites: Result) -> str:
     """Return the table of BD-rates of the default model."""
-    rows = [["pictures", "PSNR", "95 % interval", "SSIM", "MS-SSIM", "better on"]]
+    titles = {"ssim": "SSIM", "ms-ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
+    measured = {metric for found in suites for metric in found["protocol"]["metrics"]}
+    shown = [metric for metric in titles if metric in measured]
+    rows = [["pictures", "PSNR", "95 % interval", *(titles[metric] for metric in shown), "better on"]]
     for found in suites:
         first = _of_default(found)
         interval = "-" if first["interval"] is None else "{:+.1f} to {:+.1f} %".format(*first["interval"])
-        rates = [_percent(_of_default(found, metric)["bd_rate"]) for metric in ("ssim", "ms-ssim")]
+        rates = [
+            _percent(_of_default(found, metric)["bd_rate"]) if metric in found["protocol"]["metrics"] else "-"
+            for metric in shown
+        ]
         better = f"{first['better_on']} of {first['of']}"
         rows.append([found["suite"], _percent(first["bd_rate"]), interval, *rates, better])
     return _table(rows)
@@ -321,6 +332,27 @@ def effort(found: Result) -> str:
         f"{len(found['pictures'])} pictures of CID22 validation (luma, one file per rate, 0.25 to 1 bpp). It takes "
         f"{row['seconds_per_megapixel']:.0f} s per megapixel and rate on one core.\n"
     )
+
+
+def tuning(*suites: Result) -> str:
+    """Return the BD-rates of ``tune="visual"`` against ``tune="psnr"``."""
+    rows = [["pictures", "transform", "PSNR", "MS-SSIM", "MS-SSIM of luma", "SSIMULACRA2", "better on"]]
+    for found in suites:
+        by_codec: dict[str, dict[str, Result]] = {}
+        for row in found["rows"]:
+            by_codec.setdefault(row["codec"], {})[row["metric"]] = row
+        for codec, rates in by_codec.items():
+            seen = rates["ssimulacra2"]
+            metrics = ("psnr", "ms-ssim", "ms-ssim-y", "ssimulacra2")
+            rows.append(
+                [
+                    f"{_PICTURES[found['name']]}, the first {len(found['pictures'])}",
+                    found["model"] if codec == "default" else codec,
+                    *(_percent(rates[metric]["bd_rate"]) for metric in metrics),
+                    f"{seen['better_on']} of {seen['of']}",
+                ]
+            )
+    return _table(rows)
 
 
 def parts(found: Result) -> str:
@@ -395,6 +427,16 @@ def readers(found: Result) -> str:
         f"Its PSNR is {found['mean_psnr']:.1f} dB on average and {found['worst_psnr']:.1f} dB at worst, at "
         f"{found['bpp']:g} bpp on Kodak (RGB, read by Pillow).\n"
     )
+
+
+def carriers(found: Result) -> str:
+    """Return what other readers see, against the gain, at parts of the strength of the learned steps."""
+    rows = [["high to low", "low to high", "BD-rate", "other readers, mean", "worst"]]
+    for row in found["rows"]:
+        strengths = [f"{row[step]:g}" for step in ("h2l", "l2h")]
+        shown = [f"{row[f'carrier_{what}']:.1f} dB" for what in ("mean", "worst")]
+        rows.append([*strengths, _percent(row["bd_rate"]), *shown])
+    return _table(rows)
 
 
 def access_bytes(found: Result) -> str:
@@ -684,6 +726,7 @@ FIGURES = {
     ),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
+    "tuning": Figure(tuning, tuple(sorted(path.stem for path in (HERE / "results").glob("tuning-*.json")))),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
     "ablation": Figure(ablation, ("ablation",)),
     "parts": Figure(parts, ("parts",)),
@@ -704,6 +747,7 @@ FIGURES = {
     "neural-speed": Figure(neural_speed, ("neural-speed",)),
     "speed": Figure(speed, ("speed",)),
     "readers": Figure(readers, ("other-readers-kodak",)),
+    "carriers": Figure(carriers, ("carrier-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
     "access-repacked": Figure(access_bytes, ("access-repacked",)),
     "access-regions": Figure(access_regions, ("access-regions",)),
