@@ -101,7 +101,7 @@ def test_every_picture_is_exact(
         file = j2klearn.encode(image, fallback=fallback, **options)
     except InputError:
         assert not fallback
-        assert noise > 0.1  # the carrier needs too many bits
+        assert noise > 0.1 or depth == 1  # the carrier needs too many bits
         return
     assert fallback or j2klearn.info(file).learned
     decoded = j2klearn.decode(file)
