@@ -19,7 +19,7 @@ from ..errors import SegmentError
 from ..models.model import Model
 from ..models.registry import Finder, find
 from .learned_reader import LearnedReader
-from .native_regions import NativeRegions
+from .native_reader import NativeReader
 from .reconstruction import Lattice, read_lattice
 from .reversible_reader import ReversibleReader
 
@@ -123,12 +123,12 @@ class LearnedFile:
         return self.codestream.header
 
     @cached_property
-    def native_regions(self) -> NativeRegions | None:
-        """What decodes regions in native code; None if that cannot compute the model, or the file is lossless."""
+    def native(self) -> NativeReader | None:
+        """What decodes the file in native code; None if that cannot compute the model, or the file is lossless."""
         model = self.model
         if model.reversible or model.engine_name != "native" or model.dequantiser_name == "torch":
             return None
-        return NativeRegions(self.codestream.head, model)
+        return NativeReader(self.codestream.head, model)
 
     def read(self, request: ReadRequest, run: Run) -> Decoded:
         """Decode the samples of a request.

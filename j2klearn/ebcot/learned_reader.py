@@ -15,6 +15,7 @@ from ..codestream.main_header import MainHeader
 from ..core.geometry import ORIENTATIONS, Rect
 from ..core.limits import MAX_TILES
 from ..core.normalisation import normalised_bands, restore
+from ..core.progress import silent
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
@@ -24,7 +25,7 @@ from ..errors import CodestreamError, LimitError
 from ..native import transport
 from ..transform.colour import interleaved, pixels
 from ..transform.part_areas import PartAreas
-from .native_regions import NativeRegions
+from .native_reader import NativeReader, NativeSamples
 from .ordinary import TRUNCATED
 from .reconstruction import Lattice, reconstruct
 
@@ -37,6 +38,10 @@ __all__ = ["LearnedReader", "LearnedSource"]
 #: Samples that are decoded on each side of the area whose coefficients are needed: the 5/3 reads two samples on either
 #: side of a low-pass sample.
 _CARRIER_MARGIN = 2
+
+#: Pixels of a picture that one native call decodes as a whole. For larger ones Python's share of the time is small, and
+#: they need less memory when Python calls one stage after the other.
+_SMALL = 1 << 20
 
 _DEFAULT_RUN = Run()
 
@@ -76,8 +81,8 @@ class LearnedSource(Protocol):
         """The main header."""
 
     @property
-    def native_regions(self) -> NativeRegions | None:
-        """What decodes regions in native code, if that is possible."""
+    def native(self) -> NativeReader | None:
+        """What decodes the file in native code, if that is possible."""
 
     def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
         """Return the noise of a component for de-quantisation; None if the component is not de-quantised."""
@@ -212,6 +217,10 @@ class LearnedReader:
         ndarray, shape (H, W) or (H, W, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
+        if not reduce:
+            samples = self._native_whole()
+            if samples is not None:
+                return samples
         planes = self.synthesised(reduce)
         if not reduce:
             self._dequantise(planes, self.header.area)
@@ -311,9 +320,10 @@ class LearnedReader:
                 areas.append(self._part_areas(area, grid.resolution(at)))
                 area = areas[-1].low.resolution(1)
             tiles = self._tiles(areas, reduce) if self.half_steps else None
-            if tiles is not None and self.file.native_regions is not None:
+            if tiles is not None and self.file.native is not None:
                 try:
-                    return self._native_region(self.file.native_regions, tiles, wanted, reduce)
+                    request = self._request(reduce, wanted)
+                    return self._native(self.file.native.part(tiles, area=request, **self._options(reduce)))
                 except (CodestreamError, LimitError):
                     tiles, self.missing = None, None
             planes, area = self._synthesised_part(areas, reduce, tiles), areas[0].synthesised
@@ -321,21 +331,34 @@ class LearnedReader:
             self._dequantise(planes, area, wanted.intersection(area))
         return self._pixels(planes[(slice(None), *wanted.slices_in(area))])
 
-    def _native_region(
-        self, native: NativeRegions, tiles: bytes, wanted: Rect, reduce: int
-    ) -> NDArray[Any]:
-        """Decode a region of a resolution by native code."""
-        samples, remarks = native.decode(
-            tiles,
-            self._request(reduce, wanted),
-            reduce=reduce,
-            layers=self.layers,
-            components=self.components,
-            draft=self.draft,
-            threads=self.threads,
-        )
-        self.remarks += [remark for remark in remarks if remark not in self.remarks]
-        return interleaved(samples, self.descriptor.precision, signed=self.header.signed[0])
+    def _options(self, reduce: int) -> dict[str, Any]:
+        """Return what native code needs to know of a request."""
+        components = self.components or ()
+        return {
+            "reduce": reduce,
+            "layers": self.layers,
+            "components": components,
+            "draft": self.draft,
+            "threads": self.threads,
+        }
+
+    def _native(self, decoded: NativeSamples) -> NDArray[Any]:
+        """Return what native code decoded as pixels."""
+        self.missing = self.missing or decoded.missing
+        self.remarks += [remark for remark in decoded.remarks if remark not in self.remarks]
+        return interleaved(decoded.samples, self.descriptor.precision, signed=self.header.signed[0])
+
+    def _native_whole(self) -> NDArray[Any] | None:
+        """Decode the whole picture by one native call; None if that is not possible, or the picture is not small."""
+        some = 0 < self.layers < self.header.layers
+        if some or not self.half_steps or self.progress is not silent or self.header.area.size > _SMALL:
+            return None
+        if self.file.native is None:
+            return None
+        try:
+            return self._native(self.file.native.whole(self.source.whole(), **self._options(0)))
+        except (CodestreamError, LimitError):
+            return None
 
     def _synthesised_part(self, areas: list[PartAreas], reduce: int, tiles: bytes | None) -> NDArray[Any]:
         """Return the planes of a region before de-quantisation.

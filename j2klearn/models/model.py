@@ -275,7 +275,7 @@ class Model:
 
     @functools.cached_property
     def native_models(self) -> Models:
-        """This model and its twin, for native code that decodes files. They are read once."""
+        """The model and its twin, for native code that decodes files. It reads them once."""
         from ..native.picture import Models
 
         files = [self.to_bytes()] if self.twin is None else [self.to_bytes(), self.twin.to_bytes()]

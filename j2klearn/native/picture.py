@@ -254,8 +254,6 @@ class LearnedPicture(Handle):
             code = self._library.j2kl_picture_decode(self._open(), native, planes)
         else:
             buffer = self._ffi.from_buffer("uint8_t[]", tiles)
-            code = self._library.j2kl_picture_decode_tiles(
-                self._open(), buffer, len(buffer), native, planes
-            )
+            code = self._library.j2kl_picture_decode_tiles(self._open(), buffer, len(buffer), native, planes)
         self._report.check(code)
         return out

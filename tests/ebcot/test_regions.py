@@ -10,7 +10,7 @@ import pytest
 from skimage import data as photographs
 
 import j2klearn
-from j2klearn.ebcot.native_regions import NativeRegions
+from j2klearn.ebcot.native_reader import NativeReader
 from j2klearn.errors import UnsupportedError
 from j2klearn.native import transport
 
@@ -56,7 +56,7 @@ def test_files_whose_code_blocks_cannot_be_read_give_the_same_samples(files, mon
         expected = parts(data)
         near = parts(io.BytesIO(data))  # the packets are chosen one by one
         with monkeypatch.context() as patch:
-            patch.setattr(NativeRegions, "decode", refuse)
+            patch.setattr(NativeReader, "part", refuse)
             python = parts(data)
             patch.setattr(transport.BlockReader, "read", refuse)
             carrier = parts(data)
@@ -72,8 +72,8 @@ def test_regions_are_decoded_by_one_native_call(files, monkeypatch):
         calls.append(options["draft"])
         return decode(self, *arguments, **options)
 
-    decode = NativeRegions.decode
-    monkeypatch.setattr(NativeRegions, "decode", counted)
+    decode = NativeReader.part
+    monkeypatch.setattr(NativeReader, "part", counted)
     picture = j2klearn.open(files[0], threads=1)
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda area: picture.read(area), AREAS * 2))
