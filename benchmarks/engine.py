@@ -44,6 +44,7 @@ from j2klearn.errors import J2KError
 from j2klearn.io.pictures import read_picture
 from j2klearn.metrics.psnr import psnr
 from j2klearn.models.registry import DEFAULT_MODEL, resolve, shipped
+from j2klearn.native.picture import LearnedPicture, Models
 
 Samples = NDArray[np.uint8]
 
@@ -192,29 +193,42 @@ def stages(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def region(options: argparse.Namespace) -> dict[str, Any]:
-    """Print the time of a region of a large tiled file, opened before and opened anew."""
-    clock = time.process_time if options.threads[0] == 1 else time.perf_counter
+    """Print the time of a region of a large tiled file, opened before and opened anew, and through the C interface."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "large.jp2")
+        path = options.file or Path(folder, "large.jp2")
         side = options.side
-        j2klearn.encode_file(mosaic(options.pictures, side, side), path, bpp=BPP, tile_size=512)
+        if options.file is None:
+            j2klearn.encode_file(mosaic(options.pictures, side, side), path, bpp=BPP, tile_size=512)
         rng = np.random.default_rng(0)
-        places = [rng.integers(0, side - 256, 2) for _ in range(options.runs + 1)]
+        places = [tuple(map(int, rng.integers(0, side - 256, 2))) for _ in range(options.runs + 1)]
         found: dict[str, Any] = {"learned": j2klearn.info(path).learned}
-        for name, draft in (("default", False), ("draft", True)):
-            picture = j2klearn.open(path, threads=options.threads[0], draft=draft, max_pixels=None)
-            times: dict[str, list[float]] = {"open": [], "anew": []}
-            for y, x in places:
-                start = clock()
-                picture[y : y + 256, x : x + 256]
-                middle = clock()
-                area = (int(y), int(x), int(y) + 256, int(x) + 256)
-                j2klearn.decode(path, region=area, threads=options.threads[0], draft=draft, max_pixels=None)
-                times["open"].append(middle - start)
-                times["anew"].append(clock() - middle)
-            found[name] = {how: round(1000 * median(each[1:]), 1) for how, each in times.items()}
-    print(f"256 x 256 of {side} x {side}, ms: {found}")
+        for threads in options.threads:
+            for name, draft in (("default", False), ("draft", True)):
+                how = {"threads": threads, "draft": draft}
+                found[f"{name}, {threads} threads"] = _region_times(path, places, how)
+    for name, times in found.items():
+        print(f"256 x 256 of {side} x {side}, ms, {name}: {times}")
     return found
+
+
+def _region_times(path: Path, places: list[tuple[int, int]], how: dict[str, Any]) -> dict[str, float]:
+    """Return the median times in milliseconds of regions: by each way of reading, in turns."""
+    clock = time.process_time if how["threads"] == 1 else time.perf_counter
+    picture = j2klearn.open(path, max_pixels=None, **how)
+    native = LearnedPicture(path.read_bytes(), Models())
+    times: dict[str, list[float]] = {"open": [], "anew": [], "C interface": []}
+    for y, x in places:
+        area = (y, x, y + 256, x + 256)
+        bodies = {
+            "open": lambda area=area: picture.read(area),
+            "anew": lambda area=area: j2klearn.decode(path, region=area, max_pixels=None, **how),
+            "C interface": lambda area=area: native.decode(area=Rect(*area), **how),
+        }
+        for way, body in bodies.items():
+            start = clock()
+            body()
+            times[way].append(clock() - start)
+    return {way: round(1000 * median(each[1:]), 1) for way, each in times.items()}
 
 
 def process(options: argparse.Namespace) -> dict[str, Any]:
@@ -507,6 +521,7 @@ def main() -> None:
         "--count", type=int, default=1000, help="planes, decodes, or damaged files of each kind"
     )
     parser.add_argument("--side", type=int, default=8192, help="side of the picture of `region`")
+    parser.add_argument("--file", type=Path, help="the file of `region`, in place of one that is made")
     parser.add_argument("--limit", type=int, default=8, help="pictures of `chroma`")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE")

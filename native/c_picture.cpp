@@ -1,10 +1,14 @@
 // The C interface of learned files.
 #include "base/failure.hpp"
 #include "base/guarded.hpp"
+#include "base/instructions.hpp"
+#include "base/parallel.hpp"
+#include "decoder/colour.hpp"
 #include "decoder/models.hpp"
 #include "decoder/picture.hpp"
 #include "j2kl.h"
 
+#include <algorithm>
 #include <memory>
 
 struct j2kl_models : j2kl::picture::Models {};
@@ -26,6 +30,25 @@ int open_picture(const j2kl::picture::Source &source, const j2kl_models *models,
 }
 
 } // namespace
+
+int j2kl_pixels(const float *const *planes, std::uint32_t components, std::size_t count, std::int32_t ict,
+                std::uint32_t precision, std::int32_t is_signed, void *pixels, std::uint32_t instructions,
+                std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(planes != nullptr && pixels != nullptr && precision >= 1 && precision <= 16 &&
+                          (ict == 0 || components >= 3) &&
+                          std::all_of(planes, planes + components, [](const float *plane) { return plane != nullptr; }),
+                      "");
+        const auto set = static_cast<j2kl::Instructions>(instructions);
+        j2kl::require(j2kl::available(set), "");
+        constexpr std::size_t part = std::size_t{1} << 16;
+        j2kl::parallel_for((count + part - 1) / part, threads, [&](std::size_t index) {
+            j2kl::picture::to_pixels(planes, components, ict != 0, {precision, is_signed != 0}, pixels, index * part,
+                                     std::min(part, count - index * part), set);
+        });
+    });
+}
 
 int j2kl_models_create(j2kl_models **models)
 {
@@ -99,6 +122,15 @@ int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *reque
     return on(picture, [&] {
         j2kl::require(request != nullptr && planes != nullptr, "a pointer is missing");
         picture->decode(*request, planes);
+    });
+}
+
+int j2kl_picture_decode_tiles(j2kl_picture *picture, const std::uint8_t *codestream, std::size_t size,
+                              const j2kl_picture_request *request, std::int32_t *const *planes)
+{
+    return on(picture, [&] {
+        j2kl::require(codestream != nullptr && request != nullptr && planes != nullptr, "a pointer is missing");
+        picture->decode_tiles({codestream, size}, *request, planes);
     });
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ..errors import SegmentError
 from ..models.model import Model
 from ..models.registry import Finder, find
 from .learned_reader import LearnedReader
+from .native_reader import NativeReader
 from .reconstruction import Lattice, read_lattice
 from .reversible_reader import ReversibleReader
 
@@ -119,6 +121,14 @@ class LearnedFile:
     def header(self) -> MainHeader:
         """The main header of the codestream."""
         return self.codestream.header
+
+    @cached_property
+    def native(self) -> NativeReader | None:
+        """What decodes the file in native code; None if that cannot compute the model, or the file is lossless."""
+        model = self.model
+        if model.reversible or model.engine_name != "native" or model.dequantiser_name == "torch":
+            return None
+        return NativeReader(self.codestream.head, model)
 
     def read(self, request: ReadRequest, run: Run) -> Decoded:
         """Decode the samples of a request.

@@ -15,6 +15,7 @@ from ..codestream.main_header import MainHeader
 from ..core.geometry import ORIENTATIONS, Rect
 from ..core.limits import MAX_TILES
 from ..core.normalisation import normalised_bands, restore
+from ..core.progress import silent
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
@@ -22,8 +23,9 @@ from ..dequantisation.noise import REACH
 from ..dequantisation.twin.network import AnyTwin
 from ..errors import CodestreamError, LimitError
 from ..native import transport
-from ..transform.colour import pixels
+from ..transform.colour import interleaved, pixels
 from ..transform.part_areas import PartAreas
+from .native_reader import NativeReader, NativeSamples
 from .ordinary import TRUNCATED
 from .reconstruction import Lattice, reconstruct
 
@@ -36,6 +38,10 @@ __all__ = ["LearnedReader", "LearnedSource"]
 #: Samples that are decoded on each side of the area whose coefficients are needed: the 5/3 reads two samples on either
 #: side of a low-pass sample.
 _CARRIER_MARGIN = 2
+
+#: Pixels of a picture that one native call decodes as a whole. For larger ones Python's share of the time is small, and
+#: they need less memory when Python calls one stage after the other.
+_SMALL = 1 << 20
 
 _DEFAULT_RUN = Run()
 
@@ -73,6 +79,10 @@ class LearnedSource(Protocol):
     @property
     def header(self) -> MainHeader:
         """The main header."""
+
+    @property
+    def native(self) -> NativeReader | None:
+        """What decodes the file in native code, if that is possible."""
 
     def noise_map(self, component: int, layers: int = 0) -> NoiseMap | None:
         """Return the noise of a component for de-quantisation; None if the component is not de-quantised."""
@@ -115,6 +125,7 @@ class LearnedReader:
         self.header, self.descriptor, self.model = file.header, file.descriptor, file.model
         self.layers, self.components = layers, components
         self.threads, self.progress = run.threads, run.progress
+        self.draft = run.draft
         self.dequantises = self.descriptor.noise is not None and self.model.dequantises and not run.draft
         self.missing: str | None = None
         self.remarks: list[str] = []
@@ -156,7 +167,8 @@ class LearnedReader:
         ict = self.descriptor.colour == Colour.ICT
         if self.components is not None:
             planes, ict = planes[list(self.components)], False
-        return pixels(planes, self.descriptor.precision, ict=ict, signed=self.header.signed[0])
+        signed = self.header.signed[0]
+        return pixels(planes, self.descriptor.precision, ict=ict, signed=signed, threads=self.threads)
 
     def _synthesise(
         self,
@@ -205,6 +217,10 @@ class LearnedReader:
         ndarray, shape (H, W) or (H, W, C)
             Samples; see `j2klearn.transform.colour.pixels` for the dtype.
         """
+        if not reduce:
+            samples = self._native_whole()
+            if samples is not None:
+                return samples
         planes = self.synthesised(reduce)
         if not reduce:
             self._dequantise(planes, self.header.area)
@@ -303,15 +319,54 @@ class LearnedReader:
             for at in range(reduce, levels):
                 areas.append(self._part_areas(area, grid.resolution(at)))
                 area = areas[-1].low.resolution(1)
-            planes, area = self._synthesised_part(areas, reduce), areas[0].synthesised
+            tiles = self._tiles(areas, reduce) if self.half_steps else None
+            if tiles is not None and self.file.native is not None:
+                try:
+                    request = self._request(reduce, wanted)
+                    return self._native(self.file.native.part(tiles, area=request, **self._options(reduce)))
+                except (CodestreamError, LimitError):
+                    tiles, self.missing = None, None
+            planes, area = self._synthesised_part(areas, reduce, tiles), areas[0].synthesised
         if not reduce:
             self._dequantise(planes, area, wanted.intersection(area))
         return self._pixels(planes[(slice(None), *wanted.slices_in(area))])
 
-    def _synthesised_part(self, areas: list[PartAreas], reduce: int) -> NDArray[Any]:
-        """Return the planes of a region before de-quantisation; `areas` are those of every level, the finest first."""
+    def _options(self, reduce: int) -> dict[str, Any]:
+        """Return what native code needs to know of a request."""
+        components = self.components or ()
+        return {
+            "reduce": reduce,
+            "layers": self.layers,
+            "components": components,
+            "draft": self.draft,
+            "threads": self.threads,
+        }
+
+    def _native(self, decoded: NativeSamples) -> NDArray[Any]:
+        """Return what native code decoded as pixels."""
+        self.missing = self.missing or decoded.missing
+        self.remarks += [remark for remark in decoded.remarks if remark not in self.remarks]
+        return interleaved(decoded.samples, self.descriptor.precision, signed=self.header.signed[0])
+
+    def _native_whole(self) -> NDArray[Any] | None:
+        """Decode the whole picture by one native call; None if that is not possible, or the picture is not small."""
+        some = 0 < self.layers < self.header.layers
+        if some or not self.half_steps or self.progress is not silent or self.header.area.size > _SMALL:
+            return None
+        if self.file.native is None:
+            return None
+        try:
+            return self._native(self.file.native.whole(self.source.whole(), **self._options(0)))
+        except (CodestreamError, LimitError):
+            return None
+
+    def _synthesised_part(self, areas: list[PartAreas], reduce: int, tiles: bytes | None) -> NDArray[Any]:
+        """Return the planes of a region before de-quantisation.
+
+        `areas` are those of every level, the finest first, and `tiles` is a codestream with the tiles that hold them.
+        """
         levels = self.descriptor.levels
-        blocks = self._blocks(areas, reduce)
+        blocks = None if tiles is None else self._blocks(areas, reduce, tiles)
         if blocks is None:
             # at the borders of the decoded carrier its analysis is wrong, because it lacks the samples outside
             requests = [
@@ -331,17 +386,27 @@ class LearnedReader:
         assert planes is not None
         return planes
 
-    def _blocks(self, areas: list[PartAreas], reduce: int) -> list[list[Subbands]] | None:
+    def _tiles(self, areas: list[PartAreas], reduce: int) -> bytes | None:
+        """Return a codestream with the tiles that hold the code-blocks of some areas; None if it cannot be read."""
+        parts_of_grid = [(self._request(at, own.details), at) for at, own in enumerate(areas, reduce)]
+        last = self.descriptor.levels - 1
+        parts_of_grid.append((self._request(last, areas[-1].low), last))
+        try:
+            codestream = self.source.whole_tiles([area for area, _ in parts_of_grid])
+            if codestream is None:
+                self._load(parts_of_grid)
+                codestream = self.codestream
+        except (CodestreamError, LimitError):
+            self.missing = None
+            return None
+        return codestream
+
+    def _blocks(self, areas: list[PartAreas], reduce: int, tiles: bytes) -> list[list[Subbands]] | None:
         """Decode the code-blocks that a region needs, and no other part of the file.
 
         Return the subbands of every component at each level, the finest first: LL of the coarsest level only. None if
         the code-blocks cannot be decoded by themselves.
         """
-        if not self.half_steps:
-            return None
-        parts_of_grid = [(self._request(at, own.details), at) for at, own in enumerate(areas, reduce)]
-        last = self.descriptor.levels - 1
-        parts_of_grid.append((self._request(last, areas[-1].low), last))
         count = range(self.header.components)
         requests = [
             transport.BandRequest(component, name, at, own.details.subband(name))
@@ -352,11 +417,7 @@ class LearnedReader:
         coarsest = areas[-1].low.resolution(1)
         requests += [transport.BandRequest(index, "LL", self.descriptor.levels, coarsest) for index in count]
         try:
-            codestream = self.source.whole_tiles([area for area, _ in parts_of_grid])
-            if codestream is None:
-                self._load(parts_of_grid)
-                codestream = self.codestream
-            with transport.BlockReader(codestream) as reader:
+            with transport.BlockReader(tiles) as reader:
                 parts = iter(reader.read(requests, self.layers, self.threads))
                 remarks = reader.warnings
         except (CodestreamError, LimitError):

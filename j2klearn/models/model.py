@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..dequantisation.networks import AnyDequantiser
     from ..dequantisation.twin.network import AnyTwin
+    from ..native.picture import Models
     from ..transform.coding import CodingTransform
     from ..transform.integer.engine import Engine
     from ..transform.integer.reversible import ReversibleEngine
@@ -123,6 +124,7 @@ class Model:
             "engine",
             "reversible_engine",
             "transform",
+            "native_models",
         )
         return {key: value for key, value in vars(self).items() if key not in built} | {"_variants": {}}
 
@@ -270,6 +272,14 @@ class Model:
         if not self.reversible:
             raise ModelError(f"the model {self.name} is for lossy coding")
         return ReversibleEngine(self._l2h)
+
+    @functools.cached_property
+    def native_models(self) -> Models:
+        """The model and its twin, for native code that decodes files. It reads them once."""
+        from ..native.picture import Models
+
+        files = [self.to_bytes()] if self.twin is None else [self.to_bytes(), self.twin.to_bytes()]
+        return Models(files=files, beside=False)
 
     def to_bytes(self) -> bytes:
         """Return the model as a safetensors file."""

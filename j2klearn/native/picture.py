@@ -188,6 +188,7 @@ class LearnedPicture(Handle):
         draft: bool = False,
         max_pixels: int = 0,
         threads: int = 1,
+        tiles: bytes | None = None,
     ) -> NDArray[np.int32]:
         """Decode samples.
 
@@ -207,6 +208,9 @@ class LearnedPicture(Handle):
             Limit of the pixels to decode; 0 for none.
         threads : int
             Most threads to use.
+        tiles : bytes, optional
+            A codestream that has the tiles which the area needs, at their place on the reference grid. Default: the
+            file.
 
         Returns
         -------
@@ -220,7 +224,8 @@ class LearnedPicture(Handle):
         ModelNotFoundError
             If the model of the file is missing.
         CodestreamError
-            If the codestream is damaged, or the model needs PyTorch (`UnsupportedError`).
+            If the codestream is damaged, or the model needs PyTorch (`UnsupportedError`). Also if the area cannot be
+            decoded from `tiles` alone.
         LimitError
             If there are more than `max_pixels` pixels.
         """
@@ -245,5 +250,10 @@ class LearnedPicture(Handle):
         planes = self._ffi.new(
             "int32_t *[]", [self._ffi.cast("int32_t *", plane.ctypes.data) for plane in out]
         )
-        self._report.check(self._library.j2kl_picture_decode(self._open(), native, planes))
+        if tiles is None:
+            code = self._library.j2kl_picture_decode(self._open(), native, planes)
+        else:
+            buffer = self._ffi.from_buffer("uint8_t[]", tiles)
+            code = self._library.j2kl_picture_decode_tiles(self._open(), buffer, len(buffer), native, planes)
+        self._report.check(code)
         return out

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..core.picture import Picture, Samples, _dtype, sample_range
 from ..core.timing import stage
+from ..native import pixels as native
 
-__all__ = ["inverse_transform", "pixels", "planes", "reversible_pixels", "reversible_planes"]
+__all__ = ["interleaved", "inverse_transform", "pixels", "planes", "reversible_pixels", "reversible_planes"]
 
 # The ICT: T.800 equations G-9 to G-11, and its inverse: G-12 to G-14.
 _FORWARD = (
@@ -138,7 +139,9 @@ def reversible_pixels(
 
 
 @stage("colour")
-def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = False) -> Samples:
+def pixels(
+    components: Planes, bit_depth: int, *, ict: bool, signed: bool = False, threads: int = 1
+) -> Samples:
     """Convert the planes of lossy coding to pixels, rounded and clipped to the bit depth; the inverse of `planes`.
 
     Parameters
@@ -151,31 +154,36 @@ def pixels(components: Planes, bit_depth: int, *, ict: bool, signed: bool = Fals
         Whether the first three planes are Y, Cb and Cr.
     signed : bool
         Whether the samples are signed.
+    threads : int
+        Most threads to use.
 
     Returns
     -------
     ndarray, shape (H, W) or (H, W, C)
         Samples: uint8 or int8 for bit depths up to 8, else uint16 or int16.
     """
-    count, height, width = components.shape
-    dtype = _dtype(bit_depth, signed=signed)
-    scale, shift = np.float32(2.0 ** (bit_depth - 8)), np.float32(0 if signed else 128)
-    lowest, highest = (np.float32(bound) for bound in sample_range(bit_depth, signed=signed))
-    out = np.empty((height, width, count), dtype)
-    rows = max(1, _STRIP_PIXELS // max(1, width))
-    for top in range(0, height, rows):
-        strips = components[:, top : top + rows]
-        for index in range(count):
-            if ict and index < 3:
-                value = strips[0].copy()
-                for weight, strip in zip(_INVERSE[index][1:], strips[1:3], strict=True):
-                    if weight:
-                        value += np.float32(weight) * strip
-                value += shift
-            else:
-                value = strips[index] + shift
-            value *= scale
-            np.rint(value, out=value)
-            np.clip(value, lowest, highest, out=value)
-            out[top : top + rows, :, index] = value
+    out = native.pixels(components, bit_depth, ict=ict, signed=signed, threads=threads)
+    samples: Samples = out.view(_dtype(bit_depth, signed=signed))
+    return samples[:, :, 0] if len(components) == 1 else samples
+
+
+def interleaved(samples: NDArray[np.int32], bit_depth: int, *, signed: bool = False) -> Samples:
+    """Return decoded samples as pixels.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (C, H, W), int32
+        The samples of every component, in the range of the bit depth.
+    bit_depth, signed
+        As in `pixels`.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, C)
+        As in `pixels`.
+    """
+    count, height, width = samples.shape
+    out = np.empty((height, width, count), _dtype(bit_depth, signed=signed))
+    for index, plane in enumerate(samples):
+        out[:, :, index] = plane
     return out[:, :, 0] if count == 1 else out

@@ -113,13 +113,14 @@ Coefficients Reconstruction::apply(std::uint32_t component, const std::vector<st
                                    const Rect &area, std::uint32_t levels, std::uint32_t reduce,
                                    std::size_t threads) const
 {
-    Coefficients result = {area, levels, std::vector<float>(half_steps.size())};
-    const bool has_low =
-        reduce + levels == segment_.levels; // LL of other levels was not coded: it stays zero
+    Coefficients result = {area, levels, Uninitialised<float>(half_steps.size())};
+    const bool has_low = reduce + levels == segment_.levels; // LL of other levels was not coded: it is zero
     for_bands(result, [&](Band band, std::uint32_t level, std::size_t offset, std::size_t count) {
         if (band != Band::LL || has_low) {
             apply(component, band, reduce + level, half_steps.data() + offset, result.values.data() + offset,
                   count, threads);
+        } else {
+            std::fill_n(result.values.data() + offset, count, 0.0F);
         }
     });
     return result;

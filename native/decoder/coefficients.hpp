@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/geometry.hpp"
+#include "base/uninitialised.hpp"
 #include "decoder/main_header.hpp"
 #include "decoder/segment.hpp"
 
@@ -16,7 +17,7 @@ namespace j2kl::picture {
 struct Coefficients {
     Rect area;
     std::uint32_t levels = 0;
-    std::vector<float> values;
+    Uninitialised<float> values;
 };
 
 // Half the quantiser steps of the subbands of a component, in 8-bit grey levels: LL, then HL, LH and HH from

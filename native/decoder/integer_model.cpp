@@ -270,15 +270,13 @@ IntegerModel::IntegerModel(const ModelFile &file)
     base = is_reversible                               ? Base::reversible53
            : is_text(file.config().member("base"), "9-7") ? Base::wavelet97
                                                           : Base::wavelet53;
-    std::uint32_t high_radius = 0, low_radius = 0;
     if (!is_reversible) {
         high_to_low = operator_of(file, "h2l", 3, 1, high_radius);
     }
     low_to_high = operator_of(file, "l2h", 1, 3, low_radius);
-    // One cell more than the radius, as an area may begin and end within a cell.
     base_reach = reach_of_base;
-    detail_reach = base_reach + 2 * (high_radius + 1);
-    low_reach = detail_reach + 2 * (low_radius + 1);
+    // One cell more than the radius, as an area may begin and end within a cell.
+    low_reach = base_reach + 2 * (high_radius + 1) + 2 * (low_radius + 1);
     if (networks != nullptr) {
         check_table(*networks, true);
         dequantiser = network_of(file, *networks, "dequantiser.", 1, 1);

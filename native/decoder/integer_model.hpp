@@ -18,9 +18,12 @@ struct IntegerModel {
     // Throws Failure (J2KL_ERROR_MODEL) if the configuration or the weights are invalid.
     explicit IntegerModel(const ModelFile &file);
 
-    // Samples of the finer level beyond an area: those whose subbands the base wavelet reads, those whose details the
-    // high-to-low step reads for them, and those whose low-pass samples the low-to-high step reads for these.
-    std::uint32_t base_reach = 0, detail_reach = 0, low_reach = 0;
+    // Samples of the finer level beyond an area whose subbands the base wavelet reads.
+    std::uint32_t base_reach = 0;
+    // Coefficients around a coefficient that the high-to-low step and the low-to-high step read.
+    std::uint32_t high_radius = 0, low_radius = 0;
+    // Samples of the finer level beyond an area that all steps together read, at most.
+    std::uint32_t low_reach = 0;
     Base base = Base::wavelet97;
     bool reversible() const { return base == Base::reversible53; }
     std::unique_ptr<const lifting::Operator> high_to_low; // null if the model is reversible

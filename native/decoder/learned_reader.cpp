@@ -15,7 +15,7 @@ namespace j2kl::picture {
 namespace {
 
 // The subbands of an area, from one level of coefficients of a larger one.
-void cut_out(const Coefficients &decoded, Band band, const Rect &area, std::vector<float> &values)
+void cut_out(const Coefficients &decoded, Band band, const Rect &area, Uninitialised<float> &values)
 {
     const SubbandLayout layout(decoded.area, 1);
     const Rect inner = area.subband(band, 1);
@@ -79,12 +79,12 @@ bool LearnedReader::read_blocks(const std::vector<PartAreas> &areas, std::vector
     }
     struct Part {
         BandRequest request;
-        std::vector<float> *values;
+        Uninitialised<float> *values;
     };
     std::vector<Part> parts;
-    std::vector<std::vector<std::int32_t>> half_steps; // moved when it grows, but not its elements
+    std::vector<Uninitialised<std::int32_t>> half_steps; // moved when it grows, but not its elements
     const auto add = [&](std::uint32_t component, std::uint32_t at, Band band, const Rect &area,
-                         std::vector<float> &values) {
+                         Uninitialised<float> &values) {
         half_steps.emplace_back(static_cast<std::size_t>(area.size()));
         values.resize(half_steps.back().size());
         parts.push_back({{component, at + 1, band, area, half_steps.back().data()}, &values});
@@ -108,6 +108,9 @@ bool LearnedReader::read_blocks(const std::vector<PartAreas> &areas, std::vector
     try {
         file_.blocks->read(requests, request_.layers, request_.threads);
     } catch (const Failure &) {
+        if (file_.some_tiles) {
+            throw;
+        }
         return false; // OpenJPEG may decode the codestream as a whole
     }
     for (const Part &part : parts) {
@@ -227,14 +230,15 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wan
     }
 }
 
-// Applies a network to the planes from `first` on, if all that it corrects have noise.
+// Applies a network to the planes from `first` on, if all that it corrects have noise. Their samples beyond `wanted` are
+// lost.
 void LearnedReader::apply(const dequantisation::Dequantiser &network, std::size_t first,
                           const std::vector<NoiseCodes> &noise, Planes &planes, const Rect &area,
                           const Rect &wanted) const
 {
     dequantisation::Components components = {};
     const std::size_t only_read = network.reads() - network.writes();
-    Planes unchanged(network.writes());
+    Planes corrected(network.writes()); // other threads read the samples around those that one corrects
     for (std::size_t at = 0; at < only_read; ++at) {
         components.sources[at] = planes[first + at].data();
     }
@@ -243,9 +247,9 @@ void LearnedReader::apply(const dequantisation::Dequantiser &network, std::size_
         if (noise[index].codes.empty()) {
             return;
         }
-        unchanged[at] = planes[index];
-        components.sources[only_read + at] = unchanged[at].data();
-        components.targets[at] = planes[index].data();
+        corrected[at].resize(planes[index].size());
+        components.sources[only_read + at] = planes[index].data();
+        components.targets[at] = corrected[at].data();
         components.noise[at] = noise[index].codes.data();
         components.noise_stride = noise[index].stride;
     }
@@ -257,18 +261,24 @@ void LearnedReader::apply(const dequantisation::Dequantiser &network, std::size_
     components.x1 = all.x1;
     components.part = {part.y0, part.x0, part.y1, part.x1};
     network.apply(components, Instructions::best, request_.threads);
+    for (std::size_t at = 0; at < network.writes(); ++at) {
+        planes[first + only_read + at] = std::move(corrected[at]);
+    }
 }
 
-// Undoes the normalisation of components.
-void LearnedReader::restore(Planes &planes) const
+// Undoes the normalisation of components, in the samples of `wanted`.
+void LearnedReader::restore(Planes &planes, const Rect &area, const Rect &wanted) const
 {
     for (std::size_t index = 0; index < file_.segment.normalisation.size(); ++index) {
         const Normalisation &rule = file_.segment.normalisation[index];
         const float factor = std::ldexp(1.0F, -static_cast<int>(rule.exponent));
         const float shift =
             std::ldexp(static_cast<float>(rule.offset), 8 - static_cast<int>(file_.segment.precision));
-        for (float &value : planes[index]) {
-            value = value * factor + shift;
+        for (std::uint32_t y = wanted.y0; y < wanted.y1; ++y) {
+            float *const row = planes[index].data() + std::size_t{y - area.y0} * area.width() + (wanted.x0 - area.x0);
+            for (std::size_t i = 0; i < wanted.width(); ++i) {
+                row[i] = row[i] * factor + shift;
+            }
         }
     }
 }
@@ -301,7 +311,7 @@ void LearnedReader::to_pixels(const Planes &planes, const Rect &area, const Rect
 void LearnedReader::decode(const Rect &on_grid, std::int32_t *const *samples)
 {
     const Rect wanted = on_grid.resolution(request_.reduce);
-    const bool all = on_grid == file_.header.area();
+    const bool all = on_grid == file_.header.area() && !file_.some_tiles;
     Rect area = wanted;
     Planes planes;
     if (all) {
@@ -312,7 +322,7 @@ void LearnedReader::decode(const Rect &on_grid, std::int32_t *const *samples)
     if (dequantises()) {
         dequantise(planes, area, wanted);
     }
-    restore(planes);
+    restore(planes, area, wanted);
     to_pixels(planes, area, wanted, samples);
 }
 

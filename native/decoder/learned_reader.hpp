@@ -4,6 +4,7 @@
 
 #include "base/geometry.hpp"
 #include "base/report.hpp"
+#include "base/uninitialised.hpp"
 #include "decoder/coefficients.hpp"
 #include "decoder/main_header.hpp"
 #include "decoder/models.hpp"
@@ -25,7 +26,8 @@ struct LearnedFile {
     const Segment &segment;
     const FoundModel &model;
     const Reconstruction &reconstruction;
-    BlockReader *blocks; // null if code-blocks cannot be decoded by themselves
+    BlockReader *blocks;      // null if code-blocks cannot be decoded by themselves
+    bool some_tiles = false;  // the codestream has only the tiles that a request needs
 };
 
 class LearnedReader {
@@ -38,8 +40,8 @@ public:
 private:
     // Coefficients of one component and level; `low` is empty if the level is not the coarsest one.
     struct ComponentValues {
-        std::vector<float> low;
-        std::array<std::vector<float>, 3> details;
+        Uninitialised<float> low;
+        std::array<Uninitialised<float>, 3> details;
     };
     using LevelValues = std::vector<ComponentValues>;
 
@@ -57,7 +59,7 @@ private:
     void dequantise(Planes &planes, const Rect &area, const Rect &wanted) const;
     void apply(const dequantisation::Dequantiser &network, std::size_t first, const std::vector<NoiseCodes> &noise,
                Planes &planes, const Rect &area, const Rect &wanted) const;
-    void restore(Planes &planes) const;
+    void restore(Planes &planes, const Rect &area, const Rect &wanted) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
                    std::int32_t *const *samples) const;
     Rect picture(std::uint32_t reduce) const { return file_.header.area().resolution(reduce); }

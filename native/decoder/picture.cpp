@@ -217,10 +217,11 @@ BlockReader *Picture::blocks(const Bytes &codestream)
     return blocks_.get();
 }
 
-void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *planes)
+// Checks a request, and clears the report.
+void Picture::begin(const j2kl_picture_request &request) const
 {
     check_decodable(request);
-    const Rect wanted = area(request), on_grid = grid_area(request);
+    const Rect wanted = area(request);
     if (request.max_pixels > 0 && wanted.size() > request.max_pixels) {
         throw Failure(J2KL_ERROR_LIMIT, "the picture has " + std::to_string(wanted.height()) + " x " +
                                             std::to_string(wanted.width()) + " pixels, over the limit of " +
@@ -229,6 +230,12 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
     if (report_ != nullptr) {
         *report_ = j2kl_report{};
     }
+}
+
+void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *planes)
+{
+    begin(request);
+    const Rect on_grid = grid_area(request);
     const Bytes codestream = load();
     if (segment_->reversible) {
         const LosslessFile file = {codestream, *header_, *segment_, *model_->transform};
@@ -240,6 +247,17 @@ void Picture::decode(const j2kl_picture_request &request, std::int32_t *const *p
                               *model_,    *reconstruction_, whole ? nullptr : blocks(codestream)};
     LearnedReader reader(file, request, reporter_);
     reader.decode(on_grid, planes);
+}
+
+void Picture::decode_tiles(const Bytes &codestream, const j2kl_picture_request &request, std::int32_t *const *planes)
+{
+    begin(request);
+    if (segment_->reversible || request.reduce == segment_->levels) {
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "this area cannot be decoded from some tiles of the file");
+    }
+    BlockReader blocks(codestream, report_);
+    const LearnedFile file = {codestream, *header_, *segment_, *model_, *reconstruction_, &blocks, true};
+    LearnedReader(file, request, reporter_).decode(grid_area(request), planes);
 }
 
 } // namespace j2kl::picture

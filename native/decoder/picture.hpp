@@ -27,6 +27,8 @@ public:
     Rect area(const j2kl_picture_request &request) const;
     // See j2kl_picture_decode.
     void decode(const j2kl_picture_request &request, std::int32_t *const *planes);
+    // See j2kl_picture_decode_tiles.
+    void decode_tiles(const Bytes &codestream, const j2kl_picture_request &request, std::int32_t *const *planes);
 
     Reporter &reporter() const { return reporter_; }
 
@@ -35,6 +37,7 @@ private:
     void check_model() const;
     Rect grid_area(const j2kl_picture_request &request) const;
     void check_decodable(const j2kl_picture_request &request) const;
+    void begin(const j2kl_picture_request &request) const;
     Bytes load();
     BlockReader *blocks(const Bytes &codestream);
 

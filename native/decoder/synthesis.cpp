@@ -122,8 +122,11 @@ Planes synthesise(const IntegerModel &model, std::vector<Coefficients> component
 
 PartAreas part_areas(const IntegerModel &model, const Rect &area, const Rect &picture)
 {
-    return {grown(area, model.base_reach, picture), grown(area, model.detail_reach, picture),
-            grown(area, model.low_reach, picture)};
+    // Whole cells of 2x2 samples: then all subbands cover the same positions, and the steps read their radius around them.
+    const Rect base = grown(area, model.base_reach, picture);
+    const Rect cells = Rect{base.x0 & ~1U, base.y0 & ~1U, base.x1 + (base.x1 & 1U), base.y1 + (base.y1 & 1U)};
+    const Rect synthesised = cells.intersection(picture), own = grown(synthesised, 2 * model.high_radius, picture);
+    return {synthesised, own, grown(own, 2 * model.low_radius, picture)};
 }
 
 Planes synthesise_part(const IntegerModel &model, const std::vector<LevelPart> &components, const PartAreas &areas,
@@ -132,7 +135,7 @@ Planes synthesise_part(const IntegerModel &model, const std::vector<LevelPart> &
     Planes planes;
     for_groups(components.size(), sharing.shared, [&](std::size_t first, std::size_t count) {
         const std::size_t learned = sharing.base_chroma && reduce == 0 ? 1 : count;
-        for (std::vector<float> &plane :
+        for (Uninitialised<float> &plane :
              join(model, components.data() + first, count, areas.synthesised, learned, threads)) {
             planes.push_back(std::move(plane));
         }

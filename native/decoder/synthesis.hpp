@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/geometry.hpp"
+#include "base/uninitialised.hpp"
 #include "decoder/coefficients.hpp"
 #include "decoder/integer_model.hpp"
 
@@ -11,7 +12,7 @@
 namespace j2kl::picture {
 
 // The planes of components, row by row without gaps.
-using Planes = std::vector<std::vector<float>>;
+using Planes = std::vector<Uninitialised<float>>;
 
 // Which components share opacities and which have learned steps.
 struct Sharing {

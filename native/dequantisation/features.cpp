@@ -1,5 +1,7 @@
 #include "dequantisation/features.hpp"
 
+#include "base/prefetch.hpp"
+
 #include <algorithm>
 
 namespace j2kl::dequantisation {
@@ -55,6 +57,13 @@ std::int32_t *Features::means(std::ptrdiff_t y)
     return means_.data() + slot(y) * buffers_.stride;
 }
 
+const float *Features::samples(std::ptrdiff_t y, std::ptrdiff_t i) const
+{
+    const Components &c = components_;
+    const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
+    return c.sources[index_] + std::clamp<std::ptrdiff_t>(row, 0, std::ptrdiff_t{c.y1} - c.y0 - 1) * c.source_stride;
+}
+
 // Divides the samples of a row of positions by the noise. Beyond the picture the means repeat.
 void Features::fetch(std::ptrdiff_t y)
 {
@@ -68,10 +77,8 @@ void Features::fetch(std::ptrdiff_t y)
                          to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
     const float *rows[2];
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
-        const std::ptrdiff_t row =
-            std::clamp<std::ptrdiff_t>(2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0, 0,
-                                       std::ptrdiff_t{c.y1} - c.y0 - 1);
-        const float *source = c.sources[index_] + row * c.source_stride;
+        const float *source = samples(y, i);
+        prefetch(samples(y + 1, i) + from, static_cast<std::size_t>(to - from));
         rows[i] = source + left;
         if (from != left || to != right) {
             float *copy = samples_.data() + static_cast<std::size_t>(i) * 2 * buffers_.stride;

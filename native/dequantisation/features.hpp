@@ -32,6 +32,8 @@ public:
 private:
     void fetch(std::ptrdiff_t y);
     float factor(std::ptrdiff_t y, std::ptrdiff_t x) const;
+    // A row of samples, of the two rows of a row of positions; border rows repeat.
+    const float *samples(std::ptrdiff_t y, std::ptrdiff_t i) const;
 
     // Rows of samples over noise.
     std::int32_t *quotients(std::ptrdiff_t y);

@@ -1,5 +1,6 @@
 #include "dequantisation/strip.hpp"
 
+#include "base/prefetch.hpp"
 #include "dequantisation/features.hpp"
 #include "integer/winograd.hpp"
 
@@ -296,6 +297,10 @@ void Strip::correct(std::size_t written, std::ptrdiff_t y)
     for (std::ptrdiff_t i = 0; i < 2; ++i) {
         const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
         if (row + c.y0 >= c.part.y0 && row + c.y0 < c.part.y1) {
+            if (row + 2 + c.y0 < c.part.y1) {
+                prefetch_for_writing(c.targets[written] + (row + 2) * c.target_stride + from,
+                                     static_cast<std::size_t>(to - from));
+            }
             kernels_.add(c.targets[written] + row * c.target_stride + from,
                          source + row * c.source_stride + from, corrections[i] + (from - left),
                          static_cast<std::size_t>(to - from));

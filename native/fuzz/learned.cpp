@@ -80,7 +80,7 @@ void model_file(const std::uint8_t *data, std::size_t size)
         }
         if (file.is_integer()) {
             const picture::IntegerModel model(file);
-            expect(model.base_reach + model.detail_reach + model.low_reach < 4096,
+            expect(model.base_reach + model.high_radius + model.low_reach < 4096,
                    "the reach of a model is bounded");
         }
     });

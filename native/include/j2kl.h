@@ -383,6 +383,12 @@ int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *con
                            ptrdiff_t noise_stride, uint32_t instructions, uint32_t threads, j2kl_report *report);
 void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
 
+/* Pixels of planes in 8-bit grey levels, level shifted: the samples of all components side by side, one byte each for up to
+ * 8 bits of `precision`, else two, signed if `is_signed`. With `ict`, the first three planes are Y, Cb and Cr, and the
+ * samples R, G and B. Every plane has `count` samples. */
+int j2kl_pixels(const float *const *planes, uint32_t components, size_t count, int32_t ict, uint32_t precision,
+                int32_t is_signed, void *pixels, uint32_t instructions, uint32_t threads);
+
 /* Learned files (docs/format.md), from bytes to samples. Everything is computed in this library, in integers and in
  * single precision whose operations are rounded one by one: the samples are the same on every machine, for any number
  * of threads, and for any division into regions. */
@@ -462,6 +468,12 @@ int j2kl_picture_area(const j2kl_picture *picture, const j2kl_picture_request *r
  * above, row by row without gaps. A picture may be decoded any number of times. If the codestream ends early, `missing` of
  * the report says what it lacks. */
 int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *request, int32_t *const *planes);
+/* Decode an area from a part of the file: a codestream with the tiles that it needs, at their place on the reference grid,
+ * with the quantiser steps of the file. Of the picture only the main header is used, and the file may be no more than that.
+ * J2KL_ERROR_UNSUPPORTED: the code-blocks cannot be decoded by themselves, as in lossless files, or without detail
+ * subbands. */
+int j2kl_picture_decode_tiles(j2kl_picture *picture, const uint8_t *codestream, size_t size,
+                              const j2kl_picture_request *request, int32_t *const *planes);
 void j2kl_picture_free(j2kl_picture *picture);
 
 /* [cffi end] */

@@ -1,5 +1,6 @@
 #include "lifting/strip.hpp"
 
+#include "base/prefetch.hpp"
 #include "lifting/arithmetic.hpp"
 #include "lifting/rings.hpp"
 
@@ -220,6 +221,9 @@ private:
                            x1 = std::clamp(part_.area.x1 + radius, x0 + 1, area.x1);
         const std::int64_t before = std::clamp(x0 - first, std::int64_t{0}, length),
                            end = std::clamp(x1 - first, before, length);
+        if (row + 1 < area.y1) {
+            prefetch(sample(plane, row + 1, x0), static_cast<std::size_t>(x1 - x0));
+        }
         Int16 left = 0, right = 0;
         kernels_.quantise(sample(plane, row, x0), 1, network_.input_scale, &left);
         kernels_.quantise(sample(plane, row, x1 - 1), 1, network_.input_scale, &right);
@@ -349,6 +353,9 @@ private:
         float *samples = sample(target, row, area.x0);
         auto column = static_cast<std::size_t>(area.x0 - part_.area.x0);
         std::size_t count = area.width();
+        if (row + 1 < area.y1) {
+            prefetch_for_writing(sample(target, row + 1, area.x0), count);
+        }
         if (column % 2 != 0) {
             *samples++ += static_cast<float>(predictions(output, 1)[column / 2]) * step_.scale;
             ++column;

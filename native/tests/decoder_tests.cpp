@@ -13,8 +13,10 @@
 #include "tests/codec.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 
 namespace {
 
@@ -391,7 +393,8 @@ struct Opened {
     Opened &operator=(const Opened &) = delete;
     ~Opened() { j2kl_picture_free(picture); }
 
-    Planes<std::int32_t> decode(const j2kl_picture_request &request)
+    // `tiles` is a codestream with the tiles that the request needs; null: the file.
+    Planes<std::int32_t> decode(const j2kl_picture_request &request, const Data *tiles = nullptr)
     {
         j2kl_rect area{};
         last = j2kl_picture_area(picture, &request, &area);
@@ -404,7 +407,9 @@ struct Opened {
             pointers.push_back(plane.data());
         }
         if (last == J2KL_OK) {
-            last = j2kl_picture_decode(picture, &request, pointers.data());
+            last = tiles == nullptr
+                       ? j2kl_picture_decode(picture, &request, pointers.data())
+                       : j2kl_picture_decode_tiles(picture, tiles->data(), tiles->size(), &request, pointers.data());
         }
         return planes;
     }
@@ -415,13 +420,22 @@ struct Opened {
     int code = J2KL_OK, last = J2KL_OK;
 };
 
-// A region equals the same part of the whole picture, for any number of threads and through a function that
-// reads.
+// A codestream up to its first SOT marker.
+Data head_of(const Data &codestream)
+{
+    const std::uint8_t sot[] = {0xff, 0x90};
+    return {codestream.begin(), std::search(codestream.begin(), codestream.end(), sot, sot + 2) + 2};
+}
+
+// A region equals the same part of the whole picture, for any number of threads, through a function that reads, and from
+// tiles alone.
 void pictures()
 {
     for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5, 6}) {
         const Data file = learned_file(version);
         Opened opened(file);
+        const Data head = head_of(file);
+        Opened only_head(head);
         CHECK(opened.code == J2KL_OK && opened.info.learned == 1 && opened.info.model == J2KL_MODEL_INTEGER &&
                   opened.info.segment_version == version,
               opened.report->error);
@@ -451,6 +465,10 @@ void pictures()
                 }
             }
             CHECK(same, "reduce " + std::to_string(reduce));
+            const auto from_tiles = only_head.decode(request, &file);
+            const bool possible = version != 5 && reduce < 2;
+            CHECK(only_head.last == (possible ? J2KL_OK : J2KL_ERROR_UNSUPPORTED) && (!possible || from_tiles == region),
+                  only_head.report->error);
         }
         const j2kl_reader reader = {
             const_cast<Data *>(&file), file.size(),
@@ -541,6 +559,70 @@ void mutated_files()
     CHECK(refused > 20, std::to_string(refused));
 }
 
+// Tiles that are damaged, or of another file, are decoded or refused.
+void mutated_tiles()
+{
+    const Data good = learned_file(2), head = head_of(good);
+    Data other = encode(default_parameters(0, 0, 90, 77), Planes<std::int32_t>(1, std::vector<std::int32_t>(6930))).bytes;
+    check::Random random(22);
+    Opened opened(head);
+    int refused = 0;
+    for (int round = 0; round < 200; ++round) {
+        Data bad = round % 10 == 0 ? other : good;
+        for (int i = random.integer(0, 4); i > 0; --i) {
+            bad[static_cast<std::size_t>(random.integer(0, static_cast<std::int32_t>(bad.size()) - 1))] =
+                static_cast<std::uint8_t>(random.next());
+        }
+        j2kl_picture_request request{};
+        request.x1 = 40;
+        request.y1 = 30;
+        opened.decode(request, &bad);
+        refused += opened.last != J2KL_OK ? 1 : 0;
+    }
+    CHECK(refused > 20 && refused < 200, std::to_string(refused));
+}
+
+// Pixels are rounded, clipped and put side by side alike by all instruction sets.
+void pixels()
+{
+    constexpr std::size_t count = 2500;
+    check::Random random(3);
+    std::vector<std::vector<float>> planes(4, std::vector<float>(count));
+    std::vector<const float *> pointers;
+    for (auto &plane : planes) {
+        std::generate(plane.begin(), plane.end(), [&] { return random.real(200); });
+        pointers.push_back(plane.data());
+    }
+    planes[0][0] = planes[3][0] = std::numeric_limits<float>::quiet_NaN();
+    planes[0][1] = planes[3][1] = std::numeric_limits<float>::infinity();
+    std::vector<std::uint8_t> first(4 * count), bytes(4 * count);
+    for (std::uint32_t set = 1; set <= 4; ++set) {
+        if (j2kl_instructions_available(set) == 0) {
+            continue;
+        }
+        CHECK(j2kl_pixels(pointers.data(), 4, count, 1, 8, 0, bytes.data(), set, 2) == J2KL_OK, "pixels");
+        first = set == 1 ? bytes : first;
+        CHECK(bytes == first, std::to_string(set));
+    }
+    bool right = bytes[0] == 0 && bytes[3] == 0 && bytes[4] == 255 && bytes[7] == 255;
+    for (std::size_t i = 2; i < count; ++i) {
+        const float luma = planes[0][i] + static_cast<float>(1.402) * planes[2][i];
+        right = right && bytes[4 * i] == std::min(std::max(std::rint(luma + 128), 0.0F), 255.0F) &&
+                bytes[4 * i + 3] == std::min(std::max(std::rint(planes[3][i] + 128), 0.0F), 255.0F);
+    }
+    CHECK(right, "values");
+    std::vector<std::int16_t> wide(count);
+    CHECK(j2kl_pixels(pointers.data() + 1, 1, count, 0, 12, 1, wide.data(), 0, 1) == J2KL_OK, "12 bits");
+    right = true;
+    for (std::size_t i = 0; i < count; ++i) {
+        right = right && wide[i] == std::min(std::max(std::rint(planes[1][i] * 16), -2048.0F), 2047.0F);
+    }
+    CHECK(right, "12 bits");
+    CHECK(j2kl_pixels(pointers.data(), 2, count, 1, 8, 0, bytes.data(), 0, 1) == J2KL_ERROR_ARGUMENT &&
+              j2kl_pixels(pointers.data(), 2, count, 0, 17, 0, bytes.data(), 0, 1) == J2KL_ERROR_ARGUMENT,
+          "arguments");
+}
+
 // Synthesis by the 5/3 returns an affine plane from its low-pass samples alone, at every parity and size.
 void linear53()
 {
@@ -582,4 +664,6 @@ void decoder_tests()
     linear53();
     pictures();
     mutated_files();
+    mutated_tiles();
+    pixels();
 }

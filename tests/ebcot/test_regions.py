@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from skimage import data as photographs
 
 import j2klearn
+from j2klearn.ebcot.native_reader import NativeReader
 from j2klearn.errors import UnsupportedError
 from j2klearn.native import transport
 
@@ -45,15 +47,41 @@ def test_code_blocks_give_the_samples_of_the_whole_picture(files, monkeypatch):
             assert np.array_equal(part, wholes[reduce][y0:y1, x0:x1])
 
 
+def refuse(*_, **__):
+    raise UnsupportedError("no")
+
+
 def test_files_whose_code_blocks_cannot_be_read_give_the_same_samples(files, monkeypatch):
     for data in files:
         expected = parts(data)
         near = parts(io.BytesIO(data))  # the packets are chosen one by one
         with monkeypatch.context() as patch:
-            patch.setattr(
-                transport.BlockReader, "read", lambda *_: (_ for _ in ()).throw(UnsupportedError("no"))
-            )
+            patch.setattr(NativeReader, "part", refuse)
+            python = parts(data)
+            patch.setattr(transport.BlockReader, "read", refuse)
             carrier = parts(data)
-        for one, other, last in zip(expected, near, carrier, strict=True):
-            assert np.array_equal(one, other)
-            assert np.array_equal(one, last)
+        for one, *others in zip(expected, near, python, carrier, strict=True):
+            for other in others:
+                assert np.array_equal(one, other)
+
+
+def test_regions_are_decoded_by_one_native_call(files, monkeypatch):
+    calls = []
+
+    def counted(self, *arguments, **options):
+        calls.append(options["draft"])
+        return decode(self, *arguments, **options)
+
+    decode = NativeReader.part
+    monkeypatch.setattr(NativeReader, "part", counted)
+    picture = j2klearn.open(files[0], threads=1)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda area: picture.read(area), AREAS * 2))
+    for part, area in zip(found, AREAS * 2, strict=True):
+        assert np.array_equal(part, j2klearn.decode(files[0], region=area, threads=2))
+    assert len(calls) == 4 * len(AREAS)
+    one = picture.read(AREAS[0], components=[1])
+    assert np.array_equal(one, j2klearn.decode(files[0], components=[1])[10:60, 20:90])
+    calls.clear()
+    j2klearn.decode(files[0], region=AREAS[0], engine="torch", threads=1)
+    assert not calls

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.core.geometry import Rect
 from j2klearn.dequantisation.twin.tables import compression, octaves
+from j2klearn.ebcot.learned_file import LearnedFile
 from j2klearn.errors import (
     CodestreamError,
     J2KError,
@@ -36,6 +37,13 @@ from tests.support.reversible_models import small_reversible, textured
 Samples = NDArray[Any]
 
 SHIPPED = Models()
+
+
+@pytest.fixture(autouse=True)
+def python_calls_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `j2klearn.decode` call the stages one by one, not the native code that is tested."""
+    monkeypatch.setattr(LearnedFile, "native", None)
+
 
 #: Models, and a picture that is written through them: more would repeat what the golden files show.
 CASES: dict[str, dict[str, Any]] = {

@@ -9,7 +9,9 @@ import pytest
 
 from j2klearn.core.picture import Picture, sample_range
 from j2klearn.errors import InputError, OptionError
-from j2klearn.transform.colour import pixels, planes
+from j2klearn.native import pixels as native
+from j2klearn.native.instructions import available_instructions
+from j2klearn.transform.colour import inverse_transform, pixels, planes
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,26 @@ def test_components_are_in_8_bit_grey_levels() -> None:
 
 def test_overshoot_is_clipped() -> None:
     assert pixels(np.array([[[-200.0, 200.0]]], np.float32), 8, ict=False).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("ict", [False, True])
+@pytest.mark.parametrize(("depth", "signed"), [(8, False), (5, True), (12, False), (16, True)])
+def test_native_code_rounds_every_operation_by_itself(depth: int, signed: bool, ict: bool) -> None:
+    source = np.random.default_rng(depth).normal(0, 150, (4, 37, 61)).astype(np.float32)
+    source[0, 0, :3] = np.inf, -np.inf, np.nan
+    exact = source.copy()
+    for index, (_, *weights) in enumerate(inverse_transform() if ict else ()):
+        exact[index] = source[0]
+        for weight, other in zip(weights, source[1:3], strict=True):
+            exact[index] += np.float32(weight) * other if weight else 0
+    exact = (exact + np.float32(0 if signed else 128)) * np.float32(2.0 ** (depth - 8))
+    low, high = sample_range(depth, signed=signed)
+    exact = np.clip(np.nan_to_num(np.rint(exact), nan=low, posinf=high, neginf=low), low, high)
+    dtype = np.dtype(f"{'i' if signed else 'u'}{1 if depth <= 8 else 2}")
+    for name in available_instructions():
+        for threads in (1, 3):
+            out = native.pixels(source, depth, ict=ict, signed=signed, threads=threads, instructions=name)
+            np.testing.assert_array_equal(out.view(dtype), np.moveaxis(exact, 0, 2).astype(dtype), name)
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,10 @@ class Engine(CodingTransform):
         return self.join_part(bands, PartAreas(area, area, area), threads, learned)
 
     def part_areas(self, part: Rect, picture: Rect) -> PartAreas:
-        # one cell more than the radius, as an area may begin and end within a cell
-        details = _SYNTHESIS_REACH + 2 * (self.twins.h2l.radius + 1)
-        low = details + 2 * (self.twins.l2h.radius + 1)
-        return PartAreas.around(part, (_SYNTHESIS_REACH, details, low), picture)
+        # whole cells of 2x2 samples: then all subbands cover the same positions, and the steps read their radius around
+        cells = part.grown(_SYNTHESIS_REACH).intersection(picture).evened().intersection(picture)
+        details = cells.grown(2 * self.twins.h2l.radius).intersection(picture)
+        return PartAreas(cells, details, details.grown(2 * self.twins.l2h.radius).intersection(picture))
 
     def join_part(
         self, bands: Bands, areas: PartAreas, threads: int, learned: int | None
