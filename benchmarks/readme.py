@@ -135,23 +135,19 @@ def profiles(
     seconds = {case["what"]: case for case in speed["cases"] if case["threads"] == 1}
     columns = ("OpenJPEG 9/7, 0.75 bpp", "learned, EBCOT, 0.75 bpp", "neural, quality 30")
     ebcot, small = _of_default(rgb)["bd_rate"], _neural(neural, "psnr")["bd_rate"]
-    changes = exact["rgb"]["change %"], _lossless(lossless)
+    sizes = [f"{100 + rate:.0f} %" for rate in (0, ebcot, small)]
+    exactly = [f"{100 + change:.0f} %" for change in (0, exact["rgb"]["change %"], _lossless(lossless))]
+    times = [f"{seconds[each]['encode']:.2f} s; {seconds[each]['decode']:.2f} s" for each in columns]
+    approximation = f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)"
     rows = [
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
+        ["choose it if", "all programs must show the picture", "in doubt", "nothing but size counts"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
-        ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
-        ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
-        ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
-        ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
-        ["programs under `j2klearn run` show", "the picture", "the picture", "a small preview"],
-        [
-            "other programs show",
-            "the picture",
-            f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
-            "a small preview",
-        ],
-        ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
-        ["decodes a region without the rest", "yes", "yes", "no"],
+        ["size at equal PSNR; lossless", *map("; ".join, zip(sizes, exactly, strict=True))],
+        ["time to write; to read", *times],
+        ["j2klearn shows", *["the picture"] * 3],
+        ["other programs show", "the picture", approximation, "a small preview"],
+        ["under `j2klearn run` they show", "the picture", "the picture", "a small preview"],
     ]
     return _table(rows)
 
@@ -165,15 +161,14 @@ def equal_bytes(found: Result) -> str:
     )
     text = (
         f"Two files of equal size, {found['bpp']:g} bits per pixel: {size['ordinary']:,} and {size['learned']:,} "
-        f"bytes. The PSNR of the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and "
-        f"{quality['learned']:.1f} dB with j2klearn. Photograph: NASA."
+        f"bytes, with a PSNR of {quality['ordinary']:.1f} dB and {quality['learned']:.1f} dB. Photograph: NASA."
     )
     return f"{picture}\n\n{textwrap.fill(text, _TEXT_WIDTH)}\n"
 
 
 def measured_by(*found: Result) -> str:
-    """Return what stands above the commands of the README."""
-    return "These commands measure the figures of this page. `PICTURES` is the folder of the pictures.\n"
+    """Return what stands above the commands of the figures of the README."""
+    return "These commands measure the figures of the README. `PICTURES` is the folder of the pictures.\n"
 
 
 #: What each model is for.
