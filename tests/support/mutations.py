@@ -113,7 +113,7 @@ def damaged(random: np.random.Generator, original: bytes) -> bytes:
     """Return a damaged copy: bytes changed, removed, inserted or moved, most often in headers, or the end cut off."""
     data = bytearray(original)
     places = [at for at in map(data.find, _PLACES) if at >= 0]
-    kind = int(random.integers(0, 9))
+    kind = int(random.integers(0, 9 if places else 6))
     for _ in range(int(random.integers(1, 5))):
         head = min(len(data), 700)
         at = int(random.integers(0, head if random.random() < 0.7 else len(data)))
