@@ -413,6 +413,26 @@ def access_bytes(found: Result) -> str:
     return head + _table(rows)
 
 
+def access_streams(found: Result) -> str:
+    """Return what repacked files of others gain: sums of all files, and how many have less than before."""
+    streams = found["streams"]
+    done = [each for each in streams if "exact" in each]
+    rows = [["", "before", "after", "less in", "more in"]]
+    for key, label in (
+        ("size", "bytes of the files"),
+        ("region_bytes", "bytes for a region"),
+        ("region_requests", "requests for a region"),
+        ("half_bytes", "bytes for half the resolution"),
+        ("half_requests", "requests for half the resolution"),
+    ):
+        before, after = (sum(each[key][at] for each in done) for at in (0, 1))
+        less, more = (sum(sign * (each[key][1] - each[key][0]) > 0 for each in done) for sign in (-1, 1))
+        rows.append([label, f"{before:,}", f"{after:,}", f"{less} files", f"{more} files"])
+    exact = sum(each["exact"] for each in done)
+    head = f"{len(streams)} files, {len(done)} repacked, {exact} exact: all resolutions, and the first layer.\n\n"
+    return head + _table(rows)
+
+
 def access_regions(found: Result) -> str:
     """Return the times of decoding regions, by their side."""
     cases = found["regions"]
@@ -701,6 +721,7 @@ FIGURES = {
     "readers": Figure(readers, ("other-readers-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
     "access-repacked": Figure(access_bytes, ("access-repacked",)),
+    "access-streams": Figure(access_streams, ("access-streams",)),
     "access-regions": Figure(access_regions, ("access-regions",)),
     "access-large": Figure(access_large, ("access-large",)),
     "access-borders": Figure(access_borders, ("access-borders",)),
