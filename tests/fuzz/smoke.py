@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Read damaged copies of the seeds by the Python fuzz targets."
     )
-    parser.add_argument("--rounds", type=int, default=10, help="damaged copies of each seed (default: 10)")
+    parser.add_argument("--rounds", type=int, default=15, help="damaged copies of each seed (default: 15)")
     options = parser.parse_args()
     failed = False
     for name, target in TARGETS.items():

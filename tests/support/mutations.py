@@ -4,7 +4,8 @@
 
 reads so many damaged files by every entry point. It prints how often each reader raised which exception, the slowest
 files, each exception that is not a `J2KError`, and each file that takes longer than `ALLOWED` seconds of the processor
-and `TIMES` as long as the file that it was made from. `--files` damages the JPEG 2000 files of a folder too.
+and `TIMES` as long as the file that it was made from. `--files` damages the JPEG 2000 files of a folder too. If it is
+interrupted, it prints what was found until then.
 """
 
 from __future__ import annotations
@@ -231,16 +232,19 @@ def main() -> int:
     outcomes: Counter[tuple[str, str]] = Counter()
     slowest: list[tuple[float, str, int, int]] = []
     seconds = 0.0
-    for reading in readings(options.seed, options.count, chosen):
-        outcomes[reading.reader, reading.error or "read"] += 1
-        seconds += reading.seconds
-        slowest.append((reading.seconds, reading.reader, reading.number, len(reading.data)))
-        slowest = sorted(slowest, reverse=True)[:10]
-        if wrong := finding(reading):
-            found[wrong.reader, wrong.why] += 1
-            if options.keep:
-                name = f"{options.seed}-{reading.number}-{wrong.reader}.jp2"
-                (options.keep / name).write_bytes(wrong.data)
+    files = 0
+    with contextlib.suppress(KeyboardInterrupt):  # it then prints what was found until now
+        for reading in readings(options.seed, options.count, chosen):
+            files = reading.number + 1
+            outcomes[reading.reader, reading.error or "read"] += 1
+            seconds += reading.seconds
+            slowest.append((reading.seconds, reading.reader, reading.number, len(reading.data)))
+            slowest = sorted(slowest, reverse=True)[:10]
+            if wrong := finding(reading):
+                found[wrong.reader, wrong.why] += 1
+                if options.keep:
+                    name = f"{options.seed}-{reading.number}-{wrong.reader}.jp2"
+                    (options.keep / name).write_bytes(wrong.data)
     for (reader, outcome), times in sorted(outcomes.items()):
         print(f"{reader:<8} {outcome:<24} {times:>8,}")
     print("\nslowest readings:")
@@ -250,7 +254,7 @@ def main() -> int:
     for (reader, why), times in found.most_common():
         print(f"{times} x {reader}: {why}")
     total = sum(outcomes.values())
-    print(f"{options.count:,} damaged files, {total:,} readings in {seconds:.0f} s of the processor")
+    print(f"{files:,} damaged files, {total:,} readings in {seconds:.0f} s of the processor")
     print(f"{sum(found.values())} readings are wrong")
     return 1 if found else 0
 
