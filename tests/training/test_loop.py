@@ -438,7 +438,7 @@ def test_training_of_dequantisers_resumes_nothing_else(decoded: Decoded, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         train(Stopping(*vars(decoded).values(), 2), out, base, SETTINGS)
     assert not (tmp_path / "model.chroma.pt").exists()
-    plain = DequantisationSettings(width=4, pairs=1, crop=16, batch=2, steps=3)
+    plain = DequantisationSettings(width=4, pairs=1, crop=16, batch=2, steps=3, bfloat16=False)
     grey = Decoded(decoded.patches[..., 0], decoded.which, decoded.decoded[:, :1], decoded.noise[:, :1])
     luma = train(grey, tmp_path / "plain.safetensors", base, plain)
     assert luma.card["dequantiser"]["bfloat16"] is False

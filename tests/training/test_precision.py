@@ -18,7 +18,7 @@ from j2klearn.training.context.settings import ContextSettings
 from j2klearn.training.context.trainer import ContextTrainer, assembled
 from j2klearn.training.cross.settings import CrossSettings
 from j2klearn.training.data import Patches
-from j2klearn.training.dequantisation.train import GUIDED
+from j2klearn.training.dequantisation.train import DequantisationSettings
 from j2klearn.training.precision import trains_in_bfloat16
 from j2klearn.training.settings import Settings, parse_changes, read_config
 from j2klearn.training.subband_patches import SubbandPatches
@@ -79,8 +79,8 @@ def test_cuda(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expe
 
 
 def test_the_default_is_what_the_processor_does() -> None:
-    assert {kind().bfloat16 for kind in (Settings, ContextSettings, CrossSettings)} == {"auto"}
-    assert GUIDED.bfloat16 == "auto"
+    kinds = (Settings, ContextSettings, CrossSettings, DequantisationSettings)
+    assert {kind().bfloat16 for kind in kinds} == {"auto"}
 
 
 @pytest.mark.parametrize("value", ["auto", True, False])

@@ -84,7 +84,7 @@ class DequantisationSettings:
     learning_rate: float = 1.5e-3
     save_every: int = 500
     seed: int = 0
-    bfloat16: Bfloat16 = False
+    bfloat16: Bfloat16 = "auto"
 
     @property
     def guided(self) -> bool:
@@ -111,7 +111,6 @@ GUIDED = DequantisationSettings(
     layers=2,
     steps=7_000,
     learning_rate=1e-3,
-    bfloat16="auto",
 )
 
 

@@ -33,13 +33,17 @@ from .winograd import transform_fits as winograd_fits
 
 __all__ = ["Loss", "quantise", "quantise_operator"]
 
-#: The largest value seen in photographs, times this, is the largest integer: of samples and proposals, and of
-#: activations. Drawings in black and white reach twice the values of photographs.
+#: The largest sample or proposal seen in photographs, times this, is the largest integer. Drawings in black and white
+#: reach twice the values of photographs.
 _SAMPLE_HEADROOM = 1.7
-_ACTIVATION_HEADROOMS = (2.0, 1.0)
 
-#: The smaller headroom is taken where it reduces the error of the predictions to less than this share.
-_WORTH_CLAMPING = 2 / 3
+#: The same factors for activations and for likelihoods, from which the best ones are chosen. A factor below 1 clamps
+#: values that were seen, but one extreme picture then does not take the precision away from all others.
+_ACTIVATION_HEADROOMS = (2.0, 1.0, 0.5, 0.25)
+_LIKELIHOOD_HEADROOMS = (2.0, 1.0, 0.5, 0.25, 0.125)
+
+#: A smaller factor is taken where it reduces the error of the predictions to less than this share.
+_WORTH_CLAMPING = 0.9
 
 #: Channels whose largest value is a smaller share of that of the layer count as if it were this one.
 _WEAKEST_CHANNEL = 1 / 16
@@ -95,12 +99,24 @@ class _Seen:
         """Return the largest value of all channels of a layer."""
         return float(self.largest[name].max())
 
+    def _part(self, x: Tensor, side: int) -> Tensor:
+        """Return a part of an input: the corner, or for every other input the part around its largest sample."""
+        top = left = 0
+        if self.calls % 2:
+            rows, columns = x.shape[-2:]
+            at = int(x[0].abs().amax(0).argmax())
+            top, left = (
+                max(0, min(place - side // 2, length - side))
+                for place, length in ((at // columns, rows), (at % columns, columns))
+            )
+        return x[..., top : top + side, left : left + side].clone()
+
     def keep(self, x: Tensor, radius: int) -> None:
         """Note an input, and keep some: the first ones, then every other, every fourth and so on in their place."""
         self.note("input", x.abs())
         self.calls += 1
         side = _KEPT_SIDE + 2 * radius
-        part = x[..., :side, :side].clone()
+        part = self._part(x, side)
         if len(self.inputs) < _KEPT:
             self.inputs.append(part)
         elif self.calls % (self.calls // _KEPT + 1) == 0:
@@ -243,7 +259,9 @@ def _gained(
     return _float64(convolution) * np.asarray(gains, np.float64)
 
 
-def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTwin:
+def _twin(
+    operator: ProposalOpacity, seen: _Seen, activation_headroom: float, likelihood_headroom: float
+) -> OperatorTwin:
     input_bits = _bits(seen.most("input"), _SAMPLE_HEADROOM)
     output_bits = min(_MAX_OUTPUT_BITS, _bits(seen.most("proposal"), _SAMPLE_HEADROOM))
 
@@ -252,7 +270,7 @@ def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTw
         most = seen.most(name)
         # channels that are almost always zero would get weights that are too large
         values = np.maximum(seen.largest[name], max(most * _WEAKEST_CHANNEL, 1e-6))
-        scales: NDArray[np.float64] = ACTIVATION_LIMIT / (values * headroom)
+        scales: NDArray[np.float64] = ACTIVATION_LIMIT / (values * activation_headroom)
         return scales
 
     network, main = operator.opacity, scale("h")
@@ -264,7 +282,7 @@ def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTw
             integers, shift = _layer(weights, winograd=True)
             blocks.append(integers)
             shifts.append(shift)
-    likely = (LIKELIHOOD_LIMIT - 1) / (max(seen.most("likelihood"), 1e-6) * headroom)
+    likely = (LIKELIHOOD_LIMIT - 1) / (max(seen.most("likelihood"), 1e-6) * likelihood_headroom)
     offset = max(1, min(SAMPLE_LIMIT, round(likely * Opacity.OFFSET)))
     last, last_shift = _layer(_gained(network.last, likely, main), winograd=False)
     kernels = _float64(operator.proposal)
@@ -288,22 +306,31 @@ def _twin(operator: ProposalOpacity, seen: _Seen, headroom: float) -> OperatorTw
     )
 
 
-def _loss(operator: ProposalOpacity, twin: OperatorTwin, inputs: Sequence[Tensor]) -> Loss:
-    """Compare predictions on some inputs; the opacities of the first component serve all."""
-    errors, signals = [], []
-    for x in inputs:
-        expected = operator(x, x[:1]).numpy()
+def _expected(operator: ProposalOpacity, inputs: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+    """Return the float predictions for some inputs; the opacities of the first component serve all."""
+    return [operator(x, x[:1]).numpy() for x in inputs]
+
+
+def _differences(
+    twin: OperatorTwin, inputs: Sequence[Tensor], expected: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.float64]]:
+    """Return the differences of an integer operator's predictions from the float ones, for each input."""
+    found = []
+    for x, wanted in zip(inputs, expected, strict=True):
         source = [reference.samples(component, twin) for component in x.numpy()]
         weights = reference.opacities(twin, source[0])
-        found = np.stack([reference.predict(twin, own, weights) for own in source]) * 2.0**-twin.output_bits
-        errors.append((found - expected).ravel())
-        signals.append(expected.ravel())
-    error, signal = np.concatenate(errors), np.concatenate(signals).astype(np.float64)
-    return Loss(
-        float(np.sqrt(np.square(error).mean())),
-        float(np.abs(error).max()),
-        float(np.sqrt(np.square(signal).mean())),
-    )
+        own = np.stack([reference.predict(twin, component, weights) for component in source])
+        found.append((own * 2.0**-twin.output_bits - wanted).astype(np.float64))
+    return found
+
+
+def _rms(values: Sequence[NDArray[Any]]) -> float:
+    return float(np.sqrt(np.square(np.concatenate([own.ravel() for own in values]), dtype=np.float64).mean()))
+
+
+def _typical(differences: Sequence[NDArray[np.float64]]) -> float:
+    """Return the mean of the inputs' root mean squares, in which one extreme picture counts as one of many."""
+    return float(np.mean([_rms([own]) for own in differences]))
 
 
 def _supported(operator: Operator) -> bool:
@@ -313,18 +340,29 @@ def _supported(operator: Operator) -> bool:
 
 
 def _chosen(operator: ProposalOpacity, seen: _Seen) -> tuple[OperatorTwin, Loss]:
-    """Return the integer operator with the better headroom, and its loss on the inputs that were kept."""
+    """Return the integer operator with the best headrooms, and its loss on the inputs that were kept."""
     for x in seen.inputs:
         seen.note("proposal", _propose(operator, x).abs())
-    tried = []
-    for headroom in _ACTIVATION_HEADROOMS:
-        twin = _twin(operator, seen, headroom)
-        tried.append((twin, _loss(operator, twin, seen.inputs)))
-    best = tried[0]
-    for other in tried[1:]:
-        if other[1].rms < _WORTH_CLAMPING * best[1].rms:
+    expected = _expected(operator, seen.inputs)
+
+    def tried(
+        activation: float, likelihood: float
+    ) -> tuple[float, float, OperatorTwin, list[NDArray[np.float64]]]:
+        twin = _twin(operator, seen, activation, likelihood)
+        return activation, likelihood, twin, _differences(twin, seen.inputs, expected)
+
+    best = tried(_ACTIVATION_HEADROOMS[0], _LIKELIHOOD_HEADROOMS[0])
+    for likelihood in _LIKELIHOOD_HEADROOMS[1:]:
+        other = tried(best[0], likelihood)
+        if _typical(other[3]) < _WORTH_CLAMPING * _typical(best[3]):
             best = other
-    return best
+    for activation in _ACTIVATION_HEADROOMS[1:]:
+        other = tried(activation, best[1])
+        if _typical(other[3]) < _WORTH_CLAMPING * _typical(best[3]):
+            best = other
+    _, _, twin, differences = best
+    largest = max(float(np.abs(own).max()) for own in differences)
+    return twin, Loss(_rms(differences), largest, _rms(expected))
 
 
 def quantise_operator(
