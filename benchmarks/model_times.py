@@ -28,8 +28,10 @@ _ORDINARY = "9-7"
 #: The models, with the names that `encode` takes; the 9/7 comes first.
 MODELS = (
     _ORDINARY,
-    "hybrid97-16p7-dq",
+    "hybrid97-16p7-guided",
     "hybrid97-8p7-dq",
+    "hybrid97-32p9-guided",
+    "hybrid97-16p7-dq",
     "hybrid97-9c-compact-guided",
     "hybrid97-9c-compact-dq",
     "hybrid97-16p7",

@@ -173,10 +173,12 @@ def measured_by(*found: Result) -> str:
 
 #: What each model is for.
 _PURPOSES = {
-    "hybrid97-16p7-dq": "photographs",
+    "hybrid97-16p7-guided": "photographs",
     "hybrid97-8p7-dq": "photographs, where reading has to be quick",
-    "hybrid97-9c-compact-guided": "colour at its best, where reading may be slow",
-    "hybrid97-9c-compact-dq": "the default of earlier versions",
+    "hybrid97-32p9-guided": "photographs, where reading may be slow",
+    "hybrid97-16p7-dq": "the default of an earlier version, with a smaller network for chroma",
+    "hybrid97-9c-compact-guided": "the larger model of earlier versions",
+    "hybrid97-9c-compact-dq": "the first default",
     "hybrid97-16p7": "research: no de-quantisation",
     "hybrid97-9c-compact": "research: no de-quantisation",
     "hybrid53-9c-compact": "research: the transform on the 5/3",
@@ -390,6 +392,16 @@ def readers(found: Result) -> str:
         f"Its PSNR is {found['mean_psnr']:.1f} dB on average and {found['worst_psnr']:.1f} dB at worst, at "
         f"{found['bpp']:g} bpp on Kodak (RGB, read by Pillow).\n"
     )
+
+
+def carriers(found: Result) -> str:
+    """Return what other readers see, against the gain, at parts of the strength of the learned steps."""
+    rows = [["high to low", "low to high", "BD-rate", "other readers, mean", "worst"]]
+    for row in found["rows"]:
+        strengths = [f"{row[step]:g}" for step in ("h2l", "l2h")]
+        shown = [f"{row[f'carrier_{what}']:.1f} dB" for what in ("mean", "worst")]
+        rows.append([*strengths, _percent(row["bd_rate"]), *shown])
+    return _table(rows)
 
 
 def access_bytes(found: Result) -> str:
@@ -719,6 +731,7 @@ FIGURES = {
     "neural-speed": Figure(neural_speed, ("neural-speed",)),
     "speed": Figure(speed, ("speed",)),
     "readers": Figure(readers, ("other-readers-kodak",)),
+    "carriers": Figure(carriers, ("carrier-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
     "access-repacked": Figure(access_bytes, ("access-repacked",)),
     "access-streams": Figure(access_streams, ("access-streams",)),

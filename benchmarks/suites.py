@@ -82,7 +82,8 @@ _COMPACT = (
 )
 _MODELS = (
     "--codecs",
-    "hybrid97-8p7-dq,hybrid97-9c-compact-dq,hybrid97-9c-compact-guided,hybrid97-16p7,9-7",
+    "hybrid97-8p7-dq,hybrid97-32p9-guided,hybrid97-16p7-dq,hybrid97-9c-compact-dq,hybrid97-9c-compact-guided,"
+    "hybrid97-16p7,9-7",
     *("--metrics", "psnr", "--crops", "0"),
 )
 #: The neural profile beside the EBCOT profile, through the same transform.

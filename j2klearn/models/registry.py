@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 #: The transform that ``model="auto"`` selects.
-DEFAULT_MODEL = "hybrid97-16p7-dq"
+DEFAULT_MODEL = "hybrid97-16p7-guided"
 
 #: The transform that ``model="auto"`` selects for lossless coding.
 DEFAULT_LOSSLESS_MODEL = "reversible53-16p7"

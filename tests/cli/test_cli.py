@@ -94,7 +94,7 @@ def test_16_bits(tmp_path: Path, rgb: NDArray[np.uint8], suffix: str, colour: bo
 
 def test_models(capsys: pytest.CaptureFixture) -> None:
     assert main(["models"]) == 0
-    assert "hybrid97-16p7-dq, the default" in capsys.readouterr().out
+    assert "hybrid97-16p7-guided, the default" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_psnr_takes_fewer_bytes(grey):
 
 CASES = {
     "grey": ({}, "hybrid97-9c-compact-dq"),
-    "rgb": ({}, "hybrid97-16p7-dq"),
+    "rgb": ({}, "hybrid97-16p7-guided"),
     "16 bits": ({}, "hybrid97-9c-compact-dq"),
     "no de-quantisation": ({}, "hybrid97-9c-compact"),
     "tiles": ({"tile_size": 64, "offset": (3, 5)}, "hybrid97-9c-compact-dq"),

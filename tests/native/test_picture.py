@@ -40,7 +40,7 @@ SHIPPED = Models()
 #: Models, and a picture that is written through them: more would repeat what the golden files show.
 CASES: dict[str, dict[str, Any]] = {
     "twin with de-quantisation": {"model": "hybrid97-9c-compact-dq"},
-    "chroma guided by luma": {"model": "hybrid97-16p7-dq"},
+    "chroma guided by luma": {"model": "hybrid97-16p7-guided"},
     "integer with de-quantisation": {"model": "hybrid97-9c-compact-dq-int"},
     "5/3": {"model": "hybrid53-9c-compact"},
     "no de-quantisation": {"model": "hybrid97-9c-compact"},

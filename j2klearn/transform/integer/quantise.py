@@ -31,7 +31,7 @@ from .operator import ACTIVATION_LIMIT, LIKELIHOOD_LIMIT, SAMPLE_LIMIT, Operator
 from .winograd import SUM_LIMIT as WINOGRAD_SUM_LIMIT
 from .winograd import transform_fits as winograd_fits
 
-__all__ = ["Loss", "quantise", "quantise_operator"]
+__all__ = ["Loss", "quantise", "quantise_operator", "rounded_to_zero_sum"]
 
 #: The largest sample or proposal seen in photographs, times this, is the largest integer. Drawings in black and white
 #: reach twice the values of photographs.
@@ -218,7 +218,7 @@ def _signed_layer(weights: NDArray[np.float64], *, zero_dc: bool) -> tuple[NDArr
     """Return the integer weights and the shift of a layer that reads source samples; see `_layer`."""
     for shift in range(_MAX_SHIFT, -1, -1):
         scaled = weights * 2.0**shift
-        integers = _rounded_to_zero_sum(scaled) if zero_dc else np.rint(scaled).astype(np.int64)
+        integers = rounded_to_zero_sum(scaled) if zero_dc else np.rint(scaled).astype(np.int64)
         if np.abs(integers).max(initial=0) > SAMPLE_LIMIT:
             continue
         if largest_sum(integers, SAMPLE_LIMIT, shift, signed=True) < _SUM_LIMIT:
@@ -226,7 +226,7 @@ def _signed_layer(weights: NDArray[np.float64], *, zero_dc: bool) -> tuple[NDArr
     raise ModelError("the weights of an operator are too large for integers of 16 bits")
 
 
-def _rounded_to_zero_sum(kernels: NDArray[np.float64]) -> NDArray[np.int64]:
+def rounded_to_zero_sum(kernels: NDArray[np.float64]) -> NDArray[np.int64]:
     """Round kernels whose sums are zero, so that the sums stay zero: the values nearest to a half give way."""
     out = np.rint(kernels).astype(np.int64)
     for index in np.ndindex(kernels.shape[:2]):

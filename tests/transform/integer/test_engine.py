@@ -73,7 +73,9 @@ def test_every_shipped_transform_has_a_twin() -> None:
     assert TWINS == [
         "hybrid53-9c-compact-int",
         "hybrid97-16p7-dq-int",
+        "hybrid97-16p7-guided-int",
         "hybrid97-16p7-int",
+        "hybrid97-32p9-guided-int",
         "hybrid97-8p7-dq-int",
         "hybrid97-9c-compact-dq-int",
         "hybrid97-9c-compact-guided-int",
@@ -135,7 +137,7 @@ def test_synthesis_inverts_analysis(name: str, components: NDArray[np.float32]) 
     area = Rect(0, 0, *components.shape[1:])
     again = engine.synthesise(engine.analyse(components, area, 5))
     assert np.abs(again - components).max() < 0.6
-    assert np.abs(again - components).mean() < 2e-3
+    assert np.abs(again - components).mean() < 3e-3
 
 
 def test_strips_have_the_subbands_of_the_whole(components: NDArray[np.float32]) -> None:
