@@ -129,3 +129,16 @@ DAMAGED_FILES ?= 5000
 damage-programs: setup sanitize ## read DAMAGED_FILES=5000 damaged files through that library, with sanitizers
 	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES)
 	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES) --opj-decompress
+
+# Damaged copies of each seed. The native half is much quicker; the two halves run at the same time, for some ten seconds.
+SMOKE_NATIVE ?= 200
+SMOKE_PYTHON ?= 15
+
+# The same build as that of `make sanitize`.
+.PHONY: fuzz-smoke
+fuzz-smoke: setup $(STAMPS)/system ## read damaged copies of the fuzzers' seeds, the same at every run; needs no Clang
+	@mkdir -p build
+	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON)) \
+	    --target j2kl_tests
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitize/j2kl_tests fuzz $(SMOKE_NATIVE) & native=$$!; \
+	    $(BIN)/python -m tests.fuzz.smoke --rounds $(SMOKE_PYTHON); status=$$?; wait $$native && exit $$status

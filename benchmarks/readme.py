@@ -138,23 +138,19 @@ def profiles(
     seconds = {case["what"]: case for case in speed["cases"] if case["threads"] == 1}
     columns = ("OpenJPEG 9/7, 0.75 bpp", "learned, EBCOT, 0.75 bpp", "neural, quality 30")
     ebcot, small = _of_default(rgb)["bd_rate"], _neural(neural, "psnr")["bd_rate"]
-    changes = exact["rgb"]["change %"], _lossless(lossless)
+    sizes = [f"{100 + rate:.0f} %" for rate in (0, ebcot, small)]
+    exactly = [f"{100 + change:.0f} %" for change in (0, exact["rgb"]["change %"], _lossless(lossless))]
+    times = [f"{seconds[each]['encode']:.2f} s; {seconds[each]['decode']:.2f} s" for each in columns]
+    approximation = f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)"
     rows = [
         ["", "ordinary JPEG 2000", "EBCOT profile (default)", "neural profile"],
+        ["choose it if", "all programs must show the picture", "in doubt", "nothing but size counts"],
         ["how to write it", "`encode(..., model=None)`", "`encode(...)`", '`encode(..., profile="neural")`'],
-        ["file size at equal PSNR", "100 %", *(f"{100 + rate:.0f} %" for rate in (ebcot, small))],
-        ["lossless file size", "100 %", *(f"{100 + change:.0f} %" for change in changes)],
-        ["seconds to write a picture", *(f"{seconds[each]['encode']:.2f}" for each in columns)],
-        ["seconds to read it", *(f"{seconds[each]['decode']:.2f}" for each in columns)],
-        ["programs under `j2klearn run` show", "the picture", "the picture", "a small preview"],
-        [
-            "other programs show",
-            "the picture",
-            f"an approximation ({readers['mean_psnr']:.0f} dB at {readers['bpp']:g} bpp)",
-            "a small preview",
-        ],
-        ["layers (quality levels)", "1 to 100", "1 to 100", "1"],
-        ["decodes a region without the rest", "yes", "yes", "no"],
+        ["size at equal PSNR; lossless", *map("; ".join, zip(sizes, exactly, strict=True))],
+        ["time to write; to read", *times],
+        ["j2klearn shows", *["the picture"] * 3],
+        ["other programs show", "the picture", approximation, "a small preview"],
+        ["under `j2klearn run` they show", "the picture", "the picture", "a small preview"],
     ]
     return _table(rows)
 
@@ -168,15 +164,14 @@ def equal_bytes(found: Result) -> str:
     )
     text = (
         f"Two files of equal size, {found['bpp']:g} bits per pixel: {size['ordinary']:,} and {size['learned']:,} "
-        f"bytes. The PSNR of the whole photograph is {quality['ordinary']:.1f} dB with OpenJPEG and "
-        f"{quality['learned']:.1f} dB with j2klearn. Photograph: NASA."
+        f"bytes, with a PSNR of {quality['ordinary']:.1f} dB and {quality['learned']:.1f} dB. Photograph: NASA."
     )
     return f"{picture}\n\n{textwrap.fill(text, _TEXT_WIDTH)}\n"
 
 
 def measured_by(*found: Result) -> str:
-    """Return what stands above the commands of the README."""
-    return "These commands measure the figures of this page. `PICTURES` is the folder of the pictures.\n"
+    """Return what stands above the commands of the figures of the README."""
+    return "These commands measure the figures of the README. `PICTURES` is the folder of the pictures.\n"
 
 
 #: What each model is for.
@@ -457,6 +452,26 @@ def access_bytes(found: Result) -> str:
     share = 100 * found["layers_bpp"][0] / found["layers_bpp"][-1]
     side = found["side"]
     head = f"A picture of {side} x {side}, {size:.1f} MB. The first layer has {share:g} % of the bytes.\n\n"
+    return head + _table(rows)
+
+
+def access_streams(found: Result) -> str:
+    """Return what repacked files of others gain: sums of all files, and how many have less than before."""
+    streams = found["streams"]
+    done = [each for each in streams if "exact" in each]
+    rows = [["", "before", "after", "less in", "more in"]]
+    for key, label in (
+        ("size", "bytes of the files"),
+        ("region_bytes", "bytes for a region"),
+        ("region_requests", "requests for a region"),
+        ("half_bytes", "bytes for half the resolution"),
+        ("half_requests", "requests for half the resolution"),
+    ):
+        before, after = (sum(each[key][at] for each in done) for at in (0, 1))
+        less, more = (sum(sign * (each[key][1] - each[key][0]) > 0 for each in done) for sign in (-1, 1))
+        rows.append([label, f"{before:,}", f"{after:,}", f"{less} files", f"{more} files"])
+    exact = sum(each["exact"] for each in done)
+    head = f"{len(streams)} files, {len(done)} repacked, {exact} exact: all resolutions, and the first layer.\n\n"
     return head + _table(rows)
 
 
@@ -750,6 +765,7 @@ FIGURES = {
     "carriers": Figure(carriers, ("carrier-kodak",)),
     "access-bytes": Figure(access_bytes, ("access-bytes",)),
     "access-repacked": Figure(access_bytes, ("access-repacked",)),
+    "access-streams": Figure(access_streams, ("access-streams",)),
     "access-regions": Figure(access_regions, ("access-regions",)),
     "access-large": Figure(access_large, ("access-large",)),
     "access-borders": Figure(access_borders, ("access-borders",)),

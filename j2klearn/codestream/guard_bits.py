@@ -2,7 +2,7 @@
 
 The carrier of a learned picture exceeds the range of the samples and has fractional bits. It is therefore coded as
 signed samples of more bits than the picture has. Other readers must get an ordinary picture: when a file is written,
-its header is changed to declare the precision of the picture: every exponent in QCD and QCC is lowered by `HEADROOM`,
+its header is changed to declare the precision of the picture: every exponent in QCD and QCC is lowered by the headroom,
 and the number of guard bits is raised by the same number. So the number of bit-planes (T.800 equation E-2) stays the
 same, and the quantiser steps (E-3) scale with the declared precision. Samples that need more guard bits than OpenJPEG
 writes are coded in the same way.
@@ -51,10 +51,11 @@ def to_declared(
     precision: int,
     signed: bool = False,
     style: QuantisationStyle = QuantisationStyle.EXPOUNDED,
+    headroom: int = HEADROOM,
 ) -> bytes:
     """Change the header of a coded carrier so that it declares samples of `precision` bits.
 
-    The carrier has `HEADROOM` bits more than the picture, which become guard bits. The COM marker segments, which
+    The carrier has `headroom` bits more than the picture, which become guard bits. The COM marker segments, which
     OpenJPEG has written, are removed.
 
     Parameters
@@ -69,13 +70,15 @@ def to_declared(
         Whether the samples of the picture are signed.
     style : QuantisationStyle
         ``EXPOUNDED`` for the 9/7, ``NONE`` for the 5/3.
+    headroom : int
+        Bits per sample of the carrier in addition to `precision`, `HEADROOM` to `MOST_HEADROOM`.
 
     Raises
     ------
     SegmentError
         If the quantisation has another style, or an exponent or the guard bits would be out of range.
     """
-    return without_comments(_with_guard_bits(codestream, header, precision, signed, HEADROOM, style), header)
+    return without_comments(_with_guard_bits(codestream, header, precision, signed, headroom, style), header)
 
 
 def _with_guard_bits(

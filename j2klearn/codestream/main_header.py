@@ -15,6 +15,7 @@ from .segments import Com, Siz
 
 __all__ = [
     "HEADROOM",
+    "MOST_HEADROOM",
     "Comment",
     "MainHeader",
     "comment_segments",
@@ -32,6 +33,9 @@ __all__ = [
 #: overshoot. At the corners of tiles the carrier exceeds the range of the samples, because the subbands of the whole
 #: picture are synthesised there with the wavelet of the tile.
 HEADROOM = 2
+
+#: As `HEADROOM`, at most: they become guard bits, which are at most 7 (T.800 A.6.4), and OpenJPEG writes 2.
+MOST_HEADROOM = 5
 
 _SIGNED = 0x80
 _HIGH_THROUGHPUT = 0x40  # bit of the code-block style (T.814)

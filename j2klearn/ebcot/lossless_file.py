@@ -66,8 +66,8 @@ def lossless_file(
     ------
     OptionError
         If `fallback` is false, and a tile is too small for the levels of the layout.
-    InputError
-        If `fallback` is false, and the carrier needs too many bits.
+    CarrierError
+        If `fallback` is false, and the carrier needs more bits than a file can declare.
     """
     area = layout.area(picture.height, picture.width)
     fits = levels_fit(area, layout.tile_offset, layout.tile_size, layout.levels, reversible=True)

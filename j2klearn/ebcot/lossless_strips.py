@@ -6,6 +6,7 @@ import functools
 from dataclasses import replace
 from pathlib import Path
 
+from ..codestream.main_header import HEADROOM, MOST_HEADROOM
 from ..core.picture import Picture
 from ..core.progress import silent
 from ..core.reversible_steps import Steps
@@ -31,8 +32,12 @@ class LosslessStripWriter(StripWriter):
 
     The steps of the learned transform are chosen from windows of the picture. With `fallback`, so is the transform: the
     windows are coded in both ways, and the smaller one decides. Small pictures are coded wholly in both ways, unless
-    they are drawn. If the carrier of a row of tiles needs too many bits, the picture is coded again, with the 5/3.
+    they are drawn. All rows of tiles have the same headroom. If the carrier of one needs more, the picture is coded
+    again: with the 5/3, or without `fallback` with more headroom.
     """
+
+    #: Bits per sample of the carrier in addition to those of the picture.
+    _headroom = HEADROOM
 
     @functools.cached_property
     def _steps(self) -> Steps:
@@ -45,8 +50,24 @@ class LosslessStripWriter(StripWriter):
         if isinstance(self.transform, str):
             return super()._coder(picture, layout, targets)
         return ReversibleCoder(
-            picture, layout, self.transform, self.run, embed_model=self.embed_model, steps=self._steps
+            picture,
+            layout,
+            self.transform,
+            self.run,
+            embed_model=self.embed_model,
+            steps=self._steps,
+            headroom=self._headroom,
         )
+
+    def _write_learned(self, path: Path, sample: Picture) -> int:
+        """Write the file with the learned transform, and with as much headroom as it needs."""
+        while True:
+            try:
+                return self._write(path, sample)
+            except CarrierError:
+                if self._headroom == MOST_HEADROOM:
+                    raise
+                self._headroom += 1
 
     def _chosen(self, path: Path, sample: Picture) -> int:
         layout = self.layout
@@ -54,7 +75,7 @@ class LosslessStripWriter(StripWriter):
         if not self.fallback:
             if not fits:
                 raise OptionError(f"a tile is too small for {layout.levels} levels of the learned transform")
-            return self._write(path, sample)
+            return self._write_learned(path, sample)
         if not fits or (is_drawn(self.probe.picture) if self.probe.whole else self._loses()):
             return self._ordinary(path, sample)
         try:
@@ -86,7 +107,7 @@ class LosslessStripWriter(StripWriter):
         picture, run = self.probe.mosaic(), replace(self.run, progress=silent)
         layout = Layout.read(picture.height, picture.width, codeblock_size=self.layout.codeblock_size)
         coders = (
-            ReversibleCoder(picture, layout, self.transform, run, steps=self._steps),
+            ReversibleCoder(picture, layout, self.transform, run, steps=self._steps, headroom=self._headroom),
             OrdinaryCoder(picture, layout, run, reversible=True, targets=_EXACT),
         )
         try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..codestream.guard_bits import to_declared
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, split_weights
-from ..codestream.main_header import HEADROOM, read_main_header
+from ..codestream.main_header import HEADROOM, MOST_HEADROOM, read_main_header
 from ..codestream.quantisation_segments import QuantisationStyle
 from ..core.geometry import Rect
 from ..core.picture import Picture
@@ -34,7 +34,7 @@ _DEFAULT_RUN = Run()
 
 
 class CarrierError(InputError):
-    """The carrier of a picture does not fit into its bits, as it may happen with noise at full contrast."""
+    """The carrier needs more bits than a file can declare, as it may happen with noise at full contrast."""
 
 
 class ReversibleCoder(Coder):
@@ -50,6 +50,9 @@ class ReversibleCoder(Coder):
         Whether the file carries the weights of the model.
     steps : Steps, optional
         The steps of the transform. Default: they are chosen for the picture.
+    headroom : int, optional
+        Bits per sample of the carrier in addition to those of the picture. Default: as few as it needs, from `HEADROOM`
+        to `MOST_HEADROOM`.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class ReversibleCoder(Coder):
         *,
         embed_model: bool = False,
         steps: Steps | None = None,
+        headroom: int | None = None,
     ) -> None:
         super().__init__(picture, layout, run)
+        self._headrooms = list(range(HEADROOM, MOST_HEADROOM + 1)) if headroom is None else [headroom]
         self.model: Model = model
         self.embed_model = embed_model
         self._steps, self._coefficients = steps, list[NDArray[np.int32]]()
@@ -139,14 +144,35 @@ class ReversibleCoder(Coder):
         Raises
         ------
         CarrierError
-            If the carrier needs more than `HEADROOM` bits in addition to those of the samples.
+            If the carrier needs more bits than there may be in addition to those of the samples.
         """
         if not self._coefficients:
             self._transform()
+        while True:
+            try:
+                codestream = self._carrier(budget)
+                break
+            except CarrierError:
+                if len(self._headrooms) == 1:
+                    raise
+                del self._headrooms[0]  # not tried again for the next budget
+        self._layers = 0 if budget[-1] else len(budget)
+        header = read_main_header(codestream)
+        return to_declared(
+            codestream,
+            header,
+            self.picture.bit_depth,
+            self.picture.signed,
+            QuantisationStyle.NONE,
+            self._headrooms[0],
+        )
+
+    def _carrier(self, budget: Sequence[float]) -> bytes:
+        """Return the carrier as OpenJPEG codes it, with the least headroom that is left to try."""
         picture = self.picture
         parameters = self.layout.parameters(
             picture,
-            precision=picture.bit_depth + HEADROOM,
+            precision=picture.bit_depth + self._headrooms[0],
             signed=True,
             reversible=True,
             layer_bytes=tuple(budget),
@@ -157,9 +183,6 @@ class ReversibleCoder(Coder):
                 for index, flat in enumerate(self._coefficients):
                     encoder.put_subbands(index, flat)
                 self.run.progress(0.6, "coding")
-                codestream = encoder.finish()
+                return encoder.finish()
         except InputError as error:
             raise CarrierError(str(error)) from error
-        self._layers = 0 if budget[-1] else len(budget)
-        header = read_main_header(codestream)
-        return to_declared(codestream, header, picture.bit_depth, picture.signed, QuantisationStyle.NONE)

@@ -59,7 +59,9 @@ def test_jp2k_of_a_damaged_size(rgb: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "a.j2k"
     data = bytearray(j2klearn.encode(rgb[:40, :50], model=None, lossless=True, jp2=False))
     at = data.index(b"\xff\x51")
-    for start, value in ((at + 2, 0x0005), (at + 38, 0xFFFF), (at + 38, 0), (at + 10, 0)):
+    numbers = [(at + 2, 0x0005), (at + 38, 0xFFFF), (at + 38, 0), (at + 10, 0)]
+    numbers += [(at + 14, 0xFFFF), (at + 18, 0xFFFF)]  # the picture ends before it begins
+    for start, value in numbers:
         path.write_bytes(data[:start] + value.to_bytes(2, "big") + data[start + 2 :])
         for read in (
             lambda file: file[:4, :4],
@@ -120,7 +122,11 @@ def test_an_empty_slice_of_components_that_differ(tmp_path: Path) -> None:
     data = bytearray(j2klearn.encode(np.zeros((8, 8, 3), np.uint8), model=None, lossless=True, jp2=False))
     data[data.index(b"\xff\x51") + 40] = 11  # the first component has 12 bits
     path.write_bytes(data)
-    assert j2klearn.Jp2k(path)[:0, :0].dtype == np.uint16
+    file = j2klearn.Jp2k(path)
+    assert file[:0, :0].dtype == np.uint16
+    with pytest.raises(J2KError, match="no common dtype") as raised:
+        print(file.dtype)
+    assert isinstance(raised.value, TypeError)
 
 
 def test_a_file_with_many_tiles_is_read(grey: np.ndarray) -> None:

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
+from j2klearn.models.registry import DEFAULT_MODEL
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -222,6 +223,18 @@ def test_the_table_of_the_payload_describes_a_file(
     assert source.at == len(payload)
     assert checksums == [zlib.crc32(segment) for segment in segments[coarse:]]
     assert checksum == zlib.crc32(fields + b"".join(segments[:coarse]))
+
+
+def test_the_size_of_the_default_model_is_that_of_its_file() -> None:
+    size = (ROOT / "j2klearn" / "models" / f"{DEFAULT_MODEL}.safetensors").stat().st_size
+    told = {
+        page.name: int(number)
+        for page in PAGES
+        for number in re.findall(r"(\d+) KB with the default model", page.read_text("utf-8"))
+    }
+    base64 = {"arrays.md": round(size * 4 / 3 / 1000)}
+    assert len(told) > 2
+    assert told == {name: base64.get(name, round(size / 1000)) for name in told}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -41,7 +41,8 @@ NATIVE = {
 #: Limits of one input: seconds by the clock, and MiB of the whole process. Sanitizers need several times of both.
 _SECONDS, _MEMORY = 30, 2048
 
-_LARGEST_INPUT = 8192
+#: Bytes of the largest input.
+LARGEST_INPUT = 8192
 
 #: Native targets whose inputs end in eight bytes of options.
 _WITH_OPTIONS = ("transport", "picture")
@@ -87,7 +88,7 @@ def run(name: str, seconds: int) -> Outcome:
         str(_seeds(name)),
         f"-dict={_SEEDS.parent / 'words.dict'}",
         f"-max_total_time={seconds}",
-        f"-max_len={_LARGEST_INPUT}",
+        f"-max_len={LARGEST_INPUT}",
         f"-timeout={_SECONDS}",
         f"-report_slow_units={_SECONDS}",
         f"-rss_limit_mb={_MEMORY}",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.__main__ import NATIVE, Outcome, table
-from tests.fuzz.targets import TARGETS, corrected, read
+from tests.fuzz.smoke import smoke
+from tests.fuzz.targets import TARGETS, Target, corrected, read
 
 _SEEDS = Path(__file__).with_name("seeds")
 
@@ -30,6 +31,24 @@ def test_checksums_are_corrected() -> None:
     at = data.rindex(b"\0\0J2KL")
     changed = data[: at + 10] + bytes([data[at + 10] ^ 1]) + data[at + 11 :]
     assert corrected(changed) != changed
+
+
+def test_a_smoke_run_finds_faults_and_reads_the_same_inputs_each_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(data: bytes) -> None:
+        read_twice.append(data)
+        if data[:4] != b"\xff\x4f\xff\x51":
+            raise ValueError("a fault")
+
+    read_twice: list[bytes] = []
+    results = [smoke("example", Target(run), 2) for _ in range(2)]
+    assert results[0] == results[1]
+    assert read_twice[: len(read_twice) // 2] == read_twice[len(read_twice) // 2 :]
+    inputs, valid, faults = results[0]
+    assert inputs == valid + len(faults)
+    assert 0 < len(faults) < inputs
+    assert "example fails on a copy of learned.jp2" in capsys.readouterr().err
 
 
 def test_the_table_is_aligned() -> None:

@@ -1,9 +1,11 @@
 """Damaged files: mutations of small files of every kind, and how long reading them may take.
 
-    python -m tests.support.mutations --seed 1 --count 10000
+    python -m tests.support.mutations --seed 1 --count 10000 [--files FOLDER]
 
-reads so many damaged files by every entry point. It prints each exception that is not a `J2KError`, and each file that
-takes longer than `ALLOWED` seconds of the processor and `TIMES` as long as the file that it was made from.
+reads so many damaged files by every entry point. It prints how often each reader raised which exception, the slowest
+files, each exception that is not a `J2KError`, and each file that takes longer than `ALLOWED` seconds of the processor
+and `TIMES` as long as the file that it was made from. `--files` damages the JPEG 2000 files of a folder too. If it is
+interrupted, it prints what was found until then.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +31,19 @@ import j2klearn
 from j2klearn.errors import J2KError
 from tests.support.paths import GOLDEN
 
-__all__ = ["ALLOWED", "MARKERS", "READERS", "TIMES", "Finding", "damaged", "originals", "picture", "run"]
+__all__ = [
+    "ALLOWED",
+    "MARKERS",
+    "READERS",
+    "TIMES",
+    "Finding",
+    "Reading",
+    "damaged",
+    "originals",
+    "picture",
+    "readings",
+    "run",
+]
 
 #: Seconds of the processor, and times as long as the original. Reading an undamaged file of 64 x 96 pixels of the
 #: neural profile takes a quarter of a second, and one with another payload up to four times as long.
@@ -54,6 +68,18 @@ class Finding(NamedTuple):
     reader: str
     why: str
     data: bytes
+
+
+class Reading(NamedTuple):
+    """How one reader read a damaged file."""
+
+    reader: str
+    number: int  # of the damaged file
+    data: bytes
+    error: str  # the name of the type of the exception; empty if the file was read
+    wrong: str  # the exception and its place, if it is not a `J2KError`
+    seconds: float  # of the processor
+    usual: float  # seconds for the file that it was made from
 
 
 #: Options that write all optional markers.
@@ -88,7 +114,7 @@ def damaged(random: np.random.Generator, original: bytes) -> bytes:
     """Return a damaged copy: bytes changed, removed, inserted or moved, most often in headers, or the end cut off."""
     data = bytearray(original)
     places = [at for at in map(data.find, _PLACES) if at >= 0]
-    kind = int(random.integers(0, 9))
+    kind = int(random.integers(0, 9 if places else 6))
     for _ in range(int(random.integers(1, 5))):
         head = min(len(data), 700)
         at = int(random.integers(0, head if random.random() < 0.7 else len(data)))
@@ -121,8 +147,19 @@ def _jp2k(data: bytes) -> None:
         path = Path(folder, "damaged.jp2")
         path.write_bytes(data)
         file = j2klearn.Jp2k(path, max_pixels=MAX_PIXELS)
-        parts = np.s_[:8, :8], np.s_[::2, ::2], 0, np.s_[-1:, 2:5]
-        reads = [lambda: file.shape, lambda: str(file), *(lambda part=part: file[part] for part in parts)]
+        parts = np.s_[:8, :8], np.s_[::2, ::2], 0, np.s_[-1:, 2:5], np.s_[:0, :0]
+        reads: list[Callable[[], object]] = [
+            lambda: file.shape,
+            lambda: str(file),
+            lambda: (file.ndim, file.dtype, file.tilesize, file.learned, len(file)),
+            lambda: str(file.get_codestream()),
+            lambda: str(file.get_codestream(header_only=False)),
+            lambda: file.read_bands(rlevel=1),
+            *(lambda part=part: file[part] for part in parts),
+            lambda: setattr(file, "layer", 1),
+            lambda: setattr(file, "decoded_components", 0),
+            lambda: file[::2, ::2],
+        ]
         for read in reads:
             with contextlib.suppress(J2KError):
                 read()
@@ -139,60 +176,86 @@ READERS: dict[str, Callable[[bytes], object]] = {
 }
 
 
+def readings(seed: int, count: int, files: Sequence[bytes] = ()) -> Iterator[Reading]:
+    """Read damaged copies of `originals` and of more files by every reader."""
+    random, files = np.random.default_rng(seed), [*originals(), *files]
+    usual = [{name: read_quietly(read, data)[2] for name, read in READERS.items()} for data in files]
+    for number in range(count):
+        data = damaged(random, files[number % len(files)])
+        for name, read in READERS.items():
+            result = read_quietly(read, data)
+            yield Reading(name, number, data, *result, usual[number % len(files)][name])
+
+
+def finding(reading: Reading) -> Finding | None:
+    """Return what is wrong with a reading; None if nothing is."""
+    why = reading.wrong
+    if not why and reading.seconds > max(ALLOWED, TIMES * reading.usual):
+        why = f"it takes {reading.seconds:.1f} s of the processor"
+    return Finding(reading.reader, why, reading.data) if why else None
+
+
 def run(seed: int, count: int) -> Iterator[Finding]:
     """Read damaged files, and yield what is wrong with the reading of each."""
-    random, files = np.random.default_rng(seed), originals()
-    usual = {}
-    for number, data in enumerate(files):
-        for name, read in READERS.items():
-            start = time.process_time()
-            read_quietly(read, data)
-            usual[number, name] = time.process_time() - start
-    for at in range(count):
-        number = at % len(files)
-        data = damaged(random, files[number])
-        for name, read in READERS.items():
-            start = time.process_time()
-            wrong = read_quietly(read, data)
-            seconds = time.process_time() - start
-            if wrong:
-                yield Finding(name, wrong, data)
-            elif seconds > max(ALLOWED, TIMES * usual[number, name]):
-                yield Finding(name, f"it takes {seconds:.1f} s of the processor", data)
+    yield from filter(None, map(finding, readings(seed, count)))
 
 
-def read_quietly(read: Callable[[bytes], object], data: bytes) -> str:
-    """Read a file; return the exception, if it is none of j2klearn."""
+def read_quietly(read: Callable[[bytes], object], data: bytes) -> tuple[str, str, float]:
+    """Read a file; return type and place of the exception as in `Reading`, and the seconds of the processor."""
+    error = wrong = ""
+    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             read(data)
-        except J2KError:
-            pass
-        except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)[-3:]
-            return f"{error!r} at " + ", ".join(
-                f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames
-            )
-    return ""
+        except J2KError as raised:
+            error = type(raised).__name__
+        except Exception as raised:
+            frames = traceback.extract_tb(raised.__traceback__)[-3:]
+            places = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+            error, wrong = type(raised).__name__, f"{raised!r} at {places}"
+    return error, wrong, time.process_time() - start
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Read damaged files.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--files", type=Path, metavar="FOLDER", help="more files to damage, up to 64 kB each")
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="where to put the files that are read wrongly"
     )
     options = parser.parse_args()
+    more = sorted(options.files.iterdir()) if options.files else []
+    chosen = [path.read_bytes() for path in more if path.is_file() and path.stat().st_size <= 1 << 16]
     found: Counter[tuple[str, str]] = Counter()
-    for number, finding in enumerate(run(options.seed, options.count)):
-        found[finding.reader, finding.why] += 1
-        if options.keep:
-            (options.keep / f"{number}-{finding.reader}.jp2").write_bytes(finding.data)
+    outcomes: Counter[tuple[str, str]] = Counter()
+    slowest: list[tuple[float, str, int, int]] = []
+    seconds = 0.0
+    files = 0
+    with contextlib.suppress(KeyboardInterrupt):  # it then prints what was found until now
+        for reading in readings(options.seed, options.count, chosen):
+            files = reading.number + 1
+            outcomes[reading.reader, reading.error or "read"] += 1
+            seconds += reading.seconds
+            slowest.append((reading.seconds, reading.reader, reading.number, len(reading.data)))
+            slowest = sorted(slowest, reverse=True)[:10]
+            if wrong := finding(reading):
+                found[wrong.reader, wrong.why] += 1
+                if options.keep:
+                    name = f"{options.seed}-{reading.number}-{wrong.reader}.jp2"
+                    (options.keep / name).write_bytes(wrong.data)
+    for (reader, outcome), times in sorted(outcomes.items()):
+        print(f"{reader:<8} {outcome:<24} {times:>8,}")
+    print("\nslowest readings:")
+    for spent, reader, number, size in slowest:
+        print(f"{spent:8.2f} s  {reader}, file {number} of {size:,} bytes")
+    print()
     for (reader, why), times in found.most_common():
         print(f"{times} x {reader}: {why}")
-    print(f"{options.count} damaged files, {sum(found.values())} read wrongly")
+    total = sum(outcomes.values())
+    print(f"{files:,} damaged files, {total:,} readings in {seconds:.0f} s of the processor")
+    print(f"{sum(found.values())} readings are wrong")
     return 1 if found else 0
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "MissingFileError",
     "RewriteError",
     "SampleDepthError",
+    "SampleTypeError",
     "SubsamplingError",
     "UnsupportedFileError",
     "WriteFailedError",
@@ -75,6 +76,10 @@ class UnsupportedFileError(UnsupportedError, OpenJPEGLibraryError):
 
 class SampleDepthError(UnsupportedFileError, ValueError):
     """The samples have more than 16 bits."""
+
+
+class SampleTypeError(UnsupportedFileError, TypeError):
+    """The components differ in bit depth or sign, so there is no dtype that all of them have."""
 
 
 class SubsamplingError(UnsupportedFileError, RuntimeError):

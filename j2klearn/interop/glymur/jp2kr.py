@@ -52,6 +52,7 @@ from .errors import (
     LibraryError,
     MissingFileError,
     SampleDepthError,
+    SampleTypeError,
     SubsamplingError,
     as_glymur,
 )
@@ -344,10 +345,16 @@ class Jp2kr(glymur.Jp2kr):
         """Return the marker segments of the codestream; see `glymur.Jp2kr.get_codestream`."""
         try:
             return super().get_codestream(True) if header_only else self._whole_codestream()
+        except J2KError:
+            raise
         except InvalidJp2kError as error:
             raise InvalidFileError(str(error)) from error
         except AttributeError as error:
             raise InvalidFileError(f"{self.filename} contains no codestream") from error
+        except FileNotFoundError as error:
+            raise MissingFileError(f"cannot read {self.filename}: no such file") from error
+        except _DAMAGE as error:
+            raise InvalidFileError(f"the codestream of {self.filename} is damaged: {error}") from error
 
     def _whole_codestream(self) -> Any:
         """Return the marker segments of the codestream, those of the tile-parts included."""
@@ -367,9 +374,20 @@ class Jp2kr(glymur.Jp2kr):
 
     @property
     def dtype(self) -> Any:
-        """The dtype of the samples."""
+        """The dtype of the samples.
+
+        Raises
+        ------
+        SampleTypeError
+            If the components differ in bit depth or sign; a subclass of glymur's TypeError.
+        """
         if self._payload is None:
-            return super().dtype
+            try:
+                return super().dtype
+            except TypeError as error:
+                raise SampleTypeError(
+                    "the components differ in bit depth or sign: there is no common dtype"
+                ) from error
         return self._component2dtype(
             SimpleNamespace(prec=self._payload.precision, sgnd=self._payload.is_signed)
         )
