@@ -14,8 +14,18 @@ NATIVE := CMakeLists.txt $(shell find native -type f)
 cmake = cmake -S . -B build/$(1) $(2) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
     cmake --build build/$(1) --parallel $(JOBS)
 
+# $(call native,TARGETS): build the library, or its tests, in one folder: both are made of the same objects.
+native = mkdir -p build; $(call cmake,native,-DCMAKE_BUILD_TYPE=Release -DJ2KL_TESTS=ON \
+    -DPython3_EXECUTABLE=$(abspath $(BIN))/python) --target $(1)
+
+# $(call ctest,FOLDER): run the native tests that were built in build/FOLDER.
+ctest = ctest --test-dir build/$(1) --parallel $(JOBS) --output-on-failure --no-tests=error
+
 # Options of pytest for parallel tests. With JOBS=1, pytest runs all tests in its own process.
 PARALLEL = -n $(if $(filter 1,$(JOBS)),0,$(JOBS)) --maxprocesses 8 --dist worksteal
+
+# The tests start hundreds of processes: let the first one keep the compiled modules for the others.
+unexport PYTHONDONTWRITEBYTECODE
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
@@ -54,16 +64,15 @@ format: setup ## format the Python sources
 
 native: $(LIBRARY) ## build the native library into j2klearn/native/
 
-native-test: $(STAMPS)/system ## build and run the native library's tests
-	@mkdir -p build
-	@$(call cmake,test,-DCMAKE_BUILD_TYPE=Release -DJ2KL_TESTS=ON)
-	ctest --test-dir build/test --output-on-failure --no-tests=error
+native-test: setup ## build and run the native library's tests
+	@$(call native,j2kl_all_tests)
+	$(call ctest,native)
 
 sanitize: $(STAMPS)/system ## run the native tests with the address and undefined behaviour sanitizers
 	@mkdir -p build
-	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON))
-	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    ctest --test-dir build/sanitize --output-on-failure --no-tests=error
+	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON)) \
+	    --target all j2kl_all_tests
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(call ctest,sanitize)
 
 FUZZ_SECONDS ?= 60
 
@@ -98,15 +107,28 @@ $(STAMPS)/fuzz: scripts/setup-fuzz.sh constraints.txt | $(STAMPS)/python
 
 $(STAMPS)/python: pyproject.toml constraints.txt | $(STAMPS)/system
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
+	    --config-settings wheel.cmake=false --editable '.[dev]'
 	@touch $@
 
-# After $(STAMPS)/python, which builds the library too: the two must not write it at the same time.
+# Pip does not build the library here: it would compile in a folder of its own, and the tests would compile all again.
 $(LIBRARY): $(NATIVE) | $(STAMPS)/system $(STAMPS)/python
-	@mkdir -p build
-	@$(call cmake,native,-DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(abspath $(BIN))/python)
+	@$(call native,all)
 	@cmake --install build/native --prefix j2klearn/native
 	@touch $@
+
+.PHONY: test-programs damage-programs
+
+test-programs: setup ## run other programs on learned files (docs/programs.md); it unpacks those that are not there
+	$(BIN)/python -m tests.support.programs
+	$(BIN)/python -m pytest $(PARALLEL) -rs $(PYTEST_FLAGS) tests/interop/test_openjp2.py tests/interop/test_openjp2_lossless.py
+	$(BIN)/python -m tests.support.pillow_suite
+
+DAMAGED_FILES ?= 5000
+
+damage-programs: setup sanitize ## read DAMAGED_FILES=5000 damaged files through that library, with sanitizers
+	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES)
+	$(BIN)/python -m tests.support.openjp2_damage --count $(DAMAGED_FILES) --opj-decompress
 
 # Damaged copies of each seed. The native half is much quicker; the two halves run at the same time, for some ten seconds.
 SMOKE_NATIVE ?= 200
@@ -118,5 +140,5 @@ fuzz-smoke: setup $(STAMPS)/system ## read damaged copies of the fuzzers' seeds,
 	@mkdir -p build
 	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON)) \
 	    --target j2kl_tests
-	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitize/j2kl_tests fuzz $(SMOKE_NATIVE) & native=$$!; \
+	@J2KL_FUZZ_ROUNDS=$(SMOKE_NATIVE) UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitize/j2kl_tests fuzz & native=$$!; \
 	    $(BIN)/python -m tests.fuzz.smoke --rounds $(SMOKE_PYTHON); status=$$?; wait $$native && exit $$status

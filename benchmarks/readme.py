@@ -58,6 +58,9 @@ _PROFILES = (
 )
 
 
+#: Pictures by their name in results.
+_PICTURES = {"kodak": "Kodak", "cid22-validation": "CID22 validation"}
+
 _TEXT_WIDTH = 118  # characters per line of text
 _COMMAND_WIDTH = 116  # characters per line of a command
 
@@ -259,11 +262,17 @@ def summary(*found: Result) -> str:
 
 def coding(*suites: Result) -> str:
     """Return the table of BD-rates of the default model."""
-    rows = [["pictures", "PSNR", "95 % interval", "SSIM", "MS-SSIM", "better on"]]
+    titles = {"ssim": "SSIM", "ms-ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
+    measured = {metric for found in suites for metric in found["protocol"]["metrics"]}
+    shown = [metric for metric in titles if metric in measured]
+    rows = [["pictures", "PSNR", "95 % interval", *(titles[metric] for metric in shown), "better on"]]
     for found in suites:
         first = _of_default(found)
         interval = "-" if first["interval"] is None else "{:+.1f} to {:+.1f} %".format(*first["interval"])
-        rates = [_percent(_of_default(found, metric)["bd_rate"]) for metric in ("ssim", "ms-ssim")]
+        rates = [
+            _percent(_of_default(found, metric)["bd_rate"]) if metric in found["protocol"]["metrics"] else "-"
+            for metric in shown
+        ]
         better = f"{first['better_on']} of {first['of']}"
         rows.append([found["suite"], _percent(first["bd_rate"]), interval, *rates, better])
     return _table(rows)
@@ -318,6 +327,27 @@ def effort(found: Result) -> str:
         f"{len(found['pictures'])} pictures of CID22 validation (luma, one file per rate, 0.25 to 1 bpp). It takes "
         f"{row['seconds_per_megapixel']:.0f} s per megapixel and rate on one core.\n"
     )
+
+
+def tuning(*suites: Result) -> str:
+    """Return the BD-rates of ``tune="visual"`` against ``tune="psnr"``."""
+    rows = [["pictures", "transform", "PSNR", "MS-SSIM", "MS-SSIM of luma", "SSIMULACRA2", "better on"]]
+    for found in suites:
+        by_codec: dict[str, dict[str, Result]] = {}
+        for row in found["rows"]:
+            by_codec.setdefault(row["codec"], {})[row["metric"]] = row
+        for codec, rates in by_codec.items():
+            seen = rates["ssimulacra2"]
+            metrics = ("psnr", "ms-ssim", "ms-ssim-y", "ssimulacra2")
+            rows.append(
+                [
+                    f"{_PICTURES[found['name']]}, the first {len(found['pictures'])}",
+                    found["model"] if codec == "default" else codec,
+                    *(_percent(rates[metric]["bd_rate"]) for metric in metrics),
+                    f"{seen['better_on']} of {seen['of']}",
+                ]
+            )
+    return _table(rows)
 
 
 def parts(found: Result) -> str:
@@ -711,6 +741,7 @@ FIGURES = {
     ),
     "damage": Figure(damage, ("screenshots-luma", "overexposed-luma")),
     "effort": Figure(effort, ("effort",)),
+    "tuning": Figure(tuning, tuple(sorted(path.stem for path in (HERE / "results").glob("tuning-*.json")))),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
     "ablation": Figure(ablation, ("ablation",)),
     "parts": Figure(parts, ("parts",)),

@@ -298,6 +298,22 @@ int j2kl_packets_find(j2kl_packets *packets, std::uint32_t tile, const std::uint
     });
 }
 
+int j2kl_packets_raise(j2kl_packets *packets, std::uint32_t tile, const std::uint8_t *segments,
+                       std::size_t segments_size, const std::uint8_t *data, std::size_t size,
+                       const std::uint8_t *planes, std::size_t planes_count, const std::uint8_t **bytes,
+                       const j2kl_packet **result, std::size_t *count)
+{
+    return on(packets, [&] {
+        j2kl::require(segments != nullptr && data != nullptr && planes != nullptr && bytes != nullptr &&
+                          result != nullptr && count != nullptr,
+                      "an argument is missing");
+        packets->raise(tile, {segments, segments_size}, {data, size}, planes, planes_count);
+        *bytes = packets->bytes().data();
+        *result = packets->packets().data();
+        *count = packets->packets().size();
+    });
+}
+
 void j2kl_packets_free(j2kl_packets *packets)
 {
     delete packets;

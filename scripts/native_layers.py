@@ -3,8 +3,8 @@
     python scripts/native_layers.py [FOLDER]
 
 FOLDER is ``native/`` by default. A file may include files of its own folder and of lower layers. It writes paths
-relative to ``native/``. Folders of one layer do not include each other. Only ``transport/`` and
-``openjp2/`` include OpenJPEG's header. The tests may include everything; no other file may include a test.
+relative to ``native/``. Folders of one layer do not include each other. Only ``transport/``, ``openjp2/``
+and ``openjp2_engine/`` include OpenJPEG's header. The tests may include everything; no other file may include a test.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ LAYERS = (
     ("include",),
     ("base",),
     ("codestream", "wavelet", "integer"),
-    ("transport", "lifting", "dequantisation"),
+    ("transport", "lifting", "dequantisation", "openjp2"),
     ("decoder",),
-    ("c_api.cpp", "c_picture.cpp", "openjp2"),
+    ("c_api.cpp", "c_picture.cpp", "openjp2_engine"),
     ("fuzz",),
     ("tests",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 SUFFIXES = {".cpp", ".hpp", ".h", ".inc"}
-OPENJPEG = {"transport", "openjp2", "tests"}  # the only parts that include OpenJPEG's header
+#: The only parts that include OpenJPEG's header.
+OPENJPEG = {"transport", "openjp2", "openjp2_engine", "tests"}
 
 _INCLUDE = re.compile(r"""^\s*\#\s*include\s*(["<])([^">]+)[">]""", re.MULTILINE)
 
@@ -53,7 +54,7 @@ def violations(native: Path) -> Iterator[str]:
 def _fault(native: Path, part: str, system: bool, include: str) -> str | None:
     if system:
         allowed = include != "openjpeg.h" or part in OPENJPEG
-        return None if allowed else "is allowed only in transport/ and openjp2/"
+        return None if allowed else "is allowed only in transport/, openjp2/ and openjp2_engine/"
     target = Path("include", include) if include == "j2kl.h" else Path(include)
     other = target.parts[0]
     if other not in RANK or ".." in target.parts or not (native / target).is_file():

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..core.limits import MAX_PIXELS
 from ..core.progress import Progress
-from ..core.targets import Number, Values
+from ..core.targets import Number, Tune, Values
 from ..ebcot import encode as ebcot
 from .options import EncodeOptions
 from .repack import repack
@@ -38,6 +38,7 @@ def encode(
     engine: str = "auto",
     fallback: bool = True,
     effort: int = 0,
+    tune: Tune = "psnr",
     bit_depth: int | None = None,
     colorspace: str | None = None,
     alpha: bool | None = None,
@@ -118,6 +119,11 @@ def encode(
         1: always compare. 2: also optimise the coefficients of the learned transform for the decoder at the highest
         target rate, and keep the result if the file is better; this takes over a minute per megapixel. Decoding is
         equally fast for all three.
+    tune : {"psnr", "visual"}
+        What a file of the size asked for is tuned for. ``"psnr"``: the smallest squared error. ``"visual"``: quality as
+        people see it. Errors count less where they are seen less, and PSNR becomes lower. Any reader decodes the file,
+        at the same speed. It needs `bpp` or `ratio`, a transform with quantiser steps (not the 5/3), and an effort of 0
+        or 1. `fallback` then compares files by an error with these weights.
     bit_depth : int, optional
         Significant bits per sample, 1 to 16. Default: the width of the dtype.
     colorspace : {"rgb", "grey"}, optional
@@ -205,6 +211,7 @@ def encode(
         engine=engine,
         fallback=fallback,
         effort=effort,
+        tune=tune,
         bit_depth=bit_depth,
         colorspace=colorspace,
         alpha=alpha,

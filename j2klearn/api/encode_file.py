@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.picture import plain_array, unmasked
 from ..core.progress import Progress
-from ..core.targets import Values
+from ..core.targets import Tune, Values
 from ..ebcot.lossless_strips import LosslessStripWriter
 from ..ebcot.strip_writer import ArrayLike, StripWriter, rows_of
 from ..errors import InputError
@@ -37,6 +37,7 @@ def encode_file(
     wavelet: str | None = None,
     embed_model: bool = False,
     engine: str = "auto",
+    tune: Tune = "psnr",
     bit_depth: int | None = None,
     colorspace: str | None = None,
     alpha: bool | None = None,
@@ -68,7 +69,7 @@ def encode_file(
         more copies of it.
     tile_size : int or (int, int)
         Height and width of tiles in pixels.
-    bpp, ratio, lossless, layers, model, wavelet, embed_model, engine : optional
+    bpp, ratio, lossless, layers, model, wavelet, embed_model, engine, tune : optional
         As in `j2klearn.encode`. There is no `psnr`, which needs the picture in memory. Without loss, windows of the
         picture are coded by the learned transform and by the 5/3, and the one that makes them smaller is taken.
     bit_depth, colorspace, alpha, component_transform : optional
@@ -106,6 +107,7 @@ def encode_file(
         wavelet=wavelet,
         embed_model=embed_model,
         engine=engine,
+        tune=tune,
         bit_depth=bit_depth,
         colorspace=colorspace,
         alpha=alpha,

@@ -21,8 +21,9 @@ from ..core.scalars import (
     whole_number,
     whole_pair,
 )
-from ..core.targets import Number, Targets, Values, ends_lossless, read_targets
+from ..core.targets import Number, Targets, Tune, Values, ends_lossless, read_targets
 from ..ebcot.layout import Layout, max_levels
+from ..ebcot.visual_weights import check_tune
 from ..errors import OptionError
 from ..models.model import check_engine
 from ..models.registry import DEFAULT_LOSSLESS_MODEL, DEFAULT_MODEL, resolve
@@ -110,6 +111,7 @@ class EncodeOptions:
     engine: str = field(default="auto", metadata=_EBCOT)
     fallback: bool = True
     effort: int = field(default=0, metadata=_EBCOT | _IN_MEMORY)
+    tune: Tune = field(default="psnr", metadata=_EBCOT)
     bit_depth: int | None = None
     colorspace: str | None = None
     alpha: bool | None = None
@@ -144,7 +146,9 @@ class EncodeOptions:
             raise OptionError(f"the profile is one of {', '.join(PROFILES)}, not {self.profile!r}")
         check_engine(self.engine)
         check_divisions(self.tile_parts)
+        check_tune(self.tune)
         if not self.neural:
+            self._check_tune()
             if self.quality is not None:
                 raise OptionError(
                     "quality needs profile='neural': with profile='ebcot', use bpp, ratio or psnr"
@@ -152,6 +156,19 @@ class EncodeOptions:
             return
         for name, default, value in self._changed(_EBCOT):
             raise OptionError(f"the neural profile has no {name}: it has to be {default!r}, not {value!r}")
+
+    def _check_tune(self) -> None:
+        """Check that no other option contradicts visual weights."""
+        contradictions = {
+            "lossless coding has no errors to weight": self.lossless,
+            "a PSNR counts all errors alike: give bpp or ratio": self.psnr is not None,
+            "the 5-3 has no quantiser steps, which carry the weights": self.wavelet == "5-3",
+            "effort=2 minimises the squared error": self.effort >= 2,
+        }
+        if self.tune == "visual":
+            for text, found in contradictions.items():
+                if found:
+                    raise OptionError(f"tune='visual' is not possible here: {text}")
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> EncodeOptions:
@@ -265,7 +282,7 @@ class EncodeOptions:
 
     def targets(self, pixels: int, raw_bytes: float) -> Targets:
         """Return the targets of the quality layers; see `j2klearn.core.targets.read_targets`."""
-        return read_targets(
+        targets = read_targets(
             pixels=pixels,
             raw_bytes=raw_bytes,
             bpp=self.bpp,
@@ -274,6 +291,7 @@ class EncodeOptions:
             lossless=self.lossless,
             layers=self.layers,
         )
+        return replace(targets, tune=self.tune)
 
     def neural_target(self, pixels: int, raw_bytes: float) -> Target:
         """Return the target of the neural profile; see `j2klearn.neural.encode.read_target`."""

@@ -89,6 +89,7 @@ def _encode(picture: NDArray[Any], options: Options, *, planes: bool) -> bytes:
         bpp=bpp,
         ratio=options.ratio,
         psnr=options.psnr,
+        tune=options.tune,
         lossless=bool(options.lossless),
         model=options.transform,
         bit_depth=options.bit_depth,

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from ..api.options import EncodeOptions
 from ..core.geometry import Rect
 from ..core.scalars import as_real, whole_number, whole_numbers
-from ..core.targets import DEFAULT_RATIO
+from ..core.targets import DEFAULT_RATIO, Tune
 from ..ebcot.layout import MAX_LEVELS, levels_fit
 from ..errors import InputError, OptionError
 from ..models.model import Model
@@ -60,6 +60,8 @@ class Options:
         Bits per pixel of each picture in the chunk.
     psnr : float, optional
         PSNR of the pictures in dB; the peak is the largest value of `bit_depth` bits.
+    tune : {"psnr", "visual"}
+        What lossy chunks of the size asked for are tuned for; see `j2klearn.encode`.
     model : str or Path, optional
         The learned transform for lossy chunks: the name of a shipped model or the path of a model file. ``"auto"`` is
         the default model, None the 9/7 wavelet.
@@ -94,6 +96,7 @@ class Options:
     ratio: float | None = None
     bpp: float | None = None
     psnr: float | None = None
+    tune: Tune = "psnr"
     model: str | Path | None = "auto"
     embed_model: bool = False
     levels: int | None = None
@@ -136,7 +139,9 @@ class Options:
             self._set("lossless", not given)
         if not self.lossless and not given:
             self._set("ratio", DEFAULT_RATIO)
-        rate = EncodeOptions(bpp=self.bpp, ratio=self.ratio, psnr=self.psnr, lossless=bool(self.lossless))
+        rate = EncodeOptions(
+            bpp=self.bpp, ratio=self.ratio, psnr=self.psnr, lossless=bool(self.lossless), tune=self.tune
+        )
         rate.targets(pixels=1, raw_bytes=1)
 
     def _set_model(self) -> None:

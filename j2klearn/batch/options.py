@@ -66,6 +66,8 @@ def read_options(options: dict[str, Any]) -> Coding:
         del values["profile"], values["quality"]
     if not coding.effort:  # the same for efforts
         del values["effort"]
+    if coding.tune == "psnr":  # the same for tuning
+        del values["tune"]
     if coding.engine == "auto":  # the same for engines
         del values["engine"]
     if coding.tile_parts is None:  # the same for tile-parts

@@ -35,7 +35,7 @@ class Protocol:
     rates : tuple of float
         Bits per pixel of complete files, rising, above 0.
     metrics : tuple of str
-        ``"psnr"``, and any of ``"ssim"``, ``"ms-ssim"`` and ``"psnr-y"``, the PSNR of luma.
+        ``"psnr"``, and any of ``"ssim"``, ``"ms-ssim"``, ``"ssimulacra2"`` and ``"psnr-y"``, the PSNR of luma.
     bit_depth : int or None
         Significant bits of 16-bit samples, 8 to 16; None: 16.
     fallback : bool

@@ -13,6 +13,7 @@ from ..core.limits import MAX_PIXELS
 from ..core.targets import DEFAULT_RATIO
 from ..ebcot.effort import EFFORTS
 from ..ebcot.layout import PROGRESSIONS
+from ..ebcot.visual_weights import TUNES
 from ..models.model import ENGINES
 from ..models.registry import DEFAULT_MODEL
 
@@ -142,6 +143,7 @@ def coding_given(options: argparse.Namespace) -> dict[str, Any]:
         "embed_model": options.embed_model or None,
         "fallback": False if options.no_fallback else None,
         "effort": options.effort,
+        "tune": options.tune,
         "engine": options.engine,
         "bit_depth": options.bit_depth,
         "levels": options.levels,
@@ -279,6 +281,12 @@ def coding_parser() -> argparse.ArgumentParser:
         choices=EFFORTS,
         help="spend more time for a better file: 1 tries the ordinary wavelets on every picture and keeps the best "
         "file, 2 also optimises the coefficients, which takes over a minute per megapixel (default: 0)",
+    )
+    coding.add_argument(
+        "--tune",
+        choices=TUNES,
+        help="what a file of the size asked for is tuned for: psnr, the smallest squared error; visual, quality as "
+        "people see it, for --bpp and --ratio (default: psnr)",
     )
     coding.add_argument(
         "--bit-depth",

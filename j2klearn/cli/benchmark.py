@@ -99,7 +99,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--metrics",
         type=_words,
         metavar="M,M",
-        help="metrics, of psnr, ssim, ms-ssim and psnr-y (default: psnr,ssim,ms-ssim)",
+        help="metrics, of psnr, ssim, ms-ssim, ssimulacra2 and psnr-y (default: all but psnr-y)",
     )
     parser.add_argument(
         "--bit-depth",

@@ -20,7 +20,7 @@ from ..core.geometry import ORIENTATIONS
 from ..core.limits import MAX_COMPONENTS, MAX_EMBEDDED_BYTES
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import RULE_BYTES, Normalisation, read_rules
-from ..core.reversible_steps import Steps
+from ..core.reversible_steps import BandWeights, Steps
 from ..errors import OptionError, SegmentError, UnsupportedError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Opacities",
     "Transport",
     "join_weights",
+    "nearest_weight",
     "noise_fits",
     "read_comments",
     "split_weights",
@@ -37,15 +38,20 @@ __all__ = [
 MAGIC = b"J2KL"
 
 #: The latest version. Version 1 has neither a noise table nor normalisations, version 2 a noise table, version 3
-#: normalisations, version 4 flags beside the opacities, and version 5 the steps of the reversible transform.
-VERSION = 5
+#: normalisations, version 4 flags beside the opacities, version 5 the steps of the reversible transform, and version 6
+#: more weights between components, in finer units.
+VERSION = 6
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _BASE_CHROMA, _NORMALISED = 16, 32  # the flags
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
-_BAND_WEIGHTS = 3  # between the components of the RCT, of a subband
+_BAND_WEIGHTS = {5: 3, 6: 10}  # between the components of the RCT, of a subband, by version
+_FINE, _COARSE = (
+    64,
+    8,
+)  # codes of version 6 up to 64 are weights; further codes are this number of units apart
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART_BYTES = 65_000  # weights per segment; Lcom is at most 65,535
 
@@ -154,7 +160,7 @@ class Descriptor:
             noise = _NOISE.pack(layers, tiles) + self.noise.codes.tobytes()
         version, opacities, fraction_bits = 2 if noise else 1, int(self.opacities), self.fraction_bits
         if self.steps is not None:
-            version, noise = 5, _pack_steps(self.steps)
+            version, noise = _pack_steps(self.steps)
             fraction_bits = self.layers - (self.layers >> 7 << 8)  # the same byte
         if self.normalisation or self.base_chroma:
             version, noise = 3, noise or _NOISE.pack(0, 0)
@@ -210,8 +216,8 @@ class Descriptor:
             end, rules = _read_normalisation(payload, start, components)
         elif version >= 2:
             end = len(payload)
-        if version == 5:
-            steps = _read_steps(payload[start:], components, levels, rct=colour == Colour.RCT)
+        if version in _BAND_WEIGHTS:
+            steps = _read_steps(payload[start:], version, components, levels, rct=colour == Colour.RCT)
             layers, fraction = fraction & 0xFF, 0
         elif version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
             noise = _read_noise(payload[start:end], components)
@@ -248,16 +254,53 @@ class Descriptor:
         )
 
 
-def _pack_steps(steps: Steps) -> bytes:
-    weights = [weight for level in steps.weights for band in level for weight in band]
+def nearest_weight(weight: float) -> int:
+    """Return the weight in 1/64 that a segment can hold and that is nearest to a number."""
+    size = abs(weight)
+    if size > _FINE:
+        size = _FINE + _COARSE * min(round((size - _FINE) / _COARSE), 127 - _FINE)
+    return round(size if weight > 0 else -size)
+
+
+def _weight_of(code: int) -> int:
+    """Return the weight in 1/64 for a code of version 6."""
+    further = max(abs(code) - _FINE, 0) * (_COARSE - 1)
+    return code + (further if code > 0 else -further)
+
+
+def _code_of(weight: int) -> int:
+    further = max(abs(weight) - _FINE, 0) // _COARSE * (_COARSE - 1)
+    return weight - (further if weight > 0 else -further)
+
+
+def _pack_steps(steps: Steps) -> tuple[int, bytes]:
+    """Return the version that can hold the steps, and their bytes."""
+    bands = [band for level in steps.weights for band in level]
+    codes = [weight / 4 for (luma, *other), (own, _, _, _, blue, _) in bands for weight in (luma, own, blue)]
+    version = 5
+    simple = all(not any((*blue[1:], *red[1:4], red[5])) for blue, red in bands)
+    if not simple or any(code != int(code) or not -128 <= code <= 127 for code in codes):
+        version, codes = 6, [_code_of(weight) for blue, red in bands for weight in (*blue, *red)]
+    packed = struct.pack(f">{len(codes)}b", *map(int, codes))
     rules = b"".join(rule.to_bytes() for rule in steps.normalisation)
-    return bytes([*steps.learned, len(steps.weights)]) + struct.pack(f">{len(weights)}b", *weights) + rules
+    return version, bytes([*steps.learned, len(steps.weights)]) + packed + rules
 
 
-def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Steps:
+def _band_weights(codes: tuple[int, ...]) -> BandWeights:
+    """Return the weights of a subband for their codes in a segment."""
+    if len(codes) == _BAND_WEIGHTS[5]:
+        blue, red, blue_in_red = (4 * code for code in codes)  # version 5 has sixteenths
+        return BandWeights((blue, 0, 0, 0), (red, 0, 0, 0, blue_in_red, 0))
+    a, b, c, d, *red_weights = (_weight_of(code) for code in codes)
+    e, f, g, h, i, j = red_weights
+    return BandWeights((a, b, c, d), (e, f, g, h, i, j))
+
+
+def _read_steps(data: bytes, version: int, components: int, levels: int, *, rct: bool) -> Steps:
     """Read the steps of the reversible transform, which end the payload."""
     learned, count = data[:components], data[components] if len(data) > components else 0
-    end = components + 1 + _BAND_WEIGHTS * len(ORIENTATIONS) * count
+    size = _BAND_WEIGHTS[version]
+    end = components + 1 + size * len(ORIENTATIONS) * count
     if len(data) not in (end, end + RULE_BYTES * components) or max(learned, default=0) > 1:
         raise SegmentError("the learned-transform segment has invalid steps")
     if count > (levels if rct else 0):
@@ -265,7 +308,7 @@ def _read_steps(data: bytes, components: int, levels: int, *, rct: bool) -> Step
             "the learned-transform segment has weights of levels or components that are not there"
         )
     values = struct.unpack(f">{end - components - 1}b", data[components + 1 : end])
-    bands = [(values[at], values[at + 1], values[at + 2]) for at in range(0, len(values), _BAND_WEIGHTS)]
+    bands = [_band_weights(values[at : at + size]) for at in range(0, len(values), size)]
     weights = tuple(
         (bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS))
     )

@@ -73,6 +73,14 @@ class Qcd:
         steps = struct.unpack(f">{count}H", data)
         return cls(style, guard_bits, tuple(s >> 11 for s in steps), tuple(s & 0x7FF for s in steps))
 
+    def to_bytes(self) -> bytes:
+        """Return the marker segment of expounded steps, marker included."""
+        return Marker.QCD.code + struct.pack(">H", len(self._body()) + 2) + self._body()
+
+    def _body(self) -> bytes:
+        steps = (e << 11 | m for e, m in zip(self.exponents, self.mantissas, strict=True))
+        return bytes([self.style | self.guard_bits << 5]) + struct.pack(f">{len(self.exponents)}H", *steps)
+
 
 @dataclass(frozen=True)
 class Qcc:
@@ -100,3 +108,9 @@ class Qcc:
         """
         component, body = split_component(body, components, Marker.QCC)
         return cls(component, Qcd.parse(body, Marker.QCC))
+
+    def to_bytes(self, components: int) -> bytes:
+        """Return the marker segment of expounded steps, marker included."""
+        index = struct.pack(">B" if components < 257 else ">H", self.component)
+        body = index + self.quantisation._body()
+        return Marker.QCC.code + struct.pack(">H", len(body) + 2) + body

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .normalisation import Normalisation
 
-__all__ = ["Steps", "Weights"]
+__all__ = ["WEIGHT_BITS", "BandWeights", "Steps", "Weights"]
 
-#: The weights of HL, LH and HH of one level, from -128 to 127: of Y in Cb, of Y in Cr and of Cb in Cr.
-Weights = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
+#: Fraction bits of the weights between components.
+WEIGHT_BITS = 6
+
+
+class BandWeights(NamedTuple):
+    """The weights with which the details of Cb and Cr are predicted in one subband, in 1/64.
+
+    L2H of a component is what the operator of the model predicts; it is 0 if the component has no learned steps.
+
+    Attributes
+    ----------
+    blue : tuple of int
+        Weights in Cb: of Y, of L2H of Y, of L2H of Cb, and a constant.
+    red : tuple of int
+        Weights in Cr: of Y, of L2H of Y, of L2H of Cr, a constant, and then of Cb and of L2H of Cb.
+    """
+
+    blue: tuple[int, int, int, int] = (0, 0, 0, 0)
+    red: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
+
+
+#: The weights of HL, LH and HH of one level.
+Weights = tuple[BandWeights, BandWeights, BandWeights]
 
 
 @dataclass(frozen=True)

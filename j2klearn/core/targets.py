@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..errors import OptionError
 from .scalars import real_numbers, whole_number
 
-__all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "ends_lossless", "read_targets"]
+__all__ = ["DEFAULT_RATIO", "MAX_LAYERS", "Targets", "Tune", "ends_lossless", "read_targets"]
 
 #: Compression ratio if the caller gives no target.
 DEFAULT_RATIO = 20.0
@@ -24,6 +24,9 @@ _RATE_RANGE = 16.0
 _PSNR_RANGE = 12.0  # dB
 
 Number = float | int
+
+#: What a file is tuned for.
+Tune = Literal["psnr", "visual"]
 
 #: Options with a value for each layer. The value of the last layer is None if that layer is lossless.
 Values = Number | Sequence[Number | None] | None
@@ -45,10 +48,13 @@ class Targets:
     values : tuple of float
         For each layer the size of the file in bytes, or the PSNR in dB. A size of 0 means all coding passes, which is
         lossless if the path is reversible.
+    tune : {"psnr", "visual"}
+        The error that rate allocation minimises for these sizes: the squared error, or one with visual weights.
     """
 
     kind: Literal["bytes", "psnr"]
     values: tuple[float, ...]
+    tune: Tune = "psnr"
 
 
 def _factors(layers: int) -> list[float]:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from ..codestream.guard_bits import to_declared
 from ..codestream.learned_segment import Colour, Descriptor, Opacities, Transport, noise_fits, split_weights
 from ..codestream.main_header import HEADROOM, insert_comments, read_main_header, with_precision
+from ..codestream.subband_weights import with_weights
 from ..core.geometry import Rect
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import Normalisation, normalise, normalised_bands, restore_bands
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands
-from ..core.targets import Targets
+from ..core.targets import Targets, Tune
 from ..dequantisation.noise import measure
 from ..native import transport
 from ..transform.colour import planes
@@ -29,11 +30,12 @@ from .layout import Layout
 from .made_file import MadeFile
 from .probe import Probe
 from .sample_encoder import SampleEncoder
+from .visual_weights import visual_weights
 
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["Coder", "LearnedCoder", "OrdinaryCoder"]
+__all__ = ["Coder", "LearnedCoder", "OrdinaryCoder", "carrier_fraction_bits"]
 
 _DEFAULT_RUN = Run()
 
@@ -70,9 +72,16 @@ class Coder:
     ----------
     model : Model or None
         The learned transform; None for a wavelet of T.800.
+    tune : {"psnr", "visual"}
+        The error by which files are compared.
+    weights : tuple of tuple of float
+        Weights of the subbands of every component in rate allocation, as in `j2klearn.codestream.subband_weights`.
+        Empty if the coder has none.
     """
 
     model: Model | None = None
+    tune: Tune = "psnr"
+    weights: tuple[tuple[float, ...], ...] = ()
 
     def __init__(self, picture: Picture, layout: Layout, run: Run = _DEFAULT_RUN) -> None:
         self.picture, self.layout, self.run = picture, layout, run
@@ -116,7 +125,7 @@ class Coder:
 
 
 class OrdinaryCoder(Coder):
-    """Codes a picture by a wavelet of T.800, all in OpenJPEG.
+    """Codes a picture by a wavelet of T.800, all in OpenJPEG, without visual weights.
 
     Parameters
     ----------
@@ -148,6 +157,8 @@ class OrdinaryCoder(Coder):
         super().__init__(picture, layout, run)
         self.reversible = reversible
         self.fraction_bits = 0
+        if targets is not None:
+            self.tune = targets.tune
         if targets is not None and not reversible:
             self.fraction_bits = _sample_fraction_bits(picture, targets, probe or Probe.of(picture))
 
@@ -225,7 +236,10 @@ class LearnedCoder(Coder):
         self.base_chroma = False
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.probe = probe = probe or Probe.of(picture)
-        self.scale_bits = _fraction_bits(picture, targets, probe)
+        self.scale_bits = carrier_fraction_bits(picture, targets, probe)
+        self.tune = targets.tune
+        if self.tune == "visual":
+            self.weights = visual_weights(picture, layout.levels)
         self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
         self.normalisation = probe.normalisation(self.descriptor.groups)
         self.base_chroma = layout.levels > 0 and prefers_base_chroma(
@@ -327,6 +341,8 @@ class LearnedCoder(Coder):
             bands.multiply(self.scales)
         if self.normalisation:
             restore_bands(bands, self.normalisation[component], self.picture.bit_depth)
+        if self.weights:
+            bands.multiply(self.weights[component])
         return bands.to_flat()
 
     def components(self) -> list[Subbands]:
@@ -336,6 +352,8 @@ class LearnedCoder(Coder):
         area = self.layout.area(self.picture.height, self.picture.width)
         out = [Subbands.from_flat(flat.copy(), area, self.layout.levels) for flat in self.kept]
         for index, bands in enumerate(out):
+            if self.weights:
+                bands.divide(self.weights[index])
             if self.normalisation:
                 normalised_bands(bands, self.normalisation[index], self.picture.bit_depth)
             if self.scales:
@@ -366,7 +384,8 @@ class LearnedCoder(Coder):
                 self.run.progress(0.8, "coding")
             codestream = encoder.finish()
         picture = self.picture
-        return to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
+        declared = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
+        return with_weights(declared, self.weights) if self.weights else declared
 
 
 def _bits(picture: Picture, targets: Targets) -> float:
@@ -383,7 +402,7 @@ def _step(picture: Picture, targets: Targets, probe: Probe) -> float:
     return probe.step(_bits(picture, targets)) if max(targets.values) else 1.0
 
 
-def _fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> int:
+def carrier_fraction_bits(picture: Picture, targets: Targets, probe: Probe) -> int:
     """Choose the number of fraction bits of the carrier, in units of 8-bit grey levels.
 
     Tier-1 codes all bit-planes before it truncates them, so every bit costs time. Rounding to integers limits the PSNR

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ..core.targets import Targets
 from ..errors import OptionError
-from .coders import LearnedCoder, OrdinaryCoder
+from .coders import LearnedCoder
 from .made_file import MadeFile
 from .missed import shortfall
 from .rate_control import PSNR_TOLERANCE, RateControl
 from .transform_choice import NOTE, best, cannot_win, note_is_cheap, order
+from .weighted_coder import wavelet_coder
 
 if TYPE_CHECKING:
     from .fitting import Fitting
@@ -72,8 +73,8 @@ def learned_file(control: RateControl, targets: Targets, effort: int = 0) -> Mad
 def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFile:
     """Return the best of three files: with the learned transform, the 9/7 and the 5/3.
 
-    For sizes, the best file has the highest PSNR; see `j2klearn.ebcot.transform_choice.best`. For a PSNR, it is the
-    smallest file that reaches it, or the best one if none does.
+    For sizes, the best file has the highest PSNR; see `j2klearn.ebcot.transform_choice.best`. Where the targets say so,
+    its errors have visual weights. For a PSNR, it is the smallest file that reaches it, or the best one if none does.
 
     The wavelets of T.800 come first, because they are coded and decoded much faster. The measurement of the learned
     file stops as soon as it cannot win. The comment that names the winner is added at last, if it is cheap.
@@ -89,14 +90,8 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     psnr = targets.kind == "psnr"
     files, made = {}, {}
     for name in ("9-7", "5-3"):
-        other = OrdinaryCoder(
-            learned.picture,
-            learned.layout,
-            learned.run,
-            reversible=name == "5-3",
-            targets=targets,
-            probe=learned.coder.probe,
-        )
+        probe = learned.coder.probe
+        other = wavelet_coder(learned.picture, learned.layout, name, targets, learned.run, probe=probe)
         files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}" if psnr else "")
         made[name] = files[name].made(targets)
     if psnr:

@@ -9,7 +9,7 @@ from ..core.pytorch import need_pytorch
 from ..core.run import Run
 from ..core.targets import Targets
 from ..models.model import Model
-from .coders import Coder, LearnedCoder, OrdinaryCoder
+from .coders import Coder, LearnedCoder
 from .effort import check_effort, learned_file, measured
 from .layout import Layout
 from .lossless_file import lossless_file, reversibility_note
@@ -19,6 +19,7 @@ from .probe import Probe
 from .rate_control import RateControl
 from .reversible_coder import ReversibleCoder
 from .transform_choice import worth_measuring
+from .weighted_coder import wavelet_coder
 
 __all__ = ["bounds", "coder_of", "doubtful", "encode_picture"]
 
@@ -47,7 +48,7 @@ def coder_of(
     transform : Model or {"9-7", "5-3"}
         A learned transform, or a wavelet of T.800.
     targets : Targets
-        Sizes or PSNRs of the layers.
+        Sizes or PSNRs of the layers, and what the file is tuned for.
     run : Run
         Threads and progress.
     embed_model : bool
@@ -58,8 +59,7 @@ def coder_of(
     if isinstance(transform, Model) and transform.reversible:
         return ReversibleCoder(picture, layout, transform, run, embed_model=embed_model)
     if isinstance(transform, str):
-        reversible = transform == "5-3"
-        return OrdinaryCoder(picture, layout, run, reversible=reversible, targets=targets, probe=probe)
+        return wavelet_coder(picture, layout, transform, targets, run, probe=probe)
     return LearnedCoder(picture, layout, transform, targets, run, embed_model=embed_model, probe=probe)
 
 

@@ -187,16 +187,7 @@ class Layout:
         tiles = self.tiles(area)
         if not self.divided:
             return _TILE_MARKERS * len(tiles)
-        exponents = [(int(h).bit_length() - 1, int(w).bit_length() - 1) for h, w in self.precincts]
-        precincts = 0
-        for reduce in range(self.levels + 1):
-            last = min(reduce, len(exponents) - 1)
-            down, across = exponents[last] if exponents else (_MAX_PRECINCT_EXPONENT, _MAX_PRECINCT_EXPONENT)
-            below = max(0, reduce - last) if exponents else 0
-            for part in (tile.resolution(reduce) for tile in tiles):
-                height, width = 1 << max(0, down - below), 1 << max(0, across - below)
-                rows = ceil_div(part.y1, height) - part.y0 // height
-                precincts += rows * (ceil_div(part.x1, width) - part.x0 // width)
+        precincts = sum(self.precinct_counts(area))
         return overhead(
             PROGRESSIONS.index(self.progression),
             self.levels,
@@ -207,6 +198,22 @@ class Layout:
             plt=self.plt,
             tlm=self.tlm,
         )
+
+    def precinct_counts(self, area: Rect) -> list[int]:
+        """Return the precincts that a component of an area has at each resolution, the lowest one first."""
+        exponents = [(int(h).bit_length() - 1, int(w).bit_length() - 1) for h, w in self.precincts]
+        tiles, out = self.tiles(area), []
+        for reduce in range(self.levels, -1, -1):
+            last = min(reduce, len(exponents) - 1)
+            down, across = exponents[last] if exponents else (_MAX_PRECINCT_EXPONENT, _MAX_PRECINCT_EXPONENT)
+            below = max(0, reduce - last) if exponents else 0
+            height, width = 1 << max(0, down - below), 1 << max(0, across - below)
+            count = 0
+            for part in (tile.resolution(reduce) for tile in tiles):
+                rows = ceil_div(part.y1, height) - part.y0 // height
+                count += rows * (ceil_div(part.x1, width) - part.x0 // width)
+            out.append(count)
+        return out
 
     def parameters(self, picture: Picture, **special: Any) -> transport.Parameters:
         """Return the parameters of the native encoder for a picture.

@@ -14,9 +14,11 @@ from ..metrics.psnr import psnr
 from ..models.registry import finder
 from .learned_file import LearnedFile
 from .reader import read
+from .visual_error import visual_psnr
 
 if TYPE_CHECKING:
     from ..core.picture import Picture
+    from ..core.targets import Tune
     from ..models.model import Model
 
 __all__ = ["MadeFile"]
@@ -35,7 +37,7 @@ class MadeFile:
 
     def __init__(self, data: bytes, model: Model | None) -> None:
         self.data, self._model = data, model
-        self._psnr: dict[int, float] = {}
+        self._psnr: dict[tuple[int, Tune], float] = {}
 
     def __len__(self) -> int:
         return len(self.data)
@@ -53,10 +55,10 @@ class MadeFile:
         model = self._model
         return LearnedFile.open(self.codestream, finder(lambda: [model]))
 
-    def psnr(self, picture: Picture, layers: int, threads: int) -> float:
+    def psnr(self, picture: Picture, layers: int, threads: int, tune: Tune = "psnr") -> float:
         """Return the PSNR in dB of the decoded file; infinite if it equals the picture.
 
-        Results are cached by the number of layers.
+        Results are cached by the number of layers and `tune`.
 
         Parameters
         ----------
@@ -66,11 +68,18 @@ class MadeFile:
             Number of layers to decode, at least 1.
         threads : int
             Threads to use.
+        tune : {"psnr", "visual"}
+            ``"visual"`` for visual weights on the errors; see `j2klearn.ebcot.visual_error.visual_psnr`.
         """
-        if layers not in self._psnr:
+        if (layers, tune) not in self._psnr:
             request = ReadRequest(
                 self.codestream.header.area, layers=min(layers, self.codestream.header.layers)
             )
             decoded = read(self.codestream, self.learned, request, Run(threads)).samples
-            self._psnr[layers] = psnr(picture.samples, decoded, picture.bit_depth, exact=math.inf)
-        return self._psnr[layers]
+            if tune == "visual":
+                header = self.codestream.header
+                found = visual_psnr(picture, decoded, header.area, header.levels, threads)
+            else:
+                found = psnr(picture.samples, decoded, picture.bit_depth, exact=math.inf)
+            self._psnr[layers, tune] = found
+        return self._psnr[layers, tune]

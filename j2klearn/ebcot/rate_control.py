@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..codestream.main_header import insert_comments, replace_comments
+from ..codestream.subband_weights import weights_overhead
 from ..codestream.tile_parts import EOC, arrange, plt_bytes
+from ..core.geometry import Rect
 from ..core.targets import Targets
 from ..jp2 import boxes
 from ..jp2.boxes import wrapped
 from ..native import library
 from .coders import Coder
+from .layout import Layout
 from .made_file import MadeFile
 from .missed import shortfall
 
@@ -83,9 +86,8 @@ class RateControl:
         """
         head = len(wrapped(b"", self.picture)) if self.jp2 else 0
         parts = self.layout.overhead(self.area, self.picture.components, layers, size)
-        tiles = len(self.layout.tiles(self.area))
         note = len(self.note) + 6 - _comment_bytes() if self.note else 0
-        return head + header_overhead(self.coder, layers, tiles) + note + parts
+        return head + header_overhead(self.coder, self.layout, self.area, layers) + note + parts
 
     def code(self, layer_bytes: Sequence[float], *, again: bool) -> MadeFile:
         """Make a file once.
@@ -102,8 +104,11 @@ class RateControl:
         return self.finished(self.coder.code(budget, again=again))
 
     def reached(self, file: MadeFile, layers: int) -> float:
-        """Return the PSNR in dB of a file, decoded with its first `layers` layers."""
-        return file.psnr(self.picture, layers, self.run.threads)
+        """Return the PSNR in dB of a file, decoded with its first `layers` layers.
+
+        Where the coder is tuned for what people see, its errors have visual weights.
+        """
+        return file.psnr(self.picture, layers, self.run.threads, self.coder.tune)
 
     def made(self, targets: Targets) -> MadeFile:
         """Return a file that meets the targets."""
@@ -178,20 +183,28 @@ class RateControl:
         return best
 
 
-def header_overhead(coder: Coder, layers: int, tiles: int) -> int:
-    """Return the bytes in the main header and the EOC marker that OpenJPEG's rate control does not count.
+def header_overhead(coder: Coder, layout: Layout, area: Rect, layers: int) -> int:
+    """Return the bytes in the main header, of visual weights and of EOC that OpenJPEG's rate control does not count.
 
     Parameters
     ----------
     coder : Coder
-        The coder of the picture.
-    layers, tiles : int
-        Number of quality layers and of tiles.
+        The coder of the picture, or of a part of it.
+    layout : Layout
+        The layout of the picture.
+    area : Rect
+        Area of the picture on the reference grid.
+    layers : int
+        Number of quality layers.
     """
+    tiles = len(layout.tiles(area))
     payloads = coder.payloads(np.zeros((coder.picture.components, layers, tiles), np.uint8))
+    size = len(EOC)
+    if coder.weights:
+        size += weights_overhead(coder.weights, layout.precinct_counts(area))
     if not payloads:
-        return len(EOC)
-    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + len(EOC)
+        return size
+    return sum(len(payload) + 6 for payload in payloads) - _comment_bytes() + size
 
 
 def _comment_bytes() -> int:

@@ -7,8 +7,8 @@ The weights between components depend on how the noise and the edges of a pictur
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,86 +16,30 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect
 from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.picture import Picture
-from ..core.reversible_steps import Steps, Weights
-from ..core.subbands import Subbands
+from ..core.reversible_steps import BandWeights, Steps, Weights
 from ..transform.colour import reversible_planes
-from ..transform.integer.reversible import Exploration, ReversibleEngine, with_luma
+from ..transform.integer.reversible import Exploration, ReversibleEngine, blue_sources, red_sources
+from .detail_weights import Blocks, best_weights, blocks_of, estimated_bits
 from .probe import value_range
 
-__all__ = ["choose_steps", "estimated_bits", "rules", "steps_for"]
+__all__ = ["choose_steps", "rules", "steps_for"]
 
 Plane = NDArray[Any]
 
-#: Side of the blocks whose mean magnitude stands for the contexts of tier-1.
-_BLOCK = 8
+#: Levels that may have weights: coarser ones have too few samples to matter.
+_LEVELS = 4
 
-#: Levels that have weights: coarser ones have too few samples to matter.
-_LEVELS = 3
+#: Bits of the weights of a level in the segment.
+_BITS_OF_LEVEL = 8 * 30
+
+#: Learned steps of Cb and Cr, which take most of the time of a reader, save at least this share of the bits.
+_LEAST_GAIN = 0.001
 
 #: Components with more bits per sample are normalised: they often use a small part of their range.
 _LEAST_DEPTH = 8
 
-#: Rows and columns of the middle of a picture from which the steps are chosen.
+#: Rows and columns of the middle of a picture from which its range is measured.
 _SIDE = 512
-
-#: The weights that are tried first, and the steps by which the best one is then refined, in sixteenths.
-_WEIGHTS, _REFINEMENTS = (0, -16, -8, 8, 16), (4, 2)
-
-
-def estimated_bits(band: Plane) -> float:
-    """Estimate the bits of the coefficients of a subband.
-
-    Each block of 8 x 8 counts as samples of a two-sided geometric distribution with the mean magnitude of the block.
-
-    Parameters
-    ----------
-    band : ndarray, shape (h, w), int32
-        The coefficients.
-    """
-    if not band.size:
-        return 0.0
-    sums = np.abs(band).astype(np.float32)
-    for axis in (0, 1):
-        starts = np.arange(0, band.shape[axis], _BLOCK)
-        sums = np.add.reduceat(sums, starts, axis)
-    rows, columns = (
-        np.minimum(_BLOCK, side - np.arange(0, side, _BLOCK)).astype(np.float32) for side in band.shape
-    )
-    counts = rows[:, None] * columns
-    mean = sums / counts
-    # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
-    bits = np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + np.minimum(mean, 1)
-    return float((bits * counts).sum())
-
-
-def _best(cost: Callable[[int], float]) -> int:
-    """Return the weight of the least cost, 0 if there is a tie."""
-    seen: dict[int, float] = {}
-
-    def least(weights: Sequence[int]) -> int:
-        for weight in weights:
-            if weight not in seen:
-                seen[weight] = cost(weight)
-        return min(weights, key=seen.__getitem__)
-
-    best = least(_WEIGHTS)
-    for step in _REFINEMENTS:
-        best = least((best, best - step, best + step))
-    return best
-
-
-def _weights(luma: Plane, blue: Plane, red: Plane) -> tuple[int, int, int]:
-    """Return the weights of Y in Cb, of Y in Cr and of Cb in Cr for one subband."""
-
-    def bits(changed: int, weights: tuple[int, int, int]) -> float:
-        details = [(own, own[:0], own[:0]) for own in (luma, blue, red)]
-        none = (0, 0, 0)
-        return estimated_bits(with_luma(details, (weights, none, none), -1)[changed][0])
-
-    in_blue = _best(lambda weight: bits(1, (weight, 0, 0)))
-    blue_in_red = _best(lambda weight: bits(2, (0, 0, weight)))
-    in_red = _best(lambda weight: bits(2, (0, weight, blue_in_red)))
-    return in_blue, in_red, blue_in_red
 
 
 def rules(parts: Sequence[Sequence[Plane]], depth: int) -> tuple[Normalisation, ...]:
@@ -168,30 +112,82 @@ def choose_steps(
     """
     count = len(explorations[0].components)
     levels = min(len(explorations[0].predictions), _LEVELS)
-    # for each component, its subbands in every part
-    without, with_steps = (
-        list(zip(*(part.taking(Steps((use,) * count)) for part in explorations), strict=True))
+    bands = [_Band(explorations, level, at) for level in range(levels) for at in range(3)]
+    before, after = (
+        [
+            sum(band.bits(own[index]) for own, band in zip(planes, bands, strict=True))
+            for index in range(count)
+        ]
+        for planes in ([band.details for band in bands], [band.left for band in bands])
+    )
+    learned = [new < old for old, new in zip(before, after, strict=True)]
+    if not rct:
+        return Steps(tuple(learned), (), normalisation)
+    # the two finest levels, which have most of the coefficients, decide on the learned steps of chroma
+    few, more = (
+        sum(band.weighted((learned[0], use, use), refined=False).bits for band in bands[:6])
         for use in (False, True)
     )
-
-    def details(parts: Sequence[Subbands], level: int) -> list[Plane]:
-        side = _SIDE >> (level + 1)
-        return [
-            np.concatenate([_middle(bands.details[level][at], side) for bands in parts]) for at in range(3)
-        ]
-
-    def total(parts: Sequence[Subbands]) -> float:
-        return sum(estimated_bits(band) for level in range(levels) for band in details(parts, level))
-
-    learned = tuple(total(new) < total(old) for new, old in zip(with_steps, without, strict=True))
+    luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:6])
+    use = few - more > _LEAST_GAIN * (few + luma)
+    learned[1:3] = [use, use]
+    chosen = [band.weighted((learned[0], use, use), refined=True) for band in bands]
     weights: list[Weights] = []
-    if rct:
-        chosen = [new if use else old for use, new, old in zip(learned, with_steps, without, strict=True)]
-        for level in range(levels):
-            hl, lh, hh = (
-                _weights(*own) for own in zip(*(details(c, level) for c in chosen[:3]), strict=True)
-            )
-            weights.append((hl, lh, hh))
-        while weights and not np.any(weights[-1]):
-            weights.pop()
-    return Steps(learned, tuple(weights), normalisation)
+    for level in range(levels):
+        hl, lh, hh = chosen[3 * level : 3 * level + 3]
+        weights.append((hl.weights, lh.weights, hh.weights))
+    while weights and sum(own.saved for own in chosen[3 * len(weights) - 3 :][:3]) <= _BITS_OF_LEVEL:
+        weights.pop()
+    return Steps(tuple(learned), tuple(weights), normalisation)
+
+
+class _Choice(NamedTuple):
+    """The weights of a subband, an estimate of the bits of Cb and Cr, and how much less that is than with none."""
+
+    weights: BandWeights
+    bits: float
+    saved: float
+
+
+class _Band:
+    """Blocks of one subband of all components, in every part of a picture.
+
+    Attributes
+    ----------
+    details : list of ndarray
+        The coefficients of each component.
+    predictions : list of ndarray
+        What the operator predicts.
+    left : list of ndarray
+        The difference of the two.
+    scale : float
+        All coefficients for each one of the blocks.
+    """
+
+    def __init__(self, explorations: Sequence[Exploration], level: int, at: int) -> None:
+        def joined(planes: Iterable[Plane]) -> Blocks:
+            return np.concatenate([blocks_of(plane, len(explorations)) for plane in planes])
+
+        self.details, self.predictions = list[Blocks](), list[Blocks]()
+        for index in range(len(explorations[0].components)):
+            self.details.append(joined(part.components[index].details[level][at] for part in explorations))
+            found = [part.predictions[level][index] for part in explorations]
+            self.predictions.append(joined(own[at] for own in found if own is not None))
+        self.left = [own - found for own, found in zip(self.details, self.predictions, strict=True)]
+        size = sum(part.components[0].details[level][at].size for part in explorations)
+        self.scale = size / max(self.details[0].size, 1)
+
+    def bits(self, blocks: Blocks) -> float:
+        """Estimate the bits of all coefficients of a component from its blocks."""
+        return self.scale * estimated_bits(blocks)
+
+    def weighted(self, learned: tuple[bool, bool, bool], *, refined: bool) -> _Choice:
+        """Choose the weights, if Y, Cb and Cr have these learned steps."""
+        none = np.zeros_like(self.details[0])
+        own = [(self.left if use else self.details)[at] for at, use in enumerate(learned)]
+        found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
+        blue, blue_bits = best_weights(own[1], blue_sources(own, found, none + 1), refined=refined)
+        red, red_bits = best_weights(own[2], red_sources(own, found, none + 1), refined=refined)
+        bits = self.scale * (blue_bits + red_bits)
+        weights = BandWeights(blue, red)  # type: ignore[arg-type]
+        return _Choice(weights, bits, self.bits(own[1]) + self.bits(own[2]) - bits)

@@ -57,5 +57,5 @@ def _learned(
     """Return the learned coder of the windows, side by side, and the target of the last layer."""
     picture = probe.mosaic()
     layout = Layout.read(picture.height, picture.width, codeblock_size=layout.codeblock_size)
-    last = Targets("bytes", targets.values[-1:])
+    last = replace(targets, values=targets.values[-1:])
     return LearnedCoder(picture, layout, model, last, replace(run, progress=silent), probe=probe), last

@@ -175,7 +175,7 @@ class StripWriter:
         if isinstance(self.transform, str) or not self.fallback:
             return self._write(path, sample)
         share = sum(part.height * part.width for part in self.probe.parts) / self.area.size
-        targets = Targets("bytes", tuple(share * size for size in self.targets.values))
+        targets = self._shared(share)
         arguments = self.probe, self.layout, self.transform, targets, self.run
         if self.probe.whole:
             return self._better(path, sample)
@@ -193,7 +193,9 @@ class StripWriter:
             self._write(path, sample)
             file = MadeFile(path.read_bytes(), None if isinstance(transform, str) else transform)
             layers = range(1, len(self.targets.values) + 1)
-            return file, [file.psnr(self.probe.picture, layer, run.threads) for layer in layers]
+            return file, [
+                file.psnr(self.probe.picture, layer, run.threads, self.targets.tune) for layer in layers
+            ]
 
         file, learned = made(model)
         plain, other = made("9-7")
@@ -258,6 +260,10 @@ class StripWriter:
             if writer is not None:
                 writer.close()
 
+    def _shared(self, share: float) -> Targets:
+        """Return the targets of a part of the picture with a share of its area."""
+        return replace(self.targets, values=tuple(share * size for size in self.targets.values))
+
     def _budget(self, coder: Coder, strip: Rect) -> list[float]:
         """Return the bytes that OpenJPEG may spend on a strip up to the end of each layer.
 
@@ -267,8 +273,7 @@ class StripWriter:
         layers = len(self.targets.values)
         share = strip.size / self.area.size
         components = coder.picture.components
-        tiles = len(self.layout.tiles(self.area))
-        once = len(comment_segments([], self.note)) + header_overhead(coder, layers, tiles)
+        once = len(comment_segments([], self.note)) + header_overhead(coder, self.layout, self.area, layers)
         once += len(wrapped(b"", coder.picture)) if self.jp2 else 0
         if self.overhead is None:
             self.overhead = self.layout.overhead(self.area, components, layers, self.targets.values[-1])
@@ -285,7 +290,7 @@ class StripWriter:
             picture = self.picture(rows_of(self.source, strip.y0, strip.y1))
             layout = self.layout.at((strip.y0, strip.x0))
             share = strip.size / self.area.size
-            part_targets = Targets("bytes", tuple(share * size for size in self.targets.values))
+            part_targets = self._shared(share)
             coder = self._coder(picture, layout, part_targets)
             if not isinstance(coder, LearnedCoder | ReversibleCoder):
                 yield coder, strip

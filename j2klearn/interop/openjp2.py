@@ -1,7 +1,8 @@
 """The library in the place of OpenJPEG's, through which other programs decode learned files at full quality.
 
 It has the public functions of ``libopenjp2.so.7`` and calls those of the real library (``native/openjp2/``). A program
-uses it if the dynamic linker loads it first: by ``LD_PRELOAD``, or from a folder in ``LD_LIBRARY_PATH``.
+uses it if the dynamic linker loads it first: by ``LD_PRELOAD``, or from a folder in ``LD_LIBRARY_PATH``. It loads its
+engine, a library that lies beside it, when a program reads a learned file.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from ..errors import NativeLibraryError, OptionError
 from ..io.atomic import cannot_write, write_whole
 from ..models.registry import shipped_files
 
-__all__ = ["LIBRARY", "environment", "install", "library"]
+__all__ = ["ENGINE", "LIBRARY", "environment", "install", "library"]
 
 #: The name under which programs look for OpenJPEG 2.
 LIBRARY = "libopenjp2.so.7"
+
+#: The name under which the library looks for its engine, in its own folder.
+ENGINE = "libj2kl_openjp2.so"
 
 #: A symbol that only our library has.
 _MARK = b"opj_j2klearn_version"
@@ -70,7 +74,7 @@ def environment(base: Mapping[str, str], folders: Sequence[Path] = ()) -> dict[s
 
 
 def install(folder: Path) -> list[Path]:
-    """Copy the library and the models of the package into a folder, which is made if there is none.
+    """Copy the library, its engine, and the models of the package into a folder, which is made if there is none.
 
     Parameters
     ----------
@@ -92,7 +96,8 @@ def install(folder: Path) -> list[Path]:
         If the package has no library.
     """
     source, target = library(), folder / LIBRARY
-    files = {target: source.read_bytes()}
+    # The engine first: a program that starts meanwhile finds both.
+    files = {folder / ENGINE: source.with_name(ENGINE).read_bytes(), target: source.read_bytes()}
     files |= {
         folder / "models" / f"{name}.safetensors": file.data
         for name, file in shipped_files().items()
@@ -106,5 +111,6 @@ def install(folder: Path) -> list[Path]:
         raise cannot_write(folder, error) from None
     for path, data in files.items():
         write_whole(path, data)
-    os.chmod(target, 0o755)
+    for name in (ENGINE, LIBRARY):
+        os.chmod(folder / name, 0o755)
     return list(files)

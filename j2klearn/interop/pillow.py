@@ -235,6 +235,7 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
         **_rate(info),
         model=info.get("model", "auto"),
         embed_model=bool(info.get("embed_model", False)),
+        tune=info.get("tune", "psnr"),
         component_transform=None
         if info.get("mct") is None or picture.mode[:3] != "RGB"
         else bool(info["mct"]),

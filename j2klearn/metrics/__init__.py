@@ -1,1 +1,1 @@
-"""Picture quality and coding efficiency: PSNR, SSIM, MS-SSIM and Bjontegaard deltas."""
+"""Picture quality and coding efficiency: PSNR, SSIM, MS-SSIM, SSIMULACRA2 and Bjontegaard deltas."""

@@ -1,4 +1,4 @@
-"""Quality metrics of decoded pictures: PSNR of all samples or of luma, SSIM and MS-SSIM (pytorch-msssim)."""
+"""Quality metrics of decoded pictures: PSNR, SSIM and MS-SSIM (pytorch-msssim), and SSIMULACRA2."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from .luma import luma
 from .psnr import psnr
+from .ssimulacra2 import MIN_SIDE, ssimulacra2
 
 __all__ = ["LUMA", "METRICS", "library", "measure"]
 
-METRICS = ("psnr", "ssim", "ms-ssim")
+METRICS = ("psnr", "ssim", "ms-ssim", "ssimulacra2")
 
 #: The PSNR of luma, measured on request.
 LUMA = "psnr-y"
 
 #: Minimum side in pixels: the 11 x 11 window must fit, for MS-SSIM at a sixteenth of the size.
-_MIN_SIDE = {"ssim": 11, "ms-ssim": 161}
+_MIN_SIDE = {"ssim": 11, "ms-ssim": 161, "ssimulacra2": MIN_SIDE}
 
 
 def library() -> str:
@@ -36,7 +37,7 @@ def measure(
     Parameters
     ----------
     original, decoded : ndarray, shape (H, W) or (H, W, C)
-        Samples, uint8 or uint16. SSIM and MS-SSIM are averaged over components.
+        Samples, uint8 or uint16. SSIM and MS-SSIM are averaged over components. SSIMULACRA2 takes grey or RGB.
     bit_depth : int
         Bits per sample. The peak is ``2 ** bit_depth - 1``.
     metrics : sequence of str
@@ -45,7 +46,8 @@ def measure(
     Returns
     -------
     dict
-        Values by metric: PSNR in dB, SSIM and MS-SSIM up to 1; None if the picture is too small for a metric.
+        Values by metric: PSNR in dB, SSIM and MS-SSIM up to 1, SSIMULACRA2 up to 100; None if the picture is too small
+        for a metric, or has too many components.
     """
     values: dict[str, float | None] = {}
     if "psnr" in metrics:
@@ -53,7 +55,11 @@ def measure(
     if LUMA in metrics:
         first, second = (luma(image) if image.ndim == 3 else image for image in (original, decoded))
         values[LUMA] = psnr(first, second, bit_depth)
-    others = [name for name in metrics if name not in ("psnr", LUMA)]
+    fits = {name: min(original.shape[:2]) >= side for name, side in _MIN_SIDE.items()}
+    if "ssimulacra2" in metrics:
+        known = fits["ssimulacra2"] and original.shape[2:] in ((), (3,))
+        values["ssimulacra2"] = ssimulacra2(original, decoded, bit_depth) if known else None
+    others = [name for name in metrics if name in ("ssim", "ms-ssim")]
     if not others:
         return values
     import torch
@@ -67,7 +73,6 @@ def measure(
     with torch.inference_mode():
         batches = batch(original), batch(decoded)
         for name in others:
-            fits = min(original.shape[:2]) >= _MIN_SIDE[name]
             peak = (1 << bit_depth) - 1
-            values[name] = functions[name](*batches, data_range=peak).item() if fits else None
+            values[name] = functions[name](*batches, data_range=peak).item() if fits[name] else None
     return values

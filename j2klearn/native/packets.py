@@ -99,6 +99,41 @@ class PacketReader(Handle):
             self._library.j2kl_packets_find, tile, segments, len(segments), data, len(data), *packed
         )
 
+    def raised(self, tile: int, segments: bytes, data: bytes, planes: bytes) -> tuple[bytes, Packets]:
+        """Return the packets of a tile with more zero bit-planes (T.800 B.10.5).
+
+        Parameters
+        ----------
+        tile, segments
+            As in `listed`.
+        data : bytes
+            The packets of the tile, with their headers.
+        planes : bytes
+            The number of further zero bit-planes of every subband of every component, a byte each: LL, then HL, LH and
+            HH from the coarsest to the finest level.
+
+        Returns
+        -------
+        bytes, ndarray of `PACKET`, shape (packets,)
+            The new packets, and where they lie.
+
+        Raises
+        ------
+        CodestreamError
+            If a packet is damaged or missing.
+        LimitError
+            If the tile has too many precincts, code-blocks or packets.
+        InputError
+            If there is not a number for every subband.
+        """
+        out = self._ffi.new("const uint8_t **")
+        packets = self._call(
+            self._library.j2kl_packets_raise,
+            *(tile, segments, len(segments), data, len(data), planes, len(planes), out),
+        )
+        end = int(packets["end"][-1]) if len(packets) else 0
+        return bytes(self._ffi.buffer(out[0], end)), packets
+
     def _call(self, function: Any, *arguments: Any) -> Packets:
         result, count = self._ffi.new("const j2kl_packet **"), self._ffi.new("size_t *")
         self._report.check(function(self._open(), *arguments, result, count))

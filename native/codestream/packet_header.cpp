@@ -122,6 +122,9 @@ bool read_packet_header(HeaderReader &bits, std::uint32_t style, std::uint32_t l
             Contribution contribution;
             contribution.band = band;
             contribution.block = index;
+            contribution.planes_bit = header.record.size();
+            contribution.opens_band = !now.started;
+            now.started = true;
             if (first && !read_zero_planes(bits, now.zero_planes, contribution)) {
                 return false;
             }

@@ -28,6 +28,7 @@ struct BandState {
 
     TagTree inclusion, zero_planes;
     std::vector<Block> blocks;
+    bool started = false; // a code-block has contributed
 };
 
 using PrecinctState = std::vector<BandState>;
@@ -44,6 +45,8 @@ struct Contribution {
     std::uint32_t zero_planes = 0; // only of a first contribution
     std::size_t first_segment = 0, end_segment = 0; // in the segments of the header
     std::size_t first_bit = 0, last_bit = 0; // in the record: number of passes, lengths
+    bool opens_band = false;                 // it is the first contribution to its subband of the precinct
+    std::size_t planes_bit = 0;              // in the record: its zero bit-planes; only of a first contribution
     std::uint64_t size = 0;
 };
 

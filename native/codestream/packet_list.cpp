@@ -3,6 +3,7 @@
 #include "base/failure.hpp"
 #include "codestream/markers.hpp"
 #include "codestream/packets.hpp"
+#include "codestream/raised_planes.hpp"
 #include "codestream/scan.hpp"
 
 #include <optional>
@@ -82,32 +83,55 @@ void PacketList::list(std::uint32_t tile, const Bytes &segments)
     });
 }
 
-void PacketList::find(std::uint32_t tile, const Bytes &segments, const Bytes &data, const Bytes *headers)
+std::vector<Packet> PacketList::walk(std::uint32_t tile, const Coding &coding, const Bytes &data,
+                                     const Bytes *headers, const PacketVisit &visit)
 {
-    packets_.clear();
-    const Coding coding = coding_of(tile, segments);
     const std::uint64_t total = count(tile, coding);
     const auto missing = [&] { return failure(J2KL_ERROR_OPENJPEG, tile, " is truncated: packets are missing"); };
     if (total > (headers != nullptr ? headers->size : data.size)) { // a header has at least one byte
         throw missing();
     }
     std::vector<Packet> found;
-    const std::optional<PacketWalk> walk = walk_packets(coding, tiles_.tile(tile), data, effort_, &found, headers);
-    if (!walk) {
+    const std::optional<PacketWalk> walked =
+        walk_packets(coding, tiles_.tile(tile), data, effort_, &found, headers, visit);
+    if (!walked) {
         throw failure(J2KL_ERROR_LIMIT, tile, " has too many code-blocks");
     }
-    if (walk->damaged) {
+    if (walked->damaged) {
         throw failure(J2KL_ERROR_OPENJPEG, tile, " has a damaged packet");
     }
-    if (walk->packets < total) {
+    if (walked->packets < total) {
         throw missing();
     }
+    return found;
+}
+
+void PacketList::keep(const std::vector<Packet> &found)
+{
     packets_.reserve(found.size());
     for (const Packet &packet : found) {
         packets_.push_back({packet.begin, packet.header, packet.header_size, packet.body, packet.end,
                             packet.component, packet.resolution, packet.precinct, packet.layer,
                             packet.sop ? 1U : 0U, 0});
     }
+}
+
+void PacketList::find(std::uint32_t tile, const Bytes &segments, const Bytes &data, const Bytes *headers)
+{
+    packets_.clear();
+    keep(walk(tile, coding_of(tile, segments), data, headers, {}));
+}
+
+void PacketList::raise(std::uint32_t tile, const Bytes &segments, const Bytes &data, const std::uint8_t *planes,
+                       std::size_t planes_count)
+{
+    packets_.clear();
+    const Coding coding = coding_of(tile, segments);
+    RaisedPlanes raised(coding, planes, planes_count);
+    walk(tile, coding, data, nullptr,
+         [&](const Packet &packet, const PacketHeader &header) { raised.append(data, packet, header); });
+    keep(raised.packets());
+    bytes_ = raised.bytes();
 }
 
 } // namespace j2kl

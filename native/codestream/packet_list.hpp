@@ -4,6 +4,7 @@
 #include "base/geometry.hpp"
 #include "base/report.hpp"
 #include "codestream/coding.hpp"
+#include "codestream/packets.hpp"
 #include "codestream/precincts.hpp"
 #include "j2kl.h"
 
@@ -26,19 +27,29 @@ public:
     // missing.
     void find(std::uint32_t tile, const Bytes &segments, const Bytes &data, const Bytes *headers);
 
+    // Finds the packets of a tile, whose headers are in `data`, and rewrites them; see RaisedPlanes. Then packets() are
+    // those of bytes().
+    void raise(std::uint32_t tile, const Bytes &segments, const Bytes &data, const std::uint8_t *planes,
+               std::size_t planes_count);
+
     const std::vector<j2kl_packet> &packets() const { return packets_; }
+    const std::vector<std::uint8_t> &bytes() const { return bytes_; }
     Reporter &reporter() { return reporter_; }
 
 private:
     bool read(std::uint32_t name, const Bytes &content, bool in_tile, Coding &coding);
     Coding coding_of(std::uint32_t tile, const Bytes &segments);
     std::uint64_t count(std::uint32_t tile, const Coding &coding);
+    std::vector<Packet> walk(std::uint32_t tile, const Coding &coding, const Bytes &data, const Bytes *headers,
+                             const PacketVisit &visit);
+    void keep(const std::vector<Packet> &found);
 
     Reporter reporter_;
     TileGrid tiles_;
     Coding coding_;
     Effort effort_;
     std::vector<j2kl_packet> packets_;
+    std::vector<std::uint8_t> bytes_;
 };
 
 } // namespace j2kl

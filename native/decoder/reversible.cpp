@@ -15,7 +15,7 @@ namespace {
 using Plane32 = std::vector<std::int32_t>;
 using Details = std::array<std::int32_t *, 3>;
 
-constexpr std::size_t block = std::size_t{1} << 16;
+constexpr std::size_t block = std::size_t{1} << 13;
 
 // Sums are taken modulo 2^32, and no file of an encoder reaches this limit.
 std::int32_t sum(std::int32_t a, std::int32_t b)
@@ -28,23 +28,53 @@ std::int32_t product(std::int32_t a, std::int32_t b)
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
 }
 
-// Adds the predictions of Cb and Cr from Y and Cb.
-void add_weighted(const Weights &weights, const Details &luma, const Details &blue, const Details &red,
-                  const Rect &area, std::size_t threads)
+// The predictions of the operator for the details of a component; nothing if it has no learned steps.
+using Predictions = std::array<std::vector<std::int32_t>, 3>;
+
+// Adds the predictions of the details of Cb and Cr from those of Y and Cb, and from what the operator predicts for the
+// three components. Rounded to whole numbers; halves are rounded up.
+void add_weighted(const Weights &weights, const std::vector<Details> &high,
+                  const std::vector<Predictions> &predictions, const Rect &area, std::size_t threads)
 {
-    constexpr std::int32_t half = 8, bits = 4; // the weights are in sixteenths
+    constexpr std::int32_t half = 32, bits = 6; // the weights are in 1/64
     for (std::size_t band = 0; band < details.size(); ++band) {
         const auto count = static_cast<std::size_t>(area.subband(details[band], 1).size());
-        const auto [in_blue, in_red, blue_in_red] = weights[band];
-        parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
-            const std::size_t end = std::min(count, (index + 1) * block);
-            for (std::size_t i = index * block; i < end; ++i) {
-                const std::int32_t y = luma[band][i];
-                const std::int32_t cb = sum(blue[band][i], sum(product(y, in_blue), half) >> bits);
-                blue[band][i] = cb;
-                const std::int32_t weighted = sum(product(y, in_red), product(cb, blue_in_red));
-                red[band][i] = sum(red[band][i], sum(weighted, half) >> bits);
+        const auto &[in_blue, in_red] = weights[band];
+        std::array<const std::int32_t *, 3> found{};
+        for (std::size_t component = 0; component < found.size(); ++component) {
+            const std::vector<std::int32_t> &own = predictions[component][band];
+            found[component] = own.empty() ? nullptr : own.data();
+        }
+        std::int32_t *const luma = high[0][band], *const blue = high[1][band], *const red = high[2][band];
+        const auto add = [](std::int32_t *total, const std::int32_t *source, std::int32_t weight,
+                            std::size_t size) {
+            if (source != nullptr && weight != 0) {
+                std::transform(source, source + size, total, total, [weight](std::int32_t a, std::int32_t b) {
+                    return sum(b, product(a, weight));
+                });
             }
+        };
+        const auto finish = [](const std::int32_t *total, std::int32_t *target, std::size_t size) {
+            std::transform(total, total + size, target, target,
+                           [](std::int32_t a, std::int32_t b) { return sum(b, a >> bits); });
+        };
+        parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
+            const std::size_t start = index * block, size = std::min(count - start, block);
+            const auto from = [&](std::size_t component) {
+                return found[component] == nullptr ? nullptr : found[component] + start;
+            };
+            std::vector<std::int32_t> total(size, half + in_blue[3]);
+            add(total.data(), luma + start, in_blue[0], size);
+            add(total.data(), from(0), in_blue[1], size);
+            add(total.data(), from(1), in_blue[2], size);
+            finish(total.data(), blue + start, size);
+            total.assign(size, half + in_red[3]);
+            add(total.data(), luma + start, in_red[0], size);
+            add(total.data(), from(0), in_red[1], size);
+            add(total.data(), from(2), in_red[2], size);
+            add(total.data(), blue + start, in_red[4], size);
+            add(total.data(), from(1), in_red[5], size);
+            finish(total.data(), red + start, size);
         });
     }
 }
@@ -65,9 +95,9 @@ std::int32_t rounded(float prediction)
     return whole >= -limit && whole < limit ? static_cast<std::int32_t>(whole) : INT32_MIN;
 }
 
-// Adds the predictions of the details of a component from its LL.
-void add_learned(const IntegerModel &model, const Plane32 &low, const Details &high, const Rect &area,
-                 std::uint32_t precision, const Normalisation &rule, std::size_t threads)
+// Predicts the details of a component from its LL.
+Predictions predicted(const IntegerModel &model, const Plane32 &low, const Rect &area, std::uint32_t precision,
+                      const Normalisation &rule, std::size_t threads)
 {
     const int exponent = 8 - static_cast<int>(precision) + static_cast<int>(rule.exponent);
     const float scale = std::ldexp(1.0F, exponent), inverse = std::ldexp(1.0F, -exponent);
@@ -75,20 +105,29 @@ void add_learned(const IntegerModel &model, const Plane32 &low, const Details &h
     std::vector<float> source(low.size());
     std::transform(low.begin(), low.end(), source.begin(),
                    [&](std::int32_t value) { return static_cast<float>(sum(value, offset)) * scale; });
-    std::array<std::vector<float>, 3> predictions;
+    std::array<std::vector<float>, 3> planes;
     std::array<j2kl_plane, 3> targets;
     for (std::size_t band = 0; band < details.size(); ++band) {
         const Rect own = area.subband(details[band], 1);
-        predictions[band].assign(static_cast<std::size_t>(own.size()), 0.0F);
-        targets[band] = plane_of(predictions[band], own);
+        planes[band].assign(static_cast<std::size_t>(own.size()), 0.0F);
+        targets[band] = plane_of(planes[band], own);
     }
     const j2kl_plane plane = plane_of(source, area.subband(Band::LL, 1));
     model.low_to_high->lift(&plane, targets.data(), 1, false, 1, nullptr, Instructions::best, threads);
+    Predictions predictions;
     for (std::size_t band = 0; band < details.size(); ++band) {
-        std::int32_t *const values = high[band];
-        for (std::size_t i = 0; i < predictions[band].size(); ++i) {
-            values[i] = sum(values[i], rounded(predictions[band][i] * inverse));
-        }
+        predictions[band].resize(planes[band].size());
+        std::transform(planes[band].begin(), planes[band].end(), predictions[band].begin(),
+                       [inverse](float value) { return rounded(value * inverse); });
+    }
+    return predictions;
+}
+
+// Adds the predictions of the operator to the details of a component.
+void add_learned(const Predictions &predictions, const Details &high)
+{
+    for (std::size_t band = 0; band < details.size(); ++band) {
+        std::transform(predictions[band].begin(), predictions[band].end(), high[band], high[band], sum);
     }
 }
 
@@ -127,17 +166,22 @@ IntegerPlanes synthesise_reversible(const IntegerModel &model, const Segment &se
             high.push_back({values + layout.offset(Band::HL, level), values + layout.offset(Band::LH, level),
                             values + layout.offset(Band::HH, level)});
         }
-        const std::size_t own = level + reduce; // the level in the codestream
-        if (own <= segment.steps.weights.size()) {
-            add_weighted(segment.steps.weights[own - 1], high[0], high[1], high[2], finer, threads);
-        }
+        std::vector<Predictions> predictions(planes.size());
         for (std::size_t i = 0; i < planes.size(); ++i) {
             if (segment.steps.learned[i] && !finer.empty()) {
                 const Normalisation rule =
                     segment.normalisation.empty() ? Normalisation{} : segment.normalisation[i];
-                add_learned(model, planes[i], high[i], finer, segment.precision, rule, threads);
+                predictions[i] = predicted(model, planes[i], finer, segment.precision, rule, threads);
             }
+        }
+        const std::size_t own = level + reduce; // the level in the codestream
+        if (own <= segment.steps.weights.size()) {
+            add_weighted(segment.steps.weights[own - 1], high, predictions, finer, threads);
+        }
+        for (std::size_t i = 0; i < planes.size(); ++i) {
+            add_learned(predictions[i], high[i]);
             planes[i] = join(planes[i], high[i], finer, threads);
+            predictions[i] = {};
         }
     }
     return planes;

@@ -6,13 +6,14 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <tuple>
 
 namespace j2kl::picture {
 
 namespace {
 
 constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
-constexpr std::uint32_t latest_version = 5, lossless_version = 5;
+constexpr std::uint32_t latest_version = 6, lossless_version = 5; // this one, and all later ones, are lossless
 constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, version 4
 constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
 constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
@@ -60,10 +61,40 @@ void read_rules(const Bytes &rules, Segment &segment)
     }
 }
 
+// The weight for a code of version 6: up to 64 the code itself, then in steps of 8.
+std::int32_t weight_of(std::int8_t code)
+{
+    constexpr std::int32_t fine = 64, coarse = 8;
+    const std::int32_t value = code, size = value < 0 ? -value : value;
+    const std::int32_t further = size > fine ? (size - fine) * (coarse - 1) : 0;
+    return value < 0 ? value - further : value + further;
+}
+
+// Reads the weights of one subband.
+BandWeights read_weights(const std::uint8_t *data, std::uint32_t version)
+{
+    const auto code = [data](std::size_t at) { return static_cast<std::int8_t>(data[at]); };
+    BandWeights weights;
+    if (version == lossless_version) { // three weights in sixteenths
+        weights.blue[0] = 4 * code(0);
+        weights.red[0] = 4 * code(1);
+        weights.red[4] = 4 * code(2);
+        return weights;
+    }
+    for (std::size_t i = 0; i < weights.blue.size(); ++i) {
+        weights.blue[i] = weight_of(code(i));
+    }
+    for (std::size_t i = 0; i < weights.red.size(); ++i) {
+        weights.red[i] = weight_of(code(weights.blue.size() + i));
+    }
+    return weights;
+}
+
 // Reads the steps of the reversible transform, which end the payload.
 void read_steps(const Bytes &data, Segment &segment)
 {
-    constexpr std::size_t per_level = sizeof(Weights);
+    const std::size_t per_band = segment.version == lossless_version ? 3 : 10,
+                      per_level = per_band * std::tuple_size_v<Weights>;
     const std::size_t components = segment.components,
                       levels = data.size > components ? data.data[components] : 0,
                       end = components + 1 + per_level * levels, rules = rule_size * components;
@@ -75,8 +106,12 @@ void read_steps(const Bytes &data, Segment &segment)
     need(levels <= (segment.colour == Segment::Colour::rct ? segment.levels : 0),
          "the learned-transform segment has weights of levels or components that are not there");
     segment.steps.weights.resize(levels);
-    for (std::size_t level = 0; level < levels; ++level) {
-        std::memcpy(&segment.steps.weights[level], data.data + components + 1 + per_level * level, per_level);
+    const std::uint8_t *from = data.data + components + 1;
+    for (Weights &level : segment.steps.weights) {
+        for (BandWeights &band : level) {
+            band = read_weights(from, segment.version);
+            from += per_band;
+        }
     }
     read_rules(data.from(end, data.size - end), segment);
 }
@@ -118,7 +153,7 @@ Segment read_segment(const Bytes &data)
         end -= rules;
         read_rules(payload.from(end, rules), segment);
     }
-    if (segment.version == lossless_version) {
+    if (segment.version >= lossless_version) {
         read_steps(payload.from(table, end - table), segment);
     } else if (segment.version >= 2) {
         const Bytes noise = payload.from(table, end - table);
@@ -128,7 +163,7 @@ Segment read_segment(const Bytes &data)
             read_noise(noise, segment);
         }
     }
-    need(segment.reversible == (segment.version == lossless_version) && (!segment.reversible || count == 0),
+    need(segment.reversible == (segment.version >= lossless_version) && (!segment.reversible || count == 0),
          "the version of the learned-transform segment does not fit its transport");
     need(count == 0 || count == 3 * std::size_t{segment.levels} + 1,
          "the learned-transform segment has invalid subband scales");

@@ -16,8 +16,15 @@ struct Normalisation {
     std::int32_t offset = 0;    // subtracted before, in units of the samples
 };
 
-// The weights of HL, LH and HH of one level, in sixteenths: of Y in Cb, of Y in Cr and of Cb in Cr.
-using Weights = std::array<std::array<std::int8_t, 3>, 3>;
+// The weights in 1/64 with which the details of Cb and Cr are predicted in one subband. L2H is the prediction of the
+// operator. Of Y, of L2H of Y, of L2H of the component itself, and a constant; in Cr then of Cb and of L2H of Cb.
+struct BandWeights {
+    std::array<std::int32_t, 4> blue{};
+    std::array<std::int32_t, 6> red{};
+};
+
+// Those of HL, LH and HH of one level.
+using Weights = std::array<BandWeights, 3>;
 
 // The steps of the reversible transform (docs/format-lossless.md).
 struct Steps {
@@ -27,8 +34,8 @@ struct Steps {
 
 struct Segment {
     std::uint32_t version = 0;
-    bool reversible = false; // the transport; only version 5 is reversible
-    Steps steps;             // version 5
+    bool reversible = false; // the transport; only versions 5 and 6 are reversible
+    Steps steps;             // versions 5 and 6
     std::uint32_t precision = 0, levels = 0;
     enum class Colour { none, ict, rct } colour = Colour::none;
     std::uint32_t components = 0;

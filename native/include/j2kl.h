@@ -203,6 +203,12 @@ int j2kl_packets_list(j2kl_packets *packets, uint32_t tile, const uint8_t *segme
 int j2kl_packets_find(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
                       const uint8_t *data, size_t size, const uint8_t *headers, size_t headers_size,
                       const j2kl_packet **result, size_t *count);
+/* Rewrite them with more zero bit-planes (B.10.5). `planes` has a number for every subband of every component: LL, then
+ * HL, LH and HH from the coarsest to the finest level; `count` is how many. The packets that are returned have offsets in
+ * `bytes`, which is valid until the next call. */
+int j2kl_packets_raise(j2kl_packets *packets, uint32_t tile, const uint8_t *segments, size_t segments_size,
+                       const uint8_t *data, size_t size, const uint8_t *planes, size_t planes_count,
+                       const uint8_t **bytes, const j2kl_packet **result, size_t *count);
 void j2kl_packets_free(j2kl_packets *packets);
 
 /* One level of a base wavelet on a plane whose first sample is at (y0, x0). `stride` is the number of elements from one

@@ -1,6 +1,7 @@
 // The public functions of OpenJPEG 2.5. Every one calls that of the real library. Where a decompressor reads
 // a learned file, the samples are replaced by those of the learned transform.
 #include "openjp2/codec.hpp"
+#include "openjp2/memory.hpp"
 #include "openjp2/real.hpp"
 #include "openjp2/registry.hpp"
 #include "openjp2/stream.hpp"
@@ -8,85 +9,30 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <vector>
 
 namespace {
 
 using j2kl::openjp2::Codec;
-using j2kl::openjp2::inside;
-using j2kl::openjp2::real;
+using j2kl::openjp2::Numbers;
 using j2kl::openjp2::Stream;
 
-// Never freed: programs may call until the process ends.
-auto &codecs()
-{
-    static auto &known = *new j2kl::openjp2::Registry<void, Codec>;
-    return known;
-}
-
-auto &streams()
-{
-    static auto &known = *new j2kl::openjp2::Registry<void, Stream>;
-    return known;
-}
-
-// Runs a body that must not throw into a program in C.
-template <class Body> void quietly(const Body &body) noexcept
-{
-    try {
-        body();
-    } catch (const std::exception &) { // memory ran out: the call passes through
-    }
-}
-
-template <class Change> void of_codec(opj_codec_t *codec, const Change &change) noexcept
-{
-    quietly([&] {
-        if (const auto known = codecs().find(codec)) {
-            change(*known);
-        }
-    });
-}
-
-template <class Change> void of_stream(opj_stream_t *stream, const Change &change) noexcept
-{
-    quietly([&] {
-        if (const auto known = streams().find(stream)) {
-            change(*known);
-        }
-    });
-}
-
-// A function of the real library, which may lack it: then a call returns 0 or null.
-template <class Result, class... Parameters> class Function {
-public:
-    explicit Function(Result (*pointer)(Parameters...)) : pointer_(pointer) {}
-    Result operator()(Parameters... arguments) const
-    {
-        return pointer_ != nullptr ? pointer_(arguments...) : Result();
-    }
-
-private:
-    Result (*pointer_)(Parameters...);
-};
+// They have no destructor: programs may call until the process ends.
+j2kl::openjp2::Registry<Codec> codecs;
+j2kl::openjp2::Registry<Stream> streams;
 
 opj_stream_t *active(opj_stream_t *stream) noexcept
 {
-    opj_stream_t *result = stream;
-    of_stream(stream, [&](const Stream &known) { result = known.active(); });
-    return result;
+    const Stream *known = streams.find(stream);
+    return known != nullptr ? known->active() : stream;
 }
 
 opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL input,
                          const char *file = nullptr) noexcept
 {
-    if (stream != nullptr && input != OPJ_FALSE && !inside()) {
-        quietly([&] {
-            auto known = std::make_shared<Stream>(stream, buffer_size);
-            known->file = file != nullptr ? file : "";
-            streams().add(stream, std::move(known));
-        });
+    if (stream != nullptr && input != OPJ_FALSE) {
+        if (auto *known = new (std::nothrow) Stream(stream, buffer_size, file)) {
+            streams.add(stream, known);
+        }
     }
     return stream;
 }
@@ -95,10 +41,10 @@ opj_stream_t *remembered(opj_stream_t *stream, std::size_t buffer_size, OPJ_BOOL
 std::uint32_t default_threads() noexcept
 {
     const char *named = std::getenv("OPJ_NUM_THREADS");
-    if (named == nullptr || Function(real().opj_has_thread_support)() == OPJ_FALSE) {
+    if (named == nullptr || J2KL_REAL(opj_has_thread_support)() == OPJ_FALSE) {
         return 1;
     }
-    const int processors = std::max(Function(real().opj_get_num_cpus)(), 1);
+    const int processors = std::max(J2KL_REAL(opj_get_num_cpus)(), 1);
     const bool all = std::strcmp(named, "ALL_CPUS") == 0;
     return static_cast<std::uint32_t>(std::clamp(all ? processors : std::atoi(named), 1, 2 * processors));
 }
@@ -122,10 +68,9 @@ class Numbered {
 public:
     explicit Numbered(opj_image_t *image) : image_(image)
     {
-        for (OPJ_UINT32 i = 0; i < count(); ++i) {
-            before_.push_back(unused_field(image_->comps[i]));
-        }
-        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+        done_ = before_.allocate(count());
+        for (OPJ_UINT32 i = 0; done_ && i < count(); ++i) {
+            before_.data()[i] = unused_field(image_->comps[i]);
             unused_field(image_->comps[i]) = i;
         }
     }
@@ -133,18 +78,21 @@ public:
     Numbered &operator=(const Numbered &) = delete;
     ~Numbered()
     {
-        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+        for (OPJ_UINT32 i = 0; done_ && i < count(); ++i) {
             const OPJ_UINT32 index = unused_field(image_->comps[i]);
-            unused_field(image_->comps[i]) = index < before_.size() ? before_[index] : 0;
+            unused_field(image_->comps[i]) = index < before_.count() ? before_.data()[index] : 0;
         }
     }
-    std::vector<OPJ_UINT32> order() const
+    // The numbers, in the order of the components. Returns whether there is memory.
+    bool order(Numbers &result) const
     {
-        std::vector<OPJ_UINT32> result;
-        for (OPJ_UINT32 i = 0; i < count(); ++i) {
-            result.push_back(unused_field(image_->comps[i]));
+        if (!done_ || !result.allocate(count())) {
+            return false;
         }
-        return result;
+        for (OPJ_UINT32 i = 0; i < count(); ++i) {
+            result.data()[i] = unused_field(image_->comps[i]);
+        }
+        return true;
     }
 
 private:
@@ -154,25 +102,24 @@ private:
     }
 
     opj_image_t *image_;
-    std::vector<OPJ_UINT32> before_;
+    Numbers before_;
+    bool done_;
 };
 
 // Decodes an image by a call of the real library, and replaces the samples of a learned file.
 template <class Call> OPJ_BOOL decoded(opj_codec_t *codec, opj_image_t *image, const Call &call) noexcept
 {
-    OPJ_BOOL done = OPJ_FALSE;
-    bool called = false;
-    of_codec(codec, [&](Codec &known) {
-        if (known.is_learned()) {
-            const Numbered numbered(image);
-            called = true;
-            done = call();
-            if (done != OPJ_FALSE && image != nullptr) {
-                known.fill(*image, numbered.order());
-            }
-        }
-    });
-    return called ? done : call();
+    Codec *known = codecs.find(codec);
+    if (known == nullptr || !known->is_learned()) {
+        return call();
+    }
+    const Numbered numbered(image);
+    const OPJ_BOOL done = call();
+    Numbers order;
+    if (done != OPJ_FALSE && image != nullptr && numbered.order(order)) {
+        known->fill(*image, order.data());
+    }
+    return done;
 }
 
 } // namespace
@@ -181,7 +128,7 @@ template <class Call> OPJ_BOOL decoded(opj_codec_t *codec, opj_image_t *image, c
 #define J2KL_PASS(result, name, parameters, arguments)                                                       \
     result OPJ_CALLCONV name parameters                                                                      \
     {                                                                                                        \
-        return Function(real().name) arguments;                                                              \
+        return J2KL_REAL(name) arguments;                                                                    \
     }
 
 using Text = const char *;
@@ -210,7 +157,7 @@ J2KL_PASS(ImagePointer, opj_image_tile_create,
 J2KL_PASS(Pointer, opj_image_data_alloc, (OPJ_SIZE_T size), (size))
 J2KL_PASS(void, opj_image_data_free, (void *data), (data))
 J2KL_PASS(void, opj_stream_set_write_function, (opj_stream_t * stream, opj_stream_write_fn function),
-               (stream, function))
+          (stream, function))
 J2KL_PASS(void, opj_set_default_decoder_parameters, (opj_dparameters_t * parameters), (parameters))
 J2KL_PASS(OPJ_BOOL, opj_decoder_set_strict_mode, (opj_codec_t * codec, OPJ_BOOL strict), (codec, strict))
 J2KL_PASS(OPJ_BOOL, opj_set_info_handler, (opj_codec_t * codec, opj_msg_callback callback, void *data),
@@ -247,155 +194,160 @@ J2KL_PASS(int, opj_get_num_cpus, (void), ())
 
 opj_stream_t *OPJ_CALLCONV opj_stream_default_create(OPJ_BOOL input)
 {
-    return remembered(Function(real().opj_stream_default_create)(input), OPJ_J2K_STREAM_CHUNK_SIZE, input);
+    return remembered(J2KL_REAL(opj_stream_default_create)(input), OPJ_J2K_STREAM_CHUNK_SIZE, input);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create(OPJ_SIZE_T buffer_size, OPJ_BOOL input)
 {
-    return remembered(Function(real().opj_stream_create)(buffer_size, input), buffer_size, input);
+    return remembered(J2KL_REAL(opj_stream_create)(buffer_size, input), buffer_size, input);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create_default_file_stream(const char *file, OPJ_BOOL input)
 {
-    return remembered(Function(real().opj_stream_create_default_file_stream)(file, input),
-                            OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
+    return remembered(J2KL_REAL(opj_stream_create_default_file_stream)(file, input),
+                      OPJ_J2K_STREAM_CHUNK_SIZE, input, file);
 }
 
 opj_stream_t *OPJ_CALLCONV opj_stream_create_file_stream(const char *file, OPJ_SIZE_T buffer_size,
                                                          OPJ_BOOL input)
 {
-    return remembered(Function(real().opj_stream_create_file_stream)(file, buffer_size, input), buffer_size,
-                            input, file);
+    return remembered(J2KL_REAL(opj_stream_create_file_stream)(file, buffer_size, input), buffer_size, input,
+                      file);
 }
 
 void OPJ_CALLCONV opj_stream_destroy(opj_stream_t *stream)
 {
-    quietly([&] { streams().remove(stream); });
-    Function(real().opj_stream_destroy)(stream);
+    streams.remove(stream);
+    J2KL_REAL(opj_stream_destroy)(stream);
 }
 
 void OPJ_CALLCONV opj_stream_set_read_function(opj_stream_t *stream, opj_stream_read_fn function)
 {
-    of_stream(stream, [&](Stream &known) { known.read = function; });
-    Function(real().opj_stream_set_read_function)(stream, function);
+    if (Stream *known = streams.find(stream)) {
+        known->read = function;
+    }
+    J2KL_REAL(opj_stream_set_read_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_skip_function(opj_stream_t *stream, opj_stream_skip_fn function)
 {
-    of_stream(stream, [&](Stream &known) { known.skip = function; });
-    Function(real().opj_stream_set_skip_function)(stream, function);
+    if (Stream *known = streams.find(stream)) {
+        known->skip = function;
+    }
+    J2KL_REAL(opj_stream_set_skip_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_seek_function(opj_stream_t *stream, opj_stream_seek_fn function)
 {
-    of_stream(stream, [&](Stream &known) { known.seek = function; });
-    Function(real().opj_stream_set_seek_function)(stream, function);
+    if (Stream *known = streams.find(stream)) {
+        known->seek = function;
+    }
+    J2KL_REAL(opj_stream_set_seek_function)(stream, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_user_data(opj_stream_t *stream, void *data,
                                            opj_stream_free_user_data_fn function)
 {
-    of_stream(stream, [&](Stream &known) { known.user_data = data; });
-    Function(real().opj_stream_set_user_data)(stream, data, function);
+    if (Stream *known = streams.find(stream)) {
+        known->user_data = data;
+    }
+    J2KL_REAL(opj_stream_set_user_data)(stream, data, function);
 }
 
 void OPJ_CALLCONV opj_stream_set_user_data_length(opj_stream_t *stream, OPJ_UINT64 length)
 {
-    of_stream(stream, [&](Stream &known) { known.length = length; });
-    Function(real().opj_stream_set_user_data_length)(stream, length);
+    if (Stream *known = streams.find(stream)) {
+        known->length = length;
+    }
+    J2KL_REAL(opj_stream_set_user_data_length)(stream, length);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_set_warning_handler(opj_codec_t *codec, opj_msg_callback callback, void *data)
 {
-    of_codec(codec, [&](Codec &known) {
-        known.warning = callback;
-        known.warning_data = data;
-    });
-    return Function(real().opj_set_warning_handler)(codec, callback, data);
+    if (Codec *known = codecs.find(codec)) {
+        known->settings.warning = callback;
+        known->settings.warning_data = data;
+    }
+    return J2KL_REAL(opj_set_warning_handler)(codec, callback, data);
 }
 
 opj_codec_t *OPJ_CALLCONV opj_create_decompress(OPJ_CODEC_FORMAT format)
 {
-    opj_codec_t *codec =
-        Function(real().opj_create_decompress)(format);
-    if (codec != nullptr && !inside()) {
-        quietly([&] {
-            auto known = std::make_shared<Codec>();
-            known->threads = default_threads();
-            codecs().add(codec, std::move(known));
-        });
+    opj_codec_t *codec = J2KL_REAL(opj_create_decompress)(format);
+    if (codec != nullptr) {
+        if (auto *known = new (std::nothrow) Codec) {
+            known->settings.threads = default_threads();
+            codecs.add(codec, known);
+        }
     }
     return codec;
 }
 
 void OPJ_CALLCONV opj_destroy_codec(opj_codec_t *codec)
 {
-    quietly([&] { codecs().remove(codec); });
-    Function(real().opj_destroy_codec)(codec);
+    codecs.remove(codec);
+    J2KL_REAL(opj_destroy_codec)(codec);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_setup_decoder(opj_codec_t *codec, opj_dparameters_t *parameters)
 {
-    if (parameters != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            known.layers = parameters->cp_layer;
-            known.reduce = parameters->cp_reduce;
-        });
+    Codec *known = codecs.find(codec);
+    if (known != nullptr && parameters != nullptr) {
+        known->settings.layers = parameters->cp_layer;
+        known->settings.reduce = parameters->cp_reduce;
     }
-    return Function(real().opj_setup_decoder)(codec, parameters);
+    return J2KL_REAL(opj_setup_decoder)(codec, parameters);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_codec_set_threads(opj_codec_t *codec, int threads)
 {
-    of_codec(codec,
-             [&](Codec &known) { known.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256)); });
-    return Function(real().opj_codec_set_threads)(codec, threads);
+    if (Codec *known = codecs.find(codec)) {
+        known->settings.threads = static_cast<std::uint32_t>(std::clamp(threads, 1, 256));
+    }
+    return J2KL_REAL(opj_codec_set_threads)(codec, threads);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_header(opj_stream_t *stream, opj_codec_t *codec, opj_image_t **image)
 {
-    if (real().opj_read_header == nullptr) {
-        return OPJ_FALSE;
+    Codec *known = codecs.find(codec);
+    Stream *source = known != nullptr ? streams.find(stream) : nullptr;
+    if (source != nullptr) {
+        known->examine(*source);
     }
-    of_codec(codec, [&](Codec &known) {
-        if (const auto source = streams().find(stream)) {
-            known.examine(source);
-        }
-    });
-    return real().opj_read_header(active(stream), codec, image);
+    return J2KL_REAL(opj_read_header)(active(stream), codec, image);
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_set_decoded_components(opj_codec_t *codec, OPJ_UINT32 count,
                                                  const OPJ_UINT32 *indices, OPJ_BOOL transforms)
 {
-    const OPJ_BOOL done = Function(real().opj_set_decoded_components)(codec, count, indices, transforms);
-    if (done != OPJ_FALSE) {
-        of_codec(codec, [&](Codec &known) { known.components.assign(indices, indices + count); });
+    const OPJ_BOOL done = J2KL_REAL(opj_set_decoded_components)(codec, count, indices, transforms);
+    Codec *known = codecs.find(codec);
+    if (done != OPJ_FALSE && known != nullptr) {
+        known->choose(indices, count);
     }
     return done;
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_set_decoded_resolution_factor(opj_codec_t *codec, OPJ_UINT32 factor)
 {
-    const OPJ_BOOL done = Function(real().opj_set_decoded_resolution_factor)(codec, factor);
-    if (done != OPJ_FALSE) {
-        of_codec(codec, [&](Codec &known) { known.reduce = factor; });
+    const OPJ_BOOL done = J2KL_REAL(opj_set_decoded_resolution_factor)(codec, factor);
+    Codec *known = codecs.find(codec);
+    if (done != OPJ_FALSE && known != nullptr) {
+        known->settings.reduce = factor;
     }
     return done;
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image)
 {
-    return decoded(codec, image,
-                   [&] { return Function(real().opj_decode)(codec, active(stream), image); });
+    return decoded(codec, image, [&] { return J2KL_REAL(opj_decode)(codec, active(stream), image); });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_get_decoded_tile(opj_codec_t *codec, opj_stream_t *stream, opj_image_t *image,
                                            OPJ_UINT32 tile)
 {
-    return decoded(codec, image, [&] {
-        return Function(real().opj_get_decoded_tile)(codec, active(stream), image, tile);
-    });
+    return decoded(codec, image,
+                   [&] { return J2KL_REAL(opj_get_decoded_tile)(codec, active(stream), image, tile); });
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *stream, OPJ_UINT32 *tile,
@@ -403,9 +355,10 @@ OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *str
                                            OPJ_INT32 *y1, OPJ_UINT32 *count, OPJ_BOOL *go_on)
 {
     const OPJ_BOOL done =
-        Function(real().opj_read_tile_header)(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on);
-    if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE) {
-        of_codec(codec, [&](Codec &known) { known.tile = {*size, *x0, *y0, *x1, *y1}; });
+        J2KL_REAL(opj_read_tile_header)(codec, active(stream), tile, size, x0, y0, x1, y1, count, go_on);
+    Codec *known = codecs.find(codec);
+    if (done != OPJ_FALSE && go_on != nullptr && *go_on != OPJ_FALSE && known != nullptr) {
+        known->tile = {*size, *x0, *y0, *x1, *y1};
     }
     return done;
 }
@@ -413,20 +366,17 @@ OPJ_BOOL OPJ_CALLCONV opj_read_tile_header(opj_codec_t *codec, opj_stream_t *str
 OPJ_BOOL OPJ_CALLCONV opj_decode_tile_data(opj_codec_t *codec, OPJ_UINT32 tile, OPJ_BYTE *data,
                                            OPJ_UINT32 size, opj_stream_t *stream)
 {
-    const OPJ_BOOL done = Function(real().opj_decode_tile_data)(codec, tile, data, size, active(stream));
-    if (done != OPJ_FALSE && data != nullptr) {
-        of_codec(codec, [&](Codec &known) {
-            if (known.is_learned()) {
-                known.fill_tile(data, size);
-            }
-        });
+    const OPJ_BOOL done = J2KL_REAL(opj_decode_tile_data)(codec, tile, data, size, active(stream));
+    Codec *known = codecs.find(codec);
+    if (done != OPJ_FALSE && data != nullptr && known != nullptr && known->is_learned()) {
+        known->fill_tile(data, size);
     }
     return done;
 }
 
 OPJ_BOOL OPJ_CALLCONV opj_end_decompress(opj_codec_t *codec, opj_stream_t *stream)
 {
-    return Function(real().opj_end_decompress)(codec, active(stream));
+    return J2KL_REAL(opj_end_decompress)(codec, active(stream));
 }
 
 } // extern "C"

@@ -1,130 +1,144 @@
 #include "openjp2/real.hpp"
 
+#include "openjp2/own_path.hpp"
+
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <link.h>
-#include <string>
-#include <sys/stat.h>
-#include <vector>
+#include <pthread.h>
 
 namespace j2kl::openjp2 {
 
+Known known_functions;
+
 namespace {
 
-bool same_file(const std::string &a, const std::string &b)
+pthread_once_t once = PTHREAD_ONCE_INIT;
+void *library = nullptr; // never closed: its code may run until the process ends
+
+// Whether a library is another copy of this one, or this one: it has the function that only ours export.
+bool is_ours(void *handle)
 {
-    struct stat first = {}, second = {};
-    return stat(a.c_str(), &first) == 0 && stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    return dlsym(handle, "opj_j2klearn_version") != nullptr;
 }
 
-std::string own_path()
+// Opens the library at a path; null if it cannot be loaded, or is none of OpenJPEG's. Its own calls are bound
+// when they happen, as if the program had loaded it.
+void *open_at(const char *path)
 {
-    static const char here = 0; // an address in this library
-    Dl_info info{};
-    return dladdr(&here, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    if (handle == nullptr || (dlsym(handle, "opj_version") != nullptr && !is_ours(handle))) {
+        return handle;
+    }
+    dlclose(handle);
+    return nullptr;
 }
 
-// Appends the paths of loaded libraries that are named like OpenJPEG, bundled copies included.
-int collect(dl_phdr_info *info, std::size_t, void *paths)
+// Paths, one after the other, each with a zero at its end. Those that do not fit are left out.
+class Paths {
+public:
+    void add(const char *path)
+    {
+        const std::size_t size = std::strlen(path) + 1;
+        if (size > 1 && size <= sizeof text_ - size_) {
+            std::memcpy(text_ + size_, path, size);
+            size_ += size;
+        }
+    }
+    // Opens the first one that is OpenJPEG's; null if none is.
+    void *open() const
+    {
+        void *handle = nullptr;
+        for (const char *path = text_; handle == nullptr && path < text_ + size_;
+             path += std::strlen(path) + 1) {
+            handle = open_at(path);
+        }
+        return handle;
+    }
+
+private:
+    char text_[PATH_MAX];
+    std::size_t size_ = 0;
+};
+
+// Adds a loaded library that is named like OpenJPEG, bundled copies included.
+int add_loaded(dl_phdr_info *info, std::size_t, void *paths)
 {
     const char *name = std::strrchr(info->dlpi_name, '/');
     if (name != nullptr && std::strncmp(name + 1, "libopenjp2", 10) == 0) {
-        static_cast<std::vector<std::string> *>(paths)->emplace_back(info->dlpi_name);
+        static_cast<Paths *>(paths)->add(info->dlpi_name);
     }
     return 0;
 }
 
-// Appends the copy of OpenJPEG that a wheel of j2klearn brings, site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION,
-// if `own`, this library, is site-packages/j2klearn/native/openjp2/FILE.
-void collect_bundled(const std::string &own, std::vector<std::string> &paths)
+// Opens the copy of OpenJPEG that a wheel of j2klearn brings,
+// site-packages/j2klearn.libs/libopenjp2-HASH.so.VERSION, if this library is
+// site-packages/j2klearn/native/openjp2/FILE.
+void *open_bundled()
 {
-    const std::size_t package = own.rfind("/j2klearn/native/openjp2/");
-    if (package == std::string::npos) {
-        return;
+    const char *own = own_path(), *package = std::strstr(own, "/j2klearn/native/openjp2/");
+    if (package == nullptr) {
+        return nullptr;
     }
-    const std::string folder = own.substr(0, package) + "/j2klearn.libs/";
-    DIR *listing = opendir(folder.c_str());
-    if (listing == nullptr) {
-        return;
-    }
-    while (const dirent *entry = readdir(listing)) {
-        if (std::strncmp(entry->d_name, "libopenjp2-", 11) == 0) {
-            paths.push_back(folder + entry->d_name);
+    char folder[PATH_MAX], path[PATH_MAX];
+    std::snprintf(folder, sizeof folder, "%.*s/j2klearn.libs", static_cast<int>(package - own), own);
+    DIR *listing = opendir(folder);
+    void *handle = nullptr;
+    while (listing != nullptr && handle == nullptr) {
+        const dirent *entry = readdir(listing);
+        if (entry == nullptr) {
+            break;
+        }
+        if (std::strncmp(entry->d_name, "libopenjp2-", 11) == 0 &&
+            std::snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < PATH_MAX) {
+            handle = open_at(path);
         }
     }
-    closedir(listing);
-}
-
-// Whether a library is another copy of this one: it has the function that only this one exports.
-bool is_ours(void *library)
-{
-    return dlsym(library, "opj_j2klearn_version") != nullptr;
-}
-
-// The library at a path; null if it cannot be loaded, or is none of OpenJPEG's.
-void *open_at(const std::string &path)
-{
-    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr || (dlsym(library, "opj_version") != nullptr && !is_ours(library))) {
-        return library;
+    if (listing != nullptr) {
+        closedir(listing);
     }
-    dlclose(library);
-    return nullptr;
+    return handle;
 }
 
-void *open_library()
+void load()
 {
     if (const char *named = std::getenv("J2KLEARN_OPENJP2"); named != nullptr && *named != '\0') {
-        void *library = open_at(named);
+        library = open_at(named);
         if (library == nullptr) {
-            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n", named);
+            std::fprintf(stderr, "j2klearn: J2KLEARN_OPENJP2 names %s, which is no library of OpenJPEG\n",
+                         named);
         }
-        return library;
+        return;
     }
-    std::vector<std::string> paths;
-    dl_iterate_phdr(collect, &paths);
-    for (const char *path : {J2KL_SYSTEM_OPENJP2, "/usr/lib/x86_64-linux-gnu/libopenjp2.so.7",
-                             "/usr/lib/aarch64-linux-gnu/libopenjp2.so.7", "/usr/lib64/libopenjp2.so.7",
-                             "/usr/lib/libopenjp2.so.7", "/usr/local/lib/libopenjp2.so.7"}) {
-        paths.emplace_back(path);
+    Paths paths;
+    dl_iterate_phdr(add_loaded, &paths);
+    paths.add(J2KL_SYSTEM_OPENJP2);
+    paths.add("/usr/lib/x86_64-linux-gnu/libopenjp2.so.7");
+    paths.add("/usr/lib/aarch64-linux-gnu/libopenjp2.so.7");
+    paths.add("/usr/lib64/libopenjp2.so.7");
+    paths.add("/usr/lib/libopenjp2.so.7");
+    paths.add("/usr/local/lib/libopenjp2.so.7");
+    library = paths.open();
+    if (library == nullptr) {
+        library = open_bundled(); // the last choice: a program's own copy and the system's come first
     }
-    const std::string own = own_path();
-    collect_bundled(own, paths); // the last choice: a program's own copy and the system's come first
-    for (const std::string &path : paths) {
-        if (path.empty() || same_file(path, own)) {
-            continue;
-        }
-        if (void *library = open_at(path); library != nullptr) {
-            return library;
-        }
+    if (library == nullptr) {
+        std::fputs(
+            "j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
+            stderr);
     }
-    std::fputs("j2klearn: no OpenJPEG 2.5 was found; set J2KLEARN_OPENJP2 to the path of libopenjp2.so.7\n",
-               stderr);
-    return nullptr;
-}
-
-Real load()
-{
-    Real functions;
-    void *library = open_library(); // never closed: its code may run until the process ends
-    if (library != nullptr) {
-#define J2KL_LOAD(name) functions.name = reinterpret_cast<decltype(&::name)>(dlsym(library, #name));
-        J2KL_OPENJPEG_FUNCTIONS(J2KL_LOAD)
-#undef J2KL_LOAD
-    }
-    return functions;
 }
 
 } // namespace
 
-const Real &real()
+void *real_symbol(const char *name)
 {
-    static const Real functions = load();
-    return functions;
+    pthread_once(&once, load);
+    return library != nullptr ? dlsym(library, name) : nullptr;
 }
 
 } // namespace j2kl::openjp2

@@ -3,6 +3,8 @@
 
 #include <openjpeg.h>
 
+#include <atomic>
+
 // The public functions of OpenJPEG 2.5, as its shared library exports them.
 #define J2KL_OPENJPEG_FUNCTIONS(X)                                                                           \
     X(opj_codec_set_threads)                                                                                 \
@@ -59,16 +61,45 @@
 
 namespace j2kl::openjp2 {
 
-// Pointers to the functions of the real library; null where it has none.
-struct Real {
-#define J2KL_POINTER(name) decltype(&::name) name = nullptr;
+// Looks up a function of the real library; null if it has none of this name. The first call finds and loads
+// the library: the file that the environment variable J2KLEARN_OPENJP2 names; without it another OpenJPEG
+// that the program has loaded, such as a bundled copy, or else that of the system. If there is none, it says
+// so on stderr, and every function is null: then every call fails.
+void *real_symbol(const char *name);
+
+// The functions that have been looked up. Programs use a few of them, and small files are decoded faster than
+// all are looked up.
+struct Known {
+#define J2KL_POINTER(name) std::atomic<decltype(&::name)> name{nullptr};
     J2KL_OPENJPEG_FUNCTIONS(J2KL_POINTER)
 #undef J2KL_POINTER
 };
+extern Known known_functions;
 
-// Finds and loads the library at the first call: the file that the environment variable J2KLEARN_OPENJP2
-// names; without it another OpenJPEG that the program has loaded, such as a bundled copy, or else that of the
-// system. If there is none, it says so on stderr, and all pointers are null: then every function fails.
-const Real &real();
+template <class Function> Function looked_up(std::atomic<Function> &known, const char *name)
+{
+    Function function = known.load(std::memory_order_acquire);
+    if (function == nullptr) {
+        function = reinterpret_cast<Function>(real_symbol(name));
+        known.store(function, std::memory_order_release);
+    }
+    return function;
+}
+
+// A function of the real library. If it is null, a call returns 0 or null.
+template <class Result, class... Parameters> class Function {
+public:
+    explicit Function(Result (*pointer)(Parameters...)) : pointer_(pointer) {}
+    Result operator()(Parameters... arguments) const
+    {
+        return pointer_ != nullptr ? pointer_(arguments...) : Result();
+    }
+
+private:
+    Result (*pointer_)(Parameters...);
+};
 
 } // namespace j2kl::openjp2
+
+#define J2KL_REAL(name)                                                                                      \
+    ::j2kl::openjp2::Function(::j2kl::openjp2::looked_up(::j2kl::openjp2::known_functions.name, #name))

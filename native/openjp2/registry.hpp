@@ -2,47 +2,75 @@
 // itself.
 #pragma once
 
-#include "openjp2/codec.hpp"
-#include "openjp2/stream.hpp"
-
-#include <memory>
-#include <mutex>
-#include <unordered_map>
+#include <cstddef>
+#include <cstdint>
+#include <pthread.h>
 
 namespace j2kl::openjp2 {
 
+// What is known of a handle, and the next in the list of its bucket.
+template <class Derived> struct Entry {
+    void *handle = nullptr;
+    Derived *next = nullptr;
+};
+
 // Several threads may use it at the same time; a handle is used by one thread at a time, as OpenJPEG
-// requires.
-template <class Handle, class Known> class Registry {
+// requires. It needs no constructor: programs may call before and after those of other libraries have run.
+template <class Known> class Registry {
 public:
-    void add(Handle *handle, std::shared_ptr<Known> known)
+    // Takes the object, in the place of one of the same handle.
+    void add(void *handle, Known *known)
     {
-        if (handle != nullptr) {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            known_[handle] = std::move(known);
-        }
+        known->handle = handle;
+        pthread_mutex_lock(&mutex_);
+        Known *before = detach(handle);
+        Known *&first = bucket(handle);
+        known->next = first;
+        first = known;
+        pthread_mutex_unlock(&mutex_);
+        delete before;
     }
-    std::shared_ptr<Known> find(Handle *handle) const
+    Known *find(void *handle)
     {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        const auto found = known_.find(handle);
-        return found != known_.end() ? found->second : nullptr;
-    }
-    std::shared_ptr<Known> remove(Handle *handle)
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        const auto found = known_.find(handle);
-        if (found == known_.end()) {
-            return nullptr;
+        pthread_mutex_lock(&mutex_);
+        Known *known = bucket(handle);
+        while (known != nullptr && known->handle != handle) {
+            known = known->next;
         }
-        std::shared_ptr<Known> known = std::move(found->second);
-        known_.erase(found);
+        pthread_mutex_unlock(&mutex_);
         return known;
+    }
+    void remove(void *handle)
+    {
+        pthread_mutex_lock(&mutex_);
+        Known *known = detach(handle);
+        pthread_mutex_unlock(&mutex_);
+        delete known;
     }
 
 private:
-    mutable std::mutex mutex_;
-    std::unordered_map<Handle *, std::shared_ptr<Known>> known_;
+    static constexpr std::size_t buckets = 64;
+
+    Known *&bucket(void *handle)
+    {
+        constexpr std::uint64_t golden_ratio = 0x9e3779b97f4a7c15;
+        return first_[(reinterpret_cast<std::uintptr_t>(handle) * golden_ratio) >> 58U];
+    }
+    Known *detach(void *handle)
+    {
+        Known **link = &bucket(handle);
+        while (*link != nullptr && (*link)->handle != handle) {
+            link = &(*link)->next;
+        }
+        Known *known = *link;
+        if (known != nullptr) {
+            *link = known->next;
+        }
+        return known;
+    }
+
+    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+    Known *first_[buckets] = {};
 };
 
 } // namespace j2kl::openjp2

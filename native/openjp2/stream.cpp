@@ -3,8 +3,8 @@
 #include "openjp2/real.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 namespace j2kl::openjp2 {
 
@@ -14,11 +14,18 @@ constexpr auto end_of_stream = static_cast<OPJ_SIZE_T>(-1);
 
 } // namespace
 
+Stream::Stream(opj_stream_t *original, std::size_t buffer_size, const char *file)
+    : original_(original), buffer_size_(buffer_size), file_(file != nullptr ? strdup(file) : nullptr)
+{
+}
+
 Stream::~Stream()
 {
     if (replay_ != nullptr) {
-        real().opj_stream_destroy(replay_);
+        J2KL_REAL(opj_stream_destroy)(replay_);
     }
+    Start::release(bytes_);
+    std::free(file_);
 }
 
 bool Stream::replay()
@@ -26,52 +33,55 @@ bool Stream::replay()
     if (replay_ != nullptr) {
         return true;
     }
-    replay_ = real().opj_stream_create(buffer_size_, OPJ_TRUE);
+    if (bytes_ == nullptr) {
+        bytes_ = new (std::nothrow) Start;
+    }
+    replay_ = bytes_ != nullptr ? J2KL_REAL(opj_stream_create)(buffer_size_, OPJ_TRUE) : nullptr;
     if (replay_ == nullptr) {
         return false;
     }
-    real().opj_stream_set_read_function(replay_, on_read);
+    J2KL_REAL(opj_stream_set_read_function)(replay_, on_read);
     // OpenJPEG decodes in another way where it can seek.
     if (skip != nullptr) {
-        real().opj_stream_set_skip_function(replay_, on_skip);
+        J2KL_REAL(opj_stream_set_skip_function)(replay_, on_skip);
     }
     if (seek != nullptr) {
-        real().opj_stream_set_seek_function(replay_, on_seek);
+        J2KL_REAL(opj_stream_set_seek_function)(replay_, on_seek);
     }
-    real().opj_stream_set_user_data(replay_, this, nullptr);
-    real().opj_stream_set_user_data_length(replay_, length);
+    J2KL_REAL(opj_stream_set_user_data)(replay_, this, nullptr);
+    J2KL_REAL(opj_stream_set_user_data_length)(replay_, length);
     return true;
 }
 
 std::size_t Stream::have(std::size_t count)
 {
-    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them. The program is asked
-    // for as much at a time as OpenJPEG asks it, and for nothing beyond the length that it has named: its
-    // function need not be prepared for anything else.
+    // Once OpenJPEG reads beyond these bytes, the program's stream cannot return to them. The program is
+    // asked for as much at a time as OpenJPEG asks it, and for nothing beyond the length that it has named:
+    // its function need not be prepared for anything else.
     const std::size_t portion = std::max<std::size_t>(buffer_size_, 1);
-    std::unique_ptr<std::uint8_t[]> buffer;
-    while (bytes_.size() < count && !ended_ && own_position_ == bytes_.size() &&
-           (length == 0 || bytes_.size() < length)) {
-        if (buffer == nullptr) {
-            buffer.reset(new std::uint8_t[portion]); // not cleared: most of it may stay untouched
+    while (bytes_->size() < count && !ended_ && own_position_ == bytes_->size() &&
+           (length == 0 || bytes_->size() < length)) {
+        std::uint8_t *room = bytes_->room(portion);
+        if (room == nullptr) {
+            break;
         }
-        const OPJ_SIZE_T got = read(buffer.get(), portion, user_data);
+        const OPJ_SIZE_T got = read(room, portion, user_data);
         ended_ = got == end_of_stream || got == 0 || got > portion;
         if (!ended_) {
-            bytes_.insert(bytes_.end(), buffer.get(), buffer.get() + got);
-            own_position_ = bytes_.size();
+            bytes_->take(got);
+            own_position_ = bytes_->size();
         }
     }
-    return std::min(count, bytes_.size());
+    return std::min(count, bytes_->size());
 }
 
 OPJ_SIZE_T Stream::on_read(void *buffer, OPJ_SIZE_T count, void *self)
 {
     Stream &stream = *static_cast<Stream *>(self);
-    if (stream.position_ < stream.bytes_.size()) {
+    if (stream.position_ < stream.bytes_->size()) {
         const std::size_t length =
-            std::min<std::size_t>(count, stream.bytes_.size() - static_cast<std::size_t>(stream.position_));
-        std::memcpy(buffer, stream.bytes_.data() + stream.position_, length);
+            std::min<std::size_t>(count, stream.bytes_->size() - static_cast<std::size_t>(stream.position_));
+        std::memcpy(buffer, stream.bytes_->data() + stream.position_, length);
         stream.position_ += length;
         return length;
     }
@@ -101,7 +111,7 @@ OPJ_OFF_T Stream::on_skip(OPJ_OFF_T count, void *self)
     }
     const auto wanted = static_cast<std::uint64_t>(count);
     const std::uint64_t left =
-        stream.bytes_.size() - std::min<std::uint64_t>(stream.position_, stream.bytes_.size());
+        stream.bytes_->size() - std::min<std::uint64_t>(stream.position_, stream.bytes_->size());
     if (wanted <= left || stream.ended_) {
         const std::uint64_t done = std::min(wanted, left);
         stream.position_ += done;
@@ -136,7 +146,7 @@ OPJ_BOOL Stream::on_seek(OPJ_OFF_T position, void *self)
         return OPJ_FALSE;
     }
     const auto wanted = static_cast<std::uint64_t>(position);
-    if (wanted > stream.bytes_.size() && wanted != stream.own_position_) {
+    if (wanted > stream.bytes_->size() && wanted != stream.own_position_) {
         if (stream.ended_ || stream.seek(position, stream.user_data) == OPJ_FALSE) {
             return OPJ_FALSE;
         }

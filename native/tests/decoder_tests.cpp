@@ -243,7 +243,7 @@ constexpr std::uint32_t layers = 2;
 // The payload of the learned-transform segment of `learned_file`.
 Data segment(std::uint8_t version, const Id &model, std::uint32_t components, std::uint32_t levels)
 {
-    const bool lossless = version == 5;
+    const bool lossless = version >= 5;
     Data out = {'J',
                 '2',
                 'K',
@@ -265,7 +265,7 @@ Data segment(std::uint8_t version, const Id &model, std::uint32_t components, st
         }
         const std::uint32_t weights = components < 3 ? 0 : 1;
         put(out, weights, 1);
-        for (std::uint32_t i = 0; i < 9 * weights; ++i) {
+        for (std::uint32_t i = 0; i < (version == 5 ? 9 : 30) * weights; ++i) {
             put(out, 5 * i - 17, 1);
         }
     }
@@ -305,7 +305,7 @@ Data learned_file(std::uint8_t version = 1)
     p.fraction_bits = 2;
     p.layers = layers;
     p.layer_bytes[0] = 3000;
-    const bool lossless = version == 5;
+    const bool lossless = version >= 5;
     p.reversible = lossless ? 1 : 0;
     p.fraction_bits = lossless ? 0 : 2;
     Planes<float> planes(3, std::vector<float>(sample_count(p)));
@@ -336,7 +336,7 @@ void segments()
 {
     Id id{};
     id[0] = 7;
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5, 6}) {
         const Data good = segment(version, id, 3, 2);
         const auto parse = [](const Data &data) {
             return read_comments({j2kl::Bytes{data.data(), data.size()}});
@@ -346,12 +346,15 @@ void segments()
                   read.segment->noise.size() == (version == 2 ? 3 * layers : 0) &&
                   read.segment->normalisation.size() == (version >= 3 ? 3 : 0) &&
                   read.segment->base_chroma == (version == 4) && read.segment->shared == 3 &&
-                  read.segment->steps.learned.size() == (version == 5 ? 3 : 0) &&
-                  read.segment->steps.weights.size() == (version == 5 ? 1 : 0) &&
-                  (version != 5 || read.segment->steps.weights[0][1][2] == 8),
+                  read.segment->steps.learned.size() == (version >= 5 ? 3 : 0) &&
+                  read.segment->steps.weights.size() == (version >= 5 ? 1 : 0) &&
+                  (version != 5 || read.segment->steps.weights[0][1].red[4] == 32) &&
+                  (version != 6 || (read.segment->steps.weights[0][0].blue[0] == -17 &&
+                                    read.segment->steps.weights[0][1].red[3] == 96 &&
+                                    read.segment->steps.weights[0][2].red[5] == -576)),
               "version " + std::to_string(version));
         Data later = good;
-        later[4] = 6;
+        later[4] = 7;
         later.resize(later.size() - 4);
         CHECK(code_of([&] { parse(with_checksum(later)); }) == J2KL_ERROR_UNSUPPORTED, "later version");
         check::Random random(version);
@@ -416,7 +419,7 @@ struct Opened {
 // reads.
 void pictures()
 {
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5, 6}) {
         const Data file = learned_file(version);
         Opened opened(file);
         CHECK(opened.code == J2KL_OK && opened.info.learned == 1 && opened.info.model == J2KL_MODEL_INTEGER &&

@@ -1,8 +1,35 @@
+// Runs all groups of tests, or those that the command line names, or all others: j2kl_tests [[--without] GROUP...]
 #include "tests/check.hpp"
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <iterator>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+struct Group {
+    std::string_view name;
+    void (*run)();
+};
+
+const Group groups[] = {
+    {"wavelet", wavelet_tests},
+    {"transport", transport_tests},
+    {"half_steps", half_steps_tests},
+    {"block_reader", block_reader_tests},
+    {"reading", reading_tests},
+    {"codestream", codestream_tests},
+    {"truncation", truncation_tests},
+    {"integer", integer_tests},
+    {"lifting", lifting_tests},
+    {"dequantisation", dequantisation_tests},
+    {"decoder", decoder_tests},
+    {"fuzz", fuzz_tests},
+};
+
+} // namespace
 
 void check::report(bool success, const char *expression, const char *file, int line,
                    const std::string &context)
@@ -13,26 +40,23 @@ void check::report(bool success, const char *expression, const char *file, int l
     }
 }
 
-// j2kl_tests            all tests
-// j2kl_tests fuzz N     the fuzz targets alone, with N damaged copies of every seed
-int main(int count, char **arguments)
+int main(int count, char **words)
 {
-    if (count == 3 && std::strcmp(arguments[1], "fuzz") == 0) {
-        fuzz_tests(std::atoi(arguments[2]));
-        std::printf("%d passed, %d failed\n", check::passed, check::failed);
-        return check::failed == 0 ? 0 : 1;
+    const bool without = count > 1 && words[1] == std::string_view("--without");
+    const std::vector<std::string_view> names(words + (without ? 2 : 1), words + count);
+    for (const std::string_view name : names) {
+        const auto has_it = [&](const Group &group) { return group.name == name; };
+        if (std::none_of(std::begin(groups), std::end(groups), has_it)) {
+            std::printf("there is no group of tests named %s\n", name.data());
+            return 2;
+        }
     }
-    wavelet_tests();
-    transport_tests();
-    half_steps_tests();
-    block_reader_tests();
-    reading_tests();
-    codestream_tests();
-    integer_tests();
-    lifting_tests();
-    dequantisation_tests();
-    decoder_tests();
-    fuzz_tests(1);
+    for (const Group &group : groups) {
+        const bool named = std::find(names.begin(), names.end(), group.name) != names.end();
+        if (names.empty() || named != without) {
+            group.run();
+        }
+    }
     std::printf("%d passed, %d failed\n", check::passed, check::failed);
     return check::failed == 0 ? 0 : 1;
 }

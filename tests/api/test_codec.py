@@ -163,7 +163,7 @@ def test_without_learned_steps_it_is_openjpegs_9_7(photograph: NDArray[np.uint8]
     identity = Model.of(network, shipped.config, {"name": "identity"})
     image = photograph[300:812, 700:1412]
     image = image if channels == 3 else image[:, :, 1]
-    for bpp in (0.25, 0.5, 1.0, 2.0, 4.0):
+    for bpp in (0.25, 1.0, 4.0):
         ordinary = psnr(image, j2klearn.decode(j2klearn.encode(image, bpp=bpp, model=None)))
         learned = psnr(
             image, j2klearn.decode(j2klearn.encode(image, bpp=bpp, model=identity), model=identity)

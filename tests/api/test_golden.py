@@ -90,7 +90,8 @@ INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "ti
 #: Files with an integer model that has networks for de-quantisation: one for every component, or one for chroma too.
 DEQUANTISED_KINDS = ("dequantised", "guided")
 
-#: Files with a reversible model, version 5 of the segment: the kind of the picture, and how it is coded.
+#: Files with a reversible model: the kind of the picture, and how it is coded. Version 5 of the segment, and version 6
+#: where the kind begins with "weights".
 LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
     "grey": {"lossless": True},
     "rgb": {"bpp": [2, 8, None]},
@@ -99,6 +100,8 @@ LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
     "tiles": {"bpp": [4, None], "tile_size": (40, 48)},
     "offset": {"lossless": True, "offset": (3, 5), "tile_size": 64, "tile_offset": (1, 1), "levels": 2},
     "bands": {"lossless": True, "colorspace": "grey", "component_transform": False},
+    "weights": {"bpp": [2, 8, None], "tile_size": (40, 48), "offset": (3, 5)},
+    "weights16": {"lossless": True},
 }
 
 #: Files with a float model, of all versions of the segment.
@@ -191,10 +194,12 @@ def test_files_are_dequantised(kind: str) -> None:
 @pytest.mark.parametrize("kind", LOSSLESS_KINDS)
 def test_lossless_files_are_exact(kind: str) -> None:
     path = GOLDEN / f"lossless-{kind}.jp2"
-    descriptor, _ = read_comments(read_main_header(find_codestream(path.read_bytes())).binary_comments)
+    comments = read_main_header(find_codestream(path.read_bytes())).binary_comments
+    descriptor, _ = read_comments(comments)
     assert descriptor is not None
     assert descriptor.steps is not None
     assert any(descriptor.steps.learned)
+    assert comments[-1][4] == (6 if kind.startswith("weights") else 5)
     assert np.array_equal(j2klearn.decode(path), _picture(kind))
 
 

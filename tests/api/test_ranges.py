@@ -157,11 +157,10 @@ WAYS: dict[str, Way] = {
     ["uint8, offset", "uint16, 12 bits", "uint16, offset", "int16, CT", "int16, negative"],
 )
 def test_every_entry_point_is_as_good_as_with_the_9_7(way: str, name: str, tmp_path: Path) -> None:
-    for components in (1, 3, 5):
+    for components, ratio in ((1, 14), (3, 5), (3, 14), (5, 5)):
         image = picture(name, components)
-        for ratio in (5, 14):
-            ours, theirs = (WAYS[way](image, ratio, model, tmp_path) for model in ("auto", None))
-            assert_not_behind(image, ours, theirs)
+        ours, theirs = (WAYS[way](image, ratio, model, tmp_path) for model in ("auto", None))
+        assert_not_behind(image, ours, theirs)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "Jp2k"])
@@ -174,13 +173,19 @@ def test_bands_with_different_ranges(way: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["uint8, offset", "uint16, offset", "int16, CT", "int16, negative", "int16, constant"]
+    ("name", "components"),
+    [
+        *(("uint16, offset", components) for components in (1, 3)),
+        *(("int16, negative", components) for components in (1, 3)),
+        ("uint8, offset", 1),
+        ("int16, CT", 3),
+        ("int16, constant", 1),
+    ],
 )
-def test_the_neural_profile_is_not_behind(name: str) -> None:
-    for components in (1, 3):
-        image = picture(name, components)[:64, :64]
-        ours = j2klearn.decode(j2klearn.encode(image, ratio=8, profile="neural"))
-        assert_not_behind(image, ours, j2klearn.decode(j2klearn.encode(image, ratio=8, model=None)))
+def test_the_neural_profile_is_not_behind(name: str, components: int) -> None:
+    image = picture(name, components)[:64, :64]
+    ours = j2klearn.decode(j2klearn.encode(image, ratio=8, profile="neural"))
+    assert_not_behind(image, ours, j2klearn.decode(j2klearn.encode(image, ratio=8, model=None)))
 
 
 @pytest.mark.parametrize("name", ["uint16, 12 bits", "uint16, offset", "int16, CT", "int8, negative"])

@@ -39,37 +39,40 @@ def picture_bytes(image: NDArray[np.uint8], suffix: str) -> bytes:
     return out.getvalue()
 
 
+#: Names of standard input and output. The two names of one do not depend on those of the other.
+BOTH_ENDS = pytest.mark.parametrize(("name", "out"), [("-", "-"), ("/dev/stdin", "/dev/stdout")])
+
+
 def run(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*PROGRAM, *words], input=given, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+@BOTH_ENDS
 @pytest.mark.parametrize("command", ["encode", "convert"])
 @pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
-def test_encode_standard_input(suffix: str, command: str, name: str, image: NDArray[np.uint8]) -> None:
+def test_encode_standard_input(
+    suffix: str, command: str, name: str, out: str, image: NDArray[np.uint8]
+) -> None:
     """Both ends are pipes, which cannot seek."""
-    for out in ("-", "/dev/stdout"):
-        done = run(command, name, out, *LOSSLESS, given=picture_bytes(image, suffix))
-        assert done.returncode == 0, done.stderr
-        assert np.array_equal(j2klearn.decode(done.stdout), image)
-        assert b"bytes" in done.stderr  # the report must not be in the file
+    done = run(command, name, out, *LOSSLESS, given=picture_bytes(image, suffix))
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(j2klearn.decode(done.stdout), image)
+    assert b"bytes" in done.stderr  # the report must not be in the file
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
-def test_decode_standard_input(name: str, image: NDArray[np.uint8]) -> None:
+@BOTH_ENDS
+def test_decode_standard_input(name: str, out: str, image: NDArray[np.uint8]) -> None:
     data = j2klearn.encode(image, lossless=True, model=None)
-    for out in ("-", "/dev/stdout"):
-        done = run("decode", name, out, given=data)
-        assert done.returncode == 0, done.stderr
-        assert np.array_equal(np.asarray(Image.open(io.BytesIO(done.stdout))), image)
+    done = run("decode", name, out, given=data)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(done.stdout))), image)
     done = run("decode", name, "-", "--format", "npy", given=data)
     assert np.array_equal(np.load(io.BytesIO(done.stdout)), image)
     done = run("decode", name, "-", "--format", ".tif", "--region", "0,0,9,9", given=data)
     assert np.array_equal(tifffile.imread(io.BytesIO(done.stdout)), image[:9, :9])
 
 
-@pytest.mark.parametrize("words", [[], ["--full"]])
-@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+@pytest.mark.parametrize(("name", "words"), [("-", []), ("/dev/stdin", ["--full"])])
 def test_info_of_standard_input(
     name: str, words: list[str], image: NDArray[np.uint8], tmp_path: Path
 ) -> None:

@@ -17,12 +17,14 @@ from j2klearn.codestream.learned_segment import (
     Opacities,
     Transport,
     join_weights,
+    nearest_weight,
     read_comments,
     split_weights,
 )
 from j2klearn.core.limits import MAX_EMBEDDED_BYTES
 from j2klearn.core.noise_table import NoiseTable
 from j2klearn.core.normalisation import Normalisation
+from j2klearn.core.reversible_steps import BandWeights, Steps
 from j2klearn.errors import OptionError, SegmentError, UnsupportedError
 
 DESCRIPTOR = Descriptor(
@@ -77,6 +79,55 @@ def test_wrong_flags_and_lengths(offset: int, value: int) -> None:
         Descriptor.from_bytes(bytes(payload) + struct.pack(">I", zlib.crc32(payload)))
 
 
+def _lossless(*levels: tuple[BandWeights, BandWeights, BandWeights]) -> Descriptor:
+    steps = Steps((True, False, True), levels)
+    return dataclasses.replace(
+        DESCRIPTOR,
+        transport=Transport.REVERSIBLE,
+        fraction_bits=0,
+        colour=Colour.RCT,
+        steps=steps,
+        layers=200,
+    )
+
+
+def test_version_5_has_weights_in_sixteenths() -> None:
+    none = BandWeights()
+    made = _lossless((none, BandWeights((508, 0, 0, 0), (-512, 0, 0, 0, 4, 0)), none))
+    data = made.to_bytes()
+    assert data[4] == 5
+    assert data[46:-4] == bytes([1, 0, 1, 1, 0, 0, 0, 127, 128, 1, 0, 0, 0])
+    assert Descriptor.from_bytes(data) == made
+
+
+def test_version_6_has_weights_in_steps_that_grow() -> None:
+    first = BandWeights((1, -64, 64, 72), (-576, 568, -72, 0, 63, -1))
+    made = _lossless((first, BandWeights(), BandWeights(red=(0, 0, 0, 8, 0, 0))))
+    data = made.to_bytes()
+    assert data[4] == 6
+    codes = [1, 192, 64, 65, 128, 127, 191, 0, 63, 255, *(0,) * 17, 8, 0, 0]
+    assert data[46:-4] == bytes([1, 0, 1, 1, *codes])
+    assert Descriptor.from_bytes(data) == made
+    payload = data[:-4]
+    for damaged, said in (
+        (payload[:-1], "invalid steps"),
+        (payload[:-30], "invalid steps"),
+        (payload[:49] + b"\x06" + payload[50:] + bytes(30 * 5), "levels"),
+    ):
+        with pytest.raises(SegmentError, match=said):
+            Descriptor.from_bytes(damaged + struct.pack(">I", zlib.crc32(damaged)))
+
+
+@given(st.floats(-1e4, 1e4))
+def test_the_nearest_weight_is_one_that_a_segment_holds(weight: float) -> None:
+    found = nearest_weight(weight)
+    others = [*range(-64, 65), *range(72, 569, 8), *range(-568, -64, 8)]
+    assert found in others
+    assert abs(found - weight) == min(abs(other - weight) for other in others)
+    made = _lossless((BandWeights((found, 0, 0, 1)), BandWeights(), BandWeights()))
+    assert Descriptor.from_bytes(made.to_bytes()) == made
+
+
 @given(st.integers(0, 10_000))
 def test_every_flipped_bit_is_noticed(bit: int) -> None:
     data = bytearray(DESCRIPTOR.to_bytes())
@@ -90,7 +141,8 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
     ("offset", "value", "error"),
     [
         (4, 5, SegmentError),  # version 5 needs steps
-        (4, 6, UnsupportedError),  # version
+        (4, 6, SegmentError),  # so does version 6
+        (4, 7, UnsupportedError),  # version
         (6, 7, SegmentError),  # transport
         (7, 0, SegmentError),  # precision
         (7, 17, SegmentError),

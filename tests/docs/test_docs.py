@@ -9,6 +9,7 @@ import sys
 import uuid
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,12 @@ def test_every_page_is_in_the_index() -> None:
             assert page == index or f"({page.name})" in text, page.name
 
 
+@cache
+def all_tests() -> str:
+    """Return the source text of all tests."""
+    return "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_exist(page: Path) -> None:
     from j2klearn.cli import main
@@ -72,10 +79,9 @@ def test_commands_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for script in re.findall(r"benchmarks/\w+\.py", text):
         assert (ROOT / script).exists(), script
-    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     for names in re.findall(r'-k "?((?:test_\w+)(?: or test_\w+)*)', text):
         for name in names.split(" or "):
-            assert f"def {name}(" in tests, name
+            assert f"def {name}(" in all_tests(), name
     for command in set(re.findall(r"^    (?:.* \| )?j2klearn ([a-z0-9-]+)", text, re.MULTILINE)):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])

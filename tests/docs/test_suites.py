@@ -55,7 +55,7 @@ def test_ablation(photograph, tmp_path):
     training.mkdir()
     write_pictures(training)
     words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
-    words += ["--set", "crop=32", "--set", "batch=1"]
+    words += ["--set", "crop=32", "--set", "batch=1", "--workers", 1]
     words += ["--configs", "update-predict-iwave", "--json", tmp_path / "ablation.json"]
     shown = run("ablation.py", *words)
     found = json.loads((tmp_path / "ablation.json").read_text())

@@ -24,6 +24,7 @@ from j2klearn.models.build import build
 from j2klearn.models.model import Model
 from j2klearn.neural.format.container import UUID_BOX
 from tests.support.integer_models import twin_of
+from tests.support.reversible_models import small_reversible
 from tests.support.small_models import randomised
 
 __all__ = ["SEEDS"]
@@ -107,6 +108,12 @@ def files() -> Iterator[tuple[str, bytes]]:
         j2klearn.encode(grey, model=float_model, embed_model=True, levels=2, bpp=3, fallback=False),
     )
     yield "lossless-learned.jp2", j2klearn.encode(grey, lossless=True, levels=2, fallback=False)
+    yield (
+        "learned-weights.jp2",
+        j2klearn.encode(
+            rgb, model=small_reversible(), embed_model=True, lossless=True, levels=2, fallback=False
+        ),
+    )
     yield "neural.jp2", j2klearn.encode(rgb[:16, :16], profile="neural", quality=20)
     yield "neural-lossless.jp2", j2klearn.encode(grey[:8, :8], profile="neural", lossless=True)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import j2klearn
 from j2klearn.cli import main
 from j2klearn.errors import OptionError
-from j2klearn.interop.openjp2 import LIBRARY, environment, install
+from j2klearn.interop.openjp2 import ENGINE, LIBRARY, environment, install
 from j2klearn.io.pictures import read_picture
 from tests.support import programs
 from tests.support.containers import pdf_page, slide
@@ -372,16 +372,32 @@ def test_opj_dump_is_unchanged(files: dict[str, Path]) -> None:
     assert said[0] == said[1]
 
 
+def test_cantaloupe(files: dict[str, Path], tmp_path: Path) -> None:
+    """The image server reads through a link, and lets opj_decompress write to a link to its standard output."""
+    program, _ = _program("opj_decompress")
+    source, target = tmp_path / "OpenJpegProcessor-1.jp2", tmp_path / "OpenJpegProcessor-2.bmp"
+    source.symlink_to(files["rgb"])
+    target.symlink_to("/dev/stdout")
+    command = [program, "-quiet", "-i", str(source), "-d", "10,8,90,72", "-r", "1", "-o", str(target)]
+    done = subprocess.run(command, env=environment(os.environ), capture_output=True, check=True)
+    assert not done.stderr
+    (tmp_path / "out.bmp").write_bytes(done.stdout)
+    expected = j2klearn.decode(files["rgb"], region=(8, 10, 72, 90), reduce=1)
+    np.testing.assert_array_equal(np.asarray(read_picture(tmp_path / "out.bmp")), expected)
+
+
 def test_unknown_models_give_a_warning(files: dict[str, Path], tmp_path: Path) -> None:
-    """Without its model a file decodes to the ordinary approximation."""
+    """Without its model, or without the engine, a file decodes to the ordinary approximation."""
     folder = tmp_path / "alone"
     install(folder)
     for model in (folder / "models").iterdir():
         model.unlink()
     program, _ = _program("opj_decompress")
     outs = []
-    for preload in ({}, {"LD_PRELOAD": str(folder / LIBRARY)}):
+    for preload in ({}, {"LD_PRELOAD": str(folder / LIBRARY)}, {"LD_PRELOAD": str(folder / LIBRARY)}):
         out = tmp_path / "out.ppm"
+        if len(outs) == 2:
+            (folder / ENGINE).unlink()
         done = subprocess.run(
             [program, "-i", str(files["rgb"]), "-o", str(out)],
             env={**os.environ, **preload},
@@ -390,9 +406,10 @@ def test_unknown_models_give_a_warning(files: dict[str, Path], tmp_path: Path) -
         )
         assert done.returncode == 0
         outs.append((out.read_bytes(), done.stdout + done.stderr))
-    assert outs[0][0] == outs[1][0]
+    assert outs[0][0] == outs[1][0] == outs[2][0]
     assert "needs the model with id" in outs[1][1]
-    assert "without the learned steps" in outs[1][1]
+    assert f"{ENGINE}: cannot open shared object file" in outs[2][1]
+    assert all("without the learned steps" in said for _, said in outs[1:])
 
 
 def test_without_the_real_library(files: dict[str, Path], tmp_path: Path) -> None:

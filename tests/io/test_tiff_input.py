@@ -55,9 +55,10 @@ def test_depths_and_layouts(tmp_path: Path, size: str, monkeypatch: pytest.Monke
     if size == "in parts":
         monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1)
     path, count = tmp_path / "a.tif", 0
-    for bits, bands, order, big, planar in itertools.product(
-        (1, 2, 4, 6, 8, 10, 12, 14, 16), BANDS, "<>", (False, True), (False, True)
+    for bits, bands, order, planar in itertools.product(
+        (1, 2, 4, 6, 8, 10, 12, 14, 16), BANDS, "<>", (False, True)
     ):
+        big = count % 3 == 0  # BigTIFF has the same samples after a header of its own
         number, photometric, extra, colour, meant = bands
         image = noise((HEIGHT, WIDTH, number), bits)
         planes = [image[:, :, index] for index in range(number)] if planar else [image]
@@ -75,7 +76,7 @@ def test_depths_and_layouts(tmp_path: Path, size: str, monkeypatch: pytest.Monke
             assert picture.samples.dtype == expected.dtype, bands
             assert np.array_equal(picture.read(), expected), (bits, bands, order)
             assert np.array_equal(picture.samples[5:23], expected[5:23]), (bits, bands, order)
-        if order == "<" and not big and not planar:
+        if order == "<" and not planar:
             target = tmp_path / ("a.jpx" if colour == "cmyk" else "a.jp2")
             convert(path, target, LOSSLESS)
             assert np.array_equal(j2klearn.decode(target), expected), (bits, bands)

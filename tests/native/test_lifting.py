@@ -48,7 +48,7 @@ class Case:
         return max(self.opacity_radius, int(self.proposals.shape[-1]) // 2)
 
 
-# The definition: 64-bit integers, one plane at a time.
+# The definition: integers, one plane at a time. Sums of products stay below 2^53, so doubles hold them exactly.
 
 
 def shifted(sums: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
@@ -57,9 +57,8 @@ def shifted(sums: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
 
 def convolved(maps: NDArray[np.int64], weights: NDArray[np.int16]) -> NDArray[np.int64]:
     side = weights.shape[-1]
-    windows = np.lib.stride_tricks.sliding_window_view(maps, (side, side), (1, 2))
-    sums: NDArray[np.int64] = np.einsum("ihwyx,oiyx->ohw", windows, weights.astype(np.int64), optimize=True)
-    return sums
+    windows = np.lib.stride_tricks.sliding_window_view(maps.astype(np.float64), (side, side), (1, 2))
+    return np.tensordot(weights.astype(np.float64), windows, ([1, 2, 3], [0, 3, 4])).astype(np.int64)
 
 
 def cropped(maps: NDArray[np.int64], margin: int) -> NDArray[np.int64]:

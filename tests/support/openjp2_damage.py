@@ -2,16 +2,18 @@
 
     make sanitize
     python -m tests.support.openjp2_damage --count 5000
+    python -m tests.support.openjp2_damage --count 5000 --opj-decompress
 
-reads mutated files by the functions of OpenJPEG, in the ways of ``native/tests/openjp2_calls.cpp``. A file that ends in
-a crash, a leak or a report of a sanitizer is read again with the real library alone: what it does too is not counted as
-a fault, because it is one of OpenJPEG.
+reads mutated files by the functions of OpenJPEG, in the ways of ``native/tests/openjp2_calls.cpp``, or by the installed
+``opj_decompress``, one process for each file. A file that ends in a crash, a leak or a report of a sanitizer is read
+again with the real library alone: what it does too is not counted as a fault, because it is one of OpenJPEG.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,12 +28,15 @@ from tests.support.integer_models import small_pair
 from tests.support.mutations import MARKERS, damaged, originals, picture
 from tests.support.paths import ROOT
 
-__all__ = ["Finding", "run"]
+__all__ = ["Finding", "OpjDecompress", "Reader", "run"]
 
 BUILD = ROOT / "build" / "sanitize"
 
 #: Files that one process reads, and the seconds that it may take.
 _BATCH, _SECONDS = 25, 600
+
+#: The exit status of a program about which a sanitizer has reported something.
+_REPORTED = 86
 
 
 class Finding(NamedTuple):
@@ -77,28 +82,75 @@ def _mutated(random: np.random.Generator, original: bytes) -> bytes:
     return bytes(data)
 
 
-def _read(build: Path, paths: list[Path], *, ours: bool) -> str:
-    """Read files in one process; return what it says on its error output if it does not end well."""
-    variables = {
-        **os.environ,
-        "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
-        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-        "J2KLEARN_MODELS": str(ROOT / "j2klearn" / "models"),
-        **({"LD_LIBRARY_PATH": str(build / "openjp2")} if ours else {}),
-    }
-    command = [str(build / "openjp2_calls"), "--damaged", *map(str, paths)]
-    try:
-        done = subprocess.run(
-            command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        return f"it takes longer than {_SECONDS} s"
-    if done.returncode == 0:
-        return ""
-    return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+class Reader:
+    """A program that reads files, with the sanitizers of a build."""
+
+    def __init__(self, build: Path) -> None:
+        self.build = build
+        self.batch = _BATCH
+
+    def command(self, paths: list[Path]) -> list[str]:
+        return [str(self.build / "openjp2_calls"), "--damaged", *map(str, paths)]
+
+    def preloaded(self) -> list[str]:
+        return []
+
+    def ended_well(self, status: int) -> bool:
+        return status == 0
+
+    def read(self, paths: list[Path], *, ours: bool) -> str:
+        """Read files in one process; return what it says on its error output if it does not end well."""
+        variables = {
+            **os.environ,
+            "ASAN_OPTIONS": f"detect_leaks=1:allocator_may_return_null=1:exitcode={_REPORTED}",
+            "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:exitcode={_REPORTED}",
+            "J2KLEARN_MODELS": str(ROOT / "j2klearn" / "models"),
+        }
+        preloaded = self.preloaded()
+        if ours:
+            variables["LD_LIBRARY_PATH"] = str(self.build / "openjp2")
+        if preloaded:
+            variables["LD_PRELOAD"] = ":".join(preloaded)
+        try:
+            done = subprocess.run(
+                self.command(paths),
+                env=variables,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return f"it takes longer than {_SECONDS} s"
+        if self.ended_well(done.returncode):
+            return ""
+        return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
 
 
-def run(build: Path, folder: Path, seed: int, count: int) -> Iterator[Finding]:
+class OpjDecompress(Reader):
+    """The installed opj_decompress, which has no sanitizers of its own: they are loaded before all else."""
+
+    def __init__(self, build: Path, program: str, out: Path) -> None:
+        super().__init__(build)
+        self.program, self.out = program, out
+        self.batch = 1
+
+    def command(self, paths: list[Path]) -> list[str]:
+        return [self.program, "-i", str(paths[0]), "-o", str(self.out)]
+
+    def preloaded(self) -> list[str]:
+        names = ("libasan.so", "libubsan.so")
+        return [
+            subprocess.run(
+                ["c++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for name in names
+        ]
+
+    def ended_well(self, status: int) -> bool:
+        return status in (0, 1)  # 1: it cannot read the file, and says so
+
+
+def run(reader: Reader, folder: Path, seed: int, count: int) -> Iterator[Finding]:
     """Write damaged files into a folder, read them, and yield those whose reading does not end well."""
     random = np.random.default_rng(seed)
     files = [*originals()[:5], *originals()[7:], *learned()]
@@ -106,13 +158,13 @@ def run(build: Path, folder: Path, seed: int, count: int) -> Iterator[Finding]:
     for at in range(count):
         paths.append(folder / f"{at}.jp2")
         paths[-1].write_bytes(_mutated(random, files[at % len(files)]))
-    for start in range(0, count, _BATCH):
-        batch = paths[start : start + _BATCH]
-        if not _read(build, batch, ours=True):
+    for start in range(0, count, reader.batch):
+        batch = paths[start : start + reader.batch]
+        if not reader.read(batch, ours=True):
             continue
         for path in batch:
-            if said := _read(build, [path], ours=True):
-                yield Finding(path, said, known=bool(_read(build, [path], ours=False)))
+            if said := reader.read([path], ours=True):
+                yield Finding(path, said, known=bool(reader.read([path], ours=False)))
 
 
 def main() -> int:
@@ -121,6 +173,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to put the damaged files")
+    parser.add_argument(
+        "--opj-decompress", action="store_true", help="read them by the installed opj_decompress"
+    )
     options = parser.parse_args()
     if not (options.build / "openjp2_calls").is_file():
         parser.error(f"there is no build with sanitizers in {options.build}: make sanitize")
@@ -128,7 +183,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for found in run(options.build, folder, options.seed, options.count):
+        reader = Reader(options.build)
+        if options.opj_decompress:
+            program = shutil.which("opj_decompress") or parser.error("opj_decompress is not installed")
+            reader = OpjDecompress(options.build, program, Path(temporary, "out.pgx"))
+        for found in run(reader, folder, options.seed, options.count):
             known += found.known
             faults += not found.known
             if not found.known:

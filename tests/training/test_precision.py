@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,44 +21,10 @@ from j2klearn.training.settings import Settings, parse_changes, read_config
 from j2klearn.training.subband_patches import SubbandPatches
 from j2klearn.training.transform.trainer import Trainer
 from j2klearn.transform.precision import fast_bfloat16
-from tests.support.paths import ROOT
 from tests.support.small_context import context_config
 from tests.support.training_pictures import write_config, write_pictures
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-ASK = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat16())"
-
-
-def answer(**environment: str) -> bool:
-    """Return the answer of a new process with this environment, because PyTorch and oneDNN read it only once."""
-    limits = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-    kept = {key: value for key, value in os.environ.items() if key not in limits}
-    kept["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run(
-        [sys.executable, "-c", ASK], env={**kept, **environment}, capture_output=True, text=True, check=True
-    )
-    return {"True": True, "False": False}[done.stdout.strip()]
-
-
-@pytest.mark.parametrize(
-    "limit",
-    [
-        {"ATEN_CPU_CAPABILITY": "avx2"},
-        {"ONEDNN_MAX_CPU_ISA": "AVX2"},
-        {"ONEDNN_MAX_CPU_ISA": "avx512_core"},
-        {"DNNL_MAX_CPU_ISA": "AVX2_VNNI"},
-    ],
-    ids=lambda limit: " ".join(f"{key}={value}" for key, value in limit.items()),
-)
-def test_the_answer_follows_the_limits_of_the_environment(limit: dict[str, str]) -> None:
-    assert not answer(**limit)
-
-
-def test_other_limits_leave_the_answer_to_the_processor() -> None:
-    natively = answer()
-    assert answer(ONEDNN_MAX_CPU_ISA="AVX512_CORE_BF16") == natively
-    assert answer(ONEDNN_MAX_CPU_ISA="unknown") == natively
-    assert answer(ONEDNN_MAX_CPU_ISA="ALL", DNNL_MAX_CPU_ISA="AVX2") == natively  # the first name counts
 
 
 def test_the_setting_decides() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +62,46 @@ def test_regions_are_the_crop_of_the_whole(size: tuple[int, int], grey16: NDArra
         assert np.array_equal(j2klearn.decode(data, region=region), whole[y : y + size[0], x : x + size[1]])
 
 
-@pytest.mark.parametrize("limit", SETS)
-def test_a_limit_turns_bfloat16_off(limit: str) -> None:
-    script = "from j2klearn.transform.precision import fast_bfloat16; print(fast_bfloat16())"
-    assert _run(script, J2KLEARN_CPU=limit) == "False"
+#: Prints an answer for each of the environments. The variables are read at the first question, so a new process asks
+#: each; loading PyTorch takes far longer than the question, so these processes are forks of one that has loaded it.
+ASK = """
+import json, os, sys
+from j2klearn.transform.precision import fast_bfloat16
+for variables in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        os.environ.update(variables)
+        print(fast_bfloat16(), flush=True)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def answers(environments: Sequence[Mapping[str, str]]) -> list[bool]:
+    limits = (VARIABLE, "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+    kept = {key: value for key, value in os.environ.items() if key not in limits}
+    command = [sys.executable, "-c", ASK, json.dumps(environments)]
+    printed = subprocess.run(command, env=kept, capture_output=True, text=True, check=True).stdout.split()
+    return [{"True": True, "False": False}[word] for word in printed]
+
+
+def test_limits_turn_bfloat16_off() -> None:
+    off = [
+        *({VARIABLE: limit} for limit in SETS),
+        {"ATEN_CPU_CAPABILITY": "avx2"},
+        {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        {"ONEDNN_MAX_CPU_ISA": "avx512_core"},
+        {"DNNL_MAX_CPU_ISA": "AVX2_VNNI"},
+    ]
+    natively: list[dict[str, str]] = [
+        {},
+        {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"},
+        {"ONEDNN_MAX_CPU_ISA": "unknown"},
+        {"ONEDNN_MAX_CPU_ISA": "ALL", "DNNL_MAX_CPU_ISA": "AVX2"},  # the first name counts
+    ]
+    found = answers([*off, *natively])
+    assert not any(found[: len(off)])
+    assert found[len(off) :] == [found[len(off)]] * len(natively)
 
 
 @pytest.mark.skipif(VARIABLE not in os.environ, reason="the processor is not limited")

@@ -24,14 +24,14 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 @pytest.fixture(scope="module")
 def picture(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return grey[40:177, 50:201]
+    return grey[40:150, 50:161]
 
 
 def test_it_comes_back(model: Model, picture: NDArray[np.uint8]) -> None:
     data = j2klearn.encode(picture, bpp=8, model=model, levels=3)
     assert psnr(picture, j2klearn.decode(data, model=model)) > 60
-    assert j2klearn.decode(data, reduce=1, model=model).shape == (69, 76)
-    assert j2klearn.decode(data, reduce=3, model=model).shape == (18, 19)
+    assert j2klearn.decode(data, reduce=1, model=model).shape == (55, 56)
+    assert j2klearn.decode(data, reduce=3, model=model).shape == (14, 14)
 
 
 def test_a_region_is_the_crop_of_the_whole(model: Model, picture: NDArray[np.uint8]) -> None:

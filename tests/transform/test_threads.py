@@ -20,8 +20,8 @@ warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with
 import numpy as np
 import j2klearn
 
-y, x = np.mgrid[:160, :160]
-noise = np.random.default_rng(0).normal(0, 12, (160, 160, 3))
+y, x = np.mgrid[:96, :96]
+noise = np.random.default_rng(0).normal(0, 12, (96, 96, 3))
 image = np.clip(np.stack([x, y, (x + y) // 2], -1) * 0.7 + 30 + noise, 0, 255).astype(np.uint8)
 
 def decode(data=None):

@@ -14,14 +14,33 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-__all__ = ["DECIBELS", "Scale", "Style", "codec_styles", "curve", "metric_name", "per_picture", "sweep"]
+__all__ = [
+    "UNSCALED",
+    "Scale",
+    "Style",
+    "codec_styles",
+    "curve",
+    "metric_name",
+    "per_picture",
+    "sweep",
+    "unit_of",
+]
 
 Figure = dict[str, Any]
 
-_METRICS = {"psnr": "PSNR", "ssim": "SSIM", "ms-ssim": "MS-SSIM", "psnr-y": "PSNR of luma"}
+_METRICS = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ms-ssim": "MS-SSIM",
+    "ssimulacra2": "SSIMULACRA2",
+    "psnr-y": "PSNR of luma",
+}
 
 #: Metrics that are measured in dB.
-DECIBELS = ("psnr", "psnr-y")
+_DECIBELS = ("psnr", "psnr-y")
+
+#: Metrics that are not converted to dB.
+UNSCALED = (*_DECIBELS, "ssimulacra2")
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "triangle-down", "cross")
 _LEARNED_COLOURS, _OTHER_COLOURS = 3, 7
@@ -76,12 +95,19 @@ def metric_name(metric: str) -> str:
     return _METRICS.get(metric, metric.upper())
 
 
+def unit_of(metric: str, scale: Scale) -> str:
+    """Return the unit of a metric on a scale; empty if it has none."""
+    converted = scale is not Scale.MEASURED and metric not in UNSCALED
+    return "dB" if metric in _DECIBELS or converted else ""
+
+
 def curve(results: Mapping[str, Any], metric: str, styles: Mapping[str, Style], scale: Scale) -> Figure:
     """Return the averaged rate-distortion curves of one metric; without traces if no codec has values."""
-    decibels = metric in DECIBELS or scale is not Scale.MEASURED
-    digits, unit = (".2f", " dB") if decibels else (".4f", "")
+    unit = f" {unit_of(metric, scale)}".rstrip()
+    digits = ".2f" if unit or metric in UNSCALED else ".4f"
+    converted = scale is not Scale.MEASURED and metric not in UNSCALED
     curves = {
-        codec["name"]: _averages(results, codec["name"], metric, decibels) for codec in results["codecs"]
+        codec["name"]: _averages(results, codec["name"], metric, converted) for codec in results["codecs"]
     }
     reference = curves.get(results["protocol"]["anchor"], [])
     traces = []
@@ -203,15 +229,15 @@ def _line(title: str, points: Sequence[tuple[float, float]], style: Style) -> di
 
 
 def _averages(
-    results: Mapping[str, Any], codec: str, metric: str, decibels: bool
+    results: Mapping[str, Any], codec: str, metric: str, converted: bool
 ) -> list[tuple[float, float]]:
-    """Return rates and values of a codec's curve, converted to dB if `decibels`."""
+    """Return rates and values of a codec's curve, `converted` to dB or not."""
     averages = results["curves"].get(codec, {})
     if metric not in averages:
         return []
     pairs = zip(averages["bpp"], averages[metric], strict=True)
     points = sorted((x, y) for x, y in pairs if x is not None and y is not None)
-    if decibels and metric != "psnr":
+    if converted:
         return [(x, -10 * math.log10(1 - y)) for x, y in points if y < 1]
     return points
 

@@ -177,17 +177,16 @@ def _curves(
     shown: dict[figures.Scale, list[dict[str, str]]] = {}
     for scale in figures.Scale:
         for metric in results["protocol"]["metrics"]:
-            in_decibels = metric in figures.DECIBELS or scale is not figures.Scale.MEASURED
-            same = metric in figures.DECIBELS and scale is figures.Scale.DECIBELS
+            same = metric in figures.UNSCALED and scale is figures.Scale.DECIBELS
             key = f"curve-{metric}-{(figures.Scale.MEASURED if same else scale).value}"
             if not same:
                 figure = figures.curve(results, metric, styles, scale)
                 if figure["data"]:
                     drawn[key] = figure
             if key in drawn:
-                entry = {"figure": key, "metric": metric, "unit": "dB" if in_decibels else ""}
+                entry = {"figure": key, "metric": metric, "unit": figures.unit_of(metric, scale)}
                 shown.setdefault(scale, []).append(entry)
-    if all(entry["metric"] in figures.DECIBELS for entry in shown.get(figures.Scale.DECIBELS, ())):
+    if all(entry["metric"] in figures.UNSCALED for entry in shown.get(figures.Scale.DECIBELS, ())):
         shown.pop(figures.Scale.DECIBELS, None)
     return shown
 

@@ -8,7 +8,7 @@ from ...core.text_table import text_table
 
 __all__ = ["curve_table", "delta_table", "speed_table", "summary"]
 
-_UNITS = {"psnr": "dB", "ssim": "SSIM", "ms-ssim": "MS-SSIM", "psnr-y": "dB"}
+_UNITS = {"psnr": "dB", "ssim": "SSIM", "ms-ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2", "psnr-y": "dB"}
 
 
 def _number(value: float | None, form: str, otherwise: str = "-") -> str:

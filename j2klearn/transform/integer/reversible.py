@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
 from ...core.normalisation import Normalisation
-from ...core.reversible_steps import Steps, Weights
+from ...core.reversible_steps import WEIGHT_BITS, Steps, Weights
 from ...core.subbands import Subbands
 from ...core.timing import stage
 from ...errors import ModelError
@@ -25,25 +25,36 @@ from ..levels import compose, decompose, share_of_level
 from .engine import native_operator
 from .operator import OperatorTwin
 
-__all__ = ["CROSS_BITS", "Details", "Exploration", "Plane", "ReversibleEngine", "with_luma"]
+__all__ = [
+    "Details",
+    "Exploration",
+    "Plane",
+    "ReversibleEngine",
+    "blue_sources",
+    "red_sources",
+    "with_luma",
+]
 
 Plane = NDArray[np.int32]
 Details = tuple[Plane, Plane, Plane]
+T = TypeVar("T")
 
 #: Adds predictions to planes, or subtracts them; see `j2klearn.native.lifting.IntegerOperator.lift`.
 Lift = Callable[..., None]
 
-#: Fraction bits of the weights between components.
-CROSS_BITS = 4
 
-
-def with_luma(details: Sequence[Details], weights: Weights, sign: int) -> list[Details]:
+def with_luma(
+    details: Sequence[Details], predictions: Sequence[Details | None], weights: Weights, sign: int
+) -> list[Details]:
     """Predict the details of Cb and Cr from those of Y and Cb, and add or subtract the predictions.
 
     Parameters
     ----------
     details : sequence of (hl, lh, hh)
-        The details of Y, Cb and Cr at one level; those of further components are returned as they are.
+        The details of Y, Cb and Cr at one level, without the predictions of the operator; those of further components
+        are returned as they are.
+    predictions : sequence of (hl, lh, hh) or None
+        The predictions of the operator for Y, Cb and Cr; None for a component without learned steps.
     weights : Weights
         The weights of HL, LH and HH.
     sign : {1, -1}
@@ -54,24 +65,48 @@ def with_luma(details: Sequence[Details], weights: Weights, sign: int) -> list[D
     list of (hl, lh, hh)
         The new details; the arrays of the arguments are not changed.
     """
-    luma, blue, red = (list(own) for own in details[:3])
-    for at, (in_blue, in_red, blue_in_red) in enumerate(weights):
-        before = blue[at]
-        if in_blue:
-            blue[at] = before + np.int32(sign) * _weighted(luma[at], in_blue)
-        if in_red or blue_in_red:
-            known = blue[at] if sign > 0 else before
-            red[at] = red[at] + np.int32(sign) * _weighted(luma[at], in_red, known, blue_in_red)
-    changed = [(own[0], own[1], own[2]) for own in (luma, blue, red)]
-    return [*changed, *details[3:]]
+    out = [list(own) for own in details]
+    for at, (in_blue, in_red) in enumerate(weights):
+        found = [own and own[at] for own in predictions[:3]]
+        # Cr is predicted from Cb as it is, not from what is left of it
+        before = [own[at] for own in details[:3]]
+        if any(in_blue):
+            out[1][at] = before[1] + np.int32(sign) * _weighted(blue_sources(before, found, 1), in_blue)
+        if any(in_red):
+            before[1] = out[1][at] if sign > 0 else before[1]
+            out[2][at] = before[2] + np.int32(sign) * _weighted(red_sources(before, found, 1), in_red)
+    return [(own[0], own[1], own[2]) for own in out]
 
 
-def _weighted(first: Plane, weight: int, second: Plane | None = None, other: int = 0) -> Plane:
-    total = first * np.int32(weight)
-    if second is not None and other:
-        total += second * np.int32(other)
-    total += np.int32(1 << CROSS_BITS >> 1)
-    total >>= CROSS_BITS
+def blue_sources(details: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
+    """Return what Cb is predicted from in one subband, in the order of `BandWeights.blue`.
+
+    Parameters
+    ----------
+    details : sequence
+        Y, Cb and Cr.
+    predictions : sequence
+        The predictions of the operator for them.
+    one
+        What the constant multiplies.
+    """
+    return [details[0], predictions[0], predictions[1], one]
+
+
+def red_sources(details: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
+    """Return what Cr is predicted from in one subband, in the order of `BandWeights.red`; see `blue_sources`."""
+    return [details[0], predictions[0], predictions[2], one, details[1], predictions[1]]
+
+
+def _weighted(sources: Sequence[Plane | int | None], weights: Sequence[int]) -> Plane:
+    """Return the weighted sum of sources in whole numbers; the first source is a plane."""
+    assert isinstance(sources[0], np.ndarray)
+    total = sources[0] * np.int32(weights[0])
+    total += np.int32(1 << WEIGHT_BITS >> 1)
+    for source, weight in zip(sources[1:], weights[1:], strict=True):
+        if weight and source is not None:
+            total += source * np.int32(weight)
+    total >>= WEIGHT_BITS
     return total
 
 
@@ -97,11 +132,9 @@ def _taken(
     details: Sequence[Details], predictions: Sequence[Details | None], steps: Steps, level: int
 ) -> list[Details]:
     """Return the details of a level, 1 for the finest, after the steps of the analysis that are taken."""
-    out = [
-        _added(own, found if learned else None, -1)
-        for own, found, learned in zip(details, predictions, steps.learned, strict=True)
-    ]
-    return with_luma(out, steps.weights[level - 1], -1) if level <= len(steps.weights) else out
+    taken = [found if learned else None for found, learned in zip(predictions, steps.learned, strict=True)]
+    out = [_added(own, found, -1) for own, found in zip(details, taken, strict=True)]
+    return with_luma(out, taken, steps.weights[level - 1], -1) if level <= len(steps.weights) else out
 
 
 @dataclass(frozen=True)
@@ -343,9 +376,9 @@ class ReversibleEngine:
 
         def join(lows: list[Plane], details: list[Details], level: int) -> list[Plane]:
             finer, own = area.resolution(level - 1), level + finest - 1
-            if own <= len(steps.weights):
-                details = with_luma(details, steps.weights[own - 1], 1)
             predictions = self._predicted(lows, finer, steps, depth, threads)
+            if own <= len(steps.weights):
+                details = with_luma(details, predictions, steps.weights[own - 1], 1)
             details = [_added(own, found, 1) for own, found in zip(details, predictions, strict=True)]
             out: list[Any] = []
             for ll, (hl, lh, hh) in zip(lows, details, strict=True):

@@ -43,8 +43,9 @@ def digest(pyramids: list[Pyramid]) -> str:
     return state.hexdigest()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("components", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("components", "shape"), [*((3, shape) for shape in SHAPES), (1, (33, 47)), (4, (5, 9))]
+)
 def test_round_trip(lossy, shape, components):
     pyramids = random_pyramids(lossy, shape, components)
     segments = lossy.encode(pyramids, 60)
@@ -53,14 +54,14 @@ def test_round_trip(lossy, shape, components):
 
 
 def test_backends_and_threads_agree(lossy):
-    pyramids = random_pyramids(lossy, (49, 70), 3)
+    pyramids = random_pyramids(lossy, (33, 50), 3)
     segments = [
         lossy.encode(pyramids, 40, threads=threads, backend=backend)
         for threads, backend in ((1, "native"), (4, "native"), (1, "torch"))
     ]
     assert segments[0] == segments[1] == segments[2]
     for threads, backend in ((4, "native"), (1, "torch")):
-        found = lossy.decode(segments[0], (49, 70), 3, 40, threads=threads, backend=backend)
+        found = lossy.decode(segments[0], (33, 50), 3, 40, threads=threads, backend=backend)
         assert digest(found) == digest(pyramids)
 
 
@@ -68,7 +69,7 @@ def test_another_process_decodes_the_same(tmp_path):
     wanted = []
     for predicted in (False, True):
         model = small_context(predicted=predicted)
-        pyramids = random_pyramids(model, (50, 41), 3)
+        pyramids = random_pyramids(model, (36, 25), 3)
         folder = tmp_path / str(predicted)
         folder.mkdir()
         (folder / "model").write_bytes(model.to_bytes())
@@ -82,7 +83,7 @@ for folder in map(pathlib.Path, sys.argv[1:]):
     model = ContextModel.from_bytes((folder / "model").read_bytes())
     segments = [path.read_bytes() for path in sorted(folder.glob("[0-9]"))]
     state = hashlib.sha256()
-    for pyramid in model.decode(segments, (50, 41), 3, 50, threads=1, backend="torch"):
+    for pyramid in model.decode(segments, (36, 25), 3, 50, threads=1, backend="torch"):
         for band in pyramid.bands():
             state.update(band.astype("<i4").tobytes())
     print(state.hexdigest())

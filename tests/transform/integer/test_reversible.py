@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 
 from j2klearn.core.geometry import Rect
 from j2klearn.core.normalisation import Normalisation
-from j2klearn.core.reversible_steps import Steps, Weights
+from j2klearn.core.reversible_steps import BandWeights, Steps, Weights
 from j2klearn.core.subbands import Subbands
 from j2klearn.errors import ModelError
 from j2klearn.native.instructions import available_instructions
 from j2klearn.transform.integer import reference
-from j2klearn.transform.integer.reversible import ReversibleEngine, with_luma
+from j2klearn.transform.integer.reversible import Details, ReversibleEngine, with_luma
 from tests.support.integer_models import small_pair
 from tests.support.reversible_models import small_operator, textured
 
-WEIGHTS: Weights = ((3, -5, 8), (0, 16, 0), (127, -128, 1))
+WEIGHTS: Weights = (
+    BandWeights((12, 5, -64, 40), (-20, 7, -30, -33, 32, 9)),
+    BandWeights(red=(64, 0, 0, 0, 0, 0)),
+    BandWeights((568, -576, 3, 0), (-512, 0, 1, 0, 4, 0)),
+)
 STEPS = Steps(
     (True, False, True),
-    (WEIGHTS, ((0, 0, 0), (1, 1, 1), (0, 0, 5))),
+    (WEIGHTS, (BandWeights(), BandWeights((4, 0, 0, 0)), BandWeights(red=(0, 0, 0, 0, 20, 0)))),
     (Normalisation(0, 5), Normalisation(), Normalisation(3, -70)),
 )
 
@@ -81,8 +85,8 @@ def test_any_samples_come_back(
     half = 1 << (depth - 1)
     planes = list(rng.integers(-half, half, (4, *shape), dtype=np.int32))
     weights = tuple(
-        tuple(tuple(int(w) for w in band) for band in level)
-        for level in rng.integers(-128, 128, (levels, 3, 3))
+        tuple(BandWeights(tuple(band[:4]), tuple(band[4:])) for band in level)
+        for level in rng.integers(-576, 569, (levels, 3, 10)).tolist()
     )
     steps = Steps(tuple(bool(bit) for bit in rng.integers(0, 2, 4)), weights)  # type: ignore[arg-type]
     area = Rect(*origin, origin[0] + shape[0], origin[1] + shape[1])
@@ -93,19 +97,32 @@ def test_any_samples_come_back(
     assert not components
 
 
-def test_weights_are_sixteenths_and_halves_are_rounded_up() -> None:
-    def band(*values: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+def test_predictions_are_rounded_and_halves_are_rounded_up() -> None:
+    def band(*values: int) -> Details:
         none = np.zeros((1, 0), np.int32)
         return np.array([values], np.int32), none, none
 
-    none = (0, 0, 0)
+    def predicted(
+        details: list[Details], found: list[Details | None], weights: BandWeights
+    ) -> list[list[int]]:
+        own = (weights, BandWeights(), BandWeights())
+        out = with_luma(details, found, own, -1)
+        back = with_luma(out, found, own, 1)
+        assert all(np.array_equal(a[0], b[0]) for a, b in zip(back, details, strict=True))
+        return [planes[0][0].tolist() for planes in out[1:]]
+
+    nothing: list[Details | None] = [None, None, None]
     details = [band(8, -8, 100), band(0, 0, 0), band(0, 0, 0)]
-    _, blue, red = with_luma(details, ((1, 2, 0), none, none), -1)
-    assert blue[0].tolist() == [[-1, 0, -6]]  # 0.5, -0.5 and 6.25
-    assert red[0].tolist() == [[-1, 1, -13]]  # 1, -1 and 12.5
+    blue, red = predicted(details, nothing, BandWeights((4, 0, 0, 0), (8, 0, 0, 0, 0, 0)))
+    assert blue == [-1, 0, -6]  # 0.5, -0.5 and 6.25
+    assert red == [-1, 1, -13]  # 1, -1 and 12.5
     # the weight of Cb is for Cb as it is, not for what is left of it
-    _, blue, red = with_luma([band(16), band(40), band(0)], ((16, 0, 8), none, none), -1)
-    assert (blue[0].item(), red[0].item()) == (24, -20)
+    details = [band(16), band(40), band(0)]
+    assert predicted(details, nothing, BandWeights((64, 0, 0, 0), (0, 0, 0, 0, 32, 0))) == [[24], [-20]]
+    # L2H of Y, of Cb and of Cr, and the constants
+    found: list[Details | None] = [band(3), band(50), band(700)]
+    assert predicted(details, found, BandWeights((0, 64, 64, 32), (0, 64, 64, -33, 0, 64))) == [[-14], [-752]]
+    assert predicted(details, nothing, BandWeights((0, 64, 64, 32), (0, 64, 64, -33, 0, 64))) == [[39], [1]]
 
 
 def test_an_operator_of_other_sizes_is_refused() -> None:
