@@ -140,5 +140,5 @@ fuzz-smoke: setup $(STAMPS)/system ## read damaged copies of the fuzzers' seeds,
 	@mkdir -p build
 	@$(call cmake,sanitize,-DCMAKE_BUILD_TYPE=Debug -DJ2KL_TESTS=ON -DJ2KL_SANITIZE=ON $(if $(CI),-DJ2KL_WERROR=ON)) \
 	    --target j2kl_tests
-	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitize/j2kl_tests fuzz $(SMOKE_NATIVE) & native=$$!; \
+	@J2KL_FUZZ_ROUNDS=$(SMOKE_NATIVE) UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 build/sanitize/j2kl_tests fuzz & native=$$!; \
 	    $(BIN)/python -m tests.fuzz.smoke --rounds $(SMOKE_PYTHON); status=$$?; wait $$native && exit $$status

@@ -45,4 +45,4 @@ void integer_tests();
 void lifting_tests();
 void dequantisation_tests();
 void decoder_tests();
-void fuzz_tests(int rounds);
+void fuzz_tests();

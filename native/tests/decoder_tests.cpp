@@ -466,7 +466,7 @@ void pictures()
             }
             CHECK(same, "reduce " + std::to_string(reduce));
             const auto from_tiles = only_head.decode(request, &file);
-            const bool possible = version != 5 && reduce < 2;
+            const bool possible = version < 5 && reduce < 2;
             CHECK(only_head.last == (possible ? J2KL_OK : J2KL_ERROR_UNSUPPORTED) && (!possible || from_tiles == region),
                   only_head.report->error);
         }
