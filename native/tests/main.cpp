@@ -1,10 +1,8 @@
 // Runs all groups of tests, or those that the command line names, or all others: j2kl_tests [[--without] GROUP...]
-// j2kl_tests fuzz N runs the fuzz targets alone, with N damaged copies of every seed.
 #include "tests/check.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <string_view>
 #include <vector>
@@ -28,7 +26,7 @@ const Group groups[] = {
     {"lifting", lifting_tests},
     {"dequantisation", dequantisation_tests},
     {"decoder", decoder_tests},
-    {"fuzz", [] { fuzz_tests(1); }},
+    {"fuzz", fuzz_tests},
 };
 
 } // namespace
@@ -44,11 +42,6 @@ void check::report(bool success, const char *expression, const char *file, int l
 
 int main(int count, char **words)
 {
-    if (count == 3 && words[1] == std::string_view("fuzz") && std::atoi(words[2]) > 0) {
-        fuzz_tests(std::atoi(words[2]));
-        std::printf("%d passed, %d failed\n", check::passed, check::failed);
-        return check::failed == 0 ? 0 : 1;
-    }
     const bool without = count > 1 && words[1] == std::string_view("--without");
     const std::vector<std::string_view> names(words + (without ? 2 : 1), words + count);
     for (const std::string_view name : names) {
