@@ -166,10 +166,11 @@ class RateControl:
                 best, best_order, best_miss = file, order, miss
             if best_miss <= PSNR_TOLERANCE:
                 break
-            if seen.count(len(file)) > _MOST_REPEATS:
-                break  # small pictures have few truncation points: there is none between the best tries
             for layer, (size, db) in enumerate(zip(sizes, reached, strict=True)):
                 tries[layer].append((math.log2(size), db))
+            enclosed = all(_bracket(own, goal) for own, goal in zip(tries, wanted, strict=True))
+            if seen.count(len(file)) > _MOST_REPEATS and enclosed:
+                break  # small pictures have few truncation points: there is none between the best tries
             following = [
                 2.0 ** _towards(tries[layer], goal, math.log2(smallest), math.log2(largest))
                 for layer, goal in enumerate(wanted)
@@ -225,9 +226,9 @@ def _towards(tries: list[tuple[float, float]], goal: float, low: float, high: fl
         return x0 + (x1 - x0) * min(0.95, max(0.05, share))
     x, y = max(tries) if tries[0][1] <= goal else min(tries)
     # PSNR rises by 6 dB per bit and sample at high rates, and by less per doubling of the size at low rates: assume
-    # 3 dB per doubling, which gives large steps
+    # 3 dB per doubling, which gives large steps; small pictures have few truncation points, so the steps grow
     step = (goal - y) / 3.0
-    step = math.copysign(min(max(abs(step), 0.05), _MOST_OCTAVES), step)
+    step = math.copysign(min(max(abs(step), 0.05 * 2 ** (len(tries) - 1)), _MOST_OCTAVES), step)
     return min(high, max(low, x + step))
 
 

@@ -275,6 +275,7 @@ def test_truth_values_of_numpy_are_options(rgb: NDArray[np.uint8]) -> None:
         "progress",
         "tile_parts",
         "preset",
+        "tune",
     }
     assert {field.name for field in dataclasses.fields(EncodeOptions)} <= {*NUMBERS, *TRUTHS, *others}
 

@@ -257,7 +257,7 @@ def test_speed_and_memory(pictures, tmp_path):
         (name, 0.02) for name in (DEFAULT_MODEL, "9-7")
     ]
     for case in measured["cases"]:
-        for work, own in (("encode", "analysis"), ("decode", "synthesis")):
+        for work, own in (("encode", "analysis"), ("decode", "native")):
             part = case[work]
             assert part["spread_s"][0] <= part["median_s"] <= part["spread_s"][1]
             assert part["mp_per_s"] == pytest.approx(case["megapixels"] / part["median_s"])
