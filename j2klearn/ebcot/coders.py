@@ -35,7 +35,7 @@ from .visual_weights import visual_weights
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["Coder", "LearnedCoder", "OrdinaryCoder", "carrier_fraction_bits"]
+__all__ = ["CarrierCoder", "Coder", "LearnedCoder", "OrdinaryCoder", "carrier_fraction_bits"]
 
 _DEFAULT_RUN = Run()
 
@@ -185,7 +185,52 @@ class OrdinaryCoder(Coder):
         )
 
 
-class LearnedCoder(Coder):
+class CarrierCoder(Coder):
+    """The base of coders that compute the subbands themselves and pass them to OpenJPEG's tier-1.
+
+    Attributes
+    ----------
+    scale_bits : int
+        Fraction bits of the carrier, in units of 8-bit grey levels; see `carrier_fraction_bits`.
+    """
+
+    scale_bits: int
+
+    def carried(
+        self, components: Iterable[NDArray[np.float32]], budget: Sequence[float], *, share: float | None
+    ) -> bytes:
+        """Return a codestream of the picture.
+
+        Parameters
+        ----------
+        components : iterable of ndarray, each (n,), float32
+            The coefficients of every component in the transport's order, in units of 8-bit grey levels, weighted.
+        budget : sequence of float
+            As in `code`.
+        share : float or None
+            The progress when the subbands are computed; None reports none.
+        """
+        picture = self.picture
+        parameters = self.layout.parameters(
+            picture,
+            precision=8 + self.scale_bits + HEADROOM,
+            signed=True,
+            reversible=False,
+            layer_bytes=tuple(budget),
+            fraction_bits=self.scale_bits,
+            threads=self.run.threads,
+        )
+        with transport.Encoder(parameters) as encoder:
+            for index, flat in enumerate(components):
+                encoder.put_subbands(index, flat)
+            if share is not None:
+                self.run.progress(share, "coding")
+            codestream = encoder.finish()
+        declared = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
+        return with_weights(declared, self.weights) if self.weights else declared
+
+
+class LearnedCoder(CarrierCoder):
     """Codes a picture by a learned transform, whose subbands are coded by OpenJPEG (irreversible transport).
 
     Parameters
@@ -365,27 +410,9 @@ class LearnedCoder(Coder):
         self.kept = [self._flat(bands, index) for index, bands in enumerate(components)]
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
-        parameters = self.layout.parameters(
-            self.picture,
-            precision=self.picture.bit_depth + self.fraction_bits + HEADROOM,
-            signed=True,
-            reversible=False,
-            layer_bytes=tuple(budget),
-            fraction_bits=self.scale_bits,
-            threads=self.run.threads,
-        )
         if again and not self.kept:
             self.kept = list(self.subbands())
-        source: Iterable[NDArray[np.float32]] = self.kept or self.subbands()
-        with transport.Encoder(parameters) as encoder:
-            for index, flat in enumerate(source):
-                encoder.put_subbands(index, flat)
-            if not again:
-                self.run.progress(0.8, "coding")
-            codestream = encoder.finish()
-        picture = self.picture
-        declared = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
-        return with_weights(declared, self.weights) if self.weights else declared
+        return self.carried(self.kept or self.subbands(), budget, share=None if again else 0.8)
 
 
 def _bits(picture: Picture, targets: Targets) -> float:

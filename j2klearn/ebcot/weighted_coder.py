@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codestream.guard_bits import to_declared
-from ..codestream.main_header import HEADROOM, read_main_header
-from ..codestream.subband_weights import with_weights
 from ..core.picture import Picture
 from ..core.run import Run
 from ..core.subbands import Subbands, subband_rects
 from ..core.targets import Targets
-from ..native import transport
 from ..transform.colour import planes
-from .coders import Coder, OrdinaryCoder, carrier_fraction_bits
+from .coders import CarrierCoder, Coder, OrdinaryCoder, carrier_fraction_bits
 from .layout import Layout
 from .probe import Probe
 from .visual_error import decomposed
@@ -27,7 +23,7 @@ __all__ = ["WeightedCoder", "wavelet_coder"]
 _DEFAULT_RUN = Run()
 
 
-class WeightedCoder(Coder):
+class WeightedCoder(CarrierCoder):
     """Codes a picture by the 9/7 with visual weights. Any reader decodes it.
 
     OpenJPEG weights all errors alike. So the subbands are multiplied before it codes them, as those of a learned
@@ -75,23 +71,8 @@ class WeightedCoder(Coder):
         return out.to_flat()
 
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
-        picture, bits = self.picture, self.scale_bits
-        parameters = self.layout.parameters(
-            picture,
-            precision=8 + bits + HEADROOM,
-            signed=True,
-            reversible=False,
-            layer_bytes=tuple(budget),
-            fraction_bits=bits,
-            threads=self.run.threads,
-        )
-        with transport.Encoder(parameters) as encoder:
-            for index, plane in enumerate(planes(picture)):
-                encoder.put_subbands(index, self._flat(plane, index))
-            self.run.progress(0.1, "coding")
-            codestream = encoder.finish()
-        declared = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
-        return with_weights(declared, self.weights)
+        flat = (self._flat(plane, index) for index, plane in enumerate(planes(self.picture)))
+        return self.carried(flat, budget, share=0.1)
 
 
 def wavelet_coder(
