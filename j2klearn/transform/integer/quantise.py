@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -333,6 +333,16 @@ def _typical(differences: Sequence[NDArray[np.float64]]) -> float:
     return float(np.mean([_rms([own]) for own in differences]))
 
 
+class _Try(NamedTuple):
+    """An integer operator with some headrooms, the differences of its predictions, and their typical size."""
+
+    activation: float
+    likelihood: float
+    twin: OperatorTwin
+    differences: list[NDArray[np.float64]]
+    error: float
+
+
 def _supported(operator: Operator) -> bool:
     if not isinstance(operator, ProposalOpacity):
         return False
@@ -345,22 +355,21 @@ def _chosen(operator: ProposalOpacity, seen: _Seen) -> tuple[OperatorTwin, Loss]
         seen.note("proposal", _propose(operator, x).abs())
     expected = _expected(operator, seen.inputs)
 
-    def tried(
-        activation: float, likelihood: float
-    ) -> tuple[float, float, OperatorTwin, list[NDArray[np.float64]]]:
+    def tried(activation: float, likelihood: float) -> _Try:
         twin = _twin(operator, seen, activation, likelihood)
-        return activation, likelihood, twin, _differences(twin, seen.inputs, expected)
+        differences = _differences(twin, seen.inputs, expected)
+        return _Try(activation, likelihood, twin, differences, _typical(differences))
+
+    def preferred(best: _Try, activation: float, likelihood: float) -> _Try:
+        other = tried(activation, likelihood)
+        return other if other.error < _WORTH_CLAMPING * best.error else best
 
     best = tried(_ACTIVATION_HEADROOMS[0], _LIKELIHOOD_HEADROOMS[0])
     for likelihood in _LIKELIHOOD_HEADROOMS[1:]:
-        other = tried(best[0], likelihood)
-        if _typical(other[3]) < _WORTH_CLAMPING * _typical(best[3]):
-            best = other
+        best = preferred(best, best.activation, likelihood)
     for activation in _ACTIVATION_HEADROOMS[1:]:
-        other = tried(activation, best[1])
-        if _typical(other[3]) < _WORTH_CLAMPING * _typical(best[3]):
-            best = other
-    _, _, twin, differences = best
+        best = preferred(best, activation, best.likelihood)
+    twin, differences = best.twin, best.differences
     largest = max(float(np.abs(own).max()) for own in differences)
     return twin, Loss(_rms(differences), largest, _rms(expected))
 
