@@ -48,7 +48,7 @@ def test_complete_files_at_the_rates_asked_for(name, make, rgb):
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("kind", ["grey", "rgb"])
 def test_other_formats(name, kind, request):
-    image, codec = request.getfixturevalue(kind), usable(name)
+    image, codec = request.getfixturevalue(kind)[:128, :160], usable(name)
     files = codec.single(image, RATES, 8)
     sizes = [len(data) for data in files]
     assert sizes[-1] > 3 * sizes[0]  # the qualities span a range of rates
@@ -64,7 +64,7 @@ def test_other_formats(name, kind, request):
 @pytest.mark.parametrize("make", ["layered", "single"])
 def test_the_shim_and_openjpegs_programs_agree(wavelet, make, photograph):
     tools = usable(f"opj-{wavelet}")
-    image = np.asarray(Image.fromarray(photograph[400:912, 800:1568]).convert("L"))
+    image = np.asarray(Image.fromarray(photograph[400:656, 800:1184]).convert("L"))
     rates = (0.1, 0.25, 0.5, 1.0)
     ours, theirs = (getattr(codec, make)(image, rates, 8) for codec in (find_codec(wavelet), tools))
     for a, b in zip(ours, theirs, strict=True):

@@ -92,7 +92,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def patches(pictures: Path) -> np.ndarray:
-    return read_patches(pictures, 256)
+    return read_patches(pictures, 256)[:, :96, :96]
 
 
 def state_of(trainer: CrossTrainer) -> dict[str, torch.Tensor]:

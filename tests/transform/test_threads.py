@@ -35,7 +35,7 @@ def encode(_=None):
     return len(data)
 
 def neural():
-    data = j2klearn.encode(image[:48, :48], profile="neural", quality=30, threads=THREADS)
+    data = j2klearn.encode(image[:24, :24], profile="neural", quality=30, threads=THREADS)
     return data, j2klearn.decode(data, threads=THREADS)
 
 def file():
@@ -46,8 +46,10 @@ def file():
         return path.read_bytes(), opened.read(region=(5, 6, 90, 80))
 
 def fitted():
+    from j2klearn.ebcot import effort, fitting
+    effort._FIRST_ROUNDS = effort._LATER_ROUNDS = fitting._START_ROUNDS = 2
     grey = np.ascontiguousarray(image[:20, :20, 0])
-    return [j2klearn.encode(grey, bpp=4, effort=2, levels=1, threads=THREADS)]
+    return [j2klearn.encode(grey, bpp=4, effort=2, levels=1, model="hybrid97-8p7-dq", fallback=False, threads=THREADS)]
 
 def same(work):
     # return a function that does the work again and compares the results with those of this process
