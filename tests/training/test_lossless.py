@@ -82,6 +82,8 @@ def test_the_command_writes_a_model_that_codes(
 ) -> None:
     monkeypatch.setattr("j2klearn.training.lossless.trainer._BATCH", (1, 1, 2))
     monkeypatch.setattr("j2klearn.training.lossless.trainer._CALIBRATION", 8)
+    monkeypatch.setattr("j2klearn.transform.integer.quantise._KEPT", 4)
+    monkeypatch.setattr("j2klearn.transform.integer.quantise._KEPT_SIDE", 32)
     out = tmp_path / "model.safetensors"
     assert main(["train-lossless", "--data", str(folder), "--out", str(out), "--steps", "2"]) == 0
     model = Model.load(out)
