@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import runpy
 import subprocess
 import sys
 
@@ -10,6 +13,7 @@ import pytest
 from PIL import Image
 
 from j2klearn.models.registry import DEFAULT_MODEL
+from tests.support.benchmark_pool import in_process
 from tests.support.paths import ROOT
 from tests.support.training_pictures import write_pictures
 
@@ -17,10 +21,28 @@ BENCHMARKS = ROOT / "benchmarks"
 
 
 def run(script: str, *words: object) -> str:
+    """Run a script in a process of its own; return what it prints."""
     command = [sys.executable, str(BENCHMARKS / script), *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def run_here(monkeypatch):
+    """Runs a script in this process, which has loaded PyTorch, and measures without further processes."""
+    monkeypatch.setattr("j2klearn.benchmark.run._pool", in_process)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+    def run_script(script: str, *words: object) -> str:
+        monkeypatch.setattr(sys, "argv", [f"benchmarks/{script}", *map(str, words)])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as left:
+            runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+        assert not left.value.code
+        return printed.getvalue()
+
+    return run_script
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +53,36 @@ def pictures(tmp_path_factory, photograph):
     return folder
 
 
-def test_suites(pictures, tmp_path):
+def test_suites(pictures, tmp_path, run_here):
     suite = "kodak-12-bit"
     json_file = tmp_path / "result.json"
-    run("suites.py", suite, pictures, "--out", tmp_path / "out", "--json", json_file)
+    run_here("suites.py", suite, pictures, "--out", tmp_path / "out", "--json", json_file)
     found = json.loads(json_file.read_text())
     assert {delta["codec"] for delta in found["deltas"]} == {DEFAULT_MODEL, "5-3"}
     assert found["command"] == f"python benchmarks/suites.py {suite} PICTURES"
     assert found["pictures"] == ["first.png", "second.png"]
     document = json.loads((tmp_path / "out" / "results.json").read_text())
     assert {(picture["bits"], picture["width"]) for picture in document["pictures"]} == {(12, 128)}
-    table = run("paper_table.py", json_file)
+    table = run_here("paper_table.py", json_file)
     assert "P1: Tecnick-Cat1" in table
     assert "-15.5" in table
     assert found["suite"] in table
 
 
 @pytest.mark.slow
-def test_ablation(photograph, tmp_path):
+def test_ablation(photograph, tmp_path, run_here):
     training, pictures = tmp_path / "training", tmp_path / "pictures"
     pictures.mkdir()
     Image.fromarray(photograph[500:564, 900:964]).save(pictures / "first.png")
     training.mkdir()
     write_pictures(training)
-    words = ["--data", training, "--pictures", pictures, "--steps", 20, "--out", tmp_path / "out"]
+    words = ["--data", training, "--pictures", pictures, "--steps", 12, "--out", tmp_path / "out"]
     words += ["--set", "crop=32", "--set", "batch=1", "--workers", 1]
     words += ["--configs", "update-predict-iwave", "--json", tmp_path / "ablation.json"]
-    shown = run("ablation.py", *words)
+    shown = run_here("ablation.py", *words)
     found = json.loads((tmp_path / "ablation.json").read_text())
     assert "update-predict-iwave" in {codec["name"] for codec in found["codecs"]}
-    assert found["steps"] == 20
+    assert found["steps"] == 12
     assert not found["protocol"]["fallback"]
     assert list(found["training"]["update-predict-iwave"]) == ["progressive", "end-to-end"]
     assert "update-predict-iwave" in shown
@@ -68,26 +90,26 @@ def test_ablation(photograph, tmp_path):
     (model,) = (tmp_path / "out").glob("*/update-predict-iwave/update-predict-iwave.safetensors")
     before = model.read_bytes()
     model.unlink()
-    run("ablation.py", *words)
+    run_here("ablation.py", *words)
     assert model.read_bytes() == before
     again = json.loads((tmp_path / "ablation.json").read_text())
     assert again["curves"] == found["curves"]
 
 
 @pytest.mark.slow
-def test_effort(tmp_path):
+def test_effort(tmp_path, run_here):
     write_pictures(tmp_path, 1)
     with Image.open(tmp_path / "0.png") as picture:
         picture.crop((0, 0, 96, 64)).save(tmp_path / "0.png")
-    run("effort.py", tmp_path, "--first", 1, "--efforts", 1, "--json", tmp_path / "effort.json")
+    run_here("effort.py", tmp_path, "--first", 1, "--efforts", 1, "--json", tmp_path / "effort.json")
     found = json.loads((tmp_path / "effort.json").read_text())
     (row,) = found["efforts"]
     assert row["effort"] == 1
     assert row["seconds_per_megapixel"] > 0
 
 
-def test_other_readers(pictures, tmp_path):
-    run("other_readers.py", pictures, "--json", tmp_path / "readers.json")
+def test_other_readers(pictures, tmp_path, run_here):
+    run_here("other_readers.py", pictures, "--json", tmp_path / "readers.json")
     found = json.loads((tmp_path / "readers.json").read_text())
     assert found["worst_psnr"] <= found["mean_psnr"]
     assert set(found["psnr"]) == {"first.png", "second.png"}

@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pictures(folder):
-    return SubbandPatches(read_patches(folder, 256), "9-7", 7, 0)
+    return SubbandPatches(read_patches(folder, 128, 6), "9-7", 6, 0)
 
 
 SETTINGS = ContextSettings(
@@ -87,7 +87,7 @@ def test_it_learns(part, pictures, tmp_path):
 
 def test_indices_are_chosen_in_the_end(pictures, tmp_path):
     """Indices chosen by their cost take fewer bits than rounded ones."""
-    settings = replace(SETTINGS, first_steps=60, choose_from=0.5)
+    settings = replace(SETTINGS, first_steps=40, validate_every=40, choose_from=0.5)
     trainer = ContextTrainer("first", context_config(), settings, pictures, tmp_path)
     trainer.run()
     crop = pictures.crop(np.array([3]), slice(0, 1), np.random.default_rng(5))

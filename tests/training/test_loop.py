@@ -316,9 +316,9 @@ def transform(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Trai
 
 @pytest.fixture(scope="module")
 def context() -> Callable[[Path], TrainingLoop[Any]]:
-    pictures = SubbandPatches(pieces(3, 256), "9-7", 7, 0)
+    pictures = SubbandPatches(pieces(3, 128), "9-7", 6, 0)
     settings = ContextSettings(
-        first_steps=24, batch=2, held_out=1, validate_every=8, save_every=7, choose_from=0.5, bfloat16=False
+        first_steps=12, batch=2, held_out=1, validate_every=4, save_every=5, choose_from=0.5, bfloat16=False
     )
     return lambda out: ContextTrainer("first", context_config(), settings, pictures, out)
 
@@ -329,12 +329,12 @@ def cross() -> Callable[[Path], TrainingLoop[Any]]:
     flags = {"shared": True, "conditioned": True, "told": False}
     entropy = {"kind": "cross-component", "gains": "nominal", "transform": "9-7", **network, **flags}
     settings = CrossSettings(
-        luma_steps=60,
+        luma_steps=24,
         crop=32,
         batch=1,
         held_out=1,
-        validate_every=20,
-        save_every=15,
+        validate_every=8,
+        save_every=6,
         average=0.9,
         learning_rate=1e-3,
         bfloat16=False,

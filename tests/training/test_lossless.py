@@ -77,7 +77,13 @@ def test_training_saves_bits_and_can_be_resumed(cells: Cells, tmp_path: Path) ->
     assert [*first, *(_step(rest) for _ in range(12))] == costs
 
 
-def test_the_command_writes_a_model_that_codes(folder: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_model_that_codes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("j2klearn.training.lossless.trainer._BATCH", (1, 1, 2))
+    monkeypatch.setattr("j2klearn.training.lossless.trainer._CALIBRATION", 8)
+    monkeypatch.setattr("j2klearn.transform.integer.quantise._KEPT", 4)
+    monkeypatch.setattr("j2klearn.transform.integer.quantise._KEPT_SIDE", 32)
     out = tmp_path / "model.safetensors"
     assert main(["train-lossless", "--data", str(folder), "--out", str(out), "--steps", "2"]) == 0
     model = Model.load(out)

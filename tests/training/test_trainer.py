@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,20 +45,21 @@ def rows(path: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("quantiser", ["annealed", "straight-through", "noise", "mixed"])
 def test_it_learns(tmp_path: Path, patches: Patches, quantiser: str) -> None:
-    config = write_config(tmp_path / "small.toml", steps=45, quantiser=quantiser)
+    steps = 45 if quantiser == "noise" else 31  # noise learns more slowly
+    config = write_config(tmp_path / "small.toml", steps=steps, quantiser=quantiser)
     Trainer(config, patches, tmp_path / "out").run()
     ratios = [float(row[2]) / float(row[3]) for row in rows(tmp_path / "out" / "log.csv")]
     assert np.mean(ratios[-3:]) < 0.997
     assert np.mean(ratios[-3:]) < ratios[0]
     model = Model.load(tmp_path / "out" / "model.safetensors")
-    assert model.card["steps_done"] == 45
+    assert model.card["steps_done"] == steps
     model.build()
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, operator: str) -> None:
-    config = write_config(tmp_path / "c.toml", configuration(name, operator), steps=2, batch=1)
+    config = write_config(tmp_path / "c.toml", configuration(name, operator), steps=2, batch=1, crop=16)
     trainer = Trainer(config, patches, tmp_path / "out")
     before = {key: value.clone() for key, value in trainer.structure.state_dict().items()}
     for _ in range(2):
@@ -75,20 +77,20 @@ def test_every_structure_trains(tmp_path: Path, patches: Patches, name: str, ope
         ("hybrid97", {}),
         (
             "hybrid53",
-            {"pretraining": "progressive", "pretraining_steps": 4, "gains_every": 5, "quantiser": "mixed"},
+            {"pretraining": "progressive", "pretraining_steps": 2, "gains_every": 3, "quantiser": "mixed"},
         ),
-        ("hybrid97", {"pretraining": "oracle", "pretraining_steps": 3}),
+        ("hybrid97", {"pretraining": "oracle", "pretraining_steps": 2}),
         ("hybrid97", {"relative": True, "quantiser": "straight-through"}),
     ],
 )
 def test_a_resumed_run_is_the_same_run(tmp_path: Path, patches: Patches, name: str, settings: dict) -> None:
-    path = write_config(tmp_path / "small.toml", configuration(name), save_every=7, **settings)
+    path = write_config(tmp_path / "small.toml", configuration(name), steps=7, save_every=4, **settings)
     Trainer(path, patches, tmp_path / "whole").run()
     first = Trainer(path, patches, tmp_path / "parts")
     step = first.train_step
 
     def stop_later() -> tuple[float, float, float]:
-        if first.step == 11:
+        if first.step == 6:
             raise KeyboardInterrupt
         return step()
 
@@ -97,7 +99,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, patches: Patches, name: s
         first.run()
     second = Trainer(path, patches, tmp_path / "parts")
     second.resume()
-    assert second.step == 7
+    assert second.step == 4
     second.run()
     a, b = (Model.load(tmp_path / folder / "model.safetensors") for folder in ("whole", "parts"))
     assert a.id == b.id
@@ -162,12 +164,15 @@ def test_a_warm_start_on_another_base(tmp_path: Path, patches: Patches) -> None:
         Trainer(config, patches, tmp_path / "no", start=small_model("fused97"))
 
 
+#: Starts two processes, with the variables that torchrun sets, and trains in both.
 WORKER = """
-import sys
+import os, sys
 from pathlib import Path
 import torch
 from torch import Tensor
 torch.set_num_threads(1)
+rank = 0 if os.fork() else 1  # after PyTorch is loaded, which takes seconds; it has no threads yet
+os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 from j2klearn.training.data import Patches
 from j2klearn.training.processes import Processes
 from j2klearn.training.processes import started
@@ -178,6 +183,9 @@ with started("cpu") as processes:
     trainer = Trainer(config, Patches(pictures, 64, quiet=True), out, processes=processes)
     trainer.run()
     torch.save(trainer.structure.state_dict(), out / f"rank{processes.rank}.pt")
+if rank:
+    os._exit(0)
+assert os.wait()[1] == 0
 """
 
 
@@ -190,12 +198,14 @@ def test_two_processes_are_one_with_twice_the_batch(tmp_path: Path, pictures: Pa
     config = write_config(tmp_path / "c.toml", steps=3, batch=1, **settings)
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
     out = tmp_path / "two"
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment |= {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
     subprocess.run(
-        [*command, str(worker), str(config), str(pictures), str(out)],
+        [sys.executable, str(worker), str(config), str(pictures), str(out)],
         check=True,
         env=environment,
         capture_output=True,

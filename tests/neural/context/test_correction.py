@@ -18,7 +18,7 @@ from j2klearn.transform.colour import reversible_planes
 from tests.support.small_context import context_config, random_pyramids, small_context
 
 OWN = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (-2, 0), (0, -2))
-SHAPE = (64, 102)
+SHAPE = (64, 66)
 
 
 def surroundings(shape, planes, raw=0, seed=0):
@@ -119,7 +119,7 @@ def test_files_are_smaller_and_come_back(model, plain, bits):
     size = sum(map(len, segments))
     assert size < 0.95 * sum(map(len, plain.encode(pyramids, 0)))
     assert model.cost(pyramids, 0) / 8 == pytest.approx(size, rel=0.01)
-    for backend, threads in (("native", 1), ("native", 3), ("torch", 1)):
+    for backend, threads in (("native", 3), ("torch", 1)):
         found = model.decode(segments, SHAPE, 3, 0, backend=backend, threads=threads)
         for one, other in zip(found, pyramids, strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(one.bands(), other.bands(), strict=True))

@@ -14,7 +14,7 @@ from j2klearn.neural.coefficients.pyramid import Pyramid
 from j2klearn.neural.context.model import ContextModel
 from tests.support.small_context import context_config, random_pyramids, small_context
 
-SHAPES = [(64, 48), (33, 47), (1, 1), (1, 30), (17, 1), (4, 4), (5, 9)]
+SHAPES = [(36, 40), (33, 17), (1, 1), (1, 30), (17, 1), (4, 4), (5, 9)]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["", "predicted"])
@@ -44,7 +44,7 @@ def digest(pyramids: list[Pyramid]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("components", "shape"), [*((3, shape) for shape in SHAPES), (1, (33, 47)), (4, (5, 9))]
+    ("components", "shape"), [*((3, shape) for shape in SHAPES), (1, (33, 17)), (4, (5, 9))]
 )
 def test_round_trip(lossy, shape, components):
     pyramids = random_pyramids(lossy, shape, components)
@@ -54,14 +54,14 @@ def test_round_trip(lossy, shape, components):
 
 
 def test_backends_and_threads_agree(lossy):
-    pyramids = random_pyramids(lossy, (33, 50), 3)
+    pyramids = random_pyramids(lossy, (19, 26), 3)
     segments = [
         lossy.encode(pyramids, 40, threads=threads, backend=backend)
         for threads, backend in ((1, "native"), (4, "native"), (1, "torch"))
     ]
     assert segments[0] == segments[1] == segments[2]
     for threads, backend in ((4, "native"), (1, "torch")):
-        found = lossy.decode(segments[0], (33, 50), 3, 40, threads=threads, backend=backend)
+        found = lossy.decode(segments[0], (19, 26), 3, 40, threads=threads, backend=backend)
         assert digest(found) == digest(pyramids)
 
 
@@ -69,7 +69,7 @@ def test_another_process_decodes_the_same(tmp_path):
     wanted = []
     for predicted in (False, True):
         model = small_context(predicted=predicted)
-        pyramids = random_pyramids(model, (36, 25), 3)
+        pyramids = random_pyramids(model, (17, 14), 3)
         folder = tmp_path / str(predicted)
         folder.mkdir()
         (folder / "model").write_bytes(model.to_bytes())
@@ -83,7 +83,7 @@ for folder in map(pathlib.Path, sys.argv[1:]):
     model = ContextModel.from_bytes((folder / "model").read_bytes())
     segments = [path.read_bytes() for path in sorted(folder.glob("[0-9]"))]
     state = hashlib.sha256()
-    for pyramid in model.decode(segments, (36, 25), 3, 50, threads=1, backend="torch"):
+    for pyramid in model.decode(segments, (17, 14), 3, 50, threads=1, backend="torch"):
         for band in pyramid.bands():
             state.update(band.astype("<i4").tobytes())
     print(state.hexdigest())
@@ -94,24 +94,24 @@ for folder in map(pathlib.Path, sys.argv[1:]):
 
 
 def test_sizes_are_the_cross_entropy(lossy):
-    pyramids = random_pyramids(lossy, (90, 120), 3)
+    pyramids = random_pyramids(lossy, (64, 90), 3)
     segments = lossy.encode(pyramids, 60)
     assert abs(8 * sum(map(len, segments)) / lossy.cost(pyramids, 60) - 1) < 0.003
 
 
 def test_fewer_segments_are_fewer_levels(lossy):
-    pyramids = random_pyramids(lossy, (40, 40), 3)
+    pyramids = random_pyramids(lossy, (24, 20), 3)
     segments = lossy.encode(pyramids, 60)
     levels = len(segments)
     for count in range(1, levels):
-        found = lossy.decode(segments[:count], (40, 40), 3, 60)
+        found = lossy.decode(segments[:count], (24, 20), 3, 60)
         assert same(found, [pyramid.reduced(levels - count) for pyramid in pyramids])
 
 
 @pytest.mark.parametrize("scale", [0.0, 3.0, 5000.0, 1e7])
 def test_lossless_models_code_anything(lossless, scale):
-    pyramids = random_pyramids(lossless, (37, 52), 3, scale)
-    assert same(lossless.decode(lossless.encode(pyramids, 0), (37, 52), 3, 0), pyramids)
+    pyramids = random_pyramids(lossless, (19, 26), 3, scale)
+    assert same(lossless.decode(lossless.encode(pyramids, 0), (19, 26), 3, 0), pyramids)
 
 
 def test_loud_details_cost_their_noise_and_little_more(lossless):
@@ -124,9 +124,9 @@ def test_loud_details_cost_their_noise_and_little_more(lossless):
 
 
 def test_components_know_those_before(lossy):
-    first, *_ = random_pyramids(lossy, (64, 64), 1)
+    first, *_ = random_pyramids(lossy, (32, 32), 1)
     alone = lossy.encode([first] * 3, 60, related=False)
-    assert same(lossy.decode(alone, (64, 64), 3, 60, related=False), [first] * 3)
+    assert same(lossy.decode(alone, (32, 32), 3, 60, related=False), [first] * 3)
     assert alone != lossy.encode([first] * 3, 60)
 
 
@@ -181,7 +181,7 @@ def test_weights_are_checked(lossy):
         ContextModel(context_config(), {}).decode([b""], (8, 8), 1, 0)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_damaged_segments_end(lossy, seed):
     """They decode to bounded values or raise an error. In files, checksums detect them before."""
     rng = np.random.default_rng(seed)

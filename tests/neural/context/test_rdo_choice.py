@@ -10,7 +10,7 @@ from j2klearn.neural.coefficients.expectation import MOST_ERROR, WEIGHT
 from j2klearn.neural.coefficients.pyramid import area_of
 from tests.support.small_context import random_pyramids, small_context
 
-SHAPE = (65, 50)
+SHAPE = (41, 34)
 
 
 @pytest.fixture(scope="module")
