@@ -15,21 +15,24 @@ from numpy.typing import NDArray
 from ..codestream.learned_segment import nearest_weight
 from ..core.reversible_steps import WEIGHT_BITS
 
-__all__ = ["Blocks", "best_weights", "blocks_of", "estimated_bits"]
+__all__ = ["Blocks", "Fit", "blocks_of", "estimated_bits"]
 
 Plane = NDArray[Any]
 
-#: The coefficients of blocks, shape (n, 64), int32.
+#: The coefficients of blocks, shape (64, n), int32: a column for each block, so that sums over blocks are quick.
 Blocks = NDArray[np.int32]
 
 #: Side of a block.
 _BLOCK = 8
 
 #: Blocks of a subband that are looked at, about.
-_MOST = 640
+_MOST = 256
+
+#: The least squares look at every block of this number.
+_FITTED = 2
 
 #: How often the least squares are repeated, each time with the variances that the last ones have left.
-_ROUNDS = 5
+_ROUNDS = 3
 
 #: Added to the variance of a block: about that of the rounding to whole numbers.
 _ROUNDING = 0.1
@@ -49,13 +52,13 @@ def blocks_of(plane: Plane, parts: int) -> Blocks:
     plane : ndarray, shape (h, w), int32
         The subband. Rows and columns beyond the last whole block of 8 x 8 are not used.
     parts : int
-        The number of such subbands, in windows of a picture, that together have about 640 blocks at most.
+        The number of such subbands, in windows of a picture, that together have about 256 blocks at most.
     """
     rows, columns = (side // _BLOCK for side in plane.shape)
     blocks = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
     apart = max(1, round((rows * columns * parts / _MOST) ** 0.5))
     few = blocks[apart // 2 :: apart, :, apart // 2 :: apart]
-    return few.transpose(0, 2, 1, 3).reshape(-1, _BLOCK * _BLOCK)
+    return few.transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, -1)
 
 
 def estimated_bits(blocks: Blocks) -> float:
@@ -63,68 +66,95 @@ def estimated_bits(blocks: Blocks) -> float:
 
     Each block counts as samples of a two-sided geometric distribution with the mean magnitude of the block.
     """
-    mean = np.abs(blocks).mean(1, dtype=np.float32)
+    mean = np.abs(blocks).sum(0, dtype=np.int32) * np.float32(1 / len(blocks))
     # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
     bits = np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
-    return float(bits.sum() * blocks.shape[1])
+    return float(bits.sum() * len(blocks))
 
 
-def _least_squares(target: Blocks, sources: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the weights, shape (k,), that minimise the sum of the logarithms of the blocks' variances."""
-    planes = np.concatenate([sources, target[None]]).astype(np.float32).transpose(1, 0, 2)
-    products = (planes @ planes.transpose(0, 2, 1)).astype(np.float64)
-    count = len(sources)
+def _least_squares(planes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the weights, shape (k,), that minimise the sum of the logarithms of the blocks' variances.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (k + 1, 64, n)
+        Blocks of the sources, and those of the target.
+    """
+    count, size = len(planes) - 1, planes.shape[1]
+    products = np.empty((count + 1, count + 1, planes.shape[2]))
+    for at, own in enumerate(planes):
+        products[at, at:] = products[at:, at] = (own * planes[at:]).sum(1)
     weights = np.zeros(count)
     for _ in range(_ROUNDS):
         change = np.append(-weights, 1.0)
-        variances = (products @ change) @ change / target.shape[1] + _ROUNDING
-        total = np.tensordot(1 / variances, products, 1)
+        variances = np.tensordot(change, np.tensordot(change, products, 1), 1) / size + _ROUNDING
+        total = products @ (1 / variances)
         matrix = total[:count, :count]
         matrix[np.diag_indices(count)] += _RIDGE * matrix.diagonal() + 1e-6
         weights = np.linalg.solve(matrix, total[:count, count])
     return weights
 
 
-def best_weights(
-    target: Blocks, sources: Sequence[Blocks], *, refined: bool
-) -> tuple[tuple[int, ...], float]:
-    """Choose the weights of some sources that predict a subband.
+class Fit:
+    """The weights with which blocks of a subband are predicted from some sources.
+
+    They are chosen by least squares at first. All weights are 0 if that is better.
 
     Parameters
     ----------
-    target : ndarray, shape (n, 64), int32
+    target : ndarray, shape (64, n), int32
         Blocks of the subband.
-    sources : sequence of ndarray, each (n, 64), int32
+    sources : sequence of ndarray, each (64, n), int32
         Blocks of what it is predicted from. A source of zeros has the weight 0.
-    refined : bool
-        Whether to refine the weights of the least squares by the estimate of the bits.
 
-    Returns
-    -------
-    tuple of int, float
-        The weights in 1/64, all 0 if nothing is better, and an estimate of the bits.
+    Attributes
+    ----------
+    weights : tuple of int
+        The weights in 1/64.
+    bits : float
+        An estimate of the bits of the blocks that are left.
     """
-    none, plain = (0,) * len(sources), estimated_bits(target)
-    if not len(target):
-        return none, plain
-    stacked = np.stack(sources)
-    used = stacked.any((1, 2))
 
-    def bits(total: Blocks) -> float:
-        return estimated_bits(target - (total >> WEIGHT_BITS))
+    def __init__(self, target: Blocks, sources: Sequence[Blocks]) -> None:
+        self._target, self._sources = target, sources
+        self._used = [at for at, own in enumerate(sources) if own.any()] if target.size else []
+        self._plain = estimated_bits(target)
+        self._weights = [0] * len(sources)
+        few = [own[:, ::_FITTED] for own in (*(sources[at] for at in self._used), target)]
+        for at, weight in zip(self._used, _least_squares(np.array(few, np.float32)), strict=True):
+            self._weights[at] = nearest_weight(64 * weight)
+        self._total = np.full_like(target, 1 << WEIGHT_BITS >> 1)
+        for at in self._used:
+            self._total += self._weights[at] * sources[at]
+        self._bits = self._left(self._total)
 
-    weights = [nearest_weight(64 * weight) for weight in _least_squares(target, stacked) * used]
-    total = np.full_like(target, 1 << WEIGHT_BITS >> 1)
-    for weight, own in zip(weights, stacked, strict=True):
-        total += weight * own
-    best = bits(total)
-    for step in _REFINEMENTS if refined else ():
-        for at in np.flatnonzero(used):
-            for move in (step, -step):
-                while True:
-                    weight = nearest_weight(weights[at] + move)
-                    changed = total + (weight - weights[at]) * stacked[at]
-                    if weight == weights[at] or (found := bits(changed)) >= best:
-                        break
-                    weights[at], total, best = weight, changed, found
-    return (tuple(weights), best) if best < plain else (none, plain)
+    def _left(self, total: Blocks) -> float:
+        return estimated_bits(self._target - (total >> WEIGHT_BITS))
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        return tuple(self._weights) if self._bits < self._plain else (0,) * len(self._weights)
+
+    @property
+    def bits(self) -> float:
+        return min(self._bits, self._plain)
+
+    def refine(self) -> None:
+        """Take steps in single weights as long as the estimate of the bits falls."""
+        for step in _REFINEMENTS:
+            for at in self._used:
+                for move in (step, -step):
+                    while self._moved(at, move):
+                        pass
+
+    def _moved(self, at: int, move: int) -> bool:
+        """Change a weight if that saves bits; return whether it does."""
+        old, weight = self._weights[at], nearest_weight(self._weights[at] + move)
+        if weight == old:
+            return False
+        total = self._total + (weight - old) * self._sources[at]
+        bits = self._left(total)
+        if bits >= self._bits:
+            return False
+        self._weights[at], self._total, self._bits = weight, total, bits
+        return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codestream.reversibility import claim
 from ..core.picture import Picture
+from ..core.progress import silent
 from ..core.run import Run
 from ..core.targets import Targets
 from ..errors import OptionError
@@ -74,15 +77,25 @@ def lossless_file(
     if not fits and not fallback:
         raise OptionError(f"a tile is too small for {layout.levels} levels of the learned transform")
 
-    def learned() -> MadeFile:
-        coder = ReversibleCoder(picture, layout, model, run, embed_model=embed_model)
+    coder = ReversibleCoder(picture, layout, model, run, embed_model=embed_model)
+    if not fallback:
         return RateControl(coder, jp2=jp2).made(targets)
 
-    if not fallback:
-        return learned()
-    ordinary = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
-    files = [RateControl(ordinary, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)]
-    if fits and not is_drawn(picture):
-        with suppress(CarrierError):
-            files.insert(0, learned())
-    return min(files, key=len)
+    def ordinary(run: Run) -> MadeFile:
+        coder = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
+        return RateControl(coder, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)
+
+    if not fits or is_drawn(picture):
+        return ordinary(run)
+    if run.threads > 1:
+        # The choice of the steps keeps one processor busy at most, so that the 5/3 can be coded meanwhile.
+        half = run.threads // 2
+        with ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(ordinary, replace(run, threads=half, progress=silent))
+            coder.transform(run.threads - half)
+            file = pending.result()
+    else:
+        file = ordinary(run)
+    with suppress(CarrierError):
+        return min(RateControl(coder, jp2=jp2).made(targets), file, key=len)
+    return file

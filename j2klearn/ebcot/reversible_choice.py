@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ..core.picture import Picture
 from ..core.reversible_steps import BandWeights, Steps, Weights
 from ..transform.colour import reversible_planes
 from ..transform.integer.reversible import Exploration, ReversibleEngine, blue_sources, red_sources
-from .detail_weights import Blocks, best_weights, blocks_of, estimated_bits
+from .detail_weights import Blocks, Fit, blocks_of, estimated_bits
 from .probe import value_range
 
 __all__ = ["choose_steps", "rules", "steps_for"]
@@ -28,6 +28,9 @@ Plane = NDArray[Any]
 
 #: Levels that may have weights: coarser ones have too few samples to matter.
 _LEVELS = 4
+
+#: Subbands, from the finest level on, whose weights are refined: those of two levels have most of the coefficients.
+_REFINED = 6
 
 #: Bits of the weights of a level in the segment.
 _BITS_OF_LEVEL = 8 * 30
@@ -124,14 +127,14 @@ def choose_steps(
     if not rct:
         return Steps(tuple(learned), (), normalisation)
     # the two finest levels, which have most of the coefficients, decide on the learned steps of chroma
-    few, more = (
-        sum(band.weighted((learned[0], use, use), refined=False).bits for band in bands[:6])
-        for use in (False, True)
-    )
+    few, more = ([band.fitted((learned[0], use, use)) for band in bands[:6]] for use in (False, True))
     luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:6])
-    use = few - more > _LEAST_GAIN * (few + luma)
+    bits = sum(band.bits for band in few)
+    use = bits - sum(band.bits for band in more) > _LEAST_GAIN * (bits + luma)
     learned[1:3] = [use, use]
-    chosen = [band.weighted((learned[0], use, use), refined=True) for band in bands]
+    chosen = (more if use else few) + [band.fitted((learned[0], use, use)) for band in bands[6:]]
+    for band in chosen[:_REFINED]:
+        band.refine()
     weights: list[Weights] = []
     for level in range(levels):
         hl, lh, hh = chosen[3 * level : 3 * level + 3]
@@ -139,14 +142,6 @@ def choose_steps(
     while weights and sum(own.saved for own in chosen[3 * len(weights) - 3 :][:3]) <= _BITS_OF_LEVEL:
         weights.pop()
     return Steps(tuple(learned), tuple(weights), normalisation)
-
-
-class _Choice(NamedTuple):
-    """The weights of a subband, an estimate of the bits of Cb and Cr, and how much less that is than with none."""
-
-    weights: BandWeights
-    bits: float
-    saved: float
 
 
 class _Band:
@@ -166,7 +161,7 @@ class _Band:
 
     def __init__(self, explorations: Sequence[Exploration], level: int, at: int) -> None:
         def joined(planes: Iterable[Plane]) -> Blocks:
-            return np.concatenate([blocks_of(plane, len(explorations)) for plane in planes])
+            return np.concatenate([blocks_of(plane, len(explorations)) for plane in planes], axis=1)
 
         self.details, self.predictions = list[Blocks](), list[Blocks]()
         for index in range(len(explorations[0].components)):
@@ -181,13 +176,47 @@ class _Band:
         """Estimate the bits of all coefficients of a component from its blocks."""
         return self.scale * estimated_bits(blocks)
 
-    def weighted(self, learned: tuple[bool, bool, bool], *, refined: bool) -> _Choice:
-        """Choose the weights, if Y, Cb and Cr have these learned steps."""
+    def fitted(self, learned: tuple[bool, bool, bool]) -> _Chroma:
+        """Fit the weights of Cb and Cr, if Y, Cb and Cr have these learned steps."""
         none = np.zeros_like(self.details[0])
         own = [(self.left if use else self.details)[at] for at, use in enumerate(learned)]
         found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
-        blue, blue_bits = best_weights(own[1], blue_sources(own, found, none + 1), refined=refined)
-        red, red_bits = best_weights(own[2], red_sources(own, found, none + 1), refined=refined)
-        bits = self.scale * (blue_bits + red_bits)
-        weights = BandWeights(blue, red)  # type: ignore[arg-type]
-        return _Choice(weights, bits, self.bits(own[1]) + self.bits(own[2]) - bits)
+        blue = Fit(own[1], blue_sources(own, found, none + 1))
+        red = Fit(own[2], red_sources(own, found, none + 1))
+        return _Chroma(blue, red, self.scale, self.bits(own[1]) + self.bits(own[2]))
+
+
+class _Chroma:
+    """The weights of Cb and Cr in one subband.
+
+    Parameters
+    ----------
+    blue, red : Fit
+        Those of Cb and of Cr.
+    scale : float
+        All coefficients for each one of the blocks.
+    plain : float
+        An estimate of the bits of all coefficients without weights.
+    """
+
+    def __init__(self, blue: Fit, red: Fit, scale: float, plain: float) -> None:
+        self._blue, self._red, self._scale, self._plain = blue, red, scale, plain
+
+    @property
+    def weights(self) -> BandWeights:
+        return BandWeights(self._blue.weights, self._red.weights)  # type: ignore[arg-type]
+
+    @property
+    def bits(self) -> float:
+        """An estimate of the bits of all coefficients."""
+        return self._scale * (self._blue.bits + self._red.bits)
+
+    @property
+    def saved(self) -> float:
+        """How much less that is than without weights."""
+        return self._plain - self.bits
+
+    def refine(self) -> None:
+        """Refine the weights of both; see `Fit.refine`."""
+        self._blue.refine()
+        self._red.refine()

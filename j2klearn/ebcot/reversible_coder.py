@@ -73,9 +73,17 @@ class ReversibleCoder(Coder):
         self._steps, self._coefficients = steps, list[NDArray[np.int32]]()
         self._layers = 0  # of the codestream that was coded last, if it is exact
 
-    def _transform(self) -> None:
-        """Choose the steps, unless they are given, and compute the coefficients in the transport's order."""
-        picture, levels, threads = self.picture, self.layout.levels, self.run.threads
+    def transform(self, threads: int | None = None) -> None:
+        """Choose the steps, unless they are given, and compute the coefficients in the transport's order.
+
+        Parameters
+        ----------
+        threads : int, optional
+            Threads of native code; by default those of the run. `code` and `steps` transform the picture if it was not
+            transformed before.
+        """
+        picture, levels = self.picture, self.layout.levels
+        threads = self.run.threads if threads is None else threads
         engine = self.model.reversible_engine
         area = self.layout.area(picture.height, picture.width)
         planes = list(self.planes(picture))
@@ -90,7 +98,7 @@ class ReversibleCoder(Coder):
     def steps(self) -> Steps:
         """The steps of the transform."""
         if self._steps is None:
-            self._transform()
+            self.transform()
         assert self._steps is not None
         return self._steps
 
@@ -147,7 +155,7 @@ class ReversibleCoder(Coder):
             If the carrier needs more bits than there may be in addition to those of the samples.
         """
         if not self._coefficients:
-            self._transform()
+            self.transform()
         while True:
             try:
                 codestream = self._carrier(budget)

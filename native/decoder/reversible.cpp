@@ -39,7 +39,8 @@ void add_weighted(const Weights &weights, const std::vector<Details> &high,
     constexpr std::int32_t half = 32, bits = 6; // the weights are in 1/64
     for (std::size_t band = 0; band < details.size(); ++band) {
         const auto count = static_cast<std::size_t>(area.subband(details[band], 1).size());
-        const auto &[in_blue, in_red] = weights[band];
+        const auto &in_blue = weights[band].blue;
+        const auto &in_red = weights[band].red;
         std::array<const std::int32_t *, 3> found{};
         for (std::size_t component = 0; component < found.size(); ++component) {
             const std::vector<std::int32_t> &own = predictions[component][band];

@@ -66,6 +66,11 @@ def test_every_page_is_in_the_index() -> None:
             assert page == index or f"({page.name})" in text, page.name
 
 
+def test_no_merge_is_half_done() -> None:
+    for page in PAGES:
+        assert not re.search(r"^(<{7}|>{7}) ", page.read_text("utf-8"), re.MULTILINE), page
+
+
 @cache
 def all_tests() -> str:
     """Return the source text of all tests."""
