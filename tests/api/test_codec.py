@@ -55,35 +55,38 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def file(kind: str, rgb: NDArray[np.uint8]) -> bytes:
-    return j2klearn.encode(rgb, bpp=[0.5, 1.0, 2.0], **KINDS[kind])
+def crop(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return rgb[:161, :241]
 
 
-def test_sizes_at_reduced_resolutions(kind: str, file: bytes, rgb: NDArray[np.uint8]) -> None:
+@pytest.fixture(scope="module")
+def file(kind: str, crop: NDArray[np.uint8]) -> bytes:
+    return j2klearn.encode(crop, bpp=[0.5, 1.0, 2.0], **KINDS[kind])
+
+
+def test_sizes_at_reduced_resolutions(kind: str, file: bytes, crop: NDArray[np.uint8]) -> None:
     y0, x0 = KINDS[kind].get("offset", (0, 0))
     for reduce in range(j2klearn.info(file).levels + 1):
         shape = j2klearn.decode(file, reduce=reduce).shape
         scale = 1 << reduce
         assert shape == (
-            ceil_div(y0 + rgb.shape[0], scale) - ceil_div(y0, scale),
-            ceil_div(x0 + rgb.shape[1], scale) - ceil_div(x0, scale),
+            ceil_div(y0 + crop.shape[0], scale) - ceil_div(y0, scale),
+            ceil_div(x0 + crop.shape[1], scale) - ceil_div(x0, scale),
             3,
         )
 
 
-def test_quality_rises_with_the_layers(file: bytes, rgb: NDArray[np.uint8]) -> None:
-    values = [psnr(rgb, j2klearn.decode(file, layers=layers)) for layers in (1, 2, 3)]
+def test_quality_rises_with_the_layers(file: bytes, crop: NDArray[np.uint8]) -> None:
+    values = [psnr(crop, j2klearn.decode(file, layers=layers)) for layers in (1, 2, 3)]
     assert values == sorted(values)
     assert values[-1] > values[0] + 3
     assert np.array_equal(j2klearn.decode(file, layers=99), j2klearn.decode(file))
 
 
 @pytest.mark.parametrize(
-    "region", [(100, 120, 164, 200), (0, 0, 33, 31), (200, 301, 257, 383), (128, 7, 129, 8)]
+    "region", [(70, 90, 134, 170), (0, 0, 33, 31), (104, 159, 161, 241), (128, 7, 129, 8)]
 )
-def test_a_region_is_the_crop_of_the_whole(
-    file: bytes, rgb: NDArray[np.uint8], region: tuple[int, ...]
-) -> None:
+def test_a_region_is_the_crop_of_the_whole(file: bytes, region: tuple[int, ...]) -> None:
     whole = j2klearn.decode(file).astype(int)
     part = j2klearn.decode(file, region=region)
     y0, x0, y1, x1 = region
@@ -105,7 +108,9 @@ def test_a_region_past_the_edge_is_cut_off(layered: bytes) -> None:
 
 def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uint8]) -> None:
     """Cheaper in network operations and, with precincts and packet lengths, in bytes read."""
-    data = j2klearn.encode(photograph[:728, :1296], bpp=0.5, precincts=[(128, 128)], plt=True)
+    data = j2klearn.encode(
+        photograph[200:680, 300:1100], bpp=2, precincts=[(128, 128)], plt=True, model="hybrid97-8p7-dq"
+    )
 
     def convolution(x: Any, weight: Any, *rest: Any, out_shape: Any, **more: Any) -> int:
         return conv_flop_count(x, weight, out_shape)
@@ -118,7 +123,7 @@ def test_a_small_region_of_a_large_picture_is_cheaper(photograph: NDArray[np.uin
         return counter.get_total_flops(), file.bytes
 
     operations, read = cost()
-    fewer_operations, less = cost(region=(350, 600, 414, 664))
+    fewer_operations, less = cost(region=(200, 300, 240, 340))
     assert 0 < fewer_operations < 0.1 * operations
     assert less < 0.7 * read
 
@@ -147,7 +152,7 @@ def test_psnr_is_met(rgb: NDArray[np.uint8], grey16: NDArray[np.uint16], model: 
 
 @pytest.mark.parametrize("model", ["hybrid97-9c-compact", None])
 def test_every_layer_meets_its_psnr(photograph: NDArray[np.uint8], model: str | None) -> None:
-    image = photograph[300:812, 700:1412]
+    image = photograph[300:684, 700:1212]
     data = j2klearn.encode(image, psnr=[31, 36], model=model)
     for layer, wanted in ((1, 31), (2, 36)):
         assert psnr(image, j2klearn.decode(data, layers=layer)) == pytest.approx(wanted, abs=0.1)
@@ -163,7 +168,7 @@ def test_without_learned_steps_it_is_openjpegs_9_7(photograph: NDArray[np.uint8]
     identity = Model.of(network, shipped.config, {"name": "identity"})
     image = photograph[300:812, 700:1412]
     image = image if channels == 3 else image[:, :, 1]
-    for bpp in (0.25, 1.0, 4.0):
+    for bpp in (0.25, 4.0) if channels == 1 else (1.0,):
         ordinary = psnr(image, j2klearn.decode(j2klearn.encode(image, bpp=bpp, model=None)))
         learned = psnr(
             image, j2klearn.decode(j2klearn.encode(image, bpp=bpp, model=identity), model=identity)
@@ -182,9 +187,16 @@ def test_learned_beats_the_9_7_on_a_photograph() -> None:
     assert values[0] > values[1] + 0.1
 
 
-@pytest.mark.parametrize("depth", [8, 10, 12, 16])
-def test_bit_depths(rgb: NDArray[np.uint8], depth: int) -> None:
-    image = rgb.astype(np.uint16) << (depth - 8) if depth > 8 else rgb
+@pytest.fixture(scope="module")
+def at_8_bits(rgb: NDArray[np.uint8]) -> dict[float, float]:
+    """PSNR of the picture with 8 bits by its rate, with the choice of the transform, and without it."""
+    how: dict[float, dict[str, Any]] = {4: {}, 2: {"fallback": False}}
+    return {bpp: psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, bpp=bpp, **how[bpp]))) for bpp in how}
+
+
+@pytest.mark.parametrize("depth", [10, 12, 16])
+def test_bit_depths(rgb: NDArray[np.uint8], at_8_bits: dict[float, float], depth: int) -> None:
+    image = rgb.astype(np.uint16) << (depth - 8)
     data = j2klearn.encode(image, bpp=4, bit_depth=depth)
     back = j2klearn.decode(data)
     assert back.dtype == image.dtype
@@ -192,12 +204,9 @@ def test_bit_depths(rgb: NDArray[np.uint8], depth: int) -> None:
     peak = (1 << depth) - 1
     assert psnr(image, back, peak) > 38
     # the same picture with more bits has the same quality, or a better one: the low bits are zero
-    assert psnr(image, back, peak) > psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, bpp=4))) - 0.5
-    learned, plain = (
-        psnr(image, j2klearn.decode(j2klearn.encode(image, bpp=2, bit_depth=depth, fallback=False)), peak),
-        psnr(rgb, j2klearn.decode(j2klearn.encode(rgb, bpp=2, fallback=False))),
-    )
-    assert learned == pytest.approx(plain, abs=0.5)
+    assert psnr(image, back, peak) > at_8_bits[4] - 0.5
+    learned = j2klearn.decode(j2klearn.encode(image, bpp=2, bit_depth=depth, fallback=False))
+    assert psnr(image, learned, peak) == pytest.approx(at_8_bits[2], abs=0.5)
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([(), (3,)]), st.integers(0, 9))

@@ -91,14 +91,14 @@ def test_the_command_line(path: Path, expected: NDArray[np.uint8], tmp_path: Pat
 
 
 def test_the_neural_profile(rgb: NDArray[np.uint8]) -> None:
-    picture = rgb[:96, :96]
+    picture = rgb[:48, :64]
     file = j2klearn.open(j2klearn.encode(picture, profile="neural", quality=20))
     assert file.file.neural is not None
     assert any(file.file.neural.header.noise)
     opened = j2klearn.open(file.file.codestream.source.whole(), draft=True)
     draft, full = opened[:], file[:]
     assert psnr(picture, draft, 8) < psnr(picture, full, 8)
-    assert np.array_equal(opened[8:40, 8:70], draft[8:40, 8:70])
+    assert np.array_equal(opened[8:40, 8:60], draft[8:40, 8:60])
 
 
 def test_other_files_and_wrong_values(rgb: NDArray[np.uint8]) -> None:

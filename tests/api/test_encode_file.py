@@ -46,16 +46,16 @@ class Rows:
 
 @pytest.mark.parametrize("engine", ["native", "torch"])
 def test_strips_have_the_subbands_of_the_whole(picture, engine):
-    transform = resolve("hybrid97-9c-compact").using(engine).transform
+    transform, picture = resolve("hybrid97-9c-compact").using(engine).transform, picture[:650, :300]
     area = Rect(3, 5, 3 + picture.shape[0], 5 + picture.shape[1])
     samples = planes(Picture(picture))
     (whole,) = transform.analyse(samples, area, 5)
     analysis = StripAnalysis(area, 5, transform)
     at = area.y0
-    for edge in (100, 101, 400, 900, area.y1):
+    for edge in (100, 101, 400, 600, area.y1):
         analysis.push(samples[:, at - area.y0 : edge - area.y0])
         at = edge
-    for top, bottom in ((3, 64), (64, 600), (600, area.y1)):
+    for top, bottom in ((3, 64), (64, 500), (500, area.y1)):
         strip = Rect(top, area.x0, bottom, area.x1)
         assert analysis.has(strip)
         (bands,) = analysis.take(strip)
@@ -79,14 +79,16 @@ def test_strips_have_the_subbands_of_the_whole(picture, engine):
 @pytest.mark.parametrize("progression", ["RPCL", "RLCP", "LRCP"])
 def test_as_good_as_written_at_once(tmp_path, picture, model, progression):
     options = {"bpp": [0.5, 1.0], "model": model, "tile_size": (256, 192), "progression": progression}
+    picture = picture[:600, :500]
     source = Rows(picture)
     size = j2klearn.encode_file(source, tmp_path / "a.jp2", **options)
     assert source.most <= 256
     assert size == (tmp_path / "a.jp2").stat().st_size
     assert 0.93 < size * 8 / picture.size <= 1.005
+    written_at_once = j2klearn.encode(picture, **options)
     for layers in (1, 2):
         strips = psnr(picture, j2klearn.decode(tmp_path / "a.jp2", layers=layers), 8)
-        once = psnr(picture, j2klearn.decode(j2klearn.encode(picture, **options), layers=layers), 8)
+        once = psnr(picture, j2klearn.decode(written_at_once, layers=layers), 8)
         assert strips > once - 0.15
 
 
@@ -114,10 +116,10 @@ def test_arrays_of_all_kinds(tmp_path, picture):
     import dask.array as da
     import zarr
 
-    picture = picture[:400, :300]
+    picture = picture[:270, :200]
     np.save(tmp_path / "a.npy", picture)
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
-    stored = zarr.create_array({}, shape=picture.shape, chunks=(100, 100), dtype=picture.dtype)
+    stored = zarr.create_array({}, shape=picture.shape, chunks=(70, 100), dtype=picture.dtype)
     stored[:] = picture
     options = {"bpp": 1, "tile_size": 128, "model": "hybrid97-9c-compact"}
     files = []
@@ -195,7 +197,7 @@ def test_a_disk_that_is_full(tmp_path, picture):
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_on_the_way(tmp_path, picture, number):
-    np.save(tmp_path / "a.npy", picture)
+    np.save(tmp_path / "a.npy", picture[:400, :300])
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jp2").write_bytes(b"as it was")
     code = "import os, sys, time; "

@@ -128,19 +128,24 @@ WRITERS = [by_encode, by_tiles, by_encode_file, by_jp2k, by_jp2k_tiles, by_numco
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
 def test_arrays_of_any_layout(write: Callable[[Any, Path], Any], tmp_path: Path) -> None:
-    rng, tried = np.random.default_rng(0), 0
+    """Every dtype and number of axes with every other layout, in turn."""
+    rng, tried, images = np.random.default_rng(0), 0, 0
     for kind in ("u1", "u2", "i1", "i2", "?"):
         for shape in ((24, 30), (24, 30, 3)):
             bounds = (0, 2) if kind == "?" else (np.iinfo(kind).min, np.iinfo(kind).max + 1)
             image = rng.integers(*bounds, shape).astype(kind)
             if write is by_neural and (shape != (24, 30) or kind in ("i1", "i2")):
                 continue
-            for name, given in layouts(image):
-                if write is by_neural and name not in ("big-endian", "negative strides", "planes"):
+            for at, (name, given) in enumerate(layouts(image)):
+                if write is by_neural:
+                    if name not in ("big-endian", "negative strides", "planes"):
+                        continue
+                elif (at + images) % 2:
                     continue
                 found = write(given, tmp_path)
                 assert np.array_equal(found, image), (kind, shape, name)
                 tried += 1
+            images += 1
     print(f"{write.__name__}: {tried} combinations")
     assert tried >= 6
 
@@ -281,7 +286,7 @@ def test_truth_values_of_numpy_are_options(rgb: NDArray[np.uint8]) -> None:
 
 
 def test_quality_of_numpy(rgb: NDArray[np.uint8]) -> None:
-    image = rgb[:32, :32]
+    image = rgb[:16, :16]
     expected = j2klearn.encode(image, profile="neural", quality=40)
     for given in (np.int64(40), np.float32(40), np.array(40)):
         assert j2klearn.encode(image, profile="neural", quality=given) == expected
@@ -315,12 +320,12 @@ WRONG = [1.5, "1", None, [], object(), np.array([1.5, 2.5]), np.float64("nan"), 
 
 @pytest.mark.parametrize("name", [*NUMBERS, *TRUTHS])
 def test_wrong_options_are_typed_errors(name: str, rgb: NDArray[np.uint8]) -> None:
-    image = rgb[:32, :32]
+    image = rgb[:16, :16]
     for value in [*WRONG, -1 if name not in TRUTHS else 2, np.ma.masked]:
         profile = {"profile": "neural"} if name == "quality" else {"model": None}
         with contextlib.suppress(J2KError):
             data = j2klearn.encode(image, **{**profile, name: value})
-            assert j2klearn.decode(data).shape == (32, 32, 3)
+            assert j2klearn.decode(data).shape == (16, 16, 3)
 
 
 @pytest.mark.parametrize("name", ["reduce", "layers", "components", "region", "threads", "max_pixels"])
@@ -393,7 +398,8 @@ def test_open_pictures_are_pickled(place: str, profile: str, rgb: NDArray[np.uin
         "neural": {"profile": "neural", "quality": 30},
     }
     path = tmp_path / "a.jp2"
-    path.write_bytes(j2klearn.encode(rgb[:40, :48], **options[profile]))
+    image = rgb[:16, :16] if profile == "neural" else rgb[:40, :48]
+    path.write_bytes(j2klearn.encode(image, **options[profile]))
     sources: dict[str, Callable[[], Any]] = {
         "path": lambda: path,
         "bytes": path.read_bytes,

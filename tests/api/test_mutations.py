@@ -19,7 +19,7 @@ from tests.support.mutations import run
 
 
 def test_damaged_files_are_read_or_refused() -> None:
-    assert [finding[:2] for finding in run(seed=20, count=150)] == []
+    assert [finding[:2] for finding in run(seed=20, count=90)] == []
 
 
 @pytest.mark.parametrize("side", [4, 8])
@@ -39,12 +39,12 @@ def test_a_short_file_that_declares_many_tiles(side: int) -> None:
 
 
 def test_a_short_file_that_declares_many_packets() -> None:
-    image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    image = np.tile(np.arange(128, dtype=np.uint8), (128, 1))
     small = {"codeblock_size": (4, 4), "precincts": [(4, 4)], "levels": 1}
     data = bytearray(j2klearn.encode(image, model=None, bpp=0.2, jp2=False, **small))
     at = data.index(b"\xff\x52")
     struct.pack_into(">H", data, at + 6, 5000)  # layers
-    for options in ({}, {"reduce": 1}, {"region": (0, 0, 200, 200)}):
+    for options in ({}, {"reduce": 1}, {"region": (0, 0, 100, 100)}):
         start = time.process_time()
         with pytest.raises(LimitError, match="too many packets"):
             j2klearn.decode(bytes(data[:-20]), **options)
@@ -130,10 +130,10 @@ def test_an_empty_slice_of_components_that_differ(tmp_path: Path) -> None:
 
 
 def test_a_file_with_many_tiles_is_read(grey: np.ndarray) -> None:
-    image = np.tile(grey, (2, 2))[:320, :320]
+    image = grey[:200, :200]
     data = j2klearn.encode(image, model=None, lossless=True, tile_size=4, levels=1)
-    assert j2klearn.info(data).tiles == 6400
-    assert np.array_equal(j2klearn.decode(data, region=(100, 100, 140, 180)), image[100:140, 100:180])
+    assert j2klearn.info(data).tiles == 2500
+    assert np.array_equal(j2klearn.decode(data, region=(60, 70, 100, 150)), image[60:100, 70:150])
     with pytest.warns(j2klearn.errors.TruncatedWarning, match="tiles is missing"):
         part = j2klearn.decode(data[: len(data) // 2])
     assert part.shape == image.shape

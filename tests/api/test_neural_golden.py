@@ -69,11 +69,11 @@ def picture(name: str) -> NDArray[np.generic]:
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.jp2")), ids=lambda path: path.stem)
-@pytest.mark.parametrize("threads", [1, 3])
-def test_old_files_decode_to_the_same_integers(path: Path, threads: int) -> None:
+def test_old_files_decode_to_the_same_integers(path: Path) -> None:
+    """With three threads, and with one."""
     facts = json.loads((FOLDER / "digests.json").read_text())
-    assert digest(path, model_of(path), threads) == facts[path.stem]
-    decoded = j2klearn.decode(path, model=model_of(path))
+    assert digest(path, model_of(path), threads=3) == facts[path.stem]
+    decoded = j2klearn.decode(path, model=model_of(path), threads=1)
     kind = next(kind for name, kind in KINDS.items() if path.stem.endswith(name))
     if kind.lossless:
         assert np.array_equal(decoded, picture(kind.picture))

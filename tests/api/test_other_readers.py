@@ -25,7 +25,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "layers": {"layers": 5},
     "tiled": {"tile_size": 128},
     "offset": {"offset": (7, 9)},
-    "embedded": {"embed_model": True},
+    "embedded": {"embed_model": True, "model": "hybrid97-8p7-dq"},
     "marked": {"plt": True, "tlm": True, "sop": True, "eph": True, "progression": "RPCL"},
     "ordinary": {"model": None},
     "bare": {"jp2": False},
@@ -37,7 +37,7 @@ def case(
     request: pytest.FixtureRequest,
     photograph: NDArray[np.uint8],
 ) -> tuple[str, NDArray[Any], bytes]:
-    image: NDArray[Any] = photograph[300:812, 700:1412]
+    image: NDArray[Any] = photograph[300:556, 700:1056]
     options = dict(KINDS[request.param])
     bpp = 1.0
     if "grey" in request.param:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +83,25 @@ def assert_not_behind(image: NDArray[Any], ours: NDArray[Any], theirs: NDArray[A
     assert first == 0 or 20 * math.log10(first / max(second, 1e-9)) <= TOLERANCE, (first, second)
 
 
+def alternated(each: Sequence[Any], *others: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return tuples with each value of the first list, and those of the others in turn."""
+    return [(value, *(other[at % len(other)] for other in others)) for at, value in enumerate(each)]
+
+
+#: Every range with one component at one ratio, and with three or five at the other.
+CASES = [
+    *alternated([*RANGES], [1], [4, 14]),
+    *alternated([*RANGES], [3, 5, 5, 3], [14, 4]),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("components", [1, 3, 5])
-@pytest.mark.parametrize("name", RANGES)
-def test_every_range_is_as_good_as_with_the_9_7(name: str, components: int) -> None:
+@pytest.mark.parametrize(("name", "components", "ratio"), CASES)
+def test_every_range_is_as_good_as_with_the_9_7(name: str, components: int, ratio: float) -> None:
     image = picture(name, components)
-    for ratio in (4, 14):
-        ours, theirs = (j2klearn.encode(image, ratio=ratio, model=model) for model in ("auto", None))
-        assert len(ours) <= max(1024, image.nbytes / ratio + 1)
-        assert_not_behind(image, j2klearn.decode(ours), j2klearn.decode(theirs))
+    ours, theirs = (j2klearn.encode(image, ratio=ratio, model=model) for model in ("auto", None))
+    assert len(ours) <= max(1024, image.nbytes / ratio + 1)
+    assert_not_behind(image, j2klearn.decode(ours), j2klearn.decode(theirs))
 
 
 Way = Callable[[NDArray[Any], float, "str | None", Path], NDArray[Any]]
@@ -150,17 +160,27 @@ WAYS: dict[str, Way] = {
 }
 
 
+#: Ranges of which an entry point may lose the sign, the offset or the depth, with components and ratios in turn.
+TRAVELLERS = ["uint8, offset", "uint16, 12 bits", "uint16, offset", "int16, CT", "int16, negative"]
+SHAPES = [(1, 14), (3, 5), (3, 14), (5, 5)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    "name",
-    ["uint8, offset", "uint16, 12 bits", "uint16, offset", "int16, CT", "int16, negative"],
+    ("way", "name", "shape"),
+    [
+        (way, name, SHAPES[(first + at) % len(SHAPES)])
+        for first, way in enumerate(WAYS)
+        for at, name in enumerate(TRAVELLERS)
+    ],
 )
-def test_every_entry_point_is_as_good_as_with_the_9_7(way: str, name: str, tmp_path: Path) -> None:
-    for components, ratio in ((1, 14), (3, 5), (3, 14), (5, 5)):
-        image = picture(name, components)
-        ours, theirs = (WAYS[way](image, ratio, model, tmp_path) for model in ("auto", None))
-        assert_not_behind(image, ours, theirs)
+def test_every_entry_point_is_as_good_as_with_the_9_7(
+    way: str, name: str, shape: tuple[int, float], tmp_path: Path
+) -> None:
+    components, ratio = shape
+    image = picture(name, components)
+    ours, theirs = (WAYS[way](image, ratio, model, tmp_path) for model in ("auto", None))
+    assert_not_behind(image, ours, theirs)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "Jp2k"])
@@ -175,8 +195,8 @@ def test_bands_with_different_ranges(way: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "components"),
     [
-        *(("uint16, offset", components) for components in (1, 3)),
-        *(("int16, negative", components) for components in (1, 3)),
+        ("uint16, offset", 3),
+        ("int16, negative", 1),
         ("uint8, offset", 1),
         ("int16, CT", 3),
         ("int16, constant", 1),
@@ -184,8 +204,9 @@ def test_bands_with_different_ranges(way: str, tmp_path: Path) -> None:
 )
 def test_the_neural_profile_is_not_behind(name: str, components: int) -> None:
     image = picture(name, components)[:64, :64]
-    ours = j2klearn.decode(j2klearn.encode(image, ratio=8, profile="neural"))
-    assert_not_behind(image, ours, j2klearn.decode(j2klearn.encode(image, ratio=8, model=None)))
+    ours = j2klearn.encode(image, quality=50, profile="neural")
+    theirs = j2klearn.encode(image, ratio=image.nbytes / len(ours), model=None)
+    assert_not_behind(image, j2klearn.decode(ours), j2klearn.decode(theirs))
 
 
 @pytest.mark.parametrize("name", ["uint16, 12 bits", "uint16, offset", "int16, CT", "int8, negative"])
@@ -201,7 +222,7 @@ def test_the_learned_transform_itself_gains(name: str) -> None:
     pairs = image.reshape(SIDE // 2, 2, SIDE // 2, 2, 3).mean((1, 3))
     assert np.abs(half - pairs).mean() < 0.06 * (RANGES[name][2] - RANGES[name][1])
     if name == "int16, CT":
-        neural = j2klearn.encode(image, ratio=14, profile="neural")
+        neural = j2klearn.encode(image, quality=30, profile="neural")
         half = j2klearn.decode(neural, reduce=1)
         assert np.abs(half - pairs).mean() < 0.06 * (RANGES[name][2] - RANGES[name][1])
 

@@ -18,6 +18,7 @@ from j2klearn.errors import ClusterError, OptionError
 from tests.support.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 DASK = "from dask.__main__ import main; main()"
+LEARNED = {"bpp": 2, "model": "hybrid97-8p7-dq"}
 WORKER = ("worker", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
 
 
@@ -81,17 +82,17 @@ def test_a_worker_is_lost_on_the_way(dask, folder, tmp_path):
             workers[0].kill()
 
     out = tmp_path / "out"
-    found = encode_batch(folder, out, scheduler=dask.address, progress=progress, bpp=2)
+    found = encode_batch(folder, out, scheduler=dask.address, progress=progress, **LEARNED)
     assert workers[0].wait(10) == -9
     assert (found.total, found.written, found.skipped, found.failures) == (30, 30, 0, [])
     assert written == list(range(1, 31))
-    expected = sequential(folder, tmp_path / "one", bpp=2)
+    expected = sequential(folder, tmp_path / "one", **LEARNED)
     assert files(out) == expected
     assert journalled(out) == sorted(expected)
-    assert encode_batch(folder, out, scheduler=dask.address, bpp=2).skipped == 30
+    assert encode_batch(folder, out, scheduler=dask.address, **LEARNED).skipped == 30
 
     (folder / "bad.png").write_bytes(b"")  # a run by local processes, which the cluster continues
-    found = encode_batch(folder, out, scheduler=dask.address, bpp=2)
+    found = encode_batch(folder, out, scheduler=dask.address, **LEARNED)
     assert (found.written, found.skipped, len(found.failures)) == (0, 30, 1)
 
 

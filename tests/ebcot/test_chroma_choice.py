@@ -14,7 +14,7 @@ from j2klearn.api.encode_file import encode_file
 from j2klearn.codestream.learned_segment import read_comments
 from j2klearn.core.geometry import Rect
 from j2klearn.core.picture import Picture
-from j2klearn.ebcot import coders
+from j2klearn.ebcot import coders, effort
 from j2klearn.ebcot.fitting import Fitting
 from j2klearn.io.sources import open_source
 from j2klearn.metrics.psnr import psnr
@@ -100,7 +100,7 @@ def test_the_finest_level_of_chroma_is_the_base_wavelet(engine: str) -> None:
 
 @pytest.mark.parametrize("model", ["hybrid97-9c-compact-dq", "hybrid53-9c-compact"])
 def test_regions_tiles_and_resolutions(model: str, forced: bool, smooth: NDArray[np.uint8]) -> None:
-    options = {"bpp": 2, "model": model, "fallback": False}
+    options, smooth = {"bpp": 2, "model": model, "fallback": False}, smooth[:151, :161]
     for more in ({}, {"tile_size": 64}, {"offset": (3, 5)}):
         data = j2klearn.encode(smooth, **options, **more)
         assert base_chroma(data) == forced
@@ -119,12 +119,12 @@ def test_regions_tiles_and_resolutions(model: str, forced: bool, smooth: NDArray
 
 
 def test_strips(forced: bool, photograph: NDArray[np.uint8], tmp_path: Path) -> None:
-    path, picture = tmp_path / "strips.jp2", subsampled(photograph[:1400, :700])
+    path, picture = tmp_path / "strips.jp2", subsampled(photograph[400:1100, 700:1200])
     encode_file(picture, path, bpp=2, tile_size=128, model="hybrid97-9c-compact")
     assert base_chroma(path) == forced
     decoded = j2klearn.decode(path)
-    assert psnr(picture, decoded, 8) > 36.5
-    assert np.array_equal(j2klearn.decode(path, region=(500, 90, 700, 300)), decoded[500:700, 90:300])
+    assert psnr(picture, decoded, 8) > 35.5
+    assert np.array_equal(j2klearn.decode(path, region=(300, 90, 500, 300)), decoded[300:500, 90:300])
 
 
 def test_four_components_and_narrow_ranges(forced: bool, smooth: NDArray[np.uint8]) -> None:
@@ -139,9 +139,13 @@ def test_four_components_and_narrow_ranges(forced: bool, smooth: NDArray[np.uint
 
 
 @pytest.mark.parametrize("forced", [True], indirect=True)
-def test_fitted_coefficients(forced: bool, smooth: NDArray[np.uint8]) -> None:
+def test_fitted_coefficients(
+    forced: bool, smooth: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture = smooth[:64, :72]
-    fitted = j2klearn.encode(picture, bpp=2, levels=2, fallback=False, effort=2)
+    for name, rounds in (("_FIRST_ROUNDS", 3), ("_LATER_ROUNDS", 1), ("_MAX_TRIES", 1)):
+        monkeypatch.setattr(effort, name, rounds)
+    fitted = j2klearn.encode(picture, bpp=2, levels=2, fallback=False, effort=2, model="hybrid97-8p7-dq")
     assert base_chroma(fitted) == forced
     samples, transform = planes(Picture(picture)), resolve("hybrid97-9c-compact").using("torch")
     bands = transform.transform.analyse(samples, Rect(0, 0, 64, 72), 3, base_chroma=forced)

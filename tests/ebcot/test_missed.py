@@ -16,11 +16,11 @@ import j2klearn
 from j2klearn.ebcot.missed import report_psnr, report_size
 from j2klearn.errors import TargetMissedWarning
 
-Y, X = np.mgrid[:96, :96]
+Y, X = np.mgrid[:64, :64]
 NOISE = np.random.default_rng(0).normal(0, 6, X.shape)
 PICTURES = {
     "grey": np.clip(128 + 60 * np.sin(X / 9) + 50 * np.cos(Y / 7) + NOISE, 0, 255),
-    "page": np.where(np.random.default_rng(1).random((12, 12)) > 0.8, 0.0, 255.0).repeat(8, 0).repeat(8, 1),
+    "page": np.where(np.random.default_rng(1).random((8, 8)) > 0.8, 0.0, 255.0).repeat(8, 0).repeat(8, 1),
 }
 WAYS: dict[str, dict[str, Any]] = {"auto": {}, "learned": {"fallback": False}, "9-7": {"model": None}}
 
@@ -49,7 +49,7 @@ def encoded(image: NDArray[Any], **options: Any) -> tuple[bytes, list[str]]:
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 12, 16])
 def test_a_psnr_is_met_or_the_warning_has_it(bits: int, name: str, way: str) -> None:
     image = of_bits(name, bits)
-    for goal in (20, 30, 40, 60, 80):
+    for goal in (20, 40, 80) if bits in (1, 4, 12) else (30, 60):
         data, messages = encoded(image, bit_depth=bits, psnr=goal, **WAYS[way])
         reached = measured(image, j2klearn.decode(data), bits)
         assert reached >= goal - 0.1
@@ -60,7 +60,7 @@ def test_a_psnr_is_met_or_the_warning_has_it(bits: int, name: str, way: str) -> 
 
 
 def test_a_psnr_of_the_neural_profile() -> None:
-    image = of_bits("grey", 4)[:64, :64]
+    image = of_bits("grey", 4)[:32, :32]
     for goal in (25, 40):
         data, messages = encoded(image, bit_depth=4, psnr=goal, profile="neural")
         reached = measured(image, j2klearn.decode(data), 4)
@@ -104,7 +104,7 @@ def test_pictures_in_parts(tmp_path: Path, model: str | None) -> None:
         j2klearn.encode_file(exact, path, bpp=8, bit_depth=1, tile_size=64, model=model)
         assert np.array_equal(j2klearn.decode(path), exact)  # smaller than asked for, without a warning
         j2klearn.encode_file(image, path, lossless=True, tile_size=64, model=None)
-    with pytest.warns(TargetMissedWarning, match=r"has \d+ bytes, not 58: ") as caught:
+    with pytest.warns(TargetMissedWarning, match=r"has \d+ bytes, not 26: ") as caught:
         j2klearn.encode_file(image, path, bpp=0.05, tile_size=16, model=model)
     assert caught[0].filename == __file__
 

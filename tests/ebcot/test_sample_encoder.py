@@ -53,7 +53,7 @@ def test_the_largest_coefficients(tmp_path: Path, bits: int) -> None:
 @pytest.mark.parametrize("tile_size", [None, 32])
 def test_halftones(tile_size: int | None) -> None:
     rng = np.random.default_rng(5)
-    for step in range(300):
+    for step in range(100):
         side = int(rng.integers(1, 5))
         bands = int(rng.integers(1, 5))
         image = np.kron(rng.integers(0, 2, (70 // side, 61 // side, bands)), np.ones((side, side, 1), int))

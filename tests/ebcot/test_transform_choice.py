@@ -155,9 +155,10 @@ def test_saturated_whites_are_as_good_as_with_the_9_7(name):
     rates = [0.2, 0.5, 1.0, 2.0, 4.0]
     data = j2klearn.encode(picture, bpp=rates)
     plain = j2klearn.encode(picture, bpp=rates, model=None)
-    for layer, rate in enumerate(rates, 1):
+    for layer in range(1, len(rates) + 1):
         ours, theirs = (psnr(picture, j2klearn.decode(file, layers=layer)) for file in (data, plain))
         assert ours >= theirs - 0.2
+    for rate in (0.5, 2.0):
         single, other = (j2klearn.encode(picture, bpp=rate, **options) for options in ({}, {"model": None}))
         assert len(single) <= rate * picture.size / 8 + 1
         assert psnr(picture, j2klearn.decode(single)) >= psnr(picture, j2klearn.decode(other)) - 0.2

@@ -87,12 +87,14 @@ class TestMatrix:
     @pytest.mark.parametrize("kind", KINDS)
     def test_pieces_are_those_of_the_whole(self, kind: str, small: NDArray[np.uint8]) -> None:
         image, keywords = picture(kind, small)
-        j = Jp2k(io.BytesIO(), data=image, cratios=[40, 12, 4], transform=DEFAULT_MODEL, **keywords)
+        j = Jp2k(io.BytesIO(), data=image, cratios=[40, 12, 4], transform="hybrid97-8p7-dq", **keywords)
         assert j.learned
         assert j.shape == image.shape
         grid_y, grid_x = keywords.get("grid_offset", (0, 0))
         grey_level = 1 << max(0, keywords.get("bit_depth", 8 * image.dtype.itemsize) - 8)
         for layer, reduce in itertools.product((0, 1, 2), range(6)):
+            if layer and (layer + reduce) % 2 == 0:
+                continue  # the other resolutions have the other layer
             j.layer = layer
             step = 1 << reduce
             whole = j[::step, ::step].astype(np.int64)
@@ -248,7 +250,7 @@ class TestDropIn:
     ) -> None:
         dtype = np.dtype(("i" if signed else "u") + ("1" if depth <= 8 else "2"))
         offset = 1 << (depth - 1) if signed else 0
-        image = ((small.astype(np.int64) * ((1 << depth) - 1)) // 255 - offset).astype(dtype)
+        image = ((small[:64, :80].astype(np.int64) * ((1 << depth) - 1)) // 255 - offset).astype(dtype)
         lossless = Jp2k(io.BytesIO(), data=image, bit_depth=depth, transform=transform)
         assert lossless.dtype == dtype
         assert np.array_equal(lossless[:], image)
@@ -561,7 +563,7 @@ class TestReading:
     def test_the_preview_of_a_damaged_neural_file_is_not_the_picture(
         self, tmp_path: Path, small: NDArray[np.uint8]
     ) -> None:
-        data = bytearray(j2klearn.encode(small, profile="neural", quality=30))
+        data = bytearray(j2klearn.encode(small[:24, :32], profile="neural", quality=30))
         start = data.index(b"\xff\x4f\xff\x51")
         data[data.index(b"\xff\x52", start) + 1] = 0x55  # removes COD
         with pytest.raises(OpenJPEGLibraryError, match="main header"):
@@ -587,7 +589,7 @@ class TestReading:
         data = bytearray(j.path.read_bytes())
         data[data.index(b"\xff\x52") + 6 : data.index(b"\xff\x52") + 8] = b"\x00\x00"  # no layers
         j.path.write_bytes(data)
-        for _ in range(5):
+        for _ in range(2):
             with pytest.raises(OpenJPEGLibraryError) as caught:
                 j[:]
             caught.value.itself = caught.value  # type: ignore[attr-defined]
@@ -654,9 +656,9 @@ def rounds(count):
         for source in (*paths, *data):
             j2klearn.Jp2k(source)[:]
 
-rounds(60)
+rounds(40)
 before = resident()
-rounds(250)
+rounds(150)
 print(resident() - before)
 """
         run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -234,7 +234,7 @@ def test_a_spawned_process_gets_pictures(data: bytes) -> None:
 def test_truncated_files_are_errors_unless_pillow_is_told_otherwise(
     profile: str, data: bytes, rgb: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = data if profile == "ebcot" else j2klearn.encode(rgb[:96, :128], profile="neural", quality=40)
+    whole = data if profile == "ebcot" else j2klearn.encode(rgb[:64, :80], profile="neural", quality=60)
     cut = whole[: len(whole) - 100]
     opened = reopen(cut)
     with pytest.raises(OSError, match="LOAD_TRUNCATED_IMAGES") as caught:

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -142,9 +143,8 @@ def in_pieces(picture: Any) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("order", "<>")
-def test_matrix_of_tiff_files(tmp_path: Path, layout: str, order: str) -> None:
-    """Kind x layout x compression x byte order x planes x BigTIFF: samples of numpy and tifffile, ours equal them."""
+def test_matrix_of_tiff_files(tmp_path: Path, layout: str) -> None:
+    """Kind x layout x compression x planes, with byte orders and BigTIFF in turn: ours equal tifffile's samples."""
     count = 0
     path = tmp_path / "a.tif"
     for (name, kind), (compression, coding) in itertools.product(KINDS.items(), COMPRESSIONS.items()):
@@ -156,7 +156,7 @@ def test_matrix_of_tiff_files(tmp_path: Path, layout: str, order: str) -> None:
             if kind.image.dtype == bool and planar is None and "tile" in options and "palette" in name:
                 continue
             image = np.moveaxis(kind.image, -1, 0) if planar == "separate" else kind.image
-            big = count % 7 == 0
+            order, big = "<>"[count // 2 % 2], count % 7 == 0
             tifffile.imwrite(path, image, planarconfig=planar, byteorder=order, bigtiff=big, **options)
             with open_picture(path) as picture:
                 assert (picture.colour, picture.extra) == (kind.colour, kind.extra), name
@@ -165,17 +165,26 @@ def test_matrix_of_tiff_files(tmp_path: Path, layout: str, order: str) -> None:
                     assert read.dtype == kind.expected.dtype, (name, compression, planar)
                     assert np.array_equal(read, kind.expected), (name, compression, planar)
             count += 1
-    print(f"{count} combinations of TIFF files, {layout}, byte order {order}")
+    print(f"{count} combinations of TIFF files, {layout}")
     assert count > 400
 
 
 @pytest.mark.parametrize("size", ["in memory", "in parts"])
 def test_matrix_of_round_trips(tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kind x size class: a lossless file holds the same samples, and its boxes mean the same."""
+    """Kind x size class: a lossless file holds the same samples, and its boxes mean the same.
+
+    Of kinds that there are in each dtype, a size class has every other dtype.
+    """
     if size == "in parts":
         monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1)
-    count = 0
+    count, dtypes = 0, ["uint8", "uint16", "int8", "int16"]
+    seen: Counter[str] = Counter()
     for name, kind in KINDS.items():
+        dtype = next((dtype for dtype in dtypes if f" {dtype}" in name), None)
+        if dtype is not None:
+            seen[dtype] += 1
+            if (seen[dtype] + dtypes.index(dtype)) % 2 == (size == "in parts"):
+                continue
         source = tmp_path / "a.tif"
         tifffile.imwrite(source, kind.image, **kind.options)
         target = tmp_path / ("a.jpx" if kind.colour in ("cmyk", "cielab") else "a.jp2")
@@ -207,6 +216,7 @@ def test_matrix_of_round_trips(tmp_path: Path, size: str, monkeypatch: pytest.Mo
             assert np.array_equal(again.read(), kind.expected), name
         count += 1
     print(f"{count} round trips {size}")
+    assert count > 60
 
 
 def png_bytes(picture: Image.Image, **options: Any) -> bytes:
@@ -371,7 +381,7 @@ def test_components_of_different_sizes(tmp_path: Path) -> None:
 def test_learned_and_neural_files_are_read_as_such(tmp_path: Path, rgb: NDArray[np.uint8]) -> None:
     for options in ({"psnr": 40, "fallback": False}, {"profile": "neural", "quality": 60}):
         source, target = tmp_path / "a.jp2", tmp_path / "b.jp2"
-        source.write_bytes(j2klearn.encode(rgb[:96, :128], **options))  # type: ignore[arg-type]
+        source.write_bytes(j2klearn.encode(rgb[:40, :64], **options))  # type: ignore[arg-type]
         convert(source, target, LOSSLESS)
         assert np.array_equal(j2klearn.decode(target), j2klearn.decode(source))
 

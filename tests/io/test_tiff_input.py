@@ -52,12 +52,16 @@ def noise(shape: tuple[int, ...], bits: int) -> NDArray[Any]:
 
 @pytest.mark.parametrize("size", ["in memory", "in parts"])
 def test_depths_and_layouts(tmp_path: Path, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each size class has every depth and layout with two of the four byte orders and planes, in turn."""
     if size == "in parts":
         monkeypatch.setattr("j2klearn.io.memory_map.LARGE", 1)
     path, count = tmp_path / "a.tif", 0
-    for bits, bands, order, planar in itertools.product(
-        (1, 2, 4, 6, 8, 10, 12, 14, 16), BANDS, "<>", (False, True)
+    for at, (bits, bands, order, planar) in enumerate(
+        itertools.product((1, 2, 4, 6, 8, 10, 12, 14, 16), BANDS, "<>", (False, True))
     ):
+        turn = at // 4 + at // (4 * len(BANDS)) + (order == ">") + planar
+        if turn % 2 == (size == "in parts"):
+            continue
         big = count % 3 == 0  # BigTIFF has the same samples after a header of its own
         number, photometric, extra, colour, meant = bands
         image = noise((HEIGHT, WIDTH, number), bits)
@@ -83,6 +87,7 @@ def test_depths_and_layouts(tmp_path: Path, size: str, monkeypatch: pytest.Monke
             assert j2klearn.info(target).precision == bits
         count += 1
     print(f"{count} TIFF files, {size}")
+    assert count == 9 * len(BANDS) * 2
 
 
 def test_reversed_bits(tmp_path: Path) -> None:
