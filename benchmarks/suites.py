@@ -193,6 +193,7 @@ def main() -> int:
     parser.add_argument(
         "--fresh", action="store_true", help="delete earlier measurements in the folder of the report"
     )
+    parser.add_argument("--workers", help="worker processes, or 0 (default: one per processor)")
     parser.add_argument("--json", type=Path, help="results (default: benchmarks/results/SUITE.json)")
     options = parser.parse_args()
     suite = SUITES[options.suite]
@@ -201,6 +202,8 @@ def main() -> int:
     words = ["benchmark", str(pictures), "--out", str(out), *suite.options]
     if options.published:
         words += ["--published", str(options.published)]
+    if options.workers:
+        words += ["--workers", options.workers]
     status = j2klearn(words + ["--fresh"] * options.fresh)
     if status == 0:
         document = json.loads((out / "results.json").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..core.scalars import whole_number
 from ..core.threads import default_threads
 from ..errors import InputError, J2KError
 from .codecs.base import Codec
@@ -143,7 +144,7 @@ def measure_all(
     store : Store
         Holds earlier measurements, and receives each new one at once.
     workers : int, optional
-        Number of processes. Default: the number of processors.
+        Number of processes; 0: this process measures. Default: the number of processors.
 
     Returns
     -------
@@ -153,10 +154,11 @@ def measure_all(
     Raises
     ------
     OptionError
-        If there is no codec of a name.
+        If there is no codec of a name, or `workers` is not a number of processes.
     J2KError
         If a worker process was killed.
     """
+    workers = default_threads() if workers is None else whole_number("workers", workers, 0)
     run = Run()
     tasks: list[tuple[Codec, Picture, Task]] = []
     _probe(files, protocol, run)
@@ -174,20 +176,31 @@ def measure_all(
             else:
                 measured[picture.name] = values
     if tasks:
-        _measure(tasks, run, store, min(workers or default_threads(), len(tasks)))
+        _measure(tasks, run, store, min(workers, len(tasks)))
     return run
 
 
-def _measure(tasks: Sequence[tuple[Codec, Picture, Task]], run: Run, store: Store, workers: int) -> None:
-    done = tqdm(total=len(tasks), desc="measuring", unit=" curves", disable=None)
-    with _pool(workers) as pool, done:
+def _outcomes(
+    tasks: Sequence[tuple[Codec, Picture, Task]], workers: int
+) -> Iterator[tuple[Codec, Picture, Callable[[], Values]]]:
+    """Yield each codec and picture when it is measured, with a function that returns the values or raises the error."""
+    if not workers:
+        for codec, picture, task in tasks:
+            yield codec, picture, task.run
+        return
+    with _pool(workers) as pool:
         waiting: dict[Future[Values], tuple[Codec, Picture]] = {
             pool.submit(task.run): (codec, picture) for codec, picture, task in tasks
         }
         for future in as_completed(waiting):
-            codec, picture = waiting[future]
+            yield *waiting[future], future.result
+
+
+def _measure(tasks: Sequence[tuple[Codec, Picture, Task]], run: Run, store: Store, workers: int) -> None:
+    with tqdm(total=len(tasks), desc="measuring", unit=" curves", disable=None) as done:
+        for codec, picture, outcome in _outcomes(tasks, workers):
             try:
-                values = future.result()
+                values = outcome()
             except BrokenProcessPool:
                 raise J2KError(
                     "a worker process of the benchmark was killed, perhaps because memory ran out: use fewer workers"

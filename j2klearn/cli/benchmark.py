@@ -122,7 +122,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         help="effort of encoding with learned transforms, see `j2klearn encode --help` (default: %(default)s)",
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="number of worker processes (default: one per processor)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number of worker processes; 0 measures in this process (default: one per processor)",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="ignore earlier results in the folder, and measure again"

@@ -15,9 +15,8 @@ from j2klearn.benchmark.codecs import programs
 from j2klearn.benchmark.codecs.programs import OpenJpegTools
 from j2klearn.cli import main
 from j2klearn.models.registry import DEFAULT_MODEL
-from tests.support.benchmark_pool import in_process
 
-OPTIONS = ["--rates", "0.25,0.5,1,2", "--workers", "1"]
+OPTIONS = ["--rates", "0.25,0.5,1,2", "--workers", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +28,12 @@ def pictures(tmp_path_factory, photograph):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def measured_in_this_process(monkeypatch):
-    """Measure in the process of the test; only the run of `finished`, which is made before, starts a worker."""
-    monkeypatch.setattr("j2klearn.benchmark.run._pool", in_process)
-
-
 @pytest.fixture(scope="module")
 def finished(pictures, tmp_path_factory):
     """A run whose worker is a process of its own."""
     out = tmp_path_factory.mktemp("run") / "bench"
-    assert main(["benchmark", str(pictures), "--out", str(out), "--codecs", "default,9-7,5-3", *OPTIONS]) == 0
+    words = ["--codecs", "default,9-7,5-3", *OPTIONS, "--workers", "1"]
+    assert main(["benchmark", str(pictures), "--out", str(out), *words]) == 0
     return out
 
 
@@ -100,7 +94,7 @@ def test_crops_are_there_at_equal_bytes(finished):
 def test_a_picture_of_one_row_has_a_crop_too(tmp_path):
     source = tmp_path / "line.png"
     Image.fromarray(np.arange(200, dtype=np.uint8)[None]).save(source)
-    words = ["--codecs", "9-7", "--metrics", "psnr", "--rates", "8,16", "--workers", "1"]
+    words = ["--codecs", "9-7", "--metrics", "psnr", "--rates", "8,16", "--workers", "0"]
     assert main(["benchmark", str(source), "--out", str(tmp_path / "out"), *words]) == 0
     assert results(tmp_path / "out")["crops"][0]["box"] == [0, 0, 1, 200]
 
@@ -123,7 +117,7 @@ def test_a_stopped_run_goes_on(finished, pictures, monkeypatch, capsys):
 
 
 def test_codecs_can_be_added_and_protocols_cannot(finished, pictures, capsys):
-    words = ["benchmark", str(pictures), "--out", str(finished), "--crops", "0", "--workers", "1"]
+    words = ["benchmark", str(pictures), "--out", str(finished), "--crops", "0", "--workers", "0"]
     assert main([*words, "--codecs", "9-7,pillow", "--rates", "0.25,0.5,1,2"]) == 0
     assert set(results(finished)["measurements"]) == {"9-7", "pillow"}
     assert main([*words, "--codecs", "9-7", "--rates", "0.5,1,2,3"]) == 2

@@ -11,18 +11,16 @@ from skimage import data as photographs
 import j2klearn
 from j2klearn.benchmark.codecs.neural import Neural
 from j2klearn.cli import main
-from tests.support.benchmark_pool import in_process
 from tests.support.judges import psnr
 from tests.support.small_context import small_context
 
 
-def test_an_entropy_model_is_a_codec(tmp_path, monkeypatch):
-    monkeypatch.setattr("j2klearn.benchmark.run._pool", in_process)
+def test_an_entropy_model_is_a_codec(tmp_path):
     picture = np.ascontiguousarray(photographs.astronaut()[:24, :32])
     Image.fromarray(picture).save(tmp_path / "a.png")
     model = tmp_path / "small.safetensors"
     model.write_bytes(small_context().to_bytes())
-    words = ["benchmark", str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    words = ["benchmark", str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--workers", "0"]
     words += ["--codecs", f"{model},9-7", "--channels", "rgb", "--metrics", "psnr,psnr-y"]
     assert main([*words, "--crops", "1", "--crop-rate", "2"]) == 0
     found = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from j2klearn.models.registry import DEFAULT_MODEL
-from tests.support.benchmark_pool import in_process
 from tests.support.paths import ROOT
 from tests.support.training_pictures import write_pictures
 
@@ -30,8 +29,7 @@ def run(script: str, *words: object) -> str:
 
 @pytest.fixture
 def run_here(monkeypatch):
-    """Runs a script in this process, which has loaded PyTorch, and measures without further processes."""
-    monkeypatch.setattr("j2klearn.benchmark.run._pool", in_process)
+    """Runs a script in this process, which has loaded PyTorch."""
     monkeypatch.syspath_prepend(BENCHMARKS)
 
     def run_script(script: str, *words: object) -> str:
@@ -56,7 +54,7 @@ def pictures(tmp_path_factory, photograph):
 def test_suites(pictures, tmp_path, run_here):
     suite = "kodak-12-bit"
     json_file = tmp_path / "result.json"
-    run_here("suites.py", suite, pictures, "--out", tmp_path / "out", "--json", json_file)
+    run_here("suites.py", suite, pictures, "--workers", 0, "--out", tmp_path / "out", "--json", json_file)
     found = json.loads(json_file.read_text())
     assert {delta["codec"] for delta in found["deltas"]} == {DEFAULT_MODEL, "5-3"}
     assert found["command"] == f"python benchmarks/suites.py {suite} PICTURES"
@@ -77,7 +75,7 @@ def test_ablation(photograph, tmp_path, run_here):
     training.mkdir()
     write_pictures(training)
     words = ["--data", training, "--pictures", pictures, "--steps", 12, "--out", tmp_path / "out"]
-    words += ["--set", "crop=32", "--set", "batch=1", "--workers", 1]
+    words += ["--set", "crop=32", "--set", "batch=1", "--workers", 0]
     words += ["--configs", "update-predict-iwave", "--json", tmp_path / "ablation.json"]
     shown = run_here("ablation.py", *words)
     found = json.loads((tmp_path / "ablation.json").read_text())
