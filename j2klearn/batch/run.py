@@ -110,6 +110,8 @@ def encode_batch(
         with closing(outcomes):  # closing ends the workers
             for outcome in outcomes:
                 run.take(outcome)
+        if scheduler is not None:
+            run.remove_left_overs()  # of workers that were lost; the others have written their pictures
         return run.summary
 
 
@@ -132,7 +134,7 @@ class _Run:
 
     def jobs(self) -> Iterator[Job]:
         """Yield the jobs that remain; each picture is inspected only when its job is requested."""
-        remove_left_overs(Path(job.target) for job in self._jobs)
+        self.remove_left_overs()
         for job in self._jobs:
             try:
                 source = os.stat(job.source)
@@ -146,6 +148,10 @@ class _Run:
                 self._report()
             else:
                 yield job
+
+    def remove_left_overs(self) -> None:
+        """Remove the temporary files that killed processes left."""
+        remove_left_overs(Path(job.target) for job in self._jobs)
 
     def take(self, outcome: Outcome) -> None:
         """Record the outcome of a job.
