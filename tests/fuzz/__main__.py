@@ -111,7 +111,7 @@ def run(name: str, seconds: int) -> Outcome:
     counted = re.search(r"stat::number_of_executed_units: (\d+)", text)
     executions = int(counted[1]) if counted else executions
     found = sorted(set(crashes.iterdir()) - known)
-    failed = status != 0
+    failed = status != 0 or not edges  # without edges the code is not instrumented, and the fuzzer is blind
     new = len(set(corpus.iterdir()) - before)
     return Outcome(name, executions, executions / seconds, edges, features, new, found, failed)
 
@@ -151,7 +151,8 @@ def main() -> int:
         for path in one.crashes:
             print(f"{one.name} fails on {path.relative_to(_ROOT)}; see build/fuzz/{one.name}.log")
         if one.failed and not one.crashes:
-            print(f"{one.name} failed; see build/fuzz/{one.name}.log")
+            said = "failed" if one.edges else "ran no code that is instrumented"
+            print(f"{one.name} {said}; see build/fuzz/{one.name}.log")
     return 1 if any(one.failed for one in outcomes) else 0
 
 
