@@ -1,9 +1,10 @@
 """Time of de-quantisation by PyTorch and by the integer twin, in nanoseconds per sample.
 
-    python benchmarks/dequantisation.py [--sizes 32x2 16x2] [--side 1024] [--runs 5] [--threads 1]
+    python benchmarks/dequantisation.py [--sizes 32x2 32x2x4] [--side 1024] [--runs 5] [--threads 1]
 
-Networks have random weights: the time does not depend on them. Every figure is the best of several runs. PyTorch runs
-as the decoder runs it: in bfloat16 where the processor has it, unless J2KLEARN_CPU=avx2 is set.
+A size is the width of a network, its pairs and, if it is not 2, the side of its positions. Networks have random
+weights: the time does not depend on them. Every figure is the best of several runs. PyTorch runs as the decoder runs
+it: in bfloat16 where the processor has it, unless J2KLEARN_CPU=avx2 is set.
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ def best(body: Callable[[], None], runs: int, threads: int) -> float:
     return min(times)
 
 
-def networks(width: int, pairs: int, plane: np.ndarray) -> tuple[Dequantiser, DequantiserTwin]:
+def networks(
+    width: int, pairs: int, positions: int, plane: np.ndarray
+) -> tuple[Dequantiser, DequantiserTwin]:
     """Return a network with random weights, and its twin."""
     torch.manual_seed(0)
-    network = Dequantiser(width, pairs).eval().requires_grad_(False)
+    network = Dequantiser(width, pairs, positions).eval().requires_grad_(False)
     network.tail.weight.normal_(0, 0.05)
     twin = quantise_dequantiser(network, [(plane[None, :256, :256], np.array([LEVEL]))])
     return network.to(torch.bfloat16) if fast_bfloat16() else network, twin
@@ -50,7 +53,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--sizes", nargs="+", default=["32x2", "16x2", "16x1", "8x2", "8x1"], metavar="WIDTHxPAIRS"
+        "--sizes", nargs="+", default=["32x2", "16x2", "16x1", "8x2", "8x1"], metavar="WIDTHxPAIRS[xSIDE]"
     )
     parser.add_argument("--side", type=int, default=1024, help="side of the picture")
     parser.add_argument("--runs", type=int, default=5)
@@ -68,8 +71,8 @@ def main() -> None:
     kind = "PyTorch, bfloat16" if fast_bfloat16() else "PyTorch, float32"
     print(f"{'network':8} {kind:>18}" + "".join(f"{name:>14}" for name in sets) + "  ns per sample")
     for size in options.sizes:
-        width, pairs = map(int, size.split("x"))
-        network, twin = networks(width, pairs, plane)
+        width, pairs, positions = (*map(int, size.split("x")), 2)[:3]
+        network, twin = networks(width, pairs, positions, plane)
         row = f"{size:8}"
         if options.no_torch:
             row += f" {'-':>18}"

@@ -72,6 +72,20 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--chroma-pairs", type=int, metavar="N", help="pairs of convolutions in it, if it has others"
     )
     parser.add_argument(
+        "--side",
+        type=int,
+        choices=(2, 4),
+        help="samples on each side of a position, all of which are channels of the network (default: 2; with --guided, "
+        "for both networks)",
+    )
+    parser.add_argument(
+        "--chroma-side",
+        type=int,
+        choices=(2, 4),
+        help="the same of the network for chroma, if it has another: with 4, as many channels take a third of the "
+        "operations",
+    )
+    parser.add_argument(
         "--chroma-only",
         action="store_true",
         help="needs --guided and --start: train only the network for chroma, and keep the other one",
@@ -102,7 +116,7 @@ def _run(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name.replace('_', '-')} is at least 1, not {value}")
-    for name in ("entropy", "chroma_width", "chroma_pairs", "chroma_only"):
+    for name in ("entropy", "chroma_width", "chroma_pairs", "chroma_side", "chroma_only"):
         if getattr(options, name) and not options.guided:
             raise OptionError(f"--{name.replace('_', '-')} needs --guided")
     if options.threads is not None:
@@ -110,11 +124,11 @@ def _run(options: argparse.Namespace) -> None:
     settings = replace(GUIDED if options.guided else DequantisationSettings(), seed=options.seed)
     if options.steps is not None:
         settings = replace(settings, steps=options.steps)
-    for name in ("width", "pairs"):
+    for name in ("width", "pairs", "side"):
         if (value := getattr(options, name)) is not None:
             both = {name: value, f"chroma_{name}": value} if options.guided else {name: value}
             settings = replace(settings, **both)
-    for name in ("chroma_width", "chroma_pairs"):
+    for name in ("chroma_width", "chroma_pairs", "chroma_side"):
         if (value := getattr(options, name)) is not None:
             settings = replace(settings, **{name: value})
     model, start = resolve(options.model), None if options.start is None else resolve(options.start)

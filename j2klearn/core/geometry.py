@@ -91,7 +91,16 @@ class Rect:
 
     def evened(self) -> Rect:
         """Return the smallest rectangle with even corners that contains this one."""
-        return Rect(self.y0 & ~1, self.x0 & ~1, ceil_div(self.y1, 2) * 2, ceil_div(self.x1, 2) * 2)
+        return self.aligned(2)
+
+    def aligned(self, side: int) -> Rect:
+        """Return the smallest rectangle with corners at multiples of `side` that contains this one."""
+        return Rect(
+            self.y0 // side * side,
+            self.x0 // side * side,
+            ceil_div(self.y1, side) * side,
+            ceil_div(self.x1, side) * side,
+        )
 
     def intersection(self, other: Rect) -> Rect:
         """Return the intersection with `other`; if it is empty, ``y1 >= y0`` and ``x1 >= x0`` still hold."""

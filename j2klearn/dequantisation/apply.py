@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Rect
 from ..core.timing import stage
-from .noise import REACH
 from .twin.engine import dequantise_part
 from .twin.network import AnyTwin, DequantiserTwin
 from .twin.noise import noise_codes
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
 
-    from .networks import AnyDequantiser
+    from .networks import AnyDequantiser, FloatNetwork
     from .parts import Part
 
 __all__ = ["NoiseMap", "dequantise"]
@@ -38,14 +36,15 @@ def _blocks(area: Rect) -> Iterator[Rect]:
             yield Rect(y, x, y + _BLOCK, x + _BLOCK).intersection(area)
 
 
-def _positions(
-    start: int, end: int, centres: NDArray[np.float64]
+def _located(
+    start: int, end: int, centres: NDArray[np.float64], side: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Locate each pair of samples between tile centres.
+    """Locate the positions of `side` samples between tile centres.
 
-    Returns the index of the centre before each pair, and the position of the pair from this centre (0) to the next (1).
+    Returns the index of the tile centre before each position, and where the position's own centre lies from this tile
+    centre (0) to the next (1).
     """
-    at = np.interp(np.arange(start, end, 2) + 0.5, centres, np.arange(len(centres)))
+    at = np.interp(np.arange(start, end, side) + (side - 1) / 2, centres, np.arange(len(centres)))
     low = np.minimum(at.astype(np.intp), max(0, len(centres) - 2))
     return low, (at - low).astype(np.float32)
 
@@ -66,18 +65,20 @@ class NoiseMap:
     ) -> None:
         self.levels, self.rows, self.columns = levels, rows, columns
 
-    def of(self, area: Rect) -> Tensor:
+    def of(self, area: Rect, side: int = 2) -> Tensor:
         """Return log2 of the noise in an area.
 
         Parameters
         ----------
         area : Rect
-            An area of height H and width W with even corners.
+            An area of height H and width W with corners at multiples of `side`.
+        side : int
+            Side S of a position, in samples.
 
         Returns
         -------
-        Tensor, shape (1, 1, H / 2, W / 2) or (1, 1, 1, 1), float32
-            A value for every two by two samples, or one value if there is one tile only.
+        Tensor, shape (1, 1, H / S, W / S) or (1, 1, 1, 1), float32
+            A value for every position, or one value if there is one tile only.
         """
         import torch
 
@@ -87,15 +88,15 @@ class NoiseMap:
         for axis, (start, end, centres) in enumerate(
             ((area.y0, area.y1, self.rows), (area.x0, area.x1, self.columns))
         ):
-            low, share = _positions(start, end, centres)
+            low, share = _located(start, end, centres, side)
             high = np.minimum(low + 1, len(centres) - 1)
             share = share[:, None] if axis == 0 else share
             out = np.take(out, low, axis) * (1 - share) + np.take(out, high, axis) * share
         return torch.from_numpy(np.ascontiguousarray(out))[None, None]
 
-    def codes(self, area: Rect) -> NDArray[np.int16]:
+    def codes(self, area: Rect, side: int = 2) -> NDArray[np.int16]:
         """Return log2 of the noise in an area in integers; see `j2klearn.dequantisation.twin.noise.noise_codes`."""
-        return noise_codes(self.levels, self.rows, self.columns, area)
+        return noise_codes(self.levels, self.rows, self.columns, area, side)
 
 
 @stage("de-quantisation")
@@ -116,8 +117,8 @@ def dequantise(
     planes : ndarray, shape (C, H, W), float32
         Samples in units of 8-bit grey levels, level shifted.
     area : Rect
-        The area of the planes on the grid. If it ends inside the picture, the outermost
-        `j2klearn.dequantisation.noise.REACH` samples there are wrong and must be cropped.
+        The area of the planes on the grid. If it ends inside the picture, as many samples as the network's `reach` are
+        wrong there and must be cropped.
     network : Dequantiser, GuidedDequantiser, ResidualDequantiser, DequantiserTwin or GuidedTwin
         The network of the model. Twins need no PyTorch.
     noises : sequence of NoiseMap or None
@@ -135,23 +136,31 @@ def dequantise(
         if len(available) < len(part.writes) or not area.size:
             continue
         if isinstance(part.network, DequantiserTwin):
-            codes = [noise.codes(area.evened()) for noise in available]
+            side = part.network.side
+            codes = [noise.codes(area.aligned(side), side) for noise in available]
             dequantise_part(planes, area, part, codes, wanted=wanted, threads=threads)
         else:
             _apply(planes, area, part, available)
 
 
-def _apply(planes: NDArray[np.float32], area: Rect, part: Part[Module], noises: Sequence[NoiseMap]) -> None:
+def _apply(
+    planes: NDArray[np.float32], area: Rect, part: Part[FloatNetwork], noises: Sequence[NoiseMap]
+) -> None:
     import torch
 
+    side = part.network.side
     source = planes[list(part.reads)]  # a copy: later blocks must read unchanged samples
     with torch.inference_mode():
         for block in _blocks(area):
-            wide = block.grown(REACH).intersection(area)
-            even = wide.evened()
-            pads = ((0, 0), (wide.y0 - even.y0, even.y1 - wide.y1), (wide.x0 - even.x0, even.x1 - wide.x1))
+            wide = block.grown(part.network.reach).intersection(area)
+            whole = wide.aligned(side)
+            pads = (
+                (0, 0),
+                (wide.y0 - whole.y0, whole.y1 - wide.y1),
+                (wide.x0 - whole.x0, whole.x1 - wide.x1),
+            )
             samples = np.pad(source[(slice(None), *wide.slices_in(area))], pads, mode="edge")
-            noise = torch.cat([each.of(even) for each in noises], 1)
+            noise = torch.cat([each.of(whole, side) for each in noises], 1)
             added = part.network(torch.from_numpy(samples)[None], noise)[0].numpy()
             for index, more in zip(part.writes, added, strict=True):
-                planes[index][block.slices_in(area)] += more[block.slices_in(even)]
+                planes[index][block.slices_in(area)] += more[block.slices_in(whole)]

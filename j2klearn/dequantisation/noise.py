@@ -20,8 +20,9 @@ from ..transform.norms import NORMS_97
 
 __all__ = ["REACH", "measure"]
 
-#: Samples that de-quantisation reads beyond an area: at half resolution, at most ten 3x3 convolutions (four pairs and
-#: two more) and half the window of the local mean, rounded up.
+#: Samples that de-quantisation with positions of 2 x 2 samples reads beyond an area: at half resolution, at most ten
+#: 3x3 convolutions (four pairs and two more) and half the window of the local mean, rounded up. With positions of 4 x 4
+#: samples, it reads at most twice as far.
 REACH = 32
 
 #: Levels in which the noise is measured. The finest level often has no nonzero coefficients, and the coarsest levels

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..core.subbands import Subbands, subband_rects
@@ -40,6 +40,7 @@ from .rate_proxy import RateProxy
 from .reconstruction import Lattice, bias_of
 
 if TYPE_CHECKING:
+    from ..dequantisation.networks import FloatNetwork
     from ..models.model import Model
 
 __all__ = ["Fitted", "Fitting"]
@@ -341,13 +342,14 @@ class Fitting:
                     cleaned[index] = out[index] + more
         return torch.stack(cleaned)
 
-    def _added(self, network: nn.Module, planes: Tensor, noises: Sequence[NoiseMap]) -> Tensor:
+    def _added(self, network: FloatNetwork, planes: Tensor, noises: Sequence[NoiseMap]) -> Tensor:
         """Return the correction that de-quantisation adds, shape (writes, H, W), from planes (reads, H, W)."""
-        area, even = self.area, self.area.evened()
-        pads = (area.x0 - even.x0, even.x1 - area.x1, area.y0 - even.y0, even.y1 - area.y1)
+        area, side = self.area, network.side
+        whole = area.aligned(side)
+        pads = (area.x0 - whole.x0, whole.x1 - area.x1, area.y0 - whole.y0, whole.y1 - area.y1)
         wide = F.pad(planes[None], pads, mode="replicate")
-        added: Tensor = network(wide, torch.cat([noise.of(even) for noise in noises], 1))
-        return added[(0, slice(None), *area.slices_in(even))]
+        added: Tensor = network(wide, torch.cat([noise.of(whole, side) for noise in noises], 1))
+        return added[(0, slice(None), *area.slices_in(whole))]
 
     def _move(self, band: _Band, wanted: Tensor, weight: float, moving: float) -> None:
         """Move a random share of the coefficients of a subband to the best cells, assuming that all others stay.

@@ -19,7 +19,6 @@ from ..core.progress import silent
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..dequantisation.apply import NoiseMap, dequantise
-from ..dequantisation.noise import REACH
 from ..dequantisation.twin.network import AnyTwin
 from ..errors import CodestreamError, LimitError
 from ..native import transport
@@ -304,9 +303,7 @@ class LearnedReader:
         grid, levels = self.header.area, self.descriptor.levels
         area = wanted
         if not reduce and self.dequantises:
-            network = self.model.dequantiser_for_decoding
-            reach = network.reach if isinstance(network, AnyTwin) else REACH
-            area = wanted.grown(reach).intersection(grid)
+            area = wanted.grown(self.model.dequantiser_for_decoding.reach).intersection(grid)
         if reduce == levels:
             request = self._request(reduce, area)
             self._load([(request, reduce)])

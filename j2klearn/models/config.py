@@ -113,11 +113,13 @@ _STRUCTURES = {
     ),
 }
 
+#: Sides of a position of a network for de-quantisation that configurations name; without one, it is 2.
+_OTHER_SIDES = (4,)
 
 #: Options of the networks for learned de-quantisation by their ``kind``. Options without a kind belong to
 #: `j2klearn.dequantisation.networks.Dequantiser`.
 _DEQUANTISERS = {
-    "": Options({"width": _CHANNELS, "pairs": range(1, 5)}, {}),
+    "": Options({"width": _CHANNELS, "pairs": range(1, 5)}, {"side": _OTHER_SIDES}),
     "guided": Options(
         {
             "width": _CHANNELS,
@@ -125,7 +127,7 @@ _DEQUANTISERS = {
             "chroma_width": _CHANNELS,
             "chroma_pairs": range(1, 5),
         },
-        {},
+        {"side": _OTHER_SIDES, "chroma_side": _OTHER_SIDES},
     ),
     "residual": Options({"width": _CHANNELS, "blocks": range(1, 15), "told": FLAGS}, {}),
 }

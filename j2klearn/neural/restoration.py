@@ -91,7 +91,7 @@ def choose_noise(
         A code from 1 to 255 for every component; 0 where de-quantisation does not help.
     """
     area = area_of(original.shape[1:])
-    window = (slice(None), *_middle(area).slices_in(area))
+    window = (slice(None), *_middle(area, model.dequantiser.side).slices_in(area))
     search = _Search(original[window], decoded[window], steps, model, ict)
     codes = [0] * len(steps)
     for part in model.dequantiser.parts(len(steps), ict=ict):
@@ -100,8 +100,9 @@ def choose_noise(
     return codes
 
 
-def _middle(area: Rect) -> Rect:
-    y0, x0 = ((max(0, side - _WINDOW_SIDE) // 2) & ~1 for side in area.shape)
+def _middle(area: Rect, multiple: int) -> Rect:
+    """Return the window in the middle of an area that begins at a multiple of `multiple` rows and columns."""
+    y0, x0 = (max(0, side - _WINDOW_SIDE) // 2 // multiple * multiple for side in area.shape)
     return Rect(y0, x0, min(area.y1, y0 + _WINDOW_SIDE), min(area.x1, x0 + _WINDOW_SIDE))
 
 

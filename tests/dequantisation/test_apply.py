@@ -187,9 +187,10 @@ def test_noise_between_tiles():
     assert abs(noise[40, 50].item() - 2) < 0.03
 
 
-def test_blocks_are_not_seen(monkeypatch, picture):
+@pytest.mark.parametrize("side", [2, 4])
+def test_blocks_are_not_seen(monkeypatch, picture, side):
     torch.manual_seed(0)
-    network = Dequantiser(8, 2).eval()
+    network = Dequantiser(8, 2, side).eval()
     torch.nn.init.normal_(network.tail.weight, std=0.3)
     plane = picture[None, :301, :255].astype(np.float32) - 128
     noise = NoiseMap(np.array([[2.0]], np.float32), np.array([0.0]), np.array([0.0]))
@@ -205,7 +206,11 @@ def test_a_new_network_changes_nothing(picture):
     planes = np.repeat(picture[None].astype(np.float32), 3, axis=0)
     before = planes.copy()
     noises = [NoiseMap(np.zeros((1, 1), np.float32), *(np.zeros(1),) * 2)] * 3
-    for network in (Dequantiser(8, 1), GuidedDequantiser(8, 1, 8, 2)):
+    for network in (
+        Dequantiser(8, 1),
+        GuidedDequantiser(8, 1, 8, 2),
+        GuidedDequantiser(8, 1, 8, 2, chroma_side=4),
+    ):
         for ict in (False, True):
             dequantise(planes, Rect(0, 0, 512, 512), network, noises, ict=ict)
             assert np.array_equal(planes, before)
@@ -265,6 +270,11 @@ def test_training(tmp_path, capsys):
     assert main([*argv, "--steps", "0"]) == 2
     assert main([*argv, "--steps", "1", "--width", "8", "--pairs", "1"]) == 0
     assert Model.load(out).config["dequantiser"] == {"width": 8, "pairs": 1}
+    assert main([*argv, "--steps", "1", "--width", "8", "--pairs", "1", "--side", "4"]) == 0
+    assert Model.load(out).config["dequantiser"] == {"width": 8, "pairs": 1, "side": 4}
+    assert Model.load(out).dequantiser.side == 4
+    assert main([*argv, "--steps", "1", "--chroma-side", "4"]) == 2
+    assert "--guided" in capsys.readouterr().err
     assert main([*argv, "--steps", "2", "--pairs", "5"]) == 2
     assert "pairs" in capsys.readouterr().err
     assert main([*argv, "--steps", "1", "--entropy", "context97"]) == 2
@@ -307,6 +317,14 @@ def test_guided_training(tmp_path, capsys, monkeypatch):
     expected = [resolve(SINGLE).dequantiser(three[:, at : at + 1], noise)[0, 0] for at in (1, 2)]
     added = model.dequantiser.chroma(three, noise.expand(1, 2, 1, 1))[0]
     assert torch.abs(added - torch.stack(expected)).max() < 0.05 * added.abs().max()
+    large = [*argv, "--start", SINGLE, "--chroma-width", "8"]
+    assert main([*large, "--side", "4"]) == 2
+    assert "side of 2 samples, not of 4" in capsys.readouterr().err
+    assert main([*large, "--chroma-side", "4"]) == 0  # luma begins as before, chroma at random
+    larger = Model.load(out)
+    assert larger.config["dequantiser"]["chroma_side"] == 4
+    assert larger.dequantiser.chroma.head.weight.shape == (8, 50, 3, 3)
+    assert torch.abs(larger.dequantiser.luma(x, noise) - before).max() < 0.05 * before.abs().max()
     picture = picture[:144, :160]
     data = j2klearn.encode(picture, bpp=0.5, model=model)
     whole = j2klearn.decode(data, model=model)
@@ -408,14 +426,17 @@ def test_chroma_is_guided_by_luma_as_it_was_before():
     assert np.array_equal(apart, np.eye(4, dtype=bool))
 
 
-def test_guided_dequantiser_reaches_no_further_than_it_may():
-    network = GuidedDequantiser(4, 4, 4, 4)
+@pytest.mark.parametrize(("side", "reach"), [(2, REACH), (4, 2 * REACH)])
+def test_guided_dequantiser_reaches_no_further_than_it_may(side, reach):
+    network = GuidedDequantiser(4, 4, 4, 4, chroma_side=side)
+    assert network.reach == reach
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.2)
     x = (torch.rand(1, 3, 160, 160) * 100).requires_grad_(True)
     network.chroma(x, torch.zeros(1, 2, 1, 1))[0, :, 80, 80].sum().backward()
     rows = x.grad[0].abs().sum((0, 2)).nonzero().ravel()
-    assert 20 < rows.max() - 80 <= REACH
+    assert 20 < rows.max() - 80 <= reach
+    assert 20 < 80 - rows.min() <= reach
 
 
 @pytest.mark.parametrize(
@@ -425,6 +446,10 @@ def test_guided_dequantiser_reaches_no_further_than_it_may():
         {"kind": ""},
         {"kind": "residual", "width": 4, "blocks": 6},
         {"kind": "guided", "width": 4, "pairs": 6},
+        {"width": 4, "pairs": 1, "side": 2},
+        {"width": 4, "pairs": 1, "side": 8},
+        {"width": 4, "pairs": 1, "side": 4.0},
+        {"width": 4, "pairs": 1, "chroma_side": 4},
         {"kind": 3},
         5,
     ],

@@ -374,11 +374,11 @@ class Stopping(Decoded):
     at: int = 0
     taken: list[int] = field(default_factory=list)
 
-    def batch(self, count: int, crop: int, rng: np.random.Generator) -> Batch:
+    def batch(self, count: int, crop: int, rng: np.random.Generator, side: int = 2) -> Batch:
         if len(self.taken) == self.at:
             raise KeyboardInterrupt
         self.taken.append(1)
-        return super().batch(count, crop, rng)
+        return super().batch(count, crop, rng, side)
 
 
 SETTINGS = replace(
@@ -452,3 +452,12 @@ def test_training_of_dequantisers_resumes_nothing_else(decoded: Decoded, tmp_pat
     assert np.array_equal(kept.tensors["dequantiser.luma.body.0.weight"], weights)
     with pytest.raises(OptionError, match="a model to start from"):
         train(decoded, tmp_path / "kept.safetensors", base, guided, chroma_only=True)
+
+    # runs from before positions had a side resume; crops consist of whole positions
+    large = replace(guided, chroma_side=4)
+    assert {"side", "chroma_side"} & set(guided.identity) == set()
+    assert large.identity == {**guided.identity, "chroma_side": 4}
+    kept = train(decoded, tmp_path / "large.safetensors", base, large, start=luma, chroma_only=True)
+    assert kept.tensors["dequantiser.chroma.tail.weight"].shape == (32, 3, 3, 3)
+    with pytest.raises(OptionError, match="whole positions"):
+        train(decoded, tmp_path / "large.safetensors", base, replace(large, crop=18))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
-from .network import LARGEST_ACTIVATION, PHASES, DequantiserTwin
+from ..positions import MEAN_REACH
+from .network import LARGEST_ACTIVATION, DequantiserTwin
 from .tables import COMPRESSION_STEPS, SAMPLE_BITS, compression, power
 
 __all__ = ["compressed", "corrected", "features"]
 
-#: Samples over noise are clamped to this, in units of 2^-7; 81 of them fit into 32 bits.
+#: Samples over noise are clamped to this, in units of 2^-7; a window of 81 means of them fits into 32 bits.
 _LARGEST_QUOTIENT = 1 << 24
 
 _ONE = 1 << SAMPLE_BITS
-_MEAN_REACH = 4
 
 
 def compressed(v: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -38,26 +39,29 @@ def features(phases: NDArray[np.float32], noise: NDArray[np.int16]) -> NDArray[n
 
     Parameters
     ----------
-    phases : ndarray, float32, shape (4, h, w)
+    phases : ndarray, float32, shape (4, h, w) or (16, h, w)
         The samples of every position.
     noise : ndarray, int16, shape (h, w)
         log2 of the noise in 1/256.
 
     Returns
     -------
-    ndarray, int64, shape (4, h, w)
+    ndarray, int64, shape (4, h, w) or (16, h, w)
         The compressed phases, with 10 fractional bits.
     """
     height, width = noise.shape
+    side = math.isqrt(len(phases))
+    reach, shift = MEAN_REACH[side], side  # 4 phases are 2^2, 16 are 2^4
+    window = 2 * reach + 1
     with np.errstate(over="ignore"):
         u = phases * power(-noise.astype(np.int32), SAMPLE_BITS)
     q = np.rint(np.clip(u, -_LARGEST_QUOTIENT, _LARGEST_QUOTIENT)).astype(np.int64)
-    wide = np.pad((q.sum(0) + 2) >> 2, _MEAN_REACH, mode="edge")
+    wide = np.pad((q.sum(0) + (1 << (shift - 1))) >> shift, reach, mode="edge")
     sums = np.zeros((height, width), np.int64)
-    for y in range(2 * _MEAN_REACH + 1):
-        for x in range(2 * _MEAN_REACH + 1):
+    for y in range(window):
+        for x in range(window):
             sums += wide[y : y + height, x : x + width]
-    mean = np.rint(sums.astype(np.float32) * (np.float32(1) / np.float32(81))).astype(np.int64)
+    mean = np.rint(sums.astype(np.float32) * (np.float32(1) / np.float32(window**2))).astype(np.int64)
     return compressed(q - mean)
 
 
@@ -76,8 +80,8 @@ def _sums(
     return (sums >> shift).reshape(len(weights), height, width)
 
 
-def _phases(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.stack([plane[at // 2 :: 2, at % 2 :: 2] for at in range(PHASES)])
+def _phases(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    return np.stack([plane[at // side :: side, at % side :: side] for at in range(side * side)])
 
 
 def corrected(
@@ -104,16 +108,18 @@ def corrected(
     ndarray, float32, shape (K, area.height, area.width)
     """
     samples = np.where(np.isnan(samples), np.float32(0), samples)
-    even = area.evened()
-    pads = ((0, 0), (area.y0 - even.y0, even.y1 - area.y1), (area.x0 - even.x0, even.x1 - area.x1))
+    side = twin.side
+    phases = side * side
+    whole = area.aligned(side)
+    pads = ((0, 0), (area.y0 - whole.y0, whole.y1 - area.y1), (area.x0 - whole.x0, whole.x1 - area.x1))
     wide = np.pad(samples, pads, mode="edge")
-    positions = even.height // 2, even.width // 2
+    positions = whole.height // side, whole.width // side
     noises = [np.broadcast_to(noise, positions) for noise in noises]
 
     # a component that is only read is divided by the geometric mean of the others' noise
     mean = (noises[0].astype(np.int32) + noises[-1]) >> 1
     guide = [mean.astype(np.int16)] * (len(samples) - len(noises))
-    read = [features(_phases(plane), noise) for plane, noise in zip(wide, guide + noises, strict=True)]
+    read = [features(_phases(plane, side), noise) for plane, noise in zip(wide, guide + noises, strict=True)]
     first, *body, last = twin.convolutions()
     h = _sums(np.concatenate([*read, np.stack(noises)]), *first).clip(0, LARGEST_ACTIVATION)
     for inner, outer in zip(body[::2], body[1::2], strict=True):
@@ -123,9 +129,9 @@ def corrected(
 
     result = samples[len(samples) - len(noises) :].copy()
     for index, noise in enumerate(noises):
-        correction = outputs[PHASES * index :] * power(noise.astype(np.int32), -twin.output_bits)
+        correction = outputs[phases * index :] * power(noise.astype(np.int32), -twin.output_bits)
         added = np.empty_like(wide[0])
-        for at in range(PHASES):
-            added[at // 2 :: 2, at % 2 :: 2] = correction[at]
-        result[index] += added[area.slices_in(even)]
+        for at in range(phases):
+            added[at // side :: side, at % side :: side] = correction[at]
+        result[index] += added[area.slices_in(whole)]
     return result

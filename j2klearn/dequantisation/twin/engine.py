@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.geometry import Rect
-from ..noise import REACH
 from ..parts import Part
 from .network import DequantiserTwin
 
@@ -45,23 +44,24 @@ def dequantise_part(
         Most threads to use.
     """
     reads = list(part.reads)
+    reach, side = part.network.reach, part.network.side
     inner = area if wanted is None else wanted
     # unchanged rows above the band
-    above = planes[reads, max(inner.y0 - REACH - area.y0, 0) : inner.y0 - area.y0]
+    above = planes[reads, max(inner.y0 - reach - area.y0, 0) : inner.y0 - area.y0]
     for y in range(inner.y0, inner.y1, _BAND):
         end = min(y + _BAND, inner.y1)
-        band = Rect(y - above.shape[1], area.x0, min(end + REACH, area.y1), area.x1)
+        band = Rect(y - above.shape[1], area.x0, min(end + reach, area.y1), area.x1)
         below = planes[:, y - area.y0 : band.y1 - area.y0]
         sources = np.concatenate([above, below[reads]], 1)
         targets = [planes[at, band.y0 - area.y0 : band.y1 - area.y0] for at in part.writes]
-        rows = slice(_block(band.y0, area), _block(band.y1 + 1, area))
+        rows = slice(_position(band.y0, area, side), _position(band.y1 + side - 1, area, side))
         codes = [noise if len(noise) == 1 else noise[rows] for noise in noises]
         part.network.native.apply(
             list(sources), targets, band, codes, part=Rect(y, inner.x0, end, inner.x1), threads=threads
         )
-        above = sources[:, max(0, end - REACH - band.y0) : end - band.y0].copy()
+        above = sources[:, max(0, end - reach - band.y0) : end - band.y0].copy()
 
 
-def _block(row: int, area: Rect) -> int:
-    """Return the index of the blocks that a row belongs to."""
-    return row // 2 - area.y0 // 2
+def _position(row: int, area: Rect, side: int) -> int:
+    """Return the index of the positions that a row belongs to."""
+    return row // side - area.y0 // side

@@ -13,21 +13,16 @@ from numpy.typing import NDArray
 from ...errors import ModelError
 from ...native.dequantisation import IntegerDequantiser
 from ..parts import Part, guided, single
+from ..positions import MEAN_REACH
 from .tables import LARGEST_FEATURE, compression, octaves
 
-__all__ = ["LARGEST_ACTIVATION", "PHASES", "AnyTwin", "DequantiserTwin", "GuidedTwin", "largest_sum"]
+__all__ = ["LARGEST_ACTIVATION", "AnyTwin", "DequantiserTwin", "GuidedTwin", "largest_sum"]
 
 #: Hidden activations are 0 to this.
 LARGEST_ACTIVATION = 8191
 
-#: Samples of a position.
-PHASES = 4
-
 #: Components that a network reads, and how many of them it corrects: one component, or chroma with luma as a guide.
 _SINGLE, _CHROMA = (1, 1), (3, 2)
-
-#: Positions on each side of the window of the local mean.
-_MEAN_REACH = 4
 
 _MOST_CHANNELS, _MOST_PAIRS = 64, 4
 _MAX_SHIFT, _MAX_OUTPUT_BITS = 28, 24
@@ -37,6 +32,8 @@ _TENSORS = ("first", "first_bias", "body", "body_bias", "last", "last_bias")
 #: The names of the tensors of the network for chroma begin with this.
 _PREFIX = "chroma."
 _NUMBERS = ("first_shift", "body_shifts", "last_shift", "output_bits")
+#: The side of a position; it is stored if it is not the default.
+_SIDE, _DEFAULT_SIDE = "side", 2
 
 
 def largest_sum(
@@ -67,21 +64,22 @@ class DequantiserTwin:
     """A network for de-quantisation in integers. ``docs/format.md`` defines the arithmetic.
 
     It stands for a `j2klearn.dequantisation.networks.Dequantiser`, which reads one component (R = 1) and corrects it
-    (K = 1), or for a `j2klearn.dequantisation.networks.ChromaDequantiser` (R = 3, K = 2).
+    (K = 1), or for a `j2klearn.dequantisation.networks.ChromaDequantiser` (R = 3, K = 2). A position has S x S samples,
+    its phases.
 
     Attributes
     ----------
-    first : ndarray, int16, shape (W, 4 R + K, 3, 3)
-        Weights of the first convolution: of the four phases of each component, and of the noise. W is 1 to 64.
+    first : ndarray, int16, shape (W, S S R + K, 3, 3)
+        Weights of the first convolution: of the phases of each component, and of the noise. W is 1 to 64.
     first_bias : ndarray, int32, shape (W,)
         Its biases.
     body : ndarray, int16, shape (2 P, W, W, 3, 3)
         Weights of the pairs of convolutions. P is 1 to 4.
     body_bias : ndarray, int32, shape (2 P, W)
         Their biases.
-    last : ndarray, int16, shape (4 K, W, 3, 3)
+    last : ndarray, int16, shape (S S K, W, 3, 3)
         Weights of the last convolution.
-    last_bias : ndarray, int32, shape (4 K,)
+    last_bias : ndarray, int32, shape (S S K,)
         Its biases.
     first_shift, last_shift : int
         Shifts of the sums, 0 to 28.
@@ -89,6 +87,8 @@ class DequantiserTwin:
         Shifts of the sums of the pairs, 2 P of them.
     output_bits : int
         Fractional bits of the outputs, 0 to 24.
+    side : int
+        The side S of a position, 2 or 4.
     told : bool
         Whether the network reads the noise level: always True.
 
@@ -108,18 +108,22 @@ class DequantiserTwin:
     body_shifts: tuple[int, ...]
     last_shift: int
     output_bits: int
+    side: int = _DEFAULT_SIDE
     told: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
+        if type(self.side) is not int or self.side not in MEAN_REACH:
+            raise ModelError("the side of a de-quantiser's positions has to be 2 or 4")
         width, layers = self._sizes()
         reads, writes = self.components
+        phases = self.side**2
         for name, dtype, shape in (
-            ("first", np.int16, (width, PHASES * reads + writes, 3, 3)),
+            ("first", np.int16, (width, phases * reads + writes, 3, 3)),
             ("first_bias", np.int32, (width,)),
             ("body", np.int16, (layers, width, width, 3, 3)),
             ("body_bias", np.int32, (layers, width)),
-            ("last", np.int16, (PHASES * writes, width, 3, 3)),
-            ("last_bias", np.int32, (PHASES * writes,)),
+            ("last", np.int16, (phases * writes, width, 3, 3)),
+            ("last_bias", np.int32, (phases * writes,)),
         ):
             array = getattr(self, name)
             if array.dtype != dtype or array.shape != shape:
@@ -161,7 +165,7 @@ class DequantiserTwin:
     @property
     def components(self) -> tuple[int, int]:
         """How many components the network reads, and how many of these it corrects."""
-        return _SINGLE if len(self.last) == PHASES else _CHROMA
+        return _SINGLE if len(self.last) == self.side**2 else _CHROMA
 
     @property
     def width(self) -> int:
@@ -187,7 +191,7 @@ class DequantiserTwin:
     @property
     def reach(self) -> int:
         """Samples around a part of a component that correcting it reads: it may begin and end within a position."""
-        return 2 * (len(self.body) + 2 + _MEAN_REACH) + 1
+        return self.side * (len(self.body) + 2 + MEAN_REACH[self.side]) + self.side - 1
 
     @functools.cached_property
     def native(self) -> IntegerDequantiser:
@@ -217,8 +221,10 @@ class DequantiserTwin:
         return {name: getattr(self, name) for name in _TENSORS}
 
     def numbers(self) -> dict[str, Any]:
-        """Return the shifts and the output bits by name, as JSON can hold them."""
-        return {name: getattr(self, name) for name in _NUMBERS} | {"body_shifts": list(self.body_shifts)}
+        """Return the shifts, the output bits and a side that is not 2 by name, as JSON can hold them."""
+        side = {} if self.side == _DEFAULT_SIDE else {_SIDE: self.side}
+        own = {name: getattr(self, name) for name in _NUMBERS}
+        return own | {"body_shifts": list(self.body_shifts)} | side
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> DequantiserTwin:
@@ -229,11 +235,13 @@ class DequantiserTwin:
         ModelError
             If something is missing or superfluous, has the wrong type or shape, or could overflow.
         """
-        if set(tensors) != set(_TENSORS) or set(numbers) != set(_NUMBERS):
+        if set(tensors) != set(_TENSORS) or set(numbers) - {_SIDE} != set(_NUMBERS):
             raise ModelError("the arrays or numbers of a de-quantiser are not those that it needs")
         shifts = numbers["body_shifts"]
         if not isinstance(shifts, list | tuple):
             raise ModelError("the shifts of a de-quantiser's pairs have to be a list")
+        if numbers.get(_SIDE) == _DEFAULT_SIDE:
+            raise ModelError("a de-quantiser whose positions have a side of 2 does not store it")
         values: dict[str, Any] = {**tensors, **numbers, "body_shifts": tuple(shifts)}
         return cls(**values)
 
@@ -262,6 +270,11 @@ class GuidedTwin:
     def __post_init__(self) -> None:
         if (self.luma.components, self.chroma.components) != (_SINGLE, _CHROMA):
             raise ModelError("a guided de-quantiser has a network for single components, and one for chroma")
+
+    @property
+    def side(self) -> int:
+        """The side of the larger positions of the two networks."""
+        return max(self.luma.side, self.chroma.side)
 
     @property
     def reach(self) -> int:

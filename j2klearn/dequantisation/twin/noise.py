@@ -18,14 +18,14 @@ _SHARE_BITS = 14
 
 
 def _weighted(
-    levels: NDArray[np.int64], start: int, end: int, centres: NDArray[np.float64]
+    levels: NDArray[np.int64], start: int, end: int, centres: NDArray[np.float64], side: int
 ) -> NDArray[np.int64]:
-    """Interpolate along the first axis, at the centres of the pairs of samples from `start` to `end`."""
+    """Interpolate along the first axis, at the centres of the positions of `side` samples from `start` to `end`."""
     if len(centres) == 1:
-        return np.repeat(levels << _SHARE_BITS, (end - start) // 2, axis=0)
-    # in halves of a sample, in which the centres of tiles and pairs are integers
+        return np.repeat(levels << _SHARE_BITS, (end - start) // side, axis=0)
+    # in halves of a sample, in which the centres of tiles and positions are integers
     halves = np.rint(2 * centres).astype(np.int64)
-    at = np.arange(2 * start + 1, 2 * end, 4)
+    at = np.arange(2 * start + side - 1, 2 * end, 2 * side)
     low = np.clip(np.searchsorted(halves, at, "right") - 1, 0, len(halves) - 2)
     before, after = halves[low], halves[low + 1]
     share = ((at - before) << _SHARE_BITS) // np.maximum(after - before, 1)
@@ -35,7 +35,11 @@ def _weighted(
 
 
 def noise_codes(
-    levels: NDArray[np.float32], rows: NDArray[np.float64], columns: NDArray[np.float64], area: Rect
+    levels: NDArray[np.float32],
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    area: Rect,
+    side: int = 2,
 ) -> NDArray[np.int16]:
     """Return log2 of the noise in an area, in 1/256.
 
@@ -46,19 +50,21 @@ def noise_codes(
     rows, columns : ndarray, float64
         Positions of the tile centres on the reference grid, in rising order; multiples of one half.
     area : Rect
-        An area of height H and width W with even corners.
+        An area of height H and width W with corners at multiples of `side`.
+    side : int
+        Side S of a position, in samples.
 
     Returns
     -------
-    ndarray, int16, shape (H / 2, W / 2) or (1, 1)
-        A code from `LOWEST` to `HIGHEST` for every two by two samples, or one code if there is one tile only.
+    ndarray, int16, shape (H / S, W / S) or (1, 1)
+        A code from `LOWEST` to `HIGHEST` for every position, or one code if there is one tile only.
     """
     units = np.clip(np.nan_to_num(np.rint(levels.astype(np.float64) * (1 << NOISE_BITS))), LOWEST, HIGHEST)
     codes: NDArray[np.int64] = units.astype(np.int64)
     if codes.size == 1:
         return codes.astype(np.int16)
-    codes = _weighted(codes, area.y0, area.y1, rows)
-    codes = _weighted(np.ascontiguousarray(codes.T), area.x0, area.x1, columns).T
+    codes = _weighted(codes, area.y0, area.y1, rows, side)
+    codes = _weighted(np.ascontiguousarray(codes.T), area.x0, area.x1, columns, side).T
     bits = 2 * _SHARE_BITS
     rounded: NDArray[np.int64] = (codes + (1 << (bits - 1))) >> bits
     return np.ascontiguousarray(rounded.astype(np.int16))

@@ -38,9 +38,10 @@ _INT32 = np.iinfo(np.int32)
 _SUM_LIMIT = 1 << 31
 
 
-def _even(planes: NDArray[np.float32]) -> Tensor:
+def _whole(planes: NDArray[np.float32], side: int) -> Tensor:
+    """Return planes with as many rows and columns more as whole positions need."""
     height, width = planes.shape[1:]
-    padded = np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    padded = np.pad(planes, ((0, 0), (0, -height % side), (0, -width % side)), mode="edge")
     return torch.from_numpy(padded.astype(np.float32))[None]
 
 
@@ -52,9 +53,8 @@ class _Largest:
         self.inner = [1e-3] * (len(network.body) // 2)
         with torch.inference_mode():
             for planes, noises in samples:
-                self._see(
-                    network, _even(planes), torch.from_numpy(noises.astype(np.float32)).view(1, -1, 1, 1)
-                )
+                levels = torch.from_numpy(noises.astype(np.float32)).view(1, -1, 1, 1)
+                self._see(network, _whole(planes, network.side), levels)
 
     def _see(self, network: Network, x: Tensor, noise: Tensor) -> None:
         h = F.relu(network.head(network.inputs(x, noise)))
@@ -158,4 +158,5 @@ def _twin(network: Network, samples: Sequence[Sample]) -> DequantiserTwin:
         body_shifts=tuple(layer[2] for layer in body),
         last_shift=last[2],
         output_bits=output_bits,
+        side=network.side,
     )

@@ -185,6 +185,8 @@ def read_cross_config(path: Path) -> CrossConfig:
         raise OptionError(f"{path}: {error}") from None
     if settings.crop % (1 << entropy["levels"]):
         raise OptionError(f"{path}: crop must be a multiple of 2 ** levels")
+    if settings.crop % (transform or {}).get("dequantiser", {}).get("side", 1):
+        raise OptionError(f"{path}: crop must be a multiple of the side of the dequantiser's positions")
     if settings.many_rates and not entropy["told"]:
         raise OptionError(f"{path}: step_range needs told = true in [model], which makes the step an input")
     return CrossConfig(entropy, transform, start, settings)

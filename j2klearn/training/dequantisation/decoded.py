@@ -89,8 +89,8 @@ class Decoded:
             np.concatenate([self.noise, other.noise]),
         )
 
-    def batch(self, count: int, crop: int, rng: np.random.Generator) -> Batch:
-        """Return random crops at even positions, rotated and reflected at random.
+    def batch(self, count: int, crop: int, rng: np.random.Generator, side: int = 2) -> Batch:
+        """Return random crops at multiples of `side`, rotated and reflected at random.
 
         Parameters
         ----------
@@ -100,13 +100,15 @@ class Decoded:
             Side of a crop in pixels, at most that of the patches.
         rng : numpy.random.Generator
             Draws patches, positions, orientations and the jitter of the noise level.
+        side : int
+            Rows and columns from one possible place of a crop to the next.
         """
         chosen = rng.choice(len(self), count, replace=False)
         x = np.empty((count, self.decoded.shape[1], crop, crop), np.float32)
         y = np.empty_like(x)
-        places = (self.decoded.shape[2] - crop) // 2 + 1
+        places = (self.decoded.shape[2] - crop) // side + 1
         for at, index in enumerate(chosen):
-            top, left = 2 * rng.integers(0, places, 2)
+            top, left = side * rng.integers(0, places, 2)
             window = slice(top, top + crop), slice(left, left + crop)
             turn = int(rng.integers(8))
             original = planes(Picture(self.patches[self.which[index]][window]))

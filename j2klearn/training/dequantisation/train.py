@@ -40,8 +40,8 @@ _HEADER = ("step", "squared error over what it was", "crops per second")
 
 _DEVICE = torch.device("cpu")
 
-#: Input channels of `ChromaDequantiser` that belong to Cb and to Cr: the four phases, and the noise level.
-_CHROMA_INPUTS = {"head.weight": ([4, 5, 6, 7, 12], [8, 9, 10, 11, 13])}
+#: Side of a position that configurations do not name.
+_DEFAULT_SIDE = 2
 
 _ERROR_FLOOR = 0.1  # squared grey levels, added to every error so that the quotient stays bounded
 
@@ -56,12 +56,14 @@ class DequantisationSettings:
         Sizes of the network; see `j2klearn.dequantisation.networks.Dequantiser`.
     chroma_width, chroma_pairs : int
         Sizes of a second network, for chroma guided by luma; 0: no such network.
+    side, chroma_side : int
+        Side of a position of each network in samples, 2 or 4.
     bpp : tuple of float
         Rates of the layers that every patch is coded with, in bits per pixel, times a factor of 2 ** -0.4 to 2 ** 0.4.
     layers : int
         How many of these layers of each patch are decoded.
     steps, batch, crop : int
-        Steps of the optimiser, crops per step, and their side in pixels.
+        Steps of the optimiser, crops per step, and their side in pixels, a multiple of the sides of positions.
     learning_rate : float
         Highest learning rate of Adam, reached after a twentieth of the steps; then a cosine to nearly 0.
     save_every : int
@@ -85,6 +87,8 @@ class DequantisationSettings:
     save_every: int = 500
     seed: int = 0
     bfloat16: Bfloat16 = "auto"
+    side: int = 2
+    chroma_side: int = 2
 
     @property
     def guided(self) -> bool:
@@ -95,10 +99,18 @@ class DequantisationSettings:
     def config(self) -> dict[str, Any]:
         """The entry ``dequantiser`` of the model's configuration."""
         own = {"width": self.width, "pairs": self.pairs}
-        if not self.guided:
-            return own
-        chroma = {"chroma_width": self.chroma_width, "chroma_pairs": self.chroma_pairs}
-        return {"kind": "guided", **own, **chroma}
+        sides = {"side": self.side}
+        if self.guided:
+            own |= {"chroma_width": self.chroma_width, "chroma_pairs": self.chroma_pairs}
+            sides["chroma_side"] = self.chroma_side
+        own |= {name: side for name, side in sides.items() if side != _DEFAULT_SIDE}
+        return {"kind": "guided", **own} if self.guided else own
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings that a run must have to resume, without sides that are the default: older runs name none."""
+        sides = {name for name in ("side", "chroma_side") if getattr(self, name) == _DEFAULT_SIDE}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in sides}
 
 
 #: Settings of the larger, guided networks. The rates suit colour pictures.
@@ -134,8 +146,8 @@ class _Training(TrainingLoop[nn.Module]):
     name : str
         Name of the network. The state is written to ``STEM.NAME.pt`` in the folder of the model file `out`, the log to
         ``STEM.NAME.csv``.
-    network : Module
-        A `Dequantiser` or `ChromaDequantiser`.
+    network : Dequantiser or ChromaDequantiser
+        The network.
     data : Decoded
         Training patches.
     components : slice
@@ -155,7 +167,7 @@ class _Training(TrainingLoop[nn.Module]):
     def __init__(
         self,
         name: str,
-        network: nn.Module,
+        network: Dequantiser | ChromaDequantiser,
         data: Decoded,
         components: slice,
         weights: Tensor,
@@ -166,7 +178,7 @@ class _Training(TrainingLoop[nn.Module]):
     ) -> None:
         self.data, self.components, self.weights, self.settings = data, components, weights, settings
         self._identity = {**identity, "network": {"name": name}}
-        self._write = write
+        self._write, self._side = write, network.side
         self.rng = np.random.default_rng(settings.seed)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         plan = Plan(
@@ -189,7 +201,7 @@ class _Training(TrainingLoop[nn.Module]):
     def cost(self) -> tuple[Tensor, Tensor | None]:
         """Return the mean, over the crops, of the squared error divided by that before de-quantisation."""
         s, own = self.settings, self.components
-        whole = self.data.batch(s.batch, s.crop, self.rng)
+        whole = self.data.batch(s.batch, s.crop, self.rng, self._side)
         batch = Batch(whole.decoded[:, own], whole.original[:, own], whole.noise[:, own])
         with torch.autocast(_DEVICE.type, torch.bfloat16, enabled=self.plan.bfloat16):
             before, after = _errors(self.network, batch, self.weights)
@@ -242,7 +254,7 @@ def train(
         Sizes and settings.
     start : Model, optional
         Model with the initial de-quantisation network, of the same size or smaller. Chroma begins with two copies of
-        it, side by side.
+        it, side by side, or at random if its positions have another side.
     chroma_only : bool
         Train only the network for chroma, which then begins at random. The network for single components stays that of
         `start`.
@@ -257,34 +269,39 @@ def train(
     Raises
     ------
     OptionError
-        If there are fewer patches than a batch needs, `start` has no suitable network, `chroma_only` needs a start and
-        a network for chroma, or the states are missing, damaged, or of another training.
+        If there are fewer patches than a batch needs, crops do not consist of whole positions, `start` has no suitable
+        network, `chroma_only` needs a start and a network for chroma, or the states are missing, damaged, or of another
+        training.
     """
     if len(data) < settings.batch:
         raise OptionError(f"a batch needs {settings.batch} decoded patches, but there are only {len(data)}")
+    if settings.crop % settings.side or settings.crop % settings.chroma_side:
+        raise OptionError(f"crops of {settings.crop} samples do not consist of whole positions")
     if chroma_only and (start is None or not settings.guided):
         raise OptionError(
             "training only the network for chroma needs guided networks and a model to start from"
         )
     settings = dataclasses.replace(settings, bfloat16=trains_in_bfloat16(settings.bfloat16, _DEVICE))
     torch.manual_seed(settings.seed)
-    luma = Dequantiser(settings.width, settings.pairs)
-    begun = None if start is None else _plain_weights(start)
+    luma = Dequantiser(settings.width, settings.pairs, settings.side)
+    begun = None if start is None else _plain_weights(start, settings.side)
     if begun is not None:
         grow(luma, begun, added=_adds)
     networks: dict[str, nn.Module] = {"luma." if settings.guided else "": luma}
     chroma = None
     if settings.guided:
-        chroma = networks["chroma."] = ChromaDequantiser(settings.chroma_width, settings.chroma_pairs)
-        if begun is not None and not chroma_only:
-            grow(chroma, doubled(begun, _CHROMA_INPUTS), added=_adds)
+        chroma = networks["chroma."] = ChromaDequantiser(
+            settings.chroma_width, settings.chroma_pairs, settings.chroma_side
+        )
+        if begun is not None and not chroma_only and settings.chroma_side == settings.side:
+            grow(chroma, doubled(begun, _chroma_inputs(settings.side)), added=_adds)
 
     def write() -> None:
         write_whole(out, with_dequantiser(base, networks, settings).to_bytes())
 
     identity = {
         "model": {"id": base.id.hex(), "start": "" if start is None else start.id.hex()},
-        "training": dataclasses.asdict(settings),
+        "training": settings.identity,
         "data": {"decoded patches": len(data)},
     }
     trainings = []
@@ -308,7 +325,14 @@ def train(
     return with_dequantiser(base, networks, settings)
 
 
-def _plain_weights(model: Model) -> dict[str, Tensor]:
+def _chroma_inputs(side: int) -> dict[str, tuple[list[int], list[int]]]:
+    """Return the input channels of a `ChromaDequantiser` that belong to Cb and to Cr: phases, and the noise level."""
+    phases = side * side
+    cb, cr = ([*range(at * phases, (at + 1) * phases), 3 * phases + at - 1] for at in (1, 2))
+    return {"head.weight": (cb, cr)}
+
+
+def _plain_weights(model: Model, side: int) -> dict[str, Tensor]:
     plain = {
         key.removeprefix("dequantiser.").removeprefix("luma."): torch.from_numpy(value.astype(np.float32))
         for key, value in model.tensors.items()
@@ -317,6 +341,10 @@ def _plain_weights(model: Model) -> dict[str, Tensor]:
     if not plain or model.config["dequantiser"].get("kind") == "residual":
         raise OptionError(
             f"the model {model.name} has no de-quantisation network that training can begin with"
+        )
+    if (other := model.config["dequantiser"].get("side", _DEFAULT_SIDE)) != side:
+        raise OptionError(
+            f"positions of the network of the model {model.name} have a side of {other} samples, not of {side}"
         )
     return plain
 
