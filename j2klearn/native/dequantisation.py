@@ -34,13 +34,15 @@ class IntegerDequantiser:
     ----------
     components : (int, int)
         R and K: (1, 1) or (3, 2).
-    first : ndarray, int16, shape (W, 4 R + K, 3, 3)
+    side : int
+        Side S of a position, in samples: 2 or 4.
+    first : ndarray, int16, shape (W, S S R + K, 3, 3)
         Weights of the first convolution; W is at most 64.
     body : ndarray, int16, shape (2 P, W, W, 3, 3)
         Weights of the residual pairs; P is 1 to 4.
-    last : ndarray, int16, shape (4 K, W, 3, 3)
+    last : ndarray, int16, shape (S S K, W, 3, 3)
         Weights of the last convolution.
-    biases : ndarray, int32, shape ((2 P + 1) W + 4 K,)
+    biases : ndarray, int32, shape ((2 P + 1) W + S S K,)
         Biases of all convolutions, in their order.
     shifts : sequence of int
         Shifts of all convolutions, in their order.
@@ -61,6 +63,7 @@ class IntegerDequantiser:
         self,
         *,
         components: tuple[int, int],
+        side: int,
         first: NDArray[np.int16],
         body: NDArray[np.int16],
         last: NDArray[np.int16],
@@ -73,12 +76,13 @@ class IntegerDequantiser:
         self._ffi, self._library = load()
         width, layers = len(first), len(body)
         self._reads, self._writes = reads, writes = components
+        self._side, phases = side, side**2
         try:
             arrays = [
-                as_array(first, np.int16, (width, 4 * reads + writes, 3, 3), "weights"),
+                as_array(first, np.int16, (width, phases * reads + writes, 3, 3), "weights"),
                 as_array(body, np.int16, (layers, width, width, 3, 3), "weights"),
-                as_array(last, np.int16, (4 * writes, width, 3, 3), "weights"),
-                as_array(biases, np.int32, ((layers + 1) * width + 4 * writes,), "biases"),
+                as_array(last, np.int16, (phases * writes, width, 3, 3), "weights"),
+                as_array(biases, np.int32, ((layers + 1) * width + phases * writes,), "biases"),
                 as_array(compression, np.int16, (545,), "the nodes of the compression"),
                 as_array(octaves, np.float32, (256,), "powers of two"),
             ]
@@ -90,7 +94,7 @@ class IntegerDequantiser:
             )
         numbers = self._ffi.new("j2kl_dequantiser_numbers *")
         numbers.reads, numbers.writes = reads, writes
-        numbers.width, numbers.pairs = width, layers // 2
+        numbers.width, numbers.pairs, numbers.side = width, layers // 2, side
         try:
             numbers.first_shift, *body_shifts, numbers.last_shift = shifts
             numbers.body_shifts[0:layers] = body_shifts
@@ -128,8 +132,8 @@ class IntegerDequantiser:
         area : Rect
             The area of the samples on the grid.
         noises : sequence of ndarray, int16, all of shape (H, W) or (1, 1)
-            For each target log2 of the noise in 1/256, -2560 to 5632, for every block of 2x2 samples at even positions;
-            or one number for all.
+            For each target log2 of the noise in 1/256, -2560 to 5632, for every position: blocks of S x S samples at
+            multiples of S on the grid; or one number for all.
         part : Rect, optional
             The part of the area to write. Default: all of it.
         threads : int
@@ -156,16 +160,17 @@ class IntegerDequantiser:
             return
         if any(np.may_share_memory(source, target) for source in sources for target in targets):
             raise InputError("sources and targets of the de-quantisation must not overlap")
-        even = area.evened()
-        blocks = even.height // 2, even.width // 2
+        whole = area.aligned(self._side)
+        positions = whole.height // self._side, whole.width // self._side
         for noise in noises:
             if (
                 noise.dtype != np.int16
                 or noise.shape != noises[0].shape
-                or noise.shape not in {blocks, (1, 1)}
+                or noise.shape not in {positions, (1, 1)}
             ):
                 raise InputError(
-                    f"the noise has to be int16 of shape {blocks} or (1, 1), not {noise.dtype} of {noise.shape}"
+                    f"the noise has to be int16 of shape {positions} or (1, 1), "
+                    f"not {noise.dtype} of {noise.shape}"
                 )
         codes = [np.ascontiguousarray(noise) for noise in noises]
         inner = area if part is None else part

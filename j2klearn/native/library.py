@@ -30,7 +30,7 @@ from . import declarations
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 9
+_ABI_VERSION = 10
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"

@@ -150,6 +150,15 @@ std::unique_ptr<const lifting::Operator> operator_of(const ModelFile &file, cons
     });
 }
 
+// The side of a position: 2, or 4 if the table names it.
+std::size_t side_of(const Json &table)
+{
+    const Json *const side = table.member("side");
+    need(side == nullptr || (side->is(Json::Kind::integer) && side->integer == 4),
+         "the side of the positions of the integer model's dequantiser is not 4");
+    return side == nullptr ? 2 : 4;
+}
+
 // A network that reads some components and corrects the last ones of them. Names of tensors begin with
 // `prefix`.
 std::unique_ptr<const dequantisation::Dequantiser> network_of(const ModelFile &file, const Json &table,
@@ -165,13 +174,15 @@ std::unique_ptr<const dequantisation::Dequantiser> network_of(const ModelFile &f
     const auto first = tensor("first", 4, first_shape), body = tensor("body", 5, body_shape),
                last = tensor("last", 4, last_shape);
     const std::size_t width = first_shape[0], layers = body_shape[0];
+    const std::size_t side = side_of(table), phases = side * side;
     need(width >= 1 && width <= 64 && layers >= 2 && layers <= 8 && layers % 2 == 0 &&
-             first_shape == Shape{width, 4 * reads + writes, 3, 3} &&
-             body_shape == Shape{layers, width, width, 3, 3} && last_shape == Shape{4 * writes, width, 3, 3},
+             first_shape == Shape{width, phases * reads + writes, 3, 3} &&
+             body_shape == Shape{layers, width, width, 3, 3} &&
+             last_shape == Shape{phases * writes, width, 3, 3},
          misfit);
     std::vector<std::int32_t> biases;
     const std::pair<const char *, Shape> parts[] = {
-        {"first_bias", {width}}, {"body_bias", {layers, width}}, {"last_bias", {4 * writes}}};
+        {"first_bias", {width}}, {"body_bias", {layers, width}}, {"last_bias", {phases * writes}}};
     for (const auto &[name, wanted] : parts) {
         const auto bias =
             values_of<std::int32_t>(file, prefix + name, Tensor::Type::i32, wanted.size(), bias_shape);
@@ -183,6 +194,7 @@ std::unique_ptr<const dequantisation::Dequantiser> network_of(const ModelFile &f
     numbers.writes = writes;
     numbers.width = static_cast<std::uint32_t>(width);
     numbers.pairs = static_cast<std::uint32_t>(layers / 2);
+    numbers.side = static_cast<std::uint32_t>(side);
     numbers.first_shift = number(*table.member("first_shift"), "first_shift", 0, 28);
     numbers.last_shift = number(*table.member("last_shift"), "last_shift", 0, 28);
     numbers.output_bits = number(*table.member("output_bits"), "output_bits", 0, 24);
@@ -197,7 +209,7 @@ std::unique_ptr<const dequantisation::Dequantiser> network_of(const ModelFile &f
 void check_table(const Json &table, bool whole)
 {
     const char *const message = "the numbers of the integer model's dequantiser are incomplete";
-    std::size_t known = 4;
+    std::size_t known = table.member("side") != nullptr ? 5 : 4;
     for (const char *name : {"first_shift", "body_shifts", "last_shift", "output_bits"}) {
         need(table.is(Json::Kind::object) && table.member(name) != nullptr, message);
     }

@@ -205,11 +205,11 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wan
     }
     const auto count = static_cast<std::uint32_t>(planes.size());
     const std::uint32_t layer = request_.layers > 0 ? request_.layers : file_.header.layers;
-    std::vector<NoiseCodes> noise;
+    bool some = false;
     for (std::uint32_t index = 0; index < count; ++index) {
-        noise.push_back(noise_codes(file_.segment, file_.header.tiles, index, layer, area));
+        some = some || has_noise(file_.segment, index, layer);
     }
-    if (std::all_of(noise.begin(), noise.end(), [](const NoiseCodes &each) { return each.codes.empty(); })) {
+    if (!some) {
         return;
     }
     if (!file_.model.network) {
@@ -221,37 +221,42 @@ void LearnedReader::dequantise(Planes &planes, const Rect &area, const Rect &wan
     const bool guided =
         model.chroma_dequantiser && file_.segment.colour == Segment::Colour::ict && count >= 3;
     if (guided) { // before luma, which it reads unchanged
-        apply(*model.chroma_dequantiser, 0, noise, planes, area, wanted);
+        apply(*model.chroma_dequantiser, 0, layer, planes, area, wanted);
     }
     for (std::uint32_t index = 0; index < count; ++index) {
         if (!guided || index == 0 || index > 2) {
-            apply(*model.dequantiser, index, noise, planes, area, wanted);
+            apply(*model.dequantiser, index, layer, planes, area, wanted);
         }
     }
 }
 
 // Applies a network to the planes from `first` on, if all that it corrects have noise. Their samples beyond `wanted` are
 // lost.
-void LearnedReader::apply(const dequantisation::Dequantiser &network, std::size_t first,
-                          const std::vector<NoiseCodes> &noise, Planes &planes, const Rect &area,
-                          const Rect &wanted) const
+void LearnedReader::apply(const dequantisation::Dequantiser &network, std::uint32_t first, std::uint32_t layer,
+                          Planes &planes, const Rect &area, const Rect &wanted) const
 {
     dequantisation::Components components = {};
     const std::size_t only_read = network.reads() - network.writes();
+    std::vector<NoiseCodes> noise;
+    for (std::size_t at = 0; at < network.writes(); ++at) {
+        const auto index = static_cast<std::uint32_t>(first + only_read + at);
+        noise.push_back(noise_codes(file_.segment, file_.header.tiles, index, layer, area,
+                                    static_cast<std::uint32_t>(network.side())));
+        if (noise[at].codes.empty()) {
+            return;
+        }
+    }
     Planes corrected(network.writes()); // other threads read the samples around those that one corrects
     for (std::size_t at = 0; at < only_read; ++at) {
         components.sources[at] = planes[first + at].data();
     }
     for (std::size_t at = 0; at < network.writes(); ++at) {
         const std::size_t index = first + only_read + at;
-        if (noise[index].codes.empty()) {
-            return;
-        }
         corrected[at].resize(planes[index].size());
         components.sources[only_read + at] = planes[index].data();
         components.targets[at] = corrected[at].data();
-        components.noise[at] = noise[index].codes.data();
-        components.noise_stride = noise[index].stride;
+        components.noise[at] = noise[at].codes.data();
+        components.noise_stride = noise[at].stride;
     }
     const j2kl_plane all = plane_of(planes[0].data(), area), part = part_of(all, wanted);
     components.source_stride = components.target_stride = all.row_stride;

@@ -57,8 +57,8 @@ private:
     bool dequantises() const;
     std::uint32_t dequantiser_reach() const;
     void dequantise(Planes &planes, const Rect &area, const Rect &wanted) const;
-    void apply(const dequantisation::Dequantiser &network, std::size_t first, const std::vector<NoiseCodes> &noise,
-               Planes &planes, const Rect &area, const Rect &wanted) const;
+    void apply(const dequantisation::Dequantiser &network, std::uint32_t first, std::uint32_t layer, Planes &planes,
+               const Rect &area, const Rect &wanted) const;
     void restore(Planes &planes, const Rect &area, const Rect &wanted) const;
     void to_pixels(const Planes &planes, const Rect &area, const Rect &wanted,
                    std::int32_t *const *samples) const;

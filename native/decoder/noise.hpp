@@ -15,9 +15,12 @@ struct NoiseCodes {
     std::ptrdiff_t stride = 0;       // 0: one code for all
 };
 
-// The codes of a component in an area, one for every block of 2x2 samples at even positions. `layer` is the
-// number of decoded layers, from 1 on.
+// Whether a component has noise in all tiles. `layer` is the number of decoded layers, from 1 on.
+bool has_noise(const Segment &segment, std::uint32_t component, std::uint32_t layer);
+
+// The codes of a component in an area, one for every position: a block of side x side samples at multiples of
+// `side`, which is 2 or 4.
 NoiseCodes noise_codes(const Segment &segment, const TileGrid &tiles, std::uint32_t component,
-                       std::uint32_t layer, const Rect &area);
+                       std::uint32_t layer, const Rect &area, std::uint32_t side);
 
 } // namespace j2kl::picture

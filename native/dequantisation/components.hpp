@@ -1,4 +1,5 @@
-// The samples of components, and the noise of their positions: blocks of 2x2 samples at even grid positions.
+// The samples of components, and the noise of their positions: blocks of 2x2 or 4x4 samples that begin at
+// multiples of their side on the grid.
 #pragma once
 
 #include "dequantisation/network.hpp"
@@ -32,16 +33,17 @@ struct Range {
     std::ptrdiff_t begin, end;
 };
 
-// The positions of the samples from `from` to `to`.
-inline Range position_range(std::int32_t from, std::int32_t to)
+// The positions of the samples from `from` to `to`; `side` is 2 or 4.
+inline Range position_range(std::int32_t from, std::int32_t to, std::ptrdiff_t side)
 {
-    return {from >> 1, (std::ptrdiff_t{to} + 1) >> 1};
+    const int bits = side == 2 ? 1 : 2;
+    return {from >> bits, (std::ptrdiff_t{to} + side - 1) >> bits};
 }
 
 // The number of positions of the samples from `from` to `to`.
-inline std::ptrdiff_t position_count(std::int32_t from, std::int32_t to)
+inline std::ptrdiff_t position_count(std::int32_t from, std::int32_t to, std::ptrdiff_t side)
 {
-    const Range range = position_range(from, to);
+    const Range range = position_range(from, to, side);
     return range.end - range.begin;
 }
 

@@ -46,15 +46,17 @@ void Dequantiser::apply(const Components &components, Instructions instructions,
                 std::all_of(c.targets, c.targets + writes(), there) &&
                 std::all_of(c.noise, c.noise + writes(), there),
             "samples or noise are missing");
-    constexpr std::int32_t most = 1 << 30; // so that positions can be doubled and added to
+    constexpr std::int32_t most = 1 << 30; // so that positions can be multiplied and added to
     require(c.y0 >= -most && c.x0 >= -most && c.y1 <= most && c.x1 <= most, "the area is out of range");
-    const Range rows = position_range(c.y0, c.y1), columns = position_range(c.x0, c.x1);
+    const auto side = static_cast<std::ptrdiff_t>(network_.side);
+    const Range rows = position_range(c.y0, c.y1, side), columns = position_range(c.x0, c.x1, side);
     const std::ptrdiff_t height = rows.end - rows.begin, width = columns.end - columns.begin;
     for (std::size_t at = 0; at < writes(); ++at) {
         check_noise(c.noise[at], c.noise_stride, height, width);
     }
     const auto strip = static_cast<std::ptrdiff_t>(strip_positions(network_));
-    const Range written = position_range(c.part.y0, c.part.y1), across = position_range(c.part.x0, c.part.x1);
+    const Range written = position_range(c.part.y0, c.part.y1, side),
+                across = position_range(c.part.x0, c.part.x1, side);
     const std::ptrdiff_t first = written.begin - rows.begin, end = written.end - rows.begin,
                          left = across.begin - columns.begin, right = across.end - columns.begin;
     const std::ptrdiff_t strips = divided(right - left, strip);
@@ -73,7 +75,8 @@ void Dequantiser::apply(const Components &components, Instructions instructions,
 // Every convolution and the local mean read positions around a position, and the part may begin and end within one.
 std::uint32_t Dequantiser::reach() const
 {
-    return static_cast<std::uint32_t>(2 * (network_.body.size() + 2 + mean_reach) + 1);
+    const std::size_t positions = network_.body.size() + 2 + static_cast<std::size_t>(network_.mean_reach());
+    return static_cast<std::uint32_t>(network_.side * positions + network_.side - 1);
 }
 
 } // namespace j2kl::dequantisation

@@ -12,6 +12,7 @@ public:
 
     std::size_t reads() const { return network_.reads; }
     std::size_t writes() const { return network_.writes; }
+    std::size_t side() const { return network_.side; } // of a position
 
     // See j2kl_dequantiser_apply.
     void apply(const Components &components, Instructions instructions, std::uint32_t threads) const;

@@ -6,18 +6,6 @@
 
 namespace j2kl::dequantisation {
 
-namespace {
-
-// Rows of samples over noise that are kept for the local mean.
-constexpr std::ptrdiff_t mean_rows = 16;
-
-std::size_t slot(std::ptrdiff_t y)
-{
-    return static_cast<std::size_t>(y & (mean_rows - 1));
-}
-
-} // namespace
-
 Features::Features(const Network &network, const Components &components, std::size_t index,
                    const Buffers &buffers, const RowKernels &kernels)
     : network_(network),
@@ -25,15 +13,18 @@ Features::Features(const Network &network, const Components &components, std::si
       index_(index),
       buffers_(buffers),
       kernels_(kernels),
-      height_(position_count(components.y0, components.y1)),
-      width_(position_count(components.x0, components.x1))
+      side_(static_cast<std::ptrdiff_t>(network.side)),
+      mean_reach_(network.mean_reach()),
+      height_(position_count(components.y0, components.y1, side_)),
+      width_(position_count(components.x0, components.x1, side_)),
+      rows_(4 * mean_reach_) // more than the window and the row before it
 {
-    const std::size_t rows = static_cast<std::size_t>(mean_rows);
-    quotients_.resize(rows * phases * buffers.stride);
+    const auto rows = static_cast<std::size_t>(rows_);
+    quotients_.resize(rows * network.phases() * buffers.stride);
     means_.resize(rows * buffers.stride);
     sums_.resize(buffers.stride);
     scratch_.resize(buffers.stride);
-    samples_.resize(4 * buffers.stride);
+    samples_.resize(network.phases() * buffers.stride);
     factors_.resize(buffers.stride, components.noise_stride == 0 ? factor(0, 0) : 0.0F);
 }
 
@@ -49,18 +40,18 @@ float Features::factor(std::ptrdiff_t y, std::ptrdiff_t x) const
 
 std::int32_t *Features::quotients(std::ptrdiff_t y)
 {
-    return quotients_.data() + slot(y) * phases * buffers_.stride;
+    return quotients_.data() + static_cast<std::size_t>(y % rows_) * network_.phases() * buffers_.stride;
 }
 
 std::int32_t *Features::means(std::ptrdiff_t y)
 {
-    return means_.data() + slot(y) * buffers_.stride;
+    return means_.data() + static_cast<std::size_t>(y % rows_) * buffers_.stride;
 }
 
 const float *Features::samples(std::ptrdiff_t y, std::ptrdiff_t i) const
 {
     const Components &c = components_;
-    const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
+    const std::ptrdiff_t row = side_ * (position_range(c.y0, c.y0, side_).begin + y) + i - c.y0;
     return c.sources[index_] + std::clamp<std::ptrdiff_t>(row, 0, std::ptrdiff_t{c.y1} - c.y0 - 1) * c.source_stride;
 }
 
@@ -70,22 +61,22 @@ void Features::fetch(std::ptrdiff_t y)
     const std::ptrdiff_t begin = buffers_.read.begin, end = buffers_.read.end, count = end - begin;
     const auto at = static_cast<std::size_t>(begin - buffers_.origin);
     const Components &c = components_;
-    // samples of the area, in which a missing row or column repeats its neighbour
-    const std::ptrdiff_t left = 2 * (position_range(c.x0, c.x0).begin + begin) - c.x0,
-                         right = left + 2 * count;
+    // samples of the area, in which missing rows and columns repeat their neighbour
+    const std::ptrdiff_t left = side_ * (position_range(c.x0, c.x0, side_).begin + begin) - c.x0,
+                         right = left + side_ * count;
     const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, 0),
                          to = std::min<std::ptrdiff_t>(right, c.x1 - c.x0);
-    const float *rows[2];
-    for (std::ptrdiff_t i = 0; i < 2; ++i) {
+    SampleRow row = {};
+    for (std::ptrdiff_t i = 0; i < side_; ++i) {
         const float *source = samples(y, i);
         prefetch(samples(y + 1, i) + from, static_cast<std::size_t>(to - from));
-        rows[i] = source + left;
+        row.rows[i] = source + left;
         if (from != left || to != right) {
-            float *copy = samples_.data() + static_cast<std::size_t>(i) * 2 * buffers_.stride;
+            float *copy = samples_.data() + static_cast<std::size_t>(i * side_) * buffers_.stride;
+            std::fill_n(copy, from - left, source[from]);
             std::copy(source + from, source + to, copy + (from - left));
-            copy[0] = source[from];
-            copy[right - left - 1] = source[to - 1];
-            rows[i] = copy;
+            std::fill_n(copy + (to - left), right - to, source[to - 1]);
+            row.rows[i] = copy;
         }
     }
     if (c.noise_stride != 0) {
@@ -94,8 +85,13 @@ void Features::fetch(std::ptrdiff_t y)
         }
     }
     std::int32_t *const mean = means(y);
-    kernels_.quotients({rows[0], rows[1], factors_.data(), static_cast<std::size_t>(count), quotients(y) + at,
-                        buffers_.stride, mean + at});
+    row.side = network_.side;
+    row.factors = factors_.data();
+    row.count = static_cast<std::size_t>(count);
+    row.quotients = quotients(y) + at;
+    row.stride = buffers_.stride;
+    row.means = mean + at;
+    kernels_.quotients(row);
     if (begin == 0) {
         std::fill(mean, mean + at, mean[at]);
     }
@@ -108,16 +104,16 @@ void Features::fetch(std::ptrdiff_t y)
 void Features::write(std::ptrdiff_t y, Range columns, std::int16_t *target, std::size_t channels)
 {
     const auto row = [&](std::ptrdiff_t at) { return std::clamp<std::ptrdiff_t>(at, 0, height_ - 1); };
-    const std::ptrdiff_t last = row(y + mean_reach);
-    for (std::ptrdiff_t at = std::max(fetched_ + 1, row(y - mean_reach)); at <= last; ++at) {
+    const std::ptrdiff_t last = row(y + mean_reach_);
+    for (std::ptrdiff_t at = std::max(fetched_ + 1, row(y - mean_reach_)); at <= last; ++at) {
         fetch(at);
     }
     fetched_ = last;
     if (summed_ == y - 1 && summed_ >= 0) {
-        kernels_.slide(sums_.data(), means(last), means(row(y - mean_reach - 1)), buffers_.stride);
+        kernels_.slide(sums_.data(), means(last), means(row(y - mean_reach_ - 1)), buffers_.stride);
     } else {
         std::fill(sums_.begin(), sums_.end(), 0);
-        for (std::ptrdiff_t i = -mean_reach; i <= mean_reach; ++i) {
+        for (std::ptrdiff_t i = -mean_reach_; i <= mean_reach_; ++i) {
             const std::int32_t *mean = means(row(y + i));
             for (std::size_t x = 0; x < buffers_.stride; ++x) {
                 sums_[x] += mean[x];
@@ -126,9 +122,9 @@ void Features::write(std::ptrdiff_t y, Range columns, std::int16_t *target, std:
     }
     summed_ = y;
     const std::ptrdiff_t at = columns.begin - buffers_.origin;
-    kernels_.features({quotients(y) + at, buffers_.stride, sums_.data() + (at - mean_reach), scratch_.data(),
-                       network_.compression.data(), static_cast<std::size_t>(columns.end - columns.begin),
-                       target, channels});
+    kernels_.features({network_.side, quotients(y) + at, buffers_.stride, sums_.data() + (at - mean_reach_),
+                       scratch_.data(), network_.compression.data(),
+                       static_cast<std::size_t>(columns.end - columns.begin), target, channels});
 }
 
 } // namespace j2kl::dequantisation

@@ -25,14 +25,14 @@ public:
     Features(const Network &network, const Components &components, std::size_t index, const Buffers &buffers,
              const RowKernels &kernels);
 
-    // Writes the four features of every position of a row in the picture. `target` is the place of the first
+    // Writes the features of every position of a row in the picture. `target` is the place of the first
     // position; the next one is `channels` elements further on. Rows must be asked for from top to bottom.
     void write(std::ptrdiff_t y, Range columns, std::int16_t *target, std::size_t channels);
 
 private:
     void fetch(std::ptrdiff_t y);
     float factor(std::ptrdiff_t y, std::ptrdiff_t x) const;
-    // A row of samples, of the two rows of a row of positions; border rows repeat.
+    // A row of samples, of the rows of a row of positions; border rows repeat.
     const float *samples(std::ptrdiff_t y, std::ptrdiff_t i) const;
 
     // Rows of samples over noise.
@@ -44,7 +44,9 @@ private:
     const std::size_t index_;
     const Buffers buffers_;
     const RowKernels &kernels_;
+    const std::ptrdiff_t side_, mean_reach_;
     const std::ptrdiff_t height_, width_; // of the picture in positions
+    const std::ptrdiff_t rows_;           // of samples over noise that are kept for the local mean
     std::ptrdiff_t fetched_ = -1;         // the last row of samples over noise
     std::ptrdiff_t summed_ = -1;          // the row whose window has the sums
     std::vector<std::int32_t> quotients_, means_, sums_, scratch_;

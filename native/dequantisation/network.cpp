@@ -134,6 +134,13 @@ Convolution pack(const Weights &w, std::size_t inputs, std::size_t outputs, cons
         packed.bias.push_back(w.rounded_bias(output));
     }
     packed.weights = pack_pairs(w, inputs, lanes);
+    return packed;
+}
+
+// A hidden layer is packed for the faster kernels, too.
+Convolution pack_hidden(const Weights &w, std::size_t inputs, std::size_t outputs, const char *name)
+{
+    Convolution packed = pack(w, inputs, outputs, name);
     if (outputs == few_channels) {
         packed.eight = pack_pairs(w, inputs, outputs);
     }
@@ -146,7 +153,7 @@ LastConvolution pack_last(const Weights &w, std::size_t begin, std::size_t input
 {
     LastConvolution packed = {};
     packed.shift = w.shift;
-    for (std::size_t at = 0; at < phases; ++at) {
+    for (std::size_t at = 0; at < phases_at_once; ++at) {
         const std::size_t output = begin + at;
         packed.bias[at] = w.rounded_bias(output);
         for (std::size_t tap = 0; tap < taps; ++tap) {
@@ -166,13 +173,15 @@ LastConvolution pack_last(const Weights &w, std::size_t begin, std::size_t input
 Network::Network(const j2kl_dequantiser_numbers &numbers, const std::int16_t *first_weights,
                  const std::int16_t *body_weights, const std::int16_t *last_weights,
                  const std::int32_t *biases, const std::int16_t *nodes, const float *powers)
-    : reads(numbers.reads), writes(numbers.writes), output_bits(numbers.output_bits)
+    : reads(numbers.reads), writes(numbers.writes), side(numbers.side), output_bits(numbers.output_bits)
 {
     require(first_weights != nullptr && body_weights != nullptr && last_weights != nullptr &&
                 biases != nullptr && nodes != nullptr && powers != nullptr,
             "weights or tables of the de-quantisation network are missing");
     require((reads == 1 && writes == 1) || (reads == most_reads && writes == most_writes),
             "a de-quantisation network reads one component, or three of which it corrects two");
+    require(side == shortest_side || side == longest_side,
+            "the side of the positions of the de-quantisation network is neither 2 nor 4");
     const std::size_t width = numbers.width, layers = 2 * std::size_t{numbers.pairs};
     require(width >= 1 && width <= most_channels, "the width of the de-quantisation network is out of range");
     require(numbers.pairs >= 1 && numbers.pairs <= most_pairs,
@@ -180,21 +189,25 @@ Network::Network(const j2kl_dequantiser_numbers &numbers, const std::int16_t *fi
     require(output_bits >= 0 && output_bits <= 24,
             "the output bits of the de-quantisation network are out of range");
     channels = width <= few_channels ? few_channels : rounded_up(width, group_channels);
-    const std::size_t inputs = phases * reads + writes, filter = width * taps;
+    const std::size_t inputs = phases() * reads + writes, filter = width * taps;
     first =
-        pack({first_weights, biases, numbers.first_shift, width, inputs, -largest_feature, largest_feature},
-             rounded_up(inputs, 2), channels, "first");
+        pack_hidden({first_weights, biases, numbers.first_shift, width, inputs, -largest_feature, largest_feature},
+                    rounded_up(inputs, 2), channels, "first");
     for (std::size_t i = 0; i < layers; ++i) {
-        body.push_back(pack({body_weights + i * width * filter, biases + (i + 1) * width,
-                             numbers.body_shifts[i], width, width, 0, largest_activation},
-                            channels, channels, "body's"));
+        body.push_back(pack_hidden({body_weights + i * width * filter, biases + (i + 1) * width,
+                                    numbers.body_shifts[i], width, width, 0, largest_activation},
+                                   channels, channels, "body's"));
     }
     const Weights outputs = {
-        last_weights, biases + (layers + 1) * width, numbers.last_shift, phases * writes, width, 0,
+        last_weights, biases + (layers + 1) * width, numbers.last_shift, phases() * writes, width, 0,
         largest_activation};
-    outputs.check("last");
-    for (std::size_t at = 0; at < writes; ++at) {
-        last.push_back(pack_last(outputs, at * phases, channels));
+    if (side == longest_side) {
+        all_last = pack(outputs, channels, outputs.outputs, "last");
+    } else {
+        outputs.check("last");
+        for (std::size_t at = 0; at < writes; ++at) {
+            last.push_back(pack_last(outputs, at * phases(), channels));
+        }
     }
     for (std::size_t i = 0; i < compression_nodes; ++i) {
         const std::int32_t node = nodes[i], next = nodes[std::min(i + 1, compression_nodes - 1)];

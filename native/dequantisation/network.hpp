@@ -30,7 +30,7 @@ struct Convolution {
     std::vector<std::int32_t> winograd_bias;
 };
 
-// The part of the last convolution that corrects one component: four outputs.
+// The part of the last convolution that corrects one component, if positions have 2x2 samples: four outputs.
 struct LastConvolution {
     std::vector<std::int16_t> weights; // for FourOutputsRow
     std::int32_t bias[4];              // rounding included
@@ -46,11 +46,17 @@ struct Network {
     // 2^exponent, of an exponent in units of 2^-noise_bits, times 2^more
     float power(std::int32_t exponent, std::int32_t more) const;
 
+    // Samples of a position.
+    std::size_t phases() const { return side * side; }
+    std::ptrdiff_t mean_reach() const { return mean_reach_of(side); }
+
     std::size_t reads, writes; // components
+    std::size_t side;          // of a position, 2 or 4
     std::size_t channels;      // of the hidden layers, padded
     Convolution first;
     std::vector<Convolution> body; // two for every pair
-    std::vector<LastConvolution> last; // one for every component that is written
+    std::vector<LastConvolution> last; // one for every component that is written, if positions have 2x2 samples
+    Convolution all_last;              // of all components that are written, if positions have 4x4 samples
     std::int32_t output_bits;
     std::vector<std::int32_t> compression; // pairs for FeatureRow
     std::vector<float> octaves;

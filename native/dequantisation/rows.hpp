@@ -10,8 +10,9 @@
 
 namespace j2kl::dequantisation {
 
-// Samples of a position, in the order of the phases: even rows before odd ones.
-constexpr std::size_t phases = 4;
+// A position is a block of 2x2 or 4x4 samples. Its samples are the phases, in the order of rows; kernels process
+// them four at a time.
+constexpr std::size_t shortest_side = 2, longest_side = 4, phases_at_once = 4;
 
 // Fractional bits of samples over noise, and of the inputs of the network.
 constexpr int sample_bits = 7, feature_bits = 10;
@@ -23,8 +24,12 @@ constexpr std::int32_t largest_feature = 8943;
 constexpr int noise_bits = 8;
 constexpr std::int32_t lowest_noise = -2560, highest_noise = 5632;
 
-// Positions on each side of the local mean's window of 9 x 9.
-constexpr std::ptrdiff_t mean_reach = 4;
+// Positions on each side of a position that belong to the window of its local mean: 9x9 for 2x2 samples, 5x5
+// for 4x4.
+constexpr std::ptrdiff_t mean_reach_of(std::size_t side)
+{
+    return side == shortest_side ? 4 : 2;
+}
 
 // The compression is linear between `compression_steps` nodes of each of its octaves.
 constexpr int compression_octaves = 17, compression_steps = 32;
@@ -32,20 +37,22 @@ constexpr std::size_t compression_nodes = compression_octaves * compression_step
 
 // One row of positions. Arrays have `count` elements for each phase or position.
 struct SampleRow {
-    const float *upper, *lower; // 2 x count samples
-    const float *factors;       // 2^sample_bits / noise
+    std::size_t side;
+    const float *rows[longest_side]; // `side` rows of side x count samples
+    const float *factors;            // 2^sample_bits / noise
     std::size_t count;
     std::int32_t *quotients; // phases, `stride` elements apart
     std::size_t stride;
-    std::int32_t *means; // of the four phases
+    std::int32_t *means; // of all phases
 };
 
 struct FeatureRow {
+    std::size_t side;
     const std::int32_t *quotients; // as in SampleRow
     std::size_t stride;
     const std::int32_t
-        *sums; // of the 9 rows of means, from mean_reach positions before the first one; a scratch row
-    std::int32_t *scratch;     // count + 2 x mean_reach elements
+        *sums; // of the window's rows of means, from its reach before the first position on
+    std::int32_t *scratch;     // count + twice the reach of the window
     const std::int32_t *table; // pairs of a node and the step to the next one
     std::size_t count;
     std::int16_t *features; // of the first position; the phases are side by side
@@ -53,10 +60,12 @@ struct FeatureRow {
 };
 
 struct CorrectionRow {
-    const std::int16_t *outputs; // count x phases
+    std::size_t side;
+    const std::int16_t *outputs; // the phases of the first position, side by side
+    std::size_t stride;          // from one position to the next
     const float *scales;         // noise / 2^output_bits
     std::size_t count;
-    float *upper, *lower; // 2 x count corrections
+    float *rows[longest_side]; // `side` rows of side x count corrections
 };
 
 struct RowKernels {

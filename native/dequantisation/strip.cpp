@@ -55,13 +55,16 @@ private:
 
     void inputs(std::ptrdiff_t y);
     void hidden(std::ptrdiff_t layer, std::ptrdiff_t y);
+    IntegerRow row_of(const Convolution &layer, Ring &source, std::ptrdiff_t y, std::ptrdiff_t at,
+                      std::size_t count);
     void direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
                 Range columns, std::size_t count);
     void eight(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
                Range columns, std::size_t count);
     void outputs(std::ptrdiff_t y);
+    void sixteen_outputs(std::ptrdiff_t y);
     void scale(std::size_t written, std::ptrdiff_t y);
-    void correct(std::size_t written, std::ptrdiff_t y);
+    void correct(std::size_t written, std::ptrdiff_t y, const std::int16_t *outputs, std::size_t stride);
 
     const Network &network_;
     const Components &components_;
@@ -69,6 +72,7 @@ private:
     const Instructions instructions_;
     const RowKernels &kernels_;
     const bool winograd_, eight_;
+    const std::ptrdiff_t side_;           // of a position
     const std::ptrdiff_t layers_;         // convolutions
     const std::ptrdiff_t height_, width_; // of the picture in positions
     const std::ptrdiff_t origin_;         // the column of the picture where the buffers begin
@@ -92,13 +96,15 @@ Strip::Strip(const Network &network, const Components &components, Range rows, R
       kernels_(row_kernels(instructions)),
       winograd_(has_winograd(instructions)),
       eight_(has_eight_outputs(instructions)),
+      side_(static_cast<std::ptrdiff_t>(network.side)),
       layers_(static_cast<std::ptrdiff_t>(network.body.size()) + 2),
-      height_(position_count(components.y0, components.y1)),
-      width_(position_count(components.x0, components.x1)),
-      origin_(columns.begin - layers_ - mean_reach - 1),
-      stride_(static_cast<std::size_t>(columns.end - origin_ + layers_ + mean_reach) + winograd_columns + 2)
+      height_(position_count(components.y0, components.y1, side_)),
+      width_(position_count(components.x0, components.x1, side_)),
+      origin_(columns.begin - layers_ - network.mean_reach() - 1),
+      stride_(static_cast<std::size_t>(columns.end - origin_ + layers_ + network.mean_reach()) +
+              winograd_columns + 2)
 {
-    const std::ptrdiff_t reach = layers_ + mean_reach;
+    const std::ptrdiff_t reach = layers_ + network.mean_reach();
     const Buffers buffers = {
         origin_,
         stride_,
@@ -110,14 +116,14 @@ Strip::Strip(const Network &network, const Components &components, Range rows, R
     for (std::ptrdiff_t layer = 1; layer < layers_; ++layer) {
         rings_.emplace_back(stride_, network.channels);
     }
-    corrections_.resize(4 * stride_);
+    corrections_.resize(network.phases() * stride_);
     scales_.resize(network.writes * stride_);
     if (components.noise_stride == 0) {
         for (std::size_t written = 0; written < network.writes; ++written) {
             scale(written, 0);
         }
     }
-    outputs_.resize(phases * stride_);
+    outputs_.resize((network.last.empty() ? network.writes : 1) * network.phases() * stride_);
     if (winograd_) {
         inputs_scratch_.resize(winograd::positions * winograd_tiles * network.channels);
         products_scratch_.resize(inputs_scratch_.size());
@@ -136,7 +142,7 @@ void Strip::inputs(std::ptrdiff_t y)
     std::int16_t *target = ring.at(y, columns.begin - origin_);
     for (Features &each : features_) {
         each.write(y, columns, target, ring.channels());
-        target += phases;
+        target += network_.phases();
     }
     for (std::size_t written = 0; written < network_.writes; ++written, ++target) {
         std::int16_t *at = target;
@@ -146,10 +152,11 @@ void Strip::inputs(std::ptrdiff_t y)
     }
 }
 
-void Strip::direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
-                   Range columns, std::size_t count)
+// A row of a convolution by the general kernel, from column `at` of the buffers on. The caller adds the range and the
+// place of the outputs.
+IntegerRow Strip::row_of(const Convolution &layer, Ring &source, std::ptrdiff_t y, std::ptrdiff_t at,
+                         std::size_t count)
 {
-    const std::ptrdiff_t at = columns.begin - origin_;
     const std::size_t channels = source.channels(), pairs = 3 * channels / 2;
     const std::int16_t *const start = source.row(0);
     offsets_.resize(3 * pairs);
@@ -168,13 +175,21 @@ void Strip::direct(const Convolution &layer, Ring &source, Ring *residual, Ring 
     row.groups = layer.groups;
     row.bias = layer.bias.data();
     row.shift = layer.shift.data();
+    row.output_stride = static_cast<std::ptrdiff_t>(layer.outputs);
+    row.channels = layer.outputs;
+    row.pixels = count;
+    return row;
+}
+
+void Strip::direct(const Convolution &layer, Ring &source, Ring *residual, Ring &target, std::ptrdiff_t y,
+                   Range columns, std::size_t count)
+{
+    const std::ptrdiff_t at = columns.begin - origin_;
+    IntegerRow row = row_of(layer, source, y, at, count);
     row.low = 0;
     row.high = largest_activation;
     row.residual = residual != nullptr ? residual->at(y, at) : nullptr;
     row.output = target.at(y, at);
-    row.output_stride = static_cast<std::ptrdiff_t>(layer.outputs);
-    row.channels = layer.outputs;
-    row.pixels = count;
     convolve_row(row, instructions_);
 }
 
@@ -251,6 +266,10 @@ void Strip::hidden(std::ptrdiff_t layer, std::ptrdiff_t y)
 // Computes the last layer in a row of positions, and corrects the components that are written.
 void Strip::outputs(std::ptrdiff_t y)
 {
+    if (network_.last.empty()) {
+        sixteen_outputs(y);
+        return;
+    }
     Ring &source = rings_.back();
     for (std::size_t written = 0; written < network_.writes; ++written) {
         const LastConvolution &layer = network_.last[written];
@@ -265,7 +284,22 @@ void Strip::outputs(std::ptrdiff_t y)
         row.output = outputs_.data();
         row.pixels = static_cast<std::size_t>(columns_.end - columns_.begin);
         convolve_four(row, instructions_);
-        correct(written, y);
+        correct(written, y, outputs_.data(), network_.phases());
+    }
+}
+
+// The same if positions have 4x4 samples: the outputs of a component are a group of the general kernel.
+void Strip::sixteen_outputs(std::ptrdiff_t y)
+{
+    const Convolution &layer = network_.all_last;
+    IntegerRow row = row_of(layer, rings_.back(), y, columns_.begin - origin_,
+                            static_cast<std::size_t>(columns_.end - columns_.begin));
+    row.low = INT16_MIN;
+    row.high = INT16_MAX;
+    row.output = outputs_.data();
+    convolve_row(row, instructions_);
+    for (std::size_t written = 0; written < network_.writes; ++written) {
+        correct(written, y, outputs_.data() + written * network_.phases(), layer.outputs);
     }
 }
 
@@ -278,31 +312,35 @@ void Strip::scale(std::size_t written, std::ptrdiff_t y)
     }
 }
 
-// Adds the outputs times the noise to a row of positions of a component.
-void Strip::correct(std::size_t written, std::ptrdiff_t y)
+// Adds the outputs times the noise to a row of positions of a component. The phases of the outputs are side by side,
+// and positions `stride` elements apart.
+void Strip::correct(std::size_t written, std::ptrdiff_t y, const std::int16_t *outputs, std::size_t stride)
 {
     const Components &c = components_;
     const std::ptrdiff_t count = columns_.end - columns_.begin;
     if (c.noise_stride != 0) {
         scale(written, y);
     }
-    float *const corrections[2] = {corrections_.data(), corrections_.data() + 2 * stride_};
-    kernels_.corrections(
-        {outputs_.data(), scales_.data() + written * stride_, static_cast<std::size_t>(count), corrections[0], corrections[1]});
-    const std::ptrdiff_t left = 2 * (position_range(c.x0, c.x0).begin + columns_.begin) - c.x0,
-                         right = left + 2 * count;
+    CorrectionRow corrections = {
+        network_.side, outputs, stride, scales_.data() + written * stride_, static_cast<std::size_t>(count), {}};
+    for (std::size_t i = 0; i < network_.side; ++i) {
+        corrections.rows[i] = corrections_.data() + i * network_.side * stride_;
+    }
+    kernels_.corrections(corrections);
+    const std::ptrdiff_t left = side_ * (position_range(c.x0, c.x0, side_).begin + columns_.begin) - c.x0,
+                         right = left + side_ * count;
     const std::ptrdiff_t from = std::max<std::ptrdiff_t>(left, c.part.x0 - c.x0),
                          to = std::min<std::ptrdiff_t>(right, c.part.x1 - c.x0);
     const float *const source = c.sources[network_.reads - network_.writes + written];
-    for (std::ptrdiff_t i = 0; i < 2; ++i) {
-        const std::ptrdiff_t row = 2 * (position_range(c.y0, c.y0).begin + y) + i - c.y0;
+    for (std::ptrdiff_t i = 0; i < side_; ++i) {
+        const std::ptrdiff_t row = side_ * (position_range(c.y0, c.y0, side_).begin + y) + i - c.y0;
         if (row + c.y0 >= c.part.y0 && row + c.y0 < c.part.y1) {
-            if (row + 2 + c.y0 < c.part.y1) {
-                prefetch_for_writing(c.targets[written] + (row + 2) * c.target_stride + from,
+            if (row + side_ + c.y0 < c.part.y1) {
+                prefetch_for_writing(c.targets[written] + (row + side_) * c.target_stride + from,
                                      static_cast<std::size_t>(to - from));
             }
             kernels_.add(c.targets[written] + row * c.target_stride + from,
-                         source + row * c.source_stride + from, corrections[i] + (from - left),
+                         source + row * c.source_stride + from, corrections.rows[i] + (from - left),
                          static_cast<std::size_t>(to - from));
         }
     }

@@ -214,6 +214,8 @@ void dequantiser(Input &input)
     numbers.writes = chroma ? 2 : 1;
     numbers.width = input.number(1, 20);
     numbers.pairs = input.number(1, 2);
+    numbers.side = input.byte() % 2 != 0 ? 4 : 2;
+    const std::size_t phases = std::size_t{numbers.side} * numbers.side;
     numbers.first_shift = input.integer(0, 29);
     for (std::int32_t &shift : numbers.body_shifts) {
         shift = input.integer(0, 29);
@@ -222,10 +224,10 @@ void dequantiser(Input &input)
     numbers.output_bits = input.integer(0, 25);
     const std::uint32_t bits = input.number(1, 15);
     const std::size_t square = std::size_t{numbers.width} * numbers.width * 9;
-    const auto first = input.weights(std::size_t{numbers.width} * (4 * numbers.reads + numbers.writes) * 9, bits);
+    const auto first = input.weights(std::size_t{numbers.width} * (phases * numbers.reads + numbers.writes) * 9, bits);
     const auto body = input.weights(2 * numbers.pairs * square, bits);
-    const auto last = input.weights(std::size_t{numbers.width} * 4 * numbers.writes * 9, bits);
-    std::vector<std::int32_t> biases((2 * numbers.pairs + 1) * numbers.width + 4 * numbers.writes);
+    const auto last = input.weights(std::size_t{numbers.width} * phases * numbers.writes * 9, bits);
+    std::vector<std::int32_t> biases((2 * numbers.pairs + 1) * numbers.width + phases * numbers.writes);
     for (std::int32_t &bias : biases) {
         bias = input.integer(-32768, 32767) * 64;
     }

@@ -357,17 +357,17 @@ typedef struct j2kl_dequantiser_numbers {
     uint32_t reads, writes;             /* (1, 1) or (3, 2) */
     uint32_t width;                     /* 1 .. 64 */
     uint32_t pairs;                     /* 1 .. 4 */
+    uint32_t side;                      /* of a position, in samples: 2 or 4 */
     int32_t first_shift;                /* shifts are 0 .. 28 */
     int32_t body_shifts[8];             /* two for every pair */
     int32_t last_shift;
     int32_t output_bits;                /* fractional bits of the last layer, 0 .. 24 */
 } j2kl_dequantiser_numbers;
 
-/* The weights have the shapes (width, 4 reads + writes, 3, 3), (2 pairs, width, width, 3, 3) and
- * (4 writes, width, 3, 3). `biases` are those of
- * all layers, one after the other. `compression` has 545 nodes, in rising order from 0 to at most 8943; `octaves` has 2^(k
- * / 256) for k from 0 to 255. All arrays are copied. It is an error if a sum could exceed 32 bits. `report` may be null.
- * Several threads may use a de-quantiser at the same time. */
+/* With P = side * side, the weights have the shapes (width, P reads + writes, 3, 3), (2 pairs, width, width, 3, 3)
+ * and (P writes, width, 3, 3). `biases` are those of all layers, one after the other. `compression` has 545 nodes, in
+ * rising order from 0 to at most 8943; `octaves` has 2^(k / 256) for k from 0 to 255. All arrays are copied. It is an
+ * error if a sum could exceed 32 bits. `report` may be null. Several threads may use a de-quantiser at the same time. */
 int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const int16_t *first, const int16_t *body,
                             const int16_t *last, const int32_t *biases, const int16_t *compression,
                             const float *octaves, j2kl_report *report, j2kl_dequantiser **dequantiser);
@@ -375,8 +375,8 @@ int j2kl_dequantiser_create(const j2kl_dequantiser_numbers *numbers, const int16
  * null.
  * There are `reads` sources and `writes` targets. They begin at (y0, x0), and no target may overlap a source; strides are
  * numbers of elements, the same for all sources and for all targets. `noise` has an array for each target: log2 of the
- * noise in 1/256, -2560 .. 5632, for every block of 2x2 samples at even positions; with a `noise_stride` of 0 it is one
- * number. */
+ * noise in 1/256, -2560 .. 5632, for every position, a block of side x side samples at multiples of `side`; with a
+ * `noise_stride` of 0 it is one number. */
 int j2kl_dequantiser_apply(const j2kl_dequantiser *dequantiser, const float *const *sources, ptrdiff_t source_stride,
                            float *const *targets, ptrdiff_t target_stride, int32_t y0, int32_t x0, int32_t y1,
                            int32_t x1, const j2kl_rect *part, const int16_t *const *noise,

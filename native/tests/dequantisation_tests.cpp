@@ -32,7 +32,7 @@ std::vector<std::int16_t> random_weights(std::size_t count, std::int32_t most, R
 
 // With weights of up to `most` in the body. It reads one component, or, as those for chroma, three.
 Weights random_network(std::uint32_t width, std::uint32_t pairs, std::int32_t most, Random &random,
-                       bool chroma = false)
+                       bool chroma = false, std::uint32_t side = 2)
 {
     Weights w = {};
     const std::uint32_t reads = chroma ? 3 : 1, writes = chroma ? 2 : 1;
@@ -40,14 +40,17 @@ Weights random_network(std::uint32_t width, std::uint32_t pairs, std::int32_t mo
     w.numbers.writes = writes;
     w.numbers.width = width;
     w.numbers.pairs = pairs;
+    w.numbers.side = side;
+    const std::uint32_t phases = side * side;
     w.numbers.first_shift = 13;
     std::fill(w.numbers.body_shifts, w.numbers.body_shifts + 8, 12);
     w.numbers.last_shift = 10;
     w.numbers.output_bits = 10;
-    w.first = random_weights(std::size_t{width} * (4 * reads + writes) * 9, 1600, random);
+    w.first = random_weights(std::size_t{width} * (phases * reads + writes) * 9,
+                             chroma && side == 4 ? 400 : 1600, random);
     w.body = random_weights(std::size_t{2} * pairs * width * width * 9, most, random);
-    w.last = random_weights(std::size_t{4} * writes * width * 9, 600, random);
-    for (std::uint32_t i = 0; i < (2 * pairs + 1) * width + 4 * writes; ++i) {
+    w.last = random_weights(std::size_t{phases} * writes * width * 9, 600, random);
+    for (std::uint32_t i = 0; i < (2 * pairs + 1) * width + phases * writes; ++i) {
         w.biases.push_back(random.integer(-1000000, 1000000));
     }
     for (int i = 0; i <= 544; ++i) {
@@ -77,7 +80,7 @@ struct Picture {
 };
 
 Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, std::int32_t width,
-                       bool one_noise, Random &random)
+                       bool one_noise, Random &random, std::int32_t side = 2)
 {
     Picture p = {y0, x0, height, width, {}, {}, 0};
     constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -85,7 +88,8 @@ Picture random_picture(std::int32_t y0, std::int32_t x0, std::int32_t height, st
     for (std::int32_t i = 0; i < 3 * height * width; ++i) {
         p.samples.push_back(random.next() % 50 == 0 ? odd[random.next() % 6] : random.real(200));
     }
-    const std::int32_t rows = (y0 + height + 1) / 2 - y0 / 2, columns = (x0 + width + 1) / 2 - x0 / 2;
+    const std::int32_t rows = (y0 + height + side - 1) / side - y0 / side,
+                       columns = (x0 + width + side - 1) / side - x0 / side;
     p.noise_stride = one_noise ? 0 : columns;
     for (std::int32_t i = 0; i < 2 * (one_noise ? 1 : rows * columns); ++i) {
         p.noise.push_back(static_cast<std::int16_t>(random.integer(-2560, 5632)));
@@ -144,7 +148,8 @@ void some_part(const j2kl_dequantiser *dequantiser, const Weights &w, const Pict
 
 void agree(const Weights &w, const Picture &p)
 {
-    const std::string name = std::to_string(w.numbers.width) + " channels, " +
+    const std::string name = std::to_string(w.numbers.width) + " channels, side " +
+                             std::to_string(w.numbers.side) + ", " +
                              std::to_string(w.numbers.pairs) + " pairs, " + std::to_string(p.height) + "x" +
                              std::to_string(p.width) + " at " + std::to_string(p.y0) + "," +
                              std::to_string(p.x0);
@@ -189,6 +194,22 @@ void same_samples()
     agree(random_network(5, 1, 900, random, true), random_picture(0, 1, 20, 33, true, random));
 }
 
+// Positions of 4x4 samples, of which a picture has only parts at its borders.
+void same_samples_of_larger_positions()
+{
+    Random random(13);
+    for (const std::int32_t height : {1, 4, 6}) {
+        for (const std::int32_t width : {1, 3, 5, 50}) {
+            agree(random_network(3, 4, 900, random, width == 5, 4),
+                  random_picture(height % 4, width % 4, height, width, false, random, 4));
+        }
+    }
+    agree(random_network(16, 2, 300, random, false, 4),
+          random_picture(2, 3, 301, 967, false, random, 4)); // several strips, bands
+    agree(random_network(32, 2, 120, random, true, 4), random_picture(3, 1, 70, 121, false, random, 4));
+    agree(random_network(8, 1, 500, random, true, 4), random_picture(1, 2, 45, 66, true, random, 4));
+}
+
 void refused()
 {
     Random random(12);
@@ -206,6 +227,7 @@ void refused()
     is_refused("width", [](Weights &w) { w.numbers.width = 0; });
     is_refused("components", [](Weights &w) { w.numbers.reads = 3; });
     is_refused("components", [](Weights &w) { w.numbers.writes = 0; });
+    is_refused("side", [](Weights &w) { w.numbers.side = 3; });
     is_refused("pairs", [](Weights &w) { w.numbers.pairs = 5; });
     is_refused("shift", [](Weights &w) { w.numbers.last_shift = 29; });
     is_refused("shift", [](Weights &w) { w.numbers.body_shifts[1] = -1; });
@@ -252,5 +274,6 @@ void refused()
 void dequantisation_tests()
 {
     same_samples();
+    same_samples_of_larger_positions();
     refused();
 }

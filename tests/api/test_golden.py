@@ -87,8 +87,9 @@ INTEGER_KINDS = [("97", kind) for kind in ("grey", "rgb", "rgb16", "grey12", "ti
     ("53", "rgb")
 ]
 
-#: Files with an integer model that has networks for de-quantisation: one for every component, or one for chroma too.
-DEQUANTISED_KINDS = ("dequantised", "guided")
+#: Files with an integer model that has networks for de-quantisation: one for every component, or one for chroma too,
+#: whose positions then have 2 x 2 or 4 x 4 samples.
+DEQUANTISED_KINDS = ("dequantised", "guided", "positions")
 
 #: Files with a reversible model: the kind of the picture, and how it is coded. Version 5 of the segment, and version 6
 #: where the kind begins with "weights".
@@ -303,10 +304,13 @@ def _dequantising(kind: str) -> Model:
     from j2klearn.dequantisation.networks import dequantiser_of
     from j2klearn.dequantisation.twin.quantise import quantise_dequantiser
 
-    sizes = {"width": 6, "pairs": 1}
-    chroma = {"kind": "guided", "chroma_width": 9, "chroma_pairs": 2}
+    sizes: dict[str, Any] = {"width": 6, "pairs": 1}
+    if kind != "dequantised":
+        sizes |= {"kind": "guided", "chroma_width": 9, "chroma_pairs": 2}
+    if kind == "positions":
+        sizes["chroma_side"] = 4
     torch.manual_seed(2)
-    network = dequantiser_of(sizes | chroma if kind == "guided" else sizes).requires_grad_(False)
+    network = dequantiser_of(sizes).requires_grad_(False)
     for name, weight in network.named_parameters():
         if "tail" in name:
             torch.nn.init.normal_(weight, std=0.05)

@@ -23,7 +23,6 @@ from j2klearn.dequantisation.networks import (
     ResidualDequantiser,
     dequantiser_of,
 )
-from j2klearn.dequantisation.noise import REACH
 from j2klearn.dequantisation.parts import Part
 from j2klearn.dequantisation.twin.definition import compressed, corrected, features
 from j2klearn.dequantisation.twin.engine import dequantise_part
@@ -40,27 +39,37 @@ from j2klearn.native.instructions import available_instructions
 
 
 def random_twin(
-    width: int, pairs: int, seed: int = 0, largest: int = 3000, reads: int = 1, writes: int = 1
+    width: int,
+    pairs: int,
+    seed: int = 0,
+    largest: int = 3000,
+    reads: int = 1,
+    writes: int = 1,
+    side: int = 2,
 ) -> DequantiserTwin:
     """Return a twin whose activations span the whole range, some of them clamped."""
     rng = np.random.default_rng(seed)
-    layers = 2 * pairs
+    layers, phases = 2 * pairs, side * side
+    most_first = 3000 if side == 2 else 600
 
     def weights(*shape: int) -> np.ndarray:
         most = max(1, largest // width)
         return rng.integers(-most, most + 1, shape).astype(np.int16)
 
     return DequantiserTwin(
-        first=rng.integers(-3000, 3001, (width, 4 * reads + writes, 3, 3)).astype(np.int16),
+        first=rng.integers(-most_first, most_first + 1, (width, phases * reads + writes, 3, 3)).astype(
+            np.int16
+        ),
         first_bias=rng.integers(-(1 << 20), 1 << 20, width).astype(np.int32),
         body=weights(layers, width, width, 3, 3),
         body_bias=rng.integers(-(1 << 20), 1 << 20, (layers, width)).astype(np.int32),
-        last=weights(4 * writes, width, 3, 3),
-        last_bias=rng.integers(-(1 << 20), 1 << 20, 4 * writes).astype(np.int32),
+        last=weights(phases * writes, width, 3, 3),
+        last_bias=rng.integers(-(1 << 20), 1 << 20, phases * writes).astype(np.int32),
         first_shift=13,
         body_shifts=(11, 12) * pairs,
         last_shift=9,
         output_bits=9,
+        side=side,
     )
 
 
@@ -72,35 +81,41 @@ def random_plane(rng: np.random.Generator, area: Rect) -> np.ndarray:
     return plane
 
 
-def random_noise(rng: np.random.Generator, area: Rect) -> np.ndarray:
-    even = area.evened()
-    return rng.integers(LOWEST, HIGHEST + 1, (even.height // 2, even.width // 2)).astype(np.int16)
+def random_noise(rng: np.random.Generator, area: Rect, side: int = 2) -> np.ndarray:
+    whole = area.aligned(side)
+    return rng.integers(LOWEST, HIGHEST + 1, (whole.height // side, whole.width // side)).astype(np.int16)
 
 
 @pytest.mark.parametrize("instructions", available_instructions())
 @pytest.mark.parametrize(
-    ("width", "pairs", "components", "area"),
+    ("width", "pairs", "components", "area", "side"),
     [
-        (32, 2, (1, 1), Rect(0, 0, 70, 270)),
-        (16, 2, (1, 1), Rect(3, 5, 153, 246)),
-        (8, 1, (1, 1), Rect(1, 0, 40, 33)),
-        (20, 3, (1, 1), Rect(0, 1, 31, 20)),
-        (64, 4, (1, 1), Rect(6, 4, 20, 21)),
-        (1, 1, (1, 1), Rect(0, 0, 9, 9)),
-        (5, 2, (1, 1), Rect(1, 1, 2, 2)),
-        (5, 2, (1, 1), Rect(0, 7, 1, 30)),
-        (32, 2, (3, 2), Rect(3, 5, 60, 250)),
-        (20, 1, (3, 2), Rect(0, 0, 33, 40)),
-        (8, 2, (3, 2), Rect(1, 1, 2, 2)),
+        (32, 2, (1, 1), Rect(0, 0, 70, 270), 2),
+        (16, 2, (1, 1), Rect(3, 5, 153, 246), 2),
+        (8, 1, (1, 1), Rect(1, 0, 40, 33), 2),
+        (20, 3, (1, 1), Rect(0, 1, 31, 20), 2),
+        (64, 4, (1, 1), Rect(6, 4, 20, 21), 2),
+        (1, 1, (1, 1), Rect(0, 0, 9, 9), 2),
+        (5, 2, (1, 1), Rect(1, 1, 2, 2), 2),
+        (5, 2, (1, 1), Rect(0, 7, 1, 30), 2),
+        (32, 2, (3, 2), Rect(3, 5, 60, 250), 2),
+        (20, 1, (3, 2), Rect(0, 0, 33, 40), 2),
+        (8, 2, (3, 2), Rect(1, 1, 2, 2), 2),
+        (16, 2, (1, 1), Rect(3, 5, 153, 646), 4),
+        (9, 4, (1, 1), Rect(2, 0, 41, 35), 4),
+        (5, 1, (1, 1), Rect(5, 7, 6, 8), 4),
+        (32, 2, (3, 2), Rect(1, 6, 84, 303), 4),
+        (64, 1, (3, 2), Rect(0, 3, 33, 41), 4),
+        (8, 2, (3, 2), Rect(3, 3, 5, 30), 4),
     ],
 )
-def test_native_code_follows_the_definition(width, pairs, components, area, instructions):
+def test_native_code_follows_the_definition(width, pairs, components, area, side, instructions):
     rng = np.random.default_rng(width)
     reads, writes = components
-    twin = random_twin(width, pairs, reads=reads, writes=writes)
+    twin = random_twin(width, pairs, reads=reads, writes=writes, side=side)
     planes = [random_plane(rng, area) for _ in range(reads)]
     one = [np.array([[code]], np.int16) for code in (512, -77)]
-    for noises in (one[:writes], [random_noise(rng, area) for _ in range(writes)]):
+    for noises in (one[:writes], [random_noise(rng, area, side) for _ in range(writes)]):
         expected = corrected(twin, np.stack(planes), area, noises)
         assert np.isnan(expected).sum() == 0
         for threads in (1, 3):
@@ -122,16 +137,17 @@ def test_winograd_and_direct_sums_are_the_same(largest):
         assert np.array_equal(target, expected)
 
 
-def test_regions_have_the_samples_of_the_whole():
+@pytest.mark.parametrize("side", [2, 4])
+def test_regions_have_the_samples_of_the_whole(side):
     rng = np.random.default_rng(5)
     area = Rect(3, 0, 300, 420)
-    twin, plane = random_twin(16, 4), random_plane(rng, area)
+    twin, plane = random_twin(16, 4, side=side), random_plane(rng, area)
     levels = rng.normal(2, 1, (2, 3)).astype(np.float32)
     noise = NoiseMap(levels, np.array([64.5, 200.5]), np.array([64.0, 192.0, 338.0]))
     whole = plane[None].copy()
     dequantise(whole, area, twin, [noise], ict=False)
     for wanted in (Rect(3, 0, 50, 420), Rect(101, 77, 230, 132), Rect(250, 300, 300, 420)):
-        wide = wanted.grown(REACH).intersection(area)
+        wide = wanted.grown(twin.reach).intersection(area)
         part = plane[None][(slice(None), *wide.slices_in(area))].copy()
         dequantise(part, wide, twin, [noise], ict=False, threads=2)
         assert np.array_equal(part[0][wanted.slices_in(wide)], whole[0][wanted.slices_in(area)])
@@ -146,6 +162,12 @@ def test_bands_are_not_seen(monkeypatch):
         (random_twin(9, 4), (0,), [maps[0]]),
         (random_twin(9, 4), (0,), [maps[0][:1, :1]]),
         (random_twin(9, 1, reads=3, writes=2), (1, 2), maps),
+        (random_twin(9, 3, side=4), (0,), [random_noise(rng, area, 4)]),
+        (
+            random_twin(9, 1, reads=3, writes=2, side=4),
+            (1, 2),
+            [random_noise(rng, area, 4) for _ in range(2)],
+        ),
     ]
     for twin, writes, noises in cases:
         reads = (0, 1, 2) if len(writes) == 2 else writes
@@ -169,6 +191,16 @@ def test_components_without_noise_are_left_alone():
     assert [not np.array_equal(a, b) for a, b in zip(planes, after, strict=True)] == [True, False, True]
     twin = random_twin(8, 1)
     assert np.array_equal(after[2], corrected(twin, planes[2:], area, [noise.codes(area)])[0])
+
+    # networks for chroma with positions of another side than luma's
+    levels = NoiseMap(np.array([[1, 2]], np.float32), np.array([10.0]), np.array([8.0, 21.0]))
+    mixed, after = GuidedTwin(twin, random_twin(8, 1, reads=3, writes=2, side=4)), planes.copy()
+    dequantise(after, area, mixed, [levels] * 3, ict=True)
+    codes = levels.codes(area.aligned(4), 4)
+    assert codes.shape == (5, 8)
+    assert np.array_equal(after[1:], corrected(mixed.chroma, planes, area, [codes] * 2))
+    assert np.array_equal(after[:1], corrected(twin, planes[:1], area, [levels.codes(area)]))
+    assert (mixed.side, mixed.reach) == (4, mixed.chroma.reach)
 
     # the network for chroma corrects both chroma components or none, from unchanged luma
     guided = GuidedTwin(twin, random_twin(8, 1, reads=3, writes=2))
@@ -213,23 +245,29 @@ def test_tables_are_exact():
     assert octaves().tolist() == [float(np.float32(np.float64(int(each * 2**40)))) / 2**40 for each in powers]
 
 
-def test_inputs_are_those_of_the_network():
+@pytest.mark.parametrize("side", [2, 4])
+def test_inputs_are_those_of_the_network(side):
     rng = np.random.default_rng(7)
     plane = (rng.normal(0, 20, (40, 60)).cumsum(1) / 3).astype(np.float32)
-    phases = np.stack([plane[at // 2 :: 2, at % 2 :: 2] for at in range(4)])
-    ours = features(phases, np.full((20, 30), 600, np.int16)) / 1024
+    phases = np.stack([plane[at // side :: side, at % side :: side] for at in range(side * side)])
+    ours = features(phases, np.full(phases.shape[1:], 600, np.int16)) / 1024
     level = torch.full((1, 1, 1, 1), 600 / 256)
-    theirs = Dequantiser(4, 1).inputs(torch.from_numpy(plane)[None, None], level)[0].numpy()
-    assert np.abs(ours - theirs[:4]).max() < 0.006
-    assert np.allclose(theirs[4], 600 / 1024)
+    theirs = Dequantiser(4, 1, side).inputs(torch.from_numpy(plane)[None, None], level)[0].numpy()
+    assert np.abs(ours - theirs[:-1]).max() < 0.006
+    assert np.allclose(theirs[-1], 600 / 1024)
 
 
 def test_noise_in_integers_is_that_of_the_network():
     levels = np.array([[1.0, 3.0, 2.0], [4.0, 3.5, -9.875]], np.float32)
     rows, columns = np.array([50.5, 150.0]), np.array([40.0, 120.0, 200.5])
-    for area in (Rect(0, 0, 300, 300), Rect(40, 60, 160, 210), Rect(0, 0, 2, 2)):
-        codes = noise_codes(levels, rows, columns, area)
-        noise = NoiseMap(levels, rows, columns).of(area)[0, 0].numpy()
+    for area, side in (
+        (Rect(0, 0, 300, 300), 2),
+        (Rect(40, 60, 160, 210), 2),
+        (Rect(0, 0, 2, 2), 2),
+        (Rect(40, 60, 160, 212), 4),
+    ):
+        codes = noise_codes(levels, rows, columns, area, side)
+        noise = NoiseMap(levels, rows, columns).of(area, side)[0, 0].numpy()
         assert codes.shape == noise.shape
         assert np.abs(codes / 256 - noise).max() < 0.003
     one = noise_codes(np.array([[2.125]], np.float32), np.zeros(1), np.zeros(1), Rect(0, 0, 8, 8))
@@ -238,6 +276,11 @@ def test_noise_in_integers_is_that_of_the_network():
     assert single_row.shape == (2, 200)
     assert single_row[0, 0] == 256
     assert single_row[1, -1] == 512
+    # the centre of the samples 4 to 7 is 5.5, a quarter of the way between the centres of the tiles
+    quarter = noise_codes(
+        np.array([[0, 4]], np.float32), rows[:1], np.array([3.5, 11.5]), Rect(0, 4, 4, 8), 4
+    )
+    assert quarter.tolist() == [[256]]
     wild = np.array([[np.nan, np.inf], [-np.inf, 1e9]], np.float32)
     wild_codes = noise_codes(wild, np.array([1.0, 5.0]), np.array([1.0, 5.0]), Rect(0, 0, 8, 8))
     assert wild_codes.min() >= LOWEST
@@ -295,6 +338,7 @@ def test_twins_are_written_and_read():
     assert {array.dtype for array in tensors.values()} == {np.dtype(np.int16), np.dtype(np.int32)}
     again = DequantiserTwin.from_tensors(tensors, numbers)
     assert (again.width, again.pairs, again.shifts, again.components) == (12, 2, twin.shifts, (1, 1))
+    assert "side" not in numbers
     area, rng = Rect(0, 0, 16, 16), np.random.default_rng(0)
     plane = random_plane(rng, area)[None]
     noise = [random_noise(rng, area)]
@@ -307,6 +351,11 @@ def test_twins_are_written_and_read():
         {**numbers, "body_shifts": 7},
         {**numbers, "body_shifts": ["a"] * 4},
         {**numbers, "more": 1},
+        {**numbers, "side": 2},
+        {**numbers, "side": 3},
+        {**numbers, "side": 4},
+        {**numbers, "side": 4.0},
+        {**numbers, "side": [4]},
         {},
     ):
         with pytest.raises(ModelError, match="de-quantiser"):
@@ -334,6 +383,10 @@ def test_guided_twins_are_written_and_read():
             GuidedTwin.from_tensors(tensors, {**numbers, "chroma": wrong})
     with pytest.raises(ModelError, match="arrays"):
         GuidedTwin.from_tensors({**tensors, "chroma.more": chroma.last}, numbers)
+    large = GuidedTwin(twin.luma, random_twin(6, 1, reads=3, writes=2, side=4))
+    assert large.numbers()["chroma"]["side"] == 4
+    read = GuidedTwin.from_tensors(large.tensors(), large.numbers())
+    assert (read.luma.side, read.chroma.side, read.chroma.components) == (2, 4, (3, 2))
 
 
 def test_sums_that_could_overflow_are_refused():
@@ -366,13 +419,13 @@ def test_quantisation_of_any_size_keeps_the_correction():
     plane = (rng.normal(0, 20, (101, 75)).cumsum(1) / 3).astype(np.float32)
     zero = np.zeros(1)
     noise = NoiseMap(np.full((1, 1), 2.5, np.float32), zero, zero)
-    for width, pairs in ((8, 1), (16, 2), (24, 3)):
+    for width, pairs, side in ((8, 1, 2), (16, 2, 2), (24, 3, 2), (16, 2, 4)):
         torch.manual_seed(width)
-        network = Dequantiser(width, pairs).eval().requires_grad_(False)
+        network = Dequantiser(width, pairs, side).eval().requires_grad_(False)
         network.tail.weight.normal_(0, 0.1)
         network.tail.bias.normal_(0, 0.1)
         twin = quantise_dequantiser(network, [(plane[None], np.array([2.5]))])
-        assert (twin.width, twin.pairs) == (width, pairs)
+        assert (twin.width, twin.pairs, twin.side) == (width, pairs, side)
         outs = [plane[None].copy(), plane[None].copy()]
         for each, out in zip((network, twin), outs, strict=True):
             dequantise(out, Rect(0, 0, *plane.shape), each, [noise], ict=False)
@@ -380,14 +433,15 @@ def test_quantisation_of_any_size_keeps_the_correction():
         assert np.abs(outs[0] - outs[1]).max() < 0.01 * np.abs(outs[0] - plane).max()
 
 
-def test_quantisation_of_a_guided_network_keeps_the_correction():
+@pytest.mark.parametrize("chroma_side", [2, 4])
+def test_quantisation_of_a_guided_network_keeps_the_correction(chroma_side):
     rng = np.random.default_rng(9)
     planes = (rng.normal(0, 20, (3, 61, 75)).cumsum(2) / 3).astype(np.float32)
     zero = np.zeros(1)
     levels = [2.5, 1.0, 3.25]
     noises = [NoiseMap(np.full((1, 1), level, np.float32), zero, zero) for level in levels]
     torch.manual_seed(3)
-    network = GuidedDequantiser(8, 1, 16, 2).eval().requires_grad_(False)
+    network = GuidedDequantiser(8, 1, 16, 2, chroma_side=chroma_side).eval().requires_grad_(False)
     for part in (network.luma, network.chroma):
         part.tail.weight.normal_(0, 0.1)
     twin = quantise_dequantiser(network, [(planes, np.array(levels))])

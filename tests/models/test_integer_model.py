@@ -84,6 +84,8 @@ def test_a_network_for_dequantisation_is_part_of_the_model() -> None:
         lambda c, t: ({**c, "dequantiser": _without(c["dequantiser"], "twin_of")}, t),
         lambda c, t: ({**c, "dequantiser": _without(c["dequantiser"], "last_shift")}, t),
         lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "last_shift": "4"}}, t),
+        lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "side": 2}}, t),
+        lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "side": 4}}, t),
         lambda c, t: ({**c, "dequantiser": {**c["dequantiser"], "body_shifts": 4}}, t),
         lambda c, t: (_without(c, "dequantiser"), t),
         lambda c, t: (c, _without(t, "dequantiser.last")),

@@ -31,6 +31,7 @@ from j2klearn.models.model import Model
 from j2klearn.models.registry import shipped, shipped_files
 from j2klearn.native.picture import LearnedPicture, Models
 from tests.support.float_networks import with_float_network
+from tests.support.larger_positions import with_larger_positions
 from tests.support.paths import GOLDEN
 from tests.support.reversible_models import small_reversible, textured
 
@@ -226,6 +227,26 @@ def test_models_of_the_caller() -> None:
     assert alone.info.model == "float"
     with pytest.raises(UnsupportedError, match="PyTorch"):
         alone.decode()
+
+
+def test_larger_positions() -> None:
+    """Tiles and pictures that begin and end within positions of 4 x 4 samples, which chroma has, but not luma."""
+    data = _encode(
+        _rgb(),
+        bpp=1,
+        model=with_larger_positions(),
+        embed_model=True,
+        offset=(37, 21),
+        tile_size=50,
+        layers=2,
+    )
+    _assert_equal(data)
+    picture = LearnedPicture(data, SHIPPED)
+    whole, draft = picture.decode(), picture.decode(draft=True)
+    assert np.abs(whole - draft).max((1, 2)).min() > 2
+    for y0, x0, y1, x1 in ((37, 21, 40, 60), (90, 71, 131, 102)):
+        part = picture.decode(area=Rect(y0, x0, y1, x1))
+        np.testing.assert_array_equal(part, whole[:, y0 - 37 : y1 - 37, x0 - 21 : x1 - 21])
 
 
 def test_drafts_leave_dequantisation_out() -> None:

@@ -198,6 +198,7 @@ class DequantiserTwin:
         """The network in native code."""
         return IntegerDequantiser(
             components=self.components,
+            side=self.side,
             first=self.first,
             body=self.body,
             last=self.last,
