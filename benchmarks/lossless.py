@@ -3,8 +3,8 @@
     python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
 
 PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
-with more bits are coded instead. The times are the least of some runs with one thread; those of the learned transform
-include the comparison with the 5/3, which the default makes. The results are written to
+with more bits are coded instead. The times are the least of some runs, with one thread and with two. Those of the
+learned transform include the comparison with the 5/3, which the default makes. The results are written to
 benchmarks/results/lossless-NAME.json.
 """
 
@@ -31,6 +31,10 @@ from j2klearn.metrics.psnr import psnr
 
 RESULTS = Path(__file__).parent / "results"
 RATES = (0.25, 0.5, 1.0, 2.0)
+THREADS = (1, 2)
+
+#: Titles of sets in tables, by name.
+TITLES = {"kodak": "Kodak", "cid22": "CID22 validation", "screen": "Screenshots"}
 
 
 def deeper(image: NDArray[np.uint8], bits: int) -> NDArray[Any]:
@@ -62,9 +66,12 @@ def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) ->
     options: dict[str, Any] = {"bit_depth": bits, "threads": 1}
     row: dict[str, Any] = {"picture": name, "kind": kind, "samples": image.size}
     for label, model in (("5/3", None), ("learned", "auto")):
-        encode = lambda model=model: j2klearn.encode(image, lossless=True, model=model, **options)  # noqa: E731
-        file, row[f"{label} encode s"] = timed(encode, runs)
-        back, row[f"{label} decode s"] = timed(lambda file=file: j2klearn.decode(file, threads=1), runs)
+        for threads in THREADS:
+            how = {**options, "lossless": True, "model": model, "threads": threads}
+            case = f"{label}, {threads} threads"
+            file, row[f"{case}, encode s"] = timed(lambda how=how: j2klearn.encode(image, **how), runs)
+            read = lambda file=file, threads=threads: j2klearn.decode(file, threads=threads)  # noqa: E731
+            back, row[f"{case}, decode s"] = timed(read, runs)
         if not np.array_equal(back, image):
             raise SystemExit(f"{name} is not exact")
         row[label] = len(file)
@@ -92,10 +99,12 @@ def _percent(size: int, other: int) -> float:
 def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     own = [row for row in rows if row["kind"] == kind]
     total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL")}
+    spent = lambda case: sum(row[case] for row in own)  # noqa: E731
     times = {
-        f"{step} time": round(
-            sum(row[f"learned {step} s"] for row in own) / sum(row[f"5/3 {step} s"] for row in own), 2
+        f"{step} time, {threads} threads": round(
+            spent(f"learned, {threads} threads, {step} s") / spent(f"5/3, {threads} threads, {step} s"), 2
         )
+        for threads in THREADS
         for step in ("encode", "decode")
     }
     shown = [row["other readers dB"] for row in own if "other readers dB" in row]
@@ -136,7 +145,7 @@ def main() -> None:
     words += f" --bits {options.bits}" if options.bits != 8 else ""
     result = {
         **made_by(f"python benchmarks/lossless.py {words}"),
-        "name": options.title or options.name,
+        "name": options.title or TITLES.get(options.name, options.name),
         **found,
     }
     path = RESULTS / f"lossless-{options.name}.json"

@@ -110,7 +110,10 @@ def _lossless(found: Result, name: str = "neural") -> float:
 def lossless(*found: Result) -> str:
     """Return the table of lossless files: sizes, times, and the PSNR of lower layers and of other readers."""
     rows = [
-        ["pictures", "learned", "JPEG XL", "learned for", "time to write, to read", "layers", "other readers"]
+        [
+            *("pictures", "learned", "JPEG XL", "learned for"),
+            *("time to write, to read", "with two threads", "layers", "other readers"),
+        ]
     ]
     for one in found:
         for kind, name in (("rgb", "RGB"), ("luma", "luma")):
@@ -123,7 +126,10 @@ def lossless(*found: Result) -> str:
                     _percent(own["change %"]),
                     _percent(own["JPEG XL %"]),
                     f"{own['learned']} of {own['pictures']}",
-                    f"{own['encode time']:.1f}, {own['decode time']:.1f}",
+                    *(
+                        f"{own[f'encode time, {threads} threads']:.1f}, {own[f'decode time, {threads} threads']:.1f}"
+                        for threads in (1, 2)
+                    ),
                     layers,
                     f"{own['other readers dB']:.0f} dB" if layers != "-" else "-",
                 ]

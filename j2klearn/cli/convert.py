@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
-from .arguments import Commands, coding_of, coding_parser, limits_parser
+from .arguments import Commands, limits_parser
+from .coding_arguments import coding_of, coding_parser
 from .streams import output_file, report, shown
 
 __all__ = ["add_parser"]

@@ -6,7 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from .arguments import Commands, coding_of, coding_parser, is_raw, limits_parser
+from .arguments import Commands, is_raw, limits_parser
+from .coding_arguments import coding_of, coding_parser
 from .progress_bar import ProgressBar
 from .streams import output_file, report, shown
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Commands, coding_given, coding_parser, pixels_parser
+from .arguments import Commands, pixels_parser
+from .coding_arguments import coding_given, coding_parser
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..core.limits import MAX_ENTROPY_MODEL_BYTES
 from ..errors import ModelError, ModelNotFoundError
@@ -51,34 +52,93 @@ class Finder(Protocol):
     def __call__(self, model_id: bytes, extra: Sequence[Model] = ()) -> Model: ...
 
 
-def _kind(data: bytes) -> str | None:
-    """Return the kind of the entropy model in a safetensors file; None for any other data, valid or not."""
+def _config(data: bytes) -> Mapping[str, Any]:
+    """Return the configuration in the header of a safetensors file; an empty one for any other data, valid or not."""
     try:
         header = int.from_bytes(data[:8], "little")
         config = json.loads(json.loads(data[8 : 8 + header])["__metadata__"]["config"])
-        kind = config.get("kind")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _kind(config: Mapping[str, Any]) -> str | None:
+    """Return the kind of the entropy model with a configuration; None for a transform."""
+    kind = config.get("kind")
     return kind if isinstance(kind, str) else None
+
+
+@functools.cache
+def _entries() -> dict[str, Traversable]:
+    """Return the model files in the package by name."""
+    found = sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name)
+    suffix = ".safetensors"
+    return {entry.name.removesuffix(suffix): entry for entry in found if entry.name.endswith(suffix)}
+
+
+@functools.cache
+def _configs() -> dict[str, Mapping[str, Any]]:
+    """Return the configurations of the model files in the package, without reading their weights."""
+    found = {}
+    for name, entry in _entries().items():
+        with entry.open("rb") as stream:
+            length = stream.read(8)
+            found[name] = _config(length + stream.read(int.from_bytes(length, "little")))
+    return found
 
 
 @functools.cache
 def shipped_files() -> Mapping[str, ModelFile]:
     """Return the model files in the package, transforms and entropy models, by name."""
-    files = {}
-    for entry in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".safetensors"):
-            data = entry.read_bytes()
-            files[entry.name.removesuffix(".safetensors")] = ModelFile(data, _kind(data))
-    return files
+    return {
+        name: ModelFile(entry.read_bytes(), _kind(_configs()[name])) for name, entry in _entries().items()
+    }
 
 
 @functools.cache
-def shipped() -> dict[str, Model]:
+def _transform(name: str) -> Model:
+    """Return a transform in the package without its twin."""
+    return Model.from_bytes(_entries()[name].read_bytes())
+
+
+class _Shipped(Mapping[str, Model]):
+    """The transforms in the package by name. Each one is read when it is asked for."""
+
+    def __init__(self) -> None:
+        self._names = [name for name, config in _configs().items() if _kind(config) is None]
+
+    def __getitem__(self, name: str) -> Model:
+        if name not in self._names:
+            raise KeyError(name)
+        return self.with_twin(_transform(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def with_twin(self, model: Model) -> Model:
+        """Return a model with its twin, if that is in the package."""
+        if model.integer:
+            return model
+        wanted = model.transform_id.hex()
+        names = [name for name in self._names if _configs()[name].get("twin_of") == wanted]
+        return _with_twin(model, map(_transform, names))
+
+    def of_id(self, model_id: bytes) -> Model | None:
+        """Return the model with an id; None if there is none. Those that most files name are read first."""
+        usual = (f"{DEFAULT_MODEL}-int", DEFAULT_LOSSLESS_MODEL)
+        for name in sorted(self._names, key=lambda name: name not in usual):
+            if _transform(name).id == model_id:
+                return self[name]
+        return None
+
+
+@functools.cache
+def shipped() -> _Shipped:
     """Return the transforms in the package, by name. Float models know their twins."""
-    files = shipped_files().items()
-    models = {name: Model.from_bytes(file.data) for name, file in files if file.kind is None}
-    return {name: _with_twin(model, models.values()) for name, model in models.items()}
+    return _Shipped()
 
 
 def _with_twin(model: Model, known: Iterable[Model]) -> Model:
@@ -106,7 +166,7 @@ def read_model_file(path: Path) -> ModelFile:
         raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
     if len(data) > MAX_ENTROPY_MODEL_BYTES:
         raise ModelError(f"the model file is larger than the limit of {MAX_ENTROPY_MODEL_BYTES} bytes")
-    return ModelFile(data, _kind(data))
+    return ModelFile(data, _kind(_config(data)))
 
 
 def named_file(model: str | Path, known: Sequence[str]) -> tuple[Path, int]:
@@ -157,10 +217,10 @@ def resolve(model: object) -> Model:
     if isinstance(model, str) and model in shipped():
         return shipped()[model]
     found = model
-    if isinstance(model, (str, Path)) and str(model) not in shipped_files():
+    if isinstance(model, (str, Path)) and str(model) not in _entries():
         found = _from_file(*named_file(model, list(shipped())))
     if isinstance(found, Model):
-        return found if found.twin else _with_twin(found, shipped().values())
+        return found if found.twin else shipped().with_twin(found)
     raise ModelError(
         f"the model {getattr(model, 'name', model)} is an entropy model, which requires profile='neural'"
     )
@@ -181,9 +241,11 @@ def find(model_id: bytes, extra: Sequence[Model] = ()) -> Model:
     ModelNotFoundError
         If no model has this id.
     """
-    for model in [*extra, *shipped().values()]:
+    for model in extra:
         if model.id == model_id:
-            return model if model.twin else _with_twin(model, shipped().values())
+            return model if model.twin else shipped().with_twin(model)
+    if found := shipped().of_id(model_id):
+        return found
     raise ModelNotFoundError(
         f"this file needs the model with id {model_id.hex()}, which is not installed: upgrade j2klearn, or ask the "
         "author of the picture for the model file and pass it as model="

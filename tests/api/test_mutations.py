@@ -87,6 +87,33 @@ def test_jp2k_of_a_tile_part_shorter_than_its_header(grey: np.ndarray, tmp_path:
         j2klearn.Jp2k(path).get_codestream(header_only=False)
 
 
+def overlapping(count: int) -> bytes:
+    """Return superboxes, each with a box that reaches to the end of all: its boxes are parsed twice, and so on."""
+    return b"".join(
+        struct.pack(">I4sI4s", 16, b"asoc", 16 * (count - at) - 8, b"asoc") for at in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("boxes", "said"),
+    [
+        (struct.pack(">I4sQ", 1, b"jp2h", 0), "the box at byte 32 has a length of 0"),
+        (struct.pack(">I4sI4sQ", 24, b"asoc", 1, b"xml ", 0), "the box at byte 40 has a length of 0"),
+        (overlapping(20), "it has more than 10000 boxes to parse"),
+        (struct.pack(">I4s", 0, b"asoc") * 65, "boxes are nested more than 64 deep"),
+    ],
+    ids=["no length", "no length inside", "overlapping", "deep"],
+)
+def test_jp2k_of_boxes_that_glymur_parses_for_ever(
+    grey: np.ndarray, tmp_path: Path, boxes: bytes, said: str
+) -> None:
+    data = j2klearn.encode(grey[:32, :32], bpp=2, model=None)
+    path = tmp_path / "boxes.jp2"
+    path.write_bytes(data[:32] + boxes + data[32:])
+    with pytest.raises(J2KError, match=said):
+        j2klearn.Jp2k(path)
+
+
 def test_a_short_file_that_declares_a_million_precincts() -> None:
     """There is no need to list the precincts of a file that has fewer bytes than packets."""
     image = np.zeros((19, 25), np.uint8)

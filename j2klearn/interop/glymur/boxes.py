@@ -1,4 +1,4 @@
-"""Boxes that are copied byte for byte.
+"""Boxes that glymur parses: whether its parser ends, and boxes that are copied byte for byte.
 
 glymur writes a box from its parsed contents, which changes the form of XML, and it cannot write some boxes at all. So
 each box keeps the bytes that it was parsed from, and these are written unless the box has been changed.
@@ -16,12 +16,18 @@ from typing import Any, BinaryIO
 
 from glymur.jp2box import Jp2kBox
 
-__all__ = ["remember", "with_new_definition", "write_box"]
+from ...jp2.boxes import MAX_BOXES, SIGNATURE, is_jp2
+from .errors import InvalidFileError
+
+__all__ = ["check_boxes", "remember", "with_new_definition", "write_box"]
 
 _SOURCE = "_j2klearn_source"
 
 #: Boxes that hold nothing but boxes.
 _SUPERBOXES = ("jp2h", "res ", "asoc", "uinf", "jpch", "jplh", "ftbl", "cgrp")
+
+#: Superboxes may contain each other so often.
+_MAX_DEPTH = 64
 
 #: Boxes of data rather than metadata.
 _DATA = ("jp2c", "mdat")
@@ -29,6 +35,56 @@ _DATA = ("jp2c", "mdat")
 
 class _Named(io.BytesIO):
     name = ""  # read by glymur's parser
+
+
+def check_boxes(path: Path) -> None:
+    """Check that glymur's parser ends for a JP2 file.
+
+    It repeats a box with a length of 0 in XLBox for ever. Where a superbox ends before the last of its boxes, it parses
+    the bytes behind it twice, and so again in the boxes that they hold.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InvalidFileError
+        If the length of a box is 0, boxes are nested more than 64 deep, or there are more than `MAX_BOXES` to parse.
+    """
+    left = MAX_BOXES
+
+    def walk(start: int, end: int, depth: int) -> None:
+        nonlocal left
+        while start < end:
+            stream.seek(start)
+            head = stream.read(16)
+            if len(head) < 8:
+                return
+            length, kind = struct.unpack_from(">I4s", head)
+            contents = start + 8
+            if length == 0:
+                length = size - start
+            elif length == 1 and len(head) == 16:
+                (length,) = struct.unpack_from(">Q", head, 8)
+                contents = start + 16
+            left -= 1
+            if not length:
+                raise InvalidFileError(f"{path} is damaged: the box at byte {start} has a length of 0")
+            if left < 0:
+                raise InvalidFileError(f"{path} is damaged: it has more than {MAX_BOXES} boxes to parse")
+            if kind.decode("latin-1") in _SUPERBOXES:
+                if depth == _MAX_DEPTH:
+                    raise InvalidFileError(f"{path} is damaged: boxes are nested more than {_MAX_DEPTH} deep")
+                walk(contents, start + length, depth + 1)
+            start += length
+
+    with path.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if is_jp2(stream.read(len(SIGNATURE))):
+            walk(0, size, 1)
 
 
 def remember(boxes: Iterable[Any], path: Path) -> None:

@@ -44,7 +44,7 @@ from ...jp2 import boxes
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
-from .boxes import remember
+from .boxes import check_boxes, remember
 from .codestream import FiniteCodestream
 from .errors import (
     InvalidFileError,
@@ -272,6 +272,8 @@ class Jp2kr(glymur.Jp2kr):
 
     def _parse(self, force: bool = False) -> None:
         try:
+            if force or not self._parse_count:
+                check_boxes(self.path)
             super()._parse(force=force)
             remember(self.box, self.path)
             self._payload = self._payload_header()
