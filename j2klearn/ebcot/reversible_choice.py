@@ -29,11 +29,9 @@ Plane = NDArray[Any]
 #: Levels that may have weights: coarser ones have too few samples to matter.
 _LEVELS = 4
 
-#: Subbands of the finest level.
-_FINEST = 3
-
-#: Subbands, from the finest level on, whose weights are refined: those of two levels have most of the coefficients.
-_REFINED = 6
+#: Subbands of the two finest levels, which have most of the coefficients. They decide on the learned steps of chroma,
+#: and only their weights are refined.
+_FINEST = 6
 
 #: Bits of the weights of a level in the segment.
 _BITS_OF_LEVEL = 8 * 30
@@ -129,14 +127,13 @@ def choose_steps(
     learned = [new < old for old, new in zip(before, after, strict=True)]
     if not rct:
         return Steps(tuple(learned), (), normalisation)
-    # the finest level, which has most of the coefficients, decides on the learned steps of chroma
     few, more = ([band.fitted((learned[0], use, use)) for band in bands[:_FINEST]] for use in (False, True))
     luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:_FINEST])
     bits = sum(band.bits for band in few)
     use = bits - sum(band.bits for band in more) > _LEAST_GAIN * (bits + luma)
     learned[1:3] = [use, use]
     chosen = (more if use else few) + [band.fitted((learned[0], use, use)) for band in bands[_FINEST:]]
-    for band in chosen[:_REFINED]:
+    for band in chosen[:_FINEST]:
         band.refine()
     weights: list[Weights] = []
     for level in range(levels):
