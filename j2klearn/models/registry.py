@@ -106,11 +106,14 @@ class _Shipped(Mapping[str, Model]):
 
     def __init__(self) -> None:
         self._names = [name for name, config in _configs().items() if _kind(config) is None]
+        self._read: dict[str, Model] = {}
 
     def __getitem__(self, name: str) -> Model:
         if name not in self._names:
             raise KeyError(name)
-        return self.with_twin(_transform(name))
+        if name not in self._read:
+            self._read[name] = self.with_twin(_transform(name))
+        return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
