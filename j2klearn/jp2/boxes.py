@@ -18,6 +18,7 @@ __all__ = [
     "Box",
     "add_to_header",
     "box",
+    "box_at",
     "channel_definition",
     "children",
     "codestream_header",
@@ -86,22 +87,34 @@ def walk(peek: Peek, size: int, at: int = 0) -> Iterator[Box]:
         Offset of the first box.
     """
     for _ in range(MAX_BOXES):
-        head = peek(at, 16)[: max(0, size - at)]
-        if len(head) < 8:
+        found = box_at(peek, size, at)
+        if found is None or found.end < found.contents:
             return
-        length, kind = struct.unpack_from(">I4s", head)
-        header = 8
-        if length == 1:
-            if len(head) < 16:
-                return
-            (length,) = struct.unpack_from(">Q", head, 8)
-            header = 16
-        elif length == 0:  # to the end of the file
-            length = size - at
-        if length < header:
-            return
-        yield Box(kind, at, at + header, at + length)
-        at += length
+        yield found
+        at = found.end
+
+
+def box_at(peek: Peek, size: int, at: int) -> Box | None:
+    """Return the box at an offset, whose `end` may lie before its contents; None if the file ends in its header.
+
+    Parameters
+    ----------
+    peek, size, at
+        As in `walk`.
+    """
+    head = peek(at, 16)[: max(0, size - at)]
+    if len(head) < 8:
+        return None
+    length, kind = struct.unpack_from(">I4s", head)
+    header = 8
+    if length == 1:
+        if len(head) < 16:
+            return None
+        (length,) = struct.unpack_from(">Q", head, 8)
+        header = 16
+    elif length == 0:  # to the end of the file
+        length = size - at
+    return Box(kind, at, at + header, at + length)
 
 
 def children(content: bytes) -> Iterator[tuple[bytes, bytes]]:

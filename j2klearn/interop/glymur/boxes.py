@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from glymur.jp2box import Jp2kBox
 
-from ...jp2.boxes import MAX_BOXES, SIGNATURE, is_jp2
+from ...jp2.boxes import MAX_BOXES, SIGNATURE, box_at, is_jp2
 from .errors import InvalidFileError
 
 __all__ = ["check_boxes", "remember", "with_new_definition", "write_box"]
@@ -55,36 +55,28 @@ def check_boxes(path: Path) -> None:
     """
     left = MAX_BOXES
 
-    def walk(start: int, end: int, depth: int) -> None:
+    def peek(at: int, count: int) -> bytes:
+        stream.seek(at)
+        return stream.read(count)
+
+    def check(start: int, end: int, depth: int) -> None:
         nonlocal left
-        while start < end:
-            stream.seek(start)
-            head = stream.read(16)
-            if len(head) < 8:
-                return
-            length, kind = struct.unpack_from(">I4s", head)
-            contents = start + 8
-            if length == 0:
-                length = size - start
-            elif length == 1 and len(head) == 16:
-                (length,) = struct.unpack_from(">Q", head, 8)
-                contents = start + 16
+        while start < end and (box := box_at(peek, size, start)):
             left -= 1
-            if not length:
+            if box.end == start:
                 raise InvalidFileError(f"{path} is damaged: the box at byte {start} has a length of 0")
             if left < 0:
                 raise InvalidFileError(f"{path} is damaged: it has more than {MAX_BOXES} boxes to parse")
-            if kind.decode("latin-1") in _SUPERBOXES:
+            if box.kind.decode("latin-1") in _SUPERBOXES:
                 if depth == _MAX_DEPTH:
                     raise InvalidFileError(f"{path} is damaged: boxes are nested more than {_MAX_DEPTH} deep")
-                walk(contents, start + length, depth + 1)
-            start += length
+                check(box.contents, box.end, depth + 1)
+            start = box.end
 
     with path.open("rb") as stream:
         size = stream.seek(0, io.SEEK_END)
-        stream.seek(0)
-        if is_jp2(stream.read(len(SIGNATURE))):
-            walk(0, size, 1)
+        if is_jp2(peek(0, len(SIGNATURE))):
+            check(0, size, 1)
 
 
 def remember(boxes: Iterable[Any], path: Path) -> None:
