@@ -37,28 +37,8 @@ struct Kernels {
     void (*spread16)(const std::int32_t *samples, std::uint16_t *pixels, std::size_t step, std::size_t count);
 };
 
-namespace portable {
-#define J2KL_TARGET
-#include "decoder/colour.inc"
-#undef J2KL_TARGET
-} // namespace portable
-
-#ifdef J2KL_X86
-namespace avx2 {
-#define J2KL_TARGET __attribute__((target("avx2")))
-#include "decoder/colour.inc"
-#undef J2KL_TARGET
-} // namespace avx2
-
-namespace avx512 {
-#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
-#include "decoder/colour.inc"
-#undef J2KL_TARGET
-} // namespace avx512
-#else
-namespace avx2 = portable;
-namespace avx512 = portable;
-#endif
+#define J2KL_KERNELS "decoder/colour.inc"
+#include "base/variants.inc"
 
 const Kernels &kernels_for(Instructions instructions)
 {

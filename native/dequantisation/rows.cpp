@@ -32,31 +32,8 @@ inline std::int32_t bits_of(float value)
     return bits;
 }
 
-namespace portable {
-#define J2KL_TARGET
-#include "dequantisation/rows.inc"
-#undef J2KL_TARGET
-constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
-} // namespace portable
-
-#ifdef J2KL_X86
-namespace avx2 {
-#define J2KL_TARGET __attribute__((target("avx2")))
-#include "dequantisation/rows.inc"
-#undef J2KL_TARGET
-constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
-} // namespace avx2
-
-namespace avx512 {
-#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512vl")))
-#include "dequantisation/rows.inc"
-#undef J2KL_TARGET
-constexpr RowKernels kernels = {quotients, slide, features, corrections, add};
-} // namespace avx512
-#else
-namespace avx2 = portable;
-namespace avx512 = portable;
-#endif
+#define J2KL_KERNELS "dequantisation/rows.inc"
+#include "base/variants.inc"
 
 } // namespace
 

@@ -55,28 +55,8 @@ struct Kernels {
     bool (*all_within)(const std::int32_t *, std::int32_t, std::int32_t, std::size_t);
 };
 
-namespace portable {
-#define J2KL_TARGET
-#include "wavelet/kernels.inc"
-#undef J2KL_TARGET
-} // namespace portable
-
-#ifdef J2KL_X86
-namespace avx2 {
-#define J2KL_TARGET __attribute__((target("avx2")))
-#include "wavelet/kernels.inc"
-#undef J2KL_TARGET
-} // namespace avx2
-
-namespace avx512 {
-#define J2KL_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#include "wavelet/kernels.inc"
-#undef J2KL_TARGET
-} // namespace avx512
-#else
-namespace avx2 = portable;
-namespace avx512 = portable;
-#endif
+#define J2KL_KERNELS "wavelet/kernels.inc"
+#include "base/variants.inc"
 
 const Kernels &kernels_of_processor()
 {
