@@ -59,10 +59,26 @@ def test_jp2k_of_a_damaged_size(rgb: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "a.j2k"
     data = bytearray(j2klearn.encode(rgb[:40, :50], model=None, lossless=True, jp2=False))
     at = data.index(b"\xff\x51")
-    numbers = [(at + 2, 0x0005), (at + 38, 0xFFFF), (at + 38, 0), (at + 10, 0)]
+    numbers = [
+        (at + 2, 0x0005),
+        (at + 2, 0x0030),
+        (at + 2, 0x0031),
+        (at + 38, 0xFFFF),
+        (at + 38, 0),
+        (at + 10, 0),
+    ]
     numbers += [(at + 14, 0xFFFF), (at + 18, 0xFFFF)]  # the picture ends before it begins
     for start, value in numbers:
-        path.write_bytes(data[:start] + value.to_bytes(2, "big") + data[start + 2 :])
+        longer = (
+            max(0, value - 0x2F) if start == at + 2 else 0
+        )  # Lsiz says that there are more bytes, and there are
+        path.write_bytes(
+            data[:start]
+            + value.to_bytes(2, "big")
+            + data[start + 2 : at + 49]
+            + bytes(longer)
+            + data[at + 49 :]
+        )
         for read in (
             lambda file: file[:4, :4],
             lambda file: file.tilesize,
@@ -71,6 +87,45 @@ def test_jp2k_of_a_damaged_size(rgb: np.ndarray, tmp_path: Path) -> None:
         ):
             with contextlib.suppress(J2KError):
                 read(j2klearn.Jp2k(path))
+
+
+@pytest.mark.filterwarnings("ignore:The IHDR dimensions")
+@pytest.mark.parametrize(
+    "size", [(1, 50, 3), (0, 50, 3), (40, 1, 3), (40, 50, 1), (40, 50, 4), (2**32 - 1, 50, 0)]
+)
+@pytest.mark.parametrize("kind", ["learned", "ordinary", "grey"])
+def test_jp2k_of_boxes_that_contradict_the_codestream(
+    rgb: np.ndarray, tmp_path: Path, kind: str, size: tuple[int, int, int]
+) -> None:
+    """SIZ says what slices refer to, whatever the image header box says."""
+    path = tmp_path / "a.jp2"
+    image = rgb[:40, :50] if kind != "grey" else rgb[:40, :50, 0]
+    options: dict[str, Any] = {"fallback": False} if kind == "learned" else {"model": None}
+    data = bytearray(j2klearn.encode(image, bpp=4, **options))
+    whole = j2klearn.decode(bytes(data))
+    struct.pack_into(">IIH", data, data.index(b"ihdr") + 4, *size)
+    path.write_bytes(data)
+    file = j2klearn.Jp2k(path)
+    assert file.shape == image.shape
+    for index in (np.s_[:], 0, np.s_[..., 0], np.s_[-1:, 2:5], np.s_[5, 5], np.s_[:0, :0]):
+        try:
+            part = file[index]
+        except J2KError:  # OpenJPEG refuses the file
+            assert kind != "learned"
+            continue
+        assert np.array_equal(part, whole[index])
+
+
+def test_jp2k_of_decoded_samples_that_contradict_the_headers(
+    grey: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jp2"
+    path.write_bytes(j2klearn.encode(grey[:16, :16], model=None, lossless=True))
+    file = j2klearn.Jp2k(path)
+    for shape in ((16, 16), (1, 16, 3)):
+        monkeypatch.setattr(j2klearn.Jp2k, "_read", lambda self, shape=shape, **_: np.zeros(shape, np.uint8))
+        with pytest.raises(J2KError, match="declare a picture of shape"):
+            file[0]
 
 
 @pytest.mark.parametrize("psot", [1, 12, 13])

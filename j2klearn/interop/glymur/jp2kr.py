@@ -41,6 +41,7 @@ from ...errors import (
 from ...io.pipes import is_pipe
 from ...io.sources import ByteSource, open_source
 from ...jp2 import boxes
+from ...jp2.palette import Channel, palette_channels
 from ...native import transport
 from ...neural.format.container import is_neural, open_payload
 from ...neural.format.payload import Header
@@ -89,8 +90,9 @@ class Jp2kr(glymur.Jp2kr):
     any integer type, or empty, and count from the corner of the picture, wherever it lies on the reference grid.
     Threads may share an instance. Learned files and files of the neural profile are decoded at full quality. Truncated
     files are decoded as far as possible, with a `TruncatedWarning`; other remarks of OpenJPEG are a
-    `CodestreamWarning`. Shape, indices and areas count samples of the finest component, if all are subsampled. For the
-    neural profile, boxes and codestream are those of the preview.
+    `CodestreamWarning`. Shape, indices and areas count samples of the finest component, if all are subsampled. If the
+    image header box contradicts the codestream, the shape is that of the codestream. For the neural profile, boxes and
+    codestream are those of the preview.
 
     Parameters
     ----------
@@ -166,6 +168,7 @@ class Jp2kr(glymur.Jp2kr):
         self._partial: PartialCodestream | None = None
         self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
+        self._palette: list[Channel] | None = None
         with as_glymur():
             self.max_pixels = pixel_limit(max_pixels)
             self.draft = truth_value("draft", draft)
@@ -305,19 +308,19 @@ class Jp2kr(glymur.Jp2kr):
             raise InvalidFileError(str(error)) from error
         except _DAMAGE as error:
             raise InvalidFileError(f"{self.filename} is damaged: {error}") from error
-        if not self.box or self._step != (1, 1):
-            pixels = self._pixels  # glymur returns the size of the picture, or its end, on the reference grid
-            if (
-                pixels.height > 0 and pixels.width > 0
-            ):  # else the file is damaged, and slicing raises an error
-                self._shape = (*pixels.shape, *self._shape[2:])
+        # glymur returns what the image header box says, or the end of the picture on the reference grid
+        if self._parsed_siz is not None and min(self._pixels.shape) > 0:  # else slicing raises an error
+            bands = self._bands if self._palette is None or self.learned else len(self._palette)
+            self._shape = self._pixels.shape if bands == 1 else (*self._pixels.shape, bands)
         return self._shape
 
     def _payload_header(self) -> Header | None:
         """Return the header of the payload of the neural profile; None if the file has no payload.
 
-        `OpenedFile` reads it too, but needs the entropy model and PyTorch, which opening a file should not need.
+        The channels of a palette are kept in `_palette`. `OpenedFile` reads the header too, but needs the entropy model
+        and PyTorch, which opening a file should not need.
         """
+        self._palette = None
         if not any(box.box_id == "jp2c" for box in self.box):
             return None
         with as_glymur(), warnings.catch_warnings():
@@ -331,6 +334,9 @@ class Jp2kr(glymur.Jp2kr):
                     if is_neural(stream):
                         raise
                 return None
+            header = codestream.header
+            components = list(zip(header.precisions, header.signed, strict=True))
+            self._palette = palette_channels(codestream.boxes_before(), components)
             opened = open_payload(codestream)
         return None if opened is None else opened[0]
 
@@ -426,9 +432,16 @@ class Jp2kr(glymur.Jp2kr):
         )
 
     @property
+    def _parsed_siz(self) -> Any:
+        """The SIZ marker segment; None if there is no codestream that has a whole one."""
+        segments = self.codestream.segment if self._codestream is not None else []
+        siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
+        return siz if _is_whole(siz) else None
+
+    @property
     def _siz(self) -> Any:
         siz = self._segment("SIZ")
-        if not hasattr(siz, "xrsiz"):  # glymur could not parse it
+        if not _is_whole(siz):
             raise LibraryError("the SIZ marker segment of the codestream is damaged")
         return siz
 
@@ -459,9 +472,8 @@ class Jp2kr(glymur.Jp2kr):
     @property
     def _step(self) -> tuple[int, int]:
         """Distance of pixels on the reference grid; (1, 1) if there is no codestream that says it."""
-        segments = self.codestream.segment if self._payload is None and self._codestream is not None else []
-        siz = next((segment for segment in segments if segment.marker_id == "SIZ"), None)
-        if siz is None or not hasattr(siz, "xrsiz"):
+        siz = self._parsed_siz if self._payload is None else None
+        if siz is None:
             return 1, 1
         steps = list(zip(siz.yrsiz, siz.xrsiz, strict=True))
         return pixel_step(steps) if steps and all(map(all, steps)) else (1, 1)
@@ -533,6 +545,11 @@ class Jp2kr(glymur.Jp2kr):
             data = self._read(rlevel=rlevel, area=None if whole else selection.area)
         if isinstance(data, list) and (selection.bands is not None or any(selection.drop)):
             data = np.stack(data, -1)  # the components differ in dtype; this one holds the samples of all
+        if not isinstance(data, list) and not _fits(data, selection, shape):
+            raise LibraryError(
+                f"{self.filename} is damaged: its headers declare a picture of shape {shape}, and the decoded part has "
+                f"the shape {data.shape}"
+            )
         if selection.bands is not None:
             data = data[:, :, selection.bands]
         dropped = tuple(axis for axis, drop in enumerate(selection.drop) if drop)
@@ -730,6 +747,21 @@ class Jp2kr(glymur.Jp2kr):
         for index in range(len(parts)):
             out[:, :, index] = decoder.samples(index)
         return out[:, :, 0] if len(parts) == 1 else out
+
+
+def _is_whole(siz: Any) -> bool:
+    """Return whether glymur has parsed a whole SIZ marker segment, with all numbers of each component."""
+    try:
+        counts = {siz.Csiz, len(siz.xrsiz), len(siz.yrsiz), len(siz.bitdepth), len(siz.signed)}
+    except AttributeError:  # glymur could not parse it, or it is None
+        return False
+    return len(counts) == 1 and 0 not in counts
+
+
+def _fits(data: NDArray[Any], selection: Selection, shape: tuple[int, ...]) -> bool:
+    """Return whether decoded samples have the bands of a picture, and one row or column where an index selects one."""
+    single = all(data.shape[axis] == 1 for axis, drop in enumerate(selection.drop) if drop)
+    return data.ndim == len(shape) and data.shape[2:] == shape[2:] and single
 
 
 def _restored(kind: type[Jp2kr], source: Any, options: dict[str, Any], state: dict[str, Any]) -> Jp2kr:
