@@ -114,9 +114,10 @@ def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     """
     if not header.uniform or header.progression not in (LRCP, RLCP, RPCL):
         return None
-    if packet_count(header, tile) > MAX_PACKETS:
+    counts = _precinct_counts(header, tile)
+    if sum(counts) * header.components * header.layers > MAX_PACKETS:
         return None
-    return _order(header.progression, header.layers, header.components, _precinct_counts(header, tile))
+    return _order(header.progression, header.layers, header.components, counts)
 
 
 @lru_cache(maxsize=16)
