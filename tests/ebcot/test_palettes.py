@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,25 @@ def test_any_mapping(indices: NDArray[np.uint8], name: str) -> None:
     check(in_jp2(codestream, boxes(columns, values, maps)), whole, common_dtype(*zip(*kinds, strict=True)))
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_jp2k_of_any_mapping(indices: NDArray[np.uint8], name: str, tmp_path: Path) -> None:
+    """A file on disk is read like one in memory, although it is mapped into memory for OpenJPEG."""
+    values = palette([(8, False), (8, False)], 200)
+    planes = [indices, np.flip(indices)]
+    codestream = j2klearn.encode(np.dstack(planes), lossless=True, model=None, jp2=False, levels=2)
+    maps = b"".join(struct.pack(">HBB", *each) for each in MAPS[name])
+    path = tmp_path / "a.jp2"
+    path.write_bytes(in_jp2(codestream, boxes([(8, False), (8, False)], values, maps)))
+    expected = [
+        values[column][planes[component]] if kind else planes[component]
+        for component, kind, column in MAPS[name]
+    ]
+    for file in (j2klearn.Jp2k(path), j2klearn.Jp2k(path.read_bytes())):
+        check_slices(file, np.squeeze(np.stack(expected, -1)))
+        file.ignore_pclr_cmap_cdef = True
+        assert np.array_equal(file[5:9, 3:20], np.dstack(planes)[5:9, 3:20])
+
+
 def check(data: bytes, expected: NDArray[Any], dtype: np.dtype[Any]) -> None:
     file = j2klearn.open(data)
     whole = j2klearn.decode(data)
@@ -137,7 +157,7 @@ def check(data: bytes, expected: NDArray[Any], dtype: np.dtype[Any]) -> None:
     assert np.array_equal(copied, expected)
 
 
-def check_slices(glymur_like: Any, expected: NDArray[Any]) -> None:
-    assert glymur_like.shape == expected.shape
-    assert np.array_equal(glymur_like[33:71, 7:102], expected[33:71, 7:102])
-    assert np.array_equal(glymur_like[-1], expected[-1])
+def check_slices(file: j2klearn.Jp2k, expected: NDArray[Any]) -> None:
+    assert file.shape == expected.shape
+    for index in (np.s_[33:71, 7:102], np.s_[:], np.s_[-1]):
+        assert np.array_equal(file[index], expected[index])

@@ -677,14 +677,16 @@ class Jp2kr(glymur.Jp2kr):
 
         `OpenedFile` is not used, because it returns the components of the codestream as one array. glymur applies the
         palette and the channel definition of the boxes, returns components that differ in size as a list
-        (`read_bands`), and passes on the messages of OpenJPEG.
+        (`read_bands`), and passes on the messages of OpenJPEG. A file on disk is mapped into memory, unless it has a
+        palette: `part_of_file` brings palettes into the form that OpenJPEG reads.
         """
-        if self._source is None:
+        if self._source is None and self._palette is None:
             return self._decoded(self._mapped(), request, run)
         try:
             codestream = self._original._partial_codestream()
         except (CodestreamError, LimitError):  # only OpenJPEG can say what can be decoded
-            return self._decoded(self._source.source.whole(), request, run)
+            data = self._mapped() if self._source is None else self._source.source.whole()
+            return self._decoded(data, request, run)
         while True:
             try:
                 part = part_of_file(codestream, request.area, request.reduce, request.layers)
