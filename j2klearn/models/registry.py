@@ -26,6 +26,7 @@ __all__ = [
     "find",
     "finder",
     "named_file",
+    "not_a_model",
     "read_model_file",
     "resolve",
     "shipped",
@@ -202,6 +203,11 @@ def _from_file(path: Path, changed: int) -> Model | None:
     return Model.from_bytes(file.data) if file.kind is None else None
 
 
+def not_a_model(value: object) -> str:
+    """Return the message for what a caller passes as ``model=`` if it is of another type than models are."""
+    return f"a model is the name of a shipped model, the path of a model file, or a model, not {value!r}"
+
+
 def resolve(model: object) -> Model:
     """Return the transform that a caller names.
 
@@ -224,6 +230,8 @@ def resolve(model: object) -> Model:
         found = _from_file(*named_file(model, list(shipped())))
     if isinstance(found, Model):
         return found if found.twin else shipped().with_twin(found)
+    if not isinstance(found, (str, Path)) and not hasattr(found, "config"):
+        raise ModelError(not_a_model(found))
     raise ModelError(
         f"the model {getattr(model, 'name', model)} is an entropy model, which requires profile='neural'"
     )

@@ -12,7 +12,16 @@ from ..core.pytorch import need_pytorch
 from ..errors import ModelError, ModelNotFoundError
 from ..models import weights
 from ..models.model import Model
-from ..models.registry import Finder, ModelFile, finder, named_file, read_model_file, shipped, shipped_files
+from ..models.registry import (
+    Finder,
+    ModelFile,
+    finder,
+    named_file,
+    not_a_model,
+    read_model_file,
+    shipped,
+    shipped_files,
+)
 from .entropy_model import EntropyModel
 
 __all__ = [
@@ -137,6 +146,8 @@ def resolve_entropy(model: object) -> EntropyModel:
         found = _from_file(*named_file(model, entropy_names()))
     if is_entropy_model(found):
         return found
+    if not isinstance(found, (str, Path, Model)):
+        raise ModelError(not_a_model(found))
     raise ModelError(
         f"the model {getattr(found, 'name', found)} is a transform, but the neural profile needs an entropy model: "
         f"{', '.join(entropy_names()) or 'none is installed'}"
@@ -151,10 +162,12 @@ def resolve_any(model: str | Path | Model | EntropyModel) -> Model | EntropyMode
     ModelNotFoundError
         If there is neither a shipped model nor a file of that name.
     ModelError
-        If the file is not a model file.
+        If the file is not a model file, or the argument is of another type.
     """
     if not isinstance(model, (str, Path)):
-        return model
+        if isinstance(model, Model) or is_entropy_model(model):
+            return model
+        raise ModelError(not_a_model(model))
     if str(model) in shipped():
         return shipped()[str(model)]
     if str(model) in entropy_names():

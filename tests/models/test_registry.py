@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+import j2klearn
+from j2klearn.errors import ModelError
 from j2klearn.models import registry
 from j2klearn.models.model import Model
 from j2klearn.models.registry import DEFAULT_MODEL, find, resolve, shipped
@@ -33,3 +38,19 @@ def test_every_model_is_found_by_its_id_with_its_twin() -> None:
     for name, model in shipped().items():
         assert find(model.id) is model, name
         assert model.integer or model.twin is None or model.twin.twin_of == model.transform_id
+
+
+@pytest.mark.parametrize("model", [5, b"hybrid97", ["hybrid97"], object])
+def test_a_model_of_another_type(model: object, tmp_path: Path) -> None:
+    """The message does not take it for an entropy model."""
+    image = np.zeros((16, 16), np.uint8)
+    data = j2klearn.encode(image, bpp=4, fallback=False)
+    for call in (
+        lambda: j2klearn.encode(image, model=model),
+        lambda: j2klearn.encode(image, profile="neural", model=model),
+        lambda: j2klearn.Jp2k(tmp_path / "a.jp2", data=image, transform=model, cratios=[10]),
+        lambda: j2klearn.Jp2k(data, transform=model),
+    ):
+        with pytest.raises(ModelError, match="a model is the name of a shipped model"):
+            call()
+    assert not list(tmp_path.iterdir())
