@@ -11,7 +11,7 @@ from ..errors import InputError, J2KError, OptionError
 from .limits import MAX_COMPONENTS
 from .scalars import as_integer
 
-__all__ = ["Picture", "Samples", "native_samples", "plain_array", "sample_range", "unmasked"]
+__all__ = ["Picture", "Samples", "checked_depth", "native_samples", "plain_array", "sample_range", "unmasked"]
 
 Samples = NDArray[Any]
 
@@ -79,20 +79,8 @@ class Picture:
             raise InputError(f"the picture is empty: its shape is {samples.shape}")
         binary = samples.dtype == np.bool_
         samples = native_samples(samples)
-        widest = 8 * samples.dtype.itemsize
-        depth = (1 if binary else widest) if bit_depth is None else as_integer(bit_depth)
-        if depth is None or not 1 <= depth <= widest:
-            raise InputError(
-                f"the bit depth of {samples.dtype} samples must be 1 to {widest}, not {bit_depth!r}"
-            )
+        depth = checked_depth(samples, 1 if binary and bit_depth is None else bit_depth)
         self.signed = samples.dtype.kind == "i"
-        if depth < widest:
-            low, high = sample_range(depth, signed=self.signed)
-            for sample in (int(samples.min()), int(samples.max())):
-                if not low <= sample <= high:
-                    raise InputError(
-                        f"the picture holds the sample {sample}, which needs more than {depth} bits"
-                    )
         self.samples: Samples = samples
         self.bit_depth = depth
         self._set_colours(colorspace, alpha, component_transform)
@@ -183,6 +171,33 @@ def native_samples(samples: Samples) -> Samples:
     elif samples.dtype.kind in "iu":
         advice = ": if the samples fit, convert them with image.astype(np.uint16) or np.int16"
     raise InputError(f"the dtype of a picture must be {names}, not {samples.dtype}{advice}")
+
+
+def checked_depth(samples: Samples, bit_depth: object = None) -> int:
+    """Return the significant bits of samples, after checking that all samples fit.
+
+    Parameters
+    ----------
+    samples : ndarray
+        The result of `native_samples`, not empty.
+    bit_depth : int, optional
+        The number of bits. Default: all bits of the dtype.
+
+    Raises
+    ------
+    InputError
+        If the dtype has fewer bits, or a sample needs more.
+    """
+    widest = 8 * samples.dtype.itemsize
+    depth = widest if bit_depth is None else as_integer(bit_depth)
+    if depth is None or not 1 <= depth <= widest:
+        raise InputError(f"the bit depth of {samples.dtype} samples must be 1 to {widest}, not {bit_depth!r}")
+    if depth < widest:
+        low, high = sample_range(depth, signed=samples.dtype.kind == "i")
+        for sample in (int(samples.min()), int(samples.max())):
+            if not low <= sample <= high:
+                raise InputError(f"the picture holds the sample {sample}, which needs more than {depth} bits")
+    return depth
 
 
 def sample_range(bit_depth: int, *, signed: bool) -> tuple[int, int]:

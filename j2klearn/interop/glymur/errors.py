@@ -43,6 +43,7 @@ __all__ = [
     "UnsupportedFileError",
     "WriteFailedError",
     "as_glymur",
+    "errors_of_glymur",
 ]
 
 
@@ -140,3 +141,17 @@ def as_glymur() -> Iterator[None]:
         if kind is type(error):
             raise
         raise kind(str(error)) from error
+
+
+@contextmanager
+def errors_of_glymur() -> Iterator[None]:
+    """Replace errors that glymur raises for arguments, or for a failure of OpenJPEG, by their subclasses of ours."""
+    with as_glymur():
+        try:
+            yield
+        except J2KError:
+            raise
+        except InvalidJp2kError as error:
+            raise InvalidOptionError(str(error)) from error
+        except openjp2.OpenJPEGLibraryError as error:
+            raise CodestreamError(str(error)) from error

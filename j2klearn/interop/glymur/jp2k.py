@@ -17,16 +17,24 @@ from numpy.typing import NDArray
 from ...api.encode import encode_with
 from ...api.options import EncodeOptions
 from ...core.geometry import Rect
-from ...core.limits import MAX_COMPONENTS, MAX_PIXELS
-from ...core.picture import Picture, native_samples, plain_array
+from ...core.limits import MAX_COMPONENTS, MAX_PIXELS, check_pixels
+from ...core.picture import Picture, checked_depth, native_samples, plain_array
 from ...ebcot.layout import DEFAULT_LEVELS, default_levels, levels_fit
 from ...io.atomic import write_by
 from ...jp2 import boxes as jp2_boxes
 from ...models.model import Model
 from ...models.registry import DEFAULT_MODEL, resolve
 from ...neural.format.container import UUID_BOX
+from .arguments import check_arguments
 from .boxes import with_new_definition, write_box
-from .errors import InvalidInputError, InvalidOptionError, LibraryError, RewriteError, as_glymur
+from .errors import (
+    InvalidInputError,
+    InvalidOptionError,
+    LibraryError,
+    RewriteError,
+    as_glymur,
+    errors_of_glymur,
+)
 from .jp2kr import Jp2kr
 from .scratch import Scratch, is_memory
 from .tile_writers import GatheringTileWriter, StreamingTileWriter, alike
@@ -109,6 +117,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         if given.get("data") is not None:
             with as_glymur():
                 given["data"] = plain_array(given["data"])
+        with as_glymur():
+            check_arguments(given)
         self._shape_given = given.get("shape") is not None
         self._writing = self._shape_given or given.get("data") is not None
         self._levels_given = given.get("numres") not in (None, DEFAULT_LEVELS + 1)
@@ -119,7 +129,8 @@ class Jp2k(glymur.Jp2k, Jp2kr):
             given["irreversible"] = True
         self._prepare(filename, not self._writing, transform, device, max_pixels, storage_options, draft)
         given["filename"] = self._place(filename)
-        super().__init__(**given)
+        with errors_of_glymur():
+            super().__init__(**given)
 
     __init__.__signature__ = _GLYMUR.replace(  # type: ignore[attr-defined]
         parameters=[
@@ -154,11 +165,17 @@ class Jp2k(glymur.Jp2k, Jp2kr):
         self._leave_source()
         if img_array.ndim not in (2, 3):
             raise InvalidInputError(f"a picture has two or three axes, not {img_array.ndim}")
+        if not img_array.size:
+            raise InvalidInputError(f"the picture is empty: its shape is {img_array.shape}")
         try:
             with as_glymur():
                 if img_array.dtype == np.bool_ and self._bit_depth is None:
                     self._bit_depth = 1
-                super()._write(native_samples(img_array))
+                samples = native_samples(img_array)
+                checked_depth(samples, self._bit_depth)
+                check_pixels(samples.shape[0], samples.shape[1], self.max_pixels)
+            with errors_of_glymur():
+                super()._write(samples)
         except BaseException:
             self.__dict__.pop("_cparams", None)
             raise

@@ -13,9 +13,9 @@ from glymur.jp2k import _TileWriter
 from glymur.lib import openjp2
 from numpy.typing import NDArray
 
-from ...core.picture import native_samples, plain_array
+from ...core.picture import checked_depth, native_samples, plain_array
 from ...io.atomic import take_place, temporary_beside
-from .errors import LibraryError, as_glymur
+from .errors import LibraryError, as_glymur, errors_of_glymur
 from .scratch import unlink
 
 __all__ = ["GatheringTileWriter", "StreamingTileWriter", "TileTarget", "alike"]
@@ -61,6 +61,7 @@ class _Writer(_TileWriter):
 
     jp2k: TileTarget
     tile_index: int
+    dtype: np.dtype[Any] | None = None  # of the tiles so far
 
     def tile_shape(self) -> tuple[int, ...]:
         """Return the shape (h, w) or (h, w, C) of the next tile."""
@@ -83,7 +84,9 @@ class _Writer(_TileWriter):
         RuntimeError
             If the index is not ``[:]``.
         LibraryError
-            If the tile has another shape than the next one.
+            If the tile has another shape than the next one, or another dtype than the tiles before.
+        InvalidInputError
+            If the dtype is none of a picture, or a sample needs more bits than `Jp2k` was told.
         """
         if not isinstance(index, slice) or index != slice(None):
             raise RuntimeError("a tile is written as a whole: writer[:] = tile")
@@ -93,6 +96,12 @@ class _Writer(_TileWriter):
         if not alike(tile.shape, shape):
             with as_glymur():
                 raise LibraryError(f"tile {self.tile_index} has the shape {shape}, not {tile.shape}")
+        if self.dtype is not None and tile.dtype != self.dtype:
+            with as_glymur():
+                raise LibraryError(f"the tiles are {self.dtype}, and tile {self.tile_index} is {tile.dtype}")
+        with as_glymur():
+            checked_depth(tile, self.jp2k._bit_depth)
+        self.dtype = tile.dtype
         return tile
 
 
@@ -105,10 +114,6 @@ class GatheringTileWriter(_Writer):
         tile = self.checked(index, img_array)
         if self.picture is None:
             self.picture = np.empty(self.jp2k.shape, tile.dtype)
-        elif tile.dtype != self.picture.dtype:
-            raise LibraryError(
-                f"the tiles are {self.picture.dtype}, and tile {self.tile_index} is {tile.dtype}"
-            )
         shape = self.tile_shape()
         y0, x0 = self.tile_origin()
         self.picture[y0 : y0 + shape[0], x0 : x0 + shape[1]] = tile.reshape(shape)
@@ -173,11 +178,12 @@ class StreamingTileWriter(_Writer):
         narrow = self.jp2k._bit_depth is not None and self.jp2k._bit_depth <= 8
         if narrow:  # OpenJPEG expects one byte per sample
             tile = tile.astype(tile.dtype.kind + "1")
-        try:
-            super().__setitem__(index, tile)
-        except openjp2.OpenJPEGLibraryError:
-            self._finished()
-            raise
+        with errors_of_glymur():
+            try:
+                super().__setitem__(index, tile)
+            except openjp2.OpenJPEGLibraryError:
+                self._finished()
+                raise
         if self.tile_index == self.number_of_tiles - 1:
             self._finished()
 
