@@ -228,6 +228,7 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
+#include "integer/four_outputs_avx512.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -256,6 +257,7 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
+#include "integer/four_outputs_avx512.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -290,7 +292,7 @@ void convolve_four(const FourOutputsRow &row, Instructions instructions)
     switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
-        avx2::four(row);
+        avx2::four_by_two_pixels(row);
         return;
     case Instructions::avx512:
         avx512::four(row);
