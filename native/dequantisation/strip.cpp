@@ -371,7 +371,7 @@ void Strip::run()
 std::size_t strip_positions(const Network &network)
 {
     // the first of the body's layers reaches furthest
-    return 5 * winograd_columns - 2 * network.body.size();
+    return 10 * winograd_columns - 2 * network.body.size();
 }
 
 void dequantise_strip(const Network &network, const Components &components, Range rows, Range columns,
