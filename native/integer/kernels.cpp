@@ -185,7 +185,7 @@ J2KL_TARGET J2KL_INLINE Group subtract(Group a, Group b)
     return {_mm256_sub_epi32(a.first, b.first), _mm256_sub_epi32(a.second, b.second)};
 }
 
-J2KL_TARGET J2KL_INLINE __m256i shifted(Group sums, __m128i shift)
+J2KL_TARGET J2KL_INLINE __m256i sixteen_shifted(Group sums, __m128i shift)
 {
     const __m256i packed =
         _mm256_packs_epi32(_mm256_sra_epi32(sums.first, shift), _mm256_sra_epi32(sums.second, shift));
@@ -200,6 +200,8 @@ constexpr std::size_t winograd_groups(std::size_t)
 constexpr std::size_t tiles_at_once = 6;
 
 #include "integer/channels.inc"
+
+using Channels = SixteenChannels;
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
