@@ -271,8 +271,8 @@ void Picture::decode_coarse(std::uint32_t layers, std::uint32_t threads,
     const std::uint32_t levels = segment_->levels - 1;
     decode_carrier(carrier, 1, header_->area(), levels, reporter_,
                    [&](std::uint32_t component, std::vector<std::int32_t> half_steps) {
-                       take(component, reconstruction_->apply(component, half_steps, header_->area().resolution(1), levels, 1,
-                                                              threads));
+                       const Rect area = header_->area().resolution(1);
+                       take(component, reconstruction_->apply(component, half_steps, area, levels, 1, threads));
                    });
 }
 

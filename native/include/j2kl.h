@@ -491,13 +491,13 @@ typedef struct j2kl_normalisation {
 
 /* Arrays of factors have one for every subband: LL, then HL, LH and HH from the coarsest to the finest level. */
 typedef struct j2kl_picture_parameters {
-    j2kl_parameters carrier;            /* of the codestream that OpenJPEG writes: signed samples and the 9/7. Its precision and
-                                         * fraction bits are those of the carrier, in units of 8-bit grey levels */
+    j2kl_parameters carrier;            /* of the codestream that OpenJPEG writes: signed samples and the 9/7. Its
+                                         * precision and fraction bits are those of the carrier, in 8-bit grey levels */
     uint8_t model_id[32];
     uint32_t sample_bytes;              /* 1 or 2: the type of the samples is int8_t, uint8_t, int16_t or uint16_t */
     uint32_t precision;                 /* bits per sample, 1 .. 16 */
     int32_t is_signed;
-    uint32_t shared;                    /* components, from the first on, that share the opacities of the first, 1 or more */
+    uint32_t shared;                    /* components, from the first on, that share the first one's opacities; 1 or more */
     int32_t base_chroma;                /* 1: the others of these have no learned steps at the finest level */
     const float *scales;                /* factors of the subbands of every component before the transport; or null */
     const float *weights;               /* of rate allocation: factors of the subbands of each component; or null */
