@@ -2,6 +2,8 @@
 // system allows it they lie in large pages, so that rows that are far apart are found faster.
 #pragma once
 
+#include "base/aligned.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -14,7 +16,7 @@
 
 namespace j2kl {
 
-template <class T> struct UninitialisedAllocator : std::allocator<T> {
+template <class T> struct UninitialisedAllocator : AlignedAllocator<T> {
     template <class U> struct rebind {
         using other = UninitialisedAllocator<U>;
     };
@@ -25,7 +27,7 @@ template <class T> struct UninitialisedAllocator : std::allocator<T> {
     T *allocate(std::size_t count)
     {
         if (count <= small) {
-            return std::allocator<T>::allocate(count);
+            return AlignedAllocator<T>::allocate(count);
         }
         if (count > static_cast<std::size_t>(-1) / 2 / sizeof(T)) {
             throw std::bad_array_new_length();
@@ -39,7 +41,7 @@ template <class T> struct UninitialisedAllocator : std::allocator<T> {
     void deallocate(T *place, std::size_t count) noexcept
     {
         if (count <= small) {
-            std::allocator<T>::deallocate(place, count);
+            AlignedAllocator<T>::deallocate(place, count);
         } else {
             ::operator delete(place, std::align_val_t(large_page));
         }

@@ -2,6 +2,7 @@
 // compressed.
 #pragma once
 
+#include "base/aligned.hpp"
 #include "dequantisation/components.hpp"
 #include "dequantisation/network.hpp"
 #include "dequantisation/rows.hpp"
@@ -49,8 +50,8 @@ private:
     const std::ptrdiff_t rows_;           // of samples over noise that are kept for the local mean
     std::ptrdiff_t fetched_ = -1;         // the last row of samples over noise
     std::ptrdiff_t summed_ = -1;          // the row whose window has the sums
-    std::vector<std::int32_t> quotients_, means_, sums_, scratch_;
-    std::vector<float> samples_, factors_;
+    Aligned<std::int32_t> quotients_, means_, sums_, scratch_;
+    Aligned<float> samples_, factors_;
 };
 
 } // namespace j2kl::dequantisation

@@ -83,7 +83,7 @@ void pack_winograd(const Weights &w, Convolution &packed)
         return;
     }
     const std::size_t channels = packed.outputs;
-    std::vector<std::int16_t> all(winograd::positions * channels * channels);
+    Aligned<std::int16_t> all(winograd::positions * channels * channels);
     for (std::size_t output = 0; output < channels; ++output) {
         for (std::size_t input = 0; input < channels; ++input) {
             std::int16_t filter[taps], transformed[winograd::positions];
@@ -107,9 +107,9 @@ void pack_winograd(const Weights &w, Convolution &packed)
 }
 
 // Pairs of inputs, tap by tap, of some outputs.
-std::vector<std::int16_t> pack_pairs(const Weights &w, std::size_t inputs, std::size_t outputs)
+Aligned<std::int16_t> pack_pairs(const Weights &w, std::size_t inputs, std::size_t outputs)
 {
-    std::vector<std::int16_t> packed;
+    Aligned<std::int16_t> packed;
     for (std::size_t tap = 0; tap < taps; ++tap) {
         for (std::size_t input = 0; input < inputs; input += 2) {
             for (std::size_t output = 0; output < outputs; ++output) {

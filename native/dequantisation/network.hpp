@@ -1,6 +1,7 @@
 // The layers of a de-quantisation network in integers: checked, and packed for the kernels.
 #pragma once
 
+#include "base/aligned.hpp"
 #include "dequantisation/rows.hpp"
 #include "integer/kernels.hpp"
 
@@ -22,17 +23,17 @@ constexpr std::size_t most_reads = 3, most_writes = 2;
 // A convolution of 3x3. Channels are padded: inputs to an even number, outputs to eight or to groups.
 struct Convolution {
     std::size_t inputs, outputs, groups; // padded
-    std::vector<std::int16_t> weights;   // for IntegerRow: 9 x inputs / 2 pairs x groups x 16 x 2
-    std::vector<std::int32_t> bias;      // of the lanes of all groups, rounding included
-    std::vector<std::int32_t> shift;     // the same for all lanes
-    std::vector<std::int16_t> eight;     // for EightOutputsRow; empty for other numbers of outputs
-    std::vector<std::int16_t> winograd;  // for WinogradRows; empty if its sums might not fit
-    std::vector<std::int32_t> winograd_bias;
+    Aligned<std::int16_t> weights;       // for IntegerRow: 9 x inputs / 2 pairs x groups x 16 x 2
+    Aligned<std::int32_t> bias;          // of the lanes of all groups, rounding included
+    Aligned<std::int32_t> shift;         // the same for all lanes
+    Aligned<std::int16_t> eight;         // for EightOutputsRow; empty for other numbers of outputs
+    Aligned<std::int16_t> winograd;      // for WinogradRows; empty if its sums might not fit
+    Aligned<std::int32_t> winograd_bias;
 };
 
 // The part of the last convolution that corrects one component, if positions have 2x2 samples: four outputs.
 struct LastConvolution {
-    std::vector<std::int16_t> weights; // for FourOutputsRow
+    Aligned<std::int16_t> weights; // for FourOutputsRow
     std::int32_t bias[4];              // rounding included
     std::int32_t shift;
 };

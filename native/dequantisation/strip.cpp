@@ -1,5 +1,6 @@
 #include "dequantisation/strip.hpp"
 
+#include "base/aligned.hpp"
 #include "base/prefetch.hpp"
 #include "dequantisation/features.hpp"
 #include "integer/winograd.hpp"
@@ -35,7 +36,7 @@ public:
 
 private:
     std::size_t channels_, row_;
-    std::vector<std::int16_t> data_;
+    Aligned<std::int16_t> data_;
 };
 
 class Strip {
@@ -79,10 +80,10 @@ private:
     const std::size_t stride_;            // columns of the buffers
     std::vector<Features> features_;      // of every component that is read
     std::vector<Ring> rings_;
-    std::vector<float> corrections_, scales_;
-    std::vector<std::int16_t> outputs_;
-    std::vector<std::int16_t> inputs_scratch_;
-    std::vector<std::int32_t> products_scratch_;
+    Aligned<float> corrections_, scales_;
+    Aligned<std::int16_t> outputs_;
+    Aligned<std::int16_t> inputs_scratch_;
+    Aligned<std::int32_t> products_scratch_;
     std::vector<std::ptrdiff_t> offsets_;
 };
 
@@ -370,7 +371,7 @@ void Strip::run()
 std::size_t strip_positions(const Network &network)
 {
     // the first of the body's layers reaches furthest
-    return 5 * winograd_columns - 2 * network.body.size();
+    return 10 * winograd_columns - 2 * network.body.size();
 }
 
 void dequantise_strip(const Network &network, const Components &components, Range rows, Range columns,

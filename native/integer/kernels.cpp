@@ -185,7 +185,7 @@ J2KL_TARGET J2KL_INLINE Group subtract(Group a, Group b)
     return {_mm256_sub_epi32(a.first, b.first), _mm256_sub_epi32(a.second, b.second)};
 }
 
-J2KL_TARGET J2KL_INLINE __m256i shifted(Group sums, __m128i shift)
+J2KL_TARGET J2KL_INLINE __m256i sixteen_shifted(Group sums, __m128i shift)
 {
     const __m256i packed =
         _mm256_packs_epi32(_mm256_sra_epi32(sums.first, shift), _mm256_sra_epi32(sums.second, shift));
@@ -200,6 +200,8 @@ constexpr std::size_t winograd_groups(std::size_t)
 constexpr std::size_t tiles_at_once = 6;
 
 #include "integer/channels.inc"
+
+using Channels = SixteenChannels;
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
@@ -228,6 +230,7 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
+#include "integer/four_outputs_avx512.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -256,6 +259,7 @@ J2KL_TARGET J2KL_INLINE __m256i add_product(__m256i sums, __m256i weights, __m25
 
 #include "integer/eight_outputs.inc"
 #include "integer/four_outputs.inc"
+#include "integer/four_outputs_avx512.inc"
 #include "integer/rows.inc"
 #include "integer/winograd.inc"
 #undef J2KL_TARGET
@@ -290,7 +294,7 @@ void convolve_four(const FourOutputsRow &row, Instructions instructions)
     switch (resolved(instructions)) {
 #ifdef J2KL_X86
     case Instructions::avx2:
-        avx2::four(row);
+        avx2::four_by_two_pixels(row);
         return;
     case Instructions::avx512:
         avx512::four(row);

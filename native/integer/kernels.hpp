@@ -70,12 +70,12 @@ struct EightOutputsRow {
 // A row of a convolution of 3x3 with four outputs, which are next to each other at every pixel.
 struct FourOutputsRow {
     const std::int16_t
-        *input[3]; // left of the first pixel; there may be any numbers up to an even number of pixels
+        *input[3]; // left of the first pixel; there may be any numbers up to a multiple of four pixels
     const std::int16_t *weights; // 4 x 3 rows of four_outputs_row() elements: 3 x channels, then zeros
     const std::int32_t *bias;    // four, rounding included
     std::int32_t shift;
     std::size_t channels; // a multiple of 8; inputs of 8 channels have room for another pixel
-    std::int16_t *output; // room for an even number of pixels
+    std::int16_t *output; // room for a multiple of four pixels
     std::size_t pixels;
 };
 

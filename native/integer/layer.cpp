@@ -108,7 +108,7 @@ void IntegerLayer::apply_to_pixels(const Planes &planes, std::size_t first, std:
                                    Instructions instructions) const
 {
     const std::int16_t *input = planes.x + first * inputs_;
-    std::vector<std::int16_t> copy;
+    Aligned<std::int16_t> copy;
     if (inputs_ % 2 != 0) { // the last pair reads one element past its pixel
         copy.assign(input, input + count * inputs_);
         copy.push_back(0);
@@ -121,7 +121,7 @@ void IntegerLayer::apply_to_rows(const Planes &planes, std::size_t first, std::s
                                  Instructions instructions) const
 {
     const std::size_t reach = size_ / 2, elements = (planes.width + 2 * reach) * inputs_;
-    std::vector<std::int16_t> strip((count + 2 * reach) * elements +
+    Aligned<std::int16_t> strip((count + 2 * reach) * elements +
                                     1); // and one that the last pair may read
     for (std::size_t i = 0; i < count + 2 * reach; ++i) {
         const std::size_t row = first + i - reach; // wraps around above the plane, and is beyond it then too

@@ -1,6 +1,7 @@
 // One integer convolution: packs the weights for the kernels, and applies them to whole planes.
 #pragma once
 
+#include "base/aligned.hpp"
 #include "integer/kernels.hpp"
 
 #include <vector>
@@ -27,8 +28,8 @@ private:
     struct Block {
         std::size_t first_channel, channels, groups;
         std::vector<Pair> pairs;
-        std::vector<std::int16_t> weights;
-        std::vector<std::int32_t> bias, shift;
+        Aligned<std::int16_t> weights;
+        Aligned<std::int32_t> bias, shift;
     };
 
     struct Planes {

@@ -4,6 +4,7 @@
 // last channel of the sources, vertical neighbours (y, y + 1) and horizontal neighbours (x, x + 1).
 #pragma once
 
+#include "base/aligned.hpp"
 #include "lifting/network.hpp"
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct Tap {
 // A convolution whose outputs are divided into blocks, which the registers hold at once.
 struct PackedLayer {
     std::vector<std::size_t> starts; // first outputs of the blocks, and the end
-    std::vector<std::int16_t> weights; // of an output block: (16 if winograd, taps, outputs of the block, 2)
+    Aligned<std::int16_t> weights;   // of an output block: (16 if winograd, taps, outputs of the block, 2)
     std::vector<Tap> taps;             // empty if winograd
     std::size_t maps;                  // of pairs that the layer reads
     std::size_t kernel;

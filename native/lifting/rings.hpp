@@ -1,29 +1,22 @@
 // Rings of rows in one block of memory: a layer keeps only the rows that the next layers still need.
 #pragma once
 
+#include "base/aligned.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
-#include <new>
 
 namespace j2kl::lifting {
 
-// Aligned memory, filled with zeros.
+// Memory for arrays that begin at cache lines, filled with zeros.
 class Memory {
 public:
-    static constexpr std::size_t alignment = 64;
-
-    explicit Memory(std::size_t bytes)
-        : bytes_(static_cast<std::byte *>(::operator new(bytes, std::align_val_t{alignment})))
-    {
-        std::memset(bytes_.get(), 0, bytes);
-    }
+    explicit Memory(std::size_t bytes) : bytes_(bytes) {}
 
     // The next `count` elements.
     template <class T> T *take(std::size_t count)
     {
-        T *const place = reinterpret_cast<T *>(bytes_.get() + used_);
+        T *const place = reinterpret_cast<T *>(bytes_.data() + used_);
         used_ += size_of<T>(count);
         return place;
     }
@@ -31,14 +24,11 @@ public:
     // The bytes that take() uses.
     template <class T> static std::size_t size_of(std::size_t count)
     {
-        return (count * sizeof(T) + alignment - 1) / alignment * alignment;
+        return (count * sizeof(T) + cache_line - 1) / cache_line * cache_line;
     }
 
 private:
-    struct Free {
-        void operator()(std::byte *bytes) const { ::operator delete(bytes, std::align_val_t{alignment}); }
-    };
-    std::unique_ptr<std::byte, Free> bytes_;
+    Aligned<std::byte> bytes_;
     std::size_t used_ = 0;
 };
 
