@@ -56,7 +56,7 @@ using j2kl::on;
 using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 10;
+constexpr std::uint32_t abi_version = 11;
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,

@@ -1,4 +1,4 @@
-// The C interface of learned files.
+// The C interface of learned files: decoding and encoding.
 #include "base/failure.hpp"
 #include "base/guarded.hpp"
 #include "base/instructions.hpp"
@@ -6,6 +6,9 @@
 #include "decoder/colour.hpp"
 #include "decoder/models.hpp"
 #include "decoder/picture.hpp"
+#include "encoder/noise.hpp"
+#include "encoder/picture_encoder.hpp"
+#include "encoder/samples.hpp"
 #include "j2kl.h"
 
 #include <algorithm>
@@ -47,6 +50,22 @@ int j2kl_pixels(const float *const *planes, std::uint32_t components, std::size_
             j2kl::picture::to_pixels(planes, components, ict != 0, {precision, is_signed != 0}, pixels, index * part,
                                      std::min(part, count - index * part), set);
         });
+    });
+}
+
+int j2kl_planes(const void *pixels, std::uint32_t components, std::size_t count, std::int32_t ict,
+                std::uint32_t sample_bytes, std::uint32_t precision, std::int32_t is_signed, float *const *planes,
+                std::uint32_t instructions, std::uint32_t threads)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(planes != nullptr && pixels != nullptr && (sample_bytes == 1 || sample_bytes == 2) &&
+                          precision >= 1 && precision <= 8 * sample_bytes && (ict == 0 || components >= 3) &&
+                          std::all_of(planes, planes + components, [](const float *plane) { return plane != nullptr; }),
+                      "");
+        const auto set = static_cast<j2kl::Instructions>(instructions);
+        j2kl::require(j2kl::available(set), "");
+        const j2kl::picture::Samples samples = {pixels, sample_bytes, components, precision, is_signed != 0, ict != 0};
+        j2kl::picture::to_planes(samples, count, 0, components, nullptr, planes, threads, set);
     });
 }
 
@@ -137,4 +156,53 @@ int j2kl_picture_decode_tiles(j2kl_picture *picture, const std::uint8_t *codestr
 void j2kl_picture_free(j2kl_picture *picture)
 {
     delete picture;
+}
+
+std::size_t j2kl_sizeof_picture_parameters(void)
+{
+    return sizeof(j2kl_picture_parameters);
+}
+
+int j2kl_picture_analyse(const j2kl_picture_parameters *parameters, const void *samples, const j2kl_models *models,
+                         j2kl_report *report, float *const *subbands)
+{
+    return j2kl::reported(report, [&] {
+        j2kl::require(parameters != nullptr && samples != nullptr && models != nullptr && subbands != nullptr,
+                      "a pointer is missing");
+        const j2kl::picture::PictureEncoder encoder(*parameters, *models);
+        j2kl::require(std::all_of(subbands, subbands + parameters->carrier.components,
+                                  [](const float *place) { return place != nullptr; }),
+                      "the place for subbands is missing");
+        encoder.analyse(samples, [&](std::uint32_t component, const j2kl::Uninitialised<float> &coefficients) {
+            std::copy(coefficients.begin(), coefficients.end(), subbands[component]);
+        });
+    });
+}
+
+int j2kl_picture_encode(const j2kl_picture_parameters *parameters, const void *samples, const j2kl_models *models,
+                        j2kl_report *report, std::uint8_t **codestream, std::size_t *size)
+{
+    return j2kl::reported(report, [&] {
+        j2kl::require(parameters != nullptr && samples != nullptr && models != nullptr && codestream != nullptr &&
+                          size != nullptr,
+                      "a pointer is missing");
+        *codestream = nullptr;
+        const j2kl::picture::PictureEncoder encoder(*parameters, *models);
+        j2kl::picture::Codestream result = encoder.encode(samples, report);
+        *size = result.size;
+        *codestream = result.bytes.release();
+    });
+}
+
+void j2kl_codestream_free(std::uint8_t *codestream)
+{
+    delete[] codestream;
+}
+
+int j2kl_picture_noise(j2kl_picture *picture, std::uint32_t threads, std::uint8_t *codes)
+{
+    return on(picture, [&] {
+        j2kl::require(codes != nullptr, "a pointer is missing");
+        j2kl::picture::measure_noise(*picture, std::max(threads, 1U), codes);
+    });
 }

@@ -23,6 +23,7 @@ LAYERS = (
     ("codestream", "wavelet", "integer"),
     ("transport", "lifting", "dequantisation", "openjp2"),
     ("decoder",),
+    ("encoder",),
     ("c_api.cpp", "c_picture.cpp", "openjp2_engine"),
     ("fuzz",),
     ("tests",),

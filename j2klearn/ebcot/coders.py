@@ -18,11 +18,14 @@ from ..core.geometry import Rect
 from ..core.noise_table import NoiseTable
 from ..core.normalisation import Normalisation, normalise, normalised_bands, restore_bands
 from ..core.picture import Picture
+from ..core.progress import silent
 from ..core.run import Run
 from ..core.subbands import Subbands
 from ..core.targets import Targets, Tune
 from ..dequantisation.noise import measure
-from ..native import transport
+from ..errors import LimitError
+from ..native import encoding, transport
+from ..native.picture import LearnedPicture, Models
 from ..transform.colour import planes
 from ..transform.strips import StripAnalysis
 from .chroma_choice import prefers_base_chroma
@@ -210,9 +213,18 @@ class CarrierCoder(Coder):
         share : float or None
             The progress when the subbands are computed; None reports none.
         """
-        picture = self.picture
-        parameters = self.layout.parameters(
-            picture,
+        with transport.Encoder(self.parameters(budget)) as encoder:
+            for index, flat in enumerate(components):
+                encoder.put_subbands(index, flat)
+            if share is not None:
+                self.run.progress(share, "coding")
+            codestream = encoder.finish()
+        return self.declared(codestream)
+
+    def parameters(self, budget: Sequence[float]) -> transport.Parameters:
+        """Return the parameters of the carrier; `budget` is that of `code`."""
+        return self.layout.parameters(
+            self.picture,
             precision=8 + self.scale_bits + HEADROOM,
             signed=True,
             reversible=False,
@@ -220,12 +232,10 @@ class CarrierCoder(Coder):
             fraction_bits=self.scale_bits,
             threads=self.run.threads,
         )
-        with transport.Encoder(parameters) as encoder:
-            for index, flat in enumerate(components):
-                encoder.put_subbands(index, flat)
-            if share is not None:
-                self.run.progress(share, "coding")
-            codestream = encoder.finish()
+
+    def declared(self, codestream: bytes) -> bytes:
+        """Return a carrier that OpenJPEG has coded as a codestream that declares the picture's precision."""
+        picture = self.picture
         declared = to_declared(codestream, read_main_header(codestream), picture.bit_depth, picture.signed)
         return with_weights(declared, self.weights) if self.weights else declared
 
@@ -324,7 +334,16 @@ class LearnedCoder(CarrierCoder):
         # the noise is measured at levels 2 to 4
         if not self.model.dequantises or self.layout.levels < 2:
             return None
-        file = MadeFile(insert_comments(codestream, [self.descriptor.to_bytes()]), self.model).learned
+        codestream = insert_comments(codestream, [self.descriptor.to_bytes()])
+        try:
+            with LearnedPicture(codestream, Models(beside=False)) as learned:
+                return learned.noise(self.run.threads)
+        except LimitError:
+            return self._noise_by_stages(codestream)
+
+    def _noise_by_stages(self, codestream: bytes) -> NDArray[np.uint8]:
+        """Measure the noise of a codestream that has the learned-transform segment, one stage after the other."""
+        file = MadeFile(codestream, self.model).learned
         assert file is not None
         header = file.header
         tiles = [header.tile_area(tile) for tile in range(header.tiles)]
@@ -335,8 +354,30 @@ class LearnedCoder(CarrierCoder):
         ]
         return np.array(codes, np.uint8)
 
+    def _native_parameters(self, budget: Sequence[float]) -> encoding.PictureParameters | None:
+        """Return what native code needs to encode the picture; None if it cannot, or somebody watches the progress."""
+        if self.model.engine_name != "native" or self.run.progress is not silent:
+            return None
+        return encoding.PictureParameters(
+            carrier=self.parameters(budget),
+            model_id=self.model.id,
+            bit_depth=self.picture.bit_depth,
+            shared=self.groups[0].stop,
+            base_chroma=self.base_chroma,
+            scales=self.scales,
+            weights=self.weights,
+            normalisation=self.normalisation,
+        )
+
     def subbands(self) -> Iterator[NDArray[np.float32]]:
         """Yield the coefficients of each component: one-dimensional, scaled, in the transport's order."""
+        native = self._native_parameters([0.0])
+        if native is not None:
+            yield from encoding.analyse(native, self.picture.samples, self.model.native_models)
+        else:
+            yield from self._subbands_by_stages()
+
+    def _subbands_by_stages(self) -> Iterator[NDArray[np.float32]]:
         done = 0.0
         size = 0  # number of components in the current group
 
@@ -412,6 +453,9 @@ class LearnedCoder(CarrierCoder):
     def code(self, budget: Sequence[float], *, again: bool = False) -> bytes:
         if again and not self.kept:
             self.kept = list(self.subbands())
+        native = None if self.kept else self._native_parameters(budget)
+        if native is not None:
+            return self.declared(encoding.encode(native, self.picture.samples, self.model.native_models))
         return self.carried(self.kept or self.subbands(), budget, share=None if again else 0.8)
 
 

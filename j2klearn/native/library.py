@@ -30,7 +30,11 @@ from . import declarations
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 10
+_ABI_VERSION = 11
+
+#: Structures whose sizes the library states.
+_STRUCTURES = ("parameters", "request", "picture_parameters")
+
 _HOW_TO_BUILD = (
     "install OpenJPEG's development files (libopenjp2-7-dev on Debian and Ubuntu) and CMake, then reinstall j2klearn "
     "with 'pip install .' or 'pip install -e .'"
@@ -78,12 +82,12 @@ def load() -> tuple[Any, Any]:
     try:
         library = ffi.dlopen(str(path))
         version = library.j2kl_abi_version()
-        sizes = library.j2kl_sizeof_parameters(), library.j2kl_sizeof_request()
+        sizes = [getattr(library, f"j2kl_sizeof_{name}")() for name in _STRUCTURES]
     except (OSError, AttributeError) as error:
         raise NativeLibraryError(
             f"the native library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}"
         ) from error
-    if version != _ABI_VERSION or sizes != (ffi.sizeof("j2kl_parameters"), ffi.sizeof("j2kl_request")):
+    if version != _ABI_VERSION or sizes != [ffi.sizeof(f"j2kl_{name}") for name in _STRUCTURES]:
         raise NativeLibraryError(
             f"the native library {path} has another version than j2klearn: {_HOW_TO_BUILD}"
         )

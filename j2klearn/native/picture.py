@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.geometry import Rect
+from ..core.geometry import Rect, ceil_div
+from ..core.timing import stage
 from ..errors import CodestreamError, OptionError
 from .handle import Handle
 from .library import Report, check, load
@@ -72,8 +73,8 @@ class PictureInfo:
         Whether it has a learned-transform segment. For other files only the sizes below are valid.
     area : Rect
         The area of the picture on the reference grid.
-    components, precision, levels, layers : int
-        Number of components, bits per sample, decomposition levels and quality layers.
+    components, precision, levels, layers, tiles : int
+        Number of components, bits per sample, decomposition levels, quality layers and tiles.
     signed : bool
         Whether samples are signed.
     segment_version : int
@@ -94,12 +95,19 @@ class PictureInfo:
     precision: int
     levels: int
     layers: int
+    tiles: int
     signed: bool
     segment_version: int
     model_id: bytes
     model: str
     model_name: str
     dequantiser: str
+
+
+def _tiles(native: Any) -> int:
+    """Return the number of tiles of a ``j2kl_picture_info``."""
+    down = ceil_div(native.y1 - native.tile_y0, native.tile_height)
+    return down * ceil_div(native.x1 - native.tile_x0, native.tile_width)
 
 
 class LearnedPicture(Handle):
@@ -170,6 +178,7 @@ class LearnedPicture(Handle):
             precision=native.precision,
             levels=native.levels,
             layers=native.layers,
+            tiles=_tiles(native),
             signed=bool(native.is_signed),
             segment_version=native.segment_version,
             model_id=bytes(self._ffi.buffer(native.model_id)),
@@ -257,3 +266,27 @@ class LearnedPicture(Handle):
             code = self._library.j2kl_picture_decode_tiles(self._open(), buffer, len(buffer), native, planes)
         self._report.check(code)
         return out
+
+    @stage("native")
+    def noise(self, threads: int = 1) -> NDArray[np.uint8]:
+        """Measure the quantisation noise of the picture, which must be a lossy one of two levels or more.
+
+        Parameters
+        ----------
+        threads : int
+            Most threads to use.
+
+        Returns
+        -------
+        ndarray, shape (components, layers, tiles), uint8
+            Codes as in `j2klearn.core.noise_table.NoiseTable`.
+
+        Raises
+        ------
+        CodestreamError
+            If the codestream is damaged, or is not such a picture (`UnsupportedError`).
+        """
+        codes = np.zeros((self.info.components, self.info.layers, self.info.tiles), np.uint8)
+        place = self._ffi.cast("uint8_t *", codes.ctypes.data)
+        self._report.check(self._library.j2kl_picture_noise(self._open(), threads, place))
+        return codes

@@ -1,6 +1,8 @@
-"""Pixels of planes: the inverse ICT, the level shift, rounding and clipping, in native code."""
+"""Pixels of planes and planes of pixels: the ICT, the level shift, rounding and clipping, in native code."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from .instructions import INSTRUCTIONS
 from .library import check, load
 
-__all__ = ["pixels"]
+__all__ = ["pixels", "planes"]
 
 
 def pixels(
@@ -52,4 +54,45 @@ def pixels(
         code = INSTRUCTIONS.index(instructions)
         shape = height * width, int(ict), bit_depth, int(signed)
         check(library.j2kl_pixels(sources, count, *shape, target, code, threads))
+    return out
+
+
+def planes(
+    samples: NDArray[Any],
+    bit_depth: int,
+    *,
+    ict: bool,
+    threads: int = 1,
+    instructions: str = "best",
+) -> NDArray[np.float32]:
+    """Convert pixels to planes; the inverse of `pixels`. All instruction sets give the same planes.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (H, W, C)
+        The samples: uint8, int8, uint16 or int16. Those of unsigned types are level shifted.
+    bit_depth : int
+        Bits per sample, 1 to those of the type.
+    ict : bool
+        Whether the first three components go through the ICT.
+    threads : int
+        Most threads to use.
+    instructions : str
+        As in `pixels`.
+
+    Returns
+    -------
+    ndarray, shape (C, H, W), float32
+        The planes, in units of 8-bit grey levels.
+    """
+    ffi, library = load()
+    height, width, count = samples.shape
+    samples = np.ascontiguousarray(samples)
+    out = np.empty((count, height, width), np.float32)
+    if out.size:
+        source = ffi.cast("void *", samples.ctypes.data)
+        targets = ffi.new("float *[]", [ffi.cast("float *", plane.ctypes.data) for plane in out])
+        code = INSTRUCTIONS.index(instructions)
+        shape = height * width, int(ict), samples.itemsize, bit_depth, int(samples.dtype.kind == "i")
+        check(library.j2kl_planes(source, count, *shape, targets, code, threads))
     return out

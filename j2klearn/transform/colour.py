@@ -15,12 +15,7 @@ from ..native import pixels as native
 
 __all__ = ["interleaved", "inverse_transform", "pixels", "planes", "reversible_pixels", "reversible_planes"]
 
-# The ICT: T.800 equations G-9 to G-11, and its inverse: G-12 to G-14.
-_FORWARD = (
-    (0.299, 0.587, 0.114),
-    (-0.299 / 1.772, -0.587 / 1.772, 0.5),
-    (0.5, -0.587 / 1.402, -0.114 / 1.402),
-)
+# The inverse ICT: T.800 equations G-12 to G-14.
 _INVERSE = (
     (1.0, 0.0, 1.402),
     (1.0, -0.114 * 1.772 / 0.587, -0.299 * 1.402 / 0.587),
@@ -28,9 +23,6 @@ _INVERSE = (
 )
 
 Planes = NDArray[np.float32]
-
-#: Pixels converted at once. This bounds the temporary arrays.
-_STRIP_PIXELS = 1 << 20
 
 
 def inverse_transform() -> tuple[tuple[float, float, float], ...]:
@@ -52,25 +44,8 @@ def planes(picture: Picture) -> Planes:
     ndarray, shape (C, H, W), float32
         Components in units of 8-bit grey levels. Unsigned samples are level shifted.
     """
-    scale = np.float32(2.0 ** (8 - picture.bit_depth))
-    shift = np.float32(0 if picture.signed else 128)
     samples = picture.samples.reshape(picture.height, picture.width, -1)
-    weights = np.array(_FORWARD, np.float32) * scale
-    out = np.empty((picture.components, picture.height, picture.width), np.float32)
-    rows = max(1, _STRIP_PIXELS // picture.width)
-    for top in range(0, picture.height, rows):
-        strip = samples[top : top + rows].astype(np.float32)
-        for index, plane in enumerate(out[:, top : top + rows]):
-            if picture.ict and index < 3:
-                # np.matmul is not used: its rounding depends on the position of a sample in the strip
-                np.multiply(strip[..., 0], weights[index, 0], out=plane)
-                plane += strip[..., 1] * weights[index, 1]
-                plane += strip[..., 2] * weights[index, 2]
-            else:
-                np.multiply(strip[..., index], scale, out=plane)
-            if index == 0 or not (picture.ict and index < 3):
-                plane -= shift
-    return out
+    return native.planes(samples, picture.bit_depth, ict=picture.ict)
 
 
 @stage("colour")

@@ -1,6 +1,7 @@
 #include "decoder/picture.hpp"
 
 #include "base/failure.hpp"
+#include "decoder/carrier_reader.hpp"
 #include "decoder/learned_reader.hpp"
 #include "decoder/reversible_reader.hpp"
 
@@ -258,6 +259,21 @@ void Picture::decode_tiles(const Bytes &codestream, const j2kl_picture_request &
     BlockReader blocks(codestream, report_);
     const LearnedFile file = {codestream, *header_, *segment_, *model_, *reconstruction_, &blocks, true};
     LearnedReader(file, request, reporter_).decode(grid_area(request), planes);
+}
+
+void Picture::decode_coarse(std::uint32_t layers, std::uint32_t threads,
+                            const std::function<void(std::uint32_t component, const Coefficients &coefficients)> &take)
+{
+    if (!segment_ || segment_->reversible || segment_->levels == 0) {
+        throw Failure(J2KL_ERROR_UNSUPPORTED, "this is no lossy learned file that has decomposition levels");
+    }
+    const CarrierRequest carrier = {load(), *header_, segment_->components, layers, threads, true};
+    const std::uint32_t levels = segment_->levels - 1;
+    decode_carrier(carrier, 1, header_->area(), levels, reporter_,
+                   [&](std::uint32_t component, std::vector<std::int32_t> half_steps) {
+                       const Rect area = header_->area().resolution(1);
+                       take(component, reconstruction_->apply(component, half_steps, area, levels, 1, threads));
+                   });
 }
 
 } // namespace j2kl::picture

@@ -10,6 +10,8 @@
 #include "decoder/source.hpp"
 #include "transport/block_reader.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,6 +32,12 @@ public:
     // See j2kl_picture_decode_tiles.
     void decode_tiles(const Bytes &codestream, const j2kl_picture_request &request, std::int32_t *const *planes);
 
+    // Decodes the coefficients of the first `layers` layers of a lossy learned file, without those of the finest level, and
+    // hands them over by component. Needs no model.
+    void decode_coarse(std::uint32_t layers, std::uint32_t threads,
+                       const std::function<void(std::uint32_t component, const Coefficients &coefficients)> &take);
+
+    const MainHeader &header() const { return *header_; }
     Reporter &reporter() const { return reporter_; }
 
 private:

@@ -1,5 +1,6 @@
 // Targets of decoder/: learned-transform segments, model files, and the reading of whole pictures.
 #include "base/failure.hpp"
+#include "base/geometry.hpp"
 #include "decoder/integer_model.hpp"
 #include "decoder/json.hpp"
 #include "decoder/model_file.hpp"
@@ -144,6 +145,13 @@ void picture(const std::uint8_t *data, std::size_t size)
             pointers.push_back(plane.data());
         }
         j2kl_picture_decode(picture, &request, pointers.data());
+    }
+    const Rect whole = {info.x0, info.y0, info.x1, info.y1};
+    const TileGrid tiles{whole, info.tile_x0, info.tile_y0, info.tile_width, info.tile_height};
+    const std::uint64_t codes = tiles.count() * info.layers * info.components;
+    if ((options[6] & 16) != 0 && whole.size() * info.components <= request.max_pixels && codes <= request.max_pixels) {
+        std::vector<std::uint8_t> noise(static_cast<std::size_t>(codes));
+        j2kl_picture_noise(picture, 1, noise.data());
     }
     j2kl_picture_free(picture);
 }

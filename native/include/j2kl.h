@@ -388,6 +388,10 @@ void j2kl_dequantiser_free(j2kl_dequantiser *dequantiser);
  * samples R, G and B. Every plane has `count` samples. */
 int j2kl_pixels(const float *const *planes, uint32_t components, size_t count, int32_t ict, uint32_t precision,
                 int32_t is_signed, void *pixels, uint32_t instructions, uint32_t threads);
+/* Planes of pixels, the inverse: `sample_bytes` is 1 or 2, and not determined by `precision`. Every operation is rounded by
+ * itself. */
+int j2kl_planes(const void *pixels, uint32_t components, size_t count, int32_t ict, uint32_t sample_bytes,
+                uint32_t precision, int32_t is_signed, float *const *planes, uint32_t instructions, uint32_t threads);
 
 /* Learned files (docs/format.md), from bytes to samples. Everything is computed in this library, in integers and in
  * single precision whose operations are rounded one by one: the samples are the same on every machine, for any number
@@ -475,6 +479,46 @@ int j2kl_picture_decode(j2kl_picture *picture, const j2kl_picture_request *reque
 int j2kl_picture_decode_tiles(j2kl_picture *picture, const uint8_t *codestream, size_t size,
                               const j2kl_picture_request *request, int32_t *const *planes);
 void j2kl_picture_free(j2kl_picture *picture);
+
+/* Encoding of pictures by a learned transform. The coefficients, and so the codestream, are the same on every machine and
+ * for any number of threads. */
+
+/* The normalisation of a component: the offset is subtracted, then it is multiplied by 2^exponent. */
+typedef struct j2kl_normalisation {
+    uint32_t exponent;                  /* 0 .. 15 */
+    int32_t offset;                     /* in units of the samples, within 2^17 */
+} j2kl_normalisation;
+
+/* Arrays of factors have one for every subband: LL, then HL, LH and HH from the coarsest to the finest level. */
+typedef struct j2kl_picture_parameters {
+    j2kl_parameters carrier;            /* of the codestream that OpenJPEG writes: signed samples and the 9/7. Its
+                                         * precision and fraction bits are those of the carrier, in 8-bit grey levels */
+    uint8_t model_id[32];
+    uint32_t sample_bytes;              /* 1 or 2: the type of the samples is int8_t, uint8_t, int16_t or uint16_t */
+    uint32_t precision;                 /* bits per sample, 1 .. 16 */
+    int32_t is_signed;
+    uint32_t shared;                    /* components, from the first on, that share the first one's opacities; 1 or more */
+    int32_t base_chroma;                /* 1: the others of these have no learned steps at the finest level */
+    const float *scales;                /* factors of the subbands of every component before the transport; or null */
+    const float *weights;               /* of rate allocation: factors of the subbands of each component; or null */
+    const j2kl_normalisation *normalisation; /* of each component, or null: it is applied to samples, and undone after */
+} j2kl_picture_parameters;
+
+size_t j2kl_sizeof_picture_parameters(void);
+/* From samples to coefficients: `subbands` has a pointer to the place for those of every component, as
+ * j2kl_encoder_put_subbands takes them. `samples` are those of all components side by side, pixel by pixel, row by row
+ * without gaps. `report` may be null. J2KL_ERROR_UNSUPPORTED: the model needs PyTorch, or is one for lossless coding. */
+int j2kl_picture_analyse(const j2kl_picture_parameters *parameters, const void *samples, const j2kl_models *models,
+                         j2kl_report *report, float *const *subbands);
+/* From samples to the codestream as OpenJPEG writes it: it declares the precision of the carrier, and has no
+ * learned-transform segment. The codestream is freed by j2kl_codestream_free. */
+int j2kl_picture_encode(const j2kl_picture_parameters *parameters, const void *samples, const j2kl_models *models,
+                        j2kl_report *report, uint8_t **codestream, size_t *size);
+void j2kl_codestream_free(uint8_t *codestream);
+/* Measure the quantisation noise of a lossy learned file: of each component, layer and tile, in this order, the code that
+ * the learned-transform segment states for de-quantisation. The segment of the picture need not have such a table, and its
+ * model may be missing. There are at least two decomposition levels. */
+int j2kl_picture_noise(j2kl_picture *picture, uint32_t threads, uint8_t *codes);
 
 /* [cffi end] */
 

@@ -45,4 +45,5 @@ void integer_tests();
 void lifting_tests();
 void dequantisation_tests();
 void decoder_tests();
+void encoder_tests();
 void fuzz_tests();

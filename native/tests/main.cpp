@@ -26,6 +26,7 @@ const Group groups[] = {
     {"lifting", lifting_tests},
     {"dequantisation", dequantisation_tests},
     {"decoder", decoder_tests},
+    {"encoder", encoder_tests},
     {"fuzz", fuzz_tests},
 };
 

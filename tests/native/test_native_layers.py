@@ -45,6 +45,7 @@ def test_the_sources_follow_the_order() -> None:
         ("codestream/coding.cpp", '"codestream/absent.hpp"', "path relative to native/"),
         ("codestream/coding.cpp", "<openjpeg.h>", "only in transport/, openjp2/ and openjp2_engine/"),
         ("openjp2/codec.cpp", '"decoder/picture.hpp"', "higher layer"),
+        ("decoder/picture.cpp", '"encoder/noise.hpp"', "higher layer"),
     ],
 )
 def test_an_include_against_the_order_is_found(native: Path, place: str, include: str, fault: str) -> None:

@@ -13,6 +13,17 @@ from j2klearn.native import pixels as native
 from j2klearn.native.instructions import available_instructions
 from j2klearn.transform.colour import inverse_transform, pixels, planes
 
+#: T.800 equations G-9 to G-11.
+FORWARD = (
+    (0.299, 0.587, 0.114),
+    (-0.299 / 1.772, -0.587 / 1.772, 0.5),
+    (0.5, -0.587 / 1.402, -0.114 / 1.402),
+)
+
+
+def test_the_transforms_are_inverse() -> None:
+    np.testing.assert_allclose(np.array(FORWARD) @ inverse_transform(), np.eye(3), atol=1e-12)
+
 
 @pytest.mark.parametrize(
     ("dtype", "depth"), [(np.uint8, 8), (np.uint16, 10), (np.uint16, 12), (np.uint16, 16)]
@@ -57,6 +68,34 @@ def test_native_code_rounds_every_operation_by_itself(depth: int, signed: bool, 
         for threads in (1, 3):
             out = native.pixels(source, depth, ict=ict, signed=signed, threads=threads, instructions=name)
             np.testing.assert_array_equal(out.view(dtype), np.moveaxis(exact, 0, 2).astype(dtype), name)
+
+
+@pytest.mark.parametrize("components", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize(
+    ("dtype", "depth"), [(np.uint8, 8), (np.int8, 5), (np.uint16, 8), (np.uint16, 16), (np.int16, 12)]
+)
+def test_native_planes_round_every_operation_by_itself(components: int, dtype: type, depth: int) -> None:
+    signed = np.dtype(dtype).kind == "i"
+    low, high = sample_range(depth, signed=signed)
+    samples = np.random.default_rng(depth).integers(low, high + 1, (97, 703, components)).astype(dtype)
+    scale = np.float32(2.0 ** (8 - depth))
+    ict = components in (3, 4)
+    exact = np.moveaxis(samples, 2, 0).astype(np.float32) * scale
+    if ict:
+        red, green, blue = np.moveaxis(samples[..., :3], 2, 0).astype(np.float32)
+        for index, factors in enumerate(FORWARD):
+            weights = np.array(factors, np.float32) * scale
+            exact[index] = (red * weights[0] + green * weights[1]) + blue * weights[2]
+    if not signed:
+        exact[[0, *range(3 if ict else 1, components)]] -= 128
+    for name in available_instructions():
+        for threads in (1, 3):
+            out = native.planes(samples, depth, ict=ict, threads=threads, instructions=name)
+            np.testing.assert_array_equal(out, exact, name)
+    picture = Picture(samples, depth)
+    assert picture.ict == (components >= 3)
+    if picture.ict == ict:
+        np.testing.assert_array_equal(planes(picture), exact)
 
 
 @pytest.mark.parametrize(
