@@ -4,7 +4,7 @@
 
 PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
 with more bits are coded instead. The times are the least of some runs, with one thread and with two. Those of the
-learned transform include the comparison with the 5/3, which the default makes. The results are written to
+learned transform include the comparison with the 5/3, where the default makes one. The results are written to
 benchmarks/results/lossless-NAME.json.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import copy
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,11 +24,22 @@ from .transform_choice import flatness
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["is_drawn", "lossless_file", "reversibility_note"]
+__all__ = ["is_drawn", "lossless_file", "reversibility_note", "surely_smaller"]
 
 #: Pictures with at least this share of flat pixels are drawn. The 5/3 is better for almost all of them, so only that is
 #: coded. Photographs have less than 0.3.
 _DRAWN = 0.5
+
+#: The whole picture is not coded with the 5/3 if fewer pixels are flat, the estimate of what the learned steps save is
+#: in this range (above it, the estimate has failed: patterns of single pixels fool it), and the middle of the picture
+#: is smaller by this share with them.
+_MOSTLY_SHADED = 0.1
+_LEAST_ESTIMATE, _MOST_ESTIMATE = 0.03, 0.12
+_LEAST_SAVING = 0.01
+
+#: The share of the picture's rows, and of its columns, that are the middle, and how many these are at least. The middle
+#: begins at a multiple of this number: the weights of the steps fit even and odd rows and columns as they lie.
+_MIDDLE, _LEAST_SIDE, _APART = 0.35, 128, 32
 
 
 def reversibility_note(transform: Model | str, targets: Targets) -> str:
@@ -41,6 +52,37 @@ def reversibility_note(transform: Model | str, targets: Targets) -> str:
 def is_drawn(picture: Picture) -> bool:
     """Return whether a picture is drawn, so that only the 5/3 is worth coding."""
     return flatness(picture.samples) >= _DRAWN
+
+
+def surely_smaller(coder: ReversibleCoder) -> bool:
+    """Return whether the learned file is smaller than that of the 5/3 beyond doubt."""
+    picture = coder.picture
+    if coder.embed_model or flatness(picture.samples) >= _MOSTLY_SHADED:
+        return False
+    return _LEAST_ESTIMATE <= coder.saving <= _MOST_ESTIMATE and _middle_is_smaller(coder)
+
+
+def _middle_is_smaller(coder: ReversibleCoder) -> bool:
+    """Return whether the middle of the picture is clearly smaller with the learned steps than with the 5/3."""
+    picture, run = copy.copy(coder.picture), replace(coder.run, progress=silent)
+    rows, columns = (round(_MIDDLE * side) for side in picture.samples.shape[:2])
+    if min(rows, columns) < _LEAST_SIDE:
+        return False
+    y0, x0 = (
+        (picture.height - rows) // 2 // _APART * _APART,
+        (picture.width - columns) // 2 // _APART * _APART,
+    )
+    picture.samples = picture.samples[y0 : y0 + rows, x0 : x0 + columns]
+    layout = Layout.read(rows, columns, codeblock_size=coder.layout.codeblock_size)
+    coders = (
+        ReversibleCoder(picture, layout, coder.model, run, steps=coder.steps),
+        OrdinaryCoder(picture, layout, run, reversible=True),
+    )
+    try:
+        learned, ordinary = (len(own.code([0.0])) for own in coders)
+    except CarrierError:
+        return False
+    return learned < (1 - _LEAST_SAVING) * ordinary
 
 
 def lossless_file(
@@ -62,8 +104,9 @@ def lossless_file(
     model : Model
         A reversible model.
     fallback : bool
-        Whether to code the picture with the 5/3 too, and to return the smaller file. So no file is larger than that of
-        the 5/3. If the picture is drawn, only the 5/3 is coded.
+        Whether to return the file of the 5/3 if that is smaller. If the picture is drawn, only the 5/3 is coded. If the
+        learned steps save bits beyond doubt, by an estimate and in the middle of the picture, only they are coded. Else
+        the picture is coded in both ways.
 
     Raises
     ------
@@ -87,15 +130,9 @@ def lossless_file(
 
     if not fits or is_drawn(picture):
         return ordinary(run)
-    if run.threads > 1:
-        # The choice of the steps keeps one processor busy at most, so that the 5/3 can be coded meanwhile.
-        half = run.threads // 2
-        with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(ordinary, replace(run, threads=half, progress=silent))
-            coder.transform(run.threads - half)
-            file = pending.result()
-    else:
-        file = ordinary(run)
+    files = []
     with suppress(CarrierError):
-        return min(RateControl(coder, jp2=jp2).made(targets), file, key=len)
-    return file
+        files.append(RateControl(coder, jp2=jp2).made(targets))
+    if not files or not surely_smaller(coder):
+        files.append(ordinary(replace(run, progress=silent)))
+    return min(files, key=len)

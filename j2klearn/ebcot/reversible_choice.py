@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..transform.integer.reversible import Exploration, ReversibleEngine, blue_s
 from .detail_weights import Blocks, Fit, blocks_of, estimated_bits
 from .probe import value_range
 
-__all__ = ["choose_steps", "rules", "steps_for"]
+__all__ = ["Choice", "choose_steps", "rules", "steps_for"]
 
 Plane = NDArray[Any]
 
@@ -44,6 +45,22 @@ _LEAST_DEPTH = 8
 
 #: Rows and columns of the middle of a picture from which its range is measured.
 _SIDE = 512
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The steps that were chosen for a picture.
+
+    Attributes
+    ----------
+    steps : Steps
+        The steps.
+    saving : float
+        The share of the bits of the details that they save, by an estimate.
+    """
+
+    steps: Steps
+    saving: float
 
 
 def rules(parts: Sequence[Sequence[Plane]], depth: int) -> tuple[Normalisation, ...]:
@@ -97,12 +114,12 @@ def steps_for(engine: ReversibleEngine, parts: Sequence[Picture], levels: int, t
     every = Steps((True,) * first.components, normalisation=rules(planes, first.bit_depth))
     area, levels = Rect(0, 0, first.height, first.width), min(levels, _LEVELS)
     explorations = [engine.explore(own, area, levels, every, first.bit_depth, threads) for own in planes]
-    return choose_steps(explorations, every.normalisation, rct=first.ict)
+    return choose_steps(explorations, every.normalisation, rct=first.ict).steps
 
 
 def choose_steps(
     explorations: Sequence[Exploration], normalisation: tuple[Normalisation, ...], *, rct: bool
-) -> Steps:
+) -> Choice:
     """Choose the steps for a picture.
 
     Parameters
@@ -125,8 +142,9 @@ def choose_steps(
         for planes in ([band.details for band in bands], [band.left for band in bands])
     )
     learned = [new < old for old, new in zip(before, after, strict=True)]
+    plain = max(sum(before), 1.0)
     if not rct:
-        return Steps(tuple(learned), (), normalisation)
+        return Choice(Steps(tuple(learned), (), normalisation), 1 - sum(map(min, before, after)) / plain)
     few, more = ([band.fitted((learned[0], use, use)) for band in bands[:_FINEST]] for use in (False, True))
     luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:_FINEST])
     bits = sum(band.bits for band in few)
@@ -141,7 +159,10 @@ def choose_steps(
         weights.append((hl.weights, lh.weights, hh.weights))
     while weights and sum(own.saved for own in chosen[3 * len(weights) - 3 :][:3]) <= _BITS_OF_LEVEL:
         weights.pop()
-    return Steps(tuple(learned), tuple(weights), normalisation)
+    weighted = chosen[: 3 * len(weights)]
+    bits = sum(band.bits for band in weighted) + sum(band.plain for band in chosen[len(weighted) :])
+    bits += sum(map(min, before[:1] + before[3:], after[:1] + after[3:]))
+    return Choice(Steps(tuple(learned), tuple(weights), normalisation), 1 - bits / plain)
 
 
 class _Band:
@@ -200,7 +221,7 @@ class _Chroma:
     """
 
     def __init__(self, blue: Fit, red: Fit, scale: float, plain: float) -> None:
-        self._blue, self._red, self._scale, self._plain = blue, red, scale, plain
+        self._blue, self._red, self._scale, self.plain = blue, red, scale, plain
 
     @property
     def weights(self) -> BandWeights:
@@ -214,7 +235,7 @@ class _Chroma:
     @property
     def saved(self) -> float:
         """How much less that is than without weights."""
-        return self._plain - self.bits
+        return self.plain - self.bits
 
     def refine(self) -> None:
         """Refine the weights of both; see `Fit.refine`."""

@@ -71,36 +71,39 @@ class ReversibleCoder(Coder):
         self.model: Model = model
         self.embed_model = embed_model
         self._steps, self._coefficients = steps, list[NDArray[np.int32]]()
+        self._saving = 0.0
         self._layers = 0  # of the codestream that was coded last, if it is exact
 
-    def transform(self, threads: int | None = None) -> None:
-        """Choose the steps, unless they are given, and compute the coefficients in the transport's order.
-
-        Parameters
-        ----------
-        threads : int, optional
-            Threads of native code; by default those of the run. `code` and `steps` transform the picture if it was not
-            transformed before.
-        """
-        picture, levels = self.picture, self.layout.levels
-        threads = self.run.threads if threads is None else threads
+    def _transform(self) -> None:
+        """Choose the steps, unless they are given, and compute the coefficients in the transport's order."""
+        picture, levels, threads = self.picture, self.layout.levels, self.run.threads
         engine = self.model.reversible_engine
         area = self.layout.area(picture.height, picture.width)
         planes = list(self.planes(picture))
         depth, steps = picture.bit_depth, self._steps
         every = steps or Steps((True,) * len(planes), normalisation=rules([planes], depth))
         exploration = engine.explore(planes, area, levels, every, depth, threads)
-        self._steps = steps or choose_steps([exploration], every.normalisation, rct=picture.ict)
-        self.use(exploration.taking(self._steps))
+        if steps is None:
+            choice = choose_steps([exploration], every.normalisation, rct=picture.ict)
+            steps, self._saving = choice.steps, choice.saving
+        self._steps = steps
+        self.use(exploration.taking(steps))
         self.run.progress(0.5, "lifting")
 
     @property
     def steps(self) -> Steps:
         """The steps of the transform."""
         if self._steps is None:
-            self.transform()
+            self._transform()
         assert self._steps is not None
         return self._steps
+
+    @property
+    def saving(self) -> float:
+        """The share of the bits of the details that the steps save, by an estimate; 0 if the steps were given."""
+        if self._steps is None:
+            self._transform()
+        return self._saving
 
     @property
     def groups(self) -> list[slice]:
@@ -155,7 +158,7 @@ class ReversibleCoder(Coder):
             If the carrier needs more bits than there may be in addition to those of the samples.
         """
         if not self._coefficients:
-            self.transform()
+            self._transform()
         while True:
             try:
                 codestream = self._carrier(budget)

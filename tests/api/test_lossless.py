@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from j2klearn.api.options import EncodeOptions
 from j2klearn.cli.main import main
 from j2klearn.codestream.learned_segment import Descriptor, read_comments
 from j2klearn.codestream.main_header import insert_comments, read_main_header, without_comments
+from j2klearn.ebcot import lossless_file
+from j2klearn.ebcot.coders import OrdinaryCoder
 from j2klearn.errors import OptionError, SegmentError
 from j2klearn.interop.glymur.jp2k import Jp2k
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
@@ -137,6 +140,18 @@ def test_no_file_is_larger_than_that_of_the_53(rgb: NDArray[np.uint8]) -> None:
 def test_a_photograph_is_smaller(rgb: NDArray[np.uint8]) -> None:
     learned, ordinary = (j2klearn.encode(rgb, lossless=True, model=m) for m in ("auto", None))
     assert len(learned) < 0.99 * len(ordinary)
+
+
+def test_the_53_is_left_out_where_the_learned_steps_surely_save(photograph: NDArray[np.uint8]) -> None:
+    clear = photograph[800:1300, 1200:1900]
+    dark = np.indices(clear.shape[:2]).sum(0) % 2 == 1
+    doubtful = (clear // 8 * 8, np.where(dark[..., None], clear, np.uint8(0)), clear[:200, :200])
+    cases = [(clear, False, False), (clear, True, True), *((picture, False, True) for picture in doubtful)]
+    for picture, embed, compared in cases:
+        with patch.object(lossless_file, "OrdinaryCoder", wraps=OrdinaryCoder) as coder:
+            j2klearn.encode(picture, lossless=True, embed_model=embed)
+        whole = [call for call in coder.call_args_list if call.args[0].samples.shape == picture.shape]
+        assert bool(whole) == compared
 
 
 def test_carriers_beyond_two_more_bits_are_exact(tmp_path: Path) -> None:
