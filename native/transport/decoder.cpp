@@ -299,9 +299,13 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, co
     }
     reporter_.error(failure.what());
     const std::string reason = reporter_.take_errors();
+    // OpenJPEG's threads stop after a failure, some earlier than others: with more than one, chance would decide what is
+    // decoded.
+    j2kl_request single = request;
+    single.threads = 1;
     if (!(failed == image_area_)) {
         try {
-            return run(request, image_area_, true); // without an area, OpenJPEG does not read what follows the tiles
+            return run(single, image_area_, true); // without an area, OpenJPEG does not read what follows the tiles
         } catch (const Failure &) {
             reporter_.take_errors();
         }
@@ -311,7 +315,7 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, co
         throw Failure(failure.code(), reason);
     }
     reporter_.warning(reason);
-    return run(request, image_area_, false);
+    return run(single, image_area_, false);
 }
 
 Image Decoder::run(const j2kl_request &request, const Rect &area, bool strict)

@@ -12,11 +12,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import j2klearn
 from j2klearn.codestream.main_header import read_main_header
 from j2klearn.core.geometry import Rect
 from j2klearn.core.subbands import Subbands, subband_rects
 from j2klearn.ebcot.reconstruction import read_lattice
-from j2klearn.errors import CodestreamError, InputError, LimitError, OptionError
+from j2klearn.errors import CodestreamError, CodestreamWarning, InputError, LimitError, OptionError
 from j2klearn.native import transport
 from j2klearn.transform.wavelet import WAVELETS
 from tests.support.judges import opj_decompress
@@ -260,3 +261,20 @@ def test_small_tiles_are_decoded_on_one_thread(
             patch.setattr(decoder, "_library", Library)
             decoder.decode(reduce=reduce, threads=3)
     assert asked == [used]
+
+
+def test_what_is_left_of_a_damaged_file_is_decoded_on_one_thread() -> None:
+    """With more threads, chance decided which code-blocks were decoded, and some versions of OpenJPEG crashed."""
+    small = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    image = small.repeat(4, 0).repeat(4, 1)
+    data = bytearray(
+        j2klearn.encode(
+            image, lossless=True, model=None, levels=2, progression="CPRL", component_transform=False
+        )
+    )
+    data[data.index(b"\xff\x52") + 6] = 255  # COD: thousands of layers that are not there
+    decoded = []
+    for threads in (1, *[2] * 20):
+        with pytest.warns(CodestreamWarning):
+            decoded.append(j2klearn.decode(bytes(data), threads=threads))
+    assert all(np.array_equal(other, decoded[0]) for other in decoded)
