@@ -230,8 +230,8 @@ def resolve(model: object) -> Model:
         found = _from_file(*named_file(model, list(shipped())))
     if isinstance(found, Model):
         return found if found.twin else shipped().with_twin(found)
-    if not isinstance(found, (str, Path)) and not hasattr(found, "config"):
-        raise ModelError(not_a_model(found))
+    if not isinstance(model, (str, Path)) and not hasattr(model, "config"):
+        raise ModelError(not_a_model(model))
     raise ModelError(
         f"the model {getattr(model, 'name', model)} is an entropy model, which requires profile='neural'"
     )

@@ -146,8 +146,8 @@ def resolve_entropy(model: object) -> EntropyModel:
         found = _from_file(*named_file(model, entropy_names()))
     if is_entropy_model(found):
         return found
-    if not isinstance(found, (str, Path, Model)):
-        raise ModelError(not_a_model(found))
+    if not isinstance(model, (str, Path, Model)):
+        raise ModelError(not_a_model(model))
     raise ModelError(
         f"the model {getattr(found, 'name', found)} is a transform, but the neural profile needs an entropy model: "
         f"{', '.join(entropy_names()) or 'none is installed'}"
