@@ -25,8 +25,9 @@ from j2klearn.benchmark.run import find_pictures
 from j2klearn.core.picture import Picture
 from j2klearn.ebcot.coders import OrdinaryCoder
 from j2klearn.ebcot.layout import Layout
-from j2klearn.ebcot.lossless_file import is_drawn, surely_smaller
+from j2klearn.ebcot.lossless_file import surely_smaller
 from j2klearn.ebcot.reversible_coder import ReversibleCoder
+from j2klearn.ebcot.transform_choice import flatness
 from j2klearn.metrics.luma import luma
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
 
@@ -78,7 +79,7 @@ def main() -> int:
                 picture = Picture(samples)
                 layout = Layout(levels=_LEVELS)
                 coder = ReversibleCoder(picture, layout, model)
-                if is_drawn(picture) or not surely_smaller(coder):
+                if not surely_smaller(coder, flatness(samples)):
                     continue
                 learned = len(coder.code([0.0]))
                 ordinary = len(OrdinaryCoder(picture, layout, reversible=True).code([0.0]))

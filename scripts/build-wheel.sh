@@ -32,18 +32,18 @@ make_root() {
 
 # in_root NAME COMMAND: unpack the root, and run a command of the shell in it, without network. It sees $work/exchange as /exchange.
 in_root() {
-    rm -rf "$work/root"
-    mkdir "$work/root"
-    tar -C "$work/root" -xf "$work/$1.tar"
-    mkdir "$work/root/exchange"
+    rm -rf "$work/chroot"
+    mkdir "$work/chroot"
+    tar -C "$work/chroot" -xf "$work/$1.tar"
+    mkdir "$work/chroot/exchange"
     # shellcheck disable=SC2016  # the inner shell expands them
     unshare --mount --net --pid --fork sh -ec '
         mount --bind "$1/exchange" "$2/exchange"
         mount -t proc proc "$2/proc"
         exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PIP_NO_INDEX=1 \
             PIP_FIND_LINKS=/exchange/packages PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$2" sh -ec "$3"
-    ' - "$work" "$work/root" "$2"
-    rm -rf "$work/root"
+    ' - "$work" "$work/chroot" "$2"
+    rm -rf "$work/chroot"
 }
 
 # The source files, and the packages for the build and for the trial. Roots have no network.

@@ -89,7 +89,11 @@ def _precinct_count(header: MainHeader, tile: Rect, resolution: int) -> int:
 
 def packet_count(header: MainHeader, tile: Rect) -> int:
     """Return how many packets a tile has if all its components are coded as COD says; it may be billions."""
-    return sum(_precinct_counts(header, tile)) * header.components * header.layers
+    return _packets(header, _precinct_counts(header, tile))
+
+
+def _packets(header: MainHeader, counts: tuple[int, ...]) -> int:
+    return sum(counts) * header.components * header.layers
 
 
 def _precinct_counts(header: MainHeader, tile: Rect) -> tuple[int, ...]:
@@ -115,7 +119,7 @@ def packet_order(header: MainHeader, tile: Rect) -> PacketOrder | None:
     if not header.uniform or header.progression not in (LRCP, RLCP, RPCL):
         return None
     counts = _precinct_counts(header, tile)
-    if sum(counts) * header.components * header.layers > MAX_PACKETS:
+    if _packets(header, counts) > MAX_PACKETS:
         return None
     return _order(header.progression, header.layers, header.components, counts)
 

@@ -54,10 +54,17 @@ def is_drawn(picture: Picture) -> bool:
     return flatness(picture.samples) >= _DRAWN
 
 
-def surely_smaller(coder: ReversibleCoder) -> bool:
-    """Return whether the learned file is smaller than that of the 5/3 beyond doubt."""
-    picture = coder.picture
-    if coder.embed_model or flatness(picture.samples) >= _MOSTLY_SHADED:
+def surely_smaller(coder: ReversibleCoder, flat: float) -> bool:
+    """Return whether the learned file is smaller than that of the 5/3 beyond doubt.
+
+    Parameters
+    ----------
+    coder : ReversibleCoder
+        The coder of the picture.
+    flat : float
+        The `flatness` of the picture.
+    """
+    if coder.embed_model or flat >= _MOSTLY_SHADED:
         return False
     return _LEAST_ESTIMATE <= coder.saving <= _MOST_ESTIMATE and _middle_is_smaller(coder)
 
@@ -128,11 +135,12 @@ def lossless_file(
         coder = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
         return RateControl(coder, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)
 
-    if not fits or is_drawn(picture):
+    flat = flatness(picture.samples)
+    if not fits or flat >= _DRAWN:
         return ordinary(run)
     files = []
     with suppress(CarrierError):
         files.append(RateControl(coder, jp2=jp2).made(targets))
-    if not files or not surely_smaller(coder):
+    if not files or not surely_smaller(coder, flat):
         files.append(ordinary(replace(run, progress=silent)))
     return min(files, key=len)

@@ -29,14 +29,11 @@ template <class T> struct UninitialisedAllocator : AlignedAllocator<T> {
         if (count <= small) {
             return AlignedAllocator<T>::allocate(count);
         }
-        if (count > static_cast<std::size_t>(-1) / 2 / sizeof(T)) {
-            throw std::bad_array_new_length();
-        }
-        void *const place = ::operator new(count * sizeof(T), std::align_val_t(large_page));
+        T *const place = AlignedAllocator<T>::allocate_at(count, large_page);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
         madvise(place, count * sizeof(T), MADV_HUGEPAGE); // a wish, which may be refused
 #endif
-        return static_cast<T *>(place);
+        return place;
     }
     void deallocate(T *place, std::size_t count) noexcept
     {

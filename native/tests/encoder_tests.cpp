@@ -198,16 +198,7 @@ struct Call {
     Call()
     {
         j2kl_parameters &p = parameters.carrier;
-        p = default_parameters(3, 5, 90, 77);
-        p.components = 4;
-        p.precision = 14;
-        p.is_signed = 1;
-        p.reversible = 0;
-        p.component_transform = 1;
-        p.levels = 2;
-        p.fraction_bits = 2;
-        p.layers = 2;
-        p.layer_bytes[0] = 3000;
+        p = learned::carrier_parameters(4, 14);
         p.tile_width = 60;
         p.tile_height = 80;
         const picture::Id id = picture::ModelFile(learned::model_file()).id();

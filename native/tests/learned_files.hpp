@@ -142,11 +142,12 @@ inline void comment(Data &out, const Data &payload)
     put(out, payload);
 }
 
-inline Data learned_file(std::uint8_t version = 1)
+// The carrier of a small picture in colour.
+inline j2kl_parameters carrier_parameters(std::uint32_t components, std::uint32_t precision)
 {
     j2kl_parameters p = default_parameters(3, 5, 90, 77);
-    p.components = 3;
-    p.precision = 12;
+    p.components = components;
+    p.precision = precision;
     p.is_signed = 1;
     p.reversible = 0;
     p.component_transform = 1;
@@ -154,6 +155,12 @@ inline Data learned_file(std::uint8_t version = 1)
     p.fraction_bits = 2;
     p.layers = layers;
     p.layer_bytes[0] = 3000;
+    return p;
+}
+
+inline Data learned_file(std::uint8_t version = 1)
+{
+    j2kl_parameters p = carrier_parameters(3, 12);
     const bool lossless = version >= 5;
     p.reversible = lossless ? 1 : 0;
     p.fraction_bits = lossless ? 0 : 2;
