@@ -178,6 +178,10 @@ def _cropped(x: Tensor, margin: int) -> Tensor:
     return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin] if margin else x
 
 
+#: Kernels with longer sides are large: oneDNN has no fast gradient for them in float32.
+_LARGE = 13
+
+
 class ProposalOpacity(Operator):
     """Linear proposals blended by data-dependent opacities (P1, Fig. 5, 7 and 8).
 
@@ -256,15 +260,19 @@ class ProposalOpacity(Operator):
         weight = self.proposal.weight
         if self.zero_dc:
             weight = weight - weight.mean((2, 3), keepdim=True)
-        if self.inputs > 1 or (x.dtype == torch.bfloat16 and not torch.is_grad_enabled()):
+        training, narrow = torch.is_grad_enabled(), self.inputs == 1
+        side = 2 * self.proposal_radius + 1
+        large = training and x.dtype == torch.float32 and side > _LARGE
+        if not large and not (narrow and (training or x.dtype != torch.bfloat16)):
             return convolve(x, weight)
         # With one channel, convolutions in float32 and all gradients do not fill the vector units. It is three times
-        # faster to stack the columns of the kernel's window as channels.
-        side = 2 * self.proposal_radius + 1
+        # faster to stack the columns of the kernel's window as channels. For large kernels, oneDNN's gradients in
+        # float32 take up to 20 times longer than this, with any number of channels.
         width = x.shape[-1] - side + 1
         columns = torch.cat([x[..., i : i + width] for i in range(side)], 1)
         columns = columns.contiguous(memory_format=torch.channels_last)
-        return convolve(columns, weight.permute(0, 3, 2, 1).contiguous())
+        stacked = weight.permute(0, 3, 1, 2).reshape(weight.shape[0], -1, side, 1)
+        return convolve(columns, stacked.contiguous())
 
 
 #: Networks without proposals get their input divided by this, and their output is multiplied by it. Inside the network
