@@ -21,11 +21,6 @@ __all__ = ["BandRequest", "BlockReader", "Component", "Decoder", "Encoder", "Hea
 #: The orientations of subbands, in the order of ``j2kl_band_request``.
 _ORIENTATIONS = ("LL", "HL", "LH", "HH")
 
-#: Samples of a component of a tile that OpenJPEG decodes on several threads, at least. Its threads wait for each other
-#: at every tile and every resolution: with tiles of 32 x 32 samples, two threads take twice as long as one, and with
-#: tiles that are not in the file ten times as long.
-_FEW_SAMPLES = 1 << 13
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -391,7 +386,7 @@ class Decoder(Handle):
         request = self._ffi.new("j2kl_request *")
         try:
             request.reduce, request.layers, request.strict = reduce, layers, int(strict)
-            request.half_steps, request.threads = int(half_steps), self._useful_threads(threads, reduce)
+            request.half_steps, request.threads = int(half_steps), threads
             if area is not None:
                 if area.size == 0:
                     raise OptionError("the requested area is empty")
@@ -407,13 +402,6 @@ class Decoder(Handle):
             self._report.check(self._library.j2kl_decoder_decode(self._open(), request))
         except CodestreamError as error:
             raise DecodingError(str(error)) from None
-
-    def _useful_threads(self, threads: int, reduce: int) -> int:
-        """Return the number of threads that OpenJPEG is to use: one if the decoded tiles are small."""
-        across = min(self.header.tile_shape[1], self.header.area.width)
-        down = min(self.header.tile_shape[0], self.header.area.height)
-        small = self.header.tiles != (1, 1) and (down * across) >> 2 * min(reduce, 32) < _FEW_SAMPLES
-        return min(threads, 1) if small else threads
 
     @property
     def components(self) -> list[Component]:

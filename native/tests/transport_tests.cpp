@@ -1,6 +1,7 @@
 // Subbands are decoded as they were encoded: exactly with the 5/3, closely with the 9/7.
 #include "base/geometry.hpp"
 #include "tests/codec.hpp"
+#include "transport/openjpeg.hpp"
 #include "transport/planes.hpp"
 #include "wavelet/wavelet.hpp"
 
@@ -381,10 +382,25 @@ void argument_tests()
     j2kl_encoder_free(encoder);
 }
 
+// OpenJPEG's threads wait for each other at every tile, which takes longer than to decode small tiles.
+void threads_of_tiles()
+{
+    const auto used = [](std::uint32_t side, std::uint32_t reduce) {
+        return j2kl::useful_threads(3, {{10, 20, 110, 120}, 10, 20, side, side + 16}, reduce);
+    };
+    CHECK(used(32, 0) == 1, "small tiles");
+    CHECK(used(90, 0) == 3, "larger tiles");
+    CHECK(used(90, 1) == 1, "small tiles at half the size");
+    CHECK(used(100, 1) == 3, "one tile");
+    CHECK(used(1 << 31, 40) == 3, "one tile that is larger than the image");
+    CHECK(used(90, 40) == 1, "more levels than there are bits");
+}
+
 } // namespace
 
 void transport_tests()
 {
+    threads_of_tiles();
     reversible_tests();
     irreversible_tests();
     irreversible_odd_values();

@@ -18,7 +18,7 @@ namespace j2kl {
 
 namespace {
 
-Codec make_codec(bool is_jp2, const j2kl_request &request, bool strict, Reporter &reporter)
+Codec make_codec(bool is_jp2, const j2kl_request &request, std::uint32_t threads, bool strict, Reporter &reporter)
 {
     Codec codec(opj_create_decompress(is_jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), reporter);
     opj_dparameters_t settings;
@@ -28,7 +28,7 @@ Codec make_codec(bool is_jp2, const j2kl_request &request, bool strict, Reporter
     require_openjpeg(opj_setup_decoder(codec.get(), &settings) != OPJ_FALSE, reporter,
                      "OpenJPEG could not be set up to decode");
     opj_decoder_set_strict_mode(codec.get(), strict ? OPJ_TRUE : OPJ_FALSE);
-    codec.set_threads(request.threads);
+    codec.set_threads(threads);
     return codec;
 }
 
@@ -93,7 +93,7 @@ TileGrid Decoder::tiles() const
 void Decoder::read_header()
 {
     const InputStream stream(head_, rest_);
-    const Codec codec = make_codec(scan_.is_jp2, {}, true, reporter_);
+    const Codec codec = make_codec(scan_.is_jp2, {}, 1, true, reporter_);
     const Image image = read_header_of(codec, stream, reporter_);
     const CodestreamInfo info(opj_get_cstr_info(codec.get()));
     require_openjpeg(info && info->nbcomps > 0 && info->m_default_tile_info.tccp_info != nullptr, reporter_,
@@ -321,7 +321,8 @@ Image Decoder::decode_anyway(const j2kl_request &request, const Rect &failed, co
 Image Decoder::run(const j2kl_request &request, const Rect &area, bool strict)
 {
     const InputStream stream(head_, rest_);
-    const Codec codec = make_codec(scan_.is_jp2 && head_.size == 0, request, strict, reporter_);
+    const std::uint32_t threads = useful_threads(request.threads, tiles(), request.reduce);
+    const Codec codec = make_codec(scan_.is_jp2 && head_.size == 0, request, threads, strict, reporter_);
     Image image = read_header_of(codec, stream, reporter_);
     const auto need = [&](bool success) {
         require_openjpeg(success, reporter_, "OpenJPEG could not decode the codestream");

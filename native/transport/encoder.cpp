@@ -228,7 +228,7 @@ const std::vector<std::uint8_t> &Encoder::finish()
     }
     options.push_back(nullptr);
     need(opj_encoder_set_extra_options(codec.get(), options.data()) != OPJ_FALSE);
-    codec.set_threads(parameters_.threads);
+    codec.set_threads(useful_threads(parameters_.threads, tiles_, 0));
     need(opj_start_compress(codec.get(), image.get(), stream.get()) != OPJ_FALSE);
     need(opj_encode(codec.get(), stream.get()) != OPJ_FALSE);
     need(opj_end_compress(codec.get(), stream.get()) != OPJ_FALSE);

@@ -237,32 +237,6 @@ def test_calls_in_the_wrong_order() -> None:
             decoder.samples(3)
 
 
-@pytest.mark.parametrize(
-    ("tile", "reduce", "used"), [((32, 48), 0, 1), ((96, 96), 0, 3), ((96, 96), 1, 1), (None, 1, 3)]
-)
-def test_small_tiles_are_decoded_on_one_thread(
-    tile: tuple[int, int] | None, reduce: int, used: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenJPEG's threads wait for each other at every tile, which takes longer than to decode small tiles."""
-    area = Rect(0, 0, 100, 100)
-    parameters = transport.Parameters(area, reversible=True, tile_shape=tile)
-    data = write(parameters, [np.zeros(area.size, np.int32)])
-    asked = []
-    with transport.Decoder(data) as decoder:
-        real = decoder._library.j2kl_decoder_decode
-
-        class Library:
-            @staticmethod
-            def j2kl_decoder_decode(handle: object, request: object) -> int:
-                asked.append(request.threads)
-                return real(handle, request)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(decoder, "_library", Library)
-            decoder.decode(reduce=reduce, threads=3)
-    assert asked == [used]
-
-
 def test_what_is_left_of_a_damaged_file_is_decoded_on_one_thread() -> None:
     """With more threads, chance decided which code-blocks were decoded, and some versions of OpenJPEG crashed."""
     small = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
