@@ -1,6 +1,6 @@
 #include "decoder/synthesis.hpp"
 
-#include "decoder/linear53.hpp"
+#include "wavelet/linear53.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "encoder/analysis.hpp"
 
-#include "encoder/linear53.hpp"
+#include "wavelet/linear53.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>

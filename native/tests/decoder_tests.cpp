@@ -3,7 +3,6 @@
 #include "base/failure.hpp"
 #include "decoder/digest.hpp"
 #include "decoder/json.hpp"
-#include "decoder/linear53.hpp"
 #include "decoder/main_header.hpp"
 #include "decoder/model_file.hpp"
 #include "decoder/models.hpp"
@@ -462,35 +461,6 @@ void pixels()
           "arguments");
 }
 
-// Synthesis by the 5/3 returns an affine plane from its low-pass samples alone, at every parity and size.
-void linear53()
-{
-    for (std::uint32_t y0 = 0; y0 < 2; ++y0) {
-        for (std::uint32_t x0 = 0; x0 < 2; ++x0) {
-            for (const std::uint32_t size : {1U, 2U, 3U, 8U, 300U}) {
-                const j2kl::Rect area = {x0, y0, x0 + size, y0 + size / 2 + 1};
-                const auto band = [&](j2kl::Band name) { return area.subband(name, 1); };
-                std::vector<float> planes[4];
-                for (std::size_t i = 0; i < 4; ++i) {
-                    planes[i].assign(static_cast<std::size_t>(band(static_cast<j2kl::Band>(i)).size()) + 1,
-                                     i == 0 ? 7.0F : 0.0F);
-                }
-                const auto plane = [&](std::size_t i) {
-                    return j2kl::Plane<const float>{planes[i].data(),
-                                                    band(static_cast<j2kl::Band>(i)).width()};
-                };
-                std::vector<float> out(static_cast<std::size_t>(area.size()));
-                synthesise_linear53({plane(0), plane(1), plane(2), plane(3)}, area,
-                                    {out.data(), area.width()}, 2);
-                const bool lone = (area.height() == 1 && y0 == 1) || (area.width() == 1 && x0 == 1);
-                CHECK(std::all_of(out.begin(), out.end(),
-                                  [&](float value) { return value == (lone ? 0.0F : 7.0F); }),
-                      std::to_string(size));
-            }
-        }
-    }
-}
-
 } // namespace
 
 void decoder_tests()
@@ -500,7 +470,6 @@ void decoder_tests()
     tables();
     model_files();
     segments();
-    linear53();
     pictures();
     mutated_files();
     mutated_tiles();

@@ -1,11 +1,9 @@
 // Native encoding by a learned transform. Python tests compare the bytes with those of its own stages.
 #include "base/failure.hpp"
 #include "decoder/integer_model.hpp"
-#include "decoder/linear53.hpp"
 #include "decoder/models.hpp"
 #include "decoder/synthesis.hpp"
 #include "encoder/analysis.hpp"
-#include "encoder/linear53.hpp"
 #include "encoder/noise.hpp"
 #include "encoder/samples.hpp"
 #include "tests/codec.hpp"
@@ -95,39 +93,6 @@ std::vector<float> random_plane(const Rect &area, std::uint64_t seed)
     std::vector<float> plane(static_cast<std::size_t>(area.size()));
     std::generate(plane.begin(), plane.end(), [&] { return static_cast<float>(random.integer(-512, 511)); });
     return plane;
-}
-
-// The 5/3 comes back at every parity and size. Small whole numbers are exact in single precision.
-void linear53()
-{
-    for (std::uint32_t corner = 0; corner < 4; ++corner) {
-        for (const std::uint32_t size : {1U, 2U, 3U, 8U, 300U}) {
-            const std::uint32_t x0 = corner % 2, y0 = corner / 2;
-            const Rect area = {x0, y0, x0 + size, y0 + size / 2 + 1};
-            const std::vector<float> plane = random_plane(area, size);
-            std::vector<float> first[4];
-            for (const std::size_t threads : {1, 3}) {
-                std::vector<float> bands[4];
-                j2kl::Plane<float> written[4];
-                j2kl::Plane<const float> read[4];
-                for (std::size_t i = 0; i < 4; ++i) {
-                    const Rect band = area.subband(static_cast<Band>(i), 1);
-                    bands[i].resize(static_cast<std::size_t>(band.size()) + 1);
-                    written[i] = {bands[i].data(), band.width()};
-                    read[i] = {bands[i].data(), band.width()};
-                }
-                picture::analyse_linear53({plane.data(), area.width()}, area,
-                                          {written[0], written[1], written[2], written[3]}, threads);
-                std::vector<float> back(plane.size());
-                picture::synthesise_linear53({read[0], read[1], read[2], read[3]}, area, {back.data(), area.width()}, 1);
-                CHECK(back == plane, std::to_string(size));
-                for (std::size_t i = 0; i < 4; ++i) {
-                    CHECK(threads == 1 || bands[i] == first[i], "threads");
-                    first[i] = bands[i];
-                }
-            }
-        }
-    }
 }
 
 // The analysis of components that share opacities is inverted by the synthesis, and does not depend on threads.
@@ -350,7 +315,6 @@ void encoder_tests()
 {
     planes_of_pixels();
     normalised_planes();
-    linear53();
     analysis();
     noise();
     pictures();

@@ -2,7 +2,9 @@
 #include "base/geometry.hpp"
 #include "j2kl.h"
 #include "tests/check.hpp"
+#include "wavelet/linear53.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -121,6 +123,75 @@ void constant()
     CHECK(good, "constant");
 }
 
+std::vector<float> random_plane(const Rect &area, check::Random &random)
+{
+    std::vector<float> plane(static_cast<std::size_t>(area.size()));
+    std::generate(plane.begin(), plane.end(), [&] { return static_cast<float>(random.integer(-512, 511)); });
+    return plane;
+}
+
+// The 5/3 comes back at every parity and size. Small whole numbers are exact in single precision.
+void linear53_comes_back(check::Random &random)
+{
+    for (std::uint32_t corner = 0; corner < 4; ++corner) {
+        for (const std::uint32_t size : {1U, 2U, 3U, 8U, 300U}) {
+            const std::uint32_t x0 = corner % 2, y0 = corner / 2;
+            const Rect area = {x0, y0, x0 + size, y0 + size / 2 + 1};
+            const std::vector<float> plane = random_plane(area, random);
+            std::vector<float> first[4];
+            for (const std::size_t threads : {1, 3}) {
+                std::vector<float> bands[4];
+                j2kl::Plane<float> written[4];
+                j2kl::Plane<const float> read[4];
+                for (std::size_t i = 0; i < 4; ++i) {
+                    const Rect band = area.subband(static_cast<Band>(i), 1);
+                    bands[i].resize(static_cast<std::size_t>(band.size()) + 1);
+                    written[i] = {bands[i].data(), band.width()};
+                    read[i] = {bands[i].data(), band.width()};
+                }
+                j2kl::analyse_linear53({plane.data(), area.width()}, area,
+                                          {written[0], written[1], written[2], written[3]}, threads);
+                std::vector<float> back(plane.size());
+                j2kl::synthesise_linear53({read[0], read[1], read[2], read[3]}, area, {back.data(), area.width()}, 1);
+                CHECK(back == plane, std::to_string(size));
+                for (std::size_t i = 0; i < 4; ++i) {
+                    CHECK(threads == 1 || bands[i] == first[i], "threads");
+                    first[i] = bands[i];
+                }
+            }
+        }
+    }
+}
+
+// Synthesis by the 5/3 returns an constant plane from its low-pass samples alone, at every parity and size.
+void linear53_of_a_constant()
+{
+    for (std::uint32_t y0 = 0; y0 < 2; ++y0) {
+        for (std::uint32_t x0 = 0; x0 < 2; ++x0) {
+            for (const std::uint32_t size : {1U, 2U, 3U, 8U, 300U}) {
+                const j2kl::Rect area = {x0, y0, x0 + size, y0 + size / 2 + 1};
+                const auto band = [&](j2kl::Band name) { return area.subband(name, 1); };
+                std::vector<float> planes[4];
+                for (std::size_t i = 0; i < 4; ++i) {
+                    planes[i].assign(static_cast<std::size_t>(band(static_cast<j2kl::Band>(i)).size()) + 1,
+                                     i == 0 ? 7.0F : 0.0F);
+                }
+                const auto plane = [&](std::size_t i) {
+                    return j2kl::Plane<const float>{planes[i].data(),
+                                                    band(static_cast<j2kl::Band>(i)).width()};
+                };
+                std::vector<float> out(static_cast<std::size_t>(area.size()));
+                j2kl::synthesise_linear53({plane(0), plane(1), plane(2), plane(3)}, area,
+                                    {out.data(), area.width()}, 2);
+                const bool lone = (area.height() == 1 && y0 == 1) || (area.width() == 1 && x0 == 1);
+                CHECK(std::all_of(out.begin(), out.end(),
+                                  [&](float value) { return value == (lone ? 0.0F : 7.0F); }),
+                      std::to_string(size));
+            }
+        }
+    }
+}
+
 } // namespace
 
 void wavelet_tests()
@@ -137,6 +208,8 @@ void wavelet_tests()
         }
     }
     constant();
+    linear53_comes_back(random);
+    linear53_of_a_constant();
     float value = 1;
     CHECK(j2kl_analyse_97(&value, 1, 2, 1, 0, 0, &value, &value, &value, &value, 1) == J2KL_ERROR_ARGUMENT,
           "stride");
