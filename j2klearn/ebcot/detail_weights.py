@@ -7,6 +7,7 @@ a small coefficient saves as much as halving a large one. Plain least squares wo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ _BLOCK = 8
 
 #: Blocks of a subband that are looked at, about.
 _MOST = 256
+
+#: Sums of the magnitudes of a block whose bits are kept in a table. Larger ones are rare.
+_TABLE = 1 << 14
 
 #: The least squares look at every block of this number.
 _FITTED = 2
@@ -61,15 +65,35 @@ def blocks_of(plane: Plane, parts: int) -> Blocks:
     return few.transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, -1)
 
 
+def _geometric_bits(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the bits of a sample with a two-sided geometric distribution of this mean magnitude."""
+    # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
+    return np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
+
+
+@cache
+def _table() -> NDArray[np.float64]:
+    """Return the bits of a block for each sum of its magnitudes below `_TABLE`."""
+    size = _BLOCK * _BLOCK
+    return size * _geometric_bits(np.arange(_TABLE) / size)
+
+
 def estimated_bits(blocks: Blocks) -> float:
     """Estimate the bits of the coefficients of a subband.
 
     Each block counts as samples of a two-sided geometric distribution with the mean magnitude of the block.
     """
-    mean = np.abs(blocks).sum(0, dtype=np.int32) * np.float32(1 / len(blocks))
-    # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
-    bits = np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
-    return float(bits.sum() * len(blocks))
+    sums = np.abs(blocks).sum(0, dtype=np.int32)
+    small = np.minimum(sums, _TABLE - 1)
+    bits = float(_table().take(small).sum())
+    large = sums[sums > small]
+    return bits if not large.size else bits + _beyond_table(large)
+
+
+def _beyond_table(sums: NDArray[np.int32]) -> float:
+    """Return the bits of blocks with large sums of magnitudes, less those of the last entry of the table."""
+    size = _BLOCK * _BLOCK
+    return float((size * _geometric_bits(sums / size) - _table()[-1]).sum())
 
 
 def _least_squares(planes: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -81,16 +105,16 @@ def _least_squares(planes: NDArray[np.float32]) -> NDArray[np.float64]:
         Blocks of the sources, and those of the target.
     """
     count, size = len(planes) - 1, planes.shape[1]
-    products = np.empty((count + 1, count + 1, planes.shape[2]))
-    for at, own in enumerate(planes):
-        products[at, at:] = products[at:, at] = (own * planes[at:]).sum(1)
+    blocks = np.ascontiguousarray(planes.transpose(2, 0, 1))
+    products = (blocks @ blocks.transpose(0, 2, 1)).astype(np.float64)
     weights = np.zeros(count)
     for _ in range(_ROUNDS):
         change = np.append(-weights, 1.0)
-        variances = np.tensordot(change, np.tensordot(change, products, 1), 1) / size + _ROUNDING
-        total = products @ (1 / variances)
-        matrix = total[:count, :count]
-        matrix[np.diag_indices(count)] += _RIDGE * matrix.diagonal() + 1e-6
+        variances = (products @ change) @ change / size + _ROUNDING
+        total = np.tensordot(1 / variances, products, 1)
+        matrix = total[:count, :count].copy()
+        matrix.flat[:: count + 1] *= 1 + _RIDGE
+        matrix.flat[:: count + 1] += 1e-6
         weights = np.linalg.solve(matrix, total[:count, count])
     return weights
 
@@ -116,20 +140,18 @@ class Fit:
     """
 
     def __init__(self, target: Blocks, sources: Sequence[Blocks]) -> None:
-        self._target, self._sources = target, sources
+        self._sources = sources
         self._used = [at for at, own in enumerate(sources) if own.any()] if target.size else []
         self._plain = estimated_bits(target)
         self._weights = [0] * len(sources)
         few = [own[:, ::_FITTED] for own in (*(sources[at] for at in self._used), target)]
         for at, weight in zip(self._used, _least_squares(np.array(few, np.float32)), strict=True):
             self._weights[at] = nearest_weight(64 * weight)
-        self._total = np.full_like(target, 1 << WEIGHT_BITS >> 1)
+        # the weighted sum less the target, in 1/64, so that a shift gives what is left of the target, negated
+        self._over = (1 << WEIGHT_BITS >> 1) - (target << WEIGHT_BITS)
         for at in self._used:
-            self._total += self._weights[at] * sources[at]
-        self._bits = self._left(self._total)
-
-    def _left(self, total: Blocks) -> float:
-        return estimated_bits(self._target - (total >> WEIGHT_BITS))
+            self._over += self._weights[at] * sources[at]
+        self._bits = estimated_bits(self._over >> WEIGHT_BITS)
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -152,9 +174,10 @@ class Fit:
         old, weight = self._weights[at], nearest_weight(self._weights[at] + move)
         if weight == old:
             return False
-        total = self._total + (weight - old) * self._sources[at]
-        bits = self._left(total)
+        over = (weight - old) * self._sources[at]
+        over += self._over
+        bits = estimated_bits(over >> WEIGHT_BITS)
         if bits >= self._bits:
             return False
-        self._weights[at], self._total, self._bits = weight, total, bits
+        self._weights[at], self._over, self._bits = weight, over, bits
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def surely_smaller(coder: ReversibleCoder, flat: float) -> bool:
 
 def _middle_is_smaller(coder: ReversibleCoder) -> bool:
     """Return whether the middle of the picture is clearly smaller with the learned steps than with the 5/3."""
-    picture, run = copy.copy(coder.picture), replace(coder.run, progress=silent)
+    picture, threads = copy.copy(coder.picture), coder.run.threads
+    run = replace(coder.run, progress=silent, threads=max(1, threads // 2))
     rows, columns = (round(_MIDDLE * side) for side in picture.samples.shape[:2])
     if min(rows, columns) < _LEAST_SIDE:
         return False
@@ -86,7 +88,8 @@ def _middle_is_smaller(coder: ReversibleCoder) -> bool:
         OrdinaryCoder(picture, layout, run, reversible=True),
     )
     try:
-        learned, ordinary = (len(own.code([0.0])) for own in coders)
+        with ThreadPoolExecutor(2 if threads > 1 else 1) as pool:
+            learned, ordinary = pool.map(lambda own: len(own.code([0.0])), coders)
     except CarrierError:
         return False
     return learned < (1 - _LEAST_SAVING) * ordinary
