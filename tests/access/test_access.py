@@ -431,3 +431,37 @@ def test_blocks_cover_the_picture(tiled, wholes):
     out = np.zeros((600, 700), np.uint8)
     file.copy_to(out, reduce=1, block=(200, 300))
     assert np.abs(out.astype(int) - wholes[1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, struct.pack(">I", 97)),  # height
+        (0, struct.pack(">II", 80, 96)),
+        (4, bytes(4)),  # width
+        (4, b"\xff" * 4),
+        (8, bytes(2)),  # number of components
+        (8, b"\xff\xff"),
+    ],
+)
+@pytest.mark.parametrize("tile_size", [None, 32])
+def test_an_image_header_that_contradicts_the_codestream(picture, tmp_path, place, value, tile_size):
+    """The codestream says what the picture is, for the whole picture as for its parts."""
+    small = picture[200:296, 200:280]
+    file = bytearray(j2klearn.encode(small, lossless=True, model=None, tile_size=tile_size))
+    at = file.index(b"ihdr") + 4 + place
+    file[at : at + len(value)] = value
+    file = bytes(file)
+    path = tmp_path / "a.jp2"
+    path.write_bytes(file)
+    facts = j2klearn.info(file)
+    assert (facts.height, facts.width, facts.components) == (96, 80, 1)
+    assert np.array_equal(j2klearn.decode(file), small)
+    assert np.array_equal(j2klearn.decode(file, components=[0]), small)
+    assert np.array_equal(j2klearn.decode(file, region=(10, 20, 40, 60)), small[10:40, 20:60])
+    assert j2klearn.decode(file, reduce=1).shape == (48, 40)
+    assert np.array_equal(j2klearn.open(file)[:], small)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The IHDR dimensions")  # glymur's own remark
+        for source in (file, path):
+            assert np.array_equal(j2klearn.Jp2kr(source)[:], small)
