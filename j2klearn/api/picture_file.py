@@ -332,7 +332,7 @@ class PictureFile:
         height = _rounded(rows * self._step[0] << reduce, header.tile_size[0])
         if self._file.by_tiles:  # smaller bands would decode their tiles again
             height = max(height, header.tile_size[0])
-        for y in range(header.tile_origin[0], header.area.y1, height):
+        for y in range(_start(header.tile_origin[0], header.area.y0, height), header.area.y1, height):
             area = Rect(y, header.area.x0, y + height, header.area.x1).intersection(header.area)
             band = pixels_of(area, self._step)
             if band.size and band.resolution(reduce).size:
@@ -350,9 +350,10 @@ class PictureFile:
         if self._file.by_tiles:  # smaller blocks would decode their tiles again
             height, width = max(height, header.tile_size[0]), max(width, header.tile_size[1])
         (top, left) = header.tile_origin
-        y = top
+        first_row, first_column = _start(top, area.y0, height), _start(left, area.x0, width)
+        y = first_row
         while y < area.y1:
-            x = left
+            x = first_column
             while x < area.x1:
                 block = pixels_of(Rect(y, x, y + height, x + width).intersection(area), self._step)
                 if block.size:
@@ -368,6 +369,11 @@ class PictureFile:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _start(origin: int, begin: int, step: int) -> int:
+    """Return the last of the places `origin`, ``origin + step`` and so on that is not behind `begin`."""
+    return origin + (begin - origin) // step * step
 
 
 def _rounded(length: int, tile: int) -> int:

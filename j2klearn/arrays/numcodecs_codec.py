@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 
@@ -61,7 +63,9 @@ class J2KLearn(Options, Codec):
         buf : buffer
             A chunk that `encode` returned.
         out : buffer, optional
-            Buffer to write the samples to, of the size of the array in bytes.
+            Where to write the samples: an array of the same shape and dtype in any byte order and memory order, or
+            another buffer of the size of the array in bytes, which gets the bytes in the order that they were encoded
+            in.
 
         Returns
         -------
@@ -75,7 +79,7 @@ class J2KLearn(Options, Codec):
         ModelNotFoundError
             If the chunk needs a model that is not installed.
         InputError
-            If `out` has another size, or is read-only.
+            If `out` has another size, is read-only, or holds Python objects.
         """
         try:
             chunk = ensure_bytes(buf)
@@ -85,8 +89,12 @@ class J2KLearn(Options, Codec):
         if out is None:
             return array
         target = _array(out)
-        if target.nbytes != array.nbytes or not target.flags.writeable:
+        if target.nbytes != array.nbytes or not target.flags.writeable or target.dtype.hasobject:
             raise InputError(f"out has to be a buffer of {array.nbytes} bytes that is not read-only")
+        if target.shape == array.shape and target.dtype.newbyteorder("=") == array.dtype.newbyteorder("="):
+            # ndarray_copy would copy bytes in the order of memory, whatever the order of out is
+            np.copyto(target, array)
+            return out
         return ndarray_copy(array, out)
 
     def get_config(self) -> dict[str, Any]:
@@ -101,7 +109,9 @@ class J2KLearn(Options, Codec):
         OptionError, ModelError
             See `Options.from_configuration`.
         """
-        return cls.from_configuration({name: value for name, value in config.items() if name != "id"})
+        if isinstance(config, Mapping):
+            config = {name: value for name, value in config.items() if name != "id"}
+        return cls.from_configuration(config)
 
 
 def _array(buffer: Any) -> Any:

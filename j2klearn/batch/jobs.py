@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from .summary import Failure
 
 __all__ = ["Collection", "Job", "find_jobs", "read_list"]
 
-Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+Place = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+Sources = Place | Iterable[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,22 @@ def read_list(data: bytes, name: str) -> list[str]:
     return [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
 
 
-def _listed(source: Path) -> list[str]:
+def _path(name: str, value: object) -> str:
+    """Return an argument that is a path as text.
+
+    An empty path is refused too: it would be the current folder, and is more likely a variable that is not set.
+    """
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise InputError(f"{name} is a path, not {value!r}")
+    path = os.fsdecode(value)
+    if not path or "\0" in path:
+        raise InputError(f"{name} is a path, and {path!r} cannot be one")
+    return path
+
+
+def _listed(source: str) -> list[str]:
     try:
-        return read_list(source.read_bytes(), str(source))
+        return read_list(Path(source).read_bytes(), source)
     except FileNotFoundError:
         raise InputError(f"there is no folder and no list {source}") from None
     except InputError:
@@ -70,19 +86,19 @@ def _listed(source: Path) -> list[str]:
         raise InputError(f"cannot read {source}: {error.strerror or error}") from None
 
 
-def _names(paths: Iterable[str | os.PathLike[str]], root: Path) -> Iterator[tuple[str, Path]]:
+def _names(paths: Iterable[Place], root: Path) -> Iterator[tuple[str, Path]]:
     """Yield each path of a list, and its path relative to `root`, or only its name if it is not below `root`."""
     for path in paths:
-        source = Path(os.path.abspath(path))
+        source = Path(os.path.abspath(_path("each entry of a list", path)))
         inside = root in source.parents
         yield str(source), source.relative_to(root) if inside else Path(source.name or "root")
 
 
 def find_jobs(
     sources: Sources,
-    target: str | os.PathLike[str],
+    target: Place,
     *,
-    root: str | os.PathLike[str] | None = None,
+    root: Place | None = None,
     keep_suffix: bool = False,
 ) -> Collection:
     """Return the jobs of a collection, including those whose file exists already.
@@ -101,23 +117,29 @@ def find_jobs(
     Raises
     ------
     InputError
-        If there is no such folder or list.
+        If there is no such folder or list, or an argument is no path.
     OptionError
         If there are no pictures, if two pictures would be written to the same file, or if a file would replace one of
         the pictures.
     """
     found = Collection()
     named: Iterable[tuple[str, Path]]
-    if isinstance(sources, str | os.PathLike) and Path(sources).is_dir():
-        if root is not None:
+    out = Path(os.path.abspath(_path("the target", target)))
+    base = Path(os.path.abspath(os.fsdecode(root or os.curdir)))
+    if isinstance(sources, str | bytes | os.PathLike):
+        single = _path("the collection", sources)
+        if not os.path.isdir(single):
+            named = _names(_listed(single), base)
+        elif root is not None:
             raise OptionError("root is only for a list of pictures: a folder is its own root")
-        folder = Path(os.path.abspath(sources))
-        files = pictures_in(folder, lambda error: found.failures.append(_unlisted(error)))
-        named = ((str(path), path.relative_to(folder)) for path in files)
+        else:
+            folder = Path(os.path.abspath(single))
+            files = pictures_in(folder, lambda error: found.failures.append(_unlisted(error)))
+            named = ((str(path), path.relative_to(folder)) for path in files)
+    elif isinstance(sources, Iterable):
+        named = _names(sources, base)
     else:
-        paths = _listed(Path(sources)) if isinstance(sources, str | os.PathLike) else sources
-        named = _names(paths, Path(os.path.abspath(root or os.curdir)))
-    out = Path(os.path.abspath(target))
+        raise InputError(f"a collection is a path or a list of paths, not {sources!r}")
     becomes: dict[str, str] = {}
     for source, name in named:
         file = str(out / (name.with_name(name.name + ".jp2") if keep_suffix else name.with_suffix(".jp2")))
@@ -129,12 +151,19 @@ def find_jobs(
             )
     if not becomes and not found.failures:
         raise OptionError(f"there is no {', '.join(SUFFIXES)} file to encode")
-    pictures = set(becomes.values())
+    place = _places()
+    pictures = set(map(place, becomes.values()))
     for file, source in becomes.items():
-        if file in pictures:
+        if place(file) in pictures:
             raise OptionError(f"{source} would be written over {file}: choose another folder")
     found.jobs = [Job(source, file) for file, source in becomes.items()]
     return found
+
+
+def _places() -> Callable[[str], str]:
+    """Return a function that returns the path of a file with the links of its folder resolved."""
+    real = functools.cache(os.path.realpath)  # a collection has fewer folders than files
+    return lambda path: os.path.join(real(os.path.dirname(path)), os.path.basename(path))
 
 
 def _unlisted(error: OSError) -> Failure:

@@ -81,7 +81,7 @@ class Journal:
             try:
                 values: dict[str, Any] = json.loads(line)
                 self._entries[values["output"]] = _Entry(*(values[name] for name in _Entry._fields))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
         if not line.endswith(b"\n"):
             self._write(b"\n")

@@ -14,7 +14,7 @@ from ..core.scalars import whole_number
 from ..core.threads import default_threads
 from ..errors import ClusterError, DiskFullError, OptionError
 from ..io.atomic import remove_left_overs
-from .jobs import Collection, Job, Sources, find_jobs
+from .jobs import Collection, Job, Place, Sources, find_jobs
 from .journal import Journal
 from .options import Coding, read_options
 from .pool import code_here
@@ -29,11 +29,11 @@ _STOPPING = (DiskFullError, ClusterError)
 
 def encode_batch(
     sources: Sources,
-    target: str | os.PathLike[str],
+    target: Place,
     *,
     processes: int | None = None,
     scheduler: str | None = None,
-    root: str | os.PathLike[str] | None = None,
+    root: Place | None = None,
     keep_suffix: bool = False,
     force: bool = False,
     progress: Callable[[Summary], object] | None = None,
@@ -79,7 +79,7 @@ def encode_batch(
     Raises
     ------
     InputError
-        If there is no such folder or list.
+        If there is no such folder or list, or an argument is no path.
     OptionError
         If options contradict each other, two pictures would be written to the same file, or there are no pictures.
     DiskFullError
@@ -99,7 +99,7 @@ def encode_batch(
             raise OptionError("a scheduler has its own workers: leave out processes")
     coding = read_options(options)
     found = find_jobs(sources, target, root=root, keep_suffix=keep_suffix)
-    with Journal(Path(os.path.abspath(target))) as journal:
+    with Journal(Path(os.path.abspath(os.fsdecode(target)))) as journal:
         run = _Run(found, coding, journal, force=force, progress=progress)
         if scheduler is None:
             outcomes = code_here(run.jobs(), coding.options, processes or default_threads())

@@ -79,6 +79,8 @@ def _code(job: Job, options: EncodeOptions) -> Written:
         before = os.stat(source)  # before reading, so that a change meanwhile counts as a change
     except OSError as error:
         raise InputError(f"cannot read {source}: {error.strerror}") from None
+    if os.path.realpath(source) == os.path.realpath(target):  # a link that names of files do not show
+        raise InputError(f"{target} is a link to the picture, which would be written over")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -53,7 +53,7 @@ def pixel_limit(value: object) -> int | None:
     limit = as_real(value) if as_integer(value) is None else as_integer(value)
     if limit is None or not limit >= 0:
         raise OptionError(f"max_pixels must be a number of pixels, or None for no limit, not {value!r}")
-    return None if math.isinf(limit) else int(limit)
+    return None if limit == math.inf else int(limit)
 
 
 def check_pixels(height: int, width: int, max_pixels: int | None) -> None:

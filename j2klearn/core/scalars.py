@@ -43,12 +43,18 @@ def as_integer(value: object) -> int | None:
 
 
 def as_real(value: object) -> float | None:
-    """Return a real number of any type as a float; None if the value is not one, or is a truth value."""
+    """Return a real number of any type as a float; None if the value is not one, or is a truth value.
+
+    A number beyond all floats is infinite.
+    """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if operator.gt(value, 0) else -math.inf
 
 
 def _all(value: object, convert: Callable[[object], _T | None]) -> list[_T] | None:

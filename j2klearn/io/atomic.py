@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import tempfile
@@ -23,6 +24,9 @@ _UMASK_LOCK = threading.Lock()
 
 #: Names of the files that `temporary_beside` makes.
 _TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)
+
+#: Bytes of a file name that a temporary name still has room for: most file systems allow names of 255 bytes.
+_LONGEST = 255 - len("..xxxxxxxx.tmp")
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -73,11 +77,17 @@ def temporary_beside(path: Path) -> Path:
     """
     path = path.resolve()  # replace the target of a symbolic link, not the link
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_shortened(path.name)}.", suffix=".tmp")
         os.close(handle)
     except OSError as error:
         raise cannot_write(path, error) from None
     return Path(name)
+
+
+def _shortened(name: str) -> str:
+    """Return a file name as it is part of temporary names: one that would be too long gives way to its digest."""
+    data = os.fsencode(name)
+    return name if len(data) <= _LONGEST else hashlib.sha256(data).hexdigest()
 
 
 def cannot_write(path: Path, error: OSError) -> WriteError:
@@ -90,7 +100,7 @@ def remove_left_overs(paths: Iterable[Path]) -> None:
     """Remove the temporary files that killed processes left in the folders of `paths`, the files they were writing."""
     names = defaultdict(set)
     for path in paths:
-        names[path.parent].add(path.name)
+        names[path.parent].add(_shortened(path.name))
     for folder, targets in names.items():
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:

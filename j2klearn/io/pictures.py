@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from numpy.typing import NDArray
@@ -61,9 +62,21 @@ def read_with_depth(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> tuple
 
 
 def pictures_in(folder: Path, refused: Callable[[OSError], object]) -> list[Path]:
-    """Return the picture files below a folder, sorted; `refused` is called with the error of each unreadable folder."""
+    """Return the picture files below a folder, sorted; `refused` is called with the error of each unreadable folder.
+
+    Links to files are followed, links to folders are not. A file that cannot be examined, such as a broken link, is one
+    of the pictures: who reads it gets the error.
+    """
     found = []
     for parent, _, names in os.walk(folder, onerror=refused):
         paths = [Path(parent, name) for name in names]
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES and _may_be_file(path)]
     return sorted(found)
+
+
+def _may_be_file(path: Path) -> bool:
+    """Return whether a path is a file, or cannot be examined: a broken link is not passed over in silence."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True

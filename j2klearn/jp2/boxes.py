@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..codestream.markers import CODESTREAM_START
+from ..core.limits import MAX_COMPONENTS_ORDINARY
 from ..core.peeking import Peek, peek_bytes
 from ..core.picture import Picture
 from ..errors import CodestreamError
@@ -183,7 +184,7 @@ def replace_codestream(data: bytes, codestream: bytes) -> bytes:
     return data[:box] + codestream_header(len(codestream)) + codestream + data[end:] if start else codestream
 
 
-def resized(data: bytes, height: int, width: int) -> bytes:
+def resized(data: bytes, height: int, width: int, components: int | None = None) -> bytes:
     """Return JP2 boxes with another size of the picture in the image header box (T.800 I.5.3.1).
 
     Parameters
@@ -192,13 +193,19 @@ def resized(data: bytes, height: int, width: int) -> bytes:
         A JP2 file, or its start. Without an image header box it is returned unchanged.
     height, width : int
         The new size in pixels.
+    components : int, optional
+        The number of components to write if the box has one that no picture can have. Another number that is merely
+        wrong stays, since the bits per component box has as many entries.
     """
     peek, out = peek_bytes(data), bytearray(data)
     for header in walk(peek, len(data)):
         if header.kind == b"jp2h":
             for child in walk(peek, min(header.end, len(data)), header.contents):
-                if child.kind == b"ihdr" and child.contents + 8 <= len(data):
-                    struct.pack_into(">II", out, child.contents, height, width)
+                if child.kind == b"ihdr" and child.contents + 10 <= len(data):
+                    count = struct.unpack_from(">H", data, child.contents + 8)[0]
+                    if components is not None and not 1 <= count <= MAX_COMPONENTS_ORDINARY:
+                        count = components
+                    struct.pack_into(">IIH", out, child.contents, height, width, count)
                     return bytes(out)
     return data
 

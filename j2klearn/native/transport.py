@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Rect
 from ..core.timing import stage
-from ..errors import CodestreamError, DecodingError, OptionError
+from ..errors import CodestreamError, DecodingError, OptionError, UnsupportedError
 from .handle import Handle
 from .library import Report, as_array, load
 
@@ -20,6 +20,9 @@ __all__ = ["BandRequest", "BlockReader", "Component", "Decoder", "Encoder", "Hea
 
 #: The orientations of subbands, in the order of ``j2kl_band_request``.
 _ORIENTATIONS = ("LL", "HL", "LH", "HH")
+
+#: The largest coordinate on the reference grid that OpenJPEG decodes.
+_FARTHEST = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -377,6 +380,8 @@ class Decoder(Handle):
         ------
         OptionError
             If an option is out of range.
+        UnsupportedError
+            If the area ends beyond 2 ** 31 - 1 on the reference grid.
         DecodingError
             If OpenJPEG cannot decode the codestream, or it has no half quantiser steps: see `half_step_header` in
             native/codestream/half_steps.hpp.
@@ -390,6 +395,11 @@ class Decoder(Handle):
             if area is not None:
                 if area.size == 0:
                     raise OptionError("the requested area is empty")
+                if max(area.y1, area.x1) > _FARTHEST:
+                    raise UnsupportedError(
+                        f"the picture lies so far out on the reference grid, beyond {_FARTHEST}, that OpenJPEG cannot "
+                        "decode it there"
+                    )
                 request.x0, request.y0, request.x1, request.y1 = area.x0, area.y0, area.x1, area.y1
             if components is not None:
                 if not components:

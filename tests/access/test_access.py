@@ -431,3 +431,78 @@ def test_blocks_cover_the_picture(tiled, wholes):
     out = np.zeros((600, 700), np.uint8)
     file.copy_to(out, reduce=1, block=(200, 300))
     assert np.abs(out.astype(int) - wholes[1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, struct.pack(">I", 97)),  # height
+        (0, struct.pack(">II", 80, 96)),
+        (4, bytes(4)),  # width
+        (4, b"\xff" * 4),
+        (8, bytes(2)),  # number of components
+        (8, b"\xff\xff"),
+    ],
+)
+@pytest.mark.parametrize("tile_size", [None, 32])
+def test_an_image_header_that_contradicts_the_codestream(picture, tmp_path, place, value, tile_size):
+    """The codestream says what the picture is, for the whole picture as for its parts."""
+    small = picture[200:296, 200:280]
+    file = bytearray(j2klearn.encode(small, lossless=True, model=None, tile_size=tile_size))
+    at = file.index(b"ihdr") + 4 + place
+    file[at : at + len(value)] = value
+    file = bytes(file)
+    path = tmp_path / "a.jp2"
+    path.write_bytes(file)
+    facts = j2klearn.info(file)
+    assert (facts.height, facts.width, facts.components) == (96, 80, 1)
+    assert np.array_equal(j2klearn.decode(file), small)
+    assert np.array_equal(j2klearn.decode(file, components=[0]), small)
+    assert np.array_equal(j2klearn.decode(file, region=(10, 20, 40, 60)), small[10:40, 20:60])
+    assert j2klearn.decode(file, reduce=1).shape == (48, 40)
+    assert np.array_equal(j2klearn.open(file)[:], small)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The IHDR dimensions")  # glymur's own remark
+        for source in (file, path):
+            assert np.array_equal(j2klearn.Jp2kr(source)[:], small)
+
+
+def test_parts_of_a_picture_far_from_the_first_tile(picture):
+    """The tiles begin at the origin of the reference grid, and the way to the picture must not be walked."""
+    small = picture[200:240, 200:248]
+    file = j2klearn.encode(small, lossless=True, model=None, offset=(2**30, 2**30 + 7))
+    with j2klearn.open(file) as far:
+        assert np.array_equal(np.concatenate(list(far.bands(rows=8))), small)
+        out = np.zeros_like(small)
+        far.copy_to(out, block=(8, 8))
+        assert np.array_equal(out, small)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True, "model": None}, {"ratio": 4, "fallback": False}])
+def test_pictures_beyond_what_openjpeg_counts(picture, options):
+    """Valid files, and no option of the caller is wrong."""
+    file = bytearray(j2klearn.encode(picture[200:240, 200:248], jp2=False, tile_size=64, **options))
+    at = file.index(b"\xff\x51") + 6
+    end = 2**31 + 64
+    struct.pack_into(">8I", file, at, end + 48, end + 40, end, end, 64, 64, end, end)
+    file = bytes(file)
+    assert j2klearn.info(file).width == 48
+    for read in (
+        lambda: j2klearn.decode(file),
+        lambda: j2klearn.decode(file, reduce=1),
+        lambda: j2klearn.decode(file, region=(0, 0, 9, 9)),
+        lambda: j2klearn.open(file)[::2, ::2],
+        lambda: j2klearn.Jp2kr(file)[:9, :9],
+    ):
+        with pytest.raises(CodestreamError):
+            read()
+
+
+def test_a_resolution_without_samples(picture):
+    file = bytearray(j2klearn.encode(picture[:40, :48], lossless=True, model=None, jp2=False))
+    struct.pack_into(">2I", file, file.index(b"\xff\x51") + 14, 47, 39)  # a single pixel is left
+    file = bytes(file)
+    with pytest.raises(OptionError, match=r"^the picture has no samples at reduce=2$"):
+        j2klearn.decode(file, reduce=2)
+    with pytest.raises(OptionError, match=r"^the region \(0, 0, 1, 1\) has no samples at reduce=2$"):
+        j2klearn.decode(file, region=(0, 0, 1, 1), reduce=2)

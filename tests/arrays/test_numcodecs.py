@@ -414,3 +414,33 @@ def test_what_is_no_buffer(wrong: object) -> None:
         J2KLearn().decode(wrong)
     with pytest.raises(InputError):
         J2KLearn().decode(J2KLearn().encode(np.zeros((9, 9), np.uint8)), out=object())
+
+
+@pytest.mark.parametrize("dtype", ["|u1", "<u2", ">u2"])
+@pytest.mark.parametrize("encoded", "CF")
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("swapped", [False, True])
+def test_out_of_another_memory_order(dtype: str, encoded: str, order: str, swapped: bool) -> None:
+    values = np.arange(12 * 20).reshape(12, 20) * 273 % 65536
+    array = np.asarray(values.astype(dtype), order=encoded)
+    kind = array.dtype.newbyteorder() if swapped else array.dtype
+    out = np.zeros(array.shape, kind, order=order)
+    codec = J2KLearn()
+    assert codec.decode(codec.encode(array), out=out) is out
+    assert np.array_equal(out, array)
+    strided = np.zeros((24, 40), kind)[::2, ::-2]
+    codec.decode(codec.encode(array), out=strided)
+    assert np.array_equal(strided, array)
+
+
+def test_out_that_holds_objects(grey: NDArray[np.uint8]) -> None:
+    codec = J2KLearn()
+    out = np.zeros(8, object)
+    with pytest.raises(InputError, match="out has to be a buffer"):
+        codec.decode(codec.encode(grey[:8, :8]), out=out)
+
+
+@pytest.mark.parametrize("config", [None, "j2klearn", [1]])
+def test_configurations_that_are_no_objects(config: object) -> None:
+    with pytest.raises(OptionError, match="is an object"):
+        J2KLearn.from_config(config)

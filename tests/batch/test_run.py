@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+import j2klearn
 from j2klearn.batch import Summary, encode_batch, run
 from j2klearn.batch.jobs import Job, find_jobs, read_list
 from j2klearn.batch.journal import JOURNAL, Journal
@@ -27,6 +28,7 @@ from j2klearn.batch.work import Written, code_picture
 from j2klearn.cli import main
 from j2klearn.errors import DiskFullError, InputError, ModelNotFoundError, OptionError, WriteError
 from j2klearn.io import atomic
+from j2klearn.io.atomic import remove_left_overs, temporary_beside
 from tests.support.batch_pictures import can_mount, files, journalled, sequential, write_pictures
 
 PLAIN = {"model": None}
@@ -255,6 +257,13 @@ class TestWhatIsDone:
         assert encode_batch(folder, out, **PLAIN).written == 1
         assert encode_batch(folder, out, **PLAIN).written == 0
 
+    def test_a_journal_with_a_line_that_is_nested_too_deep(self, folder, tmp_path, here):
+        out = tmp_path / "out"
+        encode_batch(folder, out, **PLAIN)
+        with (out / JOURNAL).open("ab") as journal:
+            journal.write(b"[" * 200_000 + b"\n")
+        assert encode_batch(folder, out, **PLAIN).skipped == 6
+
     def test_two_runs_at_once(self, folder, tmp_path):
         with Journal(tmp_path / "out"), pytest.raises(OptionError, match="another run"):
             encode_batch(folder, tmp_path / "out", **PLAIN)
@@ -375,6 +384,64 @@ class TestLists:
         picture = write_pictures(tmp_path, photograph, 1) / "0.png"
         with pytest.raises(InputError, match="neither a folder nor a text file"):
             find_jobs(picture, "out")
+
+    def test_links_do_not_hide_what_would_be_lost(self, tmp_path, grey, here):
+        folder, out = tmp_path / "in", tmp_path / "out"
+        folder.mkdir()
+        picture = folder / "x.jp2"
+        data = j2klearn.encode(grey, lossless=True, model=None)
+        picture.write_bytes(data)
+        (tmp_path / "linked").symlink_to(folder)
+        with pytest.raises(OptionError, match="would be written over"):
+            encode_batch([picture], tmp_path / "linked", root=folder, **PLAIN)
+        with pytest.raises(OptionError, match="would be written over"):
+            encode_batch([tmp_path / "linked" / "x.jp2"], folder, root=tmp_path / "linked", **PLAIN)
+        out.mkdir()
+        (out / "x.jp2").symlink_to(picture)
+        found = encode_batch([picture], out, root=folder, **PLAIN)
+        assert [reason for _, reason in found.failures] == [
+            f"{out / 'x.jp2'} is a link to the picture, which would be written over"
+        ]
+        (out / "x.jp2").unlink()
+        (folder / "y.jp2").symlink_to(out / "y.jp2")
+        (out / "y.jp2").write_bytes(data)
+        assert encode_batch([folder / "y.jp2"], out, root=folder, **PLAIN).failures
+        assert picture.read_bytes() == (out / "y.jp2").read_bytes() == data
+
+    @pytest.mark.parametrize("wrong", [None, 3, "", b"", "a\0b", "a" * 5000, [3], [None], ["a\0b"], [""]])
+    def test_what_is_no_path(self, wrong, folder, tmp_path):
+        with pytest.raises(InputError):
+            encode_batch(wrong, tmp_path / "out", **PLAIN)
+        if not isinstance(wrong, list):
+            with pytest.raises(InputError):
+                encode_batch(folder, wrong, **PLAIN)
+        assert not (tmp_path / "out").exists()
+
+    def test_paths_in_bytes(self, folder, tmp_path, here):
+        out = os.fsencode(tmp_path / "out")
+        assert encode_batch(os.fsencode(folder), out, **PLAIN).written == 6
+        assert encode_batch([os.fsencode(folder / "0.png")], out, root=folder, **PLAIN).skipped == 1
+
+    def test_links_that_are_broken_are_failures(self, folder, tmp_path, here):
+        (folder / "gone.png").symlink_to(folder / "none.png")
+        (folder / "round.png").symlink_to("round.png")
+        (folder / "folder.png").mkdir()
+        found = encode_batch(folder, tmp_path / "out", **PLAIN)
+        assert found.written == 6
+        assert [failure.source.name for failure in found.failures] == ["gone.png", "round.png"]
+
+    def test_the_longest_names(self, folder, tmp_path, here):
+        out = tmp_path / "out"
+        for name in ("x" * 251, "é" * 125 + "y"):
+            (folder / "0.png").rename(folder / f"{name}.png")
+            assert not encode_batch(folder, out, **PLAIN).failures
+            assert (out / f"{name}.jp2").exists()
+            (folder / f"{name}.png").rename(folder / "0.png")
+        left = temporary_beside(out / f"{name}.jp2")
+        remove_left_overs([out / "else.jp2"])
+        assert left.exists()
+        remove_left_overs([out / f"{name}.jp2"])
+        assert not left.exists()
 
     def test_missing_entries_are_told_at_the_end(self, folder, tmp_path, here, monkeypatch, capsys):
         paths = [folder / "0.png", folder / "none.png", folder, "/", folder / "a" / "1.png"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -50,6 +51,16 @@ def test_real_numbers(value: Any) -> None:
 @pytest.mark.parametrize("value", [True, np.False_, "1", None, 1j, Decimal("1.5"), np.array([1.5])])
 def test_what_is_no_real_number(value: Any) -> None:
     assert as_real(value) is None
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), Fraction(10**400)])
+def test_numbers_beyond_all_floats(value: Any) -> None:
+    assert as_real(value) == (math.inf if value > 0 else -math.inf)
+    with pytest.raises(OptionError):
+        real_number("x", value, 0, 2)
+    with pytest.raises(OptionError):
+        real_numbers("x", value)
+    assert value < 0 or pixel_limit(value) in (None, value)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
+from ...core.limits import MAX_COMPONENTS_ORDINARY, MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
 from ...core.sampling import common_dtype, pixel_step, pixels_of, to_grid
@@ -678,9 +678,10 @@ class Jp2kr(glymur.Jp2kr):
         `OpenedFile` is not used, because it returns the components of the codestream as one array. glymur applies the
         palette and the channel definition of the boxes, returns components that differ in size as a list
         (`read_bands`), and passes on the messages of OpenJPEG. A file on disk is mapped into memory, unless it has a
-        palette: `part_of_file` brings palettes into the form that OpenJPEG reads.
+        palette, or an image header box that contradicts SIZ: `part_of_file` brings both into the form that OpenJPEG
+        reads.
         """
-        if self._source is None and self._palette is None:
+        if self._source is None and self._palette is None and self._header_agrees:
             return self._decoded(self._mapped(), request, run)
         try:
             codestream = self._original._partial_codestream()
@@ -694,6 +695,17 @@ class Jp2kr(glymur.Jp2kr):
             except DecodingError:
                 if not codestream.distrust():
                     raise
+
+    @property
+    def _header_agrees(self) -> bool:
+        """Whether OpenJPEG accepts the image header box, if there is one: its size is that of SIZ."""
+        header = next((box for box in self.box if box.box_id == "jp2h"), None)
+        children = () if header is None else header.box
+        ihdr = next((box for box in children if box.box_id == "ihdr"), None)
+        size = tuple(getattr(ihdr, name, None) for name in ("height", "width"))
+        components = getattr(ihdr, "num_components", None)
+        counted = components is not None and 1 <= components <= MAX_COMPONENTS_ORDINARY
+        return ihdr is None or (size == self._grid.shape and counted)
 
     def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as stream:
