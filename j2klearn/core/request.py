@@ -126,8 +126,8 @@ class ReadRequest:
         area = picture if region is None else region_area(region, picture)
         check_pixels(*(picture if whole else area).resolution(reduce).shape, max_pixels)
         if not area.resolution(reduce).size:
-            what = "the picture" if region is None else f"the region {region!r}"
-            raise OptionError(f"{what} has no samples at reduce={reduce}")
+            where = "is left" if region is None else f"lies in the region {region!r}"
+            raise OptionError(f"nothing of the picture {where} at reduce={reduce}")
         chosen = None if components is None else tuple(chosen_components(components, header.components))
         grid = to_grid(area, step, header.area)
         return cls(grid, reduce, min(layers, header.layers), chosen, upsample)
