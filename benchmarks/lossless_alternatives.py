@@ -5,10 +5,12 @@
 Prints bytes of real codestreams of luma against those of the 5/3, for each picture and for all:
 
 * learned: the shipped transform, the 5/3 with L2H;
-* 9/7-M and 13/7-T: these bases of T.801 without learned steps. Samples beyond the borders repeat those within, which
-  changes only coefficients at the borders;
+* 5/3 rounded: the 5/3 whose predictions are rounded to the nearest number; those of T.800 are rounded down;
+* 9/7-M and 13/7-T: these bases of T.801, without learned steps, too. Samples beyond the borders repeat those within,
+  which changes only coefficients at the borders;
 * neighbours: the shipped transform, and one more step in each subband of the three finest levels. Coefficients of odd
-  places are predicted from their four neighbours, as on a checkerboard, with weights that are fitted to the subband.
+  places are predicted from their four neighbours, as on a checkerboard, with weights that are fitted to the subband
+  as those between components are.
 
 All of them are reversible, and the transport carries any integers.
 """
@@ -25,8 +27,10 @@ from PIL import Image
 
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.core.picture import Picture
+from j2klearn.core.reversible_steps import WEIGHT_BITS
 from j2klearn.core.subbands import Subbands
 from j2klearn.core.text_table import text_table
+from j2klearn.ebcot.detail_weights import Fit, blocks_of
 from j2klearn.ebcot.layout import Layout
 from j2klearn.ebcot.reversible_coder import ReversibleCoder
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
@@ -36,23 +40,19 @@ Plane = NDArray[np.int32]
 #: A filter of a lifting step: its weights, their common denominator, and where the first weight lies.
 Filter = tuple[tuple[int, ...], int, int]
 
-_TWO_PREDICT, _TWO_UPDATE = ((1, 1), 2, 0), ((1, 1), 4, -1)
-_FOUR_PREDICT, _FOUR_UPDATE = ((-1, 9, 9, -1), 16, -1), ((-1, 9, 9, -1), 32, -2)
+_FOUR_PREDICT = (-1, 9, 9, -1), 16, -1
+_TWO_UPDATE = (1, 1), 4, -1
 
 #: The predict step and the update step of each base.
 BASES: dict[str, tuple[Filter, Filter]] = {
-    "5/3": (_TWO_PREDICT, _TWO_UPDATE),
+    "5/3 rounded": (((1, 1), 2, 0), _TWO_UPDATE),
     "9/7-M": (_FOUR_PREDICT, _TWO_UPDATE),
-    "13/7-T": (_FOUR_PREDICT, _FOUR_UPDATE),
+    "13/7-T": (_FOUR_PREDICT, ((-1, 9, 9, -1), 32, -2)),
 }
 
 #: The finest levels, whose details are predicted from their neighbours, and where these lie.
 _LEVELS = 3
 _NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0))
-
-#: The weights are fitted so often, each time with the variances of blocks that the last fit has left.
-_ROUNDS = 3
-_BLOCK = 8
 
 
 def filtered(plane: Plane, step: Filter, rows: int) -> Plane:
@@ -84,35 +84,16 @@ def subbands(plane: Plane, bands: Subbands, base: tuple[Filter, Filter]) -> Subb
     return Subbands(bands.area, np.ascontiguousarray(plane), details)
 
 
-def fitted(sources: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights that minimise the sum of the logarithms of the variances of blocks.
-
-    Parameters
-    ----------
-    sources : ndarray, shape (k, h, w)
-    target : ndarray, shape (h, w)
-    """
-    rows, columns = (side // _BLOCK * _BLOCK for side in target.shape)
-    sources, target = sources[:, :rows, :columns], target[:rows, :columns]
-    weights = np.zeros(len(sources))
-    for _ in range(_ROUNDS):
-        left = np.square(target - np.tensordot(weights, sources, 1))
-        variances = left.reshape(rows // _BLOCK, _BLOCK, columns // _BLOCK, _BLOCK).mean((1, 3)) + 0.1
-        shares = sources / np.kron(variances, np.ones((_BLOCK, _BLOCK)))
-        matrix = np.tensordot(shares, sources, ((1, 2), (1, 2))) + 1e-6 * np.eye(len(sources))
-        weights = np.linalg.solve(matrix, np.tensordot(shares, target, ((1, 2), (0, 1))))
-    return np.round(64 * weights) / 64
-
-
 def from_neighbours(band: Plane) -> Plane:
     """Return a subband whose odd places, as on a checkerboard, are predicted from their neighbours."""
     height, width = band.shape
-    padded = np.pad(band, 1, mode="edge").astype(np.float64)
-    odd = (np.indices(band.shape).sum(0) % 2).astype(bool)
-    sources = np.stack([padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _NEIGHBOURS])
-    weights = fitted(sources * odd, band * odd.astype(np.float64))
-    predicted = np.floor(np.tensordot(weights, sources, 1) + 0.5).astype(np.int32)
-    return np.where(odd, band - predicted, band)
+    padded = np.pad(band, 1, mode="edge")
+    odd = np.indices(band.shape).sum(0) % 2
+    sources = [padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _NEIGHBOURS]
+    weights = Fit(blocks_of(band * odd, 1), [blocks_of(own * odd, 1) for own in sources]).weights
+    total = sum(weight * own for weight, own in zip(weights, sources, strict=True))
+    predicted = (total + (1 << WEIGHT_BITS >> 1)) >> WEIGHT_BITS
+    return np.where(odd == 1, band - predicted, band).astype(np.int32)
 
 
 def sizes(path: Path) -> Iterator[tuple[str, int]]:
@@ -130,6 +111,7 @@ def sizes(path: Path) -> Iterator[tuple[str, int]]:
         coder.use([bands])
         return len(coder.code([0.0]))
 
+    yield "5/3", size(explored.components[0])
     for name, base in BASES.items():
         yield name, size(subbands(planes[0], learned, base))
     yield "learned", size(learned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -350,16 +351,12 @@ class PictureFile:
         if self._file.by_tiles:  # smaller blocks would decode their tiles again
             height, width = max(height, header.tile_size[0]), max(width, header.tile_size[1])
         (top, left) = header.tile_origin
-        first_row, first_column = _start(top, area.y0, height), _start(left, area.x0, width)
-        y = first_row
-        while y < area.y1:
-            x = first_column
-            while x < area.x1:
-                block = pixels_of(Rect(y, x, y + height, x + width).intersection(area), self._step)
-                if block.size:
-                    yield block
-                x += width
-            y += height
+        rows = range(_start(top, area.y0, height), area.y1, height)
+        columns = range(_start(left, area.x0, width), area.x1, width)
+        for y, x in itertools.product(rows, columns):
+            block = pixels_of(Rect(y, x, y + height, x + width).intersection(area), self._step)
+            if block.size:
+                yield block
 
     def close(self) -> None:
         """Do nothing: no file stays open between reads, and a file object belongs to the caller."""

@@ -65,17 +65,19 @@ def blocks_of(plane: Plane, parts: int) -> Blocks:
     return few.transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, -1)
 
 
-def _geometric_bits(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the bits of a sample with a two-sided geometric distribution of this mean magnitude."""
+def _bits_of_sums(sums: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the bits of blocks with these sums of magnitudes."""
+    mean = sums / _BLOCK**2
     # the entropy of a geometric distribution, and the signs of the coefficients that are not zero
-    return np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
+    return _BLOCK**2 * (
+        np.log2(1 + mean) + mean * np.log2(1 + 1 / np.maximum(mean, 1e-6)) + mean / (1 + mean)
+    )
 
 
 @cache
 def _table() -> NDArray[np.float64]:
     """Return the bits of a block for each sum of its magnitudes below `_TABLE`."""
-    size = _BLOCK * _BLOCK
-    return size * _geometric_bits(np.arange(_TABLE) / size)
+    return _bits_of_sums(np.arange(_TABLE))
 
 
 def estimated_bits(blocks: Blocks) -> float:
@@ -84,16 +86,8 @@ def estimated_bits(blocks: Blocks) -> float:
     Each block counts as samples of a two-sided geometric distribution with the mean magnitude of the block.
     """
     sums = np.abs(blocks).sum(0, dtype=np.int32)
-    small = np.minimum(sums, _TABLE - 1)
-    bits = float(_table().take(small).sum())
-    large = sums[sums > small]
-    return bits if not large.size else bits + _beyond_table(large)
-
-
-def _beyond_table(sums: NDArray[np.int32]) -> float:
-    """Return the bits of blocks with large sums of magnitudes, less those of the last entry of the table."""
-    size = _BLOCK * _BLOCK
-    return float((size * _geometric_bits(sums / size) - _table()[-1]).sum())
+    known = sums.max(initial=0) < _TABLE
+    return float((_table().take(sums) if known else _bits_of_sums(sums)).sum())
 
 
 def _least_squares(planes: NDArray[np.float32]) -> NDArray[np.float64]:

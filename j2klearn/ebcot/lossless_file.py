@@ -88,7 +88,7 @@ def _middle_is_smaller(coder: ReversibleCoder) -> bool:
         OrdinaryCoder(picture, layout, run, reversible=True),
     )
     try:
-        with ThreadPoolExecutor(2 if threads > 1 else 1) as pool:
+        with ThreadPoolExecutor(min(2, threads)) as pool:
             learned, ordinary = pool.map(lambda own: len(own.code([0.0])), coders)
     except CarrierError:
         return False

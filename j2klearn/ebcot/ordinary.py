@@ -59,16 +59,16 @@ def part_of_file(codestream: PartialCodestream, area: Rect, reduce: int, layers:
     header = codestream.header
     own = codestream.boxes_before() if codestream.jp2 else b""
     before = with_one_column_per_channel(own, list(zip(header.precisions, header.signed, strict=True)))
-    # OpenJPEG refuses an image header box that contradicts SIZ, and the picture is the one of SIZ
-    before = boxes.resized(before, *header.area.shape, header.components)
     if area != header.area or reduce or 0 < layers < header.layers:
         part = codestream.extract([(area, reduce)], layers or header.layers)
         if part is not None:
             data = part.codestream
             if codestream.jp2:
-                before = boxes.resized(before, *part.area.shape)
+                before = boxes.resized(before, *part.area.shape, header.components)
                 data = before + boxes.codestream_header(len(data)) + data
             return Part(data, extracted=True, truncated=part.truncated)
+    # OpenJPEG refuses an image header box that contradicts SIZ, and the picture is the one of SIZ
+    before = boxes.resized(before, *header.area.shape, header.components)
     if before != own:
         data = codestream.whole()
         return Part(before + boxes.codestream_header(len(data)) + data)

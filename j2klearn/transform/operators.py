@@ -260,10 +260,11 @@ class ProposalOpacity(Operator):
         weight = self.proposal.weight
         if self.zero_dc:
             weight = weight - weight.mean((2, 3), keepdim=True)
-        training, narrow = torch.is_grad_enabled(), self.inputs == 1
+        training, single = torch.is_grad_enabled(), x.dtype != torch.bfloat16
         side = 2 * self.proposal_radius + 1
-        large = training and x.dtype == torch.float32 and side > _LARGE
-        if not large and not (narrow and (training or x.dtype != torch.bfloat16)):
+        narrow = self.inputs == 1 and (training or single)
+        large = side > _LARGE and training and single
+        if not narrow and not large:
             return convolve(x, weight)
         # With one channel, convolutions in float32 and all gradients do not fill the vector units. It is three times
         # faster to stack the columns of the kernel's window as channels. For large kernels, oneDNN's gradients in

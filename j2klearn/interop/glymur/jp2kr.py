@@ -21,7 +21,7 @@ from ...api.opened_file import OpenedFile
 from ...codestream.learned_segment import MAGIC
 from ...core.geometry import Rect
 from ...core.indexing import LOWEST, Selection, select
-from ...core.limits import MAX_COMPONENTS_ORDINARY, MAX_PIXELS, MAX_TILES, pixel_limit
+from ...core.limits import MAX_PIXELS, MAX_TILES, pixel_limit
 from ...core.request import ReadRequest
 from ...core.run import Run
 from ...core.sampling import common_dtype, pixel_step, pixels_of, to_grid
@@ -169,6 +169,7 @@ class Jp2kr(glymur.Jp2kr):
         self._opened: tuple[_Stamp, OpenedFile] | None = None
         self._payload: Header | None = None
         self._palette: list[Channel] | None = None
+        self._header_agrees = True
         with as_glymur():
             self.max_pixels = pixel_limit(max_pixels)
             self.draft = truth_value("draft", draft)
@@ -317,10 +318,11 @@ class Jp2kr(glymur.Jp2kr):
     def _payload_header(self) -> Header | None:
         """Return the header of the payload of the neural profile; None if the file has no payload.
 
-        The channels of a palette are kept in `_palette`. `OpenedFile` reads the header too, but needs the entropy model
+        The channels of a palette are kept in `_palette`, and in `_header_agrees` whether the image header box, if there
+        is one, has the size of SIZ. `OpenedFile` reads the header too, but needs the entropy model
         and PyTorch, which opening a file should not need.
         """
-        self._palette = None
+        self._palette, self._header_agrees = None, True
         if not any(box.box_id == "jp2c" for box in self.box):
             return None
         with as_glymur(), warnings.catch_warnings():
@@ -336,7 +338,9 @@ class Jp2kr(glymur.Jp2kr):
                 return None
             header = codestream.header
             components = list(zip(header.precisions, header.signed, strict=True))
-            self._palette = palette_channels(codestream.boxes_before(), components)
+            before = codestream.boxes_before()
+            self._palette = palette_channels(before, components)
+            self._header_agrees = before == boxes.resized(before, *header.area.shape, header.components)
             opened = open_payload(codestream)
         return None if opened is None else opened[0]
 
@@ -695,17 +699,6 @@ class Jp2kr(glymur.Jp2kr):
             except DecodingError:
                 if not codestream.distrust():
                     raise
-
-    @property
-    def _header_agrees(self) -> bool:
-        """Whether OpenJPEG accepts the image header box, if there is one: its size is that of SIZ."""
-        header = next((box for box in self.box if box.box_id == "jp2h"), None)
-        children = () if header is None else header.box
-        ihdr = next((box for box in children if box.box_id == "ihdr"), None)
-        size = tuple(getattr(ihdr, name, None) for name in ("height", "width"))
-        components = getattr(ihdr, "num_components", None)
-        counted = components is not None and 1 <= components <= MAX_COMPONENTS_ORDINARY
-        return ihdr is None or (size == self._grid.shape and counted)
 
     def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as stream:
