@@ -12,6 +12,7 @@
 #include "transport/decoder.hpp"
 #include "transport/encoder.hpp"
 #include "wavelet/kernels.hpp"
+#include "wavelet/non_separable53.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>
@@ -56,12 +57,28 @@ using j2kl::on;
 using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 11;
+constexpr std::uint32_t abi_version = 12;
+
+template <class T> using Analysis = void(j2kl::Plane<const T>, const j2kl::Rect &, const j2kl::Bands<T> &, std::size_t);
+template <class T> using Synthesis = void(const j2kl::Bands<const T> &, const j2kl::Rect &, j2kl::Plane<T>, std::size_t);
+
+// The wavelets of T.800, in this form.
+template <class T>
+void analyse(j2kl::Plane<const T> plane, const j2kl::Rect &area, const j2kl::Bands<T> &bands, std::size_t threads)
+{
+    j2kl::analyse(plane, area, bands, threads);
+}
+
+template <class T>
+void synthesise(const j2kl::Bands<const T> &bands, const j2kl::Rect &area, j2kl::Plane<T> plane, std::size_t threads)
+{
+    j2kl::synthesise(bands, area, plane, threads);
+}
 
 template <class T>
 int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::uint32_t height,
-                  std::uint32_t x0, std::uint32_t y0, T *ll, T *hl, T *lh, T *hh,
-                  std::uint32_t threads) noexcept
+                  std::uint32_t x0, std::uint32_t y0, T *ll, T *hl, T *lh, T *hh, std::uint32_t threads,
+                  Analysis<T> *analysis = analyse<T>) noexcept
 {
     return guarded(nullptr, [&] {
         const j2kl::Rect area = {x0, y0, x0 + width, y0 + height};
@@ -74,14 +91,14 @@ int analyse_level(const T *plane, std::size_t stride, std::uint32_t width, std::
         const j2kl::Bands<T> bands = {band(ll, j2kl::Band::LL), band(hl, j2kl::Band::HL),
                                       band(lh, j2kl::Band::LH), band(hh, j2kl::Band::HH)};
         j2kl::require(plane != nullptr || area.empty(), "");
-        j2kl::analyse(j2kl::Plane<const T>{plane, stride}, area, bands, threads);
+        analysis({plane, stride}, area, bands, threads);
     });
 }
 
 template <class T>
 int synthesise_level(const T *ll, const T *hl, const T *lh, const T *hh, std::uint32_t width,
                      std::uint32_t height, std::uint32_t x0, std::uint32_t y0, T *plane, std::size_t stride,
-                     std::uint32_t threads) noexcept
+                     std::uint32_t threads, Synthesis<T> *synthesis = synthesise<T>) noexcept
 {
     return guarded(nullptr, [&] {
         const j2kl::Rect area = {x0, y0, x0 + width, y0 + height};
@@ -94,7 +111,7 @@ int synthesise_level(const T *ll, const T *hl, const T *lh, const T *hh, std::ui
         const j2kl::Bands<const T> bands = {band(ll, j2kl::Band::LL), band(hl, j2kl::Band::HL),
                                             band(lh, j2kl::Band::LH), band(hh, j2kl::Band::HH)};
         j2kl::require(plane != nullptr || area.empty(), "");
-        j2kl::synthesise(bands, area, j2kl::Plane<T>{plane, stride}, threads);
+        synthesis(bands, area, {plane, stride}, threads);
     });
 }
 
@@ -345,6 +362,22 @@ int j2kl_synthesise_53(const std::int32_t *ll, const std::int32_t *hl, const std
                        std::uint32_t y0, std::int32_t *plane, std::size_t stride, std::uint32_t threads)
 {
     return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads);
+}
+
+int j2kl_analyse_non_separable_53(const std::int32_t *plane, std::size_t stride, std::uint32_t width,
+                                  std::uint32_t height, std::uint32_t x0, std::uint32_t y0, std::int32_t *ll,
+                                  std::int32_t *hl, std::int32_t *lh, std::int32_t *hh, std::uint32_t threads)
+{
+    return analyse_level(plane, stride, width, height, x0, y0, ll, hl, lh, hh, threads, j2kl::analyse_non_separable53);
+}
+
+int j2kl_synthesise_non_separable_53(const std::int32_t *ll, const std::int32_t *hl, const std::int32_t *lh,
+                                     const std::int32_t *hh, std::uint32_t width, std::uint32_t height,
+                                     std::uint32_t x0, std::uint32_t y0, std::int32_t *plane, std::size_t stride,
+                                     std::uint32_t threads)
+{
+    return synthesise_level(ll, hl, lh, hh, width, height, x0, y0, plane, stride, threads,
+                            j2kl::synthesise_non_separable53);
 }
 
 int j2kl_reconstruct(const std::int32_t *half_steps, float *coefficients, std::size_t count, float spacing,

@@ -17,7 +17,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser = commands.add_parser(
         "train-lossless",
         help=help,
-        description="Train the model of lossless files: predictions of the details of the reversible 5/3, for least "
+        description="Train the model of lossless files: predictions of the details of the non-separable 5/3, for least "
         "bits. The pictures are reduced and get noise, as most collections were compressed before. OUT receives the "
         "model, OUT with the suffix .pt the checkpoint, and with .csv the log.",
         epilog="example:  j2klearn train-lossless --data pictures/ --out lossless.safetensors",
@@ -29,7 +29,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--start",
         default="hybrid53-9c-compact",
         metavar="NAME|FILE",
-        help="float model whose low-to-high step is the first operator (default: %(default)s)",
+        help="float model whose low-to-high step is the first operator, or reversible model to train further "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--steps", type=int, default=12000, metavar="N", help="number of steps (default: %(default)s)"
@@ -43,7 +44,8 @@ def _run(options: argparse.Namespace) -> None:
 
     from ..models.registry import resolve
     from ..training.lossless.cells import Cells
-    from ..training.lossless.trainer import Trainer, begun
+    from ..training.lossless.start import begun, continued
+    from ..training.lossless.trainer import Trainer
 
     for name in ("steps", "threads"):
         value = getattr(options, name)
@@ -51,10 +53,15 @@ def _run(options: argparse.Namespace) -> None:
             raise OptionError(f"--{name} is at least 1, not {value}")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    start = getattr(resolve(options.start).build(), "l2h", None)
-    if start is None:
-        raise OptionError(f"the model {options.start} has no low-to-high step")
-    trainer = Trainer(Cells(options.data), options.out, options.steps, begun(start.state_dict()))
+    model = resolve(options.start)
+    if model.reversible:
+        start = continued(model.reversible_engine.l2h)
+    else:
+        step = getattr(model.build(), "l2h", None)
+        if step is None:
+            raise OptionError(f"the model {options.start} has no low-to-high step")
+        start = begun(step.state_dict())
+    trainer = Trainer(Cells(options.data), options.out, options.steps, start)
     if options.resume:
         trainer.resume()
     trainer.run()

@@ -124,6 +124,8 @@ class Fit:
         Blocks of the subband.
     sources : sequence of ndarray, each (64, n), int32
         Blocks of what it is predicted from. A source of zeros has the weight 0.
+    fraction_bits : int
+        Fraction bits of the target and of the sources. What is left of the target is rounded to whole numbers.
 
     Attributes
     ----------
@@ -133,19 +135,20 @@ class Fit:
         An estimate of the bits of the blocks that are left.
     """
 
-    def __init__(self, target: Blocks, sources: Sequence[Blocks]) -> None:
-        self._sources = sources
+    def __init__(self, target: Blocks, sources: Sequence[Blocks], fraction_bits: int = 0) -> None:
+        self._sources, self._shift = sources, WEIGHT_BITS + fraction_bits
         self._used = [at for at, own in enumerate(sources) if own.any()] if target.size else []
-        self._plain = estimated_bits(target)
         self._weights = [0] * len(sources)
-        few = [own[:, ::_FITTED] for own in (*(sources[at] for at in self._used), target)]
-        for at, weight in zip(self._used, _least_squares(np.array(few, np.float32)), strict=True):
-            self._weights[at] = nearest_weight(64 * weight)
         # the weighted sum less the target, in 1/64, so that a shift gives what is left of the target, negated
-        self._over = (1 << WEIGHT_BITS >> 1) - (target << WEIGHT_BITS)
+        self._over = (1 << self._shift >> 1) - (target << WEIGHT_BITS)
+        self._plain = estimated_bits(self._over >> self._shift)
+        few = [own[:, ::_FITTED] for own in (*(sources[at] for at in self._used), target)]
+        planes = np.array(few, np.float32) / np.float32(1 << fraction_bits)
+        for at, weight in zip(self._used, _least_squares(planes), strict=True):
+            self._weights[at] = nearest_weight(64 * weight)
         for at in self._used:
             self._over += self._weights[at] * sources[at]
-        self._bits = estimated_bits(self._over >> WEIGHT_BITS)
+        self._bits = estimated_bits(self._over >> self._shift)
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -170,7 +173,7 @@ class Fit:
             return False
         over = (weight - old) * self._sources[at]
         over += self._over
-        bits = estimated_bits(over >> WEIGHT_BITS)
+        bits = estimated_bits(over >> self._shift)
         if bits >= self._bits:
             return False
         self._weights[at], self._over, self._bits = weight, over, bits

@@ -19,7 +19,8 @@ from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.picture import Picture
 from ..core.reversible_steps import BandWeights, Steps, Weights
 from ..transform.colour import reversible_planes
-from ..transform.integer.reversible import Exploration, ReversibleEngine, blue_sources, red_sources
+from ..transform.integer.detail_steps import blue_sources, nearest, red_sources, unpredicted
+from ..transform.integer.reversible import Exploration, ReversibleEngine
 from .detail_weights import Blocks, Fit, blocks_of, estimated_bits
 from .probe import value_range
 
@@ -173,9 +174,9 @@ class _Band:
     details : list of ndarray
         The coefficients of each component.
     predictions : list of ndarray
-        What the operator predicts.
+        L2H of each component, with fraction bits.
     left : list of ndarray
-        The difference of the two.
+        The coefficients less L2H in whole numbers.
     scale : float
         All coefficients for each one of the blocks.
     """
@@ -189,7 +190,11 @@ class _Band:
             self.details.append(joined(part.components[index].details[level][at] for part in explorations))
             found = [part.predictions[level][index] for part in explorations]
             self.predictions.append(joined(own[at] for own in found if own is not None))
-        self.left = [own - found for own, found in zip(self.details, self.predictions, strict=True)]
+        self._fraction_bits = explorations[0].fraction_bits
+        self.left = [
+            own - nearest(found, self._fraction_bits)
+            for own, found in zip(self.details, self.predictions, strict=True)
+        ]
         size = sum(part.components[0].details[level][at].size for part in explorations)
         self.scale = size / max(self.details[0].size, 1)
 
@@ -199,12 +204,15 @@ class _Band:
 
     def fitted(self, learned: tuple[bool, bool, bool]) -> _Chroma:
         """Fit the weights of Cb and Cr, if Y, Cb and Cr have these learned steps."""
+        bits = self._fraction_bits
         none = np.zeros_like(self.details[0])
-        own = [(self.left if use else self.details)[at] for at, use in enumerate(learned)]
         found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
-        blue = Fit(own[1], blue_sources(own, found, none + 1))
-        red = Fit(own[2], red_sources(own, found, none + 1))
-        return _Chroma(blue, red, self.scale, self.bits(own[1]) + self.bits(own[2]))
+        own = [unpredicted(*pair, bits) for pair in zip(self.details[:3], found, strict=True)]
+        one = none + (1 << bits)
+        blue = Fit(own[1], blue_sources(own, found, one), bits)
+        red = Fit(own[2], red_sources(own, found, one), bits)
+        plain = (self.left[at] if use else self.details[at] for at, use in list(enumerate(learned))[1:])
+        return _Chroma(blue, red, self.scale, sum(map(self.bits, plain)))
 
 
 class _Chroma:

@@ -268,10 +268,11 @@ class Model:
             If this is a model for lossy coding.
         """
         from ..transform.integer.reversible import ReversibleEngine
+        from ..transform.integer.reversible_base import BASES
 
         if not self.reversible:
             raise ModelError(f"the model {self.name} is for lossy coding")
-        return ReversibleEngine(self._l2h)
+        return ReversibleEngine(self._l2h, BASES[self.config["base"]])
 
     @functools.cached_property
     def native_models(self) -> Models:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..transform.integer.operator import OperatorTwin
+from ..transform.integer.reversible_base import BASES, NON_SEPARABLE
 from . import operator_tables
 from .operator_tables import check_table, table_of, tensor_names, tensors_of
 
@@ -22,7 +23,7 @@ __all__ = ["VERSION", "check_config", "is_reversible", "operator_of", "packed"]
 VERSION = 3
 
 _STEP = "l2h"
-_FIXED = {"structure": "reversible", "base": "5-3", "operator": "proposal-opacity"}
+_FIXED = {"structure": "reversible", "operator": "proposal-opacity"}
 
 
 def is_reversible(config: object) -> bool:
@@ -43,9 +44,10 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     ModelError
         If an option is missing or unknown, or has a value that is not supported.
     """
-    if set(config) != {"version", _STEP, *_FIXED}:
+    if set(config) != {"version", "base", _STEP, *_FIXED}:
         raise ModelError("the reversible model lacks an option or has an unknown one")
-    if any(config[name] != value for name, value in _FIXED.items()):
+    known = isinstance(config["base"], str) and config["base"] in BASES
+    if not known or any(config[name] != value for name, value in _FIXED.items()):
         raise ModelError("this version of j2klearn does not support the structure of the reversible model")
     check_table(config[_STEP], _STEP, "reversible")
     return dict(config)
@@ -74,6 +76,6 @@ def operator_of(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return operator
 
 
-def packed(l2h: OperatorTwin) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return the configuration and the tensors of a reversible model."""
-    return {"version": VERSION, **_FIXED, _STEP: table_of(l2h)}, tensors_of(_STEP, l2h)
+def packed(l2h: OperatorTwin, base: str = NON_SEPARABLE) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the configuration and the tensors of a reversible model with a base of `BASES`."""
+    return {"version": VERSION, "base": base, **_FIXED, _STEP: table_of(l2h)}, tensors_of(_STEP, l2h)

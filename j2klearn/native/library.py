@@ -30,7 +30,7 @@ from . import declarations
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 11
+_ABI_VERSION = 12
 
 #: Structures whose sizes the library states.
 _STRUCTURES = ("parameters", "request", "picture_parameters")

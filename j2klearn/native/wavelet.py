@@ -19,17 +19,17 @@ def _check_level(code: int) -> None:
         raise_code(code, "out of memory" if code == 2 else "the area of the plane is out of range")
 
 
-def _names(dtype: np.dtype[Any]) -> tuple[str, str]:
+def _names(dtype: np.dtype[Any], non_separable: bool) -> tuple[str, str]:
     """Return the C type of `dtype`, and the suffix of the functions for it."""
-    if dtype == np.float32:
+    if dtype == np.float32 and not non_separable:
         return "float[]", "97"
     if dtype == np.int32:
-        return "int32_t[]", "53"
+        return "int32_t[]", "non_separable_53" if non_separable else "53"
     raise InputError(f"a plane must be float32 (9/7) or int32 (5/3), not {dtype}")
 
 
 def analyse(
-    plane: NDArray[Any], origin: tuple[int, int] = (0, 0), threads: int = 1
+    plane: NDArray[Any], origin: tuple[int, int] = (0, 0), threads: int = 1, *, non_separable: bool = False
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Decompose a plane into LL, HL, LH and HH by one level of the 9/7 or the 5/3 (T.800 F.4.2).
 
@@ -41,6 +41,9 @@ def analyse(
         Grid position ``(y0, x0)`` of the first sample. Samples at even positions become low-pass coefficients.
     threads : int
         Number of threads.
+    non_separable : bool
+        Whether the 5/3 lifts in two dimensions at once, so that it rounds every coefficient once; see
+        ``docs/format-lossless.md``. Otherwise it is that of T.800.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def analyse(
     InputError
         If `plane` has another dtype or another number of axes.
     """
-    ctype, suffix = _names(plane.dtype)
+    ctype, suffix = _names(plane.dtype, non_separable)
     ffi, library = load()
     if plane.ndim != 2:
         raise InputError(f"a plane must have two dimensions, not {plane.ndim}")
@@ -75,6 +78,8 @@ def synthesise(
     area: Rect,
     threads: int = 1,
     out: NDArray[Any] | None = None,
+    *,
+    non_separable: bool = False,
 ) -> NDArray[Any]:
     """Reconstruct a plane from LL, HL, LH and HH: the inverse of `analyse` (T.800 F.3.2).
 
@@ -88,6 +93,8 @@ def synthesise(
         Number of threads.
     out : ndarray, shape (area.height, area.width), optional
         The place for the plane: contiguous, and of the dtype of the subbands. Default: a new array.
+    non_separable : bool
+        As in `analyse`.
 
     Returns
     -------
@@ -99,9 +106,9 @@ def synthesise(
     InputError
         If a subband or `out` has another dtype, or its shape does not fit `area`.
     """
-    ctype, suffix = _names(ll.dtype)
+    ctype, suffix = _names(ll.dtype, non_separable)
     ffi, library = load()
-    dtype = np.int32 if suffix == "53" else np.float32
+    dtype = np.float32 if suffix == "97" else np.int32
     bands = [
         as_array(band, dtype, rect.shape, "subbands")
         for band, rect in zip((ll, hl, lh, hh), area.decomposed(), strict=True)

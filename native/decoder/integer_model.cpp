@@ -220,23 +220,26 @@ void check_table(const Json &table, bool whole)
     need(table.members.size() == known, message);
 }
 
-void check_reversible_config(const Json &config)
+// The base of a reversible model.
+Base check_reversible_config(const Json &config)
 {
     need(has_exactly(config, {"version", "structure", "base", "operator", "l2h"}),
          "the reversible model lacks an option or has an unknown one");
+    const bool separable = is_text(config.member("base"), "5-3");
     need(is_text(config.member("structure"), "reversible") &&
-             is_text(config.member("operator"), "proposal-opacity") && is_text(config.member("base"), "5-3"),
+             is_text(config.member("operator"), "proposal-opacity") &&
+             (separable || is_text(config.member("base"), "non-separable-5-3")),
          "this version of j2klearn does not support the structure of the reversible model");
+    return separable ? Base::reversible53 : Base::non_separable53;
 }
 
-// Checks the configuration and returns whether the model is reversible.
-bool check_config(const Json &config)
+// Checks the configuration and returns the base wavelet.
+Base check_config(const Json &config)
 {
     const Json *version = config.member("version"), *base = config.member("base"),
                *table = config.member("gains");
     if (version->is(Json::Kind::integer) && version->integer == reversible_version) {
-        check_reversible_config(config);
-        return true;
+        return check_reversible_config(config);
     }
     need(version->is(Json::Kind::integer) && version->integer == integer_version,
          "this version of j2klearn does not support the version of the integer model");
@@ -264,7 +267,7 @@ bool check_config(const Json &config)
                              }),
              "the integer model's gains are not 10 numbers from 0.01 to 100");
     }
-    return false;
+    return base->text == "9-7" ? Base::wavelet97 : Base::wavelet53;
 }
 
 } // namespace
@@ -272,17 +275,14 @@ bool check_config(const Json &config)
 IntegerModel::IntegerModel(const ModelFile &file)
 {
     need(file.is_integer(), "the model has no operators in integers");
-    const bool is_reversible = check_config(file.config());
+    base = check_config(file.config());
     const Json *const networks = file.config().member("dequantiser"),
                       *const chroma = networks != nullptr ? networks->member("chroma") : nullptr;
-    const std::size_t operators = is_reversible ? 1 : 2,
+    const std::size_t operators = reversible() ? 1 : 2,
                       dequantisers = (networks != nullptr ? 1 : 0) + (chroma != nullptr ? 1 : 0);
     need(file.tensors().size() == operators * tensors_of_operator + dequantisers * tensors_of_dequantiser,
          "the model's weights do not match its configuration");
-    base = is_reversible                               ? Base::reversible53
-           : is_text(file.config().member("base"), "9-7") ? Base::wavelet97
-                                                          : Base::wavelet53;
-    if (!is_reversible) {
+    if (!reversible()) {
         high_to_low = operator_of(file, "h2l", 3, 1, high_radius);
     }
     low_to_high = operator_of(file, "l2h", 1, 3, low_radius);

@@ -11,8 +11,8 @@
 
 namespace j2kl::picture {
 
-// reversible53: the model of lossless files, on the 5/3 that rounds to integers.
-enum class Base { wavelet97, wavelet53, reversible53 };
+// The last two are those of lossless files, which round to integers: the 5/3 of T.800, and the non-separable one.
+enum class Base { wavelet97, wavelet53, reversible53, non_separable53 };
 
 struct IntegerModel {
     // Throws Failure (J2KL_ERROR_MODEL) if the configuration or the weights are invalid.
@@ -25,7 +25,9 @@ struct IntegerModel {
     // Samples of the finer level beyond an area that all steps together read, at most.
     std::uint32_t low_reach = 0;
     Base base = Base::wavelet97;
-    bool reversible() const { return base == Base::reversible53; }
+    bool reversible() const { return base == Base::reversible53 || base == Base::non_separable53; }
+    // Fraction bits of the predictions of a reversible model, before their sum is rounded.
+    int fraction_bits() const { return base == Base::non_separable53 ? 3 : 0; }
     std::unique_ptr<const lifting::Operator> high_to_low; // null if the model is reversible
     std::unique_ptr<const lifting::Operator> low_to_high;
     // Of single components, and of chroma with luma as a guide; null if the model has none.

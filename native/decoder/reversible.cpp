@@ -1,6 +1,7 @@
 #include "decoder/reversible.hpp"
 
 #include "base/parallel.hpp"
+#include "wavelet/non_separable53.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>
@@ -28,54 +29,121 @@ std::int32_t product(std::int32_t a, std::int32_t b)
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
 }
 
-// The predictions of the operator for the details of a component; nothing if it has no learned steps.
+// What the operator predicts for the details of a component, with fraction bits; nothing if it has no learned steps.
 using Predictions = std::array<std::vector<std::int32_t>, 3>;
 
-// Adds the predictions of the details of Cb and Cr from those of Y and Cb, and from what the operator predicts for the
-// three components. Rounded to whole numbers; halves are rounded up.
-void add_weighted(const Weights &weights, const std::vector<Details> &high,
-                  const std::vector<Predictions> &predictions, const Rect &area, std::size_t threads)
+// Fraction bits of the weights between components, and the weight that is 1.
+constexpr int weight_bits = 6;
+constexpr std::int32_t whole_weight = 1 << weight_bits;
+
+// The place of the prediction of a component itself among its sources.
+constexpr std::size_t own_prediction = 2;
+
+// A run of coefficients of one component in one subband.
+struct Run {
+    std::int32_t *details = nullptr;
+    const std::int32_t *prediction = nullptr; // null if there is none
+};
+
+// A weighted sum of runs, which are left out if they are null; rounded to whole numbers, halves up.
+class Sum {
+public:
+    Sum(std::size_t size, int fraction_bits) : total_(size), shift_(weight_bits + fraction_bits) {}
+
+    // Begins with a constant.
+    void start(std::int32_t value)
+    {
+        const auto half = static_cast<std::int32_t>(1U << shift_ >> 1);
+        std::fill(total_.begin(), total_.end(), sum(half, value));
+    }
+
+    void add(const std::int32_t *source, std::int32_t weight)
+    {
+        if (source != nullptr && weight != 0) {
+            std::transform(source, source + total_.size(), total_.begin(), total_.begin(),
+                           [weight](std::int32_t a, std::int32_t b) { return sum(b, product(a, weight)); });
+        }
+    }
+
+    void add_to(std::int32_t *target) const
+    {
+        std::transform(total_.begin(), total_.end(), target, target,
+                       [this](std::int32_t a, std::int32_t b) { return sum(b, a >> shift_); });
+    }
+
+private:
+    std::vector<std::int32_t> total_;
+    int shift_;
+};
+
+// Adds the prediction of the operator alone.
+void add_prediction(const Run &run, std::size_t size, int fraction_bits)
 {
-    constexpr std::int32_t half = 32, bits = 6; // the weights are in 1/64
+    if (run.prediction == nullptr) {
+        return;
+    }
+    const auto half = static_cast<std::int32_t>(1U << fraction_bits >> 1);
+    std::transform(run.prediction, run.prediction + size, run.details, run.details,
+                   [half, fraction_bits](std::int32_t a, std::int32_t b) {
+                       return sum(b, sum(a, half) >> fraction_bits);
+                   });
+}
+
+// What the operator leaves of coefficients, with fraction bits.
+void unpredicted(const Run &run, int fraction_bits, std::vector<std::int32_t> &out)
+{
+    const std::int32_t scale = 1 << fraction_bits;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::int32_t scaled = product(run.details[i], scale);
+        out[i] = run.prediction == nullptr ? scaled : sum(scaled, sum(~run.prediction[i], 1));
+    }
+}
+
+// Adds the predictions of the details of Y, Cb and Cr: of the operator, and from what is known of the other components.
+void add_weighted(const BandWeights &weights, const std::array<Run, 3> &runs, std::size_t size, int fraction_bits)
+{
+    const Run &luma = runs[0], &blue = runs[1], &red = runs[2];
+    add_prediction(luma, size, fraction_bits);
+    std::vector<std::int32_t> luma_left(size), blue_left(size);
+    unpredicted(luma, fraction_bits, luma_left);
+    Sum total(size, fraction_bits);
+    // b1 to b4, or r1 to r4
+    const auto start = [&](const std::int32_t *four, const Run &own) {
+        total.start(product(four[3], 1 << fraction_bits));
+        total.add(luma_left.data(), four[0]);
+        total.add(luma.prediction, four[1]);
+        total.add(own.prediction, sum(four[own_prediction], whole_weight));
+    };
+    start(weights.blue.data(), blue);
+    total.add_to(blue.details);
+    unpredicted(blue, fraction_bits, blue_left);
+    start(weights.red.data(), red);
+    total.add(blue_left.data(), weights.red[4]);
+    total.add(blue.prediction, weights.red[5]);
+    total.add_to(red.details);
+}
+
+// Adds the predictions of the details of all components at one level. `weights` is null if it has none.
+void add_predictions(const Weights *weights, const std::vector<Details> &high,
+                     const std::vector<Predictions> &predictions, const Rect &area, int fraction_bits,
+                     std::size_t threads)
+{
     for (std::size_t band = 0; band < details.size(); ++band) {
         const auto count = static_cast<std::size_t>(area.subband(details[band], 1).size());
-        const auto &in_blue = weights[band].blue;
-        const auto &in_red = weights[band].red;
-        std::array<const std::int32_t *, 3> found{};
-        for (std::size_t component = 0; component < found.size(); ++component) {
-            const std::vector<std::int32_t> &own = predictions[component][band];
-            found[component] = own.empty() ? nullptr : own.data();
-        }
-        std::int32_t *const luma = high[0][band], *const blue = high[1][band], *const red = high[2][band];
-        const auto add = [](std::int32_t *total, const std::int32_t *source, std::int32_t weight,
-                            std::size_t size) {
-            if (source != nullptr && weight != 0) {
-                std::transform(source, source + size, total, total, [weight](std::int32_t a, std::int32_t b) {
-                    return sum(b, product(a, weight));
-                });
-            }
-        };
-        const auto finish = [](const std::int32_t *total, std::int32_t *target, std::size_t size) {
-            std::transform(total, total + size, target, target,
-                           [](std::int32_t a, std::int32_t b) { return sum(b, a >> bits); });
-        };
         parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
             const std::size_t start = index * block, size = std::min(count - start, block);
-            const auto from = [&](std::size_t component) {
-                return found[component] == nullptr ? nullptr : found[component] + start;
+            const auto run = [&](std::size_t component) {
+                const std::vector<std::int32_t> &own = predictions[component][band];
+                return Run{high[component][band] + start, own.empty() ? nullptr : own.data() + start};
             };
-            std::vector<std::int32_t> total(size, half + in_blue[3]);
-            add(total.data(), luma + start, in_blue[0], size);
-            add(total.data(), from(0), in_blue[1], size);
-            add(total.data(), from(1), in_blue[2], size);
-            finish(total.data(), blue + start, size);
-            total.assign(size, half + in_red[3]);
-            add(total.data(), luma + start, in_red[0], size);
-            add(total.data(), from(0), in_red[1], size);
-            add(total.data(), from(2), in_red[2], size);
-            add(total.data(), blue + start, in_red[4], size);
-            add(total.data(), from(1), in_red[5], size);
-            finish(total.data(), red + start, size);
+            std::size_t component = 0;
+            if (weights != nullptr) {
+                add_weighted((*weights)[band], {run(0), run(1), run(2)}, size, fraction_bits);
+                component = 3;
+            }
+            for (; component < high.size(); ++component) {
+                add_prediction(run(component), size, fraction_bits);
+            }
         });
     }
 }
@@ -88,7 +156,7 @@ j2kl_plane plane_of(std::vector<float> &samples, const Rect &area)
             corner(area.y1), corner(area.x1)};
 }
 
-// A prediction in units of the samples; one that does not fit into 32 bits becomes the lowest number.
+// A prediction as a whole number; one that does not fit into 32 bits becomes the lowest number.
 std::int32_t rounded(float prediction)
 {
     constexpr float limit = 2147483648.0F;
@@ -101,7 +169,7 @@ Predictions predicted(const IntegerModel &model, const Plane32 &low, const Rect 
                       const Normalisation &rule, std::size_t threads)
 {
     const int exponent = 8 - static_cast<int>(precision) + static_cast<int>(rule.exponent);
-    const float scale = std::ldexp(1.0F, exponent), inverse = std::ldexp(1.0F, -exponent);
+    const float scale = std::ldexp(1.0F, exponent), inverse = std::ldexp(1.0F, model.fraction_bits() - exponent);
     const std::int32_t offset = sum(~rule.offset, 1); // the negative
     std::vector<float> source(low.size());
     std::transform(low.begin(), low.end(), source.begin(),
@@ -124,16 +192,9 @@ Predictions predicted(const IntegerModel &model, const Plane32 &low, const Rect 
     return predictions;
 }
 
-// Adds the predictions of the operator to the details of a component.
-void add_learned(const Predictions &predictions, const Details &high)
-{
-    for (std::size_t band = 0; band < details.size(); ++band) {
-        std::transform(predictions[band].begin(), predictions[band].end(), high[band], high[band], sum);
-    }
-}
-
-// Undoes the 5/3 of one level.
-Plane32 join(const Plane32 &low, const Details &high, const Rect &area, std::size_t threads)
+// Undoes the base wavelet of one level.
+Plane32 join(const IntegerModel &model, const Plane32 &low, const Details &high, const Rect &area,
+             std::size_t threads)
 {
     Plane32 plane(static_cast<std::size_t>(area.size()));
     const auto band = [&](const std::int32_t *values, Band name) {
@@ -141,7 +202,12 @@ Plane32 join(const Plane32 &low, const Details &high, const Rect &area, std::siz
     };
     const Bands<const std::int32_t> bands = {band(low.data(), Band::LL), band(high[0], Band::HL),
                                              band(high[1], Band::LH), band(high[2], Band::HH)};
-    j2kl::synthesise(bands, area, Plane<std::int32_t>{plane.data(), area.width()}, threads);
+    const Plane<std::int32_t> target = {plane.data(), area.width()};
+    if (model.base == Base::non_separable53) {
+        synthesise_non_separable53(bands, area, target, threads);
+    } else {
+        synthesise(bands, area, target, threads);
+    }
     return plane;
 }
 
@@ -176,12 +242,11 @@ IntegerPlanes synthesise_reversible(const IntegerModel &model, const Segment &se
             }
         }
         const std::size_t own = level + reduce; // the level in the codestream
-        if (own <= segment.steps.weights.size()) {
-            add_weighted(segment.steps.weights[own - 1], high, predictions, finer, threads);
-        }
+        const Weights *const weights =
+            own <= segment.steps.weights.size() ? &segment.steps.weights[own - 1] : nullptr;
+        add_predictions(weights, high, predictions, finer, model.fraction_bits(), threads);
         for (std::size_t i = 0; i < planes.size(); ++i) {
-            add_learned(predictions[i], high[i]);
-            planes[i] = join(planes[i], high[i], finer, threads);
+            planes[i] = join(model, planes[i], high[i], finer, threads);
             predictions[i] = {};
         }
     }

@@ -1,4 +1,4 @@
-// The synthesis of lossless files: the learned steps and the 5/3, in integers (docs/format-lossless.md).
+// The synthesis of lossless files: the learned steps and the base wavelet, in integers (docs/format-lossless.md).
 #pragma once
 
 #include "base/geometry.hpp"

@@ -221,6 +221,12 @@ int j2kl_analyse_53(const int32_t *plane, size_t stride, uint32_t width, uint32_
                     int32_t *ll, int32_t *hl, int32_t *lh, int32_t *hh, uint32_t threads);
 int j2kl_synthesise_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, const int32_t *hh, uint32_t width,
                        uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane, size_t stride, uint32_t threads);
+/* The 5/3 that lifts in two dimensions at once, and rounds every coefficient once (docs/format-lossless.md). */
+int j2kl_analyse_non_separable_53(const int32_t *plane, size_t stride, uint32_t width, uint32_t height, uint32_t x0,
+                                  uint32_t y0, int32_t *ll, int32_t *hl, int32_t *lh, int32_t *hh, uint32_t threads);
+int j2kl_synthesise_non_separable_53(const int32_t *ll, const int32_t *hl, const int32_t *lh, const int32_t *hh,
+                                     uint32_t width, uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane,
+                                     size_t stride, uint32_t threads);
 
 /* Reconstruct coefficients from half quantiser steps (T.800 equation E-6 with r below one half). The midpoint of the
  * interval that tier-1 decoded is moved towards zero, where a peaked distribution has more of its mass. `spacing` is half

@@ -104,6 +104,29 @@ template <class T> void round_trip(const Rect &area, std::size_t gap, check::Ran
     }
 }
 
+// The non-separable 5/3 comes back for all integers, and does not depend on the number of threads.
+void non_separable53(const Rect &area, check::Random &random)
+{
+    std::vector<std::int32_t> plane(static_cast<std::size_t>(area.size())), back(plane.size());
+    const bool single = area.width() == 1 || area.height() == 1; // may be doubled
+    const std::int32_t limit = single ? 1 << 28 : INT32_MAX;
+    for (std::int32_t &value : plane) {
+        value = random.integer(-limit, limit);
+    }
+    Level<std::int32_t> first = make_level<std::int32_t>(area), level = first;
+    const auto analysed = [&](Level<std::int32_t> &to, unsigned threads) {
+        return j2kl_analyse_non_separable_53(plane.data(), area.width(), area.width(), area.height(), area.x0, area.y0,
+                                             to.ll.data(), to.hl.data(), to.lh.data(), to.hh.data(), threads);
+    };
+    CHECK(analysed(first, 1) == J2KL_OK && analysed(level, 3) == J2KL_OK, "non-separable");
+    CHECK(first.ll == level.ll && first.hl == level.hl && first.lh == level.lh && first.hh == level.hh, "threads");
+    CHECK(j2kl_synthesise_non_separable_53(level.ll.data(), level.hl.data(), level.lh.data(), level.hh.data(),
+                                           area.width(), area.height(), area.x0, area.y0, back.data(), area.width(),
+                                           2) == J2KL_OK,
+          "non-separable");
+    CHECK(back == plane, std::to_string(area.width()) + "x" + std::to_string(area.height()));
+}
+
 // A constant has only low-pass coefficients, with gain 1 (T.800's normalisation).
 void constant()
 {
@@ -204,6 +227,7 @@ void wavelet_tests()
                 const Rect area = {x0, y0, x0 + width, y0 + height};
                 round_trip<float>(area, origin, random);
                 round_trip<std::int32_t>(area, origin, random);
+                non_separable53(area, random);
             }
         }
     }

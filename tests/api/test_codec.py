@@ -34,7 +34,7 @@ from j2klearn.errors import (
     TruncatedWarning,
 )
 from j2klearn.models.model import Model
-from j2klearn.models.registry import resolve
+from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
 from tests.support.judges import psnr
 from tests.support.remote import Recorder
 
@@ -314,7 +314,7 @@ class TestRefusals:
         ("error", "options"),
         [
             (OptionError, {"lossless": True, "model": "hybrid97-9c-compact"}),
-            (OptionError, {"model": "reversible53-16p7"}),
+            (OptionError, {"model": DEFAULT_LOSSLESS_MODEL}),
             (OptionError, {"bpp": [None, 1]}),
             (OptionError, {"bpp": [None]}),
             (OptionError, {"psnr": [30, None]}),

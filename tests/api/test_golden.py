@@ -37,6 +37,7 @@ from j2klearn.models.model import Model
 from j2klearn.transform.colour import planes
 from j2klearn.transform.gains import measure
 from j2klearn.transform.integer.quantise import quantise
+from j2klearn.transform.integer.reversible_base import NON_SEPARABLE
 from j2klearn.transform.precision import fast_bfloat16
 from tests.support.paths import GOLDEN
 from tests.support.reversible_models import small_reversible
@@ -103,6 +104,14 @@ LOSSLESS_KINDS: dict[str, dict[str, Any]] = {
     "bands": {"lossless": True, "colorspace": "grey", "component_transform": False},
     "weights": {"bpp": [2, 8, None], "tile_size": (40, 48), "offset": (3, 5)},
     "weights16": {"lossless": True},
+}
+
+#: Kinds of lossless files whose base wavelet is the non-separable 5/3, too.
+NON_SEPARABLE_KINDS = ("grey", "rgb", "rgb16", "offset", "weights")
+
+#: Base wavelet and kind of all lossless files, by name.
+LOSSLESS = {f"lossless-{kind}": ("5-3", kind) for kind in LOSSLESS_KINDS} | {
+    f"lossless-{NON_SEPARABLE}-{kind}": (NON_SEPARABLE, kind) for kind in NON_SEPARABLE_KINDS
 }
 
 #: Files with a float model, of all versions of the segment.
@@ -181,7 +190,7 @@ def test_all_kinds_are_there() -> None:
     assert {path.stem for path in FLOATS} >= {f"v{VERSIONS.get(kind, 1)}-{kind}" for kind in KINDS}
     kinds = [*INTEGER_KINDS, *(("97", kind) for kind in DEQUANTISED_KINDS)]
     stems = {f"integer-{base}-{kind}" for base, kind in kinds}
-    assert set(json.loads(DIGESTS.read_text())) >= stems | {f"lossless-{kind}" for kind in LOSSLESS_KINDS}
+    assert set(json.loads(DIGESTS.read_text())) >= stems | set(LOSSLESS)
 
 
 @pytest.mark.parametrize("kind", DEQUANTISED_KINDS)
@@ -192,15 +201,16 @@ def test_files_are_dequantised(kind: str) -> None:
     assert np.array_equal(j2klearn.decode(path, region=(11, 20, 60, 77)), whole[11:60, 20:77])
 
 
-@pytest.mark.parametrize("kind", LOSSLESS_KINDS)
-def test_lossless_files_are_exact(kind: str) -> None:
-    path = GOLDEN / f"lossless-{kind}.jp2"
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_lossless_files_are_exact(name: str) -> None:
+    path, (_, kind) = GOLDEN / f"{name}.jp2", LOSSLESS[name]
     comments = read_main_header(find_codestream(path.read_bytes())).binary_comments
     descriptor, _ = read_comments(comments)
     assert descriptor is not None
     assert descriptor.steps is not None
     assert any(descriptor.steps.learned)
-    assert comments[-1][4] == (6 if kind.startswith("weights") else 5)
+    if NON_SEPARABLE not in name:
+        assert comments[-1][4] == (6 if kind.startswith("weights") else 5)
     assert np.array_equal(j2klearn.decode(path), _picture(kind))
 
 
@@ -280,10 +290,10 @@ def _write() -> None:
                 j2klearn.encode(_picture("rgb"), bpp=3, model=model, embed_model=True, fallback=False)
             )
             digests[path.stem] = _decoded(path)
-    for kind, coding in LOSSLESS_KINDS.items():
-        path = GOLDEN / f"lossless-{kind}.jp2"
+    for name, (lossless_base, kind) in LOSSLESS.items():
+        path = GOLDEN / f"{name}.jp2"
         if not path.exists():
-            model = small_reversible()
+            model, coding = small_reversible(base=lossless_base), LOSSLESS_KINDS[kind]
             file = j2klearn.encode(_picture(kind), model=model, embed_model=True, fallback=False, **coding)
             path.write_bytes(file)
             digests[path.stem] = _decoded(path)

@@ -11,24 +11,31 @@ import pytest
 from j2klearn.errors import ModelError
 from j2klearn.models.model import Model
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
+from j2klearn.transform.integer.reversible_base import BASES, NON_SEPARABLE
 from tests.support.integer_models import small_pair
 from tests.support.reversible_models import small_reversible
 
 
-def test_round_trip_keeps_the_id() -> None:
-    model = small_reversible()
+@pytest.mark.parametrize("base", BASES)
+def test_round_trip_keeps_the_id(base: str) -> None:
+    model = small_reversible(base=base)
     for again in (Model.from_bytes(model.to_bytes()), pickle.loads(pickle.dumps(model))):
         assert again.reversible
         assert again.integer
-        assert again.id == model.id != small_reversible(1).id
+        assert again.id == model.id != small_reversible(1, base).id
+        assert again.reversible_engine.base == BASES[base]
         assert again.twin_of is None
         assert np.array_equal(again.reversible_engine.l2h.last, model.reversible_engine.l2h.last)
 
 
-def test_the_shipped_model_is_reversible_and_predicts_nothing_from_a_constant() -> None:
-    model = resolve(DEFAULT_LOSSLESS_MODEL)
+@pytest.mark.parametrize(
+    ("name", "base"), [(DEFAULT_LOSSLESS_MODEL, NON_SEPARABLE), ("reversible53-16p7", "5-3")]
+)
+def test_shipped_models_are_reversible_and_predict_nothing_from_a_constant(name: str, base: str) -> None:
+    model = resolve(name)
     assert model.reversible
-    assert model.name == DEFAULT_LOSSLESS_MODEL
+    assert model.name == name
+    assert model.config["base"] == base
     assert not model.reversible_engine.l2h.proposals.sum((2, 3)).any()
 
 
@@ -43,6 +50,7 @@ def test_lossy_and_lossless_engines_are_told_apart() -> None:
     ("changes", "message"),
     [
         ({"base": "9-7"}, "does not support the structure"),
+        ({"base": ["5-3"]}, "does not support the structure"),
         ({"structure": "hybrid"}, "does not support the structure"),
         ({"gains": [1.0]}, "unknown one"),
         ({"l2h": {}}, "incomplete"),

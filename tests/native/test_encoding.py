@@ -25,7 +25,7 @@ from j2klearn.errors import (
     OptionError,
     UnsupportedError,
 )
-from j2klearn.models.registry import resolve
+from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
 from j2klearn.native import encoding
 from j2klearn.native.picture import LearnedPicture, Models
 
@@ -187,7 +187,7 @@ def test_refused() -> None:
 def test_models_that_native_code_cannot_compute() -> None:
     coder = _coder()
     good, samples = _parameters(coder), coder.picture.samples
-    lossless = resolve("reversible53-16p7")
+    lossless = resolve(DEFAULT_LOSSLESS_MODEL)
     with pytest.raises(UnsupportedError, match="lossless"):
         encoding.encode(replace(good, model_id=lossless.id), samples, lossless.native_models)
     alone = Models(files=[coder.model.to_bytes()], beside=False)

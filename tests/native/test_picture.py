@@ -156,6 +156,7 @@ def test_samples(kind: str) -> None:
 #: Depth, whether samples are signed, components, and options of lossless files; more than the golden files show.
 LOSSLESS: dict[str, tuple[int, bool, int, dict[str, Any]]] = {
     "embedded, in tiles, layers": (8, False, 3, {"model": small_reversible(), "tile_size": (64, 48), "layers": 3}),
+    "of old, RGB": (8, False, 3, {"model": small_reversible(base="5-3"), "layers": 2}),
     "16 bits, four components": (16, False, 4, {"layers": 2}),
     "1 bit": (1, False, 1, {}),
     "signed 12 bits, two components": (12, True, 2, {"offset": (37, 21), "levels": 3}),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from j2klearn.models.model import Model
 from j2klearn.models.reversible import packed
 from j2klearn.transform.integer.operator import OperatorTwin
+from j2klearn.transform.integer.reversible_base import NON_SEPARABLE
 
 
 @functools.cache
@@ -42,9 +43,9 @@ def small_operator(seed: int = 0) -> OperatorTwin:
     )
 
 
-def small_reversible(seed: int = 0) -> Model:
-    """Return a reversible model with the operator of `small_operator`."""
-    return Model(*packed(small_operator(seed)), {"name": "small reversible"})
+def small_reversible(seed: int = 0, base: str = NON_SEPARABLE) -> Model:
+    """Return a reversible model with the operator of `small_operator`, on a base wavelet."""
+    return Model(*packed(small_operator(seed), base), {"name": "small reversible"})
 
 
 def textured(

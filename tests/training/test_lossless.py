@@ -13,11 +13,14 @@ import j2klearn
 from j2klearn.cli.main import main
 from j2klearn.errors import InputError, OptionError
 from j2klearn.models.model import Model
-from j2klearn.models.registry import resolve
+from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
+from j2klearn.native import wavelet
 from j2klearn.training.lossless.cells import Cells
-from j2klearn.training.lossless.trainer import OPTIONS, Trainer, begun
+from j2klearn.training.lossless.start import OPTIONS, begun, continued
+from j2klearn.training.lossless.trainer import Trainer
+from j2klearn.transform.integer import reference
 from j2klearn.transform.operators import ProposalOpacity
-from tests.support.reversible_models import textured
+from tests.support.reversible_models import small_operator, textured
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +40,11 @@ def _start() -> ProposalOpacity:
     return begun(resolve("hybrid53-9c-compact").build().l2h.state_dict())  # type: ignore[union-attr, operator]
 
 
-def test_the_subbands_are_those_of_the_53(cells: Cells) -> None:
+def test_the_subbands_are_those_of_the_non_separable_53(cells: Cells) -> None:
     assert [own.shape for own in cells.levels] == [(6, 4, 32, 32), (6, 4, 16, 16), (6, 4, 8, 8)]
+    low = cells.levels[0][2, 0].astype(np.int32)
+    for found, expected in zip(cells.levels[1][2], wavelet.analyse(low, non_separable=True), strict=True):
+        assert np.array_equal(found, expected)
     batch = cells.batch(0, 5, np.random.default_rng(0))
     assert batch.shape == (5, 4, 32, 32)
     assert batch[:, 1:].abs().mean() < batch[:, 0].abs().mean()
@@ -56,6 +62,20 @@ def test_a_larger_operator_begins_with_the_predictions_of_a_smaller_one() -> Non
     assert (found - expected).std() < 0.5 * expected.std()
     with pytest.raises(OptionError, match="another network"):
         begun(ProposalOpacity(1, 3, **{**OPTIONS, "width": 8}).state_dict())
+
+
+def test_a_training_goes_on_with_a_reversible_model() -> None:
+    engine = resolve(DEFAULT_LOSSLESS_MODEL).reversible_engine
+    x = textured((96, 80))[..., None].transpose(2, 0, 1)[None].astype(np.float32) - 128
+    radius = engine.l2h.radius
+    with torch.inference_mode():
+        found = continued(engine.l2h)(torch.from_numpy(x))[0].numpy()
+    expected = reference.predict(engine.l2h, reference.samples(x[0], engine.l2h))
+    expected = expected * 2.0**-engine.l2h.output_bits
+    assert found.shape == expected.shape == (3, 96 - 2 * radius, 80 - 2 * radius)
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+    with pytest.raises(OptionError, match="another size"):
+        continued(small_operator())
 
 
 def _step(trainer: Trainer) -> float:
@@ -91,6 +111,9 @@ def test_the_command_writes_a_model_that_codes(
     picture = textured((64, 72), noise=0.02)
     file = j2klearn.encode(picture, lossless=True, model=out, fallback=False)
     assert np.array_equal(j2klearn.decode(file, model=model), picture)
+    again = ["train-lossless", "--data", str(folder), "--out", str(tmp_path / "b"), "--steps", "1"]
+    assert main([*again, "--start", DEFAULT_LOSSLESS_MODEL]) == 0
+    assert Model.load(tmp_path / "b").reversible
     resumed = ["train-lossless", "--data", str(folder), "--out", str(out), "--steps", "3", "--resume"]
     assert main(resumed) == 0
     assert Model.load(out).id != model.id

@@ -1,4 +1,4 @@
-"""Training data of reversible models: subbands of the 5/3 of pictures as a camera gives them.
+"""Training data of reversible models: subbands of the non-separable 5/3 of pictures as a camera gives them.
 
 Collections of pictures have usually been compressed before, so their fine detail is not what lossless files hold. The
 pictures are therefore reduced, and noise is added to most of them.
@@ -66,7 +66,7 @@ class Cells:
     Attributes
     ----------
     levels : list of ndarray, each (n, 4, h, w), int16
-        LL, HL, LH and HH of the reversible 5/3, from the finest level on.
+        LL, HL, LH and HH of the non-separable 5/3, from the finest level on.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Cells:
             raise InputError(f"there are no pictures in {folder}")
         self.levels: list[NDArray[np.int16]] = []
         for _ in SHARES:
-            bands = [wavelet.analyse(np.ascontiguousarray(plane)) for plane in patches]
+            bands = [wavelet.analyse(np.ascontiguousarray(plane), non_separable=True) for plane in patches]
             self.levels.append(np.stack([np.stack(own) for own in bands]).astype(np.int16))
             patches = [own[0] for own in bands]
 

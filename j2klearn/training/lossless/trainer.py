@@ -6,7 +6,7 @@ uniform noise. The cost is the share of these bits in those of the details of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,9 @@ from ..loop import Plan, TrainingLoop
 from ..processes import Processes
 from ..schedule import half_cosine, warm_up
 from .cells import SHARES, Cells
+from .start import OPTIONS
 
-__all__ = ["OPTIONS", "Trainer", "begun"]
-
-#: The operator.
-OPTIONS: Mapping[str, Any] = {
-    "proposals": 16,
-    "width": 16,
-    "blocks": 2,
-    "first_kernel": 1,
-    "zero_dc": True,
-    "proposal_kernel": 7,
-}
+__all__ = ["Trainer"]
 
 #: Patches of a batch, at each level.
 _BATCH = (4, 14, 60)
@@ -59,52 +50,6 @@ _HEADER = ("step", "bits / bits of the 5/3", "patches/s")
 _CALIBRATION = 160
 
 
-def begun(weights: Mapping[str, Tensor], seed: int = 0) -> ProposalOpacity:
-    """Return the operator with the weights of a low-to-high step that has at most as many proposals.
-
-    Further proposals are copies of others with some noise, so the two predict nearly the same.
-
-    Parameters
-    ----------
-    weights : mapping of str to Tensor
-        The state of the other operator; it has the same trunk, and proposals of the same size or larger.
-    seed : int
-        Seed of the noise.
-
-    Raises
-    ------
-    OptionError
-        If the other operator has another trunk, or more or smaller proposals.
-    """
-    operator = ProposalOpacity(1, 3, **OPTIONS)
-    own = operator.state_dict()
-    kernel, last = weights["proposal.weight"], weights["opacity.last.weight"]
-    count, side = len(last), own["proposal.weight"].shape[-1]
-    trunk = {name: w for name, w in weights.items() if name.startswith("opacity.") and "last" not in name}
-    fits = {name: w.shape for name, w in trunk.items()} == {
-        name: w.shape for name, w in own.items() if name.startswith("opacity.") and "last" not in name
-    }
-    crop = (kernel.shape[-1] - side) // 2
-    if not fits or count > operator.count or crop < 0:
-        raise OptionError(
-            "a reversible model cannot begin as this one: its low-to-high step has another network"
-        )
-    generator = torch.Generator().manual_seed(seed)
-    kernel = kernel - kernel.mean((2, 3), keepdim=True)
-    kernel = kernel[..., crop : crop + side, crop : crop + side].reshape(3, count, 1, side, side)
-    copied = torch.randperm(count, generator=generator)
-    source = torch.cat([torch.arange(count), copied.repeat(operator.count)[: operator.count - count]])
-    uses = torch.bincount(source, minlength=count)[source]
-    noise = 0.3 * kernel.std() * torch.randn(kernel[:, source].shape, generator=generator)
-    noise[:, :count] = 0
-    spread = 1 + 0.3 * torch.randn(last[source].shape, generator=generator)
-    own |= trunk
-    own["proposal.weight"] = (kernel[:, source] + noise).reshape(own["proposal.weight"].shape)
-    own["opacity.last.weight"] = last[source] * spread / uses.reshape(-1, 1, 1, 1)
-    operator.load_state_dict(own)
-    return operator
-
-
 class Trainer(TrainingLoop[ProposalOpacity]):
     """Trains one reversible model. Every step depends only on the seed, the number of the step and the checkpoint.
 
@@ -117,7 +62,7 @@ class Trainer(TrainingLoop[ProposalOpacity]):
     steps : int
         Number of steps.
     start : ProposalOpacity
-        The operator to begin with; see `begun`.
+        The operator to begin with; see `j2klearn.training.lossless.start`.
     seed : int
         Seed of the batches and of the noise.
     """
