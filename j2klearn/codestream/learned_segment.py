@@ -38,20 +38,21 @@ __all__ = [
 MAGIC = b"J2KL"
 
 #: The latest version. Version 1 has neither a noise table nor normalisations, version 2 a noise table, version 3
-#: normalisations, version 4 flags beside the opacities, version 5 the steps of the reversible transform, and version 6
-#: more weights between components, in finer units.
-VERSION = 6
+#: normalisations, version 4 flags beside the opacities, version 5 the steps of the reversible transform, version 6 more
+#: weights between components, in finer units, and version 7 their order, and green in the place of Y.
+VERSION = 7
 
 _KIND_DESCRIPTOR, _KIND_WEIGHTS = 0, 1
 _BASE_CHROMA, _NORMALISED = 16, 32  # the flags
 _FIXED = struct.Struct(">4sBBBBbBBBBB32s")
 _NOISE = struct.Struct(">BI")  # layers and tiles of the noise table
 _MAX_NOISE_BYTES = 60_000  # Lcom is at most 65,535
-_BAND_WEIGHTS = {5: 3, 6: 10}  # between the components of the RCT, of a subband, by version
+_BAND_WEIGHTS = {5: 3, 6: 10, 7: 10}  # between the components of the RCT, of a subband, by version
 _FINE, _COARSE = (
     64,
     8,
-)  # codes of version 6 up to 64 are weights; further codes are this number of units apart
+)  # codes of later versions than 5 up to 64 are weights; further codes are this number of units apart
+_ORDERED = 7  # the version that names the order of chroma
 _WEIGHTS = struct.Struct(">4sBBBB")
 _PART_BYTES = 65_000  # weights per segment; Lcom is at most 65,535
 
@@ -74,11 +75,15 @@ class Opacities(enum.IntEnum):
 
 
 class Colour(enum.IntEnum):
-    """The component transform of T.800 Annex G that was applied to the samples."""
+    """The component transform that was applied to the samples: those of T.800 Annex G, and one of version 7.
+
+    GREEN is the RCT too, but the reversible transform replaces Y by the green component.
+    """
 
     NONE = 0
     ICT = 1
     RCT = 2
+    GREEN = 3
 
 
 def _with_checksum(payload: bytes) -> bytes:
@@ -217,7 +222,7 @@ class Descriptor:
         elif version >= 2:
             end = len(payload)
         if version in _BAND_WEIGHTS:
-            steps = _read_steps(payload[start:], version, components, levels, rct=colour == Colour.RCT)
+            steps = _read_steps(payload[start:], version, components, levels, colour)
             layers, fraction = fraction & 0xFF, 0
         elif version >= 2 and not (version >= 3 and payload[start:end] == _NOISE.pack(0, 0)):
             noise = _read_noise(payload[start:end], components)
@@ -234,7 +239,11 @@ class Descriptor:
             )
         if count not in (0, 3 * levels + 1) or not all(math.isfinite(s) and 1e-3 <= s <= 1e3 for s in scales):
             raise SegmentError("the learned-transform segment has invalid subband scales")
-        if (transport == Transport.REVERSIBLE) != (steps is not None) or (steps is not None and count):
+        if (
+            (transport == Transport.REVERSIBLE) != (steps is not None)
+            or (steps is not None and count)
+            or (colour == Colour.GREEN and version < _ORDERED)
+        ):
             raise SegmentError("the version of the learned-transform segment does not fit its transport")
         return cls(
             transport=Transport(transport),
@@ -263,7 +272,7 @@ def nearest_weight(weight: float) -> int:
 
 
 def _weight_of(code: int) -> int:
-    """Return the weight in 1/64 for a code of version 6."""
+    """Return the weight in 1/64 for a code of version 6 or 7."""
     further = max(abs(code) - _FINE, 0) * (_COARSE - 1)
     return code + (further if code > 0 else -further)
 
@@ -276,14 +285,19 @@ def _code_of(weight: int) -> int:
 def _pack_steps(steps: Steps) -> tuple[int, bytes]:
     """Return the version that can hold the steps, and their bytes."""
     bands = [band for level in steps.weights for band in level]
-    codes = [weight / 4 for (luma, *other), (own, _, _, _, blue, _) in bands for weight in (luma, own, blue)]
+    codes = [weight / 4 for first, second in bands for weight in (first[0], second[0], second[4])]
     version = 5
-    simple = all(not any((*blue[1:], *red[1:4], red[5])) for blue, red in bands)
+    simple = all(not any((*first[1:], *second[1:4], second[5])) for first, second in bands)
     if not simple or any(code != int(code) or not -128 <= code <= 127 for code in codes):
-        version, codes = 6, [_code_of(weight) for blue, red in bands for weight in (*blue, *red)]
+        version = 6
+    if steps.red_first or steps.green:
+        version = _ORDERED
+    if version > 5:
+        codes = [_code_of(weight) for band in bands for weight in (*band.first, *band.second)]
     packed = struct.pack(f">{len(codes)}b", *map(int, codes))
     rules = b"".join(rule.to_bytes() for rule in steps.normalisation)
-    return version, bytes([*steps.learned, len(steps.weights)]) + packed + rules
+    order = [int(steps.red_first)] if version >= _ORDERED else []
+    return version, bytes([*steps.learned, *order, len(steps.weights)]) + packed + rules
 
 
 def _band_weights(codes: tuple[int, ...]) -> BandWeights:
@@ -291,28 +305,32 @@ def _band_weights(codes: tuple[int, ...]) -> BandWeights:
     if len(codes) == _BAND_WEIGHTS[5]:
         blue, red, blue_in_red = (4 * code for code in codes)  # version 5 has sixteenths
         return BandWeights((blue, 0, 0, 0), (red, 0, 0, 0, blue_in_red, 0))
-    a, b, c, d, *red_weights = (_weight_of(code) for code in codes)
-    e, f, g, h, i, j = red_weights
+    a, b, c, d, *second = (_weight_of(code) for code in codes)
+    e, f, g, h, i, j = second
     return BandWeights((a, b, c, d), (e, f, g, h, i, j))
 
 
-def _read_steps(data: bytes, version: int, components: int, levels: int, *, rct: bool) -> Steps:
+def _read_steps(data: bytes, version: int, components: int, levels: int, colour: int) -> Steps:
     """Read the steps of the reversible transform, which end the payload."""
-    learned, count = data[:components], data[components] if len(data) > components else 0
-    size = _BAND_WEIGHTS[version]
-    end = components + 1 + size * len(ORIENTATIONS) * count
-    if len(data) not in (end, end + RULE_BYTES * components) or max(learned, default=0) > 1:
+    switches = components + (1 if version >= _ORDERED else 0)
+    learned, order = data[:components], data[components:switches]
+    count = data[switches] if len(data) > switches else 0
+    size, start = _BAND_WEIGHTS[version], switches + 1
+    end = start + size * len(ORIENTATIONS) * count
+    if len(data) not in (end, end + RULE_BYTES * components) or max(learned + order, default=0) > 1:
         raise SegmentError("the learned-transform segment has invalid steps")
-    if count > (levels if rct else 0):
+    rct = colour in (Colour.RCT, Colour.GREEN)
+    if count > (levels if rct else 0) or any(order) > rct:
         raise SegmentError(
             "the learned-transform segment has weights of levels or components that are not there"
         )
-    values = struct.unpack(f">{end - components - 1}b", data[components + 1 : end])
+    values = struct.unpack(f">{end - start}b", data[start:end])
     bands = [_band_weights(values[at : at + size]) for at in range(0, len(values), size)]
     weights = tuple(
         (bands[at], bands[at + 1], bands[at + 2]) for at in range(0, len(bands), len(ORIENTATIONS))
     )
-    return Steps(tuple(map(bool, learned)), weights, read_rules(data[end:]))
+    rules = read_rules(data[end:])
+    return Steps(tuple(map(bool, learned)), weights, rules, any(order), colour == Colour.GREEN)
 
 
 def _read_normalisation(payload: bytes, start: int, components: int) -> tuple[int, tuple[Normalisation, ...]]:

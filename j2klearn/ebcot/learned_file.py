@@ -39,8 +39,8 @@ def _check(descriptor: Descriptor, header: MainHeader) -> None:
     if descriptor.components != header.components:
         raise SegmentError("the learned-transform segment contradicts the number of components")
     reversible = descriptor.transport == Transport.REVERSIBLE
-    transform = Colour.RCT if reversible else Colour.ICT
-    if descriptor.colour not in (Colour.NONE, transform) or (
+    transforms = (Colour.RCT, Colour.GREEN) if reversible else (Colour.ICT,)
+    if descriptor.colour not in (Colour.NONE, *transforms) or (
         (descriptor.colour != Colour.NONE) != header.component_transform
     ):
         raise SegmentError("the learned-transform segment contradicts the component transform")

@@ -35,8 +35,8 @@ _DRAWN = 0.5
 #: in this range (above it, the estimate has failed: patterns of single pixels fool it), and the middle of the picture
 #: is smaller by this share with them.
 _MOSTLY_SHADED = 0.1
-_LEAST_ESTIMATE, _MOST_ESTIMATE = 0.03, 0.12
-_LEAST_SAVING = 0.01
+_LEAST_ESTIMATE, _MOST_ESTIMATE = 0.01, 0.12
+_LEAST_SAVING = 0.015
 
 #: The share of the picture's rows, and of its columns, that are the middle, and how many these are at least. The middle
 #: begins at a multiple of this number: the weights of the steps fit even and odd rows and columns as they lie.
@@ -130,7 +130,8 @@ def lossless_file(
     if not fits and not fallback:
         raise OptionError(f"a tile is too small for {layout.levels} levels of the learned transform")
 
-    coder = ReversibleCoder(picture, layout, model, run, embed_model=embed_model)
+    green = len(targets.values) == 1
+    coder = ReversibleCoder(picture, layout, model, run, embed_model=embed_model, green=green)
     if not fallback:
         return RateControl(coder, jp2=jp2).made(targets)
 

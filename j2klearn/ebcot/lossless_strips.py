@@ -44,7 +44,8 @@ class LosslessStripWriter(StripWriter):
         """The steps of the learned transform."""
         assert isinstance(self.transform, Model)
         engine = self.transform.reversible_engine
-        return steps_for(engine, self.probe.parts, self.layout.levels, self.run.threads)
+        green = self.probe.parts[0].ict and len(self.targets.values) == 1
+        return steps_for(engine, self.probe.parts, self.layout.levels, self.run.threads, green=green)
 
     def _coder(self, picture: Picture, layout: Layout, targets: Targets) -> Coder:
         if isinstance(self.transform, str):

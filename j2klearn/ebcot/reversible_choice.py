@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.picture import Picture
 from ..core.reversible_steps import BandWeights, Steps, Weights
 from ..transform.colour import reversible_planes
-from ..transform.integer.detail_steps import blue_sources, nearest, red_sources, unpredicted
+from ..transform.integer.detail_steps import first_sources, nearest, second_sources, unpredicted
 from ..transform.integer.reversible import Exploration, ReversibleEngine
 from .detail_weights import Blocks, Fit, blocks_of, estimated_bits
 from .probe import value_range
 
-__all__ = ["Choice", "choose_steps", "rules", "steps_for"]
+__all__ = ["Choice", "choose_steps", "every_step", "steps_for"]
 
 Plane = NDArray[Any]
 
@@ -96,7 +96,9 @@ def _middle(plane: Plane, side: int) -> Plane:
     return plane[y0 : y0 + side, x0 : x0 + side]
 
 
-def steps_for(engine: ReversibleEngine, parts: Sequence[Picture], levels: int, threads: int = 1) -> Steps:
+def steps_for(
+    engine: ReversibleEngine, parts: Sequence[Picture], levels: int, threads: int = 1, *, green: bool = False
+) -> Steps:
     """Choose the steps for a picture that does not fit into memory.
 
     Parameters
@@ -109,26 +111,39 @@ def steps_for(engine: ReversibleEngine, parts: Sequence[Picture], levels: int, t
         Decomposition levels of the picture.
     threads : int
         Threads of native code.
+    green : bool
+        Whether the transform replaces Y by the green component; see `Steps`.
     """
     first = parts[0]
     planes = [list(reversible_planes(part)) for part in parts]
-    every = Steps((True,) * first.components, normalisation=rules(planes, first.bit_depth))
+    every = every_step(planes, first.bit_depth, green=green)
     area, levels = Rect(0, 0, first.height, first.width), min(levels, _LEVELS)
     explorations = [engine.explore(own, area, levels, every, first.bit_depth, threads) for own in planes]
-    return choose_steps(explorations, every.normalisation, rct=first.ict).steps
+    return choose_steps(explorations, every, rct=first.ict).steps
 
 
-def choose_steps(
-    explorations: Sequence[Exploration], normalisation: tuple[Normalisation, ...], *, rct: bool
-) -> Choice:
+def every_step(parts: Sequence[Sequence[Plane]], depth: int, *, green: bool) -> Steps:
+    """Return all learned steps, to explore them.
+
+    Parameters
+    ----------
+    parts, depth
+        As in `rules`.
+    green : bool
+        Whether the transform replaces Y by the green component; see `Steps`.
+    """
+    return Steps((True,) * len(parts[0]), normalisation=rules(parts, depth), green=green)
+
+
+def choose_steps(explorations: Sequence[Exploration], every: Steps, *, rct: bool) -> Choice:
     """Choose the steps for a picture.
 
     Parameters
     ----------
     explorations : sequence of Exploration
         The subbands of the picture, or of windows of one size, and the predictions for all components.
-    normalisation : tuple of Normalisation
-        Their normalisation.
+    every : Steps
+        The steps that were explored.
     rct : bool
         Whether the first three components are those of the RCT.
     """
@@ -145,13 +160,20 @@ def choose_steps(
     learned = [new < old for old, new in zip(before, after, strict=True)]
     plain = max(sum(before), 1.0)
     if not rct:
-        return Choice(Steps(tuple(learned), (), normalisation), 1 - sum(map(min, before, after)) / plain)
-    few, more = ([band.fitted((learned[0], use, use)) for band in bands[:_FINEST]] for use in (False, True))
+        return Choice(replace(every, learned=tuple(learned)), 1 - sum(map(min, before, after)) / plain)
+    # what is rounded costs least if the component with fewer bits comes first
+    every = replace(every, red_first=before[1] > before[2])
+    few, more = (
+        [band.fitted((learned[0], use, use), every.chroma) for band in bands[:_FINEST]]
+        for use in (False, True)
+    )
     luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:_FINEST])
     bits = sum(band.bits for band in few)
     use = bits - sum(band.bits for band in more) > _LEAST_GAIN * (bits + luma)
     learned[1:3] = [use, use]
-    chosen = (more if use else few) + [band.fitted((learned[0], use, use)) for band in bands[_FINEST:]]
+    chosen = (more if use else few) + [
+        band.fitted((learned[0], use, use), every.chroma) for band in bands[_FINEST:]
+    ]
     for band in chosen[:_FINEST]:
         band.refine()
     weights: list[Weights] = []
@@ -163,7 +185,7 @@ def choose_steps(
     weighted = chosen[: 3 * len(weights)]
     bits = sum(band.bits for band in weighted) + sum(band.plain for band in chosen[len(weighted) :])
     bits += sum(map(min, before[:1] + before[3:], after[:1] + after[3:]))
-    return Choice(Steps(tuple(learned), tuple(weights), normalisation), 1 - bits / plain)
+    return Choice(replace(every, learned=tuple(learned), weights=tuple(weights)), 1 - bits / plain)
 
 
 class _Band:
@@ -202,43 +224,43 @@ class _Band:
         """Estimate the bits of all coefficients of a component from its blocks."""
         return self.scale * estimated_bits(blocks)
 
-    def fitted(self, learned: tuple[bool, bool, bool]) -> _Chroma:
-        """Fit the weights of Cb and Cr, if Y, Cb and Cr have these learned steps."""
-        bits = self._fraction_bits
+    def fitted(self, learned: tuple[bool, bool, bool], chroma: tuple[int, int]) -> _Chroma:
+        """Fit the weights of chroma in this order, if Y, Cb and Cr have these learned steps."""
+        bits, order = self._fraction_bits, (0, *chroma)
         none = np.zeros_like(self.details[0])
-        found = [self.predictions[at] if use else none for at, use in enumerate(learned)]
-        own = [unpredicted(*pair, bits) for pair in zip(self.details[:3], found, strict=True)]
+        found = [self.predictions[at] if learned[at] else none for at in order]
+        own = [unpredicted(self.details[at], found[place], bits) for place, at in enumerate(order)]
         one = none + (1 << bits)
-        blue = Fit(own[1], blue_sources(own, found, one), bits)
-        red = Fit(own[2], red_sources(own, found, one), bits)
-        plain = (self.left[at] if use else self.details[at] for at, use in list(enumerate(learned))[1:])
-        return _Chroma(blue, red, self.scale, sum(map(self.bits, plain)))
+        first = Fit(own[1], first_sources(own, found, one), bits)
+        second = Fit(own[2], second_sources(own, found, one), bits)
+        plain = sum(self.bits((self.left if learned[at] else self.details)[at]) for at in chroma)
+        return _Chroma(first, second, self.scale, plain)
 
 
 class _Chroma:
-    """The weights of Cb and Cr in one subband.
+    """The weights of chroma in one subband.
 
     Parameters
     ----------
-    blue, red : Fit
-        Those of Cb and of Cr.
+    first, second : Fit
+        Those of its two components.
     scale : float
         All coefficients for each one of the blocks.
     plain : float
         An estimate of the bits of all coefficients without weights.
     """
 
-    def __init__(self, blue: Fit, red: Fit, scale: float, plain: float) -> None:
-        self._blue, self._red, self._scale, self.plain = blue, red, scale, plain
+    def __init__(self, first: Fit, second: Fit, scale: float, plain: float) -> None:
+        self._first, self._second, self._scale, self.plain = first, second, scale, plain
 
     @property
     def weights(self) -> BandWeights:
-        return BandWeights(self._blue.weights, self._red.weights)  # type: ignore[arg-type]
+        return BandWeights(self._first.weights, self._second.weights)  # type: ignore[arg-type]
 
     @property
     def bits(self) -> float:
         """An estimate of the bits of all coefficients."""
-        return self._scale * (self._blue.bits + self._red.bits)
+        return self._scale * (self._first.bits + self._second.bits)
 
     @property
     def saved(self) -> float:
@@ -247,5 +269,5 @@ class _Chroma:
 
     def refine(self) -> None:
         """Refine the weights of both; see `Fit.refine`."""
-        self._blue.refine()
-        self._red.refine()
+        self._first.refine()
+        self._second.refine()

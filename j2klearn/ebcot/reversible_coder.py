@@ -23,7 +23,7 @@ from ..transform.colour import reversible_planes
 from ..transform.strips import StripAnalysis
 from .coders import Coder
 from .layout import Layout
-from .reversible_choice import choose_steps, rules
+from .reversible_choice import choose_steps, every_step
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -50,6 +50,9 @@ class ReversibleCoder(Coder):
         Whether the file carries the weights of the model.
     steps : Steps, optional
         The steps of the transform. Default: they are chosen for the picture.
+    green : bool
+        Whether steps that are chosen replace Y by the green component, which saves bits. Lower layers are better with
+        Y.
     headroom : int, optional
         Bits per sample of the carrier in addition to those of the picture. Default: as few as it needs, from `HEADROOM`
         to `MOST_HEADROOM`.
@@ -64,6 +67,7 @@ class ReversibleCoder(Coder):
         *,
         embed_model: bool = False,
         steps: Steps | None = None,
+        green: bool = False,
         headroom: int | None = None,
     ) -> None:
         super().__init__(picture, layout, run)
@@ -71,6 +75,7 @@ class ReversibleCoder(Coder):
         self.model: Model = model
         self.embed_model = embed_model
         self._steps, self._coefficients = steps, list[NDArray[np.int32]]()
+        self._green = green and picture.ict
         self._saving = 0.0
         self._layers = 0  # of the codestream that was coded last, if it is exact
 
@@ -81,10 +86,10 @@ class ReversibleCoder(Coder):
         area = self.layout.area(picture.height, picture.width)
         planes = list(self.planes(picture))
         depth, steps = picture.bit_depth, self._steps
-        every = steps or Steps((True,) * len(planes), normalisation=rules([planes], depth))
+        every = steps or every_step([planes], depth, green=self._green)
         exploration = engine.explore(planes, area, levels, every, depth, threads)
         if steps is None:
-            choice = choose_steps([exploration], every.normalisation, rct=picture.ict)
+            choice = choose_steps([exploration], every, rct=picture.ict)
             steps, self._saving = choice.steps, choice.saving
         self._steps = steps
         self.use(exploration.taking(steps))
@@ -138,7 +143,7 @@ class ReversibleCoder(Coder):
             fraction_bits=0,
             layers=self._layers,
             levels=self.layout.levels,
-            colour=Colour.RCT if picture.ict else Colour.NONE,
+            colour=(Colour.GREEN if self.steps.green else Colour.RCT) if picture.ict else Colour.NONE,
             components=picture.components,
             opacities=Opacities.FIRST if picture.components == 1 else Opacities.OWN,
             model_id=self.model.id,

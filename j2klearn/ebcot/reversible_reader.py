@@ -61,7 +61,7 @@ class ReversibleReader(LearnedReader):
         return np.stack(planes)
 
     def _pixels(self, planes: NDArray[Any]) -> NDArray[Any]:
-        rct = self.descriptor.colour == Colour.RCT
+        rct = self.descriptor.colour != Colour.NONE
         if self.components is not None:
             planes, rct = planes[list(self.components)], False
         signed = self.header.signed[0]

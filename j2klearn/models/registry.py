@@ -37,7 +37,7 @@ __all__ = [
 DEFAULT_MODEL = "hybrid97-16p7-guided"
 
 #: The transform that ``model="auto"`` selects for lossless coding.
-DEFAULT_LOSSLESS_MODEL = "reversible53-16p7"
+DEFAULT_LOSSLESS_MODEL = "nonseparable53-16p7"
 
 
 class ModelFile(NamedTuple):

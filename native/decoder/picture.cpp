@@ -80,8 +80,8 @@ void Picture::check_segment() const
          "the learned-transform segment contradicts the number of tiles");
     need(segment_->components == header_->components.size(),
          "the learned-transform segment contradicts the number of components");
-    const auto transform = segment_->reversible ? Segment::Colour::rct : Segment::Colour::ict;
-    need(segment_->colour == (header_->component_transform ? transform : Segment::Colour::none),
+    const bool transformed = segment_->reversible ? segment_->rct() : segment_->colour == Segment::Colour::ict;
+    need(header_->component_transform ? transformed : segment_->colour == Segment::Colour::none,
          "the learned-transform segment contradicts the component transform");
     need(segment_->colour == Segment::Colour::none || segment_->components >= 3,
          "the learned-transform segment contradicts the number of components");

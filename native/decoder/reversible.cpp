@@ -99,35 +99,38 @@ void unpredicted(const Run &run, int fraction_bits, std::vector<std::int32_t> &o
     }
 }
 
-// Adds the predictions of the details of Y, Cb and Cr: of the operator, and from what is known of the other components.
+// Adds the predictions of the details of Y, and of both chroma components in their order: of the operator, and from what
+// is known of the other components.
 void add_weighted(const BandWeights &weights, const std::array<Run, 3> &runs, std::size_t size, int fraction_bits)
 {
-    const Run &luma = runs[0], &blue = runs[1], &red = runs[2];
+    const Run &luma = runs[0], &first = runs[1], &second = runs[2];
     add_prediction(luma, size, fraction_bits);
-    std::vector<std::int32_t> luma_left(size), blue_left(size);
+    std::vector<std::int32_t> luma_left(size), first_left(size);
     unpredicted(luma, fraction_bits, luma_left);
     Sum total(size, fraction_bits);
-    // b1 to b4, or r1 to r4
+    // the weights that both components of chroma have
     const auto start = [&](const std::int32_t *four, const Run &own) {
         total.start(product(four[3], 1 << fraction_bits));
         total.add(luma_left.data(), four[0]);
         total.add(luma.prediction, four[1]);
         total.add(own.prediction, sum(four[own_prediction], whole_weight));
     };
-    start(weights.blue.data(), blue);
-    total.add_to(blue.details);
-    unpredicted(blue, fraction_bits, blue_left);
-    start(weights.red.data(), red);
-    total.add(blue_left.data(), weights.red[4]);
-    total.add(blue.prediction, weights.red[5]);
-    total.add_to(red.details);
+    start(weights.first.data(), first);
+    total.add_to(first.details);
+    unpredicted(first, fraction_bits, first_left);
+    start(weights.second.data(), second);
+    total.add(first_left.data(), weights.second[4]);
+    total.add(first.prediction, weights.second[5]);
+    total.add_to(second.details);
 }
 
-// Adds the predictions of the details of all components at one level. `weights` is null if it has none.
-void add_predictions(const Weights *weights, const std::vector<Details> &high,
+// Adds the predictions of the details of all components at one level, which may have weights.
+void add_predictions(const Steps &steps, std::size_t level, const std::vector<Details> &high,
                      const std::vector<Predictions> &predictions, const Rect &area, int fraction_bits,
                      std::size_t threads)
 {
+    const Weights *const weights = level <= steps.weights.size() ? &steps.weights[level - 1] : nullptr;
+    const std::size_t chroma = steps.red_first ? 2 : 1; // the component of chroma that comes first
     for (std::size_t band = 0; band < details.size(); ++band) {
         const auto count = static_cast<std::size_t>(area.subband(details[band], 1).size());
         parallel_for((count + block - 1) / block, threads, [&](std::size_t index) {
@@ -138,7 +141,7 @@ void add_predictions(const Weights *weights, const std::vector<Details> &high,
             };
             std::size_t component = 0;
             if (weights != nullptr) {
-                add_weighted((*weights)[band], {run(0), run(1), run(2)}, size, fraction_bits);
+                add_weighted((*weights)[band], {run(0), run(chroma), run(3 - chroma)}, size, fraction_bits);
                 component = 3;
             }
             for (; component < high.size(); ++component) {
@@ -192,6 +195,17 @@ Predictions predicted(const IntegerModel &model, const Plane32 &low, const Rect 
     return predictions;
 }
 
+// Replaces Y by the green component, or the green component by Y (T.800 equation G-6).
+void replace_luma(IntegerPlanes &planes, bool by_green)
+{
+    Plane32 &first = planes[0];
+    const Plane32 &blue = planes[1], &red = planes[2];
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        const std::int32_t quarter = sum(blue[i], red[i]) >> 2;
+        first[i] = sum(first[i], by_green ? sum(~quarter, 1) : quarter);
+    }
+}
+
 // Undoes the base wavelet of one level.
 Plane32 join(const IntegerModel &model, const Plane32 &low, const Details &high, const Rect &area,
              std::size_t threads)
@@ -225,6 +239,9 @@ IntegerPlanes synthesise_reversible(const IntegerModel &model, const Segment &se
         const auto size = static_cast<std::ptrdiff_t>(area.subband(Band::LL, levels).size());
         planes.emplace_back(component.values.begin(), component.values.begin() + size);
     }
+    if (segment.colour == Segment::Colour::green) {
+        replace_luma(planes, true);
+    }
     for (std::uint32_t level = levels; level > 0; --level) {
         const Rect finer = area.resolution(level - 1);
         std::vector<Details> high;
@@ -242,13 +259,14 @@ IntegerPlanes synthesise_reversible(const IntegerModel &model, const Segment &se
             }
         }
         const std::size_t own = level + reduce; // the level in the codestream
-        const Weights *const weights =
-            own <= segment.steps.weights.size() ? &segment.steps.weights[own - 1] : nullptr;
-        add_predictions(weights, high, predictions, finer, model.fraction_bits(), threads);
+        add_predictions(segment.steps, own, high, predictions, finer, model.fraction_bits(), threads);
         for (std::size_t i = 0; i < planes.size(); ++i) {
             planes[i] = join(model, planes[i], high[i], finer, threads);
             predictions[i] = {};
         }
+    }
+    if (segment.colour == Segment::Colour::green) {
+        replace_luma(planes, false);
     }
     return planes;
 }

@@ -102,7 +102,7 @@ void ReversibleReader::decode(const Rect &on_grid, std::int32_t *const *samples)
                                : region(wanted, area);
     const bool some = request_.component_count > 0;
     const std::size_t count = some ? request_.component_count : planes.size();
-    if (!some && file_.segment.colour == Segment::Colour::rct) {
+    if (!some && file_.segment.rct()) {
         inverse_rct(planes[0].data(), planes[1].data(), planes[2].data(), planes[0].size(), request_.threads);
     }
     const SampleFormat format = {file_.segment.precision, file_.header.components[0].is_signed, 0};

@@ -13,7 +13,8 @@ namespace j2kl::picture {
 namespace {
 
 constexpr std::uint8_t magic[4] = {'J', '2', 'K', 'L'};
-constexpr std::uint32_t latest_version = 6, lossless_version = 5; // this one, and all later ones, are lossless
+constexpr std::uint32_t latest_version = 7, lossless_version = 5, // this one, and all later ones, are lossless
+                        ordered_version = 7; // names the order of chroma
 constexpr std::uint8_t base_chroma = 16, normalised = 32; // flags beside the opacities, version 4
 constexpr std::size_t fixed_size = 46, noise_head = 5, rule_size = 5, weights_head = 8, checksum_size = 4;
 constexpr std::size_t most_embedded_bytes = std::size_t{1} << 20;
@@ -61,7 +62,7 @@ void read_rules(const Bytes &rules, Segment &segment)
     }
 }
 
-// The weight for a code of version 6: up to 64 the code itself, then in steps of 8.
+// The weight for a code of versions from 6 on: up to 64 the code itself, then in steps of 8.
 std::int32_t weight_of(std::int8_t code)
 {
     constexpr std::int32_t fine = 64, coarse = 8;
@@ -76,16 +77,16 @@ BandWeights read_weights(const std::uint8_t *data, std::uint32_t version)
     const auto code = [data](std::size_t at) { return static_cast<std::int8_t>(data[at]); };
     BandWeights weights;
     if (version == lossless_version) { // three weights in sixteenths
-        weights.blue[0] = 4 * code(0);
-        weights.red[0] = 4 * code(1);
-        weights.red[4] = 4 * code(2);
+        weights.first[0] = 4 * code(0);
+        weights.second[0] = 4 * code(1);
+        weights.second[4] = 4 * code(2);
         return weights;
     }
-    for (std::size_t i = 0; i < weights.blue.size(); ++i) {
-        weights.blue[i] = weight_of(code(i));
+    for (std::size_t i = 0; i < weights.first.size(); ++i) {
+        weights.first[i] = weight_of(code(i));
     }
-    for (std::size_t i = 0; i < weights.red.size(); ++i) {
-        weights.red[i] = weight_of(code(weights.blue.size() + i));
+    for (std::size_t i = 0; i < weights.second.size(); ++i) {
+        weights.second[i] = weight_of(code(weights.first.size() + i));
     }
     return weights;
 }
@@ -95,18 +96,23 @@ void read_steps(const Bytes &data, Segment &segment)
 {
     const std::size_t per_band = segment.version == lossless_version ? 3 : 10,
                       per_level = per_band * std::tuple_size_v<Weights>;
-    const std::size_t components = segment.components,
-                      levels = data.size > components ? data.data[components] : 0,
-                      end = components + 1 + per_level * levels, rules = rule_size * components;
+    const bool ordered = segment.version >= ordered_version;
+    const std::size_t components = segment.components, switches = components + (ordered ? 1 : 0),
+                      levels = data.size > switches ? data.data[switches] : 0,
+                      end = switches + 1 + per_level * levels, rules = rule_size * components;
     need(data.size == end || data.size == end + rules, "the learned-transform segment has invalid steps");
     for (std::size_t i = 0; i < components; ++i) {
         need(data.data[i] <= 1, "the learned-transform segment has invalid steps");
         segment.steps.learned.push_back(data.data[i] == 1);
     }
-    need(levels <= (segment.colour == Segment::Colour::rct ? segment.levels : 0),
+    if (ordered) {
+        need(data.data[components] <= 1, "the learned-transform segment has invalid steps");
+        segment.steps.red_first = data.data[components] == 1;
+    }
+    need(levels <= (segment.rct() ? segment.levels : 0) && (segment.rct() || !segment.steps.red_first),
          "the learned-transform segment has weights of levels or components that are not there");
     segment.steps.weights.resize(levels);
-    const std::uint8_t *from = data.data + components + 1;
+    const std::uint8_t *from = data.data + switches + 1;
     for (Weights &level : segment.steps.weights) {
         for (BandWeights &band : level) {
             band = read_weights(from, segment.version);
@@ -135,7 +141,7 @@ Segment read_segment(const Bytes &data)
     segment.precision = payload.data[7];
     segment.levels = payload.data[9];
     segment.components = payload.data[11];
-    need(transport <= 1 && colour <= 2 && opacities <= 2,
+    need(transport <= 1 && colour <= 3 && opacities <= 2,
          "the learned-transform segment names an unknown transport, colour or opacities");
     need(segment.precision >= 1 && segment.precision <= 16 && segment.levels <= 32 && segment.components >= 1,
          "the learned-transform segment has a precision, levels or components out of range");
@@ -163,7 +169,8 @@ Segment read_segment(const Bytes &data)
             read_noise(noise, segment);
         }
     }
-    need(segment.reversible == (segment.version >= lossless_version) && (!segment.reversible || count == 0),
+    need(segment.reversible == (segment.version >= lossless_version) && (!segment.reversible || count == 0) &&
+             (segment.colour != Segment::Colour::green || segment.version >= ordered_version),
          "the version of the learned-transform segment does not fit its transport");
     need(count == 0 || count == 3 * std::size_t{segment.levels} + 1,
          "the learned-transform segment has invalid subband scales");

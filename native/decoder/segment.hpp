@@ -16,11 +16,12 @@ struct Normalisation {
     std::int32_t offset = 0;    // subtracted before, in units of the samples
 };
 
-// The weights in 1/64 with which the details of Cb and Cr are predicted in one subband. L2H is the prediction of the
-// operator. Of Y, of L2H of Y, of L2H of the component itself, and a constant; in Cr then of Cb and of L2H of Cb.
+// The weights in 1/64 with which the details of both chroma components are predicted in one subband, one after the other.
+// L2H is the prediction of the operator. Of Y, of L2H of Y, of L2H of the component itself, and a constant; in the second
+// one then of the first one and of its L2H.
 struct BandWeights {
-    std::array<std::int32_t, 4> blue{};
-    std::array<std::int32_t, 6> red{};
+    std::array<std::int32_t, 4> first{};
+    std::array<std::int32_t, 6> second{};
 };
 
 // Those of HL, LH and HH of one level.
@@ -30,14 +31,17 @@ using Weights = std::array<BandWeights, 3>;
 struct Steps {
     std::vector<bool> learned;    // for each component: whether its details are predicted from its LL
     std::vector<Weights> weights; // of the levels that have some, from the finest on
+    bool red_first = false;       // whether Cr is predicted before Cb
 };
 
 struct Segment {
     std::uint32_t version = 0;
-    bool reversible = false; // the transport; only versions 5 and 6 are reversible
-    Steps steps;             // versions 5 and 6
+    bool reversible = false; // the transport; only versions from 5 on are reversible
+    Steps steps;             // of these versions
     std::uint32_t precision = 0, levels = 0;
-    enum class Colour { none, ict, rct } colour = Colour::none;
+    // green: the RCT, but the transform replaces Y by the green component.
+    enum class Colour { none, ict, rct, green } colour = Colour::none;
+    bool rct() const { return colour == Colour::rct || colour == Colour::green; }
     std::uint32_t components = 0;
     std::uint32_t shared = 1; // components, from the first on, that share the opacities of the first
     bool base_chroma = false; // components that use another one's opacities: no learned steps at level 1

@@ -137,6 +137,8 @@ void model_files()
           "valid");
     CHECK(code_of([&] {
               const IntegerModel model(ModelFile(model_file("3", true)));
+              const IntegerModel other(ModelFile(model_file("3", true, "non-separable-5-3")));
+              CHECK(model.base == Base::reversible53 && other.base == Base::non_separable53, "base");
               CHECK(model.reversible() && model.low_reach == 2 * 4 + 8 && !model.high_to_low, "reversible");
           }) == J2KL_OK,
           "valid");
@@ -176,7 +178,7 @@ void segments()
 {
     Id id{};
     id[0] = 7;
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5, 6}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 2, 3, 4, 5, 6, 7}) {
         const Data good = segment(version, id, 3, 2);
         const auto parse = [](const Data &data) {
             return read_comments({j2kl::Bytes{data.data(), data.size()}});
@@ -188,13 +190,14 @@ void segments()
                   read.segment->base_chroma == (version == 4) && read.segment->shared == 3 &&
                   read.segment->steps.learned.size() == (version >= 5 ? 3 : 0) &&
                   read.segment->steps.weights.size() == (version >= 5 ? 1 : 0) &&
-                  (version != 5 || read.segment->steps.weights[0][1].red[4] == 32) &&
-                  (version != 6 || (read.segment->steps.weights[0][0].blue[0] == -17 &&
-                                    read.segment->steps.weights[0][1].red[3] == 96 &&
-                                    read.segment->steps.weights[0][2].red[5] == -576)),
+                  (version != 5 || read.segment->steps.weights[0][1].second[4] == 32) &&
+                  read.segment->steps.red_first == (version == 7) && read.segment->rct() == (version >= 5) &&
+                  (version < 6 || (read.segment->steps.weights[0][0].first[0] == -17 &&
+                                    read.segment->steps.weights[0][1].second[3] == 96 &&
+                                    read.segment->steps.weights[0][2].second[5] == -576)),
               "version " + std::to_string(version));
         Data later = good;
-        later[4] = 7;
+        later[4] = 8;
         later.resize(later.size() - 4);
         CHECK(code_of([&] { parse(with_checksum(later)); }) == J2KL_ERROR_UNSUPPORTED, "later version");
         check::Random random(version);
@@ -269,7 +272,7 @@ Data head_of(const Data &codestream)
 // tiles alone.
 void pictures()
 {
-    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5, 6}) {
+    for (const std::uint8_t version : std::initializer_list<std::uint8_t>{1, 3, 4, 5, 6, 7}) {
         const Data file = learned_file(version);
         Opened opened(file);
         const Data head = head_of(file);
@@ -361,7 +364,7 @@ void pictures()
 // Mutated files are decoded or refused.
 void mutated_files()
 {
-    const Data files[] = {learned_file(2), learned_file(5)};
+    const Data files[] = {learned_file(2), learned_file(5), learned_file(7)};
     check::Random random(21);
     int refused = 0;
     for (int round = 0; round < 400; ++round) {

@@ -38,12 +38,13 @@ inline Data with_checksum(Data payload)
 }
 
 // A model file of two small operators, or of one in a reversible model, with random weights.
-inline Data model_file(const std::string &version = "2", bool reversible = false)
+inline Data model_file(const std::string &version = "2", bool reversible = false, const std::string &base = "5-3")
 {
     const std::string table =
         R"({"input_bits": 4, "first_shift": 8, "last_shift": 9, "proposal_shift": 12, "offset": 40, )"
         R"("output_bits": 4, "block_shifts": [9, 9]})";
-    const std::string kind = reversible ? R"("reversible", "base": "5-3")" : R"("hybrid", "base": "9-7")";
+    const std::string kind =
+        reversible ? R"("reversible", "base": ")" + base + "\"" : R"("hybrid", "base": "9-7")";
     const std::string config = R"({"version": )" + version + R"(, "structure": )" + kind +
                                R"(, "operator": "proposal-opacity", )" +
                                (reversible ? "" : R"("h2l": )" + table + ", ") + R"("l2h": )" + table + "}";
@@ -103,7 +104,7 @@ inline Data segment(std::uint8_t version, const Id &model, std::uint32_t compone
                 12,
                 static_cast<std::uint8_t>(lossless ? 0 : 2),
                 static_cast<std::uint8_t>(levels),
-                static_cast<std::uint8_t>(components < 3 ? 0 : lossless ? 2 : 1),
+                static_cast<std::uint8_t>(components < 3 ? 0 : version == 7 ? 3 : lossless ? 2 : 1),
                 static_cast<std::uint8_t>(components),
                 static_cast<std::uint8_t>(version == 4 ? 1 + 16 + 32 : 1), // base chroma, and normalisations
                 0};
@@ -113,6 +114,7 @@ inline Data segment(std::uint8_t version, const Id &model, std::uint32_t compone
             out.push_back(i % 2 == 0 ? 1 : 0);
         }
         const std::uint32_t weights = components < 3 ? 0 : 1;
+        put(out, weights, version == 7 ? 1 : 0); // the order of chroma
         put(out, weights, 1);
         for (std::uint32_t i = 0; i < (version == 5 ? 9 : 30) * weights; ++i) {
             put(out, 5 * i - 17, 1);
@@ -175,7 +177,7 @@ inline Data learned_file(std::uint8_t version = 1)
         }
     }
     Data data = (lossless ? encode(p, integers) : encode(p, planes)).bytes;
-    const Data model = lossless ? model_file("3", true) : model_file();
+    const Data model = lossless ? model_file("3", true, version == 7 ? "non-separable-5-3" : "5-3") : model_file();
     Data part = {'J', '2', 'K', 'L', 1, 1, 0, 1}, comments;
     put(part, model);
     comment(comments, with_checksum(part));

@@ -21,10 +21,13 @@ import j2klearn
 from j2klearn.api.encode_file import encode_file_with
 from j2klearn.api.options import EncodeOptions
 from j2klearn.cli.main import main
-from j2klearn.codestream.learned_segment import Descriptor, read_comments
+from j2klearn.codestream.learned_segment import Colour, Descriptor, read_comments
 from j2klearn.codestream.main_header import insert_comments, read_main_header, without_comments
+from j2klearn.core.picture import Picture
 from j2klearn.ebcot import lossless_file
 from j2klearn.ebcot.coders import OrdinaryCoder
+from j2klearn.ebcot.layout import Layout
+from j2klearn.ebcot.reversible_coder import ReversibleCoder
 from j2klearn.errors import OptionError, SegmentError
 from j2klearn.interop.glymur.jp2k import Jp2k
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
@@ -41,6 +44,19 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def reduced(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photograph of half the size. The large one was coded with the 5/3 before, so the 5/3 fits its details."""
+    height, width = (side // 2 for side in photograph.shape[:2])
+    return np.rint(photograph.reshape(height, 2, width, 2, 3).mean((1, 3))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def rgb(reduced: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A detailed crop of it, of odd size."""
+    return np.ascontiguousarray(reduced[250:507, 400:783])
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def layered(request: pytest.FixtureRequest, rgb: NDArray[np.uint8]) -> bytes:
     return j2klearn.encode(rgb, bpp=[0.5, 2, None], fallback=False, **KINDS[request.param])
@@ -54,7 +70,7 @@ def test_the_last_layer_is_exact_and_the_others_are_better_and_better(
     assert (facts.model, facts.engine, facts.layers) == (DEFAULT_LOSSLESS_MODEL, "native", 3)
     assert np.array_equal(j2klearn.decode(layered), rgb)
     lower = [psnr(rgb, j2klearn.decode(layered, layers=layers)) for layers in (1, 2)]
-    assert 20 < lower[0] < lower[1] - 5
+    assert 18 < lower[0] < lower[1] - 4
 
 
 @pytest.mark.parametrize(("reduce", "layers"), [*itertools.product((0, 1, 2), (0, 2))])
@@ -137,15 +153,43 @@ def test_no_file_is_larger_than_that_of_the_53(rgb: NDArray[np.uint8]) -> None:
         assert np.array_equal(j2klearn.decode(chosen), picture)
 
 
-def test_a_photograph_is_smaller(rgb: NDArray[np.uint8]) -> None:
-    learned, ordinary = (j2klearn.encode(rgb, lossless=True, model=m) for m in ("auto", None))
-    assert len(learned) < 0.99 * len(ordinary)
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_photograph_is_smaller(rgb: NDArray[np.uint8], grey: bool) -> None:
+    picture = rgb[..., 1] if grey else rgb
+    learned, ordinary = (j2klearn.encode(picture, lossless=True, model=m) for m in ("auto", None))
+    assert len(learned) < (0.996 if grey else 0.99) * len(ordinary)
 
 
-def test_the_53_is_left_out_where_the_learned_steps_surely_save(photograph: NDArray[np.uint8]) -> None:
-    clear = photograph[800:1300, 1200:1900]
-    dark = np.indices(clear.shape[:2]).sum(0) % 2 == 1
-    doubtful = (clear // 8 * 8, np.where(dark[..., None], clear, np.uint8(0)), clear[:200, :200])
+def test_green_stands_for_luma_in_files_of_one_layer(reduced: NDArray[np.uint8]) -> None:
+    picture = reduced[:100, :120]
+    for options, colour in (({"lossless": True}, Colour.GREEN), ({"bpp": [2, None]}, Colour.RCT)):
+        file = j2klearn.encode(picture, fallback=False, **options)  # type: ignore[arg-type]
+        descriptor, _ = read_comments(read_main_header(_codestream(file)).binary_comments)
+        assert descriptor is not None
+        assert descriptor.colour == colour
+        assert np.array_equal(j2klearn.decode(file), picture)
+        for reduce in (1, 5):
+            low = [j2klearn.decode(file, reduce=reduce, region=region) for region in (None, (0, 0, 64, 96))]
+            size = low[1].shape
+            assert np.array_equal(low[0][: size[0], : size[1]], low[1])
+
+
+def test_the_component_with_more_bits_is_predicted_from_the_other(reduced: NDArray[np.uint8]) -> None:
+    picture = reduced[:200, :200].astype(int)
+    rng = np.random.default_rng(0)
+    for noisy, red_first in ((0, False), (2, True)):
+        picture_of = picture.copy()
+        picture_of[..., noisy] += rng.integers(-9, 10, picture.shape[:2])
+        picture_of = np.clip(picture_of, 0, 255).astype(np.uint8)
+        coder = ReversibleCoder(Picture(picture_of), Layout.read(200, 200), resolve(DEFAULT_LOSSLESS_MODEL))
+        assert coder.steps.red_first == red_first
+        file = j2klearn.encode(picture_of, lossless=True, fallback=False)
+        assert np.array_equal(j2klearn.decode(file), picture_of)
+
+
+def test_the_53_is_left_out_where_the_learned_steps_surely_save(reduced: NDArray[np.uint8]) -> None:
+    clear = reduced[200:700, 400:1100]
+    doubtful = (clear // 8 * 8, clear[:200, :200])
     cases = [(clear, False, False), (clear, True, True), *((picture, False, True) for picture in doubtful)]
     for picture, embed, compared in cases:
         with patch.object(lossless_file, "OrdinaryCoder", wraps=OrdinaryCoder) as coder:
@@ -231,8 +275,18 @@ def _with_segment(file: bytes, descriptor: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("position", "value"),
-    [(4, 1), (4, 3), (6, 0), (10, 1), (10, 0), (46, 2), (49, 200), (49, 0)],
-    ids=["version 1", "version 3", "transport", "ict", "no colour", "step", "levels of weights", "rest"],
+    [(4, 1), (4, 3), (6, 0), (10, 1), (10, 0), (46, 2), (49, 2), (50, 200), (50, 0)],
+    ids=[
+        "version 1",
+        "version 3",
+        "transport",
+        "ict",
+        "no colour",
+        "step",
+        "order",
+        "levels of weights",
+        "rest",
+    ],
 )
 def test_segments_that_contradict_themselves_are_refused(
     rgb: NDArray[np.uint8], position: int, value: int
@@ -309,7 +363,7 @@ def test_large_pictures_are_written_by_rows_of_tiles(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["drawn", "noise", "small"])
 def test_large_pictures_have_the_53_where_it_is_better(kind: str, tmp_path: Path) -> None:
     picture = np.zeros((60 if kind == "small" else 600, 80, 3), np.uint8)
-    picture[::2, ::3] = 255
+    picture[::8, ::5] = 255
     if kind == "noise":  # between the windows: the carrier needs more bits than usual
         picture = textured((900, 64, 3), 8)
         picture[130:256] = np.where(np.random.default_rng(0).random((126, 64, 3)) < 0.5, 0, 255)

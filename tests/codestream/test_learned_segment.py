@@ -102,7 +102,7 @@ def test_version_5_has_weights_in_sixteenths() -> None:
 
 def test_version_6_has_weights_in_steps_that_grow() -> None:
     first = BandWeights((1, -64, 64, 72), (-576, 568, -72, 0, 63, -1))
-    made = _lossless((first, BandWeights(), BandWeights(red=(0, 0, 0, 8, 0, 0))))
+    made = _lossless((first, BandWeights(), BandWeights(second=(0, 0, 0, 8, 0, 0))))
     data = made.to_bytes()
     assert data[4] == 6
     codes = [1, 192, 64, 65, 128, 127, 191, 0, 63, 255, *(0,) * 17, 8, 0, 0]
@@ -116,6 +116,32 @@ def test_version_6_has_weights_in_steps_that_grow() -> None:
     ):
         with pytest.raises(SegmentError, match=said):
             Descriptor.from_bytes(damaged + struct.pack(">I", zlib.crc32(damaged)))
+
+
+@pytest.mark.parametrize(("red_first", "green"), [(True, False), (False, True), (True, True)])
+def test_version_7_has_the_order_of_chroma(red_first: bool, green: bool) -> None:
+    made = _lossless((BandWeights((4, 0, 0, 0)), BandWeights(), BandWeights(second=(0, 0, 0, 0, 72, 0))))
+    assert made.steps is not None
+    steps = dataclasses.replace(made.steps, red_first=red_first, green=green)
+    made = dataclasses.replace(made, steps=steps, colour=Colour.GREEN if green else Colour.RCT)
+    data = made.to_bytes()
+    assert (data[4], data[10]) == (7, 3 if green else 2)
+    assert data[46:-4] == bytes([1, 0, 1, red_first, 1, 4, *(0,) * 27, 65, 0])
+    assert Descriptor.from_bytes(data) == made
+    payload = data[:-4]
+    for damaged, said in (
+        (payload[:49] + b"\x02" + payload[50:], "invalid steps"),
+        (payload[:4] + b"\x06" + payload[5:], "invalid steps|fit its transport"),
+        (payload[:10] + b"\x00" + payload[11:], "levels or components"),
+    ):
+        with pytest.raises(SegmentError, match=said):
+            Descriptor.from_bytes(damaged + struct.pack(">I", zlib.crc32(damaged)))
+    alone = dataclasses.replace(made, steps=dataclasses.replace(steps, weights=(), red_first=False))
+    payload = bytearray(alone.to_bytes()[:-4])
+    if green:  # no other version has it
+        payload[4:5], payload[49:50] = b"\x06", b""
+        with pytest.raises(SegmentError, match="transport"):
+            Descriptor.from_bytes(bytes(payload) + struct.pack(">I", zlib.crc32(payload)))
 
 
 @given(st.floats(-1e4, 1e4))
@@ -142,7 +168,7 @@ def test_every_flipped_bit_is_noticed(bit: int) -> None:
     [
         (4, 5, SegmentError),  # version 5 needs steps
         (4, 6, SegmentError),  # so does version 6
-        (4, 7, UnsupportedError),  # version
+        (4, 8, UnsupportedError),  # version
         (6, 7, SegmentError),  # transport
         (7, 0, SegmentError),  # precision
         (7, 17, SegmentError),

@@ -70,7 +70,8 @@ def test_a_training_goes_on_with_a_reversible_model() -> None:
     radius = engine.l2h.radius
     with torch.inference_mode():
         found = continued(engine.l2h)(torch.from_numpy(x))[0].numpy()
-    expected = reference.predict(engine.l2h, reference.samples(x[0], engine.l2h))
+    source = reference.samples(x[0], engine.l2h)
+    expected = reference.predict(engine.l2h, source, reference.opacities(engine.l2h, source))
     expected = expected * 2.0**-engine.l2h.output_bits
     assert found.shape == expected.shape == (3, 96 - 2 * radius, 80 - 2 * radius)
     assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()

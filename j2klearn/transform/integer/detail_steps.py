@@ -14,33 +14,33 @@ from numpy.typing import NDArray
 
 from ...core.reversible_steps import WEIGHT_BITS, BandWeights, Weights
 
-__all__ = ["Details", "Plane", "blue_sources", "lift_details", "nearest", "red_sources", "unpredicted"]
+__all__ = ["Details", "Plane", "first_sources", "lift_details", "nearest", "second_sources", "unpredicted"]
 
 Plane = NDArray[np.int32]
 Details = tuple[Plane, Plane, Plane]
 T = TypeVar("T")
 
-#: The place of L2H of the component itself among the sources of Cb and of Cr.
+#: The place of L2H of the component itself among the sources of chroma.
 _OWN = 2
 
 
-def blue_sources(unpredicted: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
-    """Return what Cb is predicted from in one subband, in the order of `BandWeights.blue`.
+def first_sources(unpredicted: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
+    """Return what the first component of chroma is predicted from, in the order of `BandWeights.first`.
 
     Parameters
     ----------
     unpredicted : sequence
-        What L2H leaves of Y, Cb and Cr.
+        What L2H leaves of Y, and of the two components of chroma in their order.
     predictions : sequence
-        L2H of Y, Cb and Cr.
+        L2H of these components.
     one
         What the constant multiplies.
     """
     return [unpredicted[0], predictions[0], predictions[1], one]
 
 
-def red_sources(unpredicted: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
-    """Return what Cr is predicted from in one subband, in the order of `BandWeights.red`; see `blue_sources`."""
+def second_sources(unpredicted: Sequence[T], predictions: Sequence[T], one: T) -> list[T]:
+    """Return what the second one is predicted from, in the order of `BandWeights.second`; see `first_sources`."""
     return [unpredicted[0], predictions[0], predictions[2], one, unpredicted[1], predictions[1]]
 
 
@@ -72,6 +72,7 @@ def lift_details(
     details: Sequence[Details],
     predictions: Sequence[Details | None],
     weights: Weights | None,
+    chroma: tuple[int, int],
     fraction_bits: int,
     sign: int,
 ) -> list[Details]:
@@ -85,6 +86,8 @@ def lift_details(
         L2H of each component, int32 with fraction bits; None for a component without learned steps.
     weights : Weights or None
         The weights of HL, LH and HH between Y, Cb and Cr.
+    chroma : (int, int)
+        The components of chroma in their order.
     fraction_bits : int
         Those of the predictions.
     sign : {1, -1}
@@ -99,7 +102,7 @@ def lift_details(
     for at in range(3):
         own = [band[at] for band in details]
         found = [band and band[at] for band in predictions]
-        bands.append(_lifted(own, found, weights and weights[at], fraction_bits, np.int32(sign)))
+        bands.append(_lifted(own, found, weights and weights[at], chroma, fraction_bits, np.int32(sign)))
     return [(hl, lh, hh) for hl, lh, hh in zip(*bands, strict=True)]
 
 
@@ -107,6 +110,7 @@ def _lifted(
     details: Sequence[Plane],
     predictions: Sequence[Plane | None],
     weights: BandWeights | None,
+    chroma: tuple[int, int],
     fraction_bits: int,
     sign: np.int32,
 ) -> list[Plane]:
@@ -115,16 +119,19 @@ def _lifted(
         own if found is None else own + sign * nearest(found, fraction_bits)
         for own, found in zip(details, predictions, strict=True)
     ]
-    if weights is None or not (any(weights.blue) or any(weights.red)):
+    if weights is None or not (any(weights.first) or any(weights.second)):
         return out
     one = 1 << fraction_bits
+    order = (0, *chroma)
     whole = out if sign > 0 else details  # the coefficients of the base wavelet, as far as they are known
     known: list[Plane | int | None] = [unpredicted(whole[0], predictions[0], fraction_bits), None, None]
-    found = list[Plane | int | None](predictions[:3])
-    for at, own_weights, sources in ((1, weights.blue, blue_sources), (2, weights.red, red_sources)):
+    found: list[Plane | int | None] = [predictions[at] for at in order]
+    steps = ((weights.first, first_sources), (weights.second, second_sources))
+    for place, (own_weights, sources) in enumerate(steps, 1):
+        at = order[place]
         if any(own_weights):
             every = list(own_weights)
             every[_OWN] += 1 << WEIGHT_BITS
             out[at] = details[at] + sign * _weighted(sources(known, found, one), every, fraction_bits)
-        known[at] = unpredicted((out if sign > 0 else details)[at], predictions[at], fraction_bits)
+        known[place] = unpredicted(whole[at], predictions[at], fraction_bits)
     return out

@@ -77,12 +77,29 @@ def _taken(
 ) -> list[Details]:
     """Return the details of a level, 1 for the finest, after the steps of the analysis that are taken."""
     taken = [found if learned else None for found, learned in zip(predictions, steps.learned, strict=True)]
-    return lift_details(details, taken, _weights(steps, level), fraction_bits, -1)
+    return lift_details(details, taken, _weights(steps, level), steps.chroma, fraction_bits, -1)
 
 
 def _weights(steps: Steps, level: int) -> Weights | None:
     """Return the weights of a level, 1 for the finest; None if it has none."""
     return steps.weights[level - 1] if level <= len(steps.weights) else None
+
+
+def _with_green(planes: Sequence[Plane] | Plane, steps: Steps) -> list[Plane]:
+    """Return the planes of the RCT, with the green component in the place of Y if the steps say so."""
+    first, *others = planes
+    return [first - _quarter(others), *others] if steps.green else [first, *others]
+
+
+def _with_luma(planes: Sequence[Plane], steps: Steps) -> list[Plane]:
+    """Return the planes of the RCT; the inverse of `_with_green`."""
+    first, *others = planes
+    return [first + _quarter(others), *others] if steps.green else [first, *others]
+
+
+def _quarter(chroma: Sequence[Plane]) -> Plane:
+    """Return what the RCT adds to the green component (T.800 equation G-6)."""
+    return (chroma[0] + chroma[1]) >> 2
 
 
 class ReversibleEngine:
@@ -189,7 +206,8 @@ class ReversibleEngine:
             return lows, details
 
         with stage("analysis"):
-            low, pyramid = decompose(list(planes), levels, split)
+            low, pyramid = decompose(_with_green(planes, steps), levels, split)
+            low = _with_luma(low, steps)
         return Exploration(
             [Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))],
             predictions,
@@ -256,11 +274,11 @@ class ReversibleEngine:
         ll, hl, lh, hh : list of ndarray
             The subbands of every component, int32.
         """
-        lows, details = self._decomposed(planes, area, threads)
+        lows, details = self._decomposed(_with_green(planes, steps), area, threads)
         predictions = self._predicted(lows, area, steps, depth, threads)
         details = _taken(details, predictions, steps, level, self.base.fraction_bits)
         hl, lh, hh = (list(band) for band in zip(*details, strict=True))
-        return lows, hl, lh, hh
+        return _with_luma(lows, steps), hl, lh, hh
 
     def _predicted(
         self, lows: Sequence[Plane], area: Rect, steps: Steps, depth: int, threads: int
@@ -304,16 +322,17 @@ class ReversibleEngine:
             The planes.
         """
         area = components[0].area
-        low: list[Plane] = [bands.ll for bands in components]
+        low: Sequence[Plane] = _with_green([bands.ll for bands in components], steps)
         pyramid: list[list[Details]] = [
             list(level) for level in zip(*(bands.details for bands in components), strict=True)
         ]
         components.clear()
 
-        def join(lows: list[Plane], details: list[Details], level: int) -> list[Plane]:
+        def join(lows: Sequence[Plane], details: list[Details], level: int) -> Sequence[Plane]:
             finer, own = area.resolution(level - 1), level + finest - 1
             predictions = self._predicted(lows, finer, steps, depth, threads)
-            details = lift_details(details, predictions, _weights(steps, own), self.base.fraction_bits, 1)
+            bits, weights = self.base.fraction_bits, _weights(steps, own)
+            details = lift_details(details, predictions, weights, steps.chroma, bits, 1)
             out: list[Any] = []
             for ll, (hl, lh, hh) in zip(lows, details, strict=True):
                 bands = wavelet.synthesise(
@@ -325,4 +344,4 @@ class ReversibleEngine:
             return out
 
         with stage("synthesis"):
-            return compose(low, pyramid, join)
+            return _with_luma(compose(low, pyramid, join), steps)

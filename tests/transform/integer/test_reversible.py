@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,18 +20,18 @@ from j2klearn.native.instructions import available_instructions
 from j2klearn.transform.integer import reference
 from j2klearn.transform.integer.detail_steps import Details, lift_details
 from j2klearn.transform.integer.reversible import ReversibleEngine
-from j2klearn.transform.integer.reversible_base import BASES, Base
+from j2klearn.transform.integer.reversible_base import BASES, NON_SEPARABLE, Base
 from tests.support.integer_models import small_pair
 from tests.support.reversible_models import small_operator, textured
 
 WEIGHTS: Weights = (
     BandWeights((12, 5, -64, 40), (-20, 7, -30, -33, 32, 9)),
-    BandWeights(red=(64, 0, 0, 0, 0, 0)),
+    BandWeights(second=(64, 0, 0, 0, 0, 0)),
     BandWeights((568, -576, 3, 0), (-512, 0, 1, 0, 4, 0)),
 )
 STEPS = Steps(
     (True, False, True),
-    (WEIGHTS, (BandWeights(), BandWeights((4, 0, 0, 0)), BandWeights(red=(0, 0, 0, 0, 20, 0)))),
+    (WEIGHTS, (BandWeights(), BandWeights((4, 0, 0, 0)), BandWeights(second=(0, 0, 0, 0, 20, 0)))),
     (Normalisation(0, 5), Normalisation(), Normalisation(3, -70)),
 )
 
@@ -89,17 +90,49 @@ def test_any_samples_come_back(
     rng = np.random.default_rng(seed)
     half = 1 << (depth - 1)
     planes = list(rng.integers(-half, half, (4, *shape), dtype=np.int32))
+    red_first, green = rng.integers(0, 2, 2).astype(bool).tolist()
     weights = tuple(
         tuple(BandWeights(tuple(band[:4]), tuple(band[4:])) for band in level)
         for level in rng.integers(-576, 569, (levels, 3, 10)).tolist()
     )
-    steps = Steps(tuple(bool(bit) for bit in rng.integers(0, 2, 4)), weights)  # type: ignore[arg-type]
+    learned = tuple(bool(bit) for bit in rng.integers(0, 2, 4))
+    steps = Steps(learned, weights, (), red_first, green)  # type: ignore[arg-type]
     area = Rect(*origin, origin[0] + shape[0], origin[1] + shape[1])
     engine = ReversibleEngine(small_operator(), base)
     components = engine.analyse(planes, area, levels, steps, depth)
     back = engine.synthesise(components, steps, depth)
     assert all(np.array_equal(plane, start) for plane, start in zip(back, planes, strict=True))
     assert not components
+
+
+@pytest.mark.parametrize("levels", [0, 3])
+def test_green_stands_for_luma_between_the_finest_and_the_coarsest_level(levels: int) -> None:
+    area = Rect(1, 0, 61, 50)
+    rgb = np.random.default_rng(0).integers(-128, 128, (3, *area.shape), dtype=np.int32)
+    red, green, blue = rgb
+    chroma = [blue - green, red - green]
+    engine = ReversibleEngine(small_operator(), BASES[NON_SEPARABLE])
+    steps = Steps((True, False, True), STEPS.weights)
+    found = engine.analyse(
+        [(red + 2 * green + blue) >> 2, *chroma], area, levels, replace(steps, green=True), 8
+    )
+    direct = engine.analyse([green, *chroma], area, levels, steps, 8)
+    for own, other in zip(found, direct, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(own.bands()[1:], other.bands()[1:], strict=True))
+    low = [bands.ll for bands in direct]
+    assert np.array_equal(found[0].ll, low[0] + ((low[1] + low[2]) >> 2))
+    assert np.array_equal(found[1].ll, low[1])
+
+
+def test_the_order_of_chroma_is_that_of_the_steps() -> None:
+    area = Rect(0, 0, 40, 48)
+    luma, blue, red = planes_of(area.shape)
+    engine = ReversibleEngine(small_operator(), BASES[NON_SEPARABLE])
+    steps = Steps((True, False, True), STEPS.weights)
+    found = engine.analyse([luma, blue, red], area, 2, replace(steps, red_first=True), 8)
+    swapped = engine.analyse([luma, red, blue], area, 2, replace(steps, learned=(True, True, False)), 8)
+    for at, other in enumerate((0, 2, 1)):
+        assert np.array_equal(found[at].to_flat(), swapped[other].to_flat())
 
 
 def band(*values: int) -> Details:
@@ -112,8 +145,8 @@ def lifted(
 ) -> list[list[int]]:
     """Return what is left of HL of each component; it comes back."""
     own = (weights, BandWeights(), BandWeights())
-    out = lift_details(details, found, own, fraction_bits, -1)
-    back = lift_details(out, found, own, fraction_bits, 1)
+    out = lift_details(details, found, own, (1, 2), fraction_bits, -1)
+    back = lift_details(out, found, own, (1, 2), fraction_bits, 1)
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(back, details, strict=True))
     return [planes[0][0].tolist() for planes in out]
 
@@ -143,7 +176,7 @@ def test_whole_predictions_of_the_operator_are_sources_too() -> None:
 def test_predictions_in_eighths_are_rounded_with_the_weighted_sum() -> None:
     # L2H of 0.375 and 0.25, and a quarter of what 0.375 leaves of 5, which is 1.15625
     found: list[Details | None] = [band(3), band(2), None]
-    weights = BandWeights(blue=(16, 0, 0, 0))
+    weights = BandWeights(first=(16, 0, 0, 0))
     assert lifted([band(5), band(9), band(7)], found, weights, 3) == [[5], [8], [7]]
     # 1.40625 + 0.125, where each part would be rounded to 1 and 0
     found = [band(3), band(1), None]
