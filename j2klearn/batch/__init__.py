@@ -8,6 +8,6 @@ Dask before it is needed.
 from __future__ import annotations
 
 from .run import encode_batch
-from .summary import Failure, Summary
+from .summary import Failure, Remark, Summary
 
-__all__ = ["Failure", "Summary", "encode_batch"]
+__all__ = ["Failure", "Remark", "Summary", "encode_batch"]

@@ -18,7 +18,7 @@ from .jobs import Collection, Job, Place, Sources, find_jobs
 from .journal import Journal
 from .options import Coding, read_options
 from .pool import code_here
-from .summary import Failure, Summary
+from .summary import Failure, Remark, Summary
 from .work import Outcome, Written
 
 __all__ = ["encode_batch"]
@@ -73,8 +73,8 @@ def encode_batch(
     Returns
     -------
     Summary
-        The numbers of pictures written and skipped, and the failures. A picture that cannot be read or encoded does not
-        stop the others.
+        The numbers of pictures written and skipped, the failures, and the warnings. A picture that cannot be read or
+        encoded does not stop the others.
 
     Raises
     ------
@@ -162,6 +162,7 @@ class _Run:
             If the outcome is an error that stops the run.
         """
         result = outcome.result
+        self.summary.remarks += [Remark(Path(outcome.job.source), text) for text in outcome.remarks]
         if isinstance(result, Written):
             self._journal.add(outcome.job, result, self._coding.digest)
             self.summary.written += 1

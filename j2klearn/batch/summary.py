@@ -1,4 +1,4 @@
-"""The summary of a run: numbers of pictures and bytes, and failures."""
+"""The summary of a run: numbers of pictures and bytes, failures and remarks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Failure", "Summary"]
+__all__ = ["Failure", "Remark", "Summary"]
 
 
 class Failure(NamedTuple):
@@ -14,6 +14,13 @@ class Failure(NamedTuple):
 
     source: Path
     reason: str
+
+
+class Remark(NamedTuple):
+    """A warning about a picture: its samples are kept, but the file does not hold something else. The text names it."""
+
+    source: Path
+    text: str
 
 
 @dataclass
@@ -28,6 +35,8 @@ class Summary:
         Number of pictures encoded, and of those that an earlier run had encoded.
     failures : list of Failure
         Pictures that could not be encoded.
+    remarks : list of Remark
+        The warnings of the library about pictures.
     pixels, bytes : int
         Number of pixels encoded, and of bytes written.
     seconds : float
@@ -38,6 +47,7 @@ class Summary:
     written: int = 0
     skipped: int = 0
     failures: list[Failure] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     pixels: int = 0
     bytes: int = 0
     seconds: float = 0.0

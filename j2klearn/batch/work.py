@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..api.options import EncodeOptions
 from ..errors import InputError, J2KError
 from .jobs import Job
+from .remarks import collected
 
 __all__ = ["Outcome", "Written", "code_picture", "use_one_thread"]
 
@@ -32,10 +33,21 @@ class Written(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The outcome of a job: the result, or the error for which nothing was written."""
+    """The outcome of a job.
+
+    Attributes
+    ----------
+    job : Job
+        The picture, and the file to write.
+    result : Written or J2KError
+        The result, or the error for which nothing was written.
+    remarks : tuple of str
+        The warnings of the library about this picture.
+    """
 
     job: Job
     result: Written | J2KError
+    remarks: tuple[str, ...] = ()
 
 
 def use_one_thread() -> None:
@@ -46,7 +58,7 @@ def use_one_thread() -> None:
 
 
 def code_picture(job: Job, options: EncodeOptions) -> Outcome:
-    """Encode one picture; every error is returned in the outcome, and leaves an existing file unchanged.
+    """Encode one picture; errors and warnings are returned in the outcome. An error leaves an existing file unchanged.
 
     Parameters
     ----------
@@ -60,14 +72,20 @@ def code_picture(job: Job, options: EncodeOptions) -> Outcome:
     Outcome
         The result, or the error.
     """
+    with collected() as remarks:
+        result = _result(job, options)
+    return Outcome(job, result, tuple(remarks))
+
+
+def _result(job: Job, options: EncodeOptions) -> Written | J2KError:
     try:
-        return Outcome(job, _code(job, options))
+        return _code(job, options)
     except J2KError as error:
-        return Outcome(job, error)
+        return error
     except MemoryError:
-        return Outcome(job, InputError("there is not enough memory for this picture"))
+        return InputError("there is not enough memory for this picture")
     except Exception as error:  # a reader may raise anything for a damaged picture
-        return Outcome(job, InputError(f"unexpected {type(error).__name__}: {error}"))
+        return InputError(f"unexpected {type(error).__name__}: {error}")
 
 
 def _code(job: Job, options: EncodeOptions) -> Written:

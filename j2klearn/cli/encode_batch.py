@@ -43,7 +43,7 @@ to resume a run that was stopped:
 failures:
   If a picture cannot be read, the others are still encoded. If a worker process dies
   while it encodes a picture, that picture is tried once more after all others.
-  Failures are listed at the end. A full disk stops the run; the files written so far
+  Failures and warnings are listed at the end. A full disk stops the run; the files written so far
   stay.
 
 clusters (pip install 'j2klearn[cluster]'):
@@ -113,6 +113,9 @@ def _print_summary(summary: Summary) -> None:
         named = str(failure.source) in failure.reason
         reason = failure.reason if named else f"{failure.source}: {failure.reason}"
         print(f"failed: {reason}", file=sys.stderr)
+    for remark in summary.remarks:
+        named = str(remark.source) in remark.text
+        print(f"warning: {remark.text if named else f'{remark.source}: {remark.text}'}", file=sys.stderr)
     print(summary)
 
 

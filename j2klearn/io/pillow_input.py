@@ -92,7 +92,9 @@ def open_with_pillow(
                 picture.seek(page)
                 check_pixels(picture.height, picture.width, max_pixels)
         elif frames > 1:
-            raise InputError(f"{name} holds {frames} pictures: --page N takes one of them, from 0 on")
+            raise InputError(
+                f"{name} holds {frames} pictures: j2klearn encode --page N takes one of them, from 0 on"
+            )
         if picture.format == "AVIF" and _is_deep_avif(data):
             raise InputError(f"{name} has more than 8 bits per sample, of which Pillow would keep 8")
         bits = 1 if picture.mode == "1" else 8

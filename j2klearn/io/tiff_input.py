@@ -101,12 +101,15 @@ def _page(file: tifffile.TiffFile, name: str, page: int | None) -> tifffile.Tiff
         candidate = _plain(pages[number])
         if candidate.subfiletype & _MASK and not candidate.subfiletype & _REDUCED:
             raise InputError(
-                f"{name} has a transparency mask, which cannot be kept: --page 0 takes the picture without it"
+                f"{name} has a transparency mask, which cannot be kept: "
+                "j2klearn encode --page 0 takes the picture without it"
             )
         if not candidate.subfiletype & _REDUCED:
             whole.append(candidate)
         if len(whole) > 1:
-            raise InputError(f"{name} holds several pictures: --page N takes one of its pages, from 0 on")
+            raise InputError(
+                f"{name} holds several pictures: j2klearn encode --page N takes one of its pages, from 0 on"
+            )
     found = whole[0] if whole else _plain(pages[0])
     images = (file.imagej_metadata or {}).get("images", 1) if file.is_imagej else 1
     if (images > 1 and len(pages) == 1) or file.is_stk or found.imagedepth > 1:

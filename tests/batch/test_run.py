@@ -8,9 +8,11 @@ import json
 import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -457,6 +459,22 @@ class TestLists:
         ]
         assert said.out.startswith("2 written, 0 skipped, 3 failed: 0.0 MP in ")
         assert sorted(files(tmp_path / "out")) == ["0.jp2", "a/1.jp2"]
+
+    def test_warnings_about_pictures_are_told(self, folder, tmp_path, capfd):
+        data = (folder / "0.png").read_bytes()
+        chunk = b"cICP" + bytes([9, 16, 0, 1])
+        chunk = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (folder / "0.png").write_bytes(data[:33] + chunk + data[33:])  # after IHDR
+        found = encode_batch(folder, tmp_path / "out", processes=2, **PLAIN)
+        assert found.written == 6
+        ((source, text),) = found.remarks
+        assert source == folder / "0.png"
+        assert "cICP" in text
+        assert "cICP" not in capfd.readouterr().err
+        assert main(["encode-batch", str(folder), str(tmp_path / "out"), "--force", "--model", "none"]) == 0
+        assert [line for line in capfd.readouterr().err.splitlines() if "warning" in line] == [
+            f"warning: {text}"
+        ]
 
     def test_a_list_is_text(self):
         with pytest.raises(InputError):

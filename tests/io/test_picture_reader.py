@@ -396,7 +396,7 @@ def test_several_pages(tmp_path: Path) -> None:
     """A file of several pictures is refused; `page` takes one. Reduced copies are no further pictures."""
     path, first, second = tmp_path / "a.tif", ramp(1, np.uint8), ramp(3, np.uint16)
     write_pages(path, first, second)
-    with pytest.raises(InputError, match="holds several pictures: --page N"):
+    with pytest.raises(InputError, match="holds several pictures: j2klearn encode --page N"):
         open_picture(path)
     for page, image in enumerate((first, second)):
         with open_picture(path, page=page) as picture:
