@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import dask.array as da
 
 from ..api.picture_file import PictureFile
+from ..errors import InputError
 
 __all__ = ["TiledPicture", "dask_array"]
 
@@ -48,7 +49,16 @@ def dask_array(picture: TiledPicture | PictureFile, chunks: Any = None) -> da.Ar
     -------
     dask.array.Array
         An array of the shape and dtype of the picture.
+
+    Raises
+    ------
+    InputError
+        If it is no picture.
     """
+    if not isinstance(picture, PictureFile) and not hasattr(picture, "tilesize"):
+        raise InputError(
+            f"a picture is that of j2klearn.open, or a Jp2k object, not {type(picture).__name__}"
+        )
     if chunks is None:
         tile = picture.tile_size if isinstance(picture, PictureFile) else picture.tilesize
         chunks = (*tile, *picture.shape[2:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,8 +58,12 @@ def as_real(value: object) -> float | None:
 
 
 def _all(value: object, convert: Callable[[object], _T | None]) -> list[_T] | None:
-    """Return the converted items of a sequence; None if the value is not a sequence, or an item is not converted."""
-    if isinstance(value, (str, bytes, bytearray, memoryview)) or not isinstance(value, Iterable):
+    """Return the converted items of a sequence; None if the value is not a sequence, or an item is not converted.
+
+    A set has no order, and the keys of a mapping are not its values.
+    """
+    unsuitable = (str, bytes, bytearray, memoryview, Set, Mapping)
+    if isinstance(value, unsuitable) or not isinstance(value, Iterable):
         return None
     try:
         items = [convert(item) for item in value]

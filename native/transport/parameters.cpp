@@ -12,6 +12,7 @@ namespace j2kl {
 namespace {
 
 constexpr std::uint32_t largest_coordinate = 0x7fffffff; // some of OpenJPEG's arithmetic uses int
+constexpr std::uint32_t largest_precinct = 32768;        // the size of those that are not given
 
 bool power_of_two(std::uint32_t value)
 {
@@ -99,11 +100,15 @@ void check_blocks(const j2kl_parameters &p)
     require(p.precinct_count <= p.levels + 1, "there may be at most one precinct size per resolution");
     for (std::uint32_t i = 0; i < p.precinct_count; ++i) {
         require(power_of_two(p.precinct_width[i]) && power_of_two(p.precinct_height[i]) &&
-                    p.precinct_width[i] <= 32768 && p.precinct_height[i] <= 32768,
+                    p.precinct_width[i] <= largest_precinct && p.precinct_height[i] <= largest_precinct,
                 "precincts have to be powers of two from 1 to 32768");
         require(i == p.levels || (p.precinct_width[i] >= 2 && p.precinct_height[i] >= 2),
                 "precincts have to be at least 2 wide and high except at the coarsest resolution");
     }
+    const bool given = p.precinct_count > 0;
+    require(p.x1 <= largest_coordinate + 1 - (given ? p.precinct_width[0] : largest_precinct) &&
+                p.y1 <= largest_coordinate + 1 - (given ? p.precinct_height[0] : largest_precinct),
+            "the image area has to end at least one precinct before 2147483648 (a limit of OpenJPEG)");
     if (p.precinct_count > 0 && p.precinct_count <= p.levels) {
         // OpenJPEG halves the last size for every further resolution.
         const std::uint32_t last = p.precinct_count - 1;

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import j2klearn
 from j2klearn.arrays import dask_array
+from j2klearn.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,12 @@ def test_strides_are_numpys(index: Any, files: Path, grey: NDArray[np.uint8]) ->
     """glymur's interface takes strides for resolutions, so dask must not pass them on."""
     for picture in (j2klearn.Jp2k(files / "grey.jp2"), j2klearn.open(files / "grey.jp2")):
         assert np.array_equal(dask_array(picture)[index].compute(), grey[index])
+
+
+def test_what_is_no_picture_is_refused(files: Path) -> None:
+    for wrong in (3, files / "grey.jp2", np.zeros((4, 4), np.uint8)):
+        with pytest.raises(InputError, match=r"not (int|PosixPath|ndarray)$"):
+            dask_array(wrong)  # type: ignore[arg-type]
 
 
 def test_chunks_can_be_chosen(files: Path, rgb: NDArray[np.uint8]) -> None:

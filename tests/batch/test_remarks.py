@@ -13,6 +13,7 @@ from j2klearn.errors import InputWarning
 
 def test_each_warning_of_the_library_is_collected_once() -> None:
     with warnings.catch_warnings(record=True) as shown, collected() as found:
+        warnings.simplefilter("always")
         for text in ("one", "two", "one"):
             warnings.warn(text, InputWarning, stacklevel=1)
         warnings.warn("other", UserWarning, stacklevel=1)
@@ -34,6 +35,7 @@ def test_each_thread_collects_its_own() -> None:
         found[name] = own
 
     with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
         threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
         for thread in threads:
             thread.start()

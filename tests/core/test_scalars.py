@@ -71,7 +71,22 @@ def test_sequences_of_integers(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [(3,), (3, 4, 5), 3, "34", b"34", (3, 4.0), (3, None), np.array(3), {}, None, (3, 10)]
+    "value",
+    [
+        (3,),
+        (3, 4, 5),
+        3,
+        "34",
+        b"34",
+        (3, 4.0),
+        (3, None),
+        np.array(3),
+        {},
+        {3, 4},
+        {3: 4, 4: 3},
+        None,
+        (3, 10),
+    ],
 )
 def test_what_is_no_pair_of_integers(value: Any) -> None:
     with pytest.raises(OptionError, match=r"^n are two integers from 0 to 9, not "):
