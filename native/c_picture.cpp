@@ -6,6 +6,7 @@
 #include "decoder/colour.hpp"
 #include "decoder/models.hpp"
 #include "decoder/picture.hpp"
+#include "encoder/detail_weights.hpp"
 #include "encoder/noise.hpp"
 #include "encoder/picture_encoder.hpp"
 #include "encoder/samples.hpp"
@@ -32,7 +33,43 @@ int open_picture(const j2kl::picture::Source &source, const j2kl_models *models,
     return j2kl::create(picture, report, source, known);
 }
 
+using Weighing = double(const j2kl::picture::FitProblem &, std::int32_t *);
+
+int weigh(Weighing *weighing, const std::int32_t *const *sources, std::uint32_t count, const std::int32_t *target,
+          std::size_t blocks, std::uint32_t fraction_bits, std::int32_t *weights, double *bits) noexcept
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(sources != nullptr && weights != nullptr && bits != nullptr && fraction_bits <= 8 &&
+                          count <= j2kl::picture::most_sources && (target != nullptr || blocks == 0),
+                      "");
+        j2kl::require(blocks == 0 || std::all_of(sources, sources + count,
+                                                 [](const std::int32_t *source) { return source != nullptr; }),
+                      "");
+        *bits = weighing({sources, count, target, blocks, static_cast<int>(fraction_bits)}, weights);
+    });
+}
+
 } // namespace
+
+int j2kl_block_bits(const std::int32_t *samples, std::size_t blocks, double *bits)
+{
+    return guarded(nullptr, [&] {
+        j2kl::require(bits != nullptr && (samples != nullptr || blocks == 0), "");
+        *bits = j2kl::picture::bits_of_blocks(samples, blocks);
+    });
+}
+
+int j2kl_weights_fit(const std::int32_t *const *sources, std::uint32_t count, const std::int32_t *target,
+                     std::size_t blocks, std::uint32_t fraction_bits, std::int32_t *weights, double *bits)
+{
+    return weigh(j2kl::picture::fit_weights, sources, count, target, blocks, fraction_bits, weights, bits);
+}
+
+int j2kl_weights_refine(const std::int32_t *const *sources, std::uint32_t count, const std::int32_t *target,
+                        std::size_t blocks, std::uint32_t fraction_bits, std::int32_t *weights, double *bits)
+{
+    return weigh(j2kl::picture::refine_weights, sources, count, target, blocks, fraction_bits, weights, bits);
+}
 
 int j2kl_pixels(const float *const *planes, std::uint32_t components, std::size_t count, std::int32_t ict,
                 std::uint32_t precision, std::int32_t is_signed, void *pixels, std::uint32_t instructions,

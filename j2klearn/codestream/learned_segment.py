@@ -29,7 +29,6 @@ __all__ = [
     "Opacities",
     "Transport",
     "join_weights",
-    "nearest_weight",
     "noise_fits",
     "read_comments",
     "split_weights",
@@ -261,14 +260,6 @@ class Descriptor:
             steps=steps,
             layers=layers,
         )
-
-
-def nearest_weight(weight: float) -> int:
-    """Return the weight in 1/64 that a segment can hold and that is nearest to a number."""
-    size = abs(weight)
-    if size > _FINE:
-        size = _FINE + _COARSE * min(round((size - _FINE) / _COARSE), 127 - _FINE)
-    return round(size if weight > 0 else -size)
 
 
 def _weight_of(code: int) -> int:

@@ -18,10 +18,11 @@ from ..core.geometry import Rect
 from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.picture import Picture
 from ..core.reversible_steps import BandWeights, Steps, Weights
+from ..native.detail_weights import block_bits
 from ..transform.colour import reversible_planes
 from ..transform.integer.detail_steps import first_sources, nearest, second_sources, unpredicted
 from ..transform.integer.reversible import Exploration, ReversibleEngine
-from .detail_weights import Blocks, Fit, blocks_of, estimated_bits
+from .detail_weights import Blocks, Fit, blocks_of
 from .probe import value_range
 
 __all__ = ["Choice", "choose_steps", "every_step", "steps_for"]
@@ -185,7 +186,9 @@ def choose_steps(explorations: Sequence[Exploration], every: Steps, *, rct: bool
     weighted = chosen[: 3 * len(weights)]
     bits = sum(band.bits for band in weighted) + sum(band.plain for band in chosen[len(weighted) :])
     bits += sum(map(min, before[:1] + before[3:], after[:1] + after[3:]))
-    return Choice(replace(every, learned=tuple(learned), weights=tuple(weights)), 1 - bits / plain)
+    red_first = every.red_first and bool(weights)
+    steps = replace(every, learned=tuple(learned), weights=tuple(weights), red_first=red_first)
+    return Choice(steps, 1 - bits / plain)
 
 
 class _Band:
@@ -222,7 +225,7 @@ class _Band:
 
     def bits(self, blocks: Blocks) -> float:
         """Estimate the bits of all coefficients of a component from its blocks."""
-        return self.scale * estimated_bits(blocks)
+        return self.scale * block_bits(blocks)
 
     def fitted(self, learned: tuple[bool, bool, bool], chroma: tuple[int, int]) -> _Chroma:
         """Fit the weights of chroma in this order, if Y, Cb and Cr have these learned steps."""

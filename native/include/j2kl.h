@@ -228,6 +228,16 @@ int j2kl_synthesise_non_separable_53(const int32_t *ll, const int32_t *hl, const
                                      uint32_t width, uint32_t height, uint32_t x0, uint32_t y0, int32_t *plane,
                                      size_t stride, uint32_t threads);
 
+/* The weights of lossless files between components, in one subband. Arrays hold blocks of 64 coefficients: coefficient i
+ * of block j is at i * blocks + j. `count` is at most 6; `fraction_bits`, at most 8, are those of the target and of the
+ * sources. j2kl_weights_fit writes weights in 1/64 by least squares, j2kl_weights_refine changes them as long as that
+ * saves bits; both write an estimate of the bits that are left of the target. */
+int j2kl_block_bits(const int32_t *samples, size_t blocks, double *bits);
+int j2kl_weights_fit(const int32_t *const *sources, uint32_t count, const int32_t *target, size_t blocks,
+                     uint32_t fraction_bits, int32_t *weights, double *bits);
+int j2kl_weights_refine(const int32_t *const *sources, uint32_t count, const int32_t *target, size_t blocks,
+                        uint32_t fraction_bits, int32_t *weights, double *bits);
+
 /* Reconstruct coefficients from half quantiser steps (T.800 equation E-6 with r below one half). The midpoint of the
  * interval that tier-1 decoded is moved towards zero, where a peaked distribution has more of its mass. `spacing` is half
  * the quantiser step. In the k-th interval from zero the point moves by bias / (1 + (k - 1) / 4) of the interval. In

@@ -4,6 +4,7 @@
 #include "decoder/models.hpp"
 #include "decoder/synthesis.hpp"
 #include "encoder/analysis.hpp"
+#include "encoder/detail_weights.hpp"
 #include "encoder/noise.hpp"
 #include "encoder/samples.hpp"
 #include "tests/codec.hpp"
@@ -309,6 +310,64 @@ void noise_of_files()
     CHECK(refused > 20 && refused < 200, std::to_string(refused));
 }
 
+// Weights that are stored come back; others become the nearest of them.
+void nearest_weights()
+{
+    std::vector<std::int32_t> stored;
+    for (std::int32_t weight = -568; weight <= 568; weight += std::abs(weight) < 64 || weight == -64 ? 1 : 8) {
+        stored.push_back(weight);
+    }
+    check::Random random(3);
+    for (int round = 0; round < 3000; ++round) {
+        const double weight = static_cast<double>(random.real(round % 2 == 0 ? 700 : 70));
+        const auto distance = [weight](std::int32_t other) { return std::fabs(weight - other); };
+        double least = 1e9;
+        for (const std::int32_t other : stored) {
+            least = std::min(least, distance(other));
+        }
+        const std::int32_t found = picture::nearest_weight(weight);
+        CHECK(std::find(stored.begin(), stored.end(), found) != stored.end() && distance(found) <= least,
+              std::to_string(weight));
+    }
+}
+
+// The weights of a mixture are found, with fraction bits too; refining them saves bits; a source of zeros has none.
+void weights_of_a_mixture()
+{
+    constexpr std::size_t blocks = 40, size = picture::block_size * blocks;
+    check::Random random(8);
+    for (const std::uint32_t fraction_bits : {0U, 3U}) {
+        std::vector<std::vector<std::int32_t>> sources(3, std::vector<std::int32_t>(size));
+        std::vector<std::int32_t> target(size);
+        for (std::size_t i = 0; i < size; ++i) {
+            sources[0][i] = random.integer(-900, 900);
+            sources[2][i] = random.integer(-400, 400);
+            target[i] = (48 * sources[0][i] - 20 * sources[2][i] + 32) / 64 + random.integer(-4, 4);
+        }
+        const std::int32_t *places[] = {sources[0].data(), sources[1].data(), sources[2].data()};
+        std::int32_t weights[3] = {};
+        double plain = 0, fitted = 0, refined = 0;
+        CHECK(j2kl_block_bits(target.data(), blocks, &plain) == J2KL_OK, "bits");
+        CHECK(j2kl_weights_fit(places, 3, target.data(), blocks, fraction_bits, weights, &fitted) == J2KL_OK, "fit");
+        CHECK(std::abs(weights[0] - 48) <= 1 && weights[1] == 0 && std::abs(weights[2] + 20) <= 1, "mixture");
+        CHECK(fitted < plain, "bits");
+        std::int32_t poor[3] = {20, 5, 0};
+        CHECK(j2kl_weights_refine(places, 3, target.data(), blocks, fraction_bits, poor, &refined) == J2KL_OK, "refine");
+        CHECK(std::abs(poor[0] - 48) <= 8 && poor[1] == 5 && std::abs(poor[2] + 20) <= 8, "refined");
+        CHECK(refined < plain, "bits");
+    }
+    double bits = 1;
+    std::int32_t weight = 7;
+    const std::int32_t *nothing = nullptr;
+    CHECK(j2kl_weights_fit(&nothing, 1, nullptr, 0, 0, &weight, &bits) == J2KL_OK && weight == 0 && bits == 0.0, "none");
+    CHECK(j2kl_weights_fit(&nothing, 1, &weight, 1, 0, &weight, &bits) == J2KL_ERROR_ARGUMENT, "null");
+    CHECK(j2kl_weights_fit(&nothing, 7, nullptr, 0, 0, &weight, &bits) == J2KL_ERROR_ARGUMENT, "sources");
+    CHECK(j2kl_weights_refine(&nothing, 0, nullptr, 0, 9, &weight, &bits) == J2KL_ERROR_ARGUMENT, "fraction bits");
+    std::vector<std::int32_t> extreme(picture::block_size, INT32_MIN);
+    const std::int32_t *place = extreme.data();
+    CHECK(j2kl_weights_fit(&place, 1, extreme.data(), 1, 3, &weight, &bits) == J2KL_OK, "extreme");
+}
+
 } // namespace
 
 void encoder_tests()
@@ -319,4 +378,6 @@ void encoder_tests()
     noise();
     pictures();
     noise_of_files();
+    nearest_weights();
+    weights_of_a_mixture();
 }

@@ -109,9 +109,8 @@ void non_separable53(const Rect &area, check::Random &random)
 {
     std::vector<std::int32_t> plane(static_cast<std::size_t>(area.size())), back(plane.size());
     const bool single = area.width() == 1 || area.height() == 1; // may be doubled
-    const std::int32_t limit = single ? 1 << 28 : INT32_MAX;
     for (std::int32_t &value : plane) {
-        value = random.integer(-limit, limit);
+        value = single ? random.integer(-(1 << 28), 1 << 28) : static_cast<std::int32_t>(random.next() << 1 | random.next() % 2);
     }
     Level<std::int32_t> first = make_level<std::int32_t>(area), level = first;
     const auto analysed = [&](Level<std::int32_t> &to, unsigned threads) {
