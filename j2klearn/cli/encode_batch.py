@@ -43,8 +43,8 @@ to resume a run that was stopped:
 failures:
   If a picture cannot be read, the others are still encoded. If a worker process dies
   while it encodes a picture, that picture is tried once more after all others.
-  Failures and warnings are listed at the end. A full disk stops the run; the files written so far
-  stay.
+  Failures and warnings are listed at the end. A full disk stops the run; the files
+  written so far stay.
 
 clusters (pip install 'j2klearn[cluster]'):
   dask scheduler                                   on one machine
@@ -109,13 +109,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_summary(summary: Summary) -> None:
-    for failure in summary.failures:
-        named = str(failure.source) in failure.reason
-        reason = failure.reason if named else f"{failure.source}: {failure.reason}"
-        print(f"failed: {reason}", file=sys.stderr)
-    for remark in summary.remarks:
-        named = str(remark.source) in remark.text
-        print(f"warning: {remark.text if named else f'{remark.source}: {remark.text}'}", file=sys.stderr)
+    for kind, told in (("failed", summary.failures), ("warning", summary.remarks)):
+        for source, text in told:
+            named = str(source) in text
+            print(f"{kind}: {text}" if named else f"{kind}: {source}: {text}", file=sys.stderr)
     print(summary)
 
 

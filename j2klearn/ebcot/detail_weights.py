@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..native.detail_weights import block_bits, fit, refine
+from ..transform.integer.detail_steps import nearest
 
 __all__ = ["Blocks", "Fit", "blocks_of"]
 
@@ -69,7 +70,7 @@ class Fit:
 
     def __init__(self, target: Blocks, sources: Sequence[Blocks], fraction_bits: int = 0) -> None:
         self._problem = target, sources, fraction_bits
-        self._plain = block_bits((target + (1 << fraction_bits >> 1)) >> fraction_bits)
+        self._plain = block_bits(nearest(target, fraction_bits))
         self._weights, self._bits = fit(*self._problem)
 
     @property

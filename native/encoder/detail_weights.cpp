@@ -67,6 +67,27 @@ const std::vector<double> &table()
     return bits;
 }
 
+double bits_of_sums(const std::vector<std::uint32_t> &sums)
+{
+    const std::vector<double> &known = table();
+    double total = 0;
+    for (const std::uint32_t sum : sums) {
+        total += sum < table_size ? known[sum] : bits_of_sum(sum);
+    }
+    return total;
+}
+
+// The bits of blocks of samples that are shifted down.
+double bits_of_shifted(const std::int32_t *samples, int shift, std::size_t blocks)
+{
+    std::vector<std::uint32_t> sums(blocks);
+    for (std::size_t i = 0; i < block_size; ++i) {
+        const std::int32_t *const row = samples + i * blocks;
+        kernels_of_processor().add_magnitudes(row, row, 0, shift, sums.data(), blocks);
+    }
+    return bits_of_sums(sums);
+}
+
 using Solution = std::array<double, most_sources>;
 using Row = std::array<double, most_sources + 1>;
 
@@ -121,18 +142,11 @@ public:
         for (std::size_t i = 0; i < size_; i += problem_.blocks) {
             kernels_.add_magnitudes(over_.data() + i, values + i, step, shift_, sums_.data(), problem_.blocks);
         }
-        return bits_of_sums();
+        return bits_of_sums(sums_);
     }
 
     // The bits that are left.
-    double bits()
-    {
-        std::fill(sums_.begin(), sums_.end(), 0U);
-        for (std::size_t i = 0; i < size_; i += problem_.blocks) {
-            kernels_.add_magnitudes(over_.data() + i, over_.data() + i, 0, shift_, sums_.data(), problem_.blocks);
-        }
-        return bits_of_sums();
-    }
+    double bits() const { return bits_of_shifted(over_.data(), shift_, problem_.blocks); }
 
     // The weights that minimise the sum of the logarithms of the variances of the blocks.
     Solution least_squares()
@@ -152,16 +166,6 @@ public:
     std::size_t used(std::size_t index) const { return used_[index]; }
 
 private:
-    double bits_of_sums() const
-    {
-        const std::vector<double> &known = table();
-        double total = 0;
-        for (const std::uint32_t sum : sums_) {
-            total += sum < table_size ? known[sum] : bits_of_sum(sum);
-        }
-        return total;
-    }
-
     const std::int32_t *plane(std::size_t index) const
     {
         return index < used_count_ ? problem_.sources[used_[index]] : problem_.target;
@@ -231,17 +235,7 @@ private:
 
 double bits_of_blocks(const std::int32_t *samples, std::size_t blocks)
 {
-    const std::vector<double> &known = table();
-    std::vector<std::uint32_t> sums(blocks);
-    for (std::size_t i = 0; i < block_size; ++i) {
-        const std::int32_t *const row = samples + i * blocks;
-        kernels_of_processor().add_magnitudes(row, row, 0, 0, sums.data(), blocks);
-    }
-    double total = 0;
-    for (const std::uint32_t sum : sums) {
-        total += sum < table_size ? known[sum] : bits_of_sum(sum);
-    }
-    return total;
+    return bits_of_shifted(samples, 0, blocks);
 }
 
 std::int32_t nearest_weight(double weight)

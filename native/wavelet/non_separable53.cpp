@@ -82,14 +82,20 @@ public:
 
     std::size_t lows() const { return lows_; }
     std::size_t highs() const { return highs_; }
-    bool has(std::int64_t row) const { return row >= top_ && row < bottom_; }
 
     // The samples of a row that lie in even columns, and in odd ones. One more before and after them repeats the last.
     Sample *low(std::int64_t row) { return phase(row, 0); }
     Sample *high(std::int64_t row) { return phase(row, 1); }
 
-    void mirror_low(std::int64_t row) { mirror(low(row), lows_); }
-    void mirror_high(std::int64_t row) { mirror(high(row), highs_); }
+    // Fills the rows that the picture has, from the margin before `first` to that after `last`: `body` writes one.
+    template <class Body> void fill(std::int64_t first, std::int64_t last, const Body &body)
+    {
+        for (std::int64_t row = std::max(first - margin, top_); row < std::min(last + margin, bottom_); ++row) {
+            body(row, low(row), high(row));
+            mirror(low(row), lows_);
+            mirror(high(row), highs_);
+        }
+    }
 
     // Calls `body` with every row of one parity from `first` to `last`, without the latter, that the picture has.
     template <class Body> void each(std::int64_t first, std::int64_t last, std::int64_t parity, const Body &body) const
@@ -107,7 +113,7 @@ public:
                      *const down = beside_high(near(below, 0));
         const Eight from = {{left, left + 1, near(above, 1), near(below, 1)}, {up, up + 1, down, down + 1}, 1, 2, 2};
         kernels_.lift_by_eight(high(row), from, sign, highs_);
-        mirror_high(row);
+        mirror(high(row), highs_);
     }
 
     void lift_hl(std::int64_t row, std::int32_t sign)
@@ -115,7 +121,7 @@ public:
         const Sample *const left = beside_high(low(row));
         const Two from = {{left, left + 1}, {near(row_above(row), 1), near(row_below(row), 1)}};
         kernels_.lift_by_two(high(row), from, sign, highs_);
-        mirror_high(row);
+        mirror(high(row), highs_);
     }
 
     void lift_lh(std::int64_t row, std::int32_t sign)
@@ -123,7 +129,7 @@ public:
         const Sample *const left = beside_low(high(row));
         const Two from = {{near(row_above(row), 0), near(row_below(row), 0)}, {left, left + 1}};
         kernels_.lift_by_two(low(row), from, sign, lows_);
-        mirror_low(row);
+        mirror(low(row), lows_);
     }
 
     void lift_ll(std::int64_t row, std::int32_t sign)
@@ -133,7 +139,7 @@ public:
                      *const down = beside_low(near(below, 1));
         const Eight from = {{left, left + 1, near(above, 0), near(below, 0)}, {up, up + 1, down, down + 1}, 2, 7, 4};
         kernels_.lift_by_eight(low(row), from, sign, lows_);
-        mirror_low(row);
+        mirror(low(row), lows_);
     }
 
 private:
@@ -152,7 +158,7 @@ private:
     // A row above or below; zeros if the picture has a single row.
     const Sample *near(std::int64_t row, std::size_t which)
     {
-        return has(row) ? phase(row, which) : nothing_.data() + 1;
+        return row >= top_ && row < bottom_ ? phase(row, which) : nothing_.data() + 1;
     }
 
     static void mirror(Sample *phase, std::size_t count)
@@ -203,20 +209,14 @@ void analyse_non_separable53(Plane<const Sample> plane, const Rect &area, const 
     const int doubled = doublings(area);
     for_runs(area, threads, [&](std::int64_t first, std::int64_t last) {
         Rows rows(area, first, last);
-        for (std::int64_t row = first - margin; row < last + margin; ++row) {
-            if (!rows.has(row)) {
-                continue;
-            }
+        rows.fill(first, last, [&](std::int64_t row, Sample *low, Sample *high) {
             const Sample *const source = plane.row(static_cast<std::size_t>(row - area.y0));
-            Sample *const low = rows.low(row), *const high = rows.high(row);
             kernels::split(source, odd ? high : low, odd ? low : high, width);
             for (int i = 0; i < doubled; ++i) { // of single rows or columns
                 std::transform(low, low + rows.lows(), low, [](Sample value) { return integer(2 * bits(value)); });
                 std::transform(high, high + rows.highs(), high, [](Sample value) { return integer(2 * bits(value)); });
             }
-            rows.mirror_low(row);
-            rows.mirror_high(row);
-        }
+        });
         rows.each(first - 2, last + 2, 1, [&](std::int64_t row) { rows.lift_hh(row, subtracting); });
         rows.each(first - 1, last + 1, 0, [&](std::int64_t row) { rows.lift_hl(row, subtracting); });
         rows.each(first - 1, last + 1, 1, [&](std::int64_t row) { rows.lift_lh(row, subtracting); });
@@ -237,16 +237,11 @@ void synthesise_non_separable53(const Bands<const Sample> &bands, const Rect &ar
     const int doubled = doublings(area);
     for_runs(area, threads, [&](std::int64_t first, std::int64_t last) {
         Rows rows(area, first, last);
-        for (std::int64_t row = first - margin; row < last + margin; ++row) {
-            if (!rows.has(row)) {
-                continue;
-            }
-            const auto [low, high] = subband_rows(bands, area, row);
-            std::copy_n(low, rows.lows(), rows.low(row));
-            std::copy_n(high, rows.highs(), rows.high(row));
-            rows.mirror_low(row);
-            rows.mirror_high(row);
-        }
+        rows.fill(first, last, [&](std::int64_t row, Sample *low, Sample *high) {
+            const auto [from_low, from_high] = subband_rows(bands, area, row);
+            std::copy_n(from_low, rows.lows(), low);
+            std::copy_n(from_high, rows.highs(), high);
+        });
         rows.each(first - 2, last + 2, 0, [&](std::int64_t row) { rows.lift_ll(row, subtracting); });
         rows.each(first - 1, last + 1, 0, [&](std::int64_t row) { rows.lift_hl(row, adding); });
         rows.each(first - 1, last + 1, 1, [&](std::int64_t row) { rows.lift_lh(row, adding); });

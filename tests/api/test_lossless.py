@@ -52,7 +52,7 @@ def reduced(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def rgb(reduced: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def natural(reduced: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A detailed crop of it, of odd size."""
     return np.ascontiguousarray(reduced[250:507, 400:783])
 
@@ -70,7 +70,7 @@ def test_the_last_layer_is_exact_and_the_others_are_better_and_better(
     assert (facts.model, facts.engine, facts.layers) == (DEFAULT_LOSSLESS_MODEL, "native", 3)
     assert np.array_equal(j2klearn.decode(layered), rgb)
     lower = [psnr(rgb, j2klearn.decode(layered, layers=layers)) for layers in (1, 2)]
-    assert 18 < lower[0] < lower[1] - 4
+    assert 20 < lower[0] < lower[1] - 5
 
 
 @pytest.mark.parametrize(("reduce", "layers"), [*itertools.product((0, 1, 2), (0, 2))])
@@ -154,8 +154,8 @@ def test_no_file_is_larger_than_that_of_the_53(rgb: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_a_photograph_is_smaller(rgb: NDArray[np.uint8], grey: bool) -> None:
-    picture = rgb[..., 1] if grey else rgb
+def test_a_photograph_is_smaller(natural: NDArray[np.uint8], grey: bool) -> None:
+    picture = natural[..., 1] if grey else natural
     learned, ordinary = (j2klearn.encode(picture, lossless=True, model=m) for m in ("auto", None))
     assert len(learned) < (0.996 if grey else 0.99) * len(ordinary)
 
@@ -314,14 +314,14 @@ def test_a_model_of_the_other_kind_is_refused(rgb: NDArray[np.uint8]) -> None:
         j2klearn.decode(_with_segment(file, bytes(other) + struct.pack(">I", zlib.crc32(other))))
 
 
-def test_command_line(tmp_path: Path, rgb: NDArray[np.uint8]) -> None:
+def test_command_line(tmp_path: Path, natural: NDArray[np.uint8]) -> None:
     source, target, back = tmp_path / "a.png", tmp_path / "a.jp2", tmp_path / "b.png"
-    Image.fromarray(rgb).save(source)
+    Image.fromarray(natural).save(source)
     for words in (["--lossless"], ["--bpp", "0.5,2,lossless"], ["--ratio", "30,lossless"]):
         assert main(["encode", str(source), str(target), *words]) == 0
         assert j2klearn.info(target).transport == "reversible"
         assert main(["decode", str(target), str(back)]) == 0
-        assert np.array_equal(np.asarray(Image.open(back)), rgb)
+        assert np.array_equal(np.asarray(Image.open(back)), natural)
     with pytest.raises(SystemExit, match="2"):
         main(["encode", str(source), str(target), "--bpp", "lossless"])
 
@@ -337,13 +337,13 @@ def test_glymur_classes(rgb: NDArray[np.uint8]) -> None:
             Jp2k(io.BytesIO(), data=rgb, transform=DEFAULT_LOSSLESS_MODEL, **keywords)
 
 
-def test_pillow(rgb: NDArray[np.uint8]) -> None:
+def test_pillow(natural: NDArray[np.uint8]) -> None:
     j2klearn.register_pillow()
     for keywords in ({"lossless": True}, {"quality_layers": [0]}, {"quality_layers": [40, 10, 0]}):
         out = io.BytesIO()
-        Image.fromarray(rgb).save(out, format="J2KL", **keywords)
+        Image.fromarray(natural).save(out, format="J2KL", **keywords)
         assert j2klearn.info(out.getvalue()).transport == "reversible"
-        assert np.array_equal(np.asarray(Image.open(out)), rgb)
+        assert np.array_equal(np.asarray(Image.open(out)), natural)
 
 
 def test_large_pictures_are_written_by_rows_of_tiles(tmp_path: Path) -> None:

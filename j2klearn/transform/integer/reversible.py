@@ -85,21 +85,12 @@ def _weights(steps: Steps, level: int) -> Weights | None:
     return steps.weights[level - 1] if level <= len(steps.weights) else None
 
 
-def _with_green(planes: Sequence[Plane] | Plane, steps: Steps) -> list[Plane]:
-    """Return the planes of the RCT, with the green component in the place of Y if the steps say so."""
+def _with_green(planes: Sequence[Plane] | Plane, steps: Steps, sign: int = -1) -> list[Plane]:
+    """Return the planes of the RCT with the green component for Y, if the steps say so; 1 as `sign` takes it back."""
     first, *others = planes
-    return [first - _quarter(others), *others] if steps.green else [first, *others]
-
-
-def _with_luma(planes: Sequence[Plane], steps: Steps) -> list[Plane]:
-    """Return the planes of the RCT; the inverse of `_with_green`."""
-    first, *others = planes
-    return [first + _quarter(others), *others] if steps.green else [first, *others]
-
-
-def _quarter(chroma: Sequence[Plane]) -> Plane:
-    """Return what the RCT adds to the green component (T.800 equation G-6)."""
-    return (chroma[0] + chroma[1]) >> 2
+    if steps.green:  # T.800 equation G-6
+        first = first + np.int32(sign) * ((others[0] + others[1]) >> 2)
+    return [first, *others]
 
 
 class ReversibleEngine:
@@ -207,7 +198,7 @@ class ReversibleEngine:
 
         with stage("analysis"):
             low, pyramid = decompose(_with_green(planes, steps), levels, split)
-            low = _with_luma(low, steps)
+            low = _with_green(low, steps, 1)
         return Exploration(
             [Subbands(area, low[at], [level[at] for level in pyramid]) for at in range(len(planes))],
             predictions,
@@ -278,7 +269,7 @@ class ReversibleEngine:
         predictions = self._predicted(lows, area, steps, depth, threads)
         details = _taken(details, predictions, steps, level, self.base.fraction_bits)
         hl, lh, hh = (list(band) for band in zip(*details, strict=True))
-        return _with_luma(lows, steps), hl, lh, hh
+        return _with_green(lows, steps, 1), hl, lh, hh
 
     def _predicted(
         self, lows: Sequence[Plane], area: Rect, steps: Steps, depth: int, threads: int
@@ -344,4 +335,4 @@ class ReversibleEngine:
             return out
 
         with stage("synthesis"):
-            return _with_luma(compose(low, pyramid, join), steps)
+            return _with_green(compose(low, pyramid, join), steps, 1)
