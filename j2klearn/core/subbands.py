@@ -55,6 +55,22 @@ class Subbands:
         """Return all coefficients as one array, shape (area.size,), in the order of the transport."""
         return np.concatenate([band.ravel() for band in self.bands()])
 
+    def part(self, area: Rect) -> Subbands:
+        """Return the coefficients whose positions lie in a part of the area, as views.
+
+        Parameters
+        ----------
+        area : Rect
+            The part. Its corner is at multiples of ``2 ** levels``, so that its subbands are those of a picture of
+            its size.
+        """
+        rects = zip(subband_rects(area, self.levels), subband_rects(self.area, self.levels), strict=True)
+        bands = [
+            band[inner.slices_in(outer)]
+            for band, ((_, _, inner), (_, _, outer)) in zip(self.bands(), rects, strict=True)
+        ]
+        return self._of_bands(bands, area)
+
     def multiply(self, factors: Sequence[float]) -> None:
         """Multiply every subband in place by its factor; `factors` are in the order of the transport."""
         for band, factor in zip(self.bands(), factors, strict=True):
@@ -83,5 +99,10 @@ class Subbands:
         for _, _, rect in subband_rects(area, levels):
             bands.append(flat[at : at + rect.size].reshape(rect.shape))
             at += rect.size
+        return cls._of_bands(bands, area)
+
+    @classmethod
+    def _of_bands(cls, bands: Sequence[Band], area: Rect) -> Subbands:
+        """Return subbands that are given in the order of the transport."""
         groups = [(bands[i], bands[i + 1], bands[i + 2]) for i in range(1, len(bands), 3)]
         return cls(area, bands[0], groups[::-1])

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codestream.reversibility import claim
+from ..core.geometry import Rect, ceil_div
 from ..core.picture import Picture
 from ..core.progress import silent
 from ..core.run import Run
@@ -38,9 +39,8 @@ _MOSTLY_SHADED = 0.1
 _LEAST_ESTIMATE, _MOST_ESTIMATE = 0.01, 0.12
 _LEAST_SAVING = 0.015
 
-#: The share of the picture's rows, and of its columns, that are the middle, and how many these are at least. The middle
-#: begins at a multiple of this number: the weights of the steps fit even and odd rows and columns as they lie.
-_MIDDLE, _LEAST_SIDE, _APART = 0.35, 128, 32
+#: The share of the picture's rows, and of its columns, that are the middle, and how many these are at least.
+_MIDDLE, _LEAST_SIDE = 0.35, 128
 
 
 def reversibility_note(transform: Model | str, targets: Targets) -> str:
@@ -72,27 +72,31 @@ def surely_smaller(coder: ReversibleCoder, flat: float) -> bool:
 
 def _middle_is_smaller(coder: ReversibleCoder) -> bool:
     """Return whether the middle of the picture is clearly smaller with the learned steps than with the 5/3."""
-    picture, threads = copy.copy(coder.picture), coder.run.threads
-    run = replace(coder.run, progress=silent, threads=max(1, threads // 2))
-    rows, columns = (round(_MIDDLE * side) for side in picture.samples.shape[:2])
-    if min(rows, columns) < _LEAST_SIDE:
+    area, threads = _middle(coder), coder.run.threads
+    if area is None:
         return False
-    y0, x0 = (
-        (picture.height - rows) // 2 // _APART * _APART,
-        (picture.width - columns) // 2 // _APART * _APART,
-    )
-    picture.samples = picture.samples[y0 : y0 + rows, x0 : x0 + columns]
-    layout = Layout.read(rows, columns, codeblock_size=coder.layout.codeblock_size)
-    coders = (
-        ReversibleCoder(picture, layout, coder.model, run, steps=coder.steps),
-        OrdinaryCoder(picture, layout, run, reversible=True),
-    )
+    run = replace(coder.run, progress=silent, threads=max(1, threads // 2))
+    whole, picture = coder.layout.area(*coder.picture.samples.shape[:2]), copy.copy(coder.picture)
+    picture.samples = picture.samples[area.slices_in(whole)]
+    layout = Layout(levels=coder.layout.levels, codeblock_size=coder.layout.codeblock_size)
+    coders = (coder.part(picture, layout, area, run), OrdinaryCoder(picture, layout, run, reversible=True))
     try:
         with ThreadPoolExecutor(min(2, threads)) as pool:
             learned, ordinary = pool.map(lambda own: len(own.code([0.0])), coders)
     except CarrierError:
         return False
     return learned < (1 - _LEAST_SAVING) * ordinary
+
+
+def _middle(coder: ReversibleCoder) -> Rect | None:
+    """Return the area of the middle of the picture on the reference grid; None if it is too small to compare."""
+    whole, apart = coder.layout.area(*coder.picture.samples.shape[:2]), 1 << coder.layout.levels
+    rows, columns = (round(_MIDDLE * side) for side in whole.shape)
+    if min(rows, columns) < max(_LEAST_SIDE, apart):
+        return None
+    y0 = ceil_div((whole.y0 + whole.y1 - rows) // 2, apart) * apart
+    x0 = ceil_div((whole.x0 + whole.x1 - columns) // 2, apart) * apart
+    return Rect(y0, x0, y0 + rows, x0 + columns).intersection(whole)
 
 
 def lossless_file(

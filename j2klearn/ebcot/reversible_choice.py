@@ -42,6 +42,9 @@ _BITS_OF_LEVEL = 8 * 30
 #: Learned steps of Cb and Cr, which take most of the time of a reader, save at least this share of the bits.
 _LEAST_GAIN = 0.001
 
+#: If they save this share of all bits without weights, they are taken, and no weights are fitted without them.
+_CLEAR_GAIN = 0.005
+
 #: Components with more bits per sample are normalised: they often use a small part of their range.
 _LEAST_DEPTH = 8
 
@@ -164,17 +167,19 @@ def choose_steps(explorations: Sequence[Exploration], every: Steps, *, rct: bool
         return Choice(replace(every, learned=tuple(learned)), 1 - sum(map(min, before, after)) / plain)
     # what is rounded costs least if the component with fewer bits comes first
     every = replace(every, red_first=before[1] > before[2])
-    few, more = (
-        [band.fitted((learned[0], use, use), every.chroma) for band in bands[:_FINEST]]
-        for use in (False, True)
-    )
-    luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:_FINEST])
-    bits = sum(band.bits for band in few)
-    use = bits - sum(band.bits for band in more) > _LEAST_GAIN * (bits + luma)
+
+    def fitted(use: bool, bands: Sequence[_Band]) -> list[_Chroma]:
+        return [band.fitted((learned[0], use, use), every.chroma) for band in bands]
+
+    chosen, use = fitted(True, bands[:_FINEST]), True
+    if sum(before[1:3]) - sum(after[1:3]) < _CLEAR_GAIN * plain:
+        few = fitted(False, bands[:_FINEST])
+        luma = sum(band.bits((band.left if learned[0] else band.details)[0]) for band in bands[:_FINEST])
+        bits = sum(band.bits for band in few)
+        use = bits - sum(band.bits for band in chosen) > _LEAST_GAIN * (bits + luma)
+        chosen = chosen if use else few
     learned[1:3] = [use, use]
-    chosen = (more if use else few) + [
-        band.fitted((learned[0], use, use), every.chroma) for band in bands[_FINEST:]
-    ]
+    chosen += fitted(use, bands[_FINEST:])
     for band in chosen[:_FINEST]:
         band.refine()
     weights: list[Weights] = []

@@ -133,6 +133,21 @@ class ReversibleCoder(Coder):
         """Take the subbands of every component. `code` then does not transform the samples."""
         self._coefficients = [bands.to_flat() for bands in components]
 
+    def part(self, picture: Picture, layout: Layout, area: Rect, run: Run) -> ReversibleCoder:
+        """Return a coder of a part of the picture that has the coefficients of the whole.
+
+        Parameters
+        ----------
+        picture, layout, run
+            As in `Coder`, for the part; the layout has as many levels as that of the whole.
+        area : Rect
+            The part. Its corner is at multiples of ``2 ** levels``.
+        """
+        part = ReversibleCoder(picture, layout, self.model, run, steps=self.steps)
+        whole, levels = self.layout.area(self.picture.height, self.picture.width), self.layout.levels
+        part.use([Subbands.from_flat(flat, whole, levels).part(area) for flat in self._coefficients])
+        return part
+
     @property
     def descriptor(self) -> Descriptor:
         """The learned-transform segment of the codestream."""

@@ -68,13 +68,17 @@ def reversible_planes(picture: Picture) -> NDArray[np.int32]:
     shift = 0 if picture.signed else 1 << (picture.bit_depth - 1)
     samples = picture.samples.reshape(picture.height, picture.width, -1)
     out = np.empty((picture.components, picture.height, picture.width), np.int32)
-    for index, plane in enumerate(out):
-        np.subtract(samples[:, :, index], shift, out=plane, dtype=np.int32)
+    order = list(range(picture.components))
     if picture.ict:
-        red, green, blue = out[0].copy(), out[1].copy(), out[2]
-        out[0] = (red + 2 * green + blue) >> 2
-        out[1] = blue - green
-        out[2] = red - green
+        order[:3] = [2, 0, 1]  # red and blue where their differences from green are wanted
+    for index, at in enumerate(order):
+        np.subtract(samples[:, :, index], shift, out=out[at], dtype=np.int32)
+    if picture.ict:
+        green = out[0].copy()
+        out[1:3] -= green
+        np.add(out[1], out[2], out=out[0])
+        out[0] >>= 2
+        out[0] += green
     return out
 
 
