@@ -31,7 +31,8 @@ HERE = Path(__file__).parent
 CONFIGS = (
     *("custom4s-5c-random", "custom4s-5c-random-progressive"),
     *("custom4s-5c-none", "custom4s-5c", "custom4s-5c-oracle"),
-    *("predict-update-iwave", "predict-update-iwavepp", "update-predict-5c", "update-predict-iwave"),
+    *("predict-update-iwave", "predict-update-iwavepp", "hybrid97-iwave", "hybrid97-iwavepp"),
+    *("update-predict-5c", "update-predict-iwave", "update-predict-iwavepp"),
     *("hybrid53-5c", "hybrid97-5c", "custom4ms-5c", "custom5s-5c", "hybrid97-9c", "hybrid97-9c-compact"),
     "hybrid53-9c-compact",
 )

@@ -1,9 +1,9 @@
-"""Lossless learned files beside the 5/3 and JPEG XL: bytes, times, lower layers, and what other readers show.
+"""Lossless learned files beside the 5/3, JPEG XL and the neural profile: bytes, times, lower layers, other readers.
 
     python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
 
-PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, means of 2 x 2 pixels
-with more bits are coded instead. The times are the least of some runs, with one thread and with two. Those of the
+PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, pictures of half the
+size are coded instead, whose samples are interpolated to more bits. The times are the least of some runs, with one thread and with two. Those of the
 learned transform include the comparison with the 5/3, where the default makes one. The results are written to
 benchmarks/results/lossless-NAME.json.
 """
@@ -34,16 +34,26 @@ RATES = (0.25, 0.5, 1.0, 2.0)
 THREADS = (1, 2)
 
 #: Titles of sets in tables, by name.
-TITLES = {"kodak": "Kodak", "cid22": "CID22 validation", "screen": "Screenshots"}
+TITLES = {
+    "kodak": "Kodak",
+    "kodak-12": "Kodak of half the size, 12 bits",
+    "kodak-16": "Kodak of half the size, 16 bits",
+    "cid22": "CID22 validation",
+    "screen": "Screenshots",
+}
 
 
 def deeper(image: NDArray[np.uint8], bits: int) -> NDArray[Any]:
-    """Return a picture of half the size in which all bits carry information; the picture itself for 8 bits."""
+    """Return a picture of half the size, interpolated to more bits; the picture itself for 8 bits."""
     if bits == 8:
         return image
-    height, width = (side // 2 * 2 for side in image.shape[:2])
-    blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).astype(np.float64)
-    return np.rint(blocks.mean((1, 3)).squeeze() * ((1 << bits) - 1) / 255).astype(np.uint16)
+    size = image.shape[1] // 2, image.shape[0] // 2
+    planes = [
+        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
+        for plane in np.moveaxis(np.atleast_3d(image), 2, 0)
+    ]
+    samples = np.rint(np.clip(np.stack(planes, 2) / 255, 0, 1) * ((1 << bits) - 1)).astype(np.uint16)
+    return samples if image.ndim == 3 else samples[:, :, 0]
 
 
 def pictures(path: Path, bits: int) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -77,6 +87,7 @@ def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) ->
         row[label] = len(file)
         row[f"{label} chosen"] = j2klearn.info(file).learned
     row["JPEG XL"] = len(imagecodecs.jpegxl_encode(image, lossless=True, effort=7, bitspersample=bits))
+    row["neural"] = len(j2klearn.encode(image, profile="neural", lossless=True, bit_depth=bits))
     layered = [
         j2klearn.encode(image, bpp=[*RATES, None], model=model, fallback=False, **options)
         for model in (None, "auto")
@@ -98,7 +109,7 @@ def _percent(size: int, other: int) -> float:
 
 def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     own = [row for row in rows if row["kind"] == kind]
-    total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL")}
+    total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL", "neural")}
     spent = lambda case: sum(row[case] for row in own)  # noqa: E731
     times = {
         f"{step} time, {threads} threads": round(
@@ -116,6 +127,7 @@ def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
         "largest change %": max(_percent(row["learned"], row["5/3"]) for row in own),
         "smallest change %": min(_percent(row["learned"], row["5/3"]) for row in own),
         "JPEG XL %": _percent(total["JPEG XL"], total["5/3"]),
+        "neural %": _percent(total["neural"], total["5/3"]),
         **times,
         "dB of layers": [round(float(x), 2) for x in np.mean([row["dB of layers"] for row in own], 0)],
         **({"other readers dB": round(float(np.mean(shown)), 1)} if shown else {}),

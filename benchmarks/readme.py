@@ -111,7 +111,7 @@ def lossless(*found: Result) -> str:
     """Return the table of lossless files: sizes, times, and the PSNR of lower layers and of other readers."""
     rows = [
         [
-            *("pictures", "learned", "JPEG XL", "learned for"),
+            *("pictures", "learned", "worst", "JPEG XL", "neural profile", "learned for"),
             *("time to write, to read", "with two threads", "layers", "other readers"),
         ]
     ]
@@ -124,14 +124,18 @@ def lossless(*found: Result) -> str:
                 [
                     f"{one['name']}, {name}",
                     _percent(own["change %"]),
+                    _percent(own["largest change %"]),
                     _percent(own["JPEG XL %"]),
+                    _percent(own["neural %"]),
                     f"{own['learned']} of {own['pictures']}",
                     *(
                         f"{own[f'encode time, {threads} threads']:.1f}, {own[f'decode time, {threads} threads']:.1f}"
                         for threads in (1, 2)
                     ),
                     layers,
-                    f"{own['other readers dB']:.0f} dB" if layers != "-" else "-",
+                    f"{own['other readers dB']:.0f} dB"
+                    if layers != "-" and "other readers dB" in own
+                    else "-",
                 ]
             )
     return _table(rows)
@@ -363,11 +367,40 @@ def parts(found: Result) -> str:
     return _table(rows)
 
 
-def _rate(found: Result, anchor: str, codec: str) -> float | None:
+def _rate(found: Result, anchor: str, codec: str, metric: str = "psnr") -> float | None:
     curves = [found["curves"].get(name, {}) for name in (anchor, codec)]
-    if not all("psnr" in curve for curve in curves):
+    if not all(metric in curve for curve in curves):
         return None
-    return bd_rate(*(Curve.of(curve["bpp"], curve["psnr"]) for curve in curves))
+    return bd_rate(*(Curve.of(curve["bpp"], curve[metric]) for curve in curves))
+
+
+def _paper(metric: str, anchor: str, name: str) -> str:
+    """Return the span of a configuration over the test sets of P1's Table II; nothing if it is not there."""
+    table = json.loads((HERE / "paper" / "table2.json").read_text(encoding="utf-8"))[metric][anchor]
+    values = [each[name] for each in table.values() if name in each]
+    return f"{min(values):+.1f} to {max(values):+.1f} %" if values else ""
+
+
+def _study_names(found: Result) -> list[str]:
+    return [codec["name"] for codec in found["codecs"] if codec["kind"] == "learned"]
+
+
+def study(*found: Result) -> str:
+    """Return the trained rows of P1's Table II by metric, on both sets, next to the paper's."""
+    metrics = {"psnr": "PSNR", "ssim": "SSIM", "ms-ssim": "MS-SSIM"}
+    head = ["configuration", "against"]
+    for title in metrics.values():
+        head += [f"{title}: Kodak, CID22", "P1"]
+    rows = [head]
+    for name in _study_names(found[0]):
+        for anchor in ("9-7", "5-3"):
+            row = [f"`{name}`", anchor.replace("-", "/")]
+            for metric in metrics:
+                ours = [_rate(one, anchor, name, metric) for one in found]
+                row += [", ".join("-" if rate is None else f"{rate:+.1f}" for rate in ours) + " %"]
+                row += [_paper(metric, anchor, name)]
+            rows.append(row)
+    return _table(rows)
 
 
 def compact(*suites: Result) -> str:
@@ -382,8 +415,7 @@ def compact(*suites: Result) -> str:
 
 
 def ablation(found: Result) -> str:
-    """Return our ablation next to the paper's Table II."""
-    paper = json.loads((HERE / "paper" / "table2.json").read_text())["psnr"]
+    """Return our short ablation next to the paper's Table II, without the rows that were trained longer."""
     rows = [
         [
             "configuration",
@@ -394,16 +426,14 @@ def ablation(found: Result) -> str:
             "P1 against the 9/7",
         ]
     ]
+    trained = _study_names(result("study-kodak"))
     for name, stages in found["training"].items():
-        rates = [
-            "-" if (rate := _rate(found, anchor, name)) is None else f"{rate:+.1f} %"
-            for anchor in ("5-3", "9-7")
-        ]
-        theirs = []
-        for anchor in ("5-3", "9-7"):
-            values = [each[name] for each in paper[anchor].values() if name in each]
-            theirs.append(f"{min(values):+.1f} to {max(values):+.1f} %" if values else "")
-        rows.append([f"`{name}`", f"{stages['end-to-end'][1]:.3f}", *rates, *theirs])
+        if name in trained:
+            continue
+        rates = [_rate(found, anchor, name) for anchor in ("5-3", "9-7")]
+        shown = ["-" if rate is None else f"{rate:+.1f} %" for rate in rates]
+        theirs = [_paper("psnr", anchor, name) for anchor in ("5-3", "9-7")]
+        rows.append([f"`{name}`", f"{stages['end-to-end'][1]:.3f}", *shown, *theirs])
     return _table(rows)
 
 
@@ -736,7 +766,10 @@ FIGURES = {
     "efforts": Figure(efforts, ("effort",)),
     "who-sees": Figure(who_sees, ("other-readers-kodak",)),
     "coding": Figure(coding, _SUITES),
-    "lossless": Figure(lossless, ("lossless-kodak", "lossless-cid22", "lossless-screen")),
+    "lossless": Figure(
+        lossless,
+        ("lossless-kodak", "lossless-cid22", "lossless-screen", "lossless-kodak-12", "lossless-kodak-16"),
+    ),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
     "other-models": Figure(
         other_models,
@@ -749,6 +782,7 @@ FIGURES = {
     "effort": Figure(effort, ("effort",)),
     "tuning": Figure(tuning, tuple(sorted(path.stem for path in (HERE / "results").glob("tuning-*.json")))),
     "compact": Figure(compact, ("kodak-luma-compact", "cid22-validation-luma-compact")),
+    "study": Figure(study, ("study-kodak", "study-cid22")),
     "ablation": Figure(ablation, ("ablation",)),
     "parts": Figure(parts, ("parts",)),
     "rate-proxy": Figure(rate_proxy, ("rate-proxy-kodak",)),

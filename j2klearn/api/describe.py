@@ -8,11 +8,10 @@ from typing import Any
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.learned_segment import Descriptor, Transport, read_comments
 from ..codestream.main_header import Comment
-from ..codestream.reversibility import Reversibility, reversibility
+from ..codestream.reversibility import MEASURED, Reversibility, reversibility
 from ..core.geometry import ceil_div
 from ..core.sampling import pixel_step, pixels_of
 from ..ebcot.layout import PROGRESSIONS
-from ..ebcot.transform_choice import NOTE
 from ..errors import ModelNotFoundError
 from ..io.sources import ByteSource, Source, open_source
 from ..neural.coefficients.pyramid import resolutions
@@ -138,9 +137,10 @@ class Info:
     def as_dict(self) -> dict[str, Any]:
         """Return the properties by name, as ``j2klearn info --json`` prints them: plain values, lists and dicts.
 
-        All attributes are there, and `bpp` and `other_readers`. Names and meanings stay; later versions may add some.
+        All attributes are there. Names and meanings stay; later versions may add some.
         """
-        facts = asdict(self) | {"bpp": self.bpp, "other_readers": self.other_readers}
+        facts = asdict(self)
+        facts |= {name: getattr(self, name) for name in ("bpp", "needs_pytorch", "other_readers")}
         return {name: _plain(value) for name, value in facts.items()}
 
     def __str__(self) -> str:
@@ -296,7 +296,9 @@ def info(data: Source | ByteSource) -> Info:
         wavelet="5-3" if header.reversible else "9-7",
         learned=descriptor is not None,
         reversibility=_reversibility(codestream, descriptor),
-        measured=any(_text(comment).startswith(NOTE) for comment in header.comments if not comment.binary),
+        measured=any(
+            _text(comment).startswith(MEASURED) for comment in header.comments if not comment.binary
+        ),
     )
     if descriptor is None:
         return facts

@@ -67,7 +67,7 @@ def encode(
     Parameters
     ----------
     image : array_like, shape (H, W) or (H, W, C)
-        Samples of dtype uint8, uint16, int8 or int16; C is at most 255.
+        Samples of dtype uint8, uint16, int8, int16 or bool; C is at most 255.
     bpp : float or sequence of float, optional
         Size of the whole file in bits per pixel, headers included. A sequence has one target per quality layer; if the
         last one is None, that layer is lossless, which `ratio` allows too. Very small pictures exceed the target,
@@ -77,14 +77,16 @@ def encode(
         target is given.
     psnr : float or sequence of float, optional
         PSNR of the decoded picture in dB over all samples, met to 0.1 dB, or one such PSNR per quality layer. If it
-        cannot be met, the smallest file that exceeds it is returned, or else the best one.
+        cannot be met, the smallest file that exceeds it is returned, or else the best one. With layers, the last one
+        comes first; the others are as near to their PSNRs as possible.
     quality : float, optional
         For the neural profile only: 0 to 100. It sets the quantiser step directly, without a search: the step falls
         geometrically from 128 grey levels at 0 to 1 at 100 (34 at 27, 11 at 50). These are grey levels of 8 bits,
         whatever the bit depth.
     lossless : bool
-        Lossless coding. In the profile ``"ebcot"``, the picture is coded by the reversible learned transform and by the
-        5/3, and the smaller file is kept; ``fallback=False`` keeps the learned one, ``model=None`` the other one.
+        Lossless coding. In the profile ``"ebcot"``, the file has the reversible learned transform, or the 5/3 where that is
+        smaller: doubtful pictures are coded in both ways. ``fallback=False`` keeps the learned one, ``model=None`` the
+        5/3.
     layers : int
         Number of quality layers, 1 to 100. With a single target, the rates of the layers are spread from one
         sixteenth of the target to the target (or over 12 dB below it). With a sequence of targets, its length is the

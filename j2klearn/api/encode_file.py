@@ -61,7 +61,7 @@ def encode_file(
     Parameters
     ----------
     source : array_like, shape (H, W) or (H, W, C)
-        Samples of dtype uint8, uint16, int8 or int16, for example a memory map or a zarr array. Some groups of rows are
+        Samples of dtype uint8, uint16, int8, int16 or bool, for example a memory map or a zarr array. Some groups of rows are
         read first, to see the range of the samples. Then all rows are read in order, some hundreds at a time; pictures
         of up to 512 x 1024 pixels are read again.
     path : str or Path

@@ -105,7 +105,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
         "--bit-depth",
         type=int,
         metavar="N",
-        help="significant bits per sample of 16-bit pictures (default: 16)",
+        help="significant bits per sample of 16-bit pictures (default: what the file says)",
     )
     parser.add_argument(
         "--no-fallback",

@@ -190,7 +190,7 @@ def coding_parser() -> argparse.ArgumentParser:
         "--bit-depth",
         type=int,
         metavar="N",
-        help="significant bits per sample of 16-bit pictures (default: 16)",
+        help="significant bits per sample of 16-bit pictures (default: what the file says)",
     )
     coding.add_argument(
         "--levels",

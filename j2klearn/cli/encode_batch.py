@@ -20,8 +20,8 @@ __all__ = ["add_parser"]
 
 _DESCRIPTION = """\
 Encode all pictures in a folder and its subfolders (TIFF, JPEG, PNG), or all
-pictures of a list, as JP2. The ICC profile, EXIF, XMP, resolution and GeoTIFF tags
-are kept. The pictures are encoded by processes on this machine, with one thread
+pictures of a list, as JP2. The ICC profile, EXIF, XMP, IPTC, resolution and GeoTIFF
+tags are kept. The pictures are encoded by processes on this machine, with one thread
 each, or with --scheduler by the workers of a Dask cluster.
 """
 
@@ -37,8 +37,8 @@ to resume a run that was stopped:
   was written. A picture is skipped if its JP2 file exists and was made with the same
   options from a picture of the same path, size and modification time. All other
   pictures are encoded, and replace the file that is there. --force encodes all
-  pictures again. No partial file remains, whether a run ends by Ctrl-C, a full disk
-  or a power cut.
+  pictures again. No JP2 file is ever partial, whether a run ends by Ctrl-C, a full
+  disk or a power cut. A temporary file that a killed run left is removed by the next.
 
 failures:
   If a picture cannot be read, the others are still encoded. If a worker process dies

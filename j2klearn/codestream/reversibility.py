@@ -14,9 +14,13 @@ from .learned_segment import Descriptor
 from .main_header import MainHeader
 from .quantisation_segments import QuantisationStyle
 
-__all__ = ["Reversibility", "claim", "reversibility", "without_claims"]
+__all__ = ["MEASURED", "Reversibility", "claim", "reversibility", "without_claims"]
 
 Reversibility = Literal["lossless", "possibly lossless", "lossy"]
+
+#: Start of the comment in a file whose transform was chosen by measurement, and is a wavelet of T.800. Only lossy files
+#: have it.
+MEASURED = "j2klearn: transform chosen by measuring"
 
 _LOSSLESS, _LOSSY = b"LOSSLESS settings used", b"LOSSY settings used"
 
@@ -74,7 +78,7 @@ def reversibility(header: MainHeader, descriptor: Descriptor | None = None) -> R
 
 def _said(text: bytes, layers: int) -> bool | None:
     """Return whether a comment says that a codestream of so many layers is lossless; None if it says nothing."""
-    if _LOSSY in text:
+    if _LOSSY in text or text.startswith(MEASURED.encode()):
         return False
     if _LOSSLESS in text:
         return True

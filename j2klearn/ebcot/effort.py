@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..codestream.reversibility import MEASURED
 from ..core.targets import Targets
 from ..errors import OptionError
 from .coders import LearnedCoder
 from .made_file import MadeFile
 from .missed import shortfall
 from .rate_control import PSNR_TOLERANCE, RateControl
-from .transform_choice import NOTE, best, cannot_win, note_is_cheap, order
+from .transform_choice import best, cannot_win, note_is_cheap, order
 from .weighted_coder import wavelet_coder
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
     for name in ("9-7", "5-3"):
         probe = learned.coder.probe
         other = wavelet_coder(learned.picture, learned.layout, name, targets, learned.run, probe=probe)
-        files[name] = RateControl(other, jp2=learned.jp2, note=f"{NOTE}: {name}" if psnr else "")
+        files[name] = RateControl(other, jp2=learned.jp2, note=f"{MEASURED}: {name}" if psnr else "")
         made[name] = files[name].made(targets)
     if psnr:
         return _smallest(learned, list(made.values()), targets, effort)
@@ -114,7 +115,7 @@ def measured(learned: RateControl, targets: Targets, effort: int = 0) -> MadeFil
 
 def _noted(control: RateControl, name: str, file: MadeFile, targets: Targets) -> MadeFile:
     """Return a file with the comment that its transform was chosen; `file` if the comment costs too much."""
-    with_space = RateControl(control.coder, jp2=control.jp2, note=f"{NOTE}: {name}")
+    with_space = RateControl(control.coder, jp2=control.jp2, note=f"{MEASURED}: {name}")
     noted = with_space.noted(file)
     if len(noted) <= targets.values[-1] or not targets.values[-1]:
         return noted
@@ -125,15 +126,16 @@ def _noted(control: RateControl, name: str, file: MadeFile, targets: Targets) ->
 
 
 def _smallest(learned: RateControl, files: list[MadeFile], targets: Targets, effort: int) -> MadeFile:
-    """Return the smallest file that meets PSNR targets, of `files` and the learned one; else the nearest."""
+    """Return the smallest file whose last layer has its PSNR, of `files` and the learned one; else the nearest."""
+    layers, goal = len(targets.values), targets.values[-1]
 
     def order(file: MadeFile) -> tuple[float, int]:
-        return shortfall(file, learned.picture, targets, learned.run.threads), len(file)
+        return shortfall(file.psnr(learned.picture, layers, learned.run.threads), goal), len(file)
 
     rival = min(files, key=order)
     if not order(rival)[0]:
         trial = learned.code([len(rival)], again=True)
-        if learned.reached(trial, 1) < targets.values[-1] - 2 * PSNR_TOLERANCE:
+        if learned.reached(trial, 1) < goal - 2 * PSNR_TOLERANCE:
             return rival
     return min(learned_file(learned, targets, effort), rival, key=order)
 

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from ..core.picture import Picture
     from .made_file import MadeFile
 
-__all__ = ["PSNR_MISS", "report", "report_psnr", "report_size", "shortfall"]
+__all__ = ["PSNR_MISS", "distance", "report", "report_psnr", "report_size", "shortfall"]
 
 #: A PSNR that is off by no more dB is met.
 PSNR_MISS = 0.1
+
+#: A layer of too few dB counts as one of so many times as many dB too many.
+_BELOW = 4.0
 
 #: Files larger than the target by this share, or smaller by that share, miss it.
 _MOST_OVER, _MOST_UNDER = 0.02, 0.1
@@ -27,14 +30,26 @@ _MOST_OVER, _MOST_UNDER = 0.02, 0.1
 _SMALL, _UNUSED = 1024, 256
 
 
-def shortfall(file: MadeFile, picture: Picture, targets: Targets, threads: int) -> float:
-    """Return by how many dB a file is worse than PSNR targets, at the layer where it is worst; 0 if it meets all."""
-    worst = 0.0
-    for layer, goal in enumerate(targets.values, 1):
-        reached = file.psnr(picture, layer, threads)
-        if reached < goal - PSNR_MISS:
-            worst = max(worst, goal - reached)
-    return worst
+def shortfall(db: float, goal: float) -> float:
+    """Return by how many dB a PSNR is too low; 0 if it meets its target."""
+    return goal - db if db < goal - PSNR_MISS else 0.0
+
+
+def distance(reached: Sequence[float], wanted: Sequence[float]) -> tuple[float, float]:
+    """Return how far the layers of a file are from their PSNRs, to compare files: the smallest is the nearest.
+
+    That the last layer has its PSNR comes first. Then the layer counts that is farthest from its PSNR: one of too few
+    dB counts as if it had four times as many too many.
+
+    Parameters
+    ----------
+    reached, wanted : sequence of float
+        PSNR of each layer in dB.
+    """
+    misses = [
+        _BELOW * shortfall(db, goal) or max(0.0, db - goal) for db, goal in zip(reached, wanted, strict=True)
+    ]
+    return shortfall(reached[-1], wanted[-1]), max(misses)
 
 
 def report(file: MadeFile, picture: Picture, targets: Targets, threads: int) -> None:
@@ -70,14 +85,25 @@ def report_psnr(reached: Sequence[float], wanted: Sequence[float]) -> None:
     reached, wanted : sequence of float
         PSNR of each layer in dB; infinite for an exact layer.
     """
-    for layer, (db, goal) in enumerate(zip(reached, wanted, strict=True), 1):
-        if math.isfinite(db) and abs(db - goal) > PSNR_MISS:
-            name = f" of layer {layer}" if len(wanted) > 1 else ""
-            smaller = "smaller " if db > goal else ""
-            warn_caller(
-                f"the PSNR{name} is {db:.2f} dB, not {goal:g} dB: no {smaller}file that was tried reaches the target",
-                TargetMissedWarning,
-            )
+    missed = [
+        (layer, db, goal)
+        for layer, (db, goal) in enumerate(zip(reached, wanted, strict=True), 1)
+        if math.isfinite(db) and abs(db - goal) > PSNR_MISS
+    ]
+    if not missed:
+        return
+    said = ", that".join(_one(layer if len(wanted) > 1 else 0, db, goal) for layer, db, goal in missed)
+    if len(wanted) > 1:
+        reason = "no file that was tried is nearer"
+    else:
+        smaller = "smaller " if reached[0] > wanted[0] else ""
+        reason = f"no {smaller}file that was tried reaches the target"
+    warn_caller(f"the PSNR{said}: {reason}", TargetMissedWarning)
+
+
+def _one(layer: int, db: float, goal: float) -> str:
+    name = f" of layer {layer}" if layer else ""
+    return f"{name} is {db:.2f} dB, not {goal:g} dB"
 
 
 def report_size(size: int, wanted: float, exact: Callable[[], bool]) -> None:
@@ -101,6 +127,6 @@ def report_size(size: int, wanted: float, exact: Callable[[], bool]) -> None:
         )
     elif size < min(wanted * (1 - _MOST_UNDER), wanted - _UNUSED) and not exact():
         warn_caller(
-            f"the file has {size} bytes, not {wanted:.0f}: no coding pass is left that would fit into the others",
+            f"the file has {size} bytes, not {wanted:.0f}: no larger file was found that fits",
             TargetMissedWarning,
         )

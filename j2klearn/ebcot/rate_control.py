@@ -18,7 +18,7 @@ from ..native import library
 from .coders import Coder
 from .layout import Layout
 from .made_file import MadeFile
-from .missed import shortfall
+from .missed import distance
 
 __all__ = ["PSNR_TOLERANCE", "RateControl", "header_overhead"]
 
@@ -135,8 +135,8 @@ class RateControl:
         """Return a file whose layers have the given PSNRs.
 
         PSNR is almost linear in the logarithm of the size. So the next size of a layer is found on the line through the
-        two best tries so far. If no try meets all PSNRs within the tolerance, the smallest file that reaches them is
-        returned, or the best one if none does.
+        two best tries so far. If no try meets all PSNRs within the tolerance, the nearest one is returned; see
+        `j2klearn.ebcot.missed.distance`.
 
         Parameters
         ----------
@@ -151,17 +151,14 @@ class RateControl:
         sizes = [min(largest, max(smallest, raw * 2.0 ** ((db - 62) / 6))) for db in wanted]
         seen: list[int] = []
         best: MadeFile | None = None
-        best_order, best_miss = (math.inf, math.inf), math.inf
+        best_order, best_miss = (math.inf, math.inf, 0), math.inf
         for round_ in range(_PSNR_ROUNDS):
             self.run.progress(round_ / _PSNR_ROUNDS, f"search for PSNR, try {round_ + 1}")
             file = self.code([headers + size for size in sizes], again=True)
             seen.append(len(file))
             reached = [self.reached(file, layer) for layer in range(1, len(wanted) + 1)]
             miss = max(abs(db - goal) for db, goal in zip(reached, wanted, strict=True))
-            order = (
-                shortfall(file, self.picture, Targets("psnr", tuple(wanted)), self.run.threads),
-                len(file),
-            )
+            order = (*distance(reached, wanted), len(file))
             if miss <= PSNR_TOLERANCE or (order < best_order and best_miss > PSNR_TOLERANCE):
                 best, best_order, best_miss = file, order, miss
             if best_miss <= PSNR_TOLERANCE:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..access.partial_codestream import PartialCodestream
 from ..codestream.main_header import comment_segments, main_header_end, read_main_header
+from ..codestream.reversibility import MEASURED
 from ..codestream.tile_parts import EOC, TilePartWriter
 from ..core.geometry import Rect
 from ..core.peeking import peek_bytes
@@ -41,7 +42,7 @@ from .rate_control import header_overhead
 from .reader import read
 from .reversible_coder import ReversibleCoder
 from .strip_choice import loses_on_probe, worth_comparing
-from .transform_choice import NOTE, best, note_is_cheap
+from .transform_choice import best, note_is_cheap
 
 if TYPE_CHECKING:
     from ..models.model import Model
@@ -180,7 +181,7 @@ class StripWriter:
         if self.probe.whole:
             return self._better(path, sample)
         if worth_comparing(*arguments) and loses_on_probe(*arguments):
-            self.transform, self.note = "9-7", f"{NOTE}: 9-7"
+            self.transform, self.note = "9-7", f"{MEASURED}: 9-7"
         return self._write(path, sample)
 
     def _better(self, path: Path, sample: Picture) -> int:
@@ -200,7 +201,7 @@ class StripWriter:
         file, learned = made(model)
         plain, other = made("9-7")
         if best({"learned": learned, "9-7": other}) == "9-7":
-            noted, with_note = made("9-7", f"{NOTE}: 9-7")
+            noted, with_note = made("9-7", f"{MEASURED}: 9-7")
             file = noted if note_is_cheap(with_note, other) else plain
         else:
             self.transform = model

@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NOTE", "best", "cannot_win", "flatness", "note_is_cheap", "order", "worth_measuring"]
+__all__ = ["best", "cannot_win", "flatness", "note_is_cheap", "order", "worth_measuring"]
 
-#: Start of the comment in a file whose transform was chosen by measurement, and is a wavelet of T.800.
-NOTE = "j2klearn: transform chosen by measuring"
-
-#: This comment may cost that many dB.
+#: The comment that names the chosen transform may cost that many dB.
 _MAX_NOTE_COST = 0.08
 
 #: Pictures with at least this `flatness` are measured. Photographs reach 0.25 if the sky is flat or white is saturated;
@@ -81,7 +78,7 @@ def worth_measuring(samples: NDArray[Any], size: float | None) -> bool:
 
 
 def note_is_cheap(noted: Sequence[float], plain: Sequence[float]) -> bool:
-    """Return whether a file can have the comment `NOTE`. In a small file its bytes can cost a whole coding pass.
+    """Return whether a file can have the comment that names its transform. In a small file its bytes can cost a whole coding pass.
 
     Parameters
     ----------

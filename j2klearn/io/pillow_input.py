@@ -119,13 +119,13 @@ def _opened(stream: io.BytesIO, name: str) -> Any:
     prefix = stream.getvalue()[:16]
     for kind in Image.ID:
         factory, accept = Image.OPEN[kind]
-        accepted = accept is None or accept(prefix)
-        if accepted and not isinstance(accepted, str):
-            stream.seek(0)
-            try:
+        try:
+            accepted = accept is None or accept(prefix)
+            if accepted and not isinstance(accepted, str):
+                stream.seek(0)
                 return factory(stream, "")
-            except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error):
-                continue  # not this format: Pillow goes on with the next one, too
+        except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error):
+            continue  # not this format: Pillow goes on with the next one, too
     raise InputError(f"{name} is not a picture in a format that j2klearn reads")
 
 

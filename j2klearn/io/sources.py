@@ -158,7 +158,8 @@ def _reading() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):  # its text is often just a path
-        return "no such file"
+        cause = error.__cause__  # fsspec hides that there is no connection
+        return str(cause) if isinstance(cause, OSError) else "no such file"
     return str(error) or type(error).__name__
 
 

@@ -25,7 +25,7 @@ NAMES = {
     "height", "width", "components", "precision", "bytes", "jp2", "levels", "layers", "tiles", "tile_size",
     "progression", "wavelet", "learned", "model", "model_id", "model_embedded", "engine", "transport", "measured",
     "profile", "lossless", "step", "resolutions", "preview", "precisions", "signed", "subsampling", "reversibility",
-    "bpp", "other_readers",
+    "bpp", "other_readers", "dequantiser", "needs_pytorch",
 }  # fmt: skip
 
 
@@ -54,6 +54,17 @@ def test_our_files(rgb: np.ndarray, options: dict[str, Any], expected: str) -> N
     assert f"{expected}" in str(j2klearn.info(data))
     if expected == "lossless":
         assert np.array_equal(j2klearn.decode(data), image)
+
+
+@pytest.mark.parametrize("options", [{"bpp": 0.4}, {"psnr": 35}])
+def test_files_whose_transform_was_measured_are_lossy(options: dict[str, Any]) -> None:
+    image = np.zeros((160, 160, 3), np.uint8)
+    image[20:60, 10:100] = 255
+    image[::7] = (200, 10, 30)
+    data = j2klearn.encode(image, **options)
+    facts = j2klearn.info(data)
+    assert (facts.measured, facts.wavelet) == (True, "5-3")
+    assert said(data) == "lossy"
 
 
 def test_learned_files_without_all_of_their_layers(rgb: np.ndarray) -> None:

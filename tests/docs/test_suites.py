@@ -95,6 +95,22 @@ def test_ablation(photograph, tmp_path, run_here):
 
 
 @pytest.mark.slow
+def test_study_of_trained_weights(photograph, tmp_path, run_here):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(photograph[400:592, 900:1092]).save(pictures / "first.png")
+    words = ["small", pictures, "--rates", "0.25,1", "--workers", 0, "--out", tmp_path / "out"]
+    shown = run_here("study.py", *words, "--json", tmp_path / "study.json")
+    found = json.loads((tmp_path / "study.json").read_text())
+    trained = {path.stem for path in (BENCHMARKS / "weights").glob("study-*")}
+    learned = {codec["name"] for codec in found["codecs"] if codec["kind"] == "learned"}
+    assert {f"study-{name}" for name in learned} == trained
+    assert all(set(found["curves"][name]) >= {"psnr", "ssim", "ms-ssim"} for name in learned)
+    assert found["command"] == "python benchmarks/study.py small PICTURES"
+    assert "P1: Tecnick-Cat1" in shown
+
+
+@pytest.mark.slow
 def test_effort(tmp_path, run_here):
     write_pictures(tmp_path, 1)
     with Image.open(tmp_path / "0.png") as picture:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import j2klearn
-from j2klearn.ebcot.missed import report_psnr, report_size
+from j2klearn.ebcot.missed import distance, report_psnr, report_size
 from j2klearn.errors import TargetMissedWarning
 
 Y, X = np.mgrid[:64, :64]
@@ -57,6 +57,29 @@ def test_a_psnr_is_met_or_the_warning_has_it(bits: int, name: str, way: str) -> 
         assert len(messages) == missed
         if missed:
             assert f"is {reached:.2f} dB, not {goal} dB" in messages[0]
+
+
+@pytest.mark.parametrize("layers", [6, 16])
+@pytest.mark.parametrize("way", ["learned", "9-7"])
+def test_many_layers_do_not_make_the_last_one_too_good(layers: int, way: str) -> None:
+    image = of_bits("grey", 8)
+    data, messages = encoded(image, psnr=40, layers=layers, **WAYS[way])
+    alone, _ = encoded(image, psnr=40, **WAYS[way])
+    assert 39.9 <= measured(image, j2klearn.decode(data), 8) < 41
+    assert len(data) < 1.2 * len(alone) + 20 * layers  # the headers of the packets
+    assert len(messages) <= 1
+
+
+def test_the_nearest_file() -> None:
+    wanted = [30.0, 35.0, 40.0]
+    by_distance = [
+        [30.0, 35.0, 40.05],
+        [30.0, 34.8, 40.5],  # too few dB in a lower layer
+        [31.5, 36.5, 42.0],  # too many in all
+        [29.0, 35.0, 40.0],
+        [30.0, 35.0, 39.8],  # too few in the last layer
+    ]
+    assert sorted(by_distance, key=lambda reached: distance(reached, wanted)) == by_distance
 
 
 def test_a_psnr_of_the_neural_profile() -> None:
@@ -119,6 +142,10 @@ def test_no_warning_without_a_target_that_can_be_missed() -> None:
         report_psnr([40.08, math.inf], [40, 50])
     with pytest.warns(TargetMissedWarning, match="of layer 2 is 31.00 dB, not 33 dB: no file"):
         report_psnr([30, 31], [30, 33])
+    both = r"the PSNR of layer 1 is 31.00 dB, not 30 dB, that of layer 3 is 38.00 dB, not 40 dB: no file that was tried"
+    with pytest.warns(TargetMissedWarning, match=both) as caught:
+        report_psnr([31, 35, 38], [30, 35, 40])
+    assert len(caught) == 1
     with pytest.warns(TargetMissedWarning, match="is 35.00 dB, not 33 dB: no smaller file"):
         report_psnr([35], [33])
     with pytest.warns(TargetMissedWarning, match="5000 bytes, not 4000"):

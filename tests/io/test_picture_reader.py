@@ -807,3 +807,12 @@ def test_the_orientation_is_kept_as_it_is(tmp_path: Path) -> None:
             found = Image.Exif()
             found.load(b"Exif\0\0" + (picture.metadata.exif or b""))
             assert found[0x0112] == 6, suffix
+
+
+@pytest.mark.parametrize("content", [b"x", b"II", b"\x89P", b"\x00" * 3, b"GIF8"])
+def test_files_of_a_few_bytes_are_no_pictures(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_picture(path)
+    assert "buffer" not in str(caught.value)
