@@ -3,9 +3,9 @@
     python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
 
 PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, pictures of half the
-size are coded instead, whose samples are interpolated to more bits. The times are the least of some runs, with one thread and with two. Those of the
-learned transform include the comparison with the 5/3, where the default makes one. The results are written to
-benchmarks/results/lossless-NAME.json.
+size are coded instead, whose samples are interpolated to more bits. The times are the least of some runs, with one
+thread and with two. Those of the learned transform include the comparison with the 5/3, where the default makes one.
+The results are written to benchmarks/results/lossless-NAME.json.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 Measures the transforms of benchmarks/weights that belong to the study (study-CONFIGURATION.safetensors), all of them
 trained for as many steps, against the 9/7 and the 5/3: luma, one file with layers per picture. ``ablation.py`` trains
-such weights. A stopped measurement resumes. Writes benchmarks/results/study-NAME.json, and prints P1's Table II beside it.
+such weights. A stopped measurement resumes. Writes benchmarks/results/study-NAME.json, and prints P1's
+Table II beside it.
 """
 
 from __future__ import annotations

@@ -84,9 +84,9 @@ def encode(
         geometrically from 128 grey levels at 0 to 1 at 100 (34 at 27, 11 at 50). These are grey levels of 8 bits,
         whatever the bit depth.
     lossless : bool
-        Lossless coding. In the profile ``"ebcot"``, the file has the reversible learned transform, or the 5/3 where that is
-        smaller: doubtful pictures are coded in both ways. ``fallback=False`` keeps the learned one, ``model=None`` the
-        5/3.
+        Lossless coding. In the profile ``"ebcot"``, the file has the reversible learned transform, or the 5/3 where
+        that is smaller: doubtful pictures are coded in both ways. ``fallback=False`` keeps the learned one,
+        ``model=None`` the 5/3.
     layers : int
         Number of quality layers, 1 to 100. With a single target, the rates of the layers are spread from one
         sixteenth of the target to the target (or over 12 dB below it). With a sequence of targets, its length is the

@@ -61,9 +61,9 @@ def encode_file(
     Parameters
     ----------
     source : array_like, shape (H, W) or (H, W, C)
-        Samples of dtype uint8, uint16, int8, int16 or bool, for example a memory map or a zarr array. Some groups of rows are
-        read first, to see the range of the samples. Then all rows are read in order, some hundreds at a time; pictures
-        of up to 512 x 1024 pixels are read again.
+        Samples of dtype uint8, uint16, int8, int16 or bool, for example a memory map or a zarr array. Some groups of
+        rows are read first, to see the range of the samples. Then all rows are read in order, some hundreds at a time;
+        pictures of up to 512 x 1024 pixels are read again.
     path : str or Path
         File to write. No partial file remains after an error. While it is written, its folder needs space for two
         more copies of it.

@@ -78,7 +78,7 @@ def worth_measuring(samples: NDArray[Any], size: float | None) -> bool:
 
 
 def note_is_cheap(noted: Sequence[float], plain: Sequence[float]) -> bool:
-    """Return whether a file can have the comment that names its transform. In a small file its bytes can cost a whole coding pass.
+    """Return whether a file can have the comment that names its transform: it can cost a whole coding pass.
 
     Parameters
     ----------
