@@ -25,9 +25,8 @@ from j2klearn.benchmark.run import find_pictures
 from j2klearn.core.picture import Picture
 from j2klearn.ebcot.coders import OrdinaryCoder
 from j2klearn.ebcot.layout import Layout
-from j2klearn.ebcot.lossless_file import surely_smaller
+from j2klearn.ebcot.lossless_choice import surely_smaller
 from j2klearn.ebcot.reversible_coder import ReversibleCoder
-from j2klearn.ebcot.transform_choice import flatness
 from j2klearn.metrics.luma import luma
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
 
@@ -79,7 +78,7 @@ def main() -> int:
                 picture = Picture(samples)
                 layout = Layout(levels=_LEVELS)
                 coder = ReversibleCoder(picture, layout, model)
-                if not surely_smaller(coder, flatness(samples)):
+                if not surely_smaller(coder):
                     continue
                 learned = len(coder.code([0.0]))
                 ordinary = len(OrdinaryCoder(picture, layout, reversible=True).code([0.0]))

@@ -253,7 +253,7 @@ class EncodeOptions:
     def layout(self, height: int, width: int) -> Layout:
         """Return the layout of the codestream for a picture of a size in pixels; see `Layout.read`."""
         levels, precincts = self.levels, self.precincts
-        if self.preset is not None and levels == presets[self.preset].get("levels"):
+        if levels is not None and self.preset is not None and levels == presets[self.preset].get("levels"):
             levels = self._levels_that_fit(height, width)
             precincts = precincts[: levels + 1]
         return Layout.read(

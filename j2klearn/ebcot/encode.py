@@ -85,7 +85,7 @@ def encode_picture(
         Whether to try the wavelets of T.800 too if the learned transform might lose, and to return the best file.
     effort : int
         One of `j2klearn.ebcot.effort.EFFORTS`. From 1 on, all pictures are measured (with `fallback`); 2 also fits the
-        coefficients to the decoder. It has no effect on wavelets of T.800.
+        coefficients to the decoder, unless the file is lossless. It has no effect on wavelets of T.800.
     jp2 : bool
         Return a JP2 file if true, else the codestream alone.
 
@@ -124,7 +124,7 @@ def _made(
     jp2: bool,
 ) -> MadeFile:
     if isinstance(transform, Model) and transform.reversible:
-        return lossless_file(picture, layout, transform, targets, run, embed_model, fallback, jp2)
+        return lossless_file(picture, layout, transform, targets, run, embed_model, fallback, jp2, effort)
     control = RateControl(
         coder_of(picture, layout, transform, targets, run, embed_model=embed_model),
         jp2=jp2,

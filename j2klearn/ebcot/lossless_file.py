@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codestream.reversibility import claim
-from ..core.geometry import Rect, ceil_div
 from ..core.picture import Picture
 from ..core.progress import silent
 from ..core.run import Run
@@ -18,29 +15,15 @@ from ..errors import OptionError
 from ..native.library import openjpeg_version
 from .coders import OrdinaryCoder
 from .layout import Layout, levels_fit
+from .lossless_choice import is_drawn, surely_smaller
 from .made_file import MadeFile
 from .rate_control import RateControl
 from .reversible_coder import CarrierError, ReversibleCoder
-from .transform_choice import flatness
 
 if TYPE_CHECKING:
     from ..models.model import Model
 
-__all__ = ["is_drawn", "lossless_file", "reversibility_note", "surely_smaller"]
-
-#: Pictures with at least this share of flat pixels are drawn. The 5/3 is better for almost all of them, so only that is
-#: coded. Photographs have less than 0.3.
-_DRAWN = 0.5
-
-#: The whole picture is not coded with the 5/3 if fewer pixels are flat, the estimate of what the learned steps save is
-#: in this range (above it, the estimate has failed: patterns of single pixels fool it), and the middle of the picture
-#: is smaller by this share with them.
-_MOSTLY_SHADED = 0.1
-_LEAST_ESTIMATE, _MOST_ESTIMATE = 0.01, 0.12
-_LEAST_SAVING = 0.015
-
-#: The share of the picture's rows, and of its columns, that are the middle, and how many these are at least.
-_MIDDLE, _LEAST_SIDE = 0.35, 128
+__all__ = ["lossless_file", "reversibility_note"]
 
 
 def reversibility_note(transform: Model | str, targets: Targets) -> str:
@@ -48,55 +31,6 @@ def reversibility_note(transform: Model | str, targets: Targets) -> str:
     if transform != "5-3":
         return ""
     return claim(openjpeg_version(), lossless=targets.kind == "bytes" and not targets.values[-1])
-
-
-def is_drawn(picture: Picture) -> bool:
-    """Return whether a picture is drawn, so that only the 5/3 is worth coding."""
-    return flatness(picture.samples) >= _DRAWN
-
-
-def surely_smaller(coder: ReversibleCoder, flat: float) -> bool:
-    """Return whether the learned file is smaller than that of the 5/3 beyond doubt.
-
-    Parameters
-    ----------
-    coder : ReversibleCoder
-        The coder of the picture.
-    flat : float
-        The `flatness` of the picture.
-    """
-    if coder.embed_model or flat >= _MOSTLY_SHADED:
-        return False
-    return _LEAST_ESTIMATE <= coder.saving <= _MOST_ESTIMATE and _middle_is_smaller(coder)
-
-
-def _middle_is_smaller(coder: ReversibleCoder) -> bool:
-    """Return whether the middle of the picture is clearly smaller with the learned steps than with the 5/3."""
-    area, threads = _middle(coder), coder.run.threads
-    if area is None:
-        return False
-    run = replace(coder.run, progress=silent, threads=max(1, threads // 2))
-    whole, picture = coder.layout.area(*coder.picture.samples.shape[:2]), copy.copy(coder.picture)
-    picture.samples = picture.samples[area.slices_in(whole)]
-    layout = Layout(levels=coder.layout.levels, codeblock_size=coder.layout.codeblock_size)
-    coders = (coder.part(picture, layout, area, run), OrdinaryCoder(picture, layout, run, reversible=True))
-    try:
-        with ThreadPoolExecutor(min(2, threads)) as pool:
-            learned, ordinary = pool.map(lambda own: len(own.code([0.0])), coders)
-    except CarrierError:
-        return False
-    return learned < (1 - _LEAST_SAVING) * ordinary
-
-
-def _middle(coder: ReversibleCoder) -> Rect | None:
-    """Return the area of the middle of the picture on the reference grid; None if it is too small to compare."""
-    whole, apart = coder.layout.area(*coder.picture.samples.shape[:2]), 1 << coder.layout.levels
-    rows, columns = (round(_MIDDLE * side) for side in whole.shape)
-    if min(rows, columns) < max(_LEAST_SIDE, apart):
-        return None
-    y0 = ceil_div((whole.y0 + whole.y1 - rows) // 2, apart) * apart
-    x0 = ceil_div((whole.x0 + whole.x1 - columns) // 2, apart) * apart
-    return Rect(y0, x0, y0 + rows, x0 + columns).intersection(whole)
 
 
 def lossless_file(
@@ -108,6 +42,7 @@ def lossless_file(
     embed_model: bool,
     fallback: bool,
     jp2: bool,
+    effort: int = 0,
 ) -> MadeFile:
     """Return a lossless file with a learned transform.
 
@@ -119,8 +54,10 @@ def lossless_file(
         A reversible model.
     fallback : bool
         Whether to return the file of the 5/3 if that is smaller. If the picture is drawn, only the 5/3 is coded. If the
-        learned steps save bits beyond doubt, by an estimate and in the middle of the picture, only they are coded. Else
+        learned steps save bits beyond doubt, by an estimate and in windows of the picture, only they are coded. Else
         the picture is coded in both ways.
+    effort : int
+        From 1 on, `fallback` codes every picture in both ways.
 
     Raises
     ------
@@ -143,12 +80,11 @@ def lossless_file(
         coder = OrdinaryCoder(picture, layout, run, reversible=True, targets=targets)
         return RateControl(coder, jp2=jp2, note=reversibility_note("5-3", targets)).made(targets)
 
-    flat = flatness(picture.samples)
-    if not fits or flat >= _DRAWN:
+    if not fits or (not effort and is_drawn(picture)):
         return ordinary(run)
     files = []
     with suppress(CarrierError):
         files.append(RateControl(coder, jp2=jp2).made(targets))
-    if not files or not surely_smaller(coder, flat):
+    if not files or effort or not surely_smaller(coder):
         files.append(ordinary(replace(run, progress=silent)))
     return min(files, key=len)

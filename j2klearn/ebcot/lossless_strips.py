@@ -15,7 +15,8 @@ from ..errors import OptionError
 from ..models.model import Model
 from .coders import Coder, OrdinaryCoder
 from .layout import Layout, levels_fit
-from .lossless_file import is_drawn, reversibility_note
+from .lossless_choice import is_drawn
+from .lossless_file import reversibility_note
 from .rate_control import RateControl
 from .reversible_choice import steps_for
 from .reversible_coder import CarrierError, ReversibleCoder
@@ -32,8 +33,9 @@ class LosslessStripWriter(StripWriter):
 
     The steps of the learned transform are chosen from windows of the picture. With `fallback`, so is the transform: the
     windows are coded in both ways, and the smaller one decides. Small pictures are coded wholly in both ways, unless
-    they are drawn. All rows of tiles have the same headroom. If the carrier of one needs more, the picture is coded
-    again: with the 5/3, or without `fallback` with more headroom.
+    they are drawn. All rows of tiles have the same headroom, that of the windows. If the carrier of one needs more, a
+    small picture, or one without `fallback`, is coded again with more headroom, and any other one with the 5/3: it has
+    something that the windows do not show.
     """
 
     #: Bits per sample of the carrier in addition to those of the picture.
@@ -86,7 +88,7 @@ class LosslessStripWriter(StripWriter):
 
     def _smaller(self, path: Path, sample: Picture) -> int:
         """Write a small file in both ways, and keep the smaller one."""
-        size = self._write(path, sample)
+        size = self._write_learned(path, sample)
         learned, model, run = path.read_bytes(), self.transform, self.run
         self.run = replace(run, progress=silent)
         ordinary = self._ordinary(path, sample)
@@ -103,16 +105,22 @@ class LosslessStripWriter(StripWriter):
         return self._write(path, sample)
 
     def _loses(self) -> bool:
-        """Return whether the windows, side by side, are no smaller with the learned transform than with the 5/3."""
+        """Return whether the picture, judged by its windows side by side, is no smaller than with the 5/3.
+
+        The carrier of the rows of tiles gets the headroom that the windows need.
+        """
         assert isinstance(self.transform, Model)
         picture, run = self.probe.mosaic(), replace(self.run, progress=silent)
         layout = Layout.read(picture.height, picture.width, codeblock_size=self.layout.codeblock_size)
-        coders = (
-            ReversibleCoder(picture, layout, self.transform, run, steps=self._steps, headroom=self._headroom),
-            OrdinaryCoder(picture, layout, run, reversible=True, targets=_EXACT),
-        )
+        coder = ReversibleCoder(picture, layout, self.transform, run, steps=self._steps)
         try:
-            learned, ordinary = (len(RateControl(coder).made(_EXACT)) for coder in coders)
+            learned = len(RateControl(coder).made(_EXACT))
         except CarrierError:
             return True
-        return learned >= ordinary
+        self._headroom = coder.headroom
+        ordinary = len(
+            RateControl(OrdinaryCoder(picture, layout, run, reversible=True, targets=_EXACT)).made(_EXACT)
+        )
+        weights = len(self.transform.to_bytes()) if self.embed_model else 0
+        times = self.area.size / (picture.height * picture.width)
+        return learned * times + weights >= ordinary * times

@@ -111,6 +111,11 @@ class ReversibleCoder(Coder):
         return self._saving
 
     @property
+    def headroom(self) -> int:
+        """Bits per sample of the carrier in addition to those of the picture: the least number not found too small."""
+        return self._headrooms[0]
+
+    @property
     def groups(self) -> list[slice]:
         """Groups of components that are transformed together: all."""
         return [slice(0, self.picture.components)]

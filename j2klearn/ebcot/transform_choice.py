@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best", "cannot_win", "flatness", "note_is_cheap", "order", "worth_measuring"]
+__all__ = ["best", "cannot_win", "flat_pixels", "flatness", "note_is_cheap", "order", "worth_measuring"]
 
 #: The comment that names the chosen transform may cost that many dB.
 _MAX_NOTE_COST = 0.08
@@ -54,11 +54,29 @@ def flatness(samples: NDArray[Any]) -> float:
     """
     if min(samples.shape[:2]) < 2:
         return 0.0
-    same: Any = True
+    return float(flat_pixels(samples).mean())
+
+
+def flat_pixels(samples: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which pixels equal both the pixel above and the pixel to the left.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        The picture.
+
+    Returns
+    -------
+    ndarray, shape (H - 1, W - 1)
+        The pixels that have both neighbours.
+    """
+    height, width = samples.shape[:2]
+    flat = np.ones((height - 1, width - 1), bool)
     for plane in np.moveaxis(np.atleast_3d(samples), 2, 0):
         plane = np.ascontiguousarray(plane)  # compared several times as fast
-        same = same & (plane[1:, 1:] == plane[:-1, 1:]) & (plane[1:, 1:] == plane[1:, :-1])
-    return float(same.mean())
+        flat &= plane[1:, 1:] == plane[:-1, 1:]
+        flat &= plane[1:, 1:] == plane[1:, :-1]
+    return flat
 
 
 def worth_measuring(samples: NDArray[Any], size: float | None) -> bool:

@@ -360,6 +360,21 @@ def test_large_pictures_are_written_by_rows_of_tiles(tmp_path: Path) -> None:
     assert psnr(picture, j2klearn.decode(path, layers=1), 4095) > 25
 
 
+@pytest.mark.parametrize("kind", ["1 bit", "embedded"])
+def test_large_pictures_are_compared_as_they_are_written(kind: str, tmp_path: Path) -> None:
+    """With the headroom that noise at full contrast needs, and with the bytes of an embedded model."""
+    path = tmp_path / "large.jp2"
+    if kind == "1 bit":
+        picture: NDArray[Any] = np.random.default_rng(0).random((600, 1100)) < 0.5
+    else:
+        picture = textured((40, 1100, 3), 8)
+    j2klearn.encode_file(picture, path, lossless=True, embed_model=kind == "embedded")
+    assert np.array_equal(j2klearn.decode(path).astype(picture.dtype), picture)
+    others = [{"model": None}, {"embed_model": kind == "embedded", "fallback": False}]
+    sizes = [len(j2klearn.encode(picture, lossless=True, tile_size=512, **other)) for other in others]
+    assert path.stat().st_size < 1.01 * min(sizes)
+
+
 @pytest.mark.parametrize("kind", ["drawn", "noise", "small"])
 def test_large_pictures_have_the_53_where_it_is_better(kind: str, tmp_path: Path) -> None:
     picture = np.zeros((60 if kind == "small" else 600, 80, 3), np.uint8)

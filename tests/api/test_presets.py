@@ -169,3 +169,11 @@ def test_presets_of_large_pictures(tmp_path: Path, rgb: np.ndarray) -> None:
     assert np.array_equal(j2klearn.decode(path), image)
     with pytest.raises(OptionError, match="tile_parts"):
         encode_file_with(image, path, EncodeOptions(tile_parts="R"))
+
+
+def test_every_preset_has_levels_for_the_picture(rgb: NDArray[np.uint8]) -> None:
+    for name in j2klearn.presets:
+        levels = j2klearn.info(j2klearn.encode(rgb, preset=name)).levels
+        assert levels >= 5, name
+    exact = j2klearn.encode(rgb, preset="preview", lossless=True)
+    assert len(exact) < 1.02 * len(j2klearn.encode(rgb, lossless=True))
