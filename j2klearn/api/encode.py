@@ -118,9 +118,9 @@ def encode(
         learned one, a comment in the file and `info` say so. Small files may lack the comment.
     effort : {0, 1, 2}
         How much time to spend for a better file. 0: compare with the 9/7 and the 5/3 only as `fallback` says.
-        1: always compare. 2: also optimise the coefficients of the learned transform for the decoder at the highest
-        target rate, and keep the result if the file is better; this takes over a minute per megapixel. Decoding is
-        equally fast for all three.
+        1: always compare, also without loss. 2: also optimise the coefficients of the learned transform for the
+        decoder at the highest target rate, and keep the result if the file is better; this takes over a minute per
+        megapixel, and does nothing without loss. Decoding is equally fast for all three.
     tune : {"psnr", "visual"}
         What a file of the size asked for is tuned for. ``"psnr"``: the smallest squared error. ``"visual"``: quality as
         people see it. Errors count less where they are seen less, and PSNR becomes lower. Any reader decodes the file,
