@@ -1,6 +1,6 @@
 """Lossless learned files beside the 5/3, JPEG XL and the neural profile: bytes, times, lower layers, other readers.
 
-    python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N]
+    python benchmarks/lossless.py NAME PICTURES [--title TEXT] [--first N] [--bits 8|12|16] [--runs N] [--no-neural]
 
 PICTURES is a folder of pictures in 8 bits. They are coded in RGB and in luma. With ``--bits``, pictures of half the
 size are coded instead, whose samples are interpolated to more bits. The times are the least of some runs, with one
@@ -72,7 +72,9 @@ def timed(work: Callable[[], Any], runs: int) -> tuple[Any, float]:
     return out, least
 
 
-def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) -> dict[str, Any]:
+def measured(
+    name: str, kind: str, image: NDArray[Any], bits: int, runs: int, *, neural: bool
+) -> dict[str, Any]:
     options: dict[str, Any] = {"bit_depth": bits, "threads": 1}
     row: dict[str, Any] = {"picture": name, "kind": kind, "samples": image.size}
     for label, model in (("5/3", None), ("learned", "auto")):
@@ -87,7 +89,8 @@ def measured(name: str, kind: str, image: NDArray[Any], bits: int, runs: int) ->
         row[label] = len(file)
         row[f"{label} chosen"] = j2klearn.info(file).learned
     row["JPEG XL"] = len(imagecodecs.jpegxl_encode(image, lossless=True, effort=7, bitspersample=bits))
-    row["neural"] = len(j2klearn.encode(image, profile="neural", lossless=True, bit_depth=bits))
+    if neural:
+        row["neural"] = len(j2klearn.encode(image, profile="neural", lossless=True, bit_depth=bits))
     layered = [
         j2klearn.encode(image, bpp=[*RATES, None], model=model, fallback=False, **options)
         for model in (None, "auto")
@@ -109,7 +112,8 @@ def _percent(size: int, other: int) -> float:
 
 def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     own = [row for row in rows if row["kind"] == kind]
-    total = {name: sum(row[name] for row in own) for name in ("5/3", "learned", "JPEG XL", "neural")}
+    names = [name for name in ("5/3", "learned", "JPEG XL", "neural") if name in own[0]]
+    total = {name: sum(row[name] for row in own) for name in names}
     spent = lambda case: sum(row[case] for row in own)  # noqa: E731
     times = {
         f"{step} time, {threads} threads": round(
@@ -127,7 +131,7 @@ def summary(rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
         "largest change %": max(_percent(row["learned"], row["5/3"]) for row in own),
         "smallest change %": min(_percent(row["learned"], row["5/3"]) for row in own),
         "JPEG XL %": _percent(total["JPEG XL"], total["5/3"]),
-        "neural %": _percent(total["neural"], total["5/3"]),
+        **({"neural %": _percent(total["neural"], total["5/3"])} if "neural" in total else {}),
         **times,
         "dB of layers": [round(float(x), 2) for x in np.mean([row["dB of layers"] for row in own], 0)],
         **({"other readers dB": round(float(np.mean(shown)), 1)} if shown else {}),
@@ -144,17 +148,23 @@ def main() -> None:
     parser.add_argument("--first", type=int, metavar="N", help="measure the first N pictures only")
     parser.add_argument("--bits", type=int, choices=(8, 12, 16), default=8)
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of which the fastest counts")
+    parser.add_argument(
+        "--no-neural",
+        action="store_true",
+        help="leave out the neural profile, which takes seconds per picture",
+    )
     options = parser.parse_args()
     rows = []
     for path in tqdm(find_pictures([options.pictures])[: options.first], disable=None):
         rows += [
-            measured(path.name, kind, image, options.bits, options.runs)
+            measured(path.name, kind, image, options.bits, options.runs, neural=not options.no_neural)
             for kind, image in pictures(path, options.bits)
         ]
     found = {kind: summary(rows, kind) for kind in ("rgb", "luma")}
     print(json.dumps(found, indent=1))
     words = f"{options.name} PICTURES" + (f" --first {options.first}" if options.first else "")
     words += f" --bits {options.bits}" if options.bits != 8 else ""
+    words += " --no-neural" if options.no_neural else ""
     result = {
         **made_by(f"python benchmarks/lossless.py {words}"),
         "name": options.title or TITLES.get(options.name, options.name),

@@ -126,7 +126,7 @@ def lossless(*found: Result) -> str:
                     _percent(own["change %"]),
                     _percent(own["largest change %"]),
                     _percent(own["JPEG XL %"]),
-                    _percent(own["neural %"]),
+                    _percent(own.get("neural %")),
                     f"{own['learned']} of {own['pictures']}",
                     *(
                         f"{own[f'encode time, {threads} threads']:.1f}, {own[f'decode time, {threads} threads']:.1f}"
@@ -768,7 +768,7 @@ FIGURES = {
     "coding": Figure(coding, _SUITES),
     "lossless": Figure(
         lossless,
-        ("lossless-kodak", "lossless-cid22", "lossless-screen", "lossless-kodak-12", "lossless-kodak-16"),
+        ("lossless-kodak", "lossless-cid22", "lossless-screen", "lossless-kodak-12"),
     ),
     "least-gain": Figure(least_gain, _SUITES, commands=False),
     "other-models": Figure(

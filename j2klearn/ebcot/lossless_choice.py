@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.geometry import Rect, ceil_div
 from ..core.picture import Picture
 from ..core.progress import silent
-from .coders import OrdinaryCoder
+from .coders import Coder, OrdinaryCoder
 from .layout import Layout
 from .reversible_coder import CarrierError, ReversibleCoder
 from .transform_choice import flat_pixels
@@ -31,7 +31,7 @@ _BLOCK = 16
 #: save is in this range (above it, the estimate has failed: patterns of single pixels fool it), and some windows of the
 #: picture are smaller with them: together by this share, and none of them is larger by more than another share and some
 #: bytes.
-_MOSTLY_SHADED = 0.1
+_MOSTLY_SHADED = 0.3
 _LEAST_ESTIMATE, _MOST_ESTIMATE = 0.01, 0.12
 _LEAST_SAVING = 0.015
 _MOST_LOSS, _MOST_LOST_BYTES = 0.01, 32
@@ -95,18 +95,18 @@ def _windows_are_smaller(coder: ReversibleCoder) -> bool:
     whole = coder.layout.area(*coder.picture.samples.shape[:2])
     layout = Layout(levels=coder.layout.levels, codeblock_size=coder.layout.codeblock_size)
 
-    def sizes(area: Rect) -> tuple[int, int]:
+    coders: list[Coder] = []
+    for area in _windows(whole, coder.layout.levels):
         picture = copy.copy(coder.picture)
         picture.samples = picture.samples[area.slices_in(whole)]
-        learned = coder.part(picture, layout, area, run)
-        ordinary = OrdinaryCoder(picture, layout, run, reversible=True)
-        return len(learned.code([0.0])), len(ordinary.code([0.0]))
-
+        coders.append(coder.part(picture, layout, area, run))
+        coders.append(OrdinaryCoder(picture, layout, run, reversible=True))
     try:
         with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(sizes, _windows(whole, coder.layout.levels)))
+            sizes = list(pool.map(lambda own: len(own.code([0.0])), coders))
     except CarrierError:
         return False
+    found = list(zip(sizes[::2], sizes[1::2], strict=True))
     if not found or any(new > (1 + _MOST_LOSS) * old + _MOST_LOST_BYTES for new, old in found):
         return False
     learned, ordinary = sum(new for new, _ in found), sum(old for _, old in found)

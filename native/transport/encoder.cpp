@@ -21,16 +21,32 @@ constexpr std::uint32_t largest_reversible_precision = 22;
 
 constexpr int csty_precincts = 1, csty_sop = 2, csty_eph = 4;
 
+// Code-block styles (T.800 Table A.19) that add bytes to every coding pass, or to every bit-plane.
+constexpr std::uint32_t terminate_all = 4, segmentation_symbols = 32;
+
+// Whether code-blocks may have many bytes beyond those of their samples: in packet headers, after coding passes that are
+// terminated, and in segmentation symbols.
+bool has_costly_blocks(const j2kl_parameters &p)
+{
+    constexpr std::uint64_t of_block = 64, of_layer = 24, of_pass = 48, of_plane = 8; // bits, about
+    const std::uint64_t planes = p.precision + 3;
+    std::uint64_t bits = of_block + of_layer * p.layers;
+    bits += (p.mode_switches & terminate_all) != 0 ? 3 * planes * of_pass : 0;
+    bits += (p.mode_switches & segmentation_symbols) != 0 ? planes * of_plane : 0;
+    return 2 * bits > std::uint64_t{p.codeblock_width} * p.codeblock_height; // half a bit for each sample
+}
+
 TileGrid tile_grid(const j2kl_parameters &p)
 {
     const Rect area = {p.x0, p.y0, p.x1, p.y1};
     if (p.tile_width == 0) {
         // One tile, which may extend beyond the image. OpenJPEG needs at least 2^levels in both directions.
         // It writes a tile to a buffer of 1.4 times the bits of its samples. This is too small for samples of
-        // a few bits, as their coefficients have up to three or four bits more. Then the tile is made higher
-        // than the image, which enlarges the buffer.
+        // a few bits, as their coefficients have up to three or four bits more, and for noise in small
+        // code-blocks. Then the tile is made higher than the image, which enlarges the buffer.
         const std::uint32_t least = std::uint32_t{1} << p.levels, height = p.y1 - p.tile_y0;
-        const std::uint64_t roomy = p.precision <= 4 ? std::uint64_t{height} * 4 + 64 : height;
+        const bool large = p.precision <= 4 || has_costly_blocks(p);
+        const std::uint64_t roomy = large ? std::uint64_t{height} * 4 + 64 : height;
         return {area, p.tile_x0, p.tile_y0, std::max(p.x1 - p.tile_x0, least),
                 static_cast<std::uint32_t>(
                     std::min<std::uint64_t>(std::max<std::uint64_t>(roomy, least), INT32_MAX))};

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import glymur
 import numpy as np
@@ -252,3 +253,23 @@ def test_what_is_left_of_a_damaged_file_is_decoded_on_one_thread() -> None:
         with pytest.warns(CodestreamWarning):
             decoded.append(j2klearn.decode(bytes(data), threads=threads))
     assert all(np.array_equal(other, decoded[0]) for other in decoded)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"codeblock_size": (4, 4)},
+        {"codeblock_size": (4, 4), "layers": 20},
+        {"codeblock_size": (4, 4), "mode_switches": 36},
+        {"codeblock_size": (8, 8), "mode_switches": 4, "layers": 40},
+        {"codeblock_size": (16, 16), "mode_switches": 36, "sop": True, "eph": True},
+    ],
+)
+def test_noise_fits_into_small_code_blocks(options: dict[str, Any], learned: bool) -> None:
+    """OpenJPEG writes a tile to a buffer whose size does not count what belongs to code-blocks."""
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256)).astype(np.uint8)
+    way: dict[str, Any] = {"fallback": False} if learned else {"model": None}
+    for image in (noise, noise % 2 * 255):
+        data = j2klearn.encode(image, lossless=True, **way, **options)
+        assert np.array_equal(j2klearn.decode(data), image)
