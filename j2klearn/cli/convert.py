@@ -11,7 +11,7 @@ from ..errors import J2KError, OptionError
 from ..io.pictures import SUFFIXES, pictures_in
 from .arguments import Commands, limits_parser
 from .coding_arguments import coding_of, coding_parser
-from .streams import output_file, report, shown
+from .streams import keep_pictures, output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -56,6 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     targets = [target for _, target in jobs]
     if len(set(targets)) < len(targets):
         raise OptionError("two pictures would be written to the same file: convert them one by one")
+    keep_pictures(jobs)
     failed = len(refusals)
     for source, target in jobs:
         try:

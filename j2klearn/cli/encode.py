@@ -9,7 +9,7 @@ from pathlib import Path
 from .arguments import Commands, is_raw, limits_parser
 from .coding_arguments import coding_of, coding_parser
 from .progress_bar import ProgressBar
-from .streams import output_file, report, shown
+from .streams import keep_pictures, output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -34,6 +34,7 @@ examples:
 def _run(options: argparse.Namespace) -> None:
     from ..api.convert import convert
 
+    keep_pictures([(options.input, options.output)])
     coding = replace(coding_of(options), jp2=not is_raw(options.output))
     with output_file(options.output, ".jp2") as target, ProgressBar() as bar:
         done = convert(options.input, target, replace(coding, progress=bar), page=options.page)

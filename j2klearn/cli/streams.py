@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import WriteError
+from ..errors import OptionError, WriteError
 from ..io.atomic import cannot_write
 from ..io.pipes import copy_out, is_pipe
 
-__all__ = ["STANDARD", "output_file", "report", "shown"]
+__all__ = ["STANDARD", "keep_pictures", "output_file", "report", "shown"]
 
 #: The name of standard input, and of standard output.
 STANDARD = Path("-")
+
+
+def keep_pictures(jobs: Sequence[tuple[Path, Path]]) -> None:
+    """Check that no picture would be written over one that is read.
+
+    Parameters
+    ----------
+    jobs : sequence of (Path, Path)
+        What is read, and what is written from it, as the user typed it.
+
+    Raises
+    ------
+    OptionError
+        If a file to write is one of the pictures, by any name.
+    """
+    pictures = {os.path.realpath(source) for source, _ in jobs if source != STANDARD and not is_pipe(source)}
+    for _, target in jobs:
+        if target != STANDARD and not is_pipe(target) and os.path.realpath(target) in pictures:
+            raise OptionError(f"{target} is the picture that is read, and would be lost: choose another file")
 
 
 @contextmanager

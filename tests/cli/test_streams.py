@@ -238,3 +238,22 @@ def test_npy_files_that_are_no_picture(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert not (tmp_path / "a.jp2").exists()
+
+
+@pytest.mark.parametrize("command", ["encode", "convert"])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_picture_is_not_written_over_itself(
+    command: str, link: bool, rgb: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, target = tmp_path / "a.jp2", tmp_path / "a.jp2"
+    path.write_bytes(j2klearn.encode(rgb[:40, :50], bpp=4))
+    before = path.read_bytes()
+    if link:
+        (tmp_path / "out").mkdir()
+        target = tmp_path / "out" / "a.jp2"
+        target.symlink_to(path)
+    assert (
+        main([command, str(path), str(target if command == "encode" else target.parent), "--bpp", "1"]) == 2
+    )
+    assert path.read_bytes() == before
+    assert "would be lost" in capsys.readouterr().err
