@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.geometry import Rect
+from ..core.geometry import Rect, ceil_div
 from ..core.normalisation import MAX_EXPONENT, Normalisation
 from ..core.picture import Picture
 from ..core.reversible_steps import BandWeights, Steps, Weights
@@ -48,7 +48,7 @@ _CLEAR_GAIN = 0.005
 #: Components with more bits per sample are normalised: they often use a small part of their range.
 _LEAST_DEPTH = 8
 
-#: Rows and columns of the middle of a picture from which its range is measured.
+#: Most rows and columns, spread over a picture, from which its range is measured.
 _SIDE = 512
 
 
@@ -87,17 +87,17 @@ def rules(parts: Sequence[Sequence[Plane]], depth: int) -> tuple[Normalisation, 
         return ()
     out = []
     for planes in zip(*parts, strict=True):
-        values = np.concatenate([_middle(plane, _SIDE).ravel() for plane in planes])
+        values = np.concatenate([_spread(plane, _SIDE).ravel() for plane in planes])
         middle, spread = value_range(values.astype(np.float32))
         exponent = math.floor(math.log2(2.0**depth / max(spread, 1.0)))
         out.append(Normalisation(max(0, min(MAX_EXPONENT, exponent)), round(middle)))
     return tuple(out)
 
 
-def _middle(plane: Plane, side: int) -> Plane:
-    """Return at most `side` rows and columns of the middle of a plane."""
-    y0, x0 = (max(0, (length - side) // 2) for length in plane.shape)
-    return plane[y0 : y0 + side, x0 : x0 + side]
+def _spread(plane: Plane, side: int) -> Plane:
+    """Return at most `side` rows and columns that are evenly spread over a plane."""
+    down, across = (max(1, ceil_div(length, side)) for length in plane.shape)
+    return plane[down // 2 :: down, across // 2 :: across]
 
 
 def steps_for(
