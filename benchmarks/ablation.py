@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from paper_table import ours, table
+from study import benchmarked
 from suites import condense
 
 from j2klearn.benchmark.run import find_pictures
@@ -138,11 +139,7 @@ def main() -> int:
     models = [train(name, options.data, runs / name, options.steps, settings) for name in names]
     pictures = find_pictures([options.pictures])[: options.first]
     report = options.out / "report"
-    words = ["benchmark", *map(str, pictures), "--out", str(report), "--crops", "0", "--no-fallback"]
-    words += ["--rates", options.rates, "--metrics", options.metrics]
-    words += ["--workers", options.workers] if options.workers else []
-    codecs = ",".join([*map(str, models), "9-7", "5-3"])
-    status = j2klearn([*words, "--codecs", codecs])
+    status = benchmarked(models, pictures, report, options)
     if status == 0:
         command = f"python benchmarks/ablation.py --data TRAIN --pictures PICTURES --steps {options.steps}"
         command += f" --first {options.first}" if options.first else ""

@@ -34,6 +34,14 @@ def copied(folder: Path) -> list[Path]:
     return [Path(shutil.copyfile(path, folder / path.name.removeprefix(_PREFIX))) for path in found]
 
 
+def benchmarked(models: list[Path], pictures: list[Path], report: Path, options: argparse.Namespace) -> int:
+    """Run ``j2klearn benchmark`` with models and both wavelets in luma, without fallback; return its exit status."""
+    words = ["benchmark", *map(str, pictures), "--out", str(report), "--crops", "0", "--no-fallback"]
+    words += ["--rates", options.rates, "--metrics", options.metrics]
+    words += ["--workers", options.workers] if options.workers else []
+    return j2klearn([*words, "--codecs", ",".join([*map(str, models), "9-7", "5-3"])])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -49,16 +57,13 @@ def main() -> int:
         "--out", type=Path, help="folder of the report (default: benchmarks/reports/study-NAME)"
     )
     parser.add_argument("--json", type=Path, help="results (default: benchmarks/results/study-NAME.json)")
+    parser.set_defaults(metrics=",".join(METRICS))
     options = parser.parse_args()
     name = f"{_PREFIX}{options.name}"
     report = options.out or HERE / "reports" / name
     pictures = find_pictures([options.pictures])[: options.first]
-    words = ["benchmark", *map(str, pictures), "--out", str(report), "--crops", "0", "--no-fallback"]
-    words += ["--rates", options.rates, "--metrics", ",".join(METRICS)]
-    words += ["--workers", options.workers] if options.workers else []
     with tempfile.TemporaryDirectory() as folder:
-        models = copied(Path(folder))
-        status = j2klearn([*words, "--codecs", ",".join([*map(str, models), "9-7", "5-3"])])
+        status = benchmarked(copied(Path(folder)), pictures, report, options)
     if status == 0:
         command = f"python benchmarks/study.py {options.name} PICTURES"
         command += f" --first {options.first}" if options.first else ""

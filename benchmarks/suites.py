@@ -37,7 +37,7 @@ def unchanged(source: Path | None, folder: Path) -> Path:
 
 
 def deep(bits: int, source: Path | None, folder: Path) -> Path:
-    """Make pictures of half the size in which all bits carry information: means of 2 x 2 pixels."""
+    """Make pictures of half the size with more bits: means of 2 x 2 pixels, so only ten bits carry information."""
     source = unchanged(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):

@@ -16,7 +16,7 @@ from ..core.progress import silent
 from .coders import Coder, OrdinaryCoder
 from .layout import Layout
 from .reversible_coder import CarrierError, ReversibleCoder
-from .transform_choice import flat_pixels
+from .transform_choice import flat_pixels, flatness
 
 __all__ = ["busy_flatness", "is_drawn", "surely_smaller"]
 
@@ -55,15 +55,12 @@ def busy_flatness(samples: NDArray[Any]) -> float:
     Returns
     -------
     float
-        0 to 1. Pictures that are all flat have 1. Of pictures of less than two blocks, it is the share of all flat
-        pixels; of those of one row or one column, 0.
+        0 to 1. Pictures that are all flat have 1. Of pictures of less than two blocks, it is their `flatness`.
     """
-    if min(samples.shape[:2]) < 2:
-        return 0.0
     flat = flat_pixels(samples)
     rows, columns = (side // _BLOCK for side in flat.shape)
     if rows * columns < 2:
-        return float(flat.mean())
+        return flatness(samples)
     whole = flat[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
     shares = whole.mean((1, 3))
     busy = shares[shares < 1]

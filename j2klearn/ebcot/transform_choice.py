@@ -52,9 +52,8 @@ def flatness(samples: NDArray[Any]) -> float:
     float
         0 to 1; 0 for pictures of one row or one column.
     """
-    if min(samples.shape[:2]) < 2:
-        return 0.0
-    return float(flat_pixels(samples).mean())
+    flat = flat_pixels(samples)
+    return float(flat.mean()) if flat.size else 0.0
 
 
 def flat_pixels(samples: NDArray[Any]) -> NDArray[np.bool_]:

@@ -30,11 +30,8 @@ def test_the_flat_order_and_back(
 def test_a_part_has_the_coefficients_of_its_area(
     origin: tuple[int, int], height: int, width: int, seed: int
 ) -> None:
-    levels, side, margin = (
-        2,
-        4,
-        24,
-    )  # beyond the margin, the coefficients do not depend on the samples around a part
+    # beyond the margin, the coefficients do not depend on the samples around a part
+    levels, side, margin = 2, 4, 24
     whole = Rect(*origin, origin[0] + height + 2 * margin + side, origin[1] + width + 2 * margin + side)
     y0, x0 = ((start + margin + side - 1) // side * side for start in origin)
     part = Rect(y0, x0, y0 + height, x0 + width)

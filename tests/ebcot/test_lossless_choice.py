@@ -13,7 +13,8 @@ import j2klearn
 from j2klearn.core.geometry import Rect
 from j2klearn.core.picture import Picture
 from j2klearn.core.run import Run
-from j2klearn.ebcot import lossless_choice
+from j2klearn.ebcot import lossless_choice, lossless_file
+from j2klearn.ebcot.coders import OrdinaryCoder
 from j2klearn.ebcot.layout import Layout
 from j2klearn.ebcot.reversible_coder import ReversibleCoder
 from j2klearn.models.registry import DEFAULT_LOSSLESS_MODEL, resolve
@@ -94,8 +95,12 @@ def test_more_effort_codes_every_picture_in_both_ways() -> None:
         ways = [{"fallback": False}, {"model": None}]
         sizes = [len(j2klearn.encode(picture, lossless=True, **way)) for way in ways]
         assert len(j2klearn.encode(picture, lossless=True, effort=1)) == min(sizes)
-    with patch.object(lossless_choice, "surely_smaller", side_effect=AssertionError):
-        j2klearn.encode(boxes, lossless=True, effort=1)
+    picture = photographs.astronaut()
+    with patch.object(lossless_file, "OrdinaryCoder", wraps=OrdinaryCoder) as coder:
+        j2klearn.encode(picture, lossless=True)
+        assert not coder.called  # it is coded once
+        j2klearn.encode(picture, lossless=True, effort=1)
+        assert coder.called
 
 
 def test_any_number_of_threads() -> None:
