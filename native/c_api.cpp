@@ -57,7 +57,7 @@ using j2kl::on;
 using j2kl::reported;
 using j2kl::Reporter;
 
-constexpr std::uint32_t abi_version = 12;
+constexpr std::uint32_t abi_version = 13;
 
 template <class T> using Analysis = void(j2kl::Plane<const T>, const j2kl::Rect &, const j2kl::Bands<T> &, std::size_t);
 template <class T> using Synthesis = void(const j2kl::Bands<const T> &, const j2kl::Rect &, j2kl::Plane<T>, std::size_t);

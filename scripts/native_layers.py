@@ -20,11 +20,11 @@ NATIVE = Path(__file__).parents[1] / "native"
 LAYERS = (
     ("include",),
     ("base",),
-    ("codestream", "wavelet", "integer"),
+    ("codestream", "wavelet", "integer", "training"),
     ("transport", "lifting", "dequantisation", "openjp2"),
     ("decoder",),
     ("encoder",),
-    ("c_api.cpp", "c_picture.cpp", "openjp2_engine"),
+    ("c_api.cpp", "c_picture.cpp", "c_training.cpp", "openjp2_engine"),
     ("fuzz",),
     ("tests",),
 )

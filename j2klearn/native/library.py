@@ -30,7 +30,7 @@ from . import declarations
 
 __all__ = ["Report", "as_array", "check", "load", "openjpeg_version", "raise_code"]
 
-_ABI_VERSION = 12
+_ABI_VERSION = 13
 
 #: Structures whose sizes the library states.
 _STRUCTURES = ("parameters", "request", "picture_parameters")

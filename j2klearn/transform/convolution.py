@@ -6,6 +6,9 @@ different orders. So the decoded samples of a region could differ from those of 
 depend on the number of threads. oneDNN's convolutions of channels-last planes add the products of a sample in the same
 order at every position of a block, unless the block is narrow. So inference calls oneDNN directly and widens narrow
 blocks. `tests/transform/test_convolution.py` checks this for the instruction sets of the processor that runs it.
+
+Training needs gradients, for which oneDNN takes several times as long as for the convolution if there are few channels.
+So in float32 on a processor, layers that are trained are computed in native code (`j2klearn.native.convolution`).
 """
 
 from __future__ import annotations
@@ -16,8 +19,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-__all__ = ["Convolution", "convolve"]
+from ..native import convolution as native
+from ..native.instructions import available_instructions
+
+__all__ = ["Convolution", "convolve", "trains_natively"]
 
 
 #: Results with fewer columns are computed with this many columns and cropped. oneDNN adds in another order for narrow
@@ -67,13 +74,73 @@ class _Direct(torch.autograd.Function):
         return _direct(wide, weight.flip(2, 3).transpose(0, 1), None, 0), None, None, None
 
 
+#: With this many inputs and outputs, oneDNN's gradients take no longer than the native ones.
+_MANY = 32
+
+
+class _Native(torch.autograd.Function):
+    """A convolution in native code, for layers that are trained."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, rectified: bool) -> Tensor:
+        arrays = [None if tensor is None else tensor.detach().numpy() for tensor in (x, weight, bias)]
+        out = torch.from_numpy(
+            native.convolve(*arrays, rectified=rectified, threads=torch.get_num_threads())  # type: ignore[arg-type]
+        )
+        ctx.save_for_backward(x, weight, out if rectified else None)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, result = ctx.saved_tensors
+        found = native.gradients(
+            x.numpy(),
+            weight.numpy(),
+            gradient.numpy(),
+            rectified=None if result is None else result.numpy(),
+            wanted=tuple(ctx.needs_input_grad[:3]),
+            threads=torch.get_num_threads(),
+        )
+        return *(None if array is None else torch.from_numpy(array) for array in found), None
+
+
+@cache
+def _native_is_fast() -> bool:
+    """Return whether the native code has vectors for this processor."""
+    return available_instructions()[-1] != "portable"
+
+
+def trains_natively(x: Tensor, weight: Tensor) -> bool:
+    """Return whether `convolve` computes a layer that is trained in native code.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, I, H, W)
+        The planes.
+    weight : Tensor, shape (O, I, h, w)
+        The kernels.
+    """
+    return (
+        torch.is_grad_enabled()
+        and weight.requires_grad
+        and x.device.type == weight.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and min(weight.shape[:2]) < _MANY
+        and min(x.shape) > 0
+        and _native_is_fast()
+    )
+
+
 @cache
 def _available() -> bool:
     """Return whether oneDNN is available and fast. Without AVX2 it is slow on channels-last planes."""
     return torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() != "DEFAULT"
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0) -> Tensor:
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0, *, rectified: bool = False
+) -> Tensor:
     """Convolve planes with stride 1.
 
     Parameters
@@ -86,14 +153,25 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int
         Added to the result.
     padding : int
         Rows and columns of zeros to add on each side; fewer than the kernel has rows and columns.
+    rectified : bool
+        Whether negative results become zero (ReLU).
 
     Returns
     -------
     Tensor, shape (N, O, H + 2 padding - h + 1, W + 2 padding - w + 1)
         The result. On x86-64 processors with AVX2 and with constant weights, it has the dtype of `x`, and each sample
-        depends only on the samples under the kernel. In all other cases (weights in training, a GPU, no AVX2) the
-        result is that of `torch.nn.functional.conv2d`.
+        depends only on the samples under the kernel. Weights in training: see `trains_natively`. In all other cases
+        (a GPU, no AVX2, training in bfloat16) the result is that of `torch.nn.functional.conv2d`.
     """
+    if trains_natively(x, weight):
+        padded = F.pad(x, (padding,) * 4) if padding else x
+        natively: Tensor = _Native.apply(padded, weight, bias, rectified)  # type: ignore[no-untyped-call]
+        return natively
+    out = _by_pytorch(x, weight, bias, padding)
+    return F.relu_(out) if rectified else out
+
+
+def _by_pytorch(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
     trained = torch.is_grad_enabled() and (weight.requires_grad or (bias is not None and bias.requires_grad))
     if trained or x.device.type != "cpu" or not x.numel() or not _available():
         return F.conv2d(x, weight, bias, padding=padding)
@@ -106,6 +184,6 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int
 class Convolution(nn.Conv2d):
     """A `torch.nn.Conv2d` that calls `convolve`; stride 1, one group, equal padding on all sides."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, rectified: bool = False) -> Tensor:
         """Convolve planes of shape (N, I, H, W); see `convolve`."""
-        return convolve(x, self.weight, self.bias, int(self.padding[0]))
+        return convolve(x, self.weight, self.bias, int(self.padding[0]), rectified=rectified)

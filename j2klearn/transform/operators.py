@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convolution import Convolution, convolve
+from .blending import blend_natively
+from .convolution import Convolution, convolve, trains_natively
 
 __all__ = ["OPERATORS", "Fixed", "IWave", "IWavePlusPlus", "Operator", "ProposalOpacity", "Tap"]
 
@@ -128,7 +129,7 @@ class ResidualBlock(nn.Module):
         self.second = Convolution(width, width, 3, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.second(F.relu_(self.first(x)))
+        residual = self.second(self.first(x, rectified=True))
         return F.relu_(residual.add_(x[..., 2:-2, 2:-2]))
 
 
@@ -163,8 +164,13 @@ class Opacity(nn.Module):
         self.radius = first_kernel // 2 + 2 * blocks + last_kernel // 2
         self.normalisation = normalisation
 
+    def likelihoods(self, x: Tensor) -> Tensor:
+        """Return what the network computes before normalisation, shape (N, proposals, H, W); not negative."""
+        likelihood: Tensor = self.last(self.blocks(self.first(x, rectified=True)), rectified=True)
+        return likelihood
+
     def forward(self, x: Tensor) -> Tensor:
-        likelihood = F.relu_(self.last(self.blocks(F.relu_(self.first(x)))))
+        likelihood = self.likelihoods(x)
         if self.normalisation == "log":
             return torch.log1p(likelihood)
         likelihood = likelihood + self.OFFSET
@@ -243,11 +249,20 @@ class ProposalOpacity(Operator):
     def predict(self, x: Tensor, guide: Tensor | None, fast: bool, opacities: Tensor | None) -> Tensor:
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             source = x.bfloat16() if fast else x
+            proposals = self._propose(_cropped(source, self.radius - self.proposal_radius))
             if opacities is None:
                 opacity_input = source if guide is None else guide
-                opacities = self.opacity(_cropped(opacity_input, self.radius - self.opacity.radius))
-            proposals = self._propose(_cropped(source, self.radius - self.proposal_radius))
+                opacity_input = _cropped(opacity_input, self.radius - self.opacity.radius)
+                if guide is None and self.opacity.normalisation == "sum" and self._trains_natively(source):
+                    likelihoods = self.opacity.likelihoods(opacity_input)
+                    return blend_natively(likelihoods, proposals, self.opacity.OFFSET)
+                opacities = self.opacity(opacity_input)
             return self._blend(proposals, opacities).to(x.dtype)
+
+    def _trains_natively(self, x: Tensor) -> bool:
+        return all(
+            trains_natively(x, convolution.weight) for convolution in (self.proposal, self.opacity.last)
+        )
 
     def _blend(self, proposals: Tensor, opacities: Tensor) -> Tensor:
         """Weight the proposals by the opacities and sum them for each output."""
@@ -264,7 +279,7 @@ class ProposalOpacity(Operator):
         side = 2 * self.proposal_radius + 1
         narrow = self.inputs == 1 and (training or single)
         large = side > _LARGE and training and single
-        if not narrow and not large:
+        if trains_natively(x, weight) or (not narrow and not large):
             return convolve(x, weight)
         # With one channel, convolutions in float32 and all gradients do not fill the vector units. It is three times
         # faster to stack the columns of the kernel's window as channels. For large kernels, oneDNN's gradients in
@@ -310,7 +325,7 @@ class IWave(Operator):
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             y = (x / _RANGE).bfloat16() if fast else x / _RANGE
             for layer in self.layers[:-1]:
-                y = F.relu_(layer(y))
+                y = layer(y, rectified=True)
             output: Tensor = self.layers[-1](y).to(x.dtype)
         return output * (_OUTPUT_SCALE * _RANGE)
 

@@ -536,6 +536,37 @@ void j2kl_codestream_free(uint8_t *codestream);
  * model may be missing. There are at least two decomposition levels. */
 int j2kl_picture_noise(j2kl_picture *picture, uint32_t threads, uint8_t *codes);
 
+/* Convolutions of float planes with stride 1, for training. Planes are (count, inputs, height, width), kernels (outputs,
+ * inputs, rows, columns), the result is (count, outputs, height - rows + 1, width - columns + 1), the bias (outputs); all
+ * row-major without gaps. The rounding of sums depends on the instruction set, and not on the number of threads. */
+typedef struct j2kl_convolution {
+    uint32_t count, inputs, outputs, height, width, rows, columns;
+} j2kl_convolution;
+
+/* `bias` may be null. `rectified` 1: negative results become zero. */
+int j2kl_convolve(const j2kl_convolution *convolution, const float *planes, const float *kernels, const float *bias,
+                  int32_t rectified, float *result, uint32_t instructions, uint32_t threads);
+/* From the gradient of the result to those of the planes, the kernels and the bias; each of these may be null. `result` is
+ * that of j2kl_convolve if it was rectified, else null. */
+int j2kl_convolution_gradients(const j2kl_convolution *convolution, const float *planes, const float *kernels,
+                               const float *result, const float *result_gradient, float *planes_gradient,
+                               float *kernels_gradient, float *bias_gradient, uint32_t instructions, uint32_t threads);
+
+/* Proposals that are blended by their opacities, for training. Likelihoods are (count, proposals, size) and not negative,
+ * proposals (count, outputs, proposals, size), results (count, outputs, size). `offset`, above 0, is added to likelihoods;
+ * opacities are these sums, divided by their total at each sample. */
+typedef struct j2kl_blending {
+    uint32_t count, outputs, proposals;
+    size_t size;
+    float offset;
+} j2kl_blending;
+
+int j2kl_blend(const j2kl_blending *blending, const float *likelihoods, const float *proposals, float *result,
+               uint32_t instructions, uint32_t threads);
+int j2kl_blend_gradients(const j2kl_blending *blending, const float *likelihoods, const float *proposals,
+                         const float *result, const float *result_gradient, float *likelihoods_gradient,
+                         float *proposals_gradient, uint32_t instructions, uint32_t threads);
+
 /* [cffi end] */
 
 #if defined(__GNUC__)

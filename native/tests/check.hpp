@@ -43,6 +43,7 @@ void codestream_tests();
 void truncation_tests();
 void integer_tests();
 void lifting_tests();
+void training_tests();
 void dequantisation_tests();
 void decoder_tests();
 void encoder_tests();

@@ -24,6 +24,7 @@ const Group groups[] = {
     {"truncation", truncation_tests},
     {"integer", integer_tests},
     {"lifting", lifting_tests},
+    {"training", training_tests},
     {"dequantisation", dequantisation_tests},
     {"decoder", decoder_tests},
     {"encoder", encoder_tests},

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from j2klearn.transform.convolution import Convolution, convolve
+from j2klearn.native.instructions import available_instructions
+from j2klearn.transform.convolution import Convolution, convolve, trains_natively
+from j2klearn.transform.operators import ProposalOpacity
 from j2klearn.transform.precision import fast_bfloat16
 
 #: Inputs, outputs, kernel rows and kernel columns of the layers in the models, and of some similar ones.
@@ -103,3 +105,54 @@ def test_weights_can_be_trained() -> None:
     convolution = Convolution(2, 3, 3)
     convolution(torch.randn(1, 2, 8, 8)).sum().backward()
     assert convolution.weight.grad is not None
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("sides", [(3, 5), (40, 40)], ids=["native", "many channels"])
+def test_trained_layers_are_those_of_pytorch(sides: tuple[int, int], padding: int, rectified: bool) -> None:
+    torch.manual_seed(4)
+    layer = Convolution(*sides, 3, padding=padding)
+    x = torch.randn(2, sides[0], 12, 30, requires_grad=True)
+    expected = F.conv2d(x, layer.weight, layer.bias, padding=padding)
+    expected = F.relu(expected) if rectified else expected
+    found = layer(x, rectified=rectified)
+    assert trains_natively(x, layer.weight) == (sides[0] < 32 and available_instructions()[-1] != "portable")
+    assert torch.allclose(found, expected, atol=1e-5)
+    shares = torch.randn(expected.shape)
+    every = [x, *layer.parameters()]
+    for own, other in zip(
+        torch.autograd.grad(found, every, shares), torch.autograd.grad(expected, every, shares), strict=True
+    ):
+        assert torch.allclose(own, other, atol=1e-4)
+
+
+def test_other_layers_are_not_trained_natively() -> None:
+    x, weight = torch.randn(1, 2, 9, 9), torch.randn(3, 2, 3, 3)
+    assert not trains_natively(x, weight)  # a constant
+    weight.requires_grad_()
+    assert not trains_natively(x.bfloat16(), weight)
+    assert not trains_natively(x[:0], weight)
+    with torch.no_grad():
+        assert not trains_natively(x, weight)
+
+
+def test_an_operator_trains_natively_as_by_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for inputs, outputs in ((1, 3), (3, 1)):
+        torch.manual_seed(1)
+        operator = ProposalOpacity(
+            inputs, outputs, proposals=5, width=6, blocks=1, first_kernel=3, zero_dc=True, proposal_kernel=15
+        )
+        torch.nn.init.normal_(operator.proposal.weight, std=0.1)
+        x = torch.randn(2, inputs, 24, 27, requires_grad=True)
+        every = [x, *operator.parameters()]
+        results = []
+        for native in (True, False):
+            monkeypatch.setattr(
+                "j2klearn.transform.convolution._native_is_fast", lambda native=native: native
+            )
+            out = operator(x)
+            shares = torch.linspace(-1, 1, out.numel()).reshape(out.shape)
+            results.append((out.detach(), *torch.autograd.grad(out, every, shares)))
+        for own, other in zip(*results, strict=True):
+            assert torch.allclose(own, other, atol=1e-4 * float(other.abs().max()))
