@@ -692,6 +692,16 @@ def rate_proxy(found: Result) -> str:
     return _table(rows)
 
 
+def training_speed(found: Result) -> str:
+    """Return the patches per second of native lifting steps in training, beside PyTorch's."""
+    sides = f"{found['batch']} patches of {found['crop']} x {found['crop']}"
+    rows = [[f"{sides} a step, {found['instructions']}", "PyTorch", "native", "ratio"]]
+    for case in found["cases"]:
+        speeds = [f"{case[way]:.1f}" for way in ("pytorch", "native")]
+        rows.append([f"`{case['config']}`", *speeds, f"{case['ratio']:.2f}"])
+    return _table(rows)
+
+
 def machines(*every: Result) -> str:
     """Return the machine and the versions of the results."""
     cores = sorted({str(found["machine"]["cores"]) for found in every})
@@ -785,6 +795,7 @@ FIGURES = {
     "study": Figure(study, ("study-kodak", "study-cid22")),
     "ablation": Figure(ablation, ("ablation",)),
     "parts": Figure(parts, ("parts",)),
+    "training-speed": Figure(training_speed, ("training-speed",)),
     "rate-proxy": Figure(rate_proxy, ("rate-proxy-kodak",)),
     "neural-coding": Figure(neural_coding, ("kodak-neural",)),
     "neural-ablation": Figure(neural_ablation, ("neural-ablation",)),

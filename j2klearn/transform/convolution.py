@@ -8,7 +8,8 @@ order at every position of a block, unless the block is narrow. So inference cal
 blocks. `tests/transform/test_convolution.py` checks this for the instruction sets of the processor that runs it.
 
 Training needs gradients, for which oneDNN takes several times as long as for the convolution if there are few channels.
-So in float32 on a processor, layers that are trained are computed in native code (`j2klearn.native.convolution`).
+So in float32 on a processor, lifting steps that are trained are computed in native code
+(`j2klearn.native.convolution`).
 """
 
 from __future__ import annotations
@@ -112,7 +113,10 @@ def _native_is_fast() -> bool:
 
 
 def trains_natively(x: Tensor, weight: Tensor) -> bool:
-    """Return whether `convolve` computes a layer that is trained in native code.
+    """Return whether `convolve` computes a layer without padding natively, because it is trained.
+
+    The layers with padding are those of networks for de-quantisation. Their planes fit into the second-level cache,
+    where oneDNN is as fast.
 
     Parameters
     ----------
@@ -163,9 +167,8 @@ def convolve(
         depends only on the samples under the kernel. Weights in training: see `trains_natively`. In all other cases
         (a GPU, no AVX2, training in bfloat16) the result is that of `torch.nn.functional.conv2d`.
     """
-    if trains_natively(x, weight):
-        padded = F.pad(x, (padding,) * 4) if padding else x
-        natively: Tensor = _Native.apply(padded, weight, bias, rectified)  # type: ignore[no-untyped-call]
+    if not padding and trains_natively(x, weight):
+        natively: Tensor = _Native.apply(x, weight, bias, rectified)  # type: ignore[no-untyped-call]
         return natively
     out = _by_pytorch(x, weight, bias, padding)
     return F.relu_(out) if rectified else out

@@ -117,7 +117,9 @@ def test_trained_layers_are_those_of_pytorch(sides: tuple[int, int], padding: in
     expected = F.conv2d(x, layer.weight, layer.bias, padding=padding)
     expected = F.relu(expected) if rectified else expected
     found = layer(x, rectified=rectified)
-    assert trains_natively(x, layer.weight) == (sides[0] < 32 and available_instructions()[-1] != "portable")
+    native = sides[0] < 32 and available_instructions()[-1] != "portable"
+    assert trains_natively(x, layer.weight) == native
+    assert ("_Native" in found.grad_fn.name()) == (native and not padding)
     assert torch.allclose(found, expected, atol=1e-5)
     shares = torch.randn(expected.shape)
     every = [x, *layer.parameters()]
