@@ -21,6 +21,8 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"cbsize": (3, 3)},
     {"cinema2k": 99},
     {"colorspace": "cmyk"},
+    {"colorspace": "rgb"},  # of grey data
+    {"colorspace": "RGB", "shape": (40, 50, 2), "tilesize": (20, 25)},
     {"cratios": 5},
     {"cratios": ["a"]},
     {"cratios": [-1]},
@@ -48,6 +50,7 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"subsam": (256, 1)},
     {"tilesize": (0, 0)},
     {"tilesize": "ab"},
+    {"tilesize": (41, 50)},
 ]
 
 
