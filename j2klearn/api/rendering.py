@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..access.partial_codestream import PartialCodestream
+from ..codestream.main_header import MainHeader
 from ..core.warning import warn_caller
 from ..errors import MetadataWarning, UnsupportedError
 from ..io.picture_format import Alpha, Meaning, Space, rescaled
@@ -30,7 +32,7 @@ from ..jp2.georeference import cropped
 from ..jp2.icc import read_profile
 from ..jp2.icc_conversion import cmyk_to_srgb
 from ..jp2.metadata import find_metadata
-from .opened_file import OpenedFile
+from ..neural.format.payload import Header
 
 __all__ = ["Rendering"]
 
@@ -55,8 +57,10 @@ class Rendering:
 
     Parameters
     ----------
-    file : OpenedFile
-        The file.
+    codestream : PartialCodestream
+        The codestream of the file; in the neural profile, that of the preview.
+    header : MainHeader or Header
+        The header of the picture, as in `OpenedFile`.
     spaces : collection of str
         Colour spaces that the picture file can hold: of ``"grey"``, ``"rgb"``, ``"cmyk"`` and ``"lab"``. Others are
         converted to sRGB.
@@ -69,6 +73,8 @@ class Rendering:
         Their dtype: uint8, uint16, int8 or int16.
     components : int
         Their number of components.
+    converted : bool
+        Whether the colours are in another space than those of the file.
 
     Raises
     ------
@@ -78,13 +84,15 @@ class Rendering:
         If the colour space is not supported.
     """
 
-    def __init__(self, file: OpenedFile, spaces: Collection[str]) -> None:
-        stream = file.codestream
+    def __init__(
+        self, codestream: PartialCodestream, header: MainHeader | Header, spaces: Collection[str]
+    ) -> None:
+        stream = codestream
         size = stream.source.size
         boxes = read_colour_boxes(stream.peek, size) if stream.jp2 else ColourBoxes()
         self._metadata = find_metadata(stream.peek, size) if stream.jp2 else Metadata()
         self._boxes = boxes
-        self._planes = _planes(boxes, file.header.precisions, file.header.signed)
+        self._planes = _planes(boxes, header.precisions, header.signed)
         self._source = _space(boxes, len(self._planes))
         colours, alpha, premultiplied, extra = _roles(boxes, len(self._planes), self._source.colours)
         self._order = [*colours, *([] if alpha is None else [alpha]), *extra]
@@ -92,11 +100,11 @@ class Rendering:
         coloured = [self._planes[channel] for channel in colours]
         self._colour_depth = max(plane.precision for plane in coloured)
         space = self._source.space if self._source.space in spaces else "rgb"
-        self._converted = self._source.convert or space != self._source.space or space == "lab"
+        self.converted = self._source.convert or space != self._source.space or space == "lab"
         planes = [self._planes[channel] for channel in self._order]
-        kept = planes[len(colours) :] if self._converted else planes
+        kept = planes[len(colours) :] if self.converted else planes
         signs = {plane.signed for plane in kept}
-        if len(signs | ({False} if self._converted else set())) > 1:
+        if len(signs | ({False} if self.converted else set())) > 1:
             raise UnsupportedError(
                 "the components are partly signed, which no picture file holds: decode to a .npy file"
             )
@@ -110,7 +118,7 @@ class Rendering:
             )
         target = Meaning(depth, space)
         significant = tuple(plane.precision for plane in planes)
-        if self._converted:
+        if self.converted:
             significant = (self._colour_depth,) * target.colours + significant[len(colours) :]
         kind: Alpha | None = ("premultiplied" if premultiplied else "straight") if self._alpha else None
         self.meaning = replace(target, alpha=kind, significant=significant)
@@ -166,11 +174,11 @@ class Rendering:
     def _render(self, samples: NDArray[Any]) -> NDArray[Any]:
         channels = [self._channel(samples, self._planes[index]) for index in self._order]
         colours = self._source.colours
-        coloured = self._convert(channels[:colours]) if self._converted else channels[:colours]
+        coloured = self._convert(channels[:colours]) if self.converted else channels[:colours]
         depth = self.meaning.bit_depth
         done = []
         for number, channel in enumerate([*coloured, *channels[colours:]]):
-            ready = (number < len(coloured) and self._converted) or self.dtype.kind == "i"
+            ready = (number < len(coloured) and self.converted) or self.dtype.kind == "i"
             done.append(
                 channel
                 if ready

@@ -90,7 +90,7 @@ def _save_picture(
     from ..io.picture_writer import write_in_parts, write_picture
 
     file_format = format_of(target)
-    rendering = Rendering(picture.file, file_format.spaces)
+    rendering = Rendering(picture.file.codestream, picture.file.header, file_format.spaces)
     file_format.check(rendering.meaning, rendering.components, rendering.dtype)
     top, left = (max(0, start) for start in (options.region or (0, 0))[:2])
     metadata = rendering.metadata((top, left), min(options.reduce, picture.levels))

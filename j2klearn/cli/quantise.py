@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..dequantisation.twin.network import AnyTwin
     from ..models.model import Model
+    from ..training.data import PictureFile
 
 __all__ = ["add_parser"]
 
@@ -65,7 +66,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser], help: str) -> None:
     parser.set_defaults(run=_run)
 
 
-def _pictures(folder: Path) -> list[bytes]:
+def _pictures(folder: Path) -> list[PictureFile]:
     from ..training.data import files
 
     if not folder.is_dir():
@@ -76,24 +77,19 @@ def _pictures(folder: Path) -> list[bytes]:
     return found
 
 
-def _samples(data: bytes) -> NDArray[np.uint8]:
+def _samples(picture: PictureFile) -> NDArray[np.uint8]:
     """Return the middle of a picture file in RGB, at most `_SIDE` rows and columns."""
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
-        rgb = np.asarray(picture.convert("RGB"))
+    rgb = np.asarray(picture.image())
     top, left = (max(0, (side - _SIDE) // 2) for side in rgb.shape[:2])
     return np.ascontiguousarray(rgb[top : top + _SIDE, left : left + _SIDE])
 
 
-def _dequantiser(model: Model, pictures: list[bytes]) -> AnyTwin:
+def _dequantiser(model: Model, pictures: list[PictureFile]) -> AnyTwin:
     """Return the network for de-quantisation in integers, calibrated with the pictures coded at several rates."""
     from ..dequantisation.twin.quantise import quantise_dequantiser
     from ..training.dequantisation.decoded import code
 
-    parts = [_samples(data) for data in pictures]
+    parts = [_samples(picture) for picture in pictures]
     side = min(_NOISY_SIDE, *(min(part.shape[:2]) for part in parts))
     patches = np.stack([part[:side, :side] for part in parts])
     coded = code(patches, model, _NOISY_RATES, len(_NOISY_RATES), np.random.default_rng(0))
@@ -103,7 +99,7 @@ def _dequantiser(model: Model, pictures: list[bytes]) -> AnyTwin:
     return quantise_dequantiser(model.float_dequantiser(), samples)
 
 
-def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
+def _quantised(model: Model, pictures: list[PictureFile], name: str) -> Model:
     from tqdm import tqdm
 
     from ..core.picture import Picture
@@ -114,8 +110,8 @@ def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
     from ..transform.integer.quantise import quantise
 
     def parts() -> Iterator[NDArray[np.float32]]:
-        for data in pictures:
-            yield planes(Picture(_samples(data)))
+        for picture in pictures:
+            yield planes(Picture(_samples(picture)))
 
     structure = model.build()
     with tqdm(total=len(pictures), desc="calibrating", unit=" pictures", disable=None, leave=False) as bar:
@@ -136,7 +132,7 @@ def _quantised(model: Model, pictures: list[bytes], name: str) -> Model:
     return Model(config, tensors, card)
 
 
-def _measure(model: Model, twin: Model, pictures: list[bytes]) -> None:
+def _measure(model: Model, twin: Model, pictures: list[PictureFile]) -> None:
     """Print the PSNR of both models, and of files of the float model that the integer model reads."""
     from ..api.decode import decode
     from ..api.encode import encode
@@ -150,8 +146,8 @@ def _measure(model: Model, twin: Model, pictures: list[bytes]) -> None:
     plain = model.using("torch")
     for bpp in _RATES:
         rows, sizes = [], []
-        for data in pictures:
-            rgb = _samples(data)
+        for picture in pictures:
+            rgb = _samples(picture)
             of_float = encode(rgb, bpp=bpp, model=plain, engine="torch", fallback=False)
             of_twin = encode(rgb, bpp=bpp, model=twin, fallback=False)
             sizes.append((len(of_float), len(of_twin)))

@@ -24,9 +24,12 @@ _HEADER = (
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return dict(tomllib.loads(path.read_text(encoding="utf-8"))["model"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        model = tomllib.loads(path.read_text(encoding="utf-8")).get("model")
+    except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not a training configuration: {error}") from None
+    if not isinstance(model, dict):
+        raise OptionError(f"{path} is not a training configuration: it has no table [model]")
+    return model
 
 
 def row(name: str, cost: Cost, published: Published | None) -> str:

@@ -13,6 +13,7 @@ from ..access.partial_codestream import PartialCodestream
 from ..api.encode import encode_with
 from ..api.opened_file import OpenedFile
 from ..api.options import EncodeOptions
+from ..api.rendering import Rendering
 from ..codestream.markers import CODESTREAM_START
 from ..core.geometry import Rect
 from ..core.request import Decoded, ReadRequest, chosen_resolution
@@ -33,7 +34,21 @@ __all__ = ["FORMAT", "register_pillow"]
 FORMAT = "J2KL"
 
 _EXIF_PREFIX = b"Exif\x00\x00"
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+#: The mode for a colour space, whether there is alpha, and the number of components that are neither.
+_MODES = {
+    ("grey", False, 0): "L",
+    ("grey", True, 0): "LA",
+    ("grey", False, 1): "LA",  # Pillow has no mode with a second band that is not alpha
+    ("rgb", False, 0): "RGB",
+    ("rgb", True, 0): "RGBA",
+    ("rgb", False, 1): "RGBX",
+    ("cmyk", False, 0): "CMYK",
+}
+_SPACES = ("grey", "rgb", "cmyk")
+#: Arguments of `save` that may be text, and how it becomes bytes.
+_TEXTS = {"comment": "latin-1", "xmp": "utf-8"}
+
+_PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
 
 def _accept(prefix: bytes) -> bool:
@@ -71,18 +86,16 @@ class LearnedImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         if not is_learned(self.fp) and not is_neural(self.fp):
             raise SyntaxError("not a learned JPEG 2000 file")  # which makes Pillow try the next plugin
-        metadata = read_metadata(self.fp)
         self.fp.seek(0)
         self._data = self.fp.read()
         codestream = PartialCodestream(open_source(self._data))
         opened = open_payload(codestream)
         header = codestream.header if opened is None else opened[0]
-        if header.components not in _MODES:
-            raise UnsupportedError(f"Pillow has no mode for a picture with {header.components} components")
-        self._depth, self._signed = header.precisions[0], header.signed[0]
+        self._rendering = Rendering(codestream, header, _SPACES)
         self._levels, self._area = header.levels, header.area
-        wide = self._depth > 8 and header.components == 1
-        self._mode = "I;16" if wide else _MODES[header.components]
+        self._mode = _mode(self._rendering)
+        # a profile for the colours of the file does not describe converted ones
+        metadata = self._rendering.metadata() if self._rendering.converted else read_metadata(self.fp)
         self._size = (header.area.width, header.area.height)
         self._reduce = 0
         self.layers = 0
@@ -147,7 +160,7 @@ class LearnedImageFile(ImageFile.ImageFile):
                         f"{missing}: set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to load what was there"
                     )
                 warn_caller(f"{missing}; what was there has been decoded", TruncatedWarning)
-            picture = _to_pillow(samples, self._depth, signed=self._signed)
+            picture = _to_pillow(samples, self._rendering, self._mode)
             self.im, self._size, self._mode = picture.im, picture.size, picture.mode
             self._data = None
             if self._exclusive_fp and self.fp:  # Pillow has opened it
@@ -168,20 +181,39 @@ class LearnedImageFile(ImageFile.ImageFile):
         return decoded.samples, decoded.missing
 
 
-def _to_pillow(samples: NDArray[Any], depth: int, *, signed: bool) -> Image.Image:
+def _mode(rendering: Rendering) -> str:
+    """Return the mode of Pillow for a picture."""
+    meaning, components = rendering.meaning, rendering.components
+    mode = _MODES.get((meaning.space, meaning.alpha is not None, meaning.extra(components)))
+    if mode is None:
+        raise UnsupportedError(f"Pillow has no mode for {meaning.space} with {components} components")
+    return "I;16" if mode == "L" and meaning.bit_depth > 8 else mode
+
+
+def _to_pillow(samples: NDArray[Any], rendering: Rendering, mode: str) -> Image.Image:
     """Return a picture of Pillow with 8 bits per sample, or 16 for deep grey, scaled as Pillow's own plugin does."""
-    values = samples.astype(np.int32)
-    if signed:
+    values, depth = rendering(samples).astype(np.int32), rendering.meaning.bit_depth
+    if rendering.dtype.kind == "i":
         values += 1 << (depth - 1)
-    bits = 16 if depth > 8 and values.ndim == 2 else 8
+    bits = 16 if mode == "I;16" else 8
     values = values << (bits - depth) if depth <= bits else values >> (depth - bits)
-    return Image.fromarray(values.astype(np.uint16 if bits == 16 else np.uint8))
+    codes = np.ascontiguousarray(values.astype("<u2" if bits == 16 else np.uint8))
+    stored = mode
+    if rendering.meaning.alpha == "premultiplied":
+        stored = _PREMULTIPLIED[mode]
+    picture = Image.frombytes(stored, (codes.shape[1], codes.shape[0]), codes.tobytes())
+    return picture if stored == mode else picture.convert(mode)
 
 
 def _samples(picture: Image.Image, *, signed: bool) -> NDArray[Any]:
-    if picture.mode in ("1", "P", "PA", "YCbCr"):
-        transparent = picture.mode == "PA" or "transparency" in picture.info
-        picture = picture.convert("L" if picture.mode == "1" else "RGBA" if transparent else "RGB")
+    transparent = picture.info.get("transparency")
+    if picture.mode in ("P", "PA", "YCbCr"):
+        alpha = picture.mode == "PA" or transparent is not None
+        picture = picture.convert("RGBA" if alpha else "RGB")
+    elif picture.mode in ("1", "L"):
+        picture = picture.convert("L" if transparent is None else "LA")
+    elif picture.mode == "RGB" and transparent is not None:
+        picture = picture.convert("RGBA")
     if picture.mode not in ("L", "LA", "RGB", "RGBA") and not picture.mode.startswith("I;16"):
         raise InputError(
             f"pictures of mode {picture.mode} cannot be encoded: convert them to L, LA, RGB, RGBA or I;16"
@@ -189,6 +221,8 @@ def _samples(picture: Image.Image, *, signed: bool) -> NDArray[Any]:
     samples = np.asarray(picture)
     if samples.dtype.itemsize == 2:
         samples = samples.astype(np.uint16)  # mode I;16B
+        if transparent is not None:
+            samples = np.dstack([samples, np.where(samples == transparent, 0, 65535).astype(np.uint16)])
     if signed:
         kind = np.dtype(f"i{samples.dtype.itemsize}")
         return (samples.astype(np.int32) - (1 << (8 * samples.dtype.itemsize - 1))).astype(kind)
@@ -249,15 +283,17 @@ def _save(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> Non
         plt=bool(info.get("plt", False)),
         jp2=not bare,
     )
+    metadata = Metadata() if bare else _metadata(picture, info)
+    comment = _bytes("comment", info.get("comment"))
     data = encode_with(_samples(picture, signed=bool(info.get("signed", False))), options)
-    comment = info.get("comment")
-    stream.write(
-        add_metadata(
-            data,
-            Metadata() if bare else _metadata(picture, info),
-            comment.encode("latin-1", "replace") if isinstance(comment, str) else comment,
-        )
-    )
+    stream.write(add_metadata(data, metadata, comment))
+
+
+def _save_all(picture: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
+    info: dict[str, Any] = picture.encoderinfo
+    if getattr(picture, "n_frames", 1) > 1 or info.get("append_images"):
+        raise InputError("a JPEG 2000 file holds one picture: save each into a file of its own")
+    _save(picture, stream, filename)
 
 
 def _metadata(picture: Image.Image, info: dict[str, Any]) -> Metadata:
@@ -268,16 +304,32 @@ def _metadata(picture: Image.Image, info: dict[str, Any]) -> Metadata:
         exif = exif.tobytes()
     elif "exif" not in info and (own := picture.getexif()):
         exif = own.tobytes()
+    exif = _bytes("exif", exif)
     return Metadata(
-        icc_profile=values.get("icc_profile") or None,
+        icc_profile=_bytes("icc_profile", values.get("icc_profile")),
         exif=exif.removeprefix(_EXIF_PREFIX) if exif else None,
-        xmp=_bytes(values.get("xmp")),
-        dpi=values.get("dpi"),
+        xmp=_bytes("xmp", values.get("xmp")),
+        dpi=_dpi(values.get("dpi")),
     )
 
 
-def _bytes(value: Any) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value or None
+def _bytes(name: str, value: Any) -> bytes | None:
+    """Return an argument of `save` as bytes; None if it is empty or was not given."""
+    if isinstance(value, str) and name in _TEXTS:
+        value = value.encode(_TEXTS[name], "replace")
+    if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
+        raise OptionError(f"{name} is bytes, not {value!r}")
+    return bytes(value) if value else None
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    numbers = [as_real(number) for number in value] if isinstance(value, Iterable) else []
+    across, down = numbers if len(numbers) == 2 else (None, None)
+    if across is None or down is None:
+        raise OptionError(f"dpi is (x, y), not {value!r}")
+    return across, down
 
 
 def register_pillow() -> None:
@@ -288,6 +340,7 @@ def register_pillow() -> None:
     """
     Image.register_open(FORMAT, LearnedImageFile, _accept)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
     Image.register_mime(FORMAT, "image/jp2")
     # Pillow's own plugin would open learned files as well
     Image.ID.remove(FORMAT)

@@ -5,34 +5,76 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import InputError
 
-__all__ = ["Patches", "files"]
+__all__ = ["Patches", "PictureFile", "files"]
 
 _SUFFIXES = {".webp", ".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # T.800 equation G-9
 
 
-def files(folder: Path) -> Iterator[bytes]:
-    """Yield the contents of the picture files in a folder, and of those in its tar files, sorted by name."""
+@dataclass(frozen=True)
+class PictureFile:
+    """The contents of a picture file.
+
+    Attributes
+    ----------
+    name : str
+        Its path, for messages.
+    data : bytes
+        Its contents.
+    """
+
+    name: str
+    data: bytes
+
+    def image(self, mode: str = "RGB") -> Image.Image:
+        """Return the picture in a mode of Pillow; raise `InputError` if it cannot be read."""
+        try:
+            with Image.open(io.BytesIO(self.data)) as picture:
+                return picture.convert(mode)
+        except UnidentifiedImageError:
+            raise InputError(f"{self.name} is not a picture in a format that Pillow reads") from None
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            raise InputError(f"cannot read {self.name}: {error}") from None
+
+
+def files(folder: Path) -> Iterator[PictureFile]:
+    """Yield the picture files in a folder, and those in its tar files, sorted by name.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a tar file is damaged.
+    """
     for path in sorted(folder.iterdir()):
-        if path.suffix == ".tar":
-            with tarfile.open(path) as shard:
-                for member in shard:
-                    stream = shard.extractfile(member)
-                    if stream is not None and Path(member.name).suffix.lower() in _SUFFIXES:
-                        yield stream.read()
-        elif path.suffix.lower() in _SUFFIXES:
-            yield path.read_bytes()
+        try:
+            if path.suffix == ".tar":
+                yield from _members(path)
+            elif path.suffix.lower() in _SUFFIXES:
+                yield PictureFile(str(path), path.read_bytes())
+        except tarfile.TarError as error:
+            raise InputError(f"{path} is not a tar file, or is damaged: {error}") from None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _members(path: Path) -> Iterator[PictureFile]:
+    with tarfile.open(path) as shard:
+        for member in shard:
+            stream = shard.extractfile(member)
+            if stream is not None and Path(member.name).suffix.lower() in _SUFFIXES:
+                yield PictureFile(f"{path}/{member.name}", stream.read())
 
 
 class Patches:
@@ -56,7 +98,7 @@ class Patches:
     Raises
     ------
     InputError
-        If there is no such folder, or it has no picture that is large enough.
+        If there is no such folder, a file cannot be read, or no picture is large enough.
     """
 
     def __init__(self, folder: Path, size: int = 256, *, quiet: bool = False) -> None:
@@ -64,9 +106,8 @@ class Patches:
             raise InputError(f"{folder} is not a folder of training pictures")
         patches: list[NDArray[np.uint8]] = []
         silent = True if quiet else None
-        for data in tqdm(files(folder), desc="reading pictures", unit=" files", disable=silent, leave=False):
-            with Image.open(io.BytesIO(data)) as picture:
-                rgb = np.asarray(picture.convert("RGB"), np.float32)
+        for file in tqdm(files(folder), desc="reading pictures", unit=" files", disable=silent, leave=False):
+            rgb = np.asarray(file.image(), np.float32)
             luma = np.rint(rgb @ _LUMA).astype(np.uint8)
             for y in range(0, luma.shape[0] - size + 1, size):
                 for x in range(0, luma.shape[1] - size + 1, size):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -63,12 +61,11 @@ def read_patches(folder: Path, size: int = 256, count: int | None = None) -> NDA
     Raises
     ------
     InputError
-        If no picture is large enough.
+        If a file cannot be read, or no picture is large enough.
     """
     patches: list[NDArray[np.uint8]] = []
-    for data in tqdm(files(folder), desc="reading pictures", unit=" files", disable=None, leave=False):
-        with Image.open(io.BytesIO(data)) as picture:
-            rgb = np.asarray(picture.convert("RGB"))
+    for file in tqdm(files(folder), desc="reading pictures", unit=" files", disable=None, leave=False):
+        rgb = np.asarray(file.image())
         for y in range(0, rgb.shape[0] - size + 1, size):
             for x in range(0, rgb.shape[1] - size + 1, size):
                 patches.append(rgb[y : y + size, x : x + size])

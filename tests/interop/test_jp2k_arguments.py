@@ -12,7 +12,7 @@ from glymur.lib.openjp2 import OpenJPEGLibraryError
 from numpy.typing import NDArray
 
 from j2klearn import Jp2k
-from j2klearn.errors import InputError, J2KError, LimitError, OptionError
+from j2klearn.errors import InputError, J2KError, LimitError, ModelNotFoundError, OptionError
 
 ARGUMENTS: list[dict[str, Any]] = [
     {"capture_resolution": (0, 72)},  # glymur would look for its exponent for ever
@@ -21,6 +21,8 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"cbsize": (3, 3)},
     {"cinema2k": 99},
     {"colorspace": "cmyk"},
+    {"colorspace": "rgb"},  # of grey data
+    {"colorspace": "RGB", "shape": (40, 50, 2), "tilesize": (20, 25)},
     {"cratios": 5},
     {"cratios": ["a"]},
     {"cratios": [-1]},
@@ -48,6 +50,7 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"subsam": (256, 1)},
     {"tilesize": (0, 0)},
     {"tilesize": "ab"},
+    {"tilesize": (41, 50)},
 ]
 
 
@@ -117,3 +120,29 @@ def write_tiles(path: Path, image: NDArray[Any], last: type | None = None, **opt
         (y0, x0), (height, width) = writer.tile_origin(), writer.tile_shape()
         tile = image[y0 : y0 + height, x0 : x0 + width]
         writer[:] = tile.astype(last) if last is not None and writer.tile_index == 2 else tile
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"area": (1, 2)},
+        {"area": "x"},
+        {"area": (0, 0, 8.5, 8)},
+        {"rlevel": "a"},
+        {"rlevel": 0.5},
+        {"tile": "a"},
+    ],
+    ids=str,
+)
+def test_arguments_of_read_bands(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    Jp2k(tmp_path / "a.jp2", data=np.zeros((40, 50), np.uint8))
+    with pytest.raises(OptionError):
+        Jp2k(tmp_path / "a.jp2").read_bands(**arguments)
+
+
+def test_a_transform_that_does_not_exist_names_those_that_write(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError) as raised:
+        Jp2k(tmp_path / "a.jp2", data=np.zeros((40, 50), np.uint8), transform="foo")
+    assert "5-3, 9-7, " in str(raised.value)
+    assert "hybrid97-16p7" in str(raised.value)
+    assert "context97" not in str(raised.value)

@@ -301,3 +301,91 @@ def test_numbers_of_numpy_are_arguments(picture: Image.Image) -> None:
         plt=np.bool_(True),
     )
     assert same == plain
+
+
+def _with_header(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a file in which one piece of the JP2 header is replaced by another one of the same length."""
+    assert len(old) == len(new)
+    assert data.count(old) == 1
+    return data.replace(old, new)
+
+
+def _enumerated(space: int) -> bytes:
+    return b"colr\x01\x00\x00" + space.to_bytes(4, "big")
+
+
+def test_colours_of_a_file_are_those_of_the_mode(picture: Image.Image) -> None:
+    ycc = np.asarray(picture.convert("YCbCr"))
+    data = j2klearn.encode(ycc, ratio=4, fallback=False, component_transform=False)
+    opened = reopen(_with_header(data, _enumerated(16), _enumerated(18)))
+    assert (opened.format, opened.mode) == ("J2KL", "RGB")
+    assert psnr(np.asarray(picture), np.asarray(opened)) > 30
+
+
+def test_inks_open_as_inks(picture: Image.Image) -> None:
+    inks = np.asarray(picture.convert("CMYK"))
+    data = j2klearn.encode(inks, ratio=4, alpha=False, fallback=False)
+    data = _with_header(data, b"\x00\x03\xff\xff\xff\xff", b"\x00\x03\x00\x00\x00\x04")  # the fourth ink
+    opened = reopen(_with_header(data, _enumerated(16), _enumerated(12)))
+    assert (opened.format, opened.mode) == ("J2KL", "CMYK")
+    assert psnr(inks, np.asarray(opened)) > 30
+
+
+def test_a_fourth_band_without_meaning_is_not_alpha(rgb: NDArray[np.uint8]) -> None:
+    bands = np.dstack([rgb, rgb[:, :, 0]])
+    data = j2klearn.encode(bands, ratio=8, alpha=False, fallback=False)
+    opened = reopen(data)
+    assert opened.mode == "RGBX"
+    assert np.array_equal(np.asarray(opened), j2klearn.decode(data))
+    assert np.array_equal(np.asarray(opened.convert("RGB")), j2klearn.decode(data)[:, :, :3])
+
+
+def test_premultiplied_colours_are_divided_by_alpha(picture: Image.Image) -> None:
+    bands = np.asarray(picture.convert("RGBA")).copy()
+    bands[:, :, 3] = 128
+    bands[:, :, :3] //= 2
+    data = j2klearn.encode(bands, ratio=4, fallback=False)
+    straight, premultiplied = (b"\x00\x03" + kind + b"\x00\x00" for kind in (b"\x00\x01", b"\x00\x02"))
+    opened = reopen(_with_header(data, straight, premultiplied))
+    assert opened.mode == "RGBA"
+    assert psnr(np.asarray(picture), np.asarray(opened)[:, :, :3]) > 30
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "I;16"])
+def test_a_transparent_colour_becomes_alpha(mode: str, picture: Image.Image) -> None:
+    small = picture.crop((0, 0, 90, 80))
+    if mode == "I;16":
+        small = Image.fromarray(np.asarray(small.convert("L")).astype(np.uint16) * 257)
+    else:
+        small = small.convert(mode)
+    colour = small.getpixel((3, 5))
+    small.info["transparency"] = colour
+    decoded = j2klearn.decode(save(small, lossless=True))
+    samples = np.asarray(small.convert("L") if mode == "1" else small).reshape(80, 90, -1)
+    assert np.array_equal(decoded[:, :, :-1], samples)
+    clear = np.all(samples == samples[5, 3], axis=-1)
+    assert np.array_equal(decoded[:, :, -1] == 0, clear)
+    assert np.all(decoded[:, :, -1][~clear] == np.iinfo(decoded.dtype).max)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"dpi": 300},
+        {"dpi": ("a", "b")},
+        {"dpi": (300,)},
+        {"exif": 3},
+        {"xmp": 3},
+        {"icc_profile": "a"},
+        {"comment": 5},
+        {"save_all": True, "append_images": [Image.new("L", (9, 9))]},
+    ],
+)
+def test_what_a_file_cannot_hold_is_a_typed_error(keywords: dict[str, Any], picture: Image.Image) -> None:
+    with pytest.raises(J2KError):
+        save(picture.crop((0, 0, 64, 64)), **keywords)
+
+
+def test_save_all_writes_a_single_picture(picture: Image.Image) -> None:
+    small = picture.crop((0, 0, 64, 64))
+    assert save(small, save_all=True) == save(small)

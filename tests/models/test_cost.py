@@ -57,3 +57,6 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture, tmp_path) -
     assert main(["structures", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["own", "946"]
     assert main(["structures", str(tmp_path / "none.toml")]) == 2
+    path.write_text("a = 1\n")
+    assert main(["structures", str(path)]) == 2
+    assert "it has no table [model]" in capsys.readouterr().err

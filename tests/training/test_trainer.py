@@ -19,7 +19,9 @@ from j2klearn.errors import InputError, OptionError
 from j2klearn.models import registry
 from j2klearn.models.model import Model
 from j2klearn.training.data import Patches
+from j2klearn.training.lossless.cells import Cells
 from j2klearn.training.processes import Processes
+from j2klearn.training.subband_patches import read_patches
 from j2klearn.training.transform.trainer import Trainer
 from tests.support.paths import ROOT
 from tests.support.small_models import OPERATORS, STRUCTURES, configuration, small_model
@@ -174,7 +176,9 @@ torch.set_num_threads(1)
 rank = 0 if os.fork() else 1  # after PyTorch is loaded, which takes seconds; it has no threads yet
 os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 from j2klearn.training.data import Patches
+from j2klearn.training.lossless.cells import Cells
 from j2klearn.training.processes import Processes
+from j2klearn.training.subband_patches import read_patches
 from j2klearn.training.processes import started
 from j2klearn.training.transform.trainer import Trainer
 config, pictures, out = map(Path, sys.argv[1:])
@@ -274,6 +278,15 @@ def test_bad_pictures(tmp_path: Path) -> None:
         Patches(tmp_path, quiet=True)
     with pytest.raises(InputError, match="not a folder"):
         Patches(tmp_path / "none", quiet=True)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tar"])
+def test_a_file_that_is_no_picture_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"no picture")
+    for read in (Patches, Cells, read_patches):
+        with pytest.raises(InputError, match=name):
+            read(tmp_path)
+    assert main(["quantise", "hybrid97-8p7-dq", "--data", str(tmp_path)]) == 1
 
 
 def test_settings_on_the_command_line(tmp_path: Path, pictures: Path) -> None:

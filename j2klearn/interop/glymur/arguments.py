@@ -90,7 +90,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
 
 
 def check_arguments(given: Mapping[str, Any]) -> None:
-    """Check the arguments of glymur's `Jp2k` that were given; None stands for the default of each.
+    """Check the arguments of glymur's `Jp2k` that were given; None stands for the default of each. `data` is an array.
 
     Raises
     ------
@@ -101,7 +101,12 @@ def check_arguments(given: Mapping[str, Any]) -> None:
         if given.get(name) is not None:
             check(name, given[name])
     shape, tile = given.get("shape"), given.get("tilesize")
+    if shape is None and given.get("data") is not None:
+        shape = given["data"].shape
     if shape is not None and tile is not None and any(map(operator.gt, tile, shape)):
-        raise OptionError(f"tilesize={tuple(tile)} is larger than the picture, shape={tuple(shape)}")
+        raise OptionError(f"tilesize={tuple(tile)} is larger than the picture, whose shape is {tuple(shape)}")
+    rgb = isinstance(given.get("colorspace"), str) and given["colorspace"].lower() == "rgb"
+    if rgb and shape is not None and (len(shape) < 3 or shape[2] < 3):
+        raise OptionError(f"colorspace='rgb' needs three components, and the shape is {tuple(shape)}")
     if given.get("cinema2k") and given["cinema2k"] not in (24, 48):
         raise OptionError(f"cinema2k is 24 or 48, the frames per second, not {given['cinema2k']!r}")

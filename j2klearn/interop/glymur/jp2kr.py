@@ -173,7 +173,7 @@ class Jp2kr(glymur.Jp2kr):
         with as_glymur():
             self.max_pixels = pixel_limit(max_pixels)
             self.draft = truth_value("draft", draft)
-            self._model = read_model(transform)
+            self._model = read_model(transform, writing=not load)
             self._find(filename, load, storage_options)
 
     def _find(self, filename: Any, load: bool, storage_options: dict[str, Any] | None) -> None:
@@ -611,12 +611,13 @@ class Jp2kr(glymur.Jp2kr):
         """Store the request, which `_read_openjp2` decodes."""
         self._dparams = self._request(rlevel, area, tile)
 
-    def _request(self, rlevel: int, area: Any, tile: Any = None) -> ReadRequest:
+    def _request(self, rlevel: Any, area: Any, tile: Any = None) -> ReadRequest:
         """Return the request for glymur's arguments; layers and components are attributes of the instance."""
         levels, chosen = self._levels, self._decoded_components
-        if not LOWEST <= rlevel <= levels:
-            raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel}")
-        reduce = levels if rlevel == LOWEST else rlevel
+        level = as_integer(rlevel)
+        if level is None or not LOWEST <= level <= levels:
+            raise OptionError(f"the resolution level of this picture is -1 to {levels}, not {rlevel!r}")
+        reduce = levels if level == LOWEST else level
         return ReadRequest(
             area=self._requested_area(reduce, area) if tile is None else self._tile_area(tile),
             reduce=reduce,
@@ -627,7 +628,7 @@ class Jp2kr(glymur.Jp2kr):
     def _requested_area(self, reduce: int, area: Any) -> Rect:
         if area is None:
             return self._grid
-        y0, x0, y1, x1 = area
+        y0, x0, y1, x1 = whole_numbers("area", area, note=": y0, x0, y1, x1", count=4)
         if y0 < 0 or x0 < 0 or y1 <= 0 or x1 <= 0:
             raise OptionError(
                 f"an area is (y0, x0, y1, x1) with a start of at least 0 and an end above 0, not {tuple(area)}"
@@ -639,7 +640,8 @@ class Jp2kr(glymur.Jp2kr):
             raise SliceError(f"at this resolution, the area {tuple(area)} contains no samples of the picture")
         return to_grid(inside, self._step, self._grid)
 
-    def _tile_area(self, tile: int) -> Rect:
+    def _tile_area(self, tile: Any) -> Rect:
+        tile = whole_number("tile", tile)
         if self._payload is not None and tile == 0:
             return self._payload.area
         siz = self._siz

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...errors import ModelNotFoundError
+from ...models.registry import named_file, shipped
 from ...neural.registry import resolve_any
 
 if TYPE_CHECKING:
@@ -19,14 +21,24 @@ REVERSIBLE, IRREVERSIBLE = "5-3", "9-7"
 WAVELETS = (REVERSIBLE, IRREVERSIBLE)
 
 
-def read_model(transform: str | Path | Model | EntropyModel | None) -> Model | EntropyModel | None:
+def read_model(
+    transform: str | Path | Model | EntropyModel | None, *, writing: bool
+) -> Model | EntropyModel | None:
     """Return the model that `transform` names; None if it is None or a wavelet of T.800.
 
-    The model may be an entropy model, to read files of the neural profile.
+    The model may be an entropy model, to read files of the neural profile. `writing` says that a picture is to be
+    written, which an entropy model cannot do.
 
     Raises
     ------
     ModelError
         If there is no such model, or its file is damaged.
     """
-    return None if transform is None or transform in WAVELETS else resolve_any(transform)
+    if transform is None or transform in WAVELETS:
+        return None
+    try:
+        return resolve_any(transform)
+    except ModelNotFoundError:
+        if writing and isinstance(transform, (str, Path)):
+            named_file(transform, [*WAVELETS, *shipped()])  # raises the error with the choices that can write
+        raise

@@ -6,7 +6,6 @@ pictures are therefore reduced, and noise is added to most of them.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ class Cells:
     Raises
     ------
     InputError
-        If there is no such folder, or it has no pictures.
+        If there is no such folder, a file cannot be read, or there are no pictures.
     """
 
     def __init__(self, folder: Path, side: int = 192, seed: int = 0) -> None:
@@ -79,9 +78,8 @@ class Cells:
             raise InputError(f"{folder} is not a folder of training pictures")
         rng = np.random.default_rng(seed)
         patches = []
-        for data in tqdm(files(folder), desc="reading pictures", unit=" files", disable=None, leave=False):
-            with Image.open(io.BytesIO(data)) as picture:
-                rgb = _reduced(picture.convert("RGB"), side, rng)
+        for file in tqdm(files(folder), desc="reading pictures", unit=" files", disable=None, leave=False):
+            rgb = _reduced(file.image(), side, rng)
             y, x = (int(rng.integers(0, length - side + 1)) for length in rgb.shape[:2])
             patch: NDArray[np.floating[Any]] = rgb[y : y + side, x : x + side]
             if rng.random() < _NOISY:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ...errors import InputError, OptionError
 from ...metrics.psnr import psnr
 from ...models.model import Model
+from ..data import PictureFile
 
 __all__ = ["Validation"]
 
@@ -53,8 +53,7 @@ class Validation:
 
     @staticmethod
     def _read(path: Path, mode: str) -> NDArray[np.uint8]:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert(mode))
+        return np.asarray(PictureFile(str(path), path.read_bytes()).image(mode))
 
     def _curve(self, model: Model | None) -> list[tuple[float, float]]:
         """Return mean rates in bits per pixel and mean PSNRs in dB, from one file with layers per picture."""
