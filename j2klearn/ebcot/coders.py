@@ -31,6 +31,7 @@ from ..transform.strips import StripAnalysis
 from .chroma_choice import prefers_base_chroma
 from .layout import Layout
 from .made_file import MadeFile
+from .opacity_choice import prefers_own_opacities
 from .probe import Probe
 from .sample_encoder import SampleEncoder
 from .visual_weights import visual_weights
@@ -264,6 +265,8 @@ class LearnedCoder(CarrierCoder):
         Factors of the subbands before the transport; empty if they are not scaled.
     probe : Probe
         The probe of the whole picture.
+    own_opacities : bool
+        Whether every component uses its own opacities.
     base_chroma : bool
         Whether chroma has no learned steps at the finest level.
     kept : list of ndarray
@@ -288,7 +291,7 @@ class LearnedCoder(CarrierCoder):
         self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
         self.normalisation: tuple[Normalisation, ...] = ()
-        self.base_chroma = False
+        self.own_opacities = self.base_chroma = False
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.probe = probe = probe or Probe.of(picture)
         self.scale_bits = carrier_fraction_bits(picture, targets, probe)
@@ -296,6 +299,7 @@ class LearnedCoder(CarrierCoder):
         if self.tune == "visual":
             self.weights = visual_weights(picture, layout.levels)
         self.fraction_bits = self.scale_bits - (picture.bit_depth - 8)
+        self.own_opacities = not picture.ict or prefers_own_opacities(probe)
         self.normalisation = probe.normalisation(self.descriptor.groups)
         self.base_chroma = layout.levels > 0 and prefers_base_chroma(
             model, probe, self.descriptor.groups, self.normalisation, _step(picture, targets, probe)
@@ -306,9 +310,12 @@ class LearnedCoder(CarrierCoder):
     def descriptor(self) -> Descriptor:
         """The learned-transform segment of the codestream, without a noise table."""
         picture = self.picture
-        shared = Opacities.FIRST if picture.components == 3 else Opacities.COLOUR
-        if not picture.ict:
-            shared = Opacities.FIRST if picture.components == 1 else Opacities.OWN
+        if picture.components == 1:
+            opacities = Opacities.FIRST
+        elif self.own_opacities:
+            opacities = Opacities.OWN
+        else:
+            opacities = Opacities.FIRST if picture.components == 3 else Opacities.COLOUR
         return Descriptor(
             transport=Transport.IRREVERSIBLE,
             precision=picture.bit_depth,
@@ -316,7 +323,7 @@ class LearnedCoder(CarrierCoder):
             levels=self.layout.levels,
             colour=Colour.ICT if picture.ict else Colour.NONE,
             components=picture.components,
-            opacities=shared,
+            opacities=opacities,
             model_id=self.model.id,
             scales=self.scales,
             normalisation=self.normalisation,
