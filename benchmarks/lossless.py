@@ -20,6 +20,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+from half_size import half_size
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
@@ -43,24 +44,12 @@ TITLES = {
 }
 
 
-def deeper(image: NDArray[np.uint8], bits: int) -> NDArray[Any]:
-    """Return a picture of half the size, interpolated to more bits; the picture itself for 8 bits."""
-    if bits == 8:
-        return image
-    size = image.shape[1] // 2, image.shape[0] // 2
-    planes = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
-        for plane in np.moveaxis(np.atleast_3d(image), 2, 0)
-    ]
-    samples = np.rint(np.clip(np.stack(planes, 2) / 255, 0, 1) * ((1 << bits) - 1)).astype(np.uint16)
-    return samples if image.ndim == 3 else samples[:, :, 0]
-
-
 def pictures(path: Path, bits: int) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield a picture in RGB and in luma."""
     with Image.open(path) as opened:
         for kind, mode in (("rgb", "RGB"), ("luma", "L")):
-            yield kind, deeper(np.asarray(opened.convert(mode)), bits)
+            image = np.asarray(opened.convert(mode))
+            yield kind, image if bits == 8 else half_size(image, bits)
 
 
 def timed(work: Callable[[], Any], runs: int) -> tuple[Any, float]:

@@ -43,8 +43,9 @@ _SUITES = (
     "kodak-rgb",
     "kodak-single-rate",
     "cid22-validation-luma",
-    "kodak-16-bit",
+    "kodak-8-bit",
     "kodak-12-bit",
+    "kodak-16-bit",
 )
 
 #: Results of the table of profiles.

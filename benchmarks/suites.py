@@ -20,6 +20,7 @@ from pathlib import Path
 
 import glymur
 import numpy as np
+from half_size import half_size
 
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
@@ -36,16 +37,12 @@ def unchanged(source: Path | None, folder: Path) -> Path:
     return source
 
 
-def deep(bits: int, source: Path | None, folder: Path) -> Path:
-    """Make pictures of half the size with more bits: means of 2 x 2 pixels, so only ten bits carry information."""
+def halved(bits: int, source: Path | None, folder: Path) -> Path:
+    """Make pictures of half the size; with more than 8 bits all of them carry information."""
     source = unchanged(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):
-        image = read_picture(path)
-        height, width = (size // 2 * 2 for size in image.shape[:2])
-        blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).astype(np.float64)
-        mean = blocks.mean(axis=(1, 3)).squeeze()
-        write_picture(folder / f"{path.stem}.png", np.rint(mean * ((1 << bits) - 1) / 255).astype(np.uint16))
+        write_picture(folder / f"{path.stem}.png", half_size(read_picture(path), bits))
     return folder
 
 
@@ -110,14 +107,14 @@ SUITES = {
         "Kodak, overexposed, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0"), overexposed
     ),
     "kodak-effort": Suite("Kodak, luma, effort 2", (*_TRIO, "--effort", "2", "--crops", "0")),
-    "kodak-16-bit": Suite(
-        "Kodak at half size, 16-bit RGB", (*_TRIO, "--channels", "rgb", "--crops", "0"), partial(deep, 16)
-    ),
-    "kodak-12-bit": Suite(
-        "Kodak at half size, 12-bit RGB",
-        (*_TRIO, "--channels", "rgb", "--crops", "0", "--bit-depth", "12"),
-        partial(deep, 12),
-    ),
+    **{
+        f"kodak-{bits}-bit": Suite(
+            f"Kodak at half size, {bits}-bit RGB",
+            (*_TRIO, "--channels", "rgb", "--crops", "0", "--bit-depth", str(bits)),
+            partial(halved, bits),
+        )
+        for bits in (8, 12, 16)
+    },
     "kodak-neural": Suite("Kodak, RGB, the neural profile", _NEURAL),
     "cid22-validation-neural": Suite("CID22 validation, RGB, the neural profile", _NEURAL),
     "peers": Suite(
