@@ -8,7 +8,7 @@ from pathlib import Path
 from ..ebcot.layout import PROGRESSIONS
 from ..errors import OptionError
 from .arguments import Commands, add_input, division, is_raw
-from .streams import output_file, report, shown
+from .streams import keep_pictures, output_file, report, shown
 
 __all__ = ["add_parser"]
 
@@ -32,6 +32,9 @@ def _run(options: argparse.Namespace) -> None:
     from ..io.atomic import write_whole
     from ..jp2.boxes import find_codestream, is_jp2
 
+    drops = options.layers is not None or options.resolutions is not None
+    if drops and isinstance(options.input, Path):  # what is only moved may replace its file
+        keep_pictures([(options.input, options.output)])
     data = repack(
         options.input,
         progression=options.progression,

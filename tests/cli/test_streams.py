@@ -257,3 +257,17 @@ def test_a_picture_is_not_written_over_itself(
     )
     assert path.read_bytes() == before
     assert "would be lost" in capsys.readouterr().err
+
+
+def test_packets_are_not_dropped_from_the_only_copy(
+    rgb: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.jp2"
+    path.write_bytes(j2klearn.encode(rgb[:40, :50], bpp=[1, 4], model=None))
+    before = path.read_bytes()
+    for option in ("--layers", "--resolutions"):
+        assert main(["repack", str(path), str(path), option, "1"]) == 2
+        assert "would be lost" in capsys.readouterr().err
+        assert path.read_bytes() == before
+    assert main(["repack", str(path), str(path), "--plt"]) == 0
+    assert np.array_equal(j2klearn.decode(path), j2klearn.decode(before))
