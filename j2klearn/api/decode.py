@@ -120,8 +120,9 @@ def decode(
         An additional model to look up, next to the shipped ones and the one stored in the file. It is used only if the
         file was made with it.
     components : sequence of int, optional
-        Decode only these components, as they are coded: the component transform is not undone. Not possible with the
-        RCT of the neural profile, whose components have more bits than the samples.
+        Decode only these components, as they are coded: the component transform is not undone. Chroma of the RCT has
+        one bit more than the samples: it is clipped to their range, as OpenJPEG does. Not possible with the RCT of the
+        neural profile.
     engine : {"auto", "native", "torch"}
         What computes the learned steps. ``"native"``: integer operators in native code, whose samples are the same on
         every machine; the file's model must be an integer model, or have an integer model as its twin. ``"torch"``:
