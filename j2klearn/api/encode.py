@@ -153,8 +153,7 @@ def encode(
         resolution, and RLCP by resolution and layer, so that a reader of a remote file needs few byte ranges.
     mode_switches : int
         Code-block style, a sum of (T.800 Table A.19): 1 bypass, 2 reset, 4 termall, 8 vertically causal,
-        16 predictable termination, 32 segmentation symbols. Termall, and bypass in deep pictures, are refused where the
-        smallest code-blocks have only a few samples: OpenJPEG has too little memory for these.
+        16 predictable termination, 32 segmentation symbols.
     sop, eph : bool
         Whether to write SOP marker segments and EPH markers.
     plt, tlm : bool, optional

@@ -1,14 +1,12 @@
 #include "transport/encoder.hpp"
 
 #include "base/failure.hpp"
-#include "transport/block_memory.hpp"
 #include "transport/parameters.hpp"
 #include "transport/stream.hpp"
 #include "wavelet/wavelet.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -24,7 +22,7 @@ constexpr std::uint32_t largest_reversible_precision = 22;
 constexpr int csty_precincts = 1, csty_sop = 2, csty_eph = 4;
 
 // Code-block styles (T.800 Table A.19) that add bytes to every coding pass, or to every bit-plane.
-constexpr std::uint32_t bypass = 1, terminate_all = 4, segmentation_symbols = 32;
+constexpr std::uint32_t terminate_all = 4, segmentation_symbols = 32;
 
 // Whether code-blocks may have many bytes beyond those of their samples: in packet headers, after coding passes that are
 // terminated, and in segmentation symbols.
@@ -34,14 +32,8 @@ bool has_costly_blocks(const j2kl_parameters &p)
     const std::uint64_t planes = p.precision + 3;
     std::uint64_t bits = of_block + of_layer * p.layers;
     bits += (p.mode_switches & terminate_all) != 0 ? 3 * planes * of_pass : 0;
-    bits += (p.mode_switches & bypass) != 0 ? 2 * planes * of_pass : 0;
     bits += (p.mode_switches & segmentation_symbols) != 0 ? planes * of_plane : 0;
-    std::uint64_t width = p.codeblock_width, height = p.codeblock_height;
-    if (terminates_passes(p)) { // code-blocks of a small picture have at most half its sides
-        width = std::min<std::uint64_t>(width, (p.x1 - p.x0 + 1) / 2);
-        height = std::min<std::uint64_t>(height, (p.y1 - p.y0 + 1) / 2);
-    }
-    return 2 * bits > width * height; // half a bit for each sample
+    return 2 * bits > std::uint64_t{p.codeblock_width} * p.codeblock_height; // half a bit for each sample
 }
 
 TileGrid tile_grid(const j2kl_parameters &p)
@@ -151,27 +143,6 @@ void Encoder::make_samples()
     }
 }
 
-// Checks that OpenJPEG can code the samples, which the planes hold.
-void Encoder::check_samples() const
-{
-    if (!terminates_passes(parameters_)) {
-        return;
-    }
-    const std::int32_t middle = parameters_.is_signed != 0 ? 0 : std::int32_t{1} << (parameters_.precision - 1);
-    std::uint32_t magnitudes = 0;
-    for (const ImageData &plane : planes_) {
-        const std::int32_t *samples = plane.get();
-        for (std::size_t i = 0; i < static_cast<std::size_t>(area_.size()); ++i) {
-            magnitudes |= static_cast<std::uint32_t>(std::abs(samples[i] - middle));
-        }
-    }
-    std::uint32_t bits = 0;
-    for (; magnitudes != 0; magnitudes >>= 1) {
-        ++bits;
-    }
-    check_block_memory(parameters_, bits);
-}
-
 Image Encoder::make_image()
 {
     std::vector<opj_image_cmptparm_t> components(parameters_.components);
@@ -251,7 +222,6 @@ const std::vector<std::uint8_t> &Encoder::finish()
     if (kind_ == Kind::subbands) {
         make_samples();
     }
-    check_samples();
     const Image image = make_image();
     const auto settings = std::make_unique<opj_cparameters_t>(); // 18 kB: too large for the stack
     fill(*settings);

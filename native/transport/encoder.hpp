@@ -26,7 +26,6 @@ private:
 
     std::int32_t *new_plane(std::uint32_t component, Kind kind);
     void make_samples();
-    void check_samples() const;
     Image make_image();
     void fill(opj_cparameters_t &target) const;
 

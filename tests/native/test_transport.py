@@ -274,28 +274,3 @@ def test_noise_fits_into_small_code_blocks(options: dict[str, Any], learned: boo
     for image in (noise, noise % 2 * 255):
         data = j2klearn.encode(image, lossless=True, **way, **options)
         assert np.array_equal(j2klearn.decode(data), image)
-
-
-@pytest.mark.parametrize("mode_switches", [5, 33])
-def test_small_pictures_have_room_for_terminated_passes(mode_switches: int) -> None:
-    """OpenJPEG's buffer for a tile was too small, because code-blocks were taken to be as large as asked for."""
-    random = np.random.default_rng(33)
-    small = random.integers(0, 256, (5, 7, 3)).astype(np.uint8)
-    data = j2klearn.encode(small, lossless=True, fallback=False, mode_switches=mode_switches)
-    assert np.array_equal(j2klearn.decode(data), small)
-    deep = random.integers(0, 65536, (17, 33, 3)).astype(np.uint16)
-    assert j2klearn.encode(deep, bpp=500, model=None, mode_switches=33, precincts=[(32, 32)])
-
-
-@pytest.mark.parametrize("options", [{}, {"tile_size": 32}, {"codeblock_size": (4, 4)}, {"model": None}])
-def test_code_blocks_that_do_not_fit_into_their_memory_are_refused(options: dict[str, Any]) -> None:
-    """OpenJPEG wrote past the memory of small code-blocks whose passes are all terminated: the process could die."""
-    noise = np.random.default_rng(0).integers(0, 65536, (33, 33)).astype(np.uint16)
-    with pytest.raises(OptionError, match="termall is not possible with a code-block as small as"):
-        j2klearn.encode(noise, bpp=20, mode_switches=4, **options)
-
-
-def test_terminated_passes_are_possible_where_code_blocks_are_large() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (128, 128)).astype(np.uint8)
-    for options in ({"levels": 2}, {"levels": 2, "model": None}, {"mode_switches": 5, "lossless": True}):
-        assert j2klearn.encode(noise, **{"mode_switches": 4, **options})
