@@ -17,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import glymur
 import numpy as np
 from half_size import half_size
+from numpy.typing import NDArray
 
 from j2klearn.benchmark.run import find_pictures
 from j2klearn.cli import main as j2klearn
@@ -37,23 +39,18 @@ def unchanged(source: Path | None, folder: Path) -> Path:
     return source
 
 
-def halved(bits: int, source: Path | None, folder: Path) -> Path:
-    """Make pictures of half the size; with more than 8 bits all of them carry information."""
+def changed(change: Callable[[NDArray[Any]], NDArray[Any]], source: Path | None, folder: Path) -> Path:
+    """Write what `change` makes of every picture."""
     source = unchanged(source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in find_pictures([source]):
-        write_picture(folder / f"{path.stem}.png", half_size(read_picture(path), bits))
+        write_picture(folder / f"{path.stem}.png", change(read_picture(path)))
     return folder
 
 
-def overexposed(source: Path | None, folder: Path) -> Path:
-    """Make pictures with clipped highlights: 2.5 times as bright, clipped at white."""
-    source = unchanged(source, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in find_pictures([source]):
-        bright = np.minimum(2.5 * read_picture(path).astype(np.float64), 255)
-        write_picture(folder / f"{path.stem}.png", np.rint(bright).astype(np.uint8))
-    return folder
+def overexposed(image: NDArray[Any]) -> NDArray[Any]:
+    """Return a picture with clipped highlights: 2.5 times as bright, clipped at white."""
+    return np.rint(np.minimum(2.5 * image.astype(np.float64), 255)).astype(np.uint8)
 
 
 def nemo(source: Path | None, folder: Path) -> Path:
@@ -104,14 +101,16 @@ SUITES = {
     "cid22-validation-luma": Suite("CID22 validation, luma", _TRIO),
     "screenshots-luma": Suite("Screenshots, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0")),
     "overexposed-luma": Suite(
-        "Kodak, overexposed, luma", (*_TRIO, "--metrics", "psnr", "--crops", "0"), overexposed
+        "Kodak, overexposed, luma",
+        (*_TRIO, "--metrics", "psnr", "--crops", "0"),
+        partial(changed, overexposed),
     ),
     "kodak-effort": Suite("Kodak, luma, effort 2", (*_TRIO, "--effort", "2", "--crops", "0")),
     **{
         f"kodak-{bits}-bit": Suite(
             f"Kodak at half size, {bits}-bit RGB",
             (*_TRIO, "--channels", "rgb", "--crops", "0", "--bit-depth", str(bits)),
-            partial(halved, bits),
+            partial(changed, partial(half_size, bits=bits)),
         )
         for bits in (8, 12, 16)
     },

@@ -291,7 +291,7 @@ class LearnedCoder(CarrierCoder):
         self.scales = transport_scales(model, layout.levels)
         self.embed_model = embed_model
         self.normalisation: tuple[Normalisation, ...] = ()
-        self.own_opacities = self.base_chroma = False
+        self.base_chroma = False
         # the coefficients are in units of 8-bit grey levels, the samples in units of the bit depth
         self.probe = probe = probe or Probe.of(picture)
         self.scale_bits = carrier_fraction_bits(picture, targets, probe)

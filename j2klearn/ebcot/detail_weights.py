@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.blocks import whole_blocks
 from ..native.detail_weights import block_bits, fit, refine
 from ..transform.integer.detail_steps import nearest
 
@@ -39,9 +40,8 @@ def blocks_of(plane: Plane, parts: int) -> Blocks:
     parts : int
         The number of such subbands, in windows of a picture, that together have about 256 blocks at most.
     """
-    rows, columns = (side // _BLOCK for side in plane.shape)
-    blocks = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
-    apart = max(1, round((rows * columns * parts / _MOST) ** 0.5))
+    blocks = whole_blocks(plane, _BLOCK)
+    apart = max(1, round((blocks.shape[0] * blocks.shape[2] * parts / _MOST) ** 0.5))
     few = blocks[apart // 2 :: apart, :, apart // 2 :: apart]
     return few.transpose(1, 3, 0, 2).reshape(_BLOCK * _BLOCK, -1)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..core.blocks import whole_blocks
 from ..core.geometry import Rect, ceil_div
 from ..core.picture import Picture
 from ..core.progress import silent
@@ -58,11 +59,10 @@ def busy_flatness(samples: NDArray[Any]) -> float:
         0 to 1. Pictures that are all flat have 1. Of pictures of less than two blocks, it is their `flatness`.
     """
     flat = flat_pixels(samples)
-    rows, columns = (side // _BLOCK for side in flat.shape)
-    if rows * columns < 2:
+    blocks = whole_blocks(flat, _BLOCK)
+    if blocks.shape[0] * blocks.shape[2] < 2:
         return flatness(samples)
-    whole = flat[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
-    shares = whole.mean((1, 3))
+    shares = blocks.mean((1, 3))
     busy = shares[shares < 1]
     return float(busy.mean()) if busy.size else 1.0
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.blocks import whole_blocks
 from ..native import wavelet
 from .probe import Probe
 
@@ -50,9 +51,7 @@ def _energies(plane: NDArray[np.float32]) -> NDArray[np.float64]:
         if min(plane.shape) < 2:
             return np.zeros(0)
         plane, hl, lh, _ = wavelet.analyse(plane)
-    height, width = (min(sides) // _BLOCK for sides in zip(hl.shape, lh.shape, strict=True))
-    energy = np.zeros((height, width))
-    for band in (hl, lh):
-        blocks = band[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK)
-        energy += np.square(blocks, dtype=np.float64).sum((1, 3))
-    return energy
+    rows, columns = map(min, hl.shape, lh.shape)
+    both = np.square(hl[:rows, :columns], dtype=np.float64) + np.square(lh[:rows, :columns], dtype=np.float64)
+    energies: NDArray[np.float64] = whole_blocks(both, _BLOCK).sum((1, 3))
+    return energies

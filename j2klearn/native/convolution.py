@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import gt
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,23 @@ __all__ = ["convolve", "gradients"]
 Floats = NDArray[np.float32]
 
 
-def _shape(ffi: Any, planes: Floats, kernels: Floats) -> tuple[Any, tuple[int, int, int, int]]:
-    """Return the numbers for the library, and the shape of the result."""
-    if planes.ndim != 4 or kernels.ndim != 4 or planes.shape[1] != kernels.shape[1]:
+def _checked(
+    ffi: Any, planes: Floats, kernels: Floats
+) -> tuple[Any, Floats, Floats, tuple[int, int, int, int]]:
+    """Return the numbers for the library, contiguous planes and kernels, and the shape of the result."""
+    alike = planes.ndim == kernels.ndim == 4 and planes.shape[1] == kernels.shape[1]
+    if (
+        not alike
+        or min(*planes.shape, *kernels.shape) < 1
+        or any(map(gt, kernels.shape[2:], planes.shape[2:]))
+    ):
         raise InputError(f"kernels of shape {kernels.shape} do not fit planes of shape {planes.shape}")
     count, inputs, height, width = planes.shape
     outputs, _, rows, columns = kernels.shape
-    if not count or not inputs or not outputs or not 0 < rows <= height or not 0 < columns <= width:
-        raise InputError(f"kernels of shape {kernels.shape} do not fit planes of shape {planes.shape}")
     numbers = ffi.new("j2kl_convolution *", [count, inputs, outputs, height, width, rows, columns])
-    return numbers, (count, outputs, height - rows + 1, width - columns + 1)
+    planes = as_array(planes, np.float32, planes.shape, "planes")
+    kernels = as_array(kernels, np.float32, kernels.shape, "kernels")
+    return numbers, planes, kernels, (count, outputs, height - rows + 1, width - columns + 1)
 
 
 def _pointer(ffi: Any, array: Floats | None) -> Any:
@@ -71,9 +79,7 @@ def convolve(
         If the processor does not have the instructions.
     """
     ffi, library = load()
-    numbers, shape = _shape(ffi, planes, kernels)
-    planes = as_array(planes, np.float32, planes.shape, "planes")
-    kernels = as_array(kernels, np.float32, kernels.shape, "kernels")
+    numbers, planes, kernels, shape = _checked(ffi, planes, kernels)
     if bias is not None:
         bias = as_array(bias, np.float32, (shape[1],), "biases")
     result = np.empty(shape, np.float32)
@@ -123,9 +129,7 @@ def gradients(
         If the processor does not have the instructions.
     """
     ffi, library = load()
-    numbers, shape = _shape(ffi, planes, kernels)
-    planes = as_array(planes, np.float32, planes.shape, "planes")
-    kernels = as_array(kernels, np.float32, kernels.shape, "kernels")
+    numbers, planes, kernels, shape = _checked(ffi, planes, kernels)
     result_gradient = as_array(result_gradient, np.float32, shape, "gradients")
     if rectified is not None:
         rectified = as_array(rectified, np.float32, shape, "results")

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 namespace j2kl::training {
@@ -299,7 +300,10 @@ void gradients(const Shape &shape, const float *planes, const float *kernels, co
     back.outputs = shape.inputs;
     back.height = shape.height + shape.rows - 1;
     back.width = shape.width + shape.columns - 1;
-    const Layer layer(loops, back, flipped);
+    std::optional<Layer> layer;
+    if (planes_gradient != nullptr) {
+        layer.emplace(loops, back, flipped);
+    }
     const std::vector<float> none = biases(back, nullptr);
     const std::size_t weights = kernels_gradient == nullptr
                                     ? 0
@@ -315,8 +319,8 @@ void gradients(const Shape &shape, const float *planes, const float *kernels, co
         for (std::size_t n = worker; n < shape.count; n += workers) {
             const std::size_t from = n * shape.outputs * area;
             gradient.assign(loops, result == nullptr ? nullptr : result + from, result_gradient + from);
-            if (planes_gradient != nullptr) {
-                layer.apply(gradient.whole(), none.data(), false, planes_gradient + n * item);
+            if (layer) {
+                layer->apply(gradient.whole(), none.data(), false, planes_gradient + n * item);
             }
             if (weights != 0) {
                 std::fill(vectors.begin(), vectors.end(), 0.0F);
